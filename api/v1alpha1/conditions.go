@@ -1,0 +1,104 @@
+package v1alpha1
+
+// Condition types of a SecretSync. Ready, Reconciling and Stalled follow the conventions of
+// kstatus (sigs.k8s.io/cli-utils), which Flux, Argo CD and "kubectl wait" understand: Ready is
+// always there, Reconciling and Stalled only while they are true.
+const (
+	// ConditionReady is True while the Secret holds the version that the source points at, False when
+	// it does not, Unknown before the first pass has ended.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the controller works towards the spec or retries by itself.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True while only an edit, of the object or in AWS, can help.
+	ConditionStalled = "Stalled"
+	// ConditionRotationHealthy speaks of the rotation in AWS, not of the sync: True while rotation
+	// runs as scheduled, False when it is overdue, Unknown when the secret has no rotation.
+	ConditionRotationHealthy = "RotationHealthy"
+)
+
+// Reasons of the conditions Ready, Reconciling and Stalled. They are part of the API: an alert or a
+// script may rely on them.
+const (
+	// ReasonSynced means that the Secret holds the version that the source points at.
+	ReasonSynced = "Synced"
+	// ReasonProgressing means that the first pass for this generation has not ended yet.
+	ReasonProgressing = "Progressing"
+	// ReasonSuspended means that spec.suspend is true.
+	ReasonSuspended = "Suspended"
+
+	// ReasonSecretNotFound means that AWS has no secret of that name or ARN in that region.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonVersionNotFound means that the secret has no version with that staging label or id.
+	ReasonVersionNotFound = "VersionNotFound"
+	// ReasonSecretPendingDeletion means that the secret is marked for deletion in AWS.
+	ReasonSecretPendingDeletion = "SecretPendingDeletion"
+	// ReasonAccessDenied means that a policy of AWS refuses the read; the message names principal,
+	// action and resource.
+	ReasonAccessDenied = "AccessDenied"
+	// ReasonKMSAccessDenied means that the KMS key of the secret may not be used by the reader.
+	ReasonKMSAccessDenied = "KMSAccessDenied"
+	// ReasonDecryptionFailed means that the KMS key cannot decrypt: disabled or pending deletion.
+	ReasonDecryptionFailed = "DecryptionFailed"
+	// ReasonThrottled means that AWS asks for fewer calls; the controller slows down by itself.
+	ReasonThrottled = "Throttled"
+	// ReasonCredentialsUnavailable means that no valid AWS credentials were to be had.
+	ReasonCredentialsUnavailable = "CredentialsUnavailable"
+	// ReasonAssumeRoleDenied means that STS refuses the role.
+	ReasonAssumeRoleDenied = "AssumeRoleDenied"
+	// ReasonRegionUnavailable means that the region does not answer, or answers with a server error.
+	ReasonRegionUnavailable = "RegionUnavailable"
+	// ReasonSourceFailed means that AWS refused the request in a way that has no reason of its own.
+	ReasonSourceFailed = "SourceFailed"
+
+	// ReasonPropertyNotFound means that the JSON object has no such field.
+	ReasonPropertyNotFound = "PropertyNotFound"
+	// ReasonInvalidValue means that the value cannot become the keys asked for; the last good value stays.
+	ReasonInvalidValue = "InvalidValue"
+
+	// ReasonTargetConflict means that the Secret, or one of its keys, belongs to somebody else.
+	ReasonTargetConflict = "TargetConflict"
+	// ReasonTargetNotFound means that the Secret to merge into does not exist.
+	ReasonTargetNotFound = "TargetNotFound"
+	// ReasonTargetImmutable means that the Secret may not change in the way asked for.
+	ReasonTargetImmutable = "TargetImmutable"
+	// ReasonTargetTooLarge means that the Secret would exceed the limit of 1 MiB.
+	ReasonTargetTooLarge = "TargetTooLarge"
+	// ReasonTargetForbidden means that the API server does not let the operator write the Secret.
+	ReasonTargetForbidden = "TargetForbidden"
+	// ReasonTargetFailed means that the API server could not write the Secret for another reason.
+	ReasonTargetFailed = "TargetFailed"
+)
+
+// Reasons of the condition RotationHealthy.
+const (
+	// ReasonRotationOnSchedule means that AWS rotates the secret and the next rotation is not overdue.
+	ReasonRotationOnSchedule = "RotationOnSchedule"
+	// ReasonRotationInProgress means that a new version waits under AWSPENDING.
+	ReasonRotationInProgress = "RotationInProgress"
+	// ReasonRotationOverdue means that the time of the next rotation has passed and nothing happened.
+	ReasonRotationOverdue = "RotationOverdue"
+	// ReasonRotationDisabled means that AWS does not rotate the secret.
+	ReasonRotationDisabled = "RotationDisabled"
+)
+
+// Annotations and labels that the controller reads or writes.
+const (
+	// AnnotationRefreshRequestedAt on a SecretSync asks for an immediate refresh whenever its value
+	// changes; status.lastHandledRefresh echoes it.
+	AnnotationRefreshRequestedAt = "secretsync.dev/refresh-requested-at"
+
+	// LabelManaged on a Secret makes it visible to the controller, which watches no other Secrets.
+	LabelManaged = "secretsync.dev/managed"
+	// AnnotationOwner on a Secret names the SecretSync, in the same namespace, that it belongs to.
+	AnnotationOwner = "secretsync.dev/owner"
+	// AnnotationSecretARN on a Secret is the ARN of the secret that its value comes from.
+	AnnotationSecretARN = "secretsync.dev/secret-arn"
+	// AnnotationVersionID on a Secret is the version id of its value.
+	AnnotationVersionID = "secretsync.dev/version-id"
+	// AnnotationVersionStage on a Secret is the staging label that is followed.
+	AnnotationVersionStage = "secretsync.dev/version-stage"
+
+	// FinalizerMerge on a SecretSync with creationPolicy Merge and deletionPolicy Delete lets the
+	// controller take its keys out of the Secret before the SecretSync goes.
+	FinalizerMerge = "secretsync.dev/merge"
+)

@@ -1,0 +1,8 @@
+// Package source says what a secret, a version of it, a value and a refusal are, in terms that
+// belong to no client library. The reconciler speaks these terms; source/aws answers in them.
+//
+// It answers two questions, kept apart because only the second decrypts: which version does a
+// staging label point at (Observe), and what is the value there (Fetch).
+//
+// It imports the standard library alone, and knows nothing of Kubernetes objects.
+package source

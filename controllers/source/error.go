@@ -1,0 +1,52 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what went wrong, in the few ways that a person would act on differently.
+type Kind string
+
+// Kinds of refusals and failures. The reconciler's table turns each into a condition and a retry.
+const (
+	SecretNotFound         Kind = "SecretNotFound"
+	VersionNotFound        Kind = "VersionNotFound"
+	SecretPendingDeletion  Kind = "SecretPendingDeletion"
+	AccessDenied           Kind = "AccessDenied"
+	KMSAccessDenied        Kind = "KMSAccessDenied"
+	DecryptionFailed       Kind = "DecryptionFailed"
+	Throttled              Kind = "Throttled"
+	CredentialsUnavailable Kind = "CredentialsUnavailable"
+	AssumeRoleDenied       Kind = "AssumeRoleDenied"
+	RegionUnavailable      Kind = "RegionUnavailable"
+	// Failed is a refusal that has no kind of its own.
+	Failed Kind = "Failed"
+)
+
+// Error is a refusal or failure of a read, explained. Its text never holds a value.
+type Error struct {
+	Kind Kind
+	// Explanation says what was refused, where, and what to do about it, in sentences for the person
+	// who reads the condition.
+	Explanation string
+	// RetryAfter is how long AWS asks to wait; zero where it says nothing.
+	RetryAfter time.Duration
+	// Cause is the client's error, for logs.
+	Cause error
+}
+
+// Error is the explanation, led by the kind.
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Explanation) }
+
+// Unwrap gives the client's error.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// KindOf is the kind of the first *Error in the chain, or empty where there is none.
+func KindOf(err error) Kind {
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal.Kind
+	}
+	return ""
+}

@@ -1,0 +1,74 @@
+package source
+
+import (
+	"context"
+	"time"
+)
+
+// Ref names one version of one secret to read.
+type Ref struct {
+	// SecretID is a name, a full ARN or a partial ARN.
+	SecretID string
+	// VersionStage is the staging label to follow; empty where VersionID pins a version.
+	VersionStage string
+	// VersionID is the pinned version; empty where a staging label is followed.
+	VersionID string
+	// Region to read from; empty means the ARN's, then the reader's default.
+	Region string
+	// Reader says on whose behalf the read happens, for AWS's audit trail.
+	Reader Reader
+}
+
+// Reader is the object that a read is done for. CloudTrail shows it in the user agent.
+type Reader struct{ Namespace, Name string }
+
+// Version is what AWS says of the version that a Ref points at.
+type Version struct {
+	// ARN is the full ARN of the secret, with its random suffix: it changes when a secret is deleted
+	// and created again under its old name.
+	ARN string
+	// ID is the version id.
+	ID string
+	// Stages are the staging labels on the version.
+	Stages []string
+	// Region that answered.
+	Region string
+	// Rotation is nil where the call that was allowed does not tell (GetSecretValue does not).
+	Rotation *Rotation
+}
+
+// Rotation is what DescribeSecret says of a secret's rotation.
+type Rotation struct {
+	Enabled bool
+	// LastRotated is zero for a secret that was never rotated.
+	LastRotated time.Time
+	// Next is zero where no rotation is planned. AWS may rotate at any time within the window after it.
+	Next time.Time
+	// Pending says that AWSPENDING is on another version than AWSCURRENT.
+	Pending bool
+}
+
+// Observation answers which version a Ref points at.
+type Observation struct {
+	Version Version
+	// Value is set only where AWS allowed no cheaper question than reading the value itself.
+	Value *Value
+	// Hint is advice that does not stop the sync, for example a permission that would make it cheaper.
+	Hint string
+}
+
+// Fetched is a value with the version that it belongs to.
+type Fetched struct {
+	Version Version
+	Value   Value
+}
+
+// Source answers the two questions. Every error it returns is an *Error, or the context's own.
+type Source interface {
+	// Observe says which version the Ref points at now. It does not decrypt, unless the reader may
+	// not call DescribeSecret.
+	Observe(ctx context.Context, ref Ref) (Observation, error)
+	// Fetch reads the value. It asks by staging label where one is followed, so that IAM policies
+	// with the condition secretsmanager:VersionStage hold; the answer says which version it was.
+	Fetch(ctx context.Context, ref Ref) (Fetched, error)
+}
