@@ -1,0 +1,212 @@
+package target
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// Apply makes the Secret as desired, whole or not at all. Errors are of type *Error, or the
+// context's own.
+func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
+	state, err := w.find(ctx, desired)
+	if err != nil {
+		return Result{}, err
+	}
+	if desired.Merge {
+		if !state.Exists {
+			return Result{}, missing(desired)
+		}
+		return w.update(ctx, desired, state)
+	}
+	if !state.Exists {
+		return w.create(ctx, desired)
+	}
+	if state.Owner != desired.Owner {
+		return Result{}, foreign(desired, state)
+	}
+	return w.update(ctx, desired, state)
+}
+
+// find looks for the Secret where that is cheap: the cache knows every Secret of ours. A Secret that
+// the cache does not know is looked up only where one is expected; otherwise a create tells.
+func (w *Writer) find(ctx context.Context, desired Desired) (State, error) {
+	state, err := w.Cached(ctx, desired.Namespace, desired.Name)
+	if err != nil || state.Exists {
+		return state, err
+	}
+	if desired.Merge || desired.Previous != nil {
+		return w.Current(ctx, desired.Namespace, desired.Name)
+	}
+	return State{}, nil
+}
+
+// create makes a new Secret. A create, unlike an apply, can't land on a Secret that somebody else
+// made a moment ago.
+func (w *Writer) create(ctx context.Context, desired Desired) (Result, error) {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   desired.Namespace,
+			Name:        desired.Name,
+			Labels:      labels(desired),
+			Annotations: annotations(desired),
+		},
+		Type: desired.Type,
+		Data: desired.Data,
+	}
+	if desired.OwnerReference != nil {
+		secret.OwnerReferences = []metav1.OwnerReference{*desired.OwnerReference}
+	}
+	err := w.Client.Create(ctx, secret, client.FieldOwner(FieldOwner(desired.Owner)))
+	if apierrors.IsAlreadyExists(err) {
+		return w.meet(ctx, desired)
+	}
+	if err != nil {
+		return Result{}, explain(err, desired.Namespace, desired.Name)
+	}
+	return Result{Outcome: Created, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion}, nil
+}
+
+// meet deals with a Secret that the cache did not know: ours again after its label was taken off or
+// before the watch has seen it, else somebody else's.
+func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
+	state, err := w.Current(ctx, desired.Namespace, desired.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	if !state.Exists {
+		return Result{}, gone(desired)
+	}
+	if state.Owner != desired.Owner {
+		return Result{}, foreign(desired, state)
+	}
+	return w.update(ctx, desired, state)
+}
+
+// update applies the desired fields over an existing Secret. It first asks without force: the
+// conflicts, if any, name whoever edited our fields.
+func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
+	applied, err := w.apply(ctx, desired, state, false)
+	var intruders []string
+	if conflicts := conflictsOf(err); len(conflicts) > 0 {
+		if err := refusable(desired, conflicts); err != nil {
+			return Result{}, err
+		}
+		intruders = managersOf(conflicts)
+		applied, err = w.apply(ctx, desired, state, true)
+	}
+	if err != nil {
+		return Result{}, explain(err, desired.Namespace, desired.Name)
+	}
+	if createdByUs(applied, desired.Owner) {
+		if applied, err = w.takeOver(ctx, desired, state, applied); err != nil {
+			return Result{}, explain(err, desired.Namespace, desired.Name)
+		}
+	}
+	return outcome(desired, state, applied, intruders), nil
+}
+
+func outcome(desired Desired, state State, applied *metav1.PartialObjectMetadata, intruders []string) Result {
+	result := Result{
+		Outcome:         Updated,
+		UID:             string(applied.UID),
+		ResourceVersion: applied.ResourceVersion,
+		Intruders:       intruders,
+	}
+	known := desired.Previous != nil && desired.Previous.ResourceVersion == result.ResourceVersion
+	if known || state.ResourceVersion == result.ResourceVersion {
+		result.Outcome = Unchanged
+	}
+	return result
+}
+
+func (w *Writer) apply(ctx context.Context, desired Desired, state State, force bool) (*metav1.PartialObjectMetadata, error) {
+	secret := corev1ac.Secret(desired.Name, desired.Namespace).
+		WithUID(types.UID(state.UID)). // A Secret deleted and made anew by somebody else is not ours.
+		WithLabels(labels(desired)).
+		WithData(desired.Data)
+	if !desired.Merge {
+		secret.WithType(desired.Type).WithAnnotations(annotations(desired))
+	}
+	if reference := desired.OwnerReference; reference != nil && !desired.Merge {
+		secret.WithOwnerReferences(metav1ac.OwnerReference().
+			WithAPIVersion(reference.APIVersion).WithKind(reference.Kind).
+			WithName(reference.Name).WithUID(reference.UID).WithController(true))
+	}
+	return w.send(ctx, secret, desired.Owner, force)
+}
+
+// send applies a configuration and takes metadata alone for an answer: the values need not travel
+// back, and the managed fields, which apply configurations leave out, do.
+func (w *Writer) send(ctx context.Context, secret *corev1ac.SecretApplyConfiguration, owner string, force bool) (*metav1.PartialObjectMetadata, error) {
+	body, err := json.Marshal(secret)
+	if err != nil {
+		return nil, errors.New("encoding a Secret failed") // The cause might quote a value.
+	}
+	answer := SecretMetadata()
+	answer.Namespace, answer.Name = *secret.Namespace, *secret.Name
+	options := []client.PatchOption{client.FieldOwner(FieldOwner(owner))}
+	if force {
+		options = append(options, client.ForceOwnership)
+	}
+	return answer, w.Client.Patch(ctx, answer, client.RawPatch(types.ApplyPatchType, body), options...)
+}
+
+func labels(desired Desired) map[string]string {
+	all := maps.Clone(desired.Labels)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[v1alpha1.LabelManaged] = "true"
+	return all
+}
+
+func annotations(desired Desired) map[string]string {
+	all := maps.Clone(desired.Annotations)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[v1alpha1.AnnotationOwner] = desired.Owner
+	return all
+}
+
+// Release takes out of a Secret what the SecretSync has put there by merging; the rest stays. A
+// Secret that is gone needs nothing.
+func (w *Writer) Release(ctx context.Context, namespace, name, owner string) error {
+	state, err := w.Current(ctx, namespace, name)
+	if err != nil || !state.Exists {
+		return err
+	}
+	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID))
+	if _, err := w.send(ctx, nothing, owner, true); err != nil {
+		return explain(err, namespace, name)
+	}
+	return nil
+}
+
+// Delete removes a Secret that belongs to the SecretSync; any other is left alone.
+func (w *Writer) Delete(ctx context.Context, namespace, name, owner string) error {
+	state, err := w.Current(ctx, namespace, name)
+	if err != nil || !state.Exists || state.Owner != owner {
+		return err
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	uid := types.UID(state.UID)
+	err = w.Client.Delete(ctx, secret, client.Preconditions{UID: &uid})
+	if client.IgnoreNotFound(err) != nil {
+		return explain(fmt.Errorf("deleting Secret: %w", err), namespace, name)
+	}
+	return nil
+}

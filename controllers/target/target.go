@@ -1,0 +1,121 @@
+package target
+
+import (
+	"context"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// fieldOwnerPrefix leads the field manager of every SecretSync, so that one recognises another's.
+const fieldOwnerPrefix = "secretsync.dev/"
+
+// Writer writes Secrets.
+type Writer struct {
+	// Client writes, and reads metadata of Secrets from the cache that the controller watches.
+	Client client.Client
+	// Live reads metadata of single Secrets from the API server itself: those that the cache, which
+	// holds labelled Secrets only, can't know.
+	Live client.Reader
+}
+
+// Desired is a Secret as it should be.
+type Desired struct {
+	Namespace, Name string
+	// Owner is the name of the SecretSync, which names its field manager too.
+	Owner string
+	// OwnerReference makes the garbage collector remove the Secret with the SecretSync; nil keeps it.
+	OwnerReference *metav1.OwnerReference
+	Type           corev1.SecretType
+	Labels         map[string]string
+	Annotations    map[string]string
+	Data           map[string][]byte
+	// Merge adds the keys to a Secret that belongs to somebody else, instead of owning it.
+	Merge bool
+	// Previous is the Secret as it was written last; nil where it never was.
+	Previous *v1alpha1.SecretStatus
+}
+
+// State is what is known of a Secret without its values.
+type State struct {
+	Exists               bool
+	UID, ResourceVersion string
+	// Owner is the SecretSync that the Secret names as its own; empty for a Secret of nobody's or of
+	// somebody else.
+	Owner string
+}
+
+// Outcome says what a write did.
+type Outcome string
+
+// Outcomes of a write.
+const (
+	Created   Outcome = "Created"
+	Updated   Outcome = "Updated"
+	Unchanged Outcome = "Unchanged"
+)
+
+// Result is what a write did, and the Secret after it.
+type Result struct {
+	Outcome              Outcome
+	UID, ResourceVersion string
+	// Intruders are the field managers whose edits of our fields were undone.
+	Intruders []string
+}
+
+// Cached is the state of a Secret as the watch last saw it. A Secret without our label is not seen.
+func (w *Writer) Cached(ctx context.Context, namespace, name string) (State, error) {
+	return readState(ctx, w.Client, namespace, name)
+}
+
+// Current is the state of a Secret as the API server knows it now, whoever it belongs to.
+func (w *Writer) Current(ctx context.Context, namespace, name string) (State, error) {
+	return readState(ctx, w.Live, namespace, name)
+}
+
+func readState(ctx context.Context, reader client.Reader, namespace, name string) (State, error) {
+	metadata := SecretMetadata()
+	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, metadata)
+	switch {
+	case apierrors.IsNotFound(err):
+		return State{}, nil
+	case err != nil:
+		return State{}, explain(err, namespace, name)
+	}
+	return State{
+		Exists:          true,
+		UID:             string(metadata.UID),
+		ResourceVersion: metadata.ResourceVersion,
+		Owner:           metadata.Annotations[v1alpha1.AnnotationOwner],
+	}, nil
+}
+
+// SecretMetadata is an empty object by which metadata of Secrets is read and watched, without values.
+func SecretMetadata() *metav1.PartialObjectMetadata {
+	metadata := &metav1.PartialObjectMetadata{}
+	metadata.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return metadata
+}
+
+// FieldOwner is the field manager of the SecretSync of that name. Kubernetes allows 128 characters;
+// the end of a longer name is left out, which can only make two managers of one namespace alike if
+// both write to one Secret and share their first 113 characters.
+func FieldOwner(owner string) string {
+	manager := fieldOwnerPrefix + owner
+	return manager[:min(len(manager), 128)]
+}
+
+// ownerOfManager is the SecretSync whose field manager this is, or empty.
+func ownerOfManager(manager string) string {
+	owner, ours := strings.CutPrefix(manager, fieldOwnerPrefix)
+	if !ours {
+		return ""
+	}
+	return owner
+}
