@@ -35,8 +35,10 @@ type SecretSync struct {
 	// +required
 	Spec SecretSyncSpec `json:"spec,omitzero"`
 
-	// status is what the controller did and saw; it holds no value of any secret.
+	// status is what the controller did and saw; it holds no value of any secret. An object that no
+	// controller has seen yet says so, for tools that take an empty status for a good one.
 	// +optional
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Progressing", message: "Waiting for the controller", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status SecretSyncStatus `json:"status,omitzero"`
 }
 
@@ -295,6 +297,9 @@ type SecretStatus struct {
 	// touched the Secret, and nothing needs to be read to know that.
 	// +optional
 	ResourceVersion string `json:"resourceVersion,omitempty"`
+	// generation of the spec that the Secret was written by.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
 	// keys are the names of the keys written.
 	// +optional
 	// +listType=set

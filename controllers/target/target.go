@@ -119,3 +119,16 @@ func ownerOfManager(manager string) string {
 	}
 	return owner
 }
+
+// Values reads the values of a Secret; none where it does not exist.
+func (w *Writer) Values(ctx context.Context, namespace, name string) (map[string][]byte, error) {
+	secret := &corev1.Secret{}
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, explain(err, namespace, name)
+	}
+	return secret.Data, nil
+}

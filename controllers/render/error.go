@@ -1,0 +1,22 @@
+package render
+
+import (
+	"fmt"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// Error says why a value cannot become the keys asked for.
+type Error struct {
+	// Reason is ReasonPropertyNotFound, ReasonInvalidValue or ReasonTargetTooLarge of api/v1alpha1.
+	Reason string
+	// Message names the key, the field and the remedy.
+	Message string
+}
+
+// Error is the message, led by the reason.
+func (e *Error) Error() string { return e.Reason + ": " + e.Message }
+
+func invalid(format string, args ...any) error {
+	return &Error{Reason: v1alpha1.ReasonInvalidValue, Message: fmt.Sprintf(format, args...)}
+}

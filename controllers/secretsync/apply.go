@@ -1,0 +1,65 @@
+package secretsync
+
+import (
+	"context"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// apply writes the Secret.
+func (c *Controller) apply(ctx context.Context, p *pass) error {
+	if err := c.guardMerge(ctx, p.sync); err != nil {
+		return err
+	}
+	changes, err := c.compare(ctx, p)
+	if err != nil {
+		return err
+	}
+	result, err := c.secrets.Apply(ctx, desired(p))
+	if err != nil {
+		return err
+	}
+	p.applied, p.changes = &result, changes
+	p.memory.prints = c.printsOf(p.data)
+	if p.trigger == triggerDrift && result.Outcome != target.Unchanged {
+		p.memory.repairs = append(p.memory.repairs, c.Clock.Now())
+		p.memory.intruders = result.Intruders
+	}
+	return nil
+}
+
+func desired(p *pass) target.Desired {
+	spec, version := &p.sync.Spec, p.fetched.Version
+	annotations := maps.Clone(spec.Target.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[v1alpha1.AnnotationSecretARN] = version.ARN
+	annotations[v1alpha1.AnnotationVersionID] = version.ID
+	if p.ref.VersionStage != "" {
+		annotations[v1alpha1.AnnotationVersionStage] = p.ref.VersionStage
+	}
+	wanted := target.Desired{
+		Namespace:   p.sync.Namespace,
+		Name:        p.sync.TargetName(),
+		Owner:       p.sync.Name,
+		Type:        spec.Target.TypeOrDefault(),
+		Labels:      spec.Target.Labels,
+		Annotations: annotations,
+		Data:        p.data,
+		Merge:       spec.Target.Merges(),
+	}
+	if written := p.sync.Status.Secret; written != nil && written.Name == wanted.Name {
+		wanted.Previous = written
+	}
+	if !wanted.Merge && !spec.Target.Retains() {
+		wanted.OwnerReference = metav1.NewControllerRef(p.sync, v1alpha1.GroupVersion.WithKind("SecretSync"))
+		// Blocking the owner's deletion would need a permission on finalizers that nothing else does.
+		wanted.OwnerReference.BlockOwnerDeletion = nil
+	}
+	return wanted
+}

@@ -1,0 +1,93 @@
+package secretsync
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// namesShown bounds how many names of keys an event lists.
+const namesShown = 20
+
+// prints holds a digest of each key's value, by which the next version tells what it changes. They
+// stay in memory: nothing derived from a value is ever written anywhere.
+type prints map[string]uint64
+
+// printsOf uses the seed of this process, so that a print can't be compared with guesses elsewhere.
+func (c *Controller) printsOf(data map[string][]byte) prints {
+	all := make(prints, len(data))
+	for key, value := range data {
+		all[key] = maphash.Bytes(c.seed, value)
+	}
+	return all
+}
+
+// changes are the names of the keys that an update adds, removes or gives another value.
+type changes struct{ added, removed, changed []string }
+
+// compare finds what is about to change. After a restart nothing is remembered: then the Secret is
+// read, once, at its first update.
+func (c *Controller) compare(ctx context.Context, p *pass) (changes, error) {
+	written := p.sync.Status.Secret
+	if written == nil || written.Name != p.sync.TargetName() {
+		return changes{}, nil
+	}
+	former := p.memory.prints
+	if former == nil {
+		values, err := c.secrets.Values(ctx, p.sync.Namespace, written.Name)
+		if err != nil {
+			return changes{}, err
+		}
+		former = c.printsOf(values)
+		maps.DeleteFunc(former, func(key string, _ uint64) bool { return !slices.Contains(written.Keys, key) })
+	}
+	return difference(former, c.printsOf(p.data)), nil
+}
+
+func difference(former, latter prints) changes {
+	var all changes
+	for key, print := range latter {
+		switch old, known := former[key]; {
+		case !known:
+			all.added = append(all.added, key)
+		case old != print:
+			all.changed = append(all.changed, key)
+		}
+	}
+	for key := range former {
+		if _, stays := latter[key]; !stays {
+			all.removed = append(all.removed, key)
+		}
+	}
+	slices.Sort(all.added)
+	slices.Sort(all.changed)
+	slices.Sort(all.removed)
+	return all
+}
+
+// String lists the names, for example "changed password; added port".
+func (c changes) String() string {
+	var parts []string
+	for _, part := range []struct {
+		verb string
+		keys []string
+	}{{"changed", c.changed}, {"added", c.added}, {"removed", c.removed}} {
+		if len(part.keys) > 0 {
+			parts = append(parts, part.verb+" "+listed(part.keys))
+		}
+	}
+	if len(parts) == 0 {
+		return "no key changed"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func listed(keys []string) string {
+	if len(keys) <= namesShown {
+		return strings.Join(keys, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(keys[:namesShown], ", "), len(keys)-namesShown)
+}

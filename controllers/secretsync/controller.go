@@ -1,0 +1,136 @@
+package secretsync
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// Options are the parts and settings of a Controller; all are required unless a default is named.
+type Options struct {
+	// Client reads SecretSyncs and metadata of labelled Secrets from the cache, and writes.
+	Client client.Client
+	// Live reads from the API server itself, for what the cache can't know.
+	Live client.Reader
+	// Source reads from Secrets Manager.
+	Source source.Source
+	// Events takes the events; they go to the API events.k8s.io.
+	Events events.EventRecorder
+	// Metrics counts what passes did.
+	Metrics *Metrics
+	// PollInterval applies to SecretSyncs without one of their own.
+	PollInterval time.Duration
+	// Workers is how many SecretSyncs are worked on at once.
+	Workers int
+	// Clock tells the time. Default: the real one.
+	Clock clock.PassiveClock
+}
+
+// Controller reconciles SecretSyncs.
+type Controller struct {
+	Options
+	secrets  *target.Writer
+	memories *memories
+	// seed makes the prints of keys.
+	seed maphash.Seed
+}
+
+// New makes a Controller.
+func New(options Options) *Controller {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	return &Controller{
+		Options:  options,
+		secrets:  &target.Writer{Client: options.Client, Live: options.Live},
+		memories: newMemories(),
+		seed:     maphash.MakeSeed(),
+	}
+}
+
+// +kubebuilder:rbac:groups=secretsync.dev,resources=secretsyncs,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=secretsync.dev,resources=secretsyncs/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile does one pass over one SecretSync.
+func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	sync := &v1alpha1.SecretSync{}
+	if err := c.Client.Get(ctx, request.NamespacedName, sync); err != nil {
+		if apierrors.IsNotFound(err) {
+			c.memories.forget(request.NamespacedName)
+			return reconcile.Result{}, nil
+		}
+		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
+	}
+	memory := c.memories.of(request.NamespacedName)
+	if memory.ahead(sync) {
+		return reconcile.Result{RequeueAfter: cacheLag}, nil
+	}
+	if !sync.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, c.release(ctx, sync)
+	}
+	p := c.begin(sync, memory)
+	for _, phase := range []phase{c.decide, c.hold, c.observe, c.fetch, c.render, c.apply, c.tidy} {
+		if p.err = phase(ctx, p); p.err != nil || p.done {
+			break
+		}
+	}
+	return c.report(ctx, p)
+}
+
+// Register adds the controller and its watches to a manager.
+func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
+	err := manager.GetFieldIndexer().IndexField(ctx, &v1alpha1.SecretSync{}, targetIndex, func(object client.Object) []string {
+		return []string{object.(*v1alpha1.SecretSync).TargetName()}
+	})
+	if err != nil {
+		return fmt.Errorf("indexing SecretSyncs by target: %w", err)
+	}
+	return ctrl.NewControllerManagedBy(manager).
+		Named("secretsync").
+		// Status is ours alone: its changes need no pass.
+		For(&v1alpha1.SecretSync{}, builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionStarted()))).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: c.Workers}).
+		Complete(c)
+}
+
+// targetIndex finds SecretSyncs by the name of the Secret that they write.
+const targetIndex = "target"
+
+// writersOf lists the SecretSyncs that write a Secret.
+func (c *Controller) writersOf(ctx context.Context, secret client.Object) []reconcile.Request {
+	var syncs v1alpha1.SecretSyncList
+	err := c.Client.List(ctx, &syncs, client.InNamespace(secret.GetNamespace()),
+		client.MatchingFields{targetIndex: secret.GetName()}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing SecretSyncs of a Secret failed", "secret", client.ObjectKeyFromObject(secret))
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(syncs.Items))
+	for i := range syncs.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{
+			Namespace: syncs.Items[i].Namespace, Name: syncs.Items[i].Name}})
+	}
+	return requests
+}

@@ -1,0 +1,102 @@
+package secretsync
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// trigger says why a pass asks AWS.
+type trigger string
+
+const (
+	triggerNone    trigger = ""
+	triggerSpec    trigger = "spec"    // the spec is new or was edited
+	triggerRefresh trigger = "refresh" // the refresh annotation was changed
+	triggerDrift   trigger = "drift"   // the Secret was edited or deleted
+	triggerPoll    trigger = "poll"    // the poll, or the next try, is due
+)
+
+// decide ends the pass where there is nothing to do, which is most passes: those after a restart of
+// the operator, and those that our own writes set off.
+func (c *Controller) decide(ctx context.Context, p *pass) error {
+	if p.sync.Spec.Suspend {
+		p.done = true
+		return nil
+	}
+	now := c.Clock.Now()
+	if p.memory.nextLook.IsZero() {
+		p.memory.nextLook = c.firstLook(p.sync, now)
+	}
+	drifted, err := c.drifted(ctx, p)
+	if err != nil {
+		return err
+	}
+	p.trigger = why(p, drifted, now)
+	p.done = p.trigger == triggerNone
+	return nil
+}
+
+// why is the first reason to ask AWS that holds.
+func why(p *pass, drifted bool, now time.Time) trigger {
+	switch {
+	case p.sync.Generation != p.sync.Status.ObservedGeneration:
+		return triggerSpec
+	case refreshRequested(p.sync):
+		return triggerRefresh
+	case drifted:
+		return triggerDrift
+	case !now.Before(p.memory.nextLook):
+		return triggerPoll
+	}
+	return triggerNone
+}
+
+func refreshRequested(sync *v1alpha1.SecretSync) bool {
+	token := sync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
+	return token != "" && token != sync.Status.LastHandledRefresh
+}
+
+// firstLook is when to ask AWS first in this process. What was in sync when the operator stopped is
+// asked for at some moment within its interval, so that a start is no stampede; the rest at once.
+func (c *Controller) firstLook(sync *v1alpha1.SecretSync, now time.Time) time.Time {
+	inSync := writtenBySpec(sync) && meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady)
+	if !inSync {
+		return now
+	}
+	return now.Add(somewhereWithin(c.interval(sync)))
+}
+
+// writtenBySpec says whether the Secret was written by the present spec.
+func writtenBySpec(sync *v1alpha1.SecretSync) bool {
+	return sync.Status.Secret != nil && sync.Status.Secret.Generation == sync.Generation
+}
+
+// drifted says whether somebody has touched the Secret since it was written. The resourceVersion in
+// status tells, so that nothing is read while nobody has.
+func (c *Controller) drifted(ctx context.Context, p *pass) (bool, error) {
+	written := p.sync.Status.Secret
+	if written == nil || written.Name != p.sync.TargetName() {
+		return false, nil
+	}
+	seen, err := c.secrets.Cached(ctx, p.sync.Namespace, written.Name)
+	if err != nil {
+		return false, err
+	}
+	if touched(written, seen) && !seen.Exists {
+		// Gone from the watch: deleted, without its label, or not there yet after our own write.
+		seen, err = c.secrets.Current(ctx, p.sync.Namespace, written.Name)
+	}
+	return touched(written, seen), err
+}
+
+func touched(written *v1alpha1.SecretStatus, seen target.State) bool {
+	if !seen.Exists || seen.UID != written.UID {
+		return true
+	}
+	return seen.ResourceVersion != written.ResourceVersion && !older(seen.ResourceVersion, written.ResourceVersion)
+}

@@ -1,0 +1,108 @@
+package secretsync
+
+import (
+	"context"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// Reasons of events. Each is sent on a transition, never because a pass found things as they were.
+const (
+	eventCreated         = "SecretCreated"
+	eventUpdated         = "SecretUpdated"
+	eventRepaired        = "SecretRepaired"
+	eventFailed          = "SyncFailed"
+	eventRecovered       = "SyncRecovered"
+	eventRotationOverdue = "RotationOverdue"
+)
+
+// noteMost is the longest note of an event (events.k8s.io/v1 allows 1 kB).
+const noteMost = 1000
+
+// announce sends the events of a pass and counts it, after status was written.
+func (c *Controller) announce(ctx context.Context, p *pass, f *failure) {
+	if p.applied != nil {
+		c.announceWrite(ctx, p)
+	}
+	was, is := troubleOf(p.before), troubleOf(p.sync)
+	switch {
+	case f != nil && is != was:
+		c.send(p, corev1.EventTypeWarning, eventFailed, "Sync", f.reason+": "+f.message)
+		ctrl.LoggerFrom(ctx).Info("sync failed", "reason", f.reason, "message", f.message)
+	case f == nil && was != "" && p.observed:
+		c.send(p, corev1.EventTypeNormal, eventRecovered, "Sync", "Recovered from "+was+": "+holds(p.sync))
+		ctrl.LoggerFrom(ctx).Info("sync recovered", "from", was)
+	}
+	if overdue(p.sync) && !overdue(p.before) {
+		health := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+		c.send(p, corev1.EventTypeWarning, eventRotationOverdue, "Observe", health.Message)
+	}
+	c.Metrics.count(p, f)
+}
+
+func (c *Controller) announceWrite(ctx context.Context, p *pass) {
+	reason, note := writeNews(p)
+	if reason == "" {
+		return
+	}
+	c.send(p, corev1.EventTypeNormal, reason, "Apply", note)
+	ctrl.LoggerFrom(ctx).Info("applied Secret", "event", reason, "secret", p.sync.TargetName(),
+		"version", p.fetched.Version.ID, "trigger", p.trigger)
+}
+
+// writeNews says what a write changed, by names of keys and versions; nothing where it changed nothing.
+func writeNews(p *pass) (reason, note string) {
+	name, version := p.sync.TargetName(), p.fetched.Version.ID
+	former, old := p.before.Status.Secret, p.synced()
+	known := former != nil && former.Name == name && old != nil
+	switch {
+	case p.applied.Outcome == target.Unchanged:
+		return "", ""
+	case p.applied.Outcome == target.Created && !known:
+		return eventCreated, "Created Secret " + name + " with version " + version + ": keys " + listed(p.sync.Status.Secret.Keys)
+	case p.applied.Outcome == target.Created:
+		return eventRepaired, "Secret " + name + " was deleted; made it anew with version " + version
+	case known && old.VersionID != version:
+		return eventUpdated, "Updated Secret " + name + " from version " + old.VersionID + " to " + version + ": " + p.changes.String()
+	case p.trigger == triggerDrift:
+		return eventRepaired, "Secret " + name + " was edited" + by(p.applied.Intruders) + "; restored version " + version
+	}
+	return eventUpdated, "Updated Secret " + name + " to the edited spec, version " + version + ": " + p.changes.String()
+}
+
+func by(intruders []string) string {
+	if len(intruders) == 0 {
+		return ""
+	}
+	return " by field manager " + strings.Join(intruders, ", ")
+}
+
+// troubleOf is the reason of the failure that a status tells of, or empty.
+func troubleOf(sync *v1alpha1.SecretSync) string {
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		trouble := meta.FindStatusCondition(sync.Status.Conditions, kind)
+		if trouble != nil && trouble.Status == metav1.ConditionTrue {
+			return trouble.Reason
+		}
+	}
+	return ""
+}
+
+func overdue(sync *v1alpha1.SecretSync) bool {
+	health := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+	return health != nil && health.Reason == v1alpha1.ReasonRotationOverdue
+}
+
+func (c *Controller) send(p *pass, kind, reason, action, note string) {
+	if len(note) > noteMost {
+		note = strings.ToValidUTF8(note[:noteMost], "") + "…"
+	}
+	c.Events.Eventf(p.sync, nil, kind, reason, action, "%s", note)
+}

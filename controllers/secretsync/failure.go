@@ -1,0 +1,107 @@
+package secretsync
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/render"
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// heals says what can end a failure.
+type heals int
+
+const (
+	// byEdit failures last until somebody edits the SecretSync, the Secret, or something in AWS. They
+	// turn Ready false and Stalled true, and are looked at again slowly.
+	byEdit heals = iota
+	// byTime failures may end by themselves. They are tried again with growing waits, and leave Ready
+	// true while the last value is fresh.
+	byTime
+	// byTruce failures are fights over the Secret: they turn Ready false at once, and are tried again.
+	byTruce
+)
+
+// failure is what a pass reports when it could not end.
+type failure struct {
+	reason, message string
+	heals           heals
+	// retryAfter is a wait that somebody else has asked for; zero leaves it to the schedule.
+	retryAfter time.Duration
+}
+
+// Error is the message, led by the reason.
+func (f *failure) Error() string { return f.reason + ": " + f.message }
+
+// refusals is the table that turns what AWS says into a reason and a retry.
+func refusals(kind source.Kind) (reason string, ends heals) {
+	switch kind {
+	case source.SecretNotFound:
+		return v1alpha1.ReasonSecretNotFound, byEdit
+	case source.VersionNotFound:
+		return v1alpha1.ReasonVersionNotFound, byEdit
+	case source.SecretPendingDeletion:
+		return v1alpha1.ReasonSecretPendingDeletion, byEdit
+	case source.AccessDenied:
+		return v1alpha1.ReasonAccessDenied, byEdit
+	case source.KMSAccessDenied:
+		return v1alpha1.ReasonKMSAccessDenied, byEdit
+	case source.DecryptionFailed:
+		return v1alpha1.ReasonDecryptionFailed, byEdit
+	case source.AssumeRoleDenied:
+		return v1alpha1.ReasonAssumeRoleDenied, byEdit
+	case source.Throttled:
+		return v1alpha1.ReasonThrottled, byTime
+	case source.CredentialsUnavailable:
+		return v1alpha1.ReasonCredentialsUnavailable, byTime
+	case source.RegionUnavailable:
+		return v1alpha1.ReasonRegionUnavailable, byTime
+	}
+	return v1alpha1.ReasonSourceFailed, byEdit
+}
+
+// explain turns a room's error into a failure, or nil for errors that are nobody's business but the
+// queue's: the context's, and those of the API server that concern the SecretSync itself.
+func explain(err error) *failure {
+	var known *failure
+	if errors.As(err, &known) {
+		return known
+	}
+	var refused *source.Error
+	if errors.As(err, &refused) {
+		reason, ends := refusals(refused.Kind)
+		return &failure{reason: reason, message: refused.Explanation, heals: ends, retryAfter: refused.RetryAfter}
+	}
+	var unusable *render.Error
+	if errors.As(err, &unusable) {
+		return &failure{reason: unusable.Reason, message: unusable.Message, heals: byEdit}
+	}
+	var unwritten *target.Error
+	if errors.As(err, &unwritten) && !unwritten.Terminating {
+		ends := byEdit
+		if unwritten.Transient {
+			ends = byTime
+		}
+		return &failure{reason: unwritten.Reason, message: unwritten.Message, heals: ends}
+	}
+	return nil
+}
+
+// contested is the failure of a fight: others keep undoing what we write.
+func contested(secret string, intruders []string, truce time.Duration) *failure {
+	who := "somebody (no field manager recorded it)"
+	if len(intruders) > 0 {
+		who = "field manager " + strings.Join(intruders, ", ")
+	}
+	return &failure{
+		reason: v1alpha1.ReasonTargetConflict,
+		message: fmt.Sprintf("%s keeps changing or deleting Secret %q: repairs are put off for some minutes; "+
+			"stop the other writer, or choose another spec.target.name", who, secret),
+		heals:      byTruce,
+		retryAfter: truce,
+	}
+}

@@ -1,0 +1,53 @@
+package secretsync
+
+import (
+	"context"
+
+	"github.com/secretsync/secretsync/controllers/render"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// observe asks which version the source points at, without reading the value.
+func (c *Controller) observe(ctx context.Context, p *pass) error {
+	observation, err := c.Source.Observe(ctx, p.ref)
+	if err != nil {
+		return err
+	}
+	p.observation = observation
+	p.observed = true
+	if c.inSync(p) {
+		p.done = true
+	}
+	return nil
+}
+
+// inSync says whether the Secret already holds the version observed, written by the present spec.
+func (c *Controller) inSync(p *pass) bool {
+	synced := p.synced()
+	return p.trigger != triggerDrift && synced != nil && writtenBySpec(p.sync) &&
+		synced.ARN == p.observation.Version.ARN && synced.VersionID == p.observation.Version.ID
+}
+
+// fetch reads the value, unless observing had to do so.
+func (c *Controller) fetch(ctx context.Context, p *pass) error {
+	if value := p.observation.Value; value != nil {
+		p.fetched = source.Fetched{Version: p.observation.Version, Value: *value}
+		return nil
+	}
+	fetched, err := c.Source.Fetch(ctx, p.ref)
+	p.fetched = fetched
+	return err
+}
+
+// render makes the keys of the Secret from the value.
+func (c *Controller) render(_ context.Context, p *pass) error {
+	data, err := render.Render(p.fetched.Value, p.sync.Spec.Data)
+	if err != nil {
+		return err
+	}
+	if err := render.CheckType(p.sync.Spec.Target.TypeOrDefault(), data); err != nil && !p.sync.Spec.Target.Merges() {
+		return err
+	}
+	p.data = data
+	return render.CheckSize(data)
+}

@@ -1,0 +1,76 @@
+package secretsync
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// cacheLag is how long to wait for the watch to bring what we have written ourselves.
+const cacheLag = 200 * time.Millisecond
+
+// memory is what the process remembers of a SecretSync. All of it may be lost: it saves work, and
+// nothing depends on it for being right. The queue never works on one SecretSync twice at a time, so
+// a memory has one user.
+type memory struct {
+	// statusWritten is the SecretSync's resourceVersion after our last write.
+	statusWritten string
+	// nextLook is when to ask AWS again: the next poll, or the next try after a failure. Zero before
+	// the first pass of this process.
+	nextLook time.Time
+	// failures counts failed passes in a row, the first of them at failingSince.
+	failures     int
+	failingSince time.Time
+	// repairs are the times of the latest repairs of the Secret, oldest first.
+	repairs []time.Time
+	// intruders are the field managers whose edits were undone last.
+	intruders []string
+	// contested counts how often in a row repairs were put off, the last time until truce.
+	contested int
+	truce     time.Time
+	// prints tell which keys change from one version to the next.
+	prints prints
+}
+
+// ahead says whether the object in the cache is older than our own last write, so that a pass over
+// it would do its work twice.
+func (m *memory) ahead(sync *v1alpha1.SecretSync) bool {
+	return m.statusWritten != "" && older(sync.ResourceVersion, m.statusWritten)
+}
+
+// older compares resource versions; those that can't be compared are not older.
+func older(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
+}
+
+// memories holds the memory of every SecretSync.
+type memories struct {
+	mutex  sync.Mutex
+	byName map[types.NamespacedName]*memory
+}
+
+func newMemories() *memories {
+	return &memories{byName: map[types.NamespacedName]*memory{}}
+}
+
+func (m *memories) of(name types.NamespacedName) *memory {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	one, known := m.byName[name]
+	if !known {
+		one = &memory{}
+		m.byName[name] = one
+	}
+	return one
+}
+
+func (m *memories) forget(name types.NamespacedName) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	delete(m.byName, name)
+}

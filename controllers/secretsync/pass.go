@@ -1,0 +1,78 @@
+package secretsync
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// phase does one part of a pass. It reads and writes the pass alone, and stops the pass by an error
+// or by setting done.
+type phase func(ctx context.Context, p *pass) error
+
+// pass is what one pass has found out and done so far.
+type pass struct {
+	// sync is the SecretSync; its status is changed as the pass goes on, and written at the end.
+	sync *v1alpha1.SecretSync
+	// before is the SecretSync as it was read.
+	before *v1alpha1.SecretSync
+	memory *memory
+
+	trigger trigger
+	// done says that the rest of the phases has nothing to do.
+	done bool
+	// err is what stopped the pass.
+	err error
+
+	ref         source.Ref
+	observation source.Observation
+	// observed says that AWS has answered in this pass.
+	observed bool
+	fetched  source.Fetched
+	data     map[string][]byte
+	changes  changes
+	applied  *target.Result
+}
+
+func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
+	return &pass{
+		sync:   sync,
+		before: sync.DeepCopy(),
+		memory: memory,
+		ref: source.Ref{
+			SecretID:     sync.Spec.Source.SecretID,
+			VersionStage: sync.Spec.Source.StageOrDefault(),
+			VersionID:    sync.Spec.Source.VersionID,
+			Region:       sync.Spec.Source.Region,
+			Reader:       source.Reader{Namespace: sync.Namespace, Name: sync.Name},
+		},
+	}
+}
+
+// synced is the version in the Secret, or nil before the first sync.
+func (p *pass) synced() *v1alpha1.SourceStatus {
+	if len(p.before.Status.Sources) == 0 {
+		return nil
+	}
+	return &p.before.Status.Sources[0]
+}
+
+// deletionStarted lets the update through by which a SecretSync with a finalizer begins to go.
+func deletionStarted() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return true },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(update event.UpdateEvent) bool {
+			return goes(update.ObjectNew) && !goes(update.ObjectOld)
+		},
+	}
+}
+
+func goes(object client.Object) bool { return !object.GetDeletionTimestamp().IsZero() }

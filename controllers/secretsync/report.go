@@ -1,0 +1,88 @@
+package secretsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// report ends a pass: it describes what was done in status, writes that if anything changed, and
+// only then sends events. It says when to look again.
+func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, error) {
+	f := explain(p.err)
+	if p.err != nil && f == nil {
+		return reconcile.Result{}, c.unreported(ctx, p.err)
+	}
+	c.plan(p, f)
+	if p.trigger != triggerNone || p.sync.Spec.Suspend || f != nil {
+		c.describe(p, f)
+		if err := c.write(ctx, p); err != nil {
+			return reconcile.Result{}, err
+		}
+		c.announce(ctx, p, f)
+	}
+	if p.sync.Spec.Suspend {
+		return reconcile.Result{}, nil
+	}
+	return reconcile.Result{RequeueAfter: max(p.memory.nextLook.Sub(c.Clock.Now()), time.Millisecond)}, nil
+}
+
+// unreported handles what concerns nobody who reads status: a SecretSync that changed under our
+// hands comes again by its own event, one whose namespace goes needs nothing.
+func (c *Controller) unreported(ctx context.Context, err error) error {
+	var unwritten *target.Error
+	if errors.As(err, &unwritten) && unwritten.Terminating {
+		return nil
+	}
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		ctrl.LoggerFrom(ctx).V(1).Info("SecretSync changed during the pass", "cause", apierrors.ReasonForError(err))
+		return nil
+	}
+	return err
+}
+
+// plan says when to look again.
+func (c *Controller) plan(p *pass, f *failure) {
+	now, m := c.Clock.Now(), p.memory
+	switch {
+	case f != nil:
+		if m.failures == 0 {
+			m.failingSince = now
+		}
+		m.failures++
+		m.nextLook = now.Add(afterFailure(f, m.failures, c.interval(p.sync)))
+	case p.observed:
+		m.failures = 0
+		m.nextLook = now.Add(jittered(c.interval(p.sync)))
+		if p.trigger != triggerDrift {
+			m.contested = 0
+		}
+	}
+}
+
+// write patches status if it changed.
+func (c *Controller) write(ctx context.Context, p *pass) error {
+	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) {
+		return nil
+	}
+	changed := p.sync.DeepCopy()
+	base := changed.DeepCopy()
+	base.Status = p.before.Status
+	if err := c.Client.Status().Patch(ctx, changed, client.MergeFrom(base)); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("patching status: %w", err)
+	}
+	p.memory.statusWritten = changed.ResourceVersion
+	return nil
+}
