@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// options are the manager's flags. Each may also be set by an environment variable of its name in
+// capitals behind SECRETSYNC_, for example SECRETSYNC_POLL_INTERVAL; a flag goes before it.
+type options struct {
+	pollInterval            time.Duration
+	watchNamespaces         string
+	workers                 int
+	region                  string
+	clusterName             string
+	leaderElect             bool
+	leaderElectionNamespace string
+	metricsBindAddress      string
+	metricsSecure           bool
+	healthProbeBindAddress  string
+	logFormat               string
+	logLevel                string
+	kubeAPIQPS              float64
+	gracefulShutdownTimeout time.Duration
+	showVersion             bool
+}
+
+const environmentPrefix = "SECRETSYNC_"
+
+// parseOptions reads flags and environment, and says on output what is wrong with them.
+func parseOptions(arguments []string, getenv func(string) string, output io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	flags.SetOutput(output)
+	o.bind(flags)
+	if err := fromEnvironment(flags, getenv); err != nil {
+		fmt.Fprintln(output, err)
+		return nil, err
+	}
+	if err := flags.Parse(arguments); err != nil {
+		return nil, err
+	}
+	if err := o.validate(flags.Args()); err != nil {
+		fmt.Fprintln(output, err)
+		return nil, err
+	}
+	return o, nil
+}
+
+func (o *options) bind(flags *flag.FlagSet) {
+	flags.DurationVar(&o.pollInterval, "poll-interval", 5*time.Minute, "how often to poll secrets of SecretSyncs that do not say themselves (1s to 24h)")
+	flags.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces to work in, separated by commas; empty means all")
+	flags.IntVar(&o.workers, "workers", 10, "SecretSyncs worked on at once")
+	flags.StringVar(&o.region, "region", "", "AWS region to read from by default; empty means the SDK's own (AWS_REGION)")
+	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster, for CloudTrail (in the user agent)")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one replica work at a time; needs a Lease in the operator's namespace")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty means the pod's own")
+	flags.StringVar(&o.metricsBindAddress, "metrics-bind-address", ":8443", "address of the metrics endpoint; 0 turns it off")
+	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by TLS, to those alone whom Kubernetes lets get /metrics; false serves plain HTTP to all")
+	flags.StringVar(&o.healthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
+	flags.StringVar(&o.logFormat, "log-format", "json", "json or console")
+	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
+	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 100, "requests a second to the Kubernetes API server; twice that in a burst")
+	flags.DurationVar(&o.gracefulShutdownTimeout, "graceful-shutdown-timeout", 30*time.Second, "how long passes that are under way may take to end after a stop signal")
+	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
+}
+
+func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
+	var problems []error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value := getenv(name)
+		if value == "" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			problems = append(problems, fmt.Errorf("environment variable %s=%q: %w", name, value, err))
+		}
+	})
+	return errors.Join(problems...)
+}
+
+func (o *options) validate(rest []string) error {
+	var problems []error
+	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if len(rest) > 0 {
+		refuse("unexpected argument %q: options are flags, see --help", rest[0])
+	}
+	if o.pollInterval < time.Second || o.pollInterval > 24*time.Hour {
+		refuse("--poll-interval=%s must be between 1s and 24h", o.pollInterval)
+	}
+	if o.workers < 1 {
+		refuse("--workers=%d must be at least 1", o.workers)
+	}
+	if o.kubeAPIQPS <= 0 {
+		refuse("--kube-api-qps=%g must be more than 0", o.kubeAPIQPS)
+	}
+	if o.logFormat != "json" && o.logFormat != "console" {
+		refuse("--log-format=%q must be json or console", o.logFormat)
+	}
+	if o.logLevel != "info" && o.logLevel != "debug" {
+		refuse("--log-level=%q must be info or debug", o.logLevel)
+	}
+	return errors.Join(problems...)
+}
+
+// namespaces are those to work in; none means all.
+func (o *options) namespaces() []string {
+	return strings.FieldsFunc(o.watchNamespaces, func(r rune) bool { return r == ',' || r == ' ' })
+}

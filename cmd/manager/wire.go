@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"go.uber.org/zap/zapcore"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync"
+	"github.com/secretsync/secretsync/controllers/source/aws"
+)
+
+// probeTimeout is how long a readiness probe waits for the caches.
+const probeTimeout = 500 * time.Millisecond
+
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+
+// run puts the rooms together and runs them until ctx ends.
+func run(ctx context.Context, o *options) error {
+	manager, err := newManager(o)
+	if err != nil {
+		return err
+	}
+	if err := addController(ctx, manager, o); err != nil {
+		return err
+	}
+	if err := addProbes(manager); err != nil {
+		return err
+	}
+	ctrl.Log.Info("starting", "version", version)
+	return manager.Start(ctx)
+}
+
+func newManager(o *options) (ctrl.Manager, error) {
+	kubernetes, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("finding the Kubernetes API server: %w", err)
+	}
+	kubernetes.QPS, kubernetes.Burst = float32(o.kubeAPIQPS), int(2*o.kubeAPIQPS)
+	kubernetes.UserAgent = "secretsync/" + version
+
+	scheme := runtime.NewScheme()
+	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	manager, err := ctrl.NewManager(kubernetes, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(o),
+		Metrics:                       metricsOptions(o),
+		HealthProbeBindAddress:        o.healthProbeBindAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              "secretsync",
+		LeaderElectionNamespace:       o.leaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &o.gracefulShutdownTimeout,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	return manager, nil
+}
+
+// cacheOptions keep little in memory: SecretSyncs, and of Secrets metadata alone, ours alone.
+func cacheOptions(o *options) cache.Options {
+	options := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}: {Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManaged: "true"}), Transform: slim},
+		},
+	}
+	for _, namespace := range o.namespaces() {
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
+}
+
+// slim leaves of a Secret's metadata what the controller asks for.
+func slim(object any) (any, error) {
+	metadata, ok := object.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return object, nil
+	}
+	metadata.ManagedFields, metadata.Labels, metadata.OwnerReferences = nil, nil, nil
+	if owner, marked := metadata.Annotations[v1alpha1.AnnotationOwner]; marked {
+		metadata.Annotations = map[string]string{v1alpha1.AnnotationOwner: owner}
+	} else {
+		metadata.Annotations = nil
+	}
+	return metadata, nil
+}
+
+func metricsOptions(o *options) metricsserver.Options {
+	options := metricsserver.Options{BindAddress: o.metricsBindAddress, SecureServing: o.metricsSecure}
+	if o.metricsSecure {
+		options.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return options
+}
+
+func addController(ctx context.Context, manager ctrl.Manager, o *options) error {
+	calls, err := aws.NewMetrics(metrics.Registry)
+	if err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	passes, err := secretsync.NewMetrics(metrics.Registry)
+	if err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	secrets, err := aws.New(ctx, aws.Options{Region: o.region, Cluster: o.clusterName, Version: version, Metrics: calls})
+	if err != nil {
+		return err
+	}
+	return secretsync.New(secretsync.Options{
+		Client:       manager.GetClient(),
+		Live:         manager.GetAPIReader(),
+		Source:       secrets,
+		Events:       manager.GetEventRecorder("secretsync"),
+		Metrics:      passes,
+		PollInterval: o.pollInterval,
+		Workers:      o.workers,
+	}).Register(ctx, manager)
+}
+
+// addProbes adds the probes: alive while the process answers, ready once the caches are filled, leader or not.
+func addProbes(manager ctrl.Manager) error {
+	synced := func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), probeTimeout)
+		defer cancel()
+		if !manager.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("caches are not synced yet")
+		}
+		return nil
+	}
+	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced))
+}
+
+func logger(o *options, output io.Writer) logr.Logger {
+	level := zapcore.InfoLevel
+	if o.logLevel == "debug" {
+		level = zapcore.DebugLevel
+	}
+	return zap.New(zap.UseDevMode(o.logFormat == "console"), zap.Level(level), zap.WriteTo(output))
+}
