@@ -1,0 +1,63 @@
+package localaws
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Call is one call that was answered, refused or cut. It never holds a value.
+type Call struct {
+	Operation string
+	// Principal is the ARN of the caller.
+	Principal string
+	// Region that the call was signed for.
+	Region string
+	// Code is the error's code; empty for an answer.
+	Code string
+	// UserAgent as the SDK sent it.
+	UserAgent string
+	// At is when it was answered.
+	At time.Time
+}
+
+func (s *Server) record(call *request, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	entry := Call{Operation: call.operation, Principal: call.caller.ARN, Region: call.at.region, UserAgent: call.userAgent, At: s.now()}
+	var refusal *awsError
+	switch {
+	case errors.As(err, &refusal):
+		entry.Code = refusal.code
+	case err != nil:
+		entry.Code = "cut"
+	}
+	s.log = append(s.log, entry)
+}
+
+// Calls are the calls since the start, or since ResetCalls, oldest first.
+func (s *Server) Calls() []Call {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.Clone(s.log)
+}
+
+// Count is how many calls an operation has had; an empty name counts all.
+func (s *Server) Count(operation string) int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	count := 0
+	for _, call := range s.log {
+		if operation == "" || call.Operation == operation {
+			count++
+		}
+	}
+	return count
+}
+
+// ResetCalls forgets the calls.
+func (s *Server) ResetCalls() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.log = nil
+}

@@ -1,0 +1,102 @@
+package localaws
+
+import "slices"
+
+type rotationRules struct {
+	AutomaticallyAfterDays int64  `json:",omitempty"`
+	Duration               string `json:",omitempty"`
+	ScheduleExpression     string `json:",omitempty"`
+}
+
+// description is what DescribeSecret and, as an entry, ListSecrets answer.
+type description struct {
+	ARN, Name              string
+	Description            string              `json:",omitempty"`
+	KmsKeyId               string              `json:",omitempty"`
+	RotationEnabled        bool                `json:",omitempty"`
+	RotationLambdaARN      string              `json:",omitempty"`
+	RotationRules          *rotationRules      `json:",omitempty"`
+	LastRotatedDate        *epoch              `json:",omitempty"`
+	NextRotationDate       *epoch              `json:",omitempty"`
+	LastChangedDate        *epoch              `json:",omitempty"`
+	LastAccessedDate       *epoch              `json:",omitempty"`
+	DeletedDate            *epoch              `json:",omitempty"`
+	CreatedDate            *epoch              `json:",omitempty"`
+	Tags                   []tag               `json:",omitempty"`
+	VersionIdsToStages     map[string][]string `json:",omitempty"`
+	SecretVersionsToStages map[string][]string `json:",omitempty"`
+	OwningService          string              `json:",omitempty"`
+	PrimaryRegion          string              `json:",omitempty"`
+	ReplicationStatus      []replicaStatus     `json:",omitempty"`
+}
+
+func (s *Server) describe(found *secret) description {
+	d := description{
+		ARN: found.arn, Name: found.name, Description: found.description, KmsKeyId: found.kmsKey,
+		LastRotatedDate: epochOrNil(found.lastRotated), LastChangedDate: epochOrNil(found.changed),
+		LastAccessedDate: epochOrNil(found.accessed), DeletedDate: epochOrNil(found.deleted), CreatedDate: epochOrNil(found.created),
+		Tags: found.tagList(), OwningService: found.owningService, PrimaryRegion: found.primary,
+		RotationEnabled: found.rotation.enabled, RotationLambdaARN: found.rotation.function,
+		RotationRules: found.rotation.rules, NextRotationDate: epochOrNil(found.rotation.next),
+	}
+	for _, region := range found.replicas {
+		d.ReplicationStatus = append(d.ReplicationStatus, replicaStatus{Region: region, Status: "InSync"})
+	}
+	return d
+}
+
+func (s *Server) describeSecret(call *request) (any, error) {
+	var input struct{ SecretId string }
+	if err := call.decode(&input); err != nil {
+		return nil, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found, err := s.findAllowed(call, input.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	d := s.describe(found)
+	d.VersionIdsToStages = found.stagesByVersion()
+	return d, nil
+}
+
+func (s *Server) listSecretVersionIDs(call *request) (any, error) {
+	var input struct {
+		SecretId          string
+		IncludeDeprecated bool
+		MaxResults        int
+		NextToken         string
+	}
+	if err := call.decode(&input); err != nil {
+		return nil, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found, err := s.findAllowed(call, input.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	var listed []*version
+	for _, v := range found.versions {
+		if input.IncludeDeprecated || len(v.stages) > 0 {
+			listed = append(listed, v)
+		}
+	}
+	slices.SortFunc(listed, func(a, b *version) int { return b.created.Compare(a.created) })
+	page, next := paginate(listed, input.NextToken, input.MaxResults, listMost)
+	type entry struct {
+		VersionId     string
+		VersionStages []string `json:",omitempty"`
+		CreatedDate   epoch
+	}
+	answer := struct {
+		ARN, Name string
+		Versions  []entry
+		NextToken string `json:",omitempty"`
+	}{ARN: found.arn, Name: found.name, Versions: []entry{}, NextToken: next}
+	for _, v := range page {
+		answer.Versions = append(answer.Versions, entry{VersionId: v.id, VersionStages: v.stages, CreatedDate: epoch(v.created)})
+	}
+	return answer, nil
+}

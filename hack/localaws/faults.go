@@ -1,0 +1,122 @@
+package localaws
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Fault makes calls slow or fail.
+type Fault struct {
+	// Operation and Principal are patterns; empty matches all.
+	Operation, Principal string
+	// Latency is waited before the answer.
+	Latency time.Duration
+	// Every n-th matching call fails; 0 fails none, 1 all.
+	Every int
+	// Code of the failure. Default: InternalServiceError.
+	Code string
+	// Status is the HTTP status of the failure. Default: 500.
+	Status int
+	// Cut ends the connection without an answer instead.
+	Cut bool
+	// Hang waits until the caller gives up.
+	Hang bool
+
+	seen int
+}
+
+// errCut asks for the connection to be cut.
+var errCut = errors.New("connection cut")
+
+// SetFaults replaces the faults; none makes the server well again.
+func (s *Server) SetFaults(faults ...Fault) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.faults = nil
+	for i := range faults {
+		s.faults = append(s.faults, &faults[i])
+	}
+}
+
+// bucket is a token bucket that holds one second's calls.
+type bucket struct {
+	perSecond, tokens float64
+	filled            time.Time
+}
+
+// SetRate bounds the calls a second of an operation; 0 takes the bound away.
+func (s *Server) SetRate(operation string, perSecond float64) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.rates == nil {
+		s.rates = map[string]*bucket{}
+	}
+	if perSecond <= 0 {
+		delete(s.rates, operation)
+		return
+	}
+	s.rates[operation] = &bucket{perSecond: perSecond, tokens: perSecond, filled: s.now()}
+}
+
+func (b *bucket) take(now time.Time) bool {
+	b.tokens = min(b.perSecond, b.tokens+now.Sub(b.filled).Seconds()*b.perSecond)
+	b.filled = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
+
+// beforeCall applies faults and quotas.
+func (s *Server) beforeCall(ctx context.Context, call *request) error {
+	latency, hang, err := s.trouble(call)
+	if hang {
+		<-ctx.Done()
+		return errCut
+	}
+	if latency > 0 {
+		select {
+		case <-time.After(latency):
+		case <-ctx.Done():
+			return errCut
+		}
+	}
+	return err
+}
+
+func (s *Server) trouble(call *request) (latency time.Duration, hang bool, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, fault := range s.faults {
+		if !like(fault.Operation, call.operation) || !like(fault.Principal, call.caller.ARN) {
+			continue
+		}
+		latency += fault.Latency
+		fault.seen++
+		hang = hang || fault.Hang
+		if fault.Every > 0 && fault.seen%fault.Every == 0 && err == nil {
+			err = fault.failure()
+		}
+	}
+	if rate, bound := s.rates[call.operation]; bound && err == nil && !rate.take(s.now()) {
+		err = refuse("ThrottlingException", "Rate exceeded")
+	}
+	return latency, hang, err
+}
+
+func (f *Fault) failure() error {
+	if f.Cut {
+		return errCut
+	}
+	failure := &awsError{code: "InternalServiceError", message: "An error occurred on the server side.", status: http.StatusInternalServerError}
+	if f.Code != "" {
+		failure.code, failure.status = f.Code, http.StatusBadRequest
+	}
+	if f.Status != 0 {
+		failure.status = f.Status
+	}
+	return failure
+}

@@ -1,0 +1,76 @@
+package localaws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// passwordRotation rotates a password as the functions of AWS's templates do (page "AWS Secrets
+// Manager rotation function templates").
+type passwordRotation struct{ server *Server }
+
+const (
+	rotatedLength = 24
+	// rotationPause is how long a step takes, so that AWSPENDING can be seen.
+	rotationPause = 50 * time.Millisecond
+)
+
+// RotatePassword is a ready-made rotation function: it gives the field "password" of a JSON secret a
+// new random value, in the four steps.
+func (s *Server) RotatePassword() RotationFunction { return passwordRotation{server: s}.step }
+
+func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
+	select {
+	case <-time.After(rotationPause):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p.server.mutex.Lock()
+	defer p.server.mutex.Unlock()
+	found := p.server.byARN(event.SecretId)
+	if found == nil {
+		return fmt.Errorf("no secret %s", event.SecretId)
+	}
+	switch event.Step {
+	case "createSecret":
+		return p.create(found, event.ClientRequestToken)
+	case "setSecret", "testSecret":
+		return nil // There is no database behind it to set or to ask.
+	case "finishSecret":
+		found.move(stageCurrent, found.versions[event.ClientRequestToken])
+		return nil
+	}
+	return fmt.Errorf("unknown step %q", event.Step)
+}
+
+func (p passwordRotation) create(found *secret, token string) error {
+	current := found.carrier(stageCurrent)
+	if current == nil || current.text == nil {
+		return fmt.Errorf("secret %s has no text to rotate", found.name)
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal([]byte(*current.text), &fields); err != nil {
+		return fmt.Errorf("secret %s is not a JSON object", found.name)
+	}
+	fields["password"] = json.RawMessage(`"` + randomPassword(lowercase+uppercase+numbers, rotatedLength) + `"`)
+	rotated, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	text := string(rotated)
+	_, err = p.server.addVersion(found, &valueInput{ClientRequestToken: token, SecretString: &text}, []string{stagePending})
+	return err
+}
+
+func (s *Server) byARN(arn string) *secret {
+	for _, here := range s.secrets {
+		for _, found := range here {
+			if found.arn == arn {
+				return found
+			}
+		}
+	}
+	return nil
+}

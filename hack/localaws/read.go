@@ -1,0 +1,123 @@
+package localaws
+
+import "slices"
+
+type valueAnswer struct {
+	ARN, Name, VersionId string
+	SecretString         *string `json:",omitempty"`
+	SecretBinary         []byte  `json:",omitempty"`
+	VersionStages        []string
+	CreatedDate          epoch
+}
+
+func (s *Server) getSecretValue(call *request) (any, error) {
+	var input struct{ SecretId, VersionId, VersionStage string }
+	if err := call.decode(&input); err != nil {
+		return nil, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.read(call, input.SecretId, input.VersionId, input.VersionStage)
+}
+
+func (s *Server) read(call *request, secretID, versionID, stage string) (*valueAnswer, error) {
+	found, err := s.findAllowed(call, secretID)
+	if err != nil {
+		return nil, err
+	}
+	if err := usable(found); err != nil {
+		return nil, err
+	}
+	v, err := pick(found, versionID, stage)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.decrypt(call, found); err != nil {
+		return nil, err
+	}
+	found.accessed = s.now()
+	return &valueAnswer{
+		ARN: found.arn, Name: found.name, VersionId: v.id, SecretString: v.text, SecretBinary: v.binary,
+		VersionStages: slices.Sorted(slices.Values(v.stages)), CreatedDate: epoch(v.created),
+	}, nil
+}
+
+// pick finds a version by id, by staging label, or by both where they agree.
+func pick(found *secret, versionID, stage string) (*version, error) {
+	if versionID == "" {
+		if stage == "" {
+			stage = stageCurrent
+		}
+		if v := found.carrier(stage); v != nil {
+			return v, nil
+		}
+		return nil, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", stage)
+	}
+	v, known := found.versions[versionID]
+	if !known {
+		return nil, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", versionID)
+	}
+	if stage != "" && !slices.Contains(v.stages, stage) {
+		return nil, refuse("InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId.")
+	}
+	return v, nil
+}
+
+// batchMost is how many secrets one BatchGetSecretValue reads.
+const batchMost = 20
+
+func (s *Server) batchGetSecretValue(call *request) (any, error) {
+	var input struct {
+		SecretIdList []string
+		Filters      []filter
+		MaxResults   int
+		NextToken    string
+	}
+	if err := call.decode(&input); err != nil {
+		return nil, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if len(input.SecretIdList) > batchMost {
+		return nil, refuse("InvalidParameterException", "SecretIdList can hold at most %d entries.", batchMost)
+	}
+	if err := s.allow(call, "secretsmanager:BatchGetSecretValue", "*", nil); err != nil {
+		return nil, err
+	}
+	ids, next := input.SecretIdList, ""
+	if len(ids) == 0 {
+		matching, err := s.matching(call.at, input.Filters, false)
+		if err != nil {
+			return nil, err
+		}
+		page, token := paginate(matching, input.NextToken, input.MaxResults, batchMost)
+		for _, found := range page {
+			ids = append(ids, found.arn)
+		}
+		next = token
+	}
+	return s.batch(call, ids, next), nil
+}
+
+type batchError struct{ SecretId, ErrorCode, Message string }
+
+type batchAnswer struct {
+	SecretValues []*valueAnswer
+	Errors       []batchError
+	NextToken    string `json:",omitempty"`
+}
+
+func (s *Server) batch(call *request, ids []string, next string) batchAnswer {
+	answer := batchAnswer{SecretValues: []*valueAnswer{}, Errors: []batchError{}, NextToken: next}
+	single := *call
+	single.operation = "GetSecretValue"
+	for _, id := range ids {
+		value, err := s.read(&single, id, "", stageCurrent)
+		if refusal, refused := err.(*awsError); refused {
+			answer.Errors = append(answer.Errors, batchError{SecretId: id, ErrorCode: refusal.code, Message: refusal.message})
+			continue
+		}
+		answer.SecretValues = append(answer.SecretValues, value)
+	}
+	return answer
+}

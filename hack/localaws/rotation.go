@@ -1,0 +1,174 @@
+package localaws
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// rotation is how a secret is rotated.
+type rotation struct {
+	enabled  bool
+	function string
+	rules    *rotationRules
+	next     time.Time
+}
+
+// RotationEvent is what a rotation function is called with, once for each step (page "Rotation by
+// Lambda function").
+type RotationEvent struct {
+	// Step is createSecret, setSecret, testSecret or finishSecret.
+	Step string
+	// SecretId is the ARN.
+	SecretId string
+	// ClientRequestToken is the id of the version to make and to put under AWSPENDING.
+	ClientRequestToken string
+}
+
+// RotationFunction does one step of a rotation. An error ends the rotation there, and leaves what the
+// earlier steps have done.
+type RotationFunction func(ctx context.Context, event RotationEvent) error
+
+// RegisterRotationFunction makes a function callable under an ARN. A RotationLambdaARN that begins
+// with http:// needs no registration: each event is posted there as JSON, and any answer but 200
+// fails the step.
+func (s *Server) RegisterRotationFunction(arn string, function RotationFunction) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.functions == nil {
+		s.functions = map[string]RotationFunction{}
+	}
+	s.functions[arn] = function
+}
+
+func (s *Server) rotateSecret(call *request) (any, error) {
+	var input struct {
+		SecretId, ClientRequestToken, RotationLambdaARN string
+		RotationRules                                   *rotationRules
+		RotateImmediately                               *bool
+	}
+	if err := call.decode(&input); err != nil {
+		return nil, err
+	}
+	immediately := input.RotateImmediately == nil || *input.RotateImmediately
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found, err := s.open(call, input.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	if input.RotationLambdaARN != "" {
+		found.rotation.function = input.RotationLambdaARN
+	}
+	if input.RotationRules != nil {
+		found.rotation.rules = input.RotationRules
+	}
+	function, err := s.function(found.rotation.function)
+	if err != nil {
+		return nil, err
+	}
+	found.rotation.enabled = true
+	found.rotation.next = nextRotation(found.rotation.rules, s.now())
+	token := input.ClientRequestToken
+	if token == "" {
+		token = newUUID()
+	}
+	steps := []string{"testSecret"}
+	if immediately {
+		steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
+	}
+	s.rotating.Go(func() { s.runRotation(found, function, token, steps) })
+	return versionAnswer{ARN: found.arn, Name: found.name, VersionId: token}, nil
+}
+
+func (s *Server) function(arn string) (RotationFunction, error) {
+	if strings.HasPrefix(arn, "http://") {
+		return postEvent(arn), nil
+	}
+	if function, known := s.functions[arn]; known {
+		return function, nil
+	}
+	if arn == "" {
+		return nil, refuse("InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
+	}
+	return nil, refuse("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
+}
+
+// runRotation calls the steps one after the other, outside the lock: the function calls back.
+func (s *Server) runRotation(found *secret, function RotationFunction, token string, steps []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, step := range steps {
+		if function(ctx, RotationEvent{Step: step, SecretId: found.arn, ClientRequestToken: token}) != nil {
+			return
+		}
+	}
+	if len(steps) == 1 {
+		return
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found.lastRotated = s.now()
+	found.rotation.next = nextRotation(found.rotation.rules, s.now())
+}
+
+func postEvent(url string) RotationFunction {
+	return func(ctx context.Context, event RotationEvent) error {
+		body, err := json.Marshal(event)
+		if err != nil {
+			return err
+		}
+		post, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(post)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("rotation function answered %s", answer.Status)
+		}
+		return nil
+	}
+}
+
+// nextRotation knows rules in days and rate(n hours|days) expressions; for cron expressions, which
+// nothing here waits for, it says a day.
+func nextRotation(rules *rotationRules, now time.Time) time.Time {
+	if rules == nil {
+		return now.Add(day)
+	}
+	if rules.AutomaticallyAfterDays > 0 {
+		return now.Add(time.Duration(rules.AutomaticallyAfterDays) * day)
+	}
+	var count int
+	var unit string
+	if _, err := fmt.Sscanf(rules.ScheduleExpression, "rate(%d %s", &count, &unit); err == nil {
+		if strings.HasPrefix(unit, "hour") {
+			return now.Add(time.Duration(count) * time.Hour)
+		}
+		return now.Add(time.Duration(count) * day)
+	}
+	return now.Add(day)
+}
+
+func (s *Server) cancelRotateSecret(call *request) (any, error) {
+	var input struct{ SecretId string }
+	if err := call.decode(&input); err != nil {
+		return nil, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found, err := s.open(call, input.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	found.rotation.enabled, found.rotation.next = false, time.Time{}
+	return versionAnswer{ARN: found.arn, Name: found.name}, nil
+}

@@ -1,0 +1,91 @@
+package localaws
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Defaults of a Server.
+const (
+	DefaultRegion  = "eu-west-1"
+	DefaultAccount = "111122223333"
+)
+
+// Server is the local AWS. Its zero value works; set fields before it serves.
+type Server struct {
+	// Region that requests without a signature belong to. Default: DefaultRegion.
+	Region string
+	// Account that unknown access keys belong to. Default: DefaultAccount.
+	Account string
+	// Now tells the time. Default: time.Now.
+	Now func() time.Time
+
+	mutex      sync.Mutex
+	secrets    map[place]map[string]*secret // by place, then by name
+	principals map[string]Principal         // by access key id
+	rules      []Rule
+	keys       map[string]*kmsKey
+	functions  map[string]RotationFunction
+	rates      map[string]*bucket
+	faults     []*Fault
+	log        []Call
+	rotating   sync.WaitGroup
+}
+
+// place is where a secret lives.
+type place struct{ account, region string }
+
+// Running is a Server that listens.
+type Running struct {
+	*Server
+	listener net.Listener
+	http     *http.Server
+}
+
+// Start makes a server listen on an address of the loopback interface; "127.0.0.1:0" takes a free port.
+func Start(server *Server, address string) (*Running, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	running := &Running{
+		Server:   server,
+		listener: listener,
+		http:     &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second},
+	}
+	go func() { _ = running.http.Serve(listener) }() // Ends with Close, which is no failure.
+	return running, nil
+}
+
+// URL is what AWS_ENDPOINT_URL should be.
+func (r *Running) URL() string { return "http://" + r.listener.Addr().String() }
+
+// Close stops listening, cuts connections and waits for rotations that are under way.
+func (r *Running) Close() error {
+	err := r.http.Close()
+	r.rotating.Wait()
+	return err
+}
+
+func (s *Server) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Server) region() string {
+	if s.Region != "" {
+		return s.Region
+	}
+	return DefaultRegion
+}
+
+func (s *Server) account() string {
+	if s.Account != "" {
+		return s.Account
+	}
+	return DefaultAccount
+}

@@ -1,0 +1,140 @@
+package localaws
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// awsError is an answer that refuses.
+type awsError struct {
+	code    string
+	message string
+	status  int
+}
+
+func (e *awsError) Error() string { return e.code + ": " + e.message }
+
+func refuse(code, format string, args ...any) *awsError {
+	return &awsError{code: code, message: fmt.Sprintf(format, args...), status: http.StatusBadRequest}
+}
+
+// request is what is known of a call before it is looked at more closely.
+type request struct {
+	operation string
+	caller    Principal
+	at        place
+	body      []byte
+	userAgent string
+}
+
+func (r *request) decode(into any) error {
+	if err := json.Unmarshal(r.body, into); err != nil {
+		return refuse("SerializationException", "the request's body is not what %s takes", r.operation)
+	}
+	return nil
+}
+
+// credential finds access key id and region in the Authorization header of Signature Version 4.
+var credential = regexp.MustCompile(`Credential=([^/]+)/\d+/([^/]+)/`)
+
+// maxBody is more than the largest request of Secrets Manager: 64 KiB of binary, in base64.
+const maxBody = 1 << 20
+
+// ServeHTTP answers Secrets Manager (by its X-Amz-Target header) and STS (by its form).
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "reading the request failed", http.StatusBadRequest)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, adminPath) {
+		s.serveAdmin(w, r, body)
+		return
+	}
+	call := &request{body: body, userAgent: r.UserAgent() + " " + r.Header.Get("X-Amz-User-Agent")}
+	call.caller, call.at = s.identify(r.Header.Get("Authorization"))
+	target := r.Header.Get("X-Amz-Target")
+	if target == "" {
+		s.serveSTS(w, r, call)
+		return
+	}
+	_, call.operation, _ = strings.Cut(target, ".")
+	answer, err := s.answer(r, call)
+	if errors.Is(err, errCut) {
+		panic(http.ErrAbortHandler) // The way to cut a connection in net/http.
+	}
+	writeJSON(w, answer, err)
+}
+
+// answer does a Secrets Manager call: faults and quotas first, as in front of the real service.
+func (s *Server) answer(r *http.Request, call *request) (any, error) {
+	operation, known := operations[call.operation]
+	if !known {
+		return nil, refuse("UnknownOperationException", "")
+	}
+	err := s.beforeCall(r.Context(), call)
+	var answer any
+	if err == nil {
+		answer, err = operation(s, call)
+	}
+	s.record(call, err)
+	return answer, err
+}
+
+// identify tells who calls and for which region. An unknown key is the account's root user.
+func (s *Server) identify(authorization string) (Principal, place) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	caller := Principal{Account: s.account(), ARN: "arn:aws:iam::" + s.account() + ":root"}
+	at := place{account: caller.Account, region: s.region()}
+	if found := credential.FindStringSubmatch(authorization); found != nil {
+		at.region = found[2]
+		if known, ok := s.principals[found[1]]; ok {
+			caller, at.account = known, known.Account
+		}
+	}
+	return caller, at
+}
+
+func writeJSON(w http.ResponseWriter, answer any, err error) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("X-Amzn-RequestId", newUUID())
+	if err != nil {
+		var refusal *awsError
+		if !errors.As(err, &refusal) {
+			refusal = &awsError{code: "InternalServiceError", message: err.Error(), status: http.StatusInternalServerError}
+		}
+		w.WriteHeader(refusal.status)
+		answer = map[string]string{"__type": refusal.code, "Message": refusal.message}
+	}
+	_ = json.NewEncoder(w).Encode(answer) // The client is gone; nobody is left to tell.
+}
+
+// epoch writes a time as Secrets Manager does: seconds with a fraction.
+type epoch time.Time
+
+func (e epoch) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", float64(time.Time(e).UnixMilli())/1000), nil
+}
+
+func epochOrNil(at time.Time) *epoch {
+	if at.IsZero() {
+		return nil
+	}
+	stamp := epoch(at)
+	return &stamp
+}
+
+func newUUID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // Never fails (package crypto/rand).
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
