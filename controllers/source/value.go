@@ -9,19 +9,33 @@ const redacted = "[redacted]"
 
 // Value is the content of one version. It cannot be printed, logged or marshalled by accident:
 // every formatting verb, and encoding/json, see "[redacted]". Bytes is the only way to the content.
+//
+// The content is behind a function because package fmt does not call the methods of a Value that sits
+// in an unexported field of a struct: it prints what the Value is made of, and of a function only the
+// address.
 type Value struct {
-	content []byte
+	content func() []byte
 	binary  bool
 }
 
 // TextValue is the value of a SecretString.
-func TextValue(text string) Value { return Value{content: []byte(text)} }
+func TextValue(text string) Value {
+	content := []byte(text)
+	return Value{content: func() []byte { return content }}
+}
 
 // BinaryValue is the value of a SecretBinary. It keeps content, which the caller must not change.
-func BinaryValue(content []byte) Value { return Value{content: content, binary: true} }
+func BinaryValue(content []byte) Value {
+	return Value{content: func() []byte { return content }, binary: true}
+}
 
-// Bytes is the content itself. The caller must not change it.
-func (v Value) Bytes() []byte { return v.content }
+// Bytes is the content itself, nil for the zero Value. The caller must not change it.
+func (v Value) Bytes() []byte {
+	if v.content == nil {
+		return nil
+	}
+	return v.content()
+}
 
 // Binary says whether the value is a SecretBinary, which is never looked into.
 func (v Value) Binary() bool { return v.binary }

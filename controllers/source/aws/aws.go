@@ -3,6 +3,8 @@ package aws
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -11,35 +13,56 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// callTimeout bounds one call, connection and answer included.
-const callTimeout = 15 * time.Second
+const (
+	// defaultCallTimeout bounds one call: credentials, connection and answer together.
+	defaultCallTimeout = 15 * time.Second
+	// connectTimeout bounds a TCP connection and, once more, its TLS handshake. A region that is up
+	// needs well under a second for either.
+	connectTimeout = 5 * time.Second
+	// idleConnections are kept open to each endpoint, so that a busy poll does not open new ones.
+	idleConnections = 64
+	// maxRegions bounds the clients that are kept. AWS has about forty regions; whatever is beyond
+	// this number is somebody's invention and gets a client for the one call.
+	maxRegions = 64
+)
 
-// Options say how to reach AWS. Credentials, endpoints and proxies come from the SDK's standard
-// environment variables and files (AWS SDKs and Tools Reference Guide, "Standardized credential
-// providers" and "Service-specific endpoints").
+// Options say how to reach AWS. Credentials, endpoints, proxies and certificates come from the SDK's
+// standard environment variables and files (AWS SDKs and Tools Reference Guide, "Standardized
+// credential providers" and "Service-specific endpoints"), AWS_ENDPOINT_URL among them.
 type Options struct {
-	// Region to read from where neither the SecretSync nor an ARN names one. Default: the SDK's own
+	// DefaultRegion to read from where neither the Ref nor an ARN names one. Default: the SDK's own
 	// (AWS_REGION, or the shared configuration).
-	Region string
-	// Cluster is the name of the Kubernetes cluster, for the audit trail; may be empty.
-	Cluster string
-	// Version of the operator, for the user agent.
+	DefaultRegion string
+	// ClusterName is the name of the Kubernetes cluster, for the audit trail in AWS. Default: none.
+	ClusterName string
+	// Version of the operator, for the user agent. Default: "dev".
 	Version string
-	// Metrics counts calls.
-	Metrics *Metrics
+	// Registerer takes the metrics. Default: they are counted and shown nowhere.
+	Registerer prometheus.Registerer
+	// CallTimeout bounds one call. Default: 15 seconds.
+	CallTimeout time.Duration
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
+	// LoadOptions are applied to the SDK's configuration after everything above. Default: none.
+	LoadOptions []func(*config.LoadOptions) error
 }
 
-// Source reads from AWS Secrets Manager with the operator's own identity.
+// Source reads from AWS Secrets Manager with the operator's own identity. It is safe for concurrent use.
 type Source struct {
 	options Options
 	config  aws.Config
-	denials *denials
+	// role is the IAM role that the SDK assumes to get credentials, where it assumes one.
+	role    string
+	metrics *metrics
+	// denials remembers where DescribeSecret was denied.
+	denials *memory[struct{}]
+	// kmsKeys remembers the KmsKeyId of secrets, empty for the AWS managed key.
+	kmsKeys *memory[string]
 
 	mutex   sync.Mutex
 	clients map[string]*secretsmanager.Client // by region
@@ -53,30 +76,66 @@ func New(ctx context.Context, options Options) (*Source, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	loaded, err := config.LoadDefaultConfig(ctx,
-		config.WithRegion(options.Region),
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithHTTPClient(awshttp.NewBuildableClient()),
-		config.WithAppID("secretsync-"+options.Version),
-	)
+	if options.CallTimeout <= 0 {
+		options.CallTimeout = defaultCallTimeout
+	}
+	if options.Version == "" {
+		options.Version = "dev"
+	}
+	metrics, err := newMetrics(options.Registerer)
 	if err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	s := &Source{
+		options: options,
+		metrics: metrics,
+		denials: newMemory[struct{}](options.Now, denialLasts),
+		kmsKeys: newMemory[string](options.Now, keyLasts),
+		clients: map[string]*secretsmanager.Client{},
+	}
+	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("loading AWS configuration: %w", err)
 	}
-	return &Source{
-		options: options,
-		config:  loaded,
-		denials: newDenials(options.Now),
-		clients: map[string]*secretsmanager.Client{},
-	}, nil
+	return s, nil
+}
+
+// load makes the configuration that all clients share, one pool of connections included.
+func (s *Source) load(ctx context.Context) error {
+	loaded, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
+		config.WithRegion(s.options.DefaultRegion),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+		config.WithHTTPClient(newHTTPClient()),
+		config.WithAPIOptions(product(s.options.Version)),
+		config.WithWebIdentityRoleCredentialOptions(s.nameWebIdentitySession),
+		config.WithAssumeRoleCredentialOptions(s.nameRoleSession),
+	}, s.options.LoadOptions...)...)
+	if err != nil {
+		return err
+	}
+	loaded.Credentials = markedCredentials{loaded.Credentials}
+	s.config = loaded
+	return nil
+}
+
+// newHTTPClient stays of the SDK's own type, which is what lets AWS_CA_BUNDLE work.
+func newHTTPClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.TLSHandshakeTimeout = connectTimeout
+			t.MaxIdleConnsPerHost = idleConnections
+		})
 }
 
 // client is the one for a region, made at first use.
 func (s *Source) client(region string) *secretsmanager.Client {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	client, known := s.clients[region]
-	if !known {
-		client = secretsmanager.NewFromConfig(s.config, func(o *secretsmanager.Options) { o.Region = region })
+	if client, known := s.clients[region]; known {
+		return client
+	}
+	client := secretsmanager.NewFromConfig(s.config, func(o *secretsmanager.Options) { o.Region = region })
+	if len(s.clients) < maxRegions {
 		s.clients[region] = client
 	}
 	return client
@@ -94,10 +153,10 @@ func (s *Source) regionOf(ref source.Ref) (string, error) {
 		return s.config.Region, nil
 	}
 	return "", &source.Error{Kind: source.Failed, Explanation: "no AWS region is known: " +
-		"set spec.source.region, use the secret's ARN, or start the operator with --region or AWS_REGION"}
+		"set spec.source.region, use the secret's full ARN, or start the operator with a default region (AWS_REGION)"}
 }
 
-// regionInARN is the fourth part of arn:partition:secretsmanager:region:account:secret:name.
+// regionInARN is the fourth part of arn:partition:secretsmanager:region:account:secret:name, or empty.
 func regionInARN(secretID string) string {
 	parts := strings.SplitN(secretID, ":", 7)
 	if len(parts) < 7 || parts[0] != "arn" {

@@ -1,109 +1,189 @@
 package aws
 
 import (
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
 
-	"github.com/aws/smithy-go"
-
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// denialText is the form of IAM's refusals (page "Troubleshoot access denied error messages" of the
-// IAM User Guide).
-var denialText = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+) on resource: (\S+)`)
+// denial is what a refusal by a policy tells (page "Troubleshoot access denied error messages" of the
+// IAM User Guide). Parts that the text does not tell are empty.
+type denial struct {
+	principal, action, resource string
+	// policy is the kind of policy that refused, for example "identity-based policy".
+	policy string
+	// explicit says that a Deny statement refused, and not the lack of an Allow.
+	explicit bool
+}
 
-// denied explains a refusal by a policy: who, what, on what, by which kind of policy, and what to do.
-func denied(message string, q question) *source.Error {
-	principal, action, resource := "the operator", "secretsmanager:"+q.operation, q.ref.SecretID
-	if found := denialText.FindStringSubmatch(message); found != nil {
-		principal, action, resource = found[1], found[2], found[3]
+// parseDenial reads the two forms of AWS's text: "... with an explicit deny in a <kind of policy>" and
+// "... because no <kind of policy> allows the <action> action".
+func parseDenial(message string) denial {
+	var d denial
+	if found := regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)(?: on resource: (\S+))?`).FindStringSubmatch(message); found != nil {
+		d.principal, d.action, d.resource = found[1], found[2], strings.TrimRight(found[3], ".,")
 	}
+	found := regexp.MustCompile(`(because no|with an explicit deny in an?) (identity-based policy|resource-based policy|` +
+		`service control policy|resource control policy|permissions boundary|session policy|VPC endpoint policy)`).FindStringSubmatch(message)
+	if found != nil {
+		d.explicit, d.policy = found[1] != "because no", found[2]
+	}
+	return d
+}
+
+// denied explains AccessDeniedException, which AWS uses for Secrets Manager and for KMS.
+func (q question) denied(message string) *source.Error {
+	d := parseDenial(message)
+	if strings.HasPrefix(d.action, "kms:") || (d.action == "" && strings.Contains(message, "KMS")) {
+		return q.kmsDenied(d.resource, "")
+	}
+	if d.principal == "" {
+		d.principal = "the operator"
+	}
+	if d.action == "" {
+		d.action = "secretsmanager:" + q.operation
+	}
+	if d.resource == "" {
+		d.resource = q.ref.SecretID
+	}
+	why, remedy := q.remedy(d)
 	return &source.Error{Kind: source.AccessDenied, Explanation: fmt.Sprintf(
-		"%s may not %s on %s: %s", principal, action, resource, remedy(message, action, resource))}
+		"%s may not %s on %s: %s; %s", d.principal, d.action, d.resource, why, remedy)}
 }
 
-// remedy depends on which kind of policy refused, which the text's tail tells.
-func remedy(message, action, resource string) string {
-	switch {
-	case strings.Contains(message, "explicit deny in a resource-based policy"):
-		return "the secret's resource policy denies it explicitly; take the Deny out of that policy"
-	case strings.Contains(message, "resource-based policy"):
-		return "the secret's resource policy does not allow it; add an Allow for this principal there"
-	case strings.Contains(message, "service control policy"):
-		return "a service control policy of the AWS organization denies it; ask its administrators"
-	case strings.Contains(message, "permissions boundary"):
-		return "the principal's permissions boundary does not allow it; extend the boundary"
-	case strings.Contains(message, "VPC endpoint policy"):
-		return "the policy of the VPC endpoint does not allow it; extend that policy"
-	case strings.Contains(message, "explicit deny in an identity-based policy"):
-		return "a policy of the principal denies it explicitly; take the Deny out"
-	}
-	return fmt.Sprintf("add a statement to a policy of the principal that allows %s on %s", action, arnPattern(resource))
-}
-
-// arnPattern is how a policy should name a secret: six question marks for the random characters, as
-// an asterisk would match longer names too (page "Permissions policy examples for AWS Secrets Manager").
-func arnPattern(resource string) string {
-	if !strings.HasPrefix(resource, "arn:") {
-		return fmt.Sprintf("arn:aws:secretsmanager:*:*:secret:%s-??????", resource)
-	}
-	if cut := len(resource) - 7; cut > 0 && resource[cut] == '-' {
-		return resource[:cut] + "-??????"
-	}
-	return resource + "-??????"
-}
-
-// kmsDenied explains a refusal by KMS; key is its ARN or alias, or empty where it is not known.
-func kmsDenied(q question, key string) *source.Error {
-	if key == "" {
-		key = "of the secret"
-	}
-	return &source.Error{Kind: source.KMSAccessDenied, Explanation: fmt.Sprintf(
-		"secret %s may be read, but not decrypted: the principal lacks kms:Decrypt on the KMS key %s; allow it in the key's policy "+
-			"and in a policy of the principal, with the condition kms:ViaService = secretsmanager.%s.amazonaws.com", q.ref.SecretID, key, q.region)}
-}
-
-// credentialsTrouble explains errors from before the call: no credentials were to be had. The SDK has
-// no type for them, but marks them as failures of the identity.
-func credentialsTrouble(err error) error {
-	for current := err; current != nil; current = errors.Unwrap(current) {
-		if operation, ok := current.(*smithy.OperationError); ok && operation.Service() == "STS" {
-			return stsTrouble(operation)
+// remedy is which policy refused, and the next step.
+func (q question) remedy(d denial) (why, next string) {
+	statement := fmt.Sprintf("secretsmanager:GetSecretValue and secretsmanager:DescribeSecret on %s", q.pattern(d))
+	if d.explicit {
+		why = "an explicit Deny in a " + d.policy + " refuses it"
+		if d.policy == "identity-based policy" {
+			why = "an explicit Deny in a policy of this principal refuses it"
 		}
 	}
-	text := err.Error()
-	if !strings.Contains(text, "get identity") && !strings.Contains(text, "get credentials") {
-		return nil
+	switch d.policy {
+	case "resource-based policy":
+		if d.explicit {
+			return "an explicit Deny in the secret's resource policy refuses it", "take the Deny out of that policy, or except this principal"
+		}
+		return "the secret's resource policy does not allow it", "add an Allow for this principal to that policy"
+	case "service control policy", "resource control policy":
+		return cmp.Or(why, "no "+d.policy+" of the AWS organization allows it"), "ask the organization's administrators to change that policy"
+	case "permissions boundary":
+		return cmp.Or(why, "the principal's permissions boundary does not allow it"), "let the boundary allow " + statement
+	case "session policy":
+		return cmp.Or(why, "the session policy that the role was assumed with does not allow it"), "let it allow " + statement
+	case "VPC endpoint policy":
+		return cmp.Or(why, "the policy of the VPC endpoint does not allow it"), "let that policy allow " + statement
 	}
-	return &source.Error{Kind: source.CredentialsUnavailable, Cause: err, Explanation: "the operator has no AWS credentials: " +
-		"annotate its ServiceAccount with eks.amazonaws.com/role-arn (IRSA), associate it with a role (EKS Pod Identity), or give it static keys"}
+	if d.explicit {
+		return why, "take the Deny out, or except this secret"
+	}
+	next = "add a statement to a policy of this principal that allows " + statement
+	if q.foreign(d) {
+		next += ", and one to the secret's resource policy, as the secret is another account's"
+	}
+	return "no policy allows it", next
 }
 
-func stsTrouble(operation *smithy.OperationError) error {
-	var api smithy.APIError
-	if !errors.As(operation, &api) {
-		return &source.Error{Kind: source.CredentialsUnavailable, Cause: operation, Explanation: fmt.Sprintf(
-			"STS did not answer %s: look at the network path to it", operation.Operation())}
-	}
-	if code := api.ErrorCode(); code == "AccessDenied" || code == "AccessDeniedException" {
-		return &source.Error{Kind: source.AssumeRoleDenied, Cause: operation, Explanation: fmt.Sprintf(
-			"STS refuses %s (%s): let the role's trust policy name this cluster's OIDC provider and the ServiceAccount", operation.Operation(), api.ErrorMessage())}
-	}
-	return &source.Error{Kind: source.CredentialsUnavailable, Cause: operation, Explanation: fmt.Sprintf(
-		"STS refuses %s with %s: %s", operation.Operation(), api.ErrorCode(), credentialsAdvice(api.ErrorCode()))}
+// foreign says that the secret belongs to another account than the principal.
+func (q question) foreign(d denial) bool {
+	reader, owner := accountOf(d.principal), accountOf(q.ref.SecretID)
+	return reader != "" && owner != "" && reader != owner
 }
 
-func credentialsAdvice(code string) string {
-	switch code {
-	case "ExpiredTokenException", "ExpiredToken":
-		return "they have expired and were not renewed; look at the token file or the agent that renews them"
-	case "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch":
-		return "the secret key is wrong, or the node's clock is off by more than five minutes"
-	case "InvalidIdentityToken":
-		return "the cluster's OIDC provider is unknown to AWS, or the token's audience is not sts.amazonaws.com"
+// accountOf is the fifth part of an ARN, or empty.
+func accountOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" {
+		return ""
 	}
-	return "check the access key, or the role that the ServiceAccount is annotated with"
+	return parts[4]
+}
+
+// pattern is how a policy should name the secret: six question marks for the random characters, as an
+// asterisk would match longer names too (page "Permissions policy examples for AWS Secrets Manager").
+func (q question) pattern(d denial) string {
+	for _, id := range []string{d.resource, q.ref.SecretID} {
+		if strings.HasPrefix(id, "arn:") {
+			return arnPattern(id)
+		}
+	}
+	partition := "aws"
+	if parts := strings.SplitN(d.principal, ":", 3); len(parts) == 3 && parts[0] == "arn" {
+		partition = parts[1]
+	}
+	account := accountOf(d.principal)
+	if account == "" {
+		account = "<account>"
+	}
+	return fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s-??????", partition, q.region, account, q.ref.SecretID)
+}
+
+// arnPattern takes an ARN that may be partial. The random characters are told from the end of a name
+// by a digit or a capital letter, which one in two hundred of them lack.
+func arnPattern(arn string) string {
+	if cut := len(arn) - 7; cut > 0 && regexp.MustCompile(`^-[A-Za-z0-9]{6}$`).MatchString(arn[cut:]) &&
+		strings.ContainsAny(arn[cut:], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		return arn[:cut] + "-??????"
+	}
+	return arn + "-??????"
+}
+
+// fullARNPattern takes a full ARN, as AWS answers with, which always ends in six random characters.
+func fullARNPattern(arn string) string {
+	if cut := len(arn) - 7; cut > 0 && arn[cut] == '-' {
+		return arn[:cut] + "-??????"
+	}
+	return arn
+}
+
+// kmsDenied explains that a value may be read, but not decrypted. The key may be unknown; keyNote is
+// what to say then.
+func (q question) kmsDenied(key, keyNote string) *source.Error {
+	on := "the KMS key of the secret" + keyNote
+	if key != "" {
+		on = "KMS key " + key
+	}
+	via := fmt.Sprintf("secretsmanager.%s.amazonaws.com", q.region)
+	if strings.HasPrefix(q.region, "cn-") {
+		via += ".cn"
+	}
+	return &source.Error{Kind: source.KMSAccessDenied, Explanation: fmt.Sprintf(
+		"the operator may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of the operator's role, and in the key's policy "+
+			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", q.ref.SecretID, on, via)}
+}
+
+// nameKey adds the key's name to the explanation of a KMS denial: remembered from an earlier
+// DescribeSecret, or asked for now.
+func (s *Source) nameKey(ctx context.Context, q question, err error) error {
+	at := place{region: q.region, secretID: q.ref.SecretID}
+	key, known := s.kmsKeys.recall(at)
+	if _, denied := s.denials.recall(at); !known && !denied {
+		_, describeErr := s.describe(ctx, at, q.ref)
+		if ended := ctx.Err(); ended != nil {
+			return ended
+		}
+		if source.KindOf(describeErr) == source.AccessDenied {
+			s.denials.remember(at, struct{}{})
+		}
+		key, known = s.kmsKeys.recall(at)
+	}
+	var named *source.Error
+	switch {
+	case !known:
+		named = q.kmsDenied("", " (allow secretsmanager:DescribeSecret to see its name here)")
+	case key == "":
+		named = q.kmsDenied("", " (the AWS managed key aws/secretsmanager, which cannot be used from another account: "+
+			"a secret that is shared needs a customer managed key)")
+	default:
+		named = q.kmsDenied(key, "")
+	}
+	if refusal, ok := err.(*source.Error); ok {
+		named.Cause = refusal.Cause
+	}
+	return named
 }

@@ -4,95 +4,162 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// question is what was asked, for explaining why it was not answered.
-type question struct {
-	operation string
-	ref       source.Ref
-	region    string
+// explain turns an error of the SDK into a *source.Error. Codes decide, texts only where AWS uses one
+// code for several things. What ended with the caller's context is the context's error.
+//
+// Explanations stay the same while the trouble does: no request id, no time and no port is in them, so
+// that a condition does not change with every try.
+func (q question) explain(caller context.Context, err error) error {
+	if ended := caller.Err(); ended != nil {
+		return ended
+	}
+	refusal := q.classify(err)
+	refusal.Cause = loggable(err)
+	return refusal
 }
 
-// explain turns an error of the SDK into a *source.Error. Codes decide; texts only where one code
-// stands for several things. The caller's own cancellation passes through.
-func explain(ctx context.Context, err error, q question) error {
-	if err == nil {
-		return nil
+func (q question) classify(err error) *source.Error {
+	if trouble, ok := errors.AsType[*credentialsError](err); ok {
+		return q.credentialsTrouble(trouble.cause)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return ctx.Err()
-	}
-	if refusal := credentialsTrouble(err); refusal != nil {
-		return refusal
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return unavailable(err, q, "it did not answer")
-	}
-	if refusal := byCode(api, q); refusal != nil {
-		refusal.Cause = err
-		return refusal
-	}
-	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() >= 500 {
-		return unavailable(err, q, fmt.Sprintf("it answered with HTTP status %d", response.HTTPStatusCode()))
-	}
-	return &source.Error{Kind: source.Failed, Cause: err, Explanation: fmt.Sprintf(
-		"%s of secret %s in %s was refused by AWS with %s: %s", q.operation, q.ref.SecretID, q.region, api.ErrorCode(), api.ErrorMessage())}
-}
-
-// byCode knows the codes of Secrets Manager and the common ones (page "Common Errors" of the AWS
-// Secrets Manager API Reference).
-func byCode(api smithy.APIError, q question) *source.Error {
-	message := api.ErrorMessage()
-	switch api.ErrorCode() {
-	case "ResourceNotFoundException":
-		return notFound(message, q)
-	case "AccessDeniedException", "AccessDenied":
-		if strings.Contains(message, "KMS") {
-			return kmsDenied(q, "")
+	status, retryAfter := statusOf(err)
+	var refused smithy.APIError
+	if errors.As(err, &refused) {
+		if refusal := q.byCode(refused.ErrorCode(), refused.ErrorMessage()); refusal != nil {
+			refusal.RetryAfter = retryAfter
+			return refusal
 		}
-		return denied(message, q)
+	}
+	switch {
+	case status == http.StatusTooManyRequests:
+		refusal := q.throttled()
+		refusal.RetryAfter = retryAfter
+		return refusal
+	case status >= http.StatusInternalServerError:
+		refusal := q.unavailable(fmt.Sprintf("it answered with HTTP status %d", status))
+		refusal.RetryAfter = retryAfter
+		return refusal
+	case refused == nil || status < http.StatusBadRequest:
+		return q.unavailable(howUnreachable(err, q.timeout))
+	}
+	return q.refused(refused, status)
+}
+
+// byCode knows the codes of Secrets Manager and those that all services share (pages "Common errors"
+// and "GetSecretValue" of the AWS Secrets Manager API Reference). Nil is a code without a kind.
+func (q question) byCode(code, message string) *source.Error {
+	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled {
+		return q.throttled()
+	}
+	switch code {
+	case "ResourceNotFoundException":
+		return q.notFound(message)
+	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
+		return q.denied(message)
 	case "DecryptionFailure":
 		return &source.Error{Kind: source.DecryptionFailed, Explanation: fmt.Sprintf(
-			"the KMS key of secret %s cannot decrypt it: look whether the key is disabled or pending deletion, and enable it", q.ref.SecretID)}
+			"the KMS key of secret %s cannot decrypt it: enable the key, or cancel its deletion, or store the value anew under another key",
+			q.ref.SecretID)}
 	case "InvalidRequestException":
-		if strings.Contains(message, "marked for deletion") || strings.Contains(message, "deleted") {
+		if strings.Contains(message, "marked for deletion") || strings.Contains(message, "scheduled for deletion") {
 			return &source.Error{Kind: source.SecretPendingDeletion, Explanation: fmt.Sprintf(
-				"secret %s was marked for deletion in AWS: restore it with `aws secretsmanager restore-secret`, or follow another secret", q.ref.SecretID)}
+				"secret %s was marked for deletion: restore it with RestoreSecret (aws secretsmanager restore-secret), or follow another secret",
+				q.ref.SecretID)}
 		}
-	case "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown":
-		return &source.Error{Kind: source.Throttled, Explanation: fmt.Sprintf(
-			"AWS throttles %s in %s: the controller slows down and tries again; more poll interval or a higher quota helps", q.operation, q.region)}
-	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
-		"IncompleteSignature", "MissingAuthenticationToken", "ExpiredTokenException", "ExpiredToken", "RequestExpired":
+	case "InternalServiceError", "InternalServiceErrorException", "InternalFailure", "InternalServerError",
+		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
+		return q.unavailable("it answered with " + code)
+	}
+	if advice := credentialsAdvice(code, message); advice != "" {
 		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
-			"AWS does not accept the operator's credentials (%s): %s", api.ErrorCode(), credentialsAdvice(api.ErrorCode()))}
+			"AWS does not accept the operator's credentials (%s): %s", code, advice)}
 	}
 	return nil
 }
 
-func notFound(message string, q question) *source.Error {
-	switch {
-	case strings.Contains(message, "staging label"):
-		return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
-			"secret %s has no version with staging label %s", q.ref.SecretID, q.ref.VersionStage)}
-	case strings.Contains(message, "VersionId"):
-		return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
-			"secret %s has no version %s: AWS removes versions without a staging label in time", q.ref.SecretID, q.ref.VersionID)}
+// notFound tells a missing version from a missing secret: AWS has one code for both.
+func (q question) notFound(message string) *source.Error {
+	if !strings.Contains(message, "secret value") {
+		return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
+			"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; a secret of another account needs its full ARN",
+			q.ref.SecretID, q.region)}
 	}
-	return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
-		"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; a secret of another account needs its full ARN",
-		q.ref.SecretID, q.region)}
+	if q.ref.VersionID != "" {
+		return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
+			"secret %s has no version %s: AWS removes versions without a staging label in time; pin another version, or follow a staging label",
+			q.ref.SecretID, q.ref.VersionID)}
+	}
+	return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
+		"secret %s has no version with staging label %s: put a value into it, move the label in AWS, or follow another one",
+		q.ref.SecretID, stageOf(q.ref))}
 }
 
-func unavailable(err error, q question, how string) error {
-	return &source.Error{Kind: source.RegionUnavailable, Cause: err, Explanation: fmt.Sprintf(
-		"Secrets Manager in %s could not be read (%s): the controller tries again; look at the network path, "+
-			"the VPC endpoint and the AWS Health Dashboard", q.region, how)}
+func (q question) throttled() *source.Error {
+	return &source.Error{Kind: source.Throttled, Explanation: fmt.Sprintf(
+		"AWS throttles %s in %s: it is tried again by itself, more slowly; a longer pollInterval or a higher quota ends it",
+		q.operation, q.region)}
+}
+
+// refused is a refusal without a kind. AWS's own text is passed on where there is a code, as then it
+// comes from the service and speaks of the request's parameters.
+func (q question) refused(refused smithy.APIError, status int) *source.Error {
+	if code := refused.ErrorCode(); code != "" && code != "UnknownError" {
+		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf("AWS refuses %s of secret %s in %s with %s: %s",
+			q.operation, q.ref.SecretID, q.region, code, shortened(refused.ErrorMessage()))}
+	}
+	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
+		"%s answered %s of secret %s with HTTP status %d and no AWS error code: look for a proxy or a wrong endpoint in between",
+		q.endpoint(), q.operation, q.ref.SecretID, status)}
+}
+
+// statusOf is the answer's HTTP status and the wait it asks for; zero where there was no answer.
+func statusOf(err error) (status int, retryAfter time.Duration) {
+	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || answer.Response == nil {
+		return 0, 0
+	}
+	seconds, err := strconv.Atoi(answer.Response.Header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		seconds = 0
+	}
+	return answer.HTTPStatusCode(), time.Duration(seconds) * time.Second
+}
+
+// maxMessage bounds what is passed on of a text of AWS.
+const maxMessage = 300
+
+func shortened(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
+}
+
+// loggable is the text of the SDK's error. The error itself holds the request, with its session token,
+// and what could be read of the answer, so it is not passed on; and some texts hold too much as well.
+func loggable(err error) error {
+	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
+		return errors.New("parsing the answer failed") // the parser's text may quote the answer
+	}
+	if _, ok := errors.AsType[*processcreds.ProviderError](err); ok {
+		return errors.New("the credential process failed") // the text quotes the process's output
+	}
+	var refused smithy.APIError
+	if errors.As(err, &refused) && credentialsAdvice(refused.ErrorCode(), "") != "" {
+		return errors.New("api error " + refused.ErrorCode()) // the text may quote the signed request, token and all
+	}
+	return errors.New(err.Error())
 }

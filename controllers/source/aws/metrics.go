@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,38 +9,44 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// Metrics counts calls to AWS, by operation, region and outcome: "ok", or the kind of the error.
-type Metrics struct {
+// Outcomes beside the kinds of source.Error.
+const (
+	outcomeOK = "ok"
+	// outcomeCancelled is a call that its caller gave up.
+	outcomeCancelled = "Cancelled"
+)
+
+type metrics struct {
 	calls    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 }
 
-// NewMetrics registers the metrics.
-func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
-	metrics := &Metrics{
+// newMetrics registers the metrics, or keeps them to itself where there is no registerer.
+func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "secretsync_aws_calls_total",
-			Help: "Calls to AWS Secrets Manager, by operation, region and outcome (ok, or the kind of the error).",
-		}, []string{"operation", "region", "outcome"}),
+			Help: "Calls to AWS Secrets Manager, by operation, outcome (ok, or the reason of the refusal) and region.",
+		}, []string{"operation", "outcome", "region"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "secretsync_aws_call_duration_seconds",
-			Help:    "Duration of calls to AWS Secrets Manager, by operation and region.",
+			Help:    "Duration of calls to AWS Secrets Manager, by operation; refused calls count too.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
-		}, []string{"operation", "region"}),
+		}, []string{"operation"}),
 	}
-	if err := registerer.Register(metrics.calls); err != nil {
-		return nil, err
+	if registerer == nil {
+		return m, nil
 	}
-	return metrics, registerer.Register(metrics.duration)
+	return m, errors.Join(registerer.Register(m.calls), registerer.Register(m.duration))
 }
 
-func (m *Metrics) observe(operation, region string, started time.Time, err error) {
-	outcome := "ok"
+func (m *metrics) observe(operation, region string, took time.Duration, err error) {
+	outcome := outcomeOK
 	if err != nil {
 		if outcome = string(source.KindOf(err)); outcome == "" {
-			outcome = "cancelled"
+			outcome = outcomeCancelled
 		}
 	}
-	m.calls.WithLabelValues(operation, region, outcome).Inc()
-	m.duration.WithLabelValues(operation, region).Observe(time.Since(started).Seconds())
+	m.calls.WithLabelValues(operation, outcome, region).Inc()
+	m.duration.WithLabelValues(operation).Observe(took.Seconds())
 }

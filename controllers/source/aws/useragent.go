@@ -1,0 +1,55 @@
+package aws
+
+import (
+	"context"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// maxClusterShown keeps the user agent within the 1 KB that CloudTrail keeps of it, together with a
+// namespace (63) and a name (253).
+const maxClusterShown = 128
+
+// product names the operator in the user agent of every call, those to STS included. AWS_SDK_UA_APP_ID
+// stays free for the user.
+func product(version string) []func(*middleware.Stack) error {
+	return []func(*middleware.Stack) error{awsmiddleware.AddUserAgentKeyValue("SecretSync", version)}
+}
+
+// audit puts into the user agent on whose behalf a call is made: CloudTrail records it. The SDK
+// replaces every character that may not stand there.
+func (s *Source) audit(reader source.Reader) func(*secretsmanager.Options) {
+	return func(o *secretsmanager.Options) {
+		if cluster := s.options.ClusterName; cluster != "" {
+			cluster = cluster[:min(len(cluster), maxClusterShown)]
+			o.APIOptions = append(o.APIOptions, awsmiddleware.AddUserAgentKeyValue("kubernetes-cluster", cluster))
+		}
+		if reader.Name != "" {
+			o.APIOptions = append(o.APIOptions,
+				awsmiddleware.AddUserAgentKeyValue("kubernetes-namespace", reader.Namespace),
+				awsmiddleware.AddUserAgentKeyValue("kubernetes-secretsync", reader.Name))
+		}
+	}
+}
+
+// noteHost notes which host is asked: the SDK's error for a call that timed out does not tell.
+func noteHost(host *string) func(*secretsmanager.Options) {
+	note := middleware.DeserializeMiddlewareFunc("SecretSyncNoteHost", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		if request, ok := in.Request.(*smithyhttp.Request); ok && request.URL != nil {
+			*host = request.URL.Host
+		}
+		return next.HandleDeserialize(ctx, in)
+	})
+	return func(o *secretsmanager.Options) {
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Deserialize.Add(note, middleware.After)
+		})
+	}
+}
