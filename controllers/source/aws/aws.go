@@ -13,7 +13,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -35,15 +34,15 @@ const (
 // standard environment variables and files (AWS SDKs and Tools Reference Guide, "Standardized
 // credential providers" and "Service-specific endpoints"), AWS_ENDPOINT_URL among them.
 type Options struct {
-	// DefaultRegion to read from where neither the Ref nor an ARN names one. Default: the SDK's own
+	// Region to read from where neither the Ref nor an ARN names one. Default: the SDK's own
 	// (AWS_REGION, or the shared configuration).
-	DefaultRegion string
-	// ClusterName is the name of the Kubernetes cluster, for the audit trail in AWS. Default: none.
-	ClusterName string
+	Region string
+	// Cluster is the name of the Kubernetes cluster, for the audit trail in AWS. Default: none.
+	Cluster string
 	// Version of the operator, for the user agent. Default: "dev".
 	Version string
-	// Registerer takes the metrics. Default: they are counted and shown nowhere.
-	Registerer prometheus.Registerer
+	// Metrics counts calls. Default: nothing is counted.
+	Metrics *Metrics
 	// CallTimeout bounds one call. Default: 15 seconds.
 	CallTimeout time.Duration
 	// Now tells the time. Default: time.Now.
@@ -58,7 +57,6 @@ type Source struct {
 	config  aws.Config
 	// role is the IAM role that the SDK assumes to get credentials, where it assumes one.
 	role    string
-	metrics *metrics
 	// denials remembers where DescribeSecret was denied.
 	denials *memory[struct{}]
 	// kmsKeys remembers the KmsKeyId of secrets, empty for the AWS managed key.
@@ -82,13 +80,8 @@ func New(ctx context.Context, options Options) (*Source, error) {
 	if options.Version == "" {
 		options.Version = "dev"
 	}
-	metrics, err := newMetrics(options.Registerer)
-	if err != nil {
-		return nil, fmt.Errorf("registering metrics: %w", err)
-	}
 	s := &Source{
 		options: options,
-		metrics: metrics,
 		denials: newMemory[struct{}](options.Now, denialLasts),
 		kmsKeys: newMemory[string](options.Now, keyLasts),
 		clients: map[string]*secretsmanager.Client{},
@@ -102,7 +95,7 @@ func New(ctx context.Context, options Options) (*Source, error) {
 // load makes the configuration that all clients share, one pool of connections included.
 func (s *Source) load(ctx context.Context) error {
 	loaded, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
-		config.WithRegion(s.options.DefaultRegion),
+		config.WithRegion(s.options.Region),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithHTTPClient(newHTTPClient()),
 		config.WithAPIOptions(product(s.options.Version)),

@@ -34,7 +34,7 @@ func call[I, O any](ctx context.Context, s *Source, q question,
 	if err != nil {
 		output, err = nil, q.explain(ctx, err)
 	}
-	s.metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)
+	s.options.Metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)
 	return output, err
 }
 

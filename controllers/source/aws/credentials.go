@@ -46,7 +46,7 @@ func (s *Source) nameWebIdentitySession(o *stscreds.WebIdentityRoleOptions) {
 		s.role = o.RoleARN
 	}
 	if o.RoleSessionName == "" {
-		o.RoleSessionName = sessionName(s.options.ClusterName)
+		o.RoleSessionName = sessionName(s.options.Cluster)
 	}
 }
 
@@ -56,7 +56,7 @@ func (s *Source) nameRoleSession(o *stscreds.AssumeRoleOptions) {
 		s.role = o.RoleARN
 	}
 	if o.RoleSessionName == "" {
-		o.RoleSessionName = sessionName(s.options.ClusterName)
+		o.RoleSessionName = sessionName(s.options.Cluster)
 	}
 }
 

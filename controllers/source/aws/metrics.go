@@ -16,14 +16,15 @@ const (
 	outcomeCancelled = "Cancelled"
 )
 
-type metrics struct {
+// Metrics counts calls to Secrets Manager and measures how long they take. A nil Metrics does nothing.
+type Metrics struct {
 	calls    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 }
 
-// newMetrics registers the metrics, or keeps them to itself where there is no registerer.
-func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
+// NewMetrics registers the metrics.
+func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "secretsync_aws_calls_total",
 			Help: "Calls to AWS Secrets Manager, by operation, outcome (ok, or the reason of the refusal) and region.",
@@ -34,13 +35,13 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
 		}, []string{"operation"}),
 	}
-	if registerer == nil {
-		return m, nil
-	}
 	return m, errors.Join(registerer.Register(m.calls), registerer.Register(m.duration))
 }
 
-func (m *metrics) observe(operation, region string, took time.Duration, err error) {
+func (m *Metrics) observe(operation, region string, took time.Duration, err error) {
+	if m == nil {
+		return
+	}
 	outcome := outcomeOK
 	if err != nil {
 		if outcome = string(source.KindOf(err)); outcome == "" {

@@ -25,7 +25,7 @@ func product(version string) []func(*middleware.Stack) error {
 // replaces every character that may not stand there.
 func (s *Source) audit(reader source.Reader) func(*secretsmanager.Options) {
 	return func(o *secretsmanager.Options) {
-		if cluster := s.options.ClusterName; cluster != "" {
+		if cluster := s.options.Cluster; cluster != "" {
 			cluster = cluster[:min(len(cluster), maxClusterShown)]
 			o.APIOptions = append(o.APIOptions, awsmiddleware.AddUserAgentKeyValue("kubernetes-cluster", cluster))
 		}
