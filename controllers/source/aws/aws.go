@@ -56,7 +56,7 @@ type Source struct {
 	options Options
 	config  aws.Config
 	// role is the IAM role that the SDK assumes to get credentials, where it assumes one.
-	role    string
+	role string
 	// denials remembers where DescribeSecret was denied.
 	denials *memory[struct{}]
 	// kmsKeys remembers the KmsKeyId of secrets, empty for the AWS managed key.
