@@ -1,0 +1,99 @@
+package aws
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+const (
+	testPrincipal = "arn:aws:sts::111122223333:assumed-role/operator/session"
+	testARN       = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-a1B2c3"
+	testPattern   = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-??????"
+)
+
+// denialOf is AWS's text about GetSecretValue.
+func denialOf(resource, tail string) string {
+	return "User: " + testPrincipal + " is not authorized to perform: secretsmanager:GetSecretValue on resource: " + resource + " " + tail
+}
+
+func TestDenialsNameThePolicyAndTheNextStep(t *testing.T) {
+	const allows = "allows the secretsmanager:GetSecretValue action"
+	for name, test := range map[string]struct {
+		message string
+		mention []string
+	}{
+		"no identity-based policy allows it": {
+			denialOf(testARN, "because no identity-based policy "+allows),
+			[]string{"no policy allows it", "add a statement", "secretsmanager:GetSecretValue and secretsmanager:DescribeSecret on " + testPattern},
+		},
+		"no tail at all":                      {denialOf(testARN, ""), []string{"add a statement", testPattern}},
+		"an identity-based policy denies it":  {denialOf(testARN, "with an explicit deny in an identity-based policy"), []string{"explicit Deny in a policy of this principal", "take the Deny out"}},
+		"no resource-based policy allows it":  {denialOf(testARN, "because no resource-based policy "+allows), []string{"the secret's resource policy does not allow it", "add an Allow"}},
+		"a resource-based policy denies it":   {denialOf(testARN, "with an explicit deny in a resource-based policy"), []string{"explicit Deny in the secret's resource policy", "take the Deny out"}},
+		"a service control policy denies it":  {denialOf(testARN, "with an explicit deny in a service control policy"), []string{"service control policy", "administrators"}},
+		"no service control policy allows it": {denialOf(testARN, "because no service control policy "+allows), []string{"no service control policy", "administrators"}},
+		"a resource control policy denies it": {denialOf(testARN, "with an explicit deny in a resource control policy"), []string{"resource control policy", "administrators"}},
+		"no permissions boundary allows it":   {denialOf(testARN, "because no permissions boundary "+allows), []string{"permissions boundary does not allow it", testPattern}},
+		"a permissions boundary denies it":    {denialOf(testARN, "with an explicit deny in a permissions boundary"), []string{"explicit Deny in a permissions boundary"}},
+		"no session policy allows it":         {denialOf(testARN, "because no session policy "+allows), []string{"session policy", testPattern}},
+		"no VPC endpoint policy allows it":    {denialOf(testARN, "because no VPC endpoint policy "+allows), []string{"the policy of the VPC endpoint", testPattern}},
+		"a text of another form":              {"Not today", []string{"the operator may not secretsmanager:GetSecretValue on /prod/db", "arn:aws:secretsmanager:eu-west-1:<account>:secret:/prod/db-??????"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusal := asked().denied(test.message)
+			if refusal.Kind != source.AccessDenied {
+				t.Errorf("kind %s", refusal.Kind)
+			}
+			for _, mention := range test.mention {
+				if !strings.Contains(refusal.Explanation, mention) {
+					t.Errorf("%q does not mention %q", refusal.Explanation, mention)
+				}
+			}
+			if parsed := parseDenial(test.message); parsed.principal != "" && !strings.Contains(refusal.Explanation, testPrincipal+" may not secretsmanager:GetSecretValue on ") {
+				t.Errorf("%q does not say who may not do what", refusal.Explanation)
+			}
+		})
+	}
+}
+
+func TestStatementsNameASecretExactly(t *testing.T) {
+	for name, test := range map[string]struct {
+		principal, resource, secretID, want string
+	}{
+		"a full ARN loses its random characters":       {testPrincipal, testARN, testARN, testPattern},
+		"a partial ARN gets them":                      {testPrincipal, strings.TrimSuffix(testARN, "-a1B2c3"), "", testPattern},
+		"a partial ARN that ends in a word keeps it":   {testPrincipal, "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-secret", "", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-secret-??????"},
+		"a name is completed from the principal":       {testPrincipal, "/prod/db", "/prod/db", testPattern},
+		"a name that looks like a full ARN's end":      {testPrincipal, "db-a1B2c3", "db-a1B2c3", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-a1B2c3-??????"},
+		"a name in the Chinese partition":              {"arn:aws-cn:iam::111122223333:user/u", "db", "db", "arn:aws-cn:secretsmanager:eu-west-1:111122223333:secret:db-??????"},
+		"an ARN that was asked for goes before a name": {testPrincipal, "db", testARN, testPattern},
+	} {
+		q := asked()
+		q.ref.SecretID = test.secretID
+		if got := q.pattern(denial{principal: test.principal, resource: test.resource}); got != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestASecretOfAnotherAccountNeedsItsResourcePolicyToo(t *testing.T) {
+	const foreign = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:db-a1B2c3"
+	for id, want := range map[string]bool{foreign: true, testARN: false, "/prod/db": false} {
+		q := asked()
+		q.ref.SecretID = id
+		explanation := q.denied(denialOf(id, "because no identity-based policy allows the secretsmanager:GetSecretValue action")).Explanation
+		if got := strings.Contains(explanation, "resource policy"); got != want {
+			t.Errorf("%s: mentions the resource policy: %v, want %v: %s", id, got, want, explanation)
+		}
+	}
+}
+
+func TestKMSIsNamedAsItIsCalledInChina(t *testing.T) {
+	q := asked()
+	q.region = "cn-north-1"
+	if got := q.kmsDenied("", "").Explanation; !strings.Contains(got, "kms:ViaService = secretsmanager.cn-north-1.amazonaws.com.cn") {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,199 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// asked is the question that the tables' errors answer.
+func asked() question {
+	return question{
+		operation: getSecretValue, region: "eu-west-1", host: "secretsmanager.eu-west-1.amazonaws.com", timeout: 15 * time.Second,
+		ref: source.Ref{SecretID: "/prod/db", VersionStage: "AWSCURRENT"},
+	}
+}
+
+// answered wraps an error as the SDK does one that came with an HTTP answer.
+func answered(status int, header http.Header, err error) error {
+	response := &smithyhttp.Response{Response: &http.Response{StatusCode: status, Header: header}}
+	return &smithy.OperationError{
+		ServiceID: "Secrets Manager", OperationName: getSecretValue,
+		Err: &smithyhttp.ResponseError{Response: response, Err: err},
+	}
+}
+
+func refusedWith(code, message string) error {
+	return answered(http.StatusBadRequest, nil, &smithy.GenericAPIError{Code: code, Message: message})
+}
+
+func TestCodesBecomeKinds(t *testing.T) {
+	for name, test := range map[string]struct {
+		err     error
+		want    source.Kind
+		mention []string
+	}{
+		"a secret that is not there": {
+			refusedWith("ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
+			source.SecretNotFound, []string{"/prod/db", "eu-west-1", "full ARN"},
+		},
+		"a staging label that is nowhere": {
+			refusedWith("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"),
+			source.VersionNotFound, []string{"/prod/db", "staging label AWSCURRENT"},
+		},
+		"a secret marked for deletion": {
+			refusedWith("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion."),
+			source.SecretPendingDeletion, []string{"/prod/db", "RestoreSecret"},
+		},
+		"another invalid request": {
+			refusedWith("InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId."),
+			source.Failed, []string{"InvalidRequestException", "not associated"},
+		},
+		"a denial": {
+			refusedWith("AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: secretsmanager:GetSecretValue on resource: r"),
+			source.AccessDenied, []string{"arn:aws:iam::1:user/u"},
+		},
+		"a denial by KMS": {
+			refusedWith("AccessDeniedException", "Access to KMS is not allowed"),
+			source.KMSAccessDenied, []string{"kms:Decrypt", "kms:ViaService = secretsmanager.eu-west-1.amazonaws.com"},
+		},
+		"a denial by KMS that names the key": {
+			refusedWith("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/k because no identity-based policy allows the kms:Decrypt action"),
+			source.KMSAccessDenied, []string{"KMS key arn:aws:kms:eu-west-1:1:key/k"},
+		},
+		"a denial of a secret with KMS in its name": {
+			refusedWith("AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: secretsmanager:GetSecretValue on resource: KMS-password"),
+			source.AccessDenied, []string{"KMS-password"},
+		},
+		"a key that cannot decrypt": {
+			refusedWith("DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key."),
+			source.DecryptionFailed, []string{"/prod/db", "enable the key"},
+		},
+		"throttling":                         {refusedWith("ThrottlingException", "Rate exceeded"), source.Throttled, []string{"GetSecretValue", "eu-west-1"}},
+		"throttling by its older code":       {refusedWith("TooManyRequestsException", ""), source.Throttled, nil},
+		"throttling by another code":         {refusedWith("RequestLimitExceeded", ""), source.Throttled, nil},
+		"throttling by its HTTP status":      {answered(http.StatusTooManyRequests, nil, &smithy.GenericAPIError{Code: "UnknownError"}), source.Throttled, nil},
+		"expired credentials":                {refusedWith("ExpiredTokenException", "expired"), source.CredentialsUnavailable, []string{"expired"}},
+		"an unknown access key":              {refusedWith("UnrecognizedClientException", "The security token included in the request is invalid."), source.CredentialsUnavailable, []string{"access key"}},
+		"a wrong secret key":                 {refusedWith("InvalidSignatureException", "The request signature we calculated does not match"), source.CredentialsUnavailable, []string{"secret access key"}},
+		"a clock that is behind":             {refusedWith("InvalidSignatureException", "Signature expired: 20260101T000000Z is now earlier than"), source.CredentialsUnavailable, []string{"clock"}},
+		"a clock that is off":                {refusedWith("RequestExpired", ""), source.CredentialsUnavailable, []string{"clock"}},
+		"an incomplete signature":            {refusedWith("IncompleteSignature", ""), source.CredentialsUnavailable, []string{"session token"}},
+		"an internal error":                  {answered(http.StatusInternalServerError, nil, &smithy.GenericAPIError{Code: "InternalServiceError"}), source.RegionUnavailable, []string{"InternalServiceError", "secretsmanager.eu-west-1.amazonaws.com"}},
+		"an internal error in a page":        {answered(http.StatusBadGateway, nil, &smithy.GenericAPIError{Code: "UnknownError"}), source.RegionUnavailable, []string{"502", "eu-west-1"}},
+		"a proxy's refusal":                  {answered(http.StatusForbidden, nil, &smithy.GenericAPIError{Code: "UnknownError"}), source.Failed, []string{"403", "proxy"}},
+		"a code that is not known":           {refusedWith("InvalidParameterException", "Invalid ARN or region."), source.Failed, []string{"InvalidParameterException", "Invalid ARN or region."}},
+		"an error that is not AWS's at all":  {errors.New("something else"), source.RegionUnavailable, []string{"the connection failed"}},
+		"credentials that are not there":     {&credentialsError{cause: errors.New("no EC2 IMDS role found")}, source.CredentialsUnavailable, []string{"eks.amazonaws.com/role-arn"}},
+		"a credentials provider that denies": {&credentialsError{cause: &smithy.GenericAPIError{Code: "AccessDeniedException"}}, source.CredentialsUnavailable, []string{"Pod Identity", "AccessDeniedException"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusal := explained(t, asked(), test.err)
+			if refusal.Kind != test.want {
+				t.Errorf("kind %s, want %s: %s", refusal.Kind, test.want, refusal.Explanation)
+			}
+			for _, mention := range test.mention {
+				if !strings.Contains(refusal.Explanation, mention) {
+					t.Errorf("%q does not mention %q", refusal.Explanation, mention)
+				}
+			}
+			if refusal.Cause == nil {
+				t.Error("there is no cause to log")
+			}
+		})
+	}
+}
+
+func explained(t *testing.T, q question, err error) *source.Error {
+	t.Helper()
+	refusal, ok := q.explain(t.Context(), fmt.Errorf("wrapped: %w", err)).(*source.Error)
+	if !ok {
+		t.Fatalf("%v is not a *source.Error", err)
+	}
+	return refusal
+}
+
+func TestAPinnedVersionThatIsGoneIsNamed(t *testing.T) {
+	q := asked()
+	q.ref.VersionStage, q.ref.VersionID = "", "11111111-2222-3333-4444-555555555555"
+	refusal := explained(t, q, refusedWith("ResourceNotFoundException",
+		"Secrets Manager can't find the specified secret value for VersionId: "+q.ref.VersionID))
+	if refusal.Kind != source.VersionNotFound || !strings.Contains(refusal.Explanation, "no version "+q.ref.VersionID) {
+		t.Errorf("got %v", refusal)
+	}
+}
+
+func TestAWaitThatAWSAsksForIsPassedOn(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want time.Duration
+	}{
+		"with throttling":      {answered(http.StatusBadRequest, http.Header{"Retry-After": {"7"}}, &smithy.GenericAPIError{Code: "ThrottlingException"}), 7 * time.Second},
+		"with too many calls":  {answered(http.StatusTooManyRequests, http.Header{"Retry-After": {"3"}}, errors.New("x")), 3 * time.Second},
+		"with an outage":       {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {"9"}}, errors.New("x")), 9 * time.Second},
+		"not where there's no": {answered(http.StatusServiceUnavailable, nil, errors.New("x")), 0},
+		"not as a date":        {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {"Mon, 02 Jan 2006 15:04:05 GMT"}}, errors.New("x")), 0},
+		"not when negative":    {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {"-1"}}, errors.New("x")), 0},
+	} {
+		if got := explained(t, asked(), test.err).RetryAfter; got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestTheCallersOwnEndingIsNobodysRefusal(t *testing.T) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, stop := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer stop()
+	for name, test := range map[string]struct {
+		caller context.Context
+		want   error
+	}{
+		"cancelled": {cancelled, context.Canceled},
+		"timed out": {late, context.DeadlineExceeded},
+	} {
+		err := asked().explain(test.caller, refusedWith("ThrottlingException", "Rate exceeded"))
+		if !errors.Is(err, test.want) || source.KindOf(err) != "" {
+			t.Errorf("a caller that was %s gets %v", name, err)
+		}
+	}
+}
+
+func TestNoTextHoldsMoreThanItMay(t *testing.T) {
+	const marker = "hunter2-marker"
+	for name, err := range map[string]error{
+		"an answer that cannot be parsed": answered(http.StatusOK, nil, &smithy.DeserializationError{
+			Err: errors.New("invalid character in " + marker), Snapshot: []byte(marker),
+		}),
+		"the canonical request, which holds the session token": refusedWith("InvalidSignatureException",
+			"The Canonical String for this request should have been 'x-amz-security-token:"+marker+"'"),
+		"the output of a credential process": &credentialsError{cause: &processcreds.ProviderError{Err: errors.New("parse failed of process output: " + marker)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusal := explained(t, asked(), err)
+			for _, text := range []string{refusal.Error(), refusal.Explanation, refusal.Cause.Error(), fmt.Sprintf("%+v %#v %#v", refusal, refusal, refusal.Cause)} {
+				if strings.Contains(text, marker) {
+					t.Errorf("%q holds the marker", text)
+				}
+			}
+		})
+	}
+}
+
+func TestALongTextOfAWSIsCut(t *testing.T) {
+	refusal := explained(t, asked(), refusedWith("ValidationException", strings.Repeat("é", 1000)))
+	if len(refusal.Explanation) > 600 || !strings.HasSuffix(refusal.Explanation, "é…") {
+		t.Errorf("%d bytes, ending in %q", len(refusal.Explanation), refusal.Explanation[len(refusal.Explanation)-8:])
+	}
+}
