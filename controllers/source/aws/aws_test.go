@@ -1,0 +1,165 @@
+package aws
+
+import (
+	"context"
+	"maps"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+const (
+	testKeyID   = "AKIAOPERATOR00000000"
+	adminKeyID  = "AKIAADMIN00000000000"
+	testReader  = "arn:aws:iam::111122223333:user/operator"
+	kmsKey      = "arn:aws:kms:eu-west-1:111122223333:key/1234"
+	valueMarker = "hunter2-marker"
+)
+
+// world is a local AWS, a reader of it, and an administrator who bypasses the reader's rules.
+type world struct {
+	*localaws.Running
+	source  *Source
+	admin   *secretsmanager.Client
+	metrics *prometheus.Registry
+	now     time.Time
+}
+
+// isolate takes from the SDK whatever the machine it runs on would tell it, and gives it static keys.
+func isolate(t *testing.T, endpoint string) {
+	t.Helper()
+	nowhere := filepath.Join(t.TempDir(), "none")
+	for name, value := range map[string]string{
+		"AWS_CONFIG_FILE": nowhere, "AWS_SHARED_CREDENTIALS_FILE": nowhere, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ACCESS_KEY_ID": testKeyID, "AWS_SECRET_ACCESS_KEY": "not-a-secret", "AWS_SESSION_TOKEN": "",
+		"AWS_ROLE_ARN": "", "AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_ROLE_SESSION_NAME": "", "AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "",
+		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_SECRETS_MANAGER": "", "AWS_ENDPOINT_URL_STS": "",
+		"HTTP_PROXY": "", "HTTPS_PROXY": "", "http_proxy": "", "https_proxy": "",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	running, err := localaws.Start(&localaws.Server{}, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = running.Close() })
+	isolate(t, running.URL())
+	running.AddPrincipal(testKeyID, localaws.Principal{Account: localaws.DefaultAccount, ARN: testReader})
+	running.AddPrincipal(adminKeyID, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/admin"})
+	w := &world{Running: running, metrics: prometheus.NewRegistry(), now: time.Now()}
+	w.source = w.newSource(t, Options{})
+	w.admin = secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(running.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: adminKeyID, SecretAccessKey: "not-a-secret"}, nil
+		}),
+	})
+	return w
+}
+
+// newSource fills in what the tests share.
+func (w *world) newSource(t *testing.T, options Options) *Source {
+	t.Helper()
+	metrics, err := NewMetrics(w.metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Region, options.Cluster, options.Version, options.Metrics = localaws.DefaultRegion, "prod/eu 1", "1.2.3", metrics
+	options.Now = func() time.Time { return w.now }
+	s, err := New(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// create makes a secret with the marker as its value.
+func (w *world) create(t *testing.T, input *secretsmanager.CreateSecretInput) *secretsmanager.CreateSecretOutput {
+	t.Helper()
+	if input.SecretBinary == nil && input.SecretString == nil {
+		input.SecretString = aws.String(valueMarker)
+	}
+	created, err := w.admin.CreateSecret(t.Context(), input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ResetCalls()
+	return created
+}
+
+// put makes a new version and gives its id.
+func (w *world) put(t *testing.T, id, value string, stages ...string) string {
+	t.Helper()
+	put, err := w.admin.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: aws.String(id), SecretString: aws.String(value), VersionStages: stages,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ResetCalls()
+	return aws.ToString(put.VersionId)
+}
+
+// deny takes actions from the reader; "" is AWS's usual text.
+func (w *world) deny(actions ...string) {
+	var rules []localaws.Rule
+	for _, action := range actions {
+		rules = append(rules, localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:" + action,
+			Because: "because no identity-based policy allows the secretsmanager:" + action + " action"})
+	}
+	w.SetRules(rules...)
+	w.ResetCalls()
+}
+
+// operations are those that AWS was asked for since the last change of the world.
+func (w *world) operations() []string {
+	names := []string{}
+	for _, call := range w.Calls() {
+		names = append(names, call.Operation)
+	}
+	return names
+}
+
+func current(id string) source.Ref {
+	return source.Ref{SecretID: id, VersionStage: stageCurrent, Reader: source.Reader{Namespace: "payments", Name: "db"}}
+}
+
+// gather gives the families of metrics, by name.
+func (w *world) gather(t *testing.T) []*dto.MetricFamily {
+	t.Helper()
+	families, err := w.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
+}
+
+// counted is how many calls the metrics count.
+func (w *world) counted(t *testing.T, operation, outcome, region string) float64 {
+	t.Helper()
+	for _, family := range w.gather(t) {
+		for _, metric := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, label := range metric.GetLabel() {
+				labels[label.GetName()] = label.GetValue()
+			}
+			if maps.Equal(labels, map[string]string{"operation": operation, "outcome": outcome, "region": region}) {
+				return metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,188 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+func TestTheUserAgentSaysWhoReads(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	if _, err := w.source.Observe(t.Context(), current("db")); err != nil {
+		t.Fatal(err)
+	}
+	agent := w.Calls()[0].UserAgent
+	for _, part := range []string{"SecretSync/1.2.3", "kubernetes-cluster/prod-eu-1", "kubernetes-namespace/payments", "kubernetes-secretsync/db"} {
+		if !strings.Contains(agent, part) {
+			t.Errorf("the user agent %q has no %q", agent, part)
+		}
+	}
+	w.ResetCalls()
+	ref := current("db")
+	ref.Reader = source.Reader{Namespace: "other\r\nX-Evil: 1", Name: "name"}
+	if _, err := w.source.Observe(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	agent = w.Calls()[0].UserAgent
+	if !strings.Contains(agent, "kubernetes-namespace/other--X-Evil--1") || strings.Contains(agent, "payments") {
+		t.Errorf("the user agent is %q", agent)
+	}
+}
+
+func TestTheRegionIsTheRefsThenTheARNsThenTheDefault(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:ap-south-1:111122223333:secret:db-a1B2c3"
+	s := &Source{config: aws.Config{Region: "eu-west-1"}}
+	for name, test := range map[string]struct {
+		ref  source.Ref
+		want string
+	}{
+		"its own":                      {source.Ref{SecretID: arn, Region: "us-east-1"}, "us-east-1"},
+		"the ARN's":                    {source.Ref{SecretID: arn}, "ap-south-1"},
+		"the default":                  {source.Ref{SecretID: "db"}, "eu-west-1"},
+		"the default for a short ARN":  {source.Ref{SecretID: "arn:aws:secretsmanager:ap-south-1"}, "eu-west-1"},
+		"the default for a name alike": {source.Ref{SecretID: "x:aws:secretsmanager:ap-south-1:1:secret:n"}, "eu-west-1"},
+	} {
+		if got, err := s.regionOf(test.ref); err != nil || got != test.want {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+	_, err := (&Source{}).regionOf(source.Ref{SecretID: "db"})
+	if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "AWS_REGION") {
+		t.Errorf("without any region: %v", err)
+	}
+}
+
+func TestACallIsSignedForItsRegion(t *testing.T) {
+	w := newWorld(t)
+	for _, region := range []string{"eu-west-1", "us-east-1", "eu-west-1"} {
+		ref := current("db")
+		ref.Region = region
+		_, err := w.source.Observe(t.Context(), ref)
+		if source.KindOf(err) != source.SecretNotFound || !strings.Contains(err.Error(), "in "+region) {
+			t.Errorf("got %v", err)
+		}
+	}
+	var regions []string
+	for _, call := range w.Calls() {
+		regions = append(regions, call.Region)
+	}
+	if diff := cmp.Diff([]string{"eu-west-1", "us-east-1", "eu-west-1"}, regions); diff != "" {
+		t.Errorf("regions differ (-want +got):\n%s", diff)
+	}
+	if len(w.source.clients) != 2 {
+		t.Errorf("%d clients for two regions", len(w.source.clients))
+	}
+}
+
+func TestClientsAndMetricsOfInventedRegionsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	for i := range maxRegions + 5 {
+		ref := current("db")
+		ref.Region = fmt.Sprintf("invented-region-%d", i)
+		if _, err := w.source.Observe(t.Context(), ref); source.KindOf(err) != source.SecretNotFound {
+			t.Fatal(err)
+		}
+	}
+	if len(w.source.clients) != maxRegions {
+		t.Errorf("%d clients", len(w.source.clients))
+	}
+	if got := w.counted(t, "DescribeSecret", "SecretNotFound", otherRegion); got != 5 {
+		t.Errorf("%v calls are counted for other regions, want 5", got)
+	}
+}
+
+func TestTroubleIsNotRetriedHere(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault   localaws.Fault
+		want    source.Kind
+		mention string
+	}{
+		"throttling":       {localaws.Fault{Every: 1, Code: "ThrottlingException"}, source.Throttled, "throttles DescribeSecret in eu-west-1"},
+		"an outage":        {localaws.Fault{Every: 1}, source.RegionUnavailable, "InternalServiceError"},
+		"a cut connection": {localaws.Fault{Every: 1, Cut: true}, source.RegionUnavailable, "the connection was cut"},
+		"a 503":            {localaws.Fault{Every: 1, Code: "SomethingElse", Status: 503}, source.RegionUnavailable, "HTTP status 503"},
+		"silence":          {localaws.Fault{Hang: true}, source.RegionUnavailable, "no answer within 200ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.source.options.CallTimeout = 200 * time.Millisecond
+			w.SetFaults(test.fault)
+			_, err := w.source.Observe(t.Context(), current("db"))
+			if source.KindOf(err) != test.want || !strings.Contains(err.Error(), test.mention) {
+				t.Errorf("got %v", err)
+			}
+			if host := strings.TrimPrefix(w.URL(), "http://"); test.want == source.RegionUnavailable && !strings.Contains(err.Error(), host) {
+				t.Errorf("%v does not name the host %s", err, host)
+			}
+			if _, again := w.source.Observe(t.Context(), current("db")); again.Error() != err.Error() {
+				t.Errorf("the explanation changed from %v to %v", err, again)
+			}
+			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 {
+				t.Errorf("%v calls are counted, want 2", got)
+			}
+		})
+	}
+}
+
+func TestTheCallersContextEndsACall(t *testing.T) {
+	w := newWorld(t)
+	w.SetFaults(localaws.Fault{Hang: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := w.source.Observe(ctx, current("db")); !errors.Is(err, context.DeadlineExceeded) || source.KindOf(err) != "" {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.source.Fetch(ctx, current("db")); !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
+		t.Errorf("got %v", err)
+	}
+	if got := w.counted(t, "DescribeSecret", outcomeCancelled, "eu-west-1"); got != 1 {
+		t.Errorf("%v cancelled calls are counted", got)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	w := newWorld(t)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.source.Observe(t.Context(), current("db"))
+	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMetricsHaveTheNamesThatAreDocumented(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	if _, err := w.source.Observe(t.Context(), current("db")); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.counted(t, "DescribeSecret", "ok", "eu-west-1"); got != 1 {
+		t.Errorf("%v calls are counted, want 1", got)
+	}
+	var names []string
+	for _, family := range w.gather(t) {
+		names = append(names, family.GetName())
+	}
+	if diff := cmp.Diff([]string{"secretsync_aws_call_duration_seconds", "secretsync_aws_calls_total"}, names); diff != "" {
+		t.Errorf("metrics differ (-want +got):\n%s", diff)
+	}
+	if _, err := NewMetrics(w.metrics); err == nil {
+		t.Error("registering twice is no error")
+	}
+	var silent *Metrics
+	silent.observe("DescribeSecret", "eu-west-1", time.Second, nil) // Must not panic.
+}

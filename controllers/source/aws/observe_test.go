@@ -1,0 +1,268 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
+	w := newWorld(t)
+	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
+	first := aws.ToString(created.VersionId)
+	second := w.put(t, "/prod/db", "second")
+	pending := w.put(t, "/prod/db", "third", "AWSPENDING", "blue")
+	for name, test := range map[string]struct {
+		stage, want string
+		stages      []string
+	}{
+		"AWSCURRENT":         {"AWSCURRENT", second, []string{"AWSCURRENT"}},
+		"no label":           {"", second, []string{"AWSCURRENT"}},
+		"AWSPREVIOUS":        {"AWSPREVIOUS", first, []string{"AWSPREVIOUS"}},
+		"AWSPENDING":         {"AWSPENDING", pending, []string{"AWSPENDING", "blue"}},
+		"a label of its own": {"blue", pending, []string{"AWSPENDING", "blue"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.ResetCalls()
+			got, err := w.source.Observe(t.Context(), source.Ref{SecretID: "/prod/db", VersionStage: test.stage})
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(got.Version.Stages)
+			want := source.Version{ARN: aws.ToString(created.ARN), ID: test.want, Stages: test.stages, Region: "eu-west-1",
+				Rotation: &source.Rotation{Pending: true}}
+			if diff := cmp.Diff(want, got.Version); diff != "" {
+				t.Errorf("version differs (-want +got):\n%s", diff)
+			}
+			if got.Value != nil || got.Hint != "" {
+				t.Error("a value or a hint came with it")
+			}
+			if diff := cmp.Diff([]string{"DescribeSecret"}, w.operations()); diff != "" {
+				t.Errorf("calls differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestObserveNamesTheLabelsThatThereAre(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	w.put(t, "db", "second")
+	_, err := w.source.Observe(t.Context(), source.Ref{SecretID: "db", VersionStage: "blue"})
+	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "AWSCURRENT, AWSPREVIOUS") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestObserveSaysThatASecretHasNoValueYet(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.admin.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("empty")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.source.Observe(t.Context(), current("empty"))
+	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "no value yet") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAPinnedVersionIsObservedWhetherItHasALabelOrNot(t *testing.T) {
+	w := newWorld(t)
+	first := aws.ToString(w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")}).VersionId)
+	w.put(t, "db", "second")
+	w.put(t, "db", "third") // The first version has no label from here on.
+	ref := source.Ref{SecretID: "db", VersionID: first}
+	observed, err := w.source.Observe(t.Context(), ref)
+	if err != nil || observed.Version.ID != first {
+		t.Fatalf("observed %q, %v", observed.Version.ID, err)
+	}
+	fetched, err := w.source.Fetch(t.Context(), ref)
+	if err != nil || fetched.Version.ID != first || string(fetched.Value.Bytes()) != valueMarker {
+		t.Errorf("fetched version %q, %v", fetched.Version.ID, err)
+	}
+	ref.VersionID = "00000000-0000-0000-0000-000000000000"
+	if _, err := w.source.Observe(t.Context(), ref); err != nil {
+		t.Errorf("observing an unlisted version: %v", err)
+	}
+	if _, err := w.source.Fetch(t.Context(), ref); source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), ref.VersionID) {
+		t.Errorf("fetching a version that never was gives %v", err)
+	}
+}
+
+func TestASecretMarkedForDeletionIsSaidToBe(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	if _, err := w.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("db")}); err != nil {
+		t.Fatal(err)
+	}
+	_, observed := w.source.Observe(t.Context(), current("db"))
+	_, fetched := w.source.Fetch(t.Context(), current("db"))
+	for question, err := range map[string]error{"observing": observed, "fetching": fetched} {
+		if source.KindOf(err) != source.SecretPendingDeletion || !strings.Contains(err.Error(), "RestoreSecret") {
+			t.Errorf("%s gives %v", question, err)
+		}
+	}
+	if year := time.Now().UTC().Format("2006-"); !strings.Contains(observed.Error(), year) {
+		t.Errorf("%v has no date", observed)
+	}
+}
+
+func TestTheDateOfADeletionIsReadBothWays(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		deleted time.Time
+		want    string
+	}{
+		"ahead, it is the end of the window":      {now.Add(time.Hour), "AWS removes it after 2026-03-01T13:00:00Z"},
+		"past, it is the day of the deletion":     {now.Add(-time.Hour), "marked for deletion on 2026-03-01T11:00:00Z"},
+		"in another zone, it is written in UTC's": {now.Add(-time.Hour).In(time.FixedZone("", 3600)), "on 2026-03-01T11:00:00Z"},
+	} {
+		if got := pendingDeletion(current("db"), test.deleted, now).Error(); !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q does not say %q", name, got, test.want)
+		}
+	}
+}
+
+func TestRotationIsObserved(t *testing.T) {
+	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		described secretsmanager.DescribeSecretOutput
+		want      source.Rotation
+	}{
+		"none": {secretsmanager.DescribeSecretOutput{VersionIdsToStages: map[string][]string{"a": {"AWSCURRENT"}}}, source.Rotation{}},
+		"on schedule, with AWSPENDING left on the current version": {
+			secretsmanager.DescribeSecretOutput{RotationEnabled: aws.Bool(true), LastRotatedDate: &day, NextRotationDate: aws.Time(day.AddDate(0, 1, 0)),
+				VersionIdsToStages: map[string][]string{"a": {"AWSCURRENT", "AWSPENDING"}, "b": {"AWSPREVIOUS"}}},
+			source.Rotation{Enabled: true, LastRotated: day, Next: day.AddDate(0, 1, 0)},
+		},
+		"under way": {
+			secretsmanager.DescribeSecretOutput{RotationEnabled: aws.Bool(true), VersionIdsToStages: map[string][]string{"a": {"AWSCURRENT"}, "b": {"AWSPENDING"}}},
+			source.Rotation{Enabled: true, Pending: true},
+		},
+	} {
+		if diff := cmp.Diff(&test.want, rotationOf(&test.described)); diff != "" {
+			t.Errorf("%s: rotation differs (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestADeniedDescribeSecretCostsOneCallAPoll(t *testing.T) {
+	w := newWorld(t)
+	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
+	w.deny("DescribeSecret")
+	polls := func(want ...string) {
+		t.Helper()
+		w.ResetCalls()
+		got, err := w.source.Observe(t.Context(), current("/prod/db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, w.operations()); diff != "" {
+			t.Errorf("calls differ (-want +got):\n%s", diff)
+		}
+		if want[len(want)-1] == "DescribeSecret" {
+			if got.Value != nil || got.Hint != "" {
+				t.Error("a value or a hint came with a permitted DescribeSecret")
+			}
+			return
+		}
+		if got.Version.ID != aws.ToString(created.VersionId) || got.Version.Rotation != nil || string(got.Value.Bytes()) != valueMarker {
+			t.Errorf("observed version %q", got.Version.ID)
+		}
+		if !strings.Contains(got.Hint, "secretsmanager:DescribeSecret on arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-?????? ") {
+			t.Errorf("the hint is %q", got.Hint)
+		}
+	}
+	polls("DescribeSecret", "GetSecretValue")
+	polls("GetSecretValue")
+	w.now = w.now.Add(denialLasts - time.Second)
+	polls("GetSecretValue")
+	w.now = w.now.Add(time.Second)
+	polls("DescribeSecret", "GetSecretValue")
+	w.SetRules()
+	w.now = w.now.Add(denialLasts)
+	polls("DescribeSecret")
+}
+
+func TestADenialIsRememberedForItsSecretAlone(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("one")})
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("two")})
+	w.SetRules(localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:DescribeSecret", Resource: "*:secret:one-??????"})
+	for range 2 {
+		for _, id := range []string{"one", "two"} {
+			if _, err := w.source.Observe(t.Context(), current(id)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := []string{"DescribeSecret", "GetSecretValue", "DescribeSecret", "GetSecretValue", "DescribeSecret"}
+	if diff := cmp.Diff(want, w.operations()); diff != "" {
+		t.Errorf("calls differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhereBothAreDeniedTheReadIsExplained(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
+	w.deny("DescribeSecret", "GetSecretValue")
+	_, err := w.source.Observe(t.Context(), current("/prod/db"))
+	for _, mention := range []string{testReader, "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-",
+		"on arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-??????"} {
+		if source.KindOf(err) != source.AccessDenied || !strings.Contains(err.Error(), mention) {
+			t.Errorf("%v does not mention %q", err, mention)
+		}
+	}
+	w.ResetCalls()
+	if _, again := w.source.Observe(t.Context(), current("/prod/db")); again.Error() != err.Error() {
+		t.Errorf("the explanation changed to %v", again)
+	}
+	if diff := cmp.Diff([]string{"GetSecretValue"}, w.operations()); diff != "" {
+		t.Errorf("calls differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsObservedAndFetchedNeverShowsTheValue(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	w.deny("DescribeSecret")
+	observed, err := w.source.Observe(t.Context(), current("db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched, err := w.source.Fetch(t.Context(), current("db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, held := range []any{observed, &observed, fetched, &fetched, *observed.Value, w.source} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%d", "%q"} {
+			refuseValue(t, verb, fmt.Sprintf(verb, held))
+		}
+	}
+	for _, held := range []any{observed, fetched} {
+		encoded, err := json.Marshal(held)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refuseValue(t, "json", string(encoded))
+	}
+}
+
+func refuseValue(t *testing.T, how, printed string) {
+	t.Helper()
+	numbers := strings.Trim(fmt.Sprint([]byte(valueMarker)), "[]")
+	for _, disguise := range []string{valueMarker, fmt.Sprintf("%x", valueMarker), fmt.Sprintf("%X", valueMarker), numbers} {
+		if strings.Contains(printed, disguise) {
+			t.Errorf("%s shows the value as %q", how, disguise)
+		}
+	}
+}
