@@ -1,0 +1,56 @@
+# SecretSync. `make` prints the targets. Everything needed is fetched or built by Go.
+
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The minor version of Kubernetes that tests run against.
+KUBERNETES ?= 1.37
+
+##@ Develop
+
+.PHONY: help
+help: ## Print the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+
+.PHONY: generate
+generate: bin/controller-gen ## Generate everything that is generated: deepcopy, CRD, RBAC
+	bin/controller-gen object paths=./api/...
+	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
+	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/... output:rbac:dir=config/rbac
+
+.PHONY: verify
+verify: generate ## Fail if generated files or go.mod are stale
+	go mod tidy -diff
+	@changes="$$(git status --porcelain -- api config docs)"; if [ -n "$$changes" ]; then echo "stale, run make generate and commit:"; echo "$$changes"; exit 1; fi
+
+.PHONY: lint
+lint: ## Look for mistakes
+	go vet ./...
+	@unformatted="$$(gofmt -l api cmd controllers hack)"; if [ -n "$$unformatted" ]; then echo "run gofmt on:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: test
+test: controlplane ## Run all tests, with the race detector, against a real control plane
+	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 30m ./...
+
+.PHONY: test-oldest
+test-oldest: ## Run all tests against the oldest supported Kubernetes
+	$(MAKE) test KUBERNETES=1.35
+
+.PHONY: controlplane
+controlplane: ## Make the control plane's programs, once
+	@go run ./hack/controlplane/cmd/controlplane build $(KUBERNETES)
+
+##@ Build
+
+.PHONY: build
+build: ## Build the manager into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager ./cmd/manager
+
+.PHONY: clean
+clean: ## Remove what was built here; the cache outside the checkout stays
+	rm -rf bin
+
+bin/controller-gen: hack/tools/go.mod
+	go build -C hack/tools -o ../../bin/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen
+	@touch $@

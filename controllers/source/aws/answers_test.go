@@ -1,0 +1,62 @@
+package aws
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// TestAnswersThatAreNotAWSs are what proxies, captive portals and cut connections make of an answer.
+func TestAnswersThatAreNotAWSs(t *testing.T) {
+	const json = "application/x-amz-json-1.1"
+	for name, test := range map[string]struct {
+		status      int
+		contentType string
+		body        string
+		length      string
+		want        source.Kind
+		mention     string
+	}{
+		"a value that breaks off":    {http.StatusOK, json, `{"ARN":"a","SecretString":"` + valueMarker, "", source.RegionUnavailable, "could not be understood"},
+		"a value with garbage in it": {http.StatusOK, json, `{"SecretString": ` + valueMarker + `}`, "", source.RegionUnavailable, "could not be understood"},
+		"an answer that is cut":      {http.StatusOK, json, `{"SecretString":"` + valueMarker, "5000", source.RegionUnavailable, ""},
+		"a login page":               {http.StatusOK, "text/html", "<html>" + valueMarker + "</html>", "", source.RegionUnavailable, "could not be understood"},
+		"a proxy's 403":              {http.StatusForbidden, "text/html", "<html>" + valueMarker + "</html>", "", source.Failed, "HTTP status 403"},
+		"a balancer's 502":           {http.StatusBadGateway, "text/html", "<html>" + valueMarker + "</html>", "", source.RegionUnavailable, "HTTP status 502"},
+		"a 429 of a gateway":         {http.StatusTooManyRequests, "text/plain", valueMarker, "", source.Throttled, "throttles"},
+		"a redirect":                 {http.StatusFound, "text/html", valueMarker, "", source.RegionUnavailable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", test.contentType)
+				if test.length != "" {
+					w.Header().Set("Content-Length", test.length)
+				}
+				w.WriteHeader(test.status)
+				_, _ = w.Write([]byte(test.body))
+			}))
+			defer server.Close()
+			isolate(t, server.URL)
+			s, err := New(t.Context(), Options{Region: localaws.DefaultRegion})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fetched, err := s.Fetch(t.Context(), current("db"))
+			refusal, ok := err.(*source.Error)
+			if !ok || refusal.Kind != test.want || !strings.Contains(refusal.Explanation, test.mention) {
+				t.Fatalf("got %v", err)
+			}
+			if len(fetched.Value.Bytes()) > 0 {
+				t.Error("half a value came with the refusal")
+			}
+			for _, printed := range []string{refusal.Error(), refusal.Cause.Error(), fmt.Sprintf("%+v %#v %#v", refusal, refusal, refusal.Cause)} {
+				refuseValue(t, "the refusal", printed)
+			}
+		})
+	}
+}

@@ -1,0 +1,234 @@
+package aws
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+const testRole = "arn:aws:iam::111122223333:role/secretsync"
+
+// token is a web identity token as the kubelet mounts it, unsigned.
+func token(t *testing.T, audience string, expires time.Time) string {
+	t.Helper()
+	claims, err := json.Marshal(map[string]any{"sub": "system:serviceaccount:secretsync:operator", "aud": audience, "exp": expires.Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "e30." + base64.RawURLEncoding.EncodeToString(claims) + ".c2ln"
+}
+
+// irsa gives the SDK what the webhook of EKS gives a pod: a role and a token file.
+func (w *world) irsa(t *testing.T, content string) *Source {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	if content != "" {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	t.Setenv("AWS_ROLE_ARN", testRole)
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
+	return freshSource(t)
+}
+
+// freshSource reads the environment as it is now.
+func freshSource(t *testing.T) *Source {
+	t.Helper()
+	s, err := New(t.Context(), Options{Region: localaws.DefaultRegion, Cluster: "prod/eu 1", CallTimeout: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestIRSA(t *testing.T) {
+	valid := func(t *testing.T) string { return token(t, "sts.amazonaws.com", time.Now().Add(time.Hour)) }
+	t.Run("a ServiceAccount's role reads, in a session named after the cluster", func(t *testing.T) {
+		w := newWorld(t)
+		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		if _, err := w.irsa(t, valid(t)).Observe(t.Context(), current("db")); err != nil {
+			t.Fatal(err)
+		}
+		calls := w.Calls()
+		if len(calls) != 2 || calls[0].Operation != "AssumeRoleWithWebIdentity" || calls[1].Principal != "arn:aws:sts::111122223333:assumed-role/secretsync/secretsync-prod-eu-1" {
+			t.Errorf("calls are %+v", calls)
+		}
+		if !strings.Contains(calls[0].UserAgent, "SecretSync/dev") {
+			t.Errorf("the user agent at STS is %q", calls[0].UserAgent)
+		}
+	})
+	t.Run("a session name that is set stays", func(t *testing.T) {
+		w := newWorld(t)
+		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		t.Setenv("AWS_ROLE_SESSION_NAME", "mine")
+		if _, err := w.irsa(t, valid(t)).Observe(t.Context(), current("db")); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Calls()[1].Principal; !strings.HasSuffix(got, "/mine") {
+			t.Errorf("the session is %s", got)
+		}
+	})
+	for name, test := range map[string]struct {
+		token   func(*testing.T) string
+		deny    bool
+		want    source.Kind
+		mention []string
+	}{
+		"a trust policy that refuses": {valid, true, source.AssumeRoleDenied, []string{testRole, "trust policy", "system:serviceaccount:", "sts.amazonaws.com"}},
+		"a token for somebody else": {func(t *testing.T) string { return token(t, "vault", time.Now().Add(time.Hour)) }, false,
+			source.CredentialsUnavailable, []string{testRole, "InvalidIdentityToken", "audience sts.amazonaws.com"}},
+		"an expired token": {func(t *testing.T) string { return token(t, "sts.amazonaws.com", time.Now().Add(-time.Hour)) }, false,
+			source.CredentialsUnavailable, []string{"ExpiredTokenException", "token file"}},
+		"a token file that is not there": {func(*testing.T) string { return "" }, false,
+			source.CredentialsUnavailable, []string{"/token, which AWS credentials are to come from"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.deny {
+				w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
+			}
+			jwt := test.token(t)
+			_, err := w.irsa(t, jwt).Observe(t.Context(), current("db"))
+			for _, mention := range test.mention {
+				if source.KindOf(err) != test.want || !strings.Contains(err.Error(), mention) {
+					t.Errorf("%v does not mention %q", err, mention)
+				}
+			}
+			if refusal, ok := err.(*source.Error); ok && jwt != "" && strings.Contains(err.Error()+refusal.Cause.Error(), jwt) {
+				t.Error("the token is quoted")
+			}
+		})
+	}
+	t.Run("an STS that does not answer", func(t *testing.T) {
+		w := newWorld(t)
+		s := w.irsa(t, valid(t))
+		w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Cut: true})
+		_, err := s.Observe(t.Context(), current("db"))
+		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "STS could not be reached") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("an STS that takes too long", func(t *testing.T) {
+		w := newWorld(t)
+		s := w.irsa(t, valid(t))
+		s.options.CallTimeout = 100 * time.Millisecond
+		w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Latency: 300 * time.Millisecond})
+		_, err := s.Observe(t.Context(), current("db"))
+		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "100ms") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestARoleOfTheSharedConfigurationIsNamedWhenDenied(t *testing.T) {
+	w := newWorld(t)
+	file := filepath.Join(t.TempDir(), "config")
+	profile := "[profile reader]\nrole_arn = " + testRole + "\ncredential_source = Environment\n"
+	if err := os.WriteFile(file, []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", file)
+	t.Setenv("AWS_PROFILE", "reader")
+	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole"})
+	_, err := freshSource(t).Observe(t.Context(), current("db"))
+	if source.KindOf(err) != source.AssumeRoleDenied || !strings.Contains(err.Error(), testReader+" may not assume role "+testRole) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// podIdentity lets the SDK find an agent like the one of EKS Pod Identity.
+func podIdentity(t *testing.T, status int, answer string) {
+	t.Helper()
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "pod-token" {
+			status = http.StatusUnauthorized
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(agent.Close)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("pod-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", agent.URL+"/v1/credentials")
+	t.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file)
+}
+
+func TestPodIdentity(t *testing.T) {
+	t.Run("an associated role reads", func(t *testing.T) {
+		w := newWorld(t)
+		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		podIdentity(t, http.StatusOK, `{"AccessKeyId":"`+testKeyID+`","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}`)
+		if _, err := freshSource(t).Observe(t.Context(), current("db")); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Calls()[0].Principal; got != testReader {
+			t.Errorf("%s has read", got)
+		}
+	})
+	for name, test := range map[string]struct {
+		status          int
+		answer, mention string
+	}{
+		"an agent that refuses":              {http.StatusForbidden, `{"code":"AccessDeniedException","message":"m"}`, "refuses with AccessDeniedException: with EKS Pod Identity"},
+		"an agent that answers with garbage": {http.StatusOK, `{"AccessKeyId": hunter2-marker`, "has no AWS credentials"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			newWorld(t)
+			podIdentity(t, test.status, test.answer)
+			_, err := freshSource(t).Observe(t.Context(), current("db"))
+			refusal, ok := err.(*source.Error)
+			if !ok || refusal.Kind != source.CredentialsUnavailable || !strings.Contains(err.Error(), test.mention) {
+				t.Fatalf("got %v", err)
+			}
+			if strings.Contains(refusal.Error()+refusal.Cause.Error(), valueMarker) {
+				t.Error("the answer is quoted")
+			}
+		})
+	}
+}
+
+func TestWithoutAnyCredentialsTheWaysToGetSomeAreNamed(t *testing.T) {
+	newWorld(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	_, err := freshSource(t).Observe(t.Context(), current("db"))
+	for _, mention := range []string{"eks.amazonaws.com/role-arn", "EKS Pod Identity", "static keys"} {
+		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), mention) {
+			t.Errorf("%v does not mention %q", err, mention)
+		}
+	}
+}
+
+func TestSessionNamesAreWhatSTSTakes(t *testing.T) {
+	for cluster, want := range map[string]string{
+		"":                       "secretsync",
+		"prod":                   "secretsync-prod",
+		"arn:aws:eks:x:1:c/p":    "secretsync-arn-aws-eks-x-1-c-p",
+		"ünï":                    "secretsync--n-",
+		strings.Repeat("x", 100): "secretsync-" + strings.Repeat("x", 53),
+	} {
+		if got := sessionName(cluster); got != want {
+			t.Errorf("cluster %q gives %q, want %q", cluster, got, want)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Newest and Oldest are the minor versions of Kubernetes that the operator is tested with.
+const (
+	Newest = "1.37"
+	Oldest = "1.35"
+)
+
+// program is one of the control plane and the package that it is built from.
+type program struct{ name, pkg string }
+
+func programs() []program {
+	return []program{
+		{"etcd", "go.etcd.io/etcd/server/v3"},
+		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
+		{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
+		{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
+	}
+}
+
+// Binaries returns the directory of the programs for a minor version, making them if they are not
+// there. Environment: KUBEBUILDER_ASSETS names a directory to take; SECRETSYNC_CACHE the cache
+// (default: the user's cache directory). Runs that start at once wait for each other.
+func Binaries(ctx context.Context, minor string, progress io.Writer) (string, error) {
+	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" && complete(given) {
+		return given, nil
+	}
+	module, err := moduleOf(minor)
+	if err != nil {
+		return "", err
+	}
+	version, err := pinned(ctx, module)
+	if err != nil {
+		return "", err
+	}
+	cache, err := cacheDirectory()
+	if err != nil {
+		return "", err
+	}
+	directory := filepath.Join(cache, "kubernetes-"+version)
+	if complete(directory) {
+		return directory, nil
+	}
+	unlock, err := lock(ctx, directory+".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if complete(directory) { // Another run has made them meanwhile.
+		return directory, nil
+	}
+	return directory, build(ctx, module, version, directory, progress)
+}
+
+func complete(directory string) bool {
+	for _, p := range programs() {
+		if _, err := os.Stat(filepath.Join(directory, p.name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func cacheDirectory() (string, error) {
+	root := os.Getenv("SECRETSYNC_CACHE")
+	if root == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("finding a cache directory: %w", err)
+		}
+		root = filepath.Join(user, "secretsync")
+	}
+	return root, os.MkdirAll(root, 0o750)
+}
+
+// moduleOf finds the module that pins a minor version, upwards from the working directory.
+func moduleOf(minor string) (string, error) {
+	directory, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		module := filepath.Join(directory, "hack", "controlplane", "kubernetes-"+minor)
+		if _, err := os.Stat(filepath.Join(module, "go.mod")); err == nil {
+			return module, nil
+		}
+		parent := filepath.Dir(directory)
+		if parent == directory {
+			return "", fmt.Errorf("no module pins Kubernetes %s: known are %s and %s", minor, Newest, Oldest)
+		}
+		directory = parent
+	}
+}
+
+// pinned is the version of Kubernetes in a module, for example v1.37.2.
+func pinned(ctx context.Context, module string) (string, error) {
+	list := goCommand(ctx, module, "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
+	output, err := list.Output()
+	if err != nil {
+		return "", fmt.Errorf("asking for the version in %s: %w", module, explained(err))
+	}
+	return strings.TrimSpace(string(output)), nil
+}
+
+// build makes the programs in a directory of its own and moves that into place at the end, so that a
+// build that was cut off leaves nothing that looks whole.
+func build(ctx context.Context, module, version, directory string, progress io.Writer) error {
+	half := fmt.Sprintf("%s.%d", directory, os.Getpid())
+	if err := os.MkdirAll(half, 0o750); err != nil {
+		return err
+	}
+	defer os.RemoveAll(half)
+	fmt.Fprintf(progress, "building the control plane of Kubernetes %s, once (some minutes)\n", version)
+	for i, p := range programs() {
+		started := time.Now()
+		fmt.Fprintf(progress, "  %d of %d: %s …", i+1, len(programs()), p.name)
+		command := goCommand(ctx, module, "build", "-trimpath", "-ldflags", linkFlags(version), "-o", filepath.Join(half, p.name), p.pkg)
+		if _, err := command.Output(); err != nil {
+			fmt.Fprintln(progress)
+			return fmt.Errorf("building %s: %w", p.name, explained(err))
+		}
+		fmt.Fprintf(progress, " %s\n", time.Since(started).Round(time.Second))
+	}
+	return os.Rename(half, directory)
+}
+
+// goCommand runs Go in a module, whatever workspace or flags the caller's environment sets.
+func goCommand(ctx context.Context, module string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, "go", arguments...)
+	command.Dir = module
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
+	return command
+}
+
+// linkFlags set the version: kubectl can't tell an unversioned server's.
+func linkFlags(version string) string {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	flags := []string{"-s", "-w"}
+	for _, pkg := range []string{"k8s.io/client-go/pkg/version", "k8s.io/component-base/version"} {
+		for name, value := range map[string]string{"gitVersion": version, "gitMajor": parts[0], "gitMinor": parts[1], "gitTreeState": "clean"} {
+			flags = append(flags, "-X", pkg+"."+name+"="+value)
+		}
+	}
+	return strings.Join(flags, " ")
+}
+
+// explained adds what a command has said to its exit code.
+func explained(err error) error {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	return err
+}
+
+// lock waits for a lock that ends with the process, however it ends.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { file.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			file.Close()
+			return nil, fmt.Errorf("locking %s: %w", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			file.Close()
+			return nil, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// scene is a namespace of its own, with the clients that a test needs.
+type scene struct {
+	*testing.T
+	world     *world
+	namespace string
+	aws       *secretsmanager.Client
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
+	if err := shared.client.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	return &scene{T: t, world: shared, namespace: namespace.Name, aws: awsClient(shared.aws.URL(), "tester")}
+}
+
+// awsClient is the AWS SDK's, as somebody who may do anything.
+func awsClient(url, accessKeyID string) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(url),
+		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", ""),
+	})
+}
+
+// used are the values that tests put into secrets; after the last test they are searched for where
+// they must not be.
+var used struct {
+	sync.Mutex
+	values []string
+}
+
+// value makes a value that can be found again.
+func value() string {
+	random := make([]byte, 12)
+	_, _ = rand.Read(random) // Never fails (package crypto/rand).
+	made := "hunted-" + hex.EncodeToString(random)
+	used.Lock()
+	defer used.Unlock()
+	used.values = append(used.values, made)
+	return made
+}
+
+// secretID is a name in Secrets Manager that no other test uses.
+func (s *scene) secretID(name string) string { return "/" + s.namespace + "/" + name }
+
+func (s *scene) createSecret(name, content string) (id, version string) {
+	s.Helper()
+	id = s.secretID(name)
+	made, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return id, *made.VersionId
+}
+
+func (s *scene) putValue(id, content string, stages ...string) (version string) {
+	s.Helper()
+	put, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content, VersionStages: stages})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return *put.VersionId
+}
+
+// fast is a poll interval that tests don't wait long for.
+var fast = &metav1.Duration{Duration: time.Second}
+
+func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) *v1alpha1.SecretSync {
+	s.Helper()
+	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
+	if err := s.world.client.Create(s.Context(), made); err != nil {
+		s.Fatal(err)
+	}
+	return made
+}
+
+func (s *scene) get(name string) *v1alpha1.SecretSync {
+	s.Helper()
+	found := &v1alpha1.SecretSync{}
+	if err := s.world.client.Get(s.Context(), s.key(name), found); err != nil {
+		s.Fatal(err)
+	}
+	return found
+}
+
+func (s *scene) key(name string) client.ObjectKey {
+	return client.ObjectKey{Namespace: s.namespace, Name: name}
+}
+
+// edit changes a SecretSync as "kubectl edit" does.
+func (s *scene) edit(name string, change func(*v1alpha1.SecretSync)) {
+	s.Helper()
+	found := s.get(name)
+	before := found.DeepCopy()
+	change(found)
+	if err := s.world.client.Patch(s.Context(), found, client.MergeFrom(before)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// secret reads a Secret; nil where there is none.
+func (s *scene) secret(name string) *corev1.Secret {
+	s.Helper()
+	found := &corev1.Secret{}
+	if err := s.world.client.Get(s.Context(), s.key(name), found); client.IgnoreNotFound(err) != nil {
+		s.Fatal(err)
+	} else if err != nil {
+		return nil
+	}
+	return found
+}
+
+// await waits until a condition holds, and says what it waited for if it never does.
+func (s *scene) await(what string, holds func() bool) {
+	s.Helper()
+	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	s.Fatalf("waited in vain: %s\n%s", what, s.picture())
+}
+
+// picture is the namespace as it is, without values, for the message of a failed test.
+func (s *scene) picture() string {
+	var syncs v1alpha1.SecretSyncList
+	if err := s.world.client.List(context.Background(), &syncs, client.InNamespace(s.namespace)); err != nil {
+		return err.Error()
+	}
+	var text strings.Builder
+	for _, one := range syncs.Items {
+		text.WriteString(one.Name + ": " + cmp.Diff(v1alpha1.SecretSyncStatus{}, one.Status) + "\n")
+	}
+	return text.String()
+}
+
+// awaitReason waits until Ready has a status and a reason at the present generation.
+func (s *scene) awaitReason(name string, status metav1.ConditionStatus, reason string) *v1alpha1.SecretSync {
+	s.Helper()
+	var found *v1alpha1.SecretSync
+	s.await(name+" has Ready="+string(status)+" for "+reason, func() bool {
+		found = s.get(name)
+		ready := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady)
+		return ready != nil && ready.Status == status && ready.Reason == reason && ready.ObservedGeneration == found.Generation
+	})
+	s.checkStatus(found)
+	return found
+}
+
+func (s *scene) awaitReady(name string) *v1alpha1.SecretSync {
+	s.Helper()
+	return s.awaitReason(name, metav1.ConditionTrue, v1alpha1.ReasonSynced)
+}
+
+// awaitKeys waits until a Secret has exactly these keys and values.
+func (s *scene) awaitKeys(name string, want map[string]string) *corev1.Secret {
+	s.Helper()
+	var found *corev1.Secret
+	s.await("Secret "+name+" has the keys and values wanted", func() bool {
+		found = s.secret(name)
+		return found != nil && cmp.Equal(want, text(found.Data))
+	})
+	return found
+}
+
+func text(data map[string][]byte) map[string]string {
+	all := map[string]string{}
+	for key, value := range data {
+		all[key] = string(value)
+	}
+	return all
+}
+
+// checkStatus holds every status against the rules that tools rely on.
+func (s *scene) checkStatus(found *v1alpha1.SecretSync) {
+	s.Helper()
+	conditions := found.Status.Conditions
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	stalled := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
+	reconciling := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)
+	switch {
+	case ready == nil:
+		s.Error("status has no Ready")
+	case ready.Status == metav1.ConditionTrue && stalled:
+		s.Error("Ready and Stalled are both true")
+	case stalled && reconciling:
+		s.Error("Stalled and Reconciling are both true")
+	case found.Status.ObservedGeneration > found.Generation:
+		s.Error("observedGeneration is ahead of the generation")
+	}
+}
+
+// awaitEvent waits for an event about an object whose note mentions all the texts.
+func (s *scene) awaitEvent(name, reason string, mentions ...string) {
+	s.Helper()
+	var notes []string
+	s.await("event "+reason+" about "+name+" that mentions "+strings.Join(mentions, ", "), func() bool {
+		notes = s.events(name, reason)
+		for _, note := range notes {
+			if containsAll(note, mentions) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func containsAll(text string, parts []string) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// events are the notes of the events with a reason about an object.
+func (s *scene) events(name, reason string) []string {
+	s.Helper()
+	var list eventsv1.EventList
+	if err := s.world.client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+		s.Fatal(err)
+	}
+	var notes []string
+	for _, event := range list.Items {
+		if event.Regarding.Name == name && event.Reason == reason {
+			notes = append(notes, event.Note)
+		}
+	}
+	return notes
+}

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func TestPlainText(t *testing.T) {
+	s := newScene(t)
+	apiKey := value()
+	id, version := s.createSecret("stripe", apiKey)
+	s.sync("stripe", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+
+	found := s.awaitReady("stripe")
+	secret := s.awaitKeys("stripe", map[string]string{"value": apiKey})
+	if got := secret.Annotations[v1alpha1.AnnotationVersionID]; got != version {
+		t.Errorf("annotation version-id = %q, want %q", got, version)
+	}
+	if got := secret.Annotations[v1alpha1.AnnotationVersionStage]; got != "AWSCURRENT" {
+		t.Errorf("annotation version-stage = %q", got)
+	}
+	if arn := found.Status.Sources[0].ARN; arn == "" || secret.Annotations[v1alpha1.AnnotationSecretARN] != arn {
+		t.Errorf("annotation secret-arn = %q, status says %q", secret.Annotations[v1alpha1.AnnotationSecretARN], arn)
+	}
+	if diff := cmp.Diff([]string{"value"}, found.Status.Secret.Keys); diff != "" {
+		t.Errorf("status keys differ:\n%s", diff)
+	}
+	s.awaitEvent("stripe", "SecretCreated", version, "value")
+}
+
+func TestCredentialsAndMapping(t *testing.T) {
+	s := newScene(t)
+	password := value()
+	id, _ := s.createSecret("db", fmt.Sprintf(`{"username":"app","password":%q,"port":5432,"big":12345678901234567890,"on":true,"db.name":"ü"}`, password))
+	s.sync("all", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.sync("mapped", v1alpha1.SecretSyncSpec{
+		Source: v1alpha1.SecretSource{SecretID: id},
+		Data:   []v1alpha1.DataKey{{Key: "DB_PASSWORD", Property: "password"}, {Key: "DB_NAME", Property: "db.name"}},
+	})
+	s.awaitKeys("all", map[string]string{"username": "app", "password": password, "port": "5432", "big": "12345678901234567890", "on": "true", "db.name": "ü"})
+	s.awaitKeys("mapped", map[string]string{"DB_PASSWORD": password, "DB_NAME": "ü"})
+}
+
+func TestBinary(t *testing.T) {
+	s := newScene(t)
+	content := make([]byte, 256)
+	for i := range content {
+		content[i] = byte(i)
+	}
+	id := s.secretID("keystore")
+	if _, err := s.aws.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretBinary: content}); err != nil {
+		t.Fatal(err)
+	}
+	s.sync("keystore", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitKeys("keystore", map[string]string{"value": string(content)})
+}
+
+func TestRotationAndRollback(t *testing.T) {
+	s := newScene(t)
+	first, second := value(), value()
+	id, old := s.createSecret("db", fmt.Sprintf(`{"username":"app","password":%q}`, first))
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("db")
+
+	latest := s.putValue(id, fmt.Sprintf(`{"username":"app","password":%q,"port":1}`, second))
+	s.awaitKeys("db", map[string]string{"username": "app", "password": second, "port": "1"})
+	s.awaitEvent("db", "SecretUpdated", old, latest, "changed password", "added port")
+	if s.get("db").Status.LastRotationTime == nil {
+		s.await("lastRotationTime is set", func() bool { return s.get("db").Status.LastRotationTime != nil })
+	}
+
+	current := "AWSCURRENT"
+	_, err := s.aws.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &id, VersionStage: &current, MoveToVersionId: &old, RemoveFromVersionId: &latest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.awaitKeys("db", map[string]string{"username": "app", "password": first})
+	s.awaitEvent("db", "SecretUpdated", latest, old, "removed port")
+}
+
+func TestPinnedVersion(t *testing.T) {
+	s := newScene(t)
+	first := value()
+	id, version := s.createSecret("api", first)
+	s.sync("api", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionID: version}, PollInterval: fast})
+	s.awaitReady("api")
+	s.putValue(id, value())
+	s.putValue(id, value()) // Now the pinned version has no staging label left.
+	polls := s.world.aws.Count("DescribeSecret")
+	s.await("two more polls", func() bool { return s.world.aws.Count("DescribeSecret") >= polls+2 })
+	s.awaitKeys("api", map[string]string{"value": first})
+}
+
+func TestStages(t *testing.T) {
+	s := newScene(t)
+	first, second, third := value(), value(), value()
+	id, _ := s.createSecret("token", first)
+	s.putValue(id, second)
+	s.putValue(id, third, "CANARY")
+	for stage, want := range map[string]string{"AWSCURRENT": second, "AWSPREVIOUS": first, "CANARY": third} {
+		name := map[string]string{"AWSCURRENT": "current", "AWSPREVIOUS": "previous", "CANARY": "canary"}[stage]
+		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionStage: stage}})
+		s.awaitKeys(name, map[string]string{"value": want})
+		found := s.awaitReady(name)
+		if !slices.Contains(found.Status.Sources[0].VersionStages, stage) {
+			t.Errorf("%s: status lists the stages %v", name, found.Status.Sources[0].VersionStages)
+		}
+	}
+}
