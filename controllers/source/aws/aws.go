@@ -13,6 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -99,8 +100,9 @@ func (s *Source) load(ctx context.Context) error {
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithHTTPClient(newHTTPClient()),
 		config.WithAPIOptions(product(s.options.Version)),
-		config.WithWebIdentityRoleCredentialOptions(s.nameWebIdentitySession),
-		config.WithAssumeRoleCredentialOptions(s.nameRoleSession),
+		config.WithWebIdentityRoleCredentialOptions(s.webIdentity),
+		config.WithAssumeRoleCredentialOptions(s.assumedRole),
+		config.WithLogger(logging.Nop{}), // It writes plain lines to stderr, in between ours.
 	}, s.options.LoadOptions...)...)
 	if err != nil {
 		return err

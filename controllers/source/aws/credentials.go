@@ -1,11 +1,15 @@
 package aws
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // maxSessionName is the longest RoleSessionName (page "AssumeRole" of the AWS STS API Reference).
@@ -13,7 +17,11 @@ const maxSessionName = 64
 
 // credentialsError marks what went wrong before a call, while getting credentials for it. The SDK has
 // no type for that, and its texts are no contract.
-type credentialsError struct{ cause error }
+type credentialsError struct {
+	cause error
+	// sources are the providers that were asked.
+	sources []aws.CredentialSource
+}
 
 func (e *credentialsError) Error() string { return "getting AWS credentials: " + e.cause.Error() }
 
@@ -26,7 +34,7 @@ type markedCredentials struct{ aws.CredentialsProvider }
 func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	credentials, err := m.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
-		return credentials, &credentialsError{cause: err}
+		return credentials, &credentialsError{cause: err, sources: m.ProviderSources()}
 	}
 	return credentials, nil
 }
@@ -39,26 +47,78 @@ func (m markedCredentials) ProviderSources() []aws.CredentialSource {
 	return nil
 }
 
-// nameWebIdentitySession names sessions of IRSA for CloudTrail, unless AWS_ROLE_SESSION_NAME does, and
-// learns which role is assumed. A name that stays the same also keeps AWS's refusals the same.
-func (s *Source) nameWebIdentitySession(o *stscreds.WebIdentityRoleOptions) {
-	if o.RoleARN != "" {
-		s.role = o.RoleARN
+// webIdentity sets up how IRSA gets credentials: it names sessions for CloudTrail, unless
+// AWS_ROLE_SESSION_NAME does, and learns which role is assumed. A name that stays the same also keeps
+// AWS's refusals the same. The SDK calls it twice, at first without a client.
+func (s *Source) webIdentity(o *stscreds.WebIdentityRoleOptions) {
+	s.role = o.RoleARN
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, sessionName(s.options.Cluster))
+	if o.Client != nil {
+		o.Client = webIdentityClient{o.Client, s}
 	}
-	if o.RoleSessionName == "" {
-		o.RoleSessionName = sessionName(s.options.Cluster)
+	if file, ok := o.TokenRetriever.(stscreds.IdentityTokenFile); ok {
+		o.TokenRetriever = tokenFile(file)
 	}
 }
 
-// nameRoleSession does the same for roles that the shared configuration names.
-func (s *Source) nameRoleSession(o *stscreds.AssumeRoleOptions) {
-	if o.RoleARN != "" {
-		s.role = o.RoleARN
-	}
-	if o.RoleSessionName == "" {
-		o.RoleSessionName = sessionName(s.options.Cluster)
+// assumedRole does the same for roles that the shared configuration names.
+func (s *Source) assumedRole(o *stscreds.AssumeRoleOptions) {
+	s.role = o.RoleARN
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, sessionName(s.options.Cluster))
+	if o.Client != nil {
+		o.Client = roleClient{o.Client, s}
 	}
 }
+
+// webIdentityClient and roleClient ask the endpoint that AWS_ENDPOINT_URL names. The SDK makes the
+// clients of its credentials chain before it looks at that variable.
+type webIdentityClient struct {
+	stscreds.AssumeRoleWithWebIdentityAPIClient
+	s *Source
+}
+
+func (c webIdentityClient) AssumeRoleWithWebIdentity(
+	ctx context.Context, input *sts.AssumeRoleWithWebIdentityInput, opts ...func(*sts.Options),
+) (*sts.AssumeRoleWithWebIdentityOutput, error) {
+	return c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, c.s.stsEndpoint)...)
+}
+
+type roleClient struct {
+	stscreds.AssumeRoleAPIClient
+	s *Source
+}
+
+func (c roleClient) AssumeRole(ctx context.Context, input *sts.AssumeRoleInput, opts ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+	return c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, c.s.stsEndpoint)...)
+}
+
+// stsEndpoint leaves alone what AWS_ENDPOINT_URL_STS says.
+func (s *Source) stsEndpoint(o *sts.Options) {
+	if o.BaseEndpoint == nil {
+		o.BaseEndpoint = s.config.BaseEndpoint
+	}
+}
+
+// tokenFile reads a web identity token, as stscreds.IdentityTokenFile does, but its errors have a type.
+type tokenFile string
+
+// GetIdentityToken reads the file each time, as the kubelet renews it.
+func (f tokenFile) GetIdentityToken() ([]byte, error) {
+	token, err := os.ReadFile(string(f))
+	if err != nil {
+		return nil, &tokenError{file: string(f), cause: err}
+	}
+	return token, nil
+}
+
+type tokenError struct {
+	file  string
+	cause error
+}
+
+func (e *tokenError) Error() string { return fmt.Sprintf("reading web identity token: %v", e.cause) }
+
+func (e *tokenError) Unwrap() error { return e.cause }
 
 // sessionName has the characters and the length that STS allows.
 func sessionName(cluster string) string {

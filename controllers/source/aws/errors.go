@@ -33,7 +33,7 @@ func (q question) explain(caller context.Context, err error) error {
 
 func (q question) classify(err error) *source.Error {
 	if trouble, ok := errors.AsType[*credentialsError](err); ok {
-		return q.credentialsTrouble(trouble.cause)
+		return q.credentialsTrouble(trouble)
 	}
 	status, retryAfter := statusOf(err)
 	var refused smithy.APIError
@@ -52,10 +52,10 @@ func (q question) classify(err error) *source.Error {
 		refusal := q.unavailable(fmt.Sprintf("it answered with HTTP status %d", status))
 		refusal.RetryAfter = retryAfter
 		return refusal
-	case refused == nil || status < http.StatusBadRequest:
-		return q.unavailable(howUnreachable(err, q.timeout))
+	case refused != nil || status >= http.StatusBadRequest:
+		return q.refused(refused, status)
 	}
-	return q.refused(refused, status)
+	return q.unavailable(howUnreachable(err, q.timeout))
 }
 
 // byCode knows the codes of Secrets Manager and those that all services share (pages "Common errors"
@@ -114,11 +114,11 @@ func (q question) throttled() *source.Error {
 }
 
 // refused is a refusal without a kind. AWS's own text is passed on where there is a code, as then it
-// comes from the service and speaks of the request's parameters.
+// comes from the service and speaks of the request's parameters. The refusal may be nil.
 func (q question) refused(refused smithy.APIError, status int) *source.Error {
-	if code := refused.ErrorCode(); code != "" && code != "UnknownError" {
+	if refused != nil && refused.ErrorCode() != "" && refused.ErrorCode() != "UnknownError" {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf("AWS refuses %s of secret %s in %s with %s: %s",
-			q.operation, q.ref.SecretID, q.region, code, shortened(refused.ErrorMessage()))}
+			q.operation, q.ref.SecretID, q.region, refused.ErrorCode(), shortened(refused.ErrorMessage()))}
 	}
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
 		"%s answered %s of secret %s with HTTP status %d and no AWS error code: look for a proxy or a wrong endpoint in between",

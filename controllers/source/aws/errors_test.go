@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -95,7 +96,7 @@ func TestCodesBecomeKinds(t *testing.T) {
 		"a code that is not known":           {refusedWith("InvalidParameterException", "Invalid ARN or region."), source.Failed, []string{"InvalidParameterException", "Invalid ARN or region."}},
 		"an error that is not AWS's at all":  {errors.New("something else"), source.RegionUnavailable, []string{"the connection failed"}},
 		"credentials that are not there":     {&credentialsError{cause: errors.New("no EC2 IMDS role found")}, source.CredentialsUnavailable, []string{"eks.amazonaws.com/role-arn"}},
-		"a credentials provider that denies": {&credentialsError{cause: &smithy.GenericAPIError{Code: "AccessDeniedException"}}, source.CredentialsUnavailable, []string{"Pod Identity", "AccessDeniedException"}},
+		"a credentials provider that denies": {&credentialsError{cause: &smithy.GenericAPIError{Code: "AccessDeniedException"}, sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}, source.CredentialsUnavailable, []string{"Pod Identity", "AccessDeniedException"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refusal := explained(t, asked(), test.err)

@@ -1,32 +1,42 @@
 package aws
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
 // credentialsTrouble explains why there were no credentials to sign a call with.
-func (q question) credentialsTrouble(err error) *source.Error {
-	if operation := stsOperation(err); operation != nil {
+func (q question) credentialsTrouble(trouble *credentialsError) *source.Error {
+	if operation := stsOperation(trouble.cause); operation != nil {
 		return q.stsTrouble(operation)
 	}
 	unavailable := func(format string, args ...any) *source.Error {
 		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, args...)}
 	}
-	if file, ok := errors.AsType[*fs.PathError](err); ok {
-		return unavailable("the file %s, which AWS credentials are to come from, cannot be read: "+
-			"check that the ServiceAccount's token is mounted into the operator's pod", file.Path)
+	if token, ok := errors.AsType[*tokenError](trouble.cause); ok {
+		return unavailable("the web identity token for %s cannot be read from %s: check that the token is mounted into the operator's pod",
+			q.roleName(), token.file)
 	}
-	var refused smithy.APIError
-	if errors.As(err, &refused) && refused.ErrorCode() != "" {
-		return unavailable("the provider of AWS credentials refuses with %s: with EKS Pod Identity, check the association "+
-			"of the operator's ServiceAccount and the trust policy of its role (principal pods.eks.amazonaws.com)", refused.ErrorCode())
+	if errors.Is(trouble.cause, context.DeadlineExceeded) {
+		return unavailable("no AWS credentials for %s within %s: it is tried again by itself; if it lasts, look at the network path to "+
+			"AWS STS, or at the EKS Pod Identity agent", q.roleName(), q.timeout)
+	}
+	if slices.Contains(trouble.sources, aws.CredentialSourceHTTP) {
+		why := "gives no credentials"
+		var refused smithy.APIError
+		if errors.As(trouble.cause, &refused) && refused.ErrorCode() != "" {
+			why = "refuses with " + refused.ErrorCode()
+		}
+		return unavailable("the container credentials endpoint, which with EKS Pod Identity is the agent on the node, %s: check that the agent runs, "+
+			"the association of the operator's ServiceAccount, and the trust policy of its role (principal pods.eks.amazonaws.com)", why)
 	}
 	return unavailable("the operator has no AWS credentials: annotate its ServiceAccount with eks.amazonaws.com/role-arn (IRSA), " +
 		"associate it with a role (EKS Pod Identity), or give it static keys")

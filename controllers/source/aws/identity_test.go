@@ -39,8 +39,8 @@ func (w *world) irsa(t *testing.T, content string) *Source {
 			t.Fatal(err)
 		}
 	}
-	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	unset(t, "AWS_ACCESS_KEY_ID")
+	unset(t, "AWS_SECRET_ACCESS_KEY")
 	t.Setenv("AWS_ROLE_ARN", testRole)
 	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
 	return freshSource(t)
@@ -95,7 +95,7 @@ func TestIRSA(t *testing.T) {
 		"an expired token": {func(t *testing.T) string { return token(t, "sts.amazonaws.com", time.Now().Add(-time.Hour)) }, false,
 			source.CredentialsUnavailable, []string{"ExpiredTokenException", "token file"}},
 		"a token file that is not there": {func(*testing.T) string { return "" }, false,
-			source.CredentialsUnavailable, []string{"/token, which AWS credentials are to come from"}},
+			source.CredentialsUnavailable, []string{testRole, "/token: check that the token is mounted"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -138,12 +138,15 @@ func TestIRSA(t *testing.T) {
 func TestARoleOfTheSharedConfigurationIsNamedWhenDenied(t *testing.T) {
 	w := newWorld(t)
 	file := filepath.Join(t.TempDir(), "config")
-	profile := "[profile reader]\nrole_arn = " + testRole + "\ncredential_source = Environment\n"
+	profile := "[profile reader]\nrole_arn = " + testRole + "\nsource_profile = base\n" +
+		"[profile base]\naws_access_key_id = " + testKeyID + "\naws_secret_access_key = not-a-secret\n"
 	if err := os.WriteFile(file, []byte(profile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("AWS_CONFIG_FILE", file)
 	t.Setenv("AWS_PROFILE", "reader")
+	unset(t, "AWS_ACCESS_KEY_ID")
+	unset(t, "AWS_SECRET_ACCESS_KEY")
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole"})
 	_, err := freshSource(t).Observe(t.Context(), current("db"))
 	if source.KindOf(err) != source.AssumeRoleDenied || !strings.Contains(err.Error(), testReader+" may not assume role "+testRole) {
@@ -167,8 +170,8 @@ func podIdentity(t *testing.T, status int, answer string) {
 	if err := os.WriteFile(file, []byte("pod-token"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	unset(t, "AWS_ACCESS_KEY_ID")
+	unset(t, "AWS_SECRET_ACCESS_KEY")
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", agent.URL+"/v1/credentials")
 	t.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file)
 }
@@ -189,8 +192,8 @@ func TestPodIdentity(t *testing.T) {
 		status          int
 		answer, mention string
 	}{
-		"an agent that refuses":              {http.StatusForbidden, `{"code":"AccessDeniedException","message":"m"}`, "refuses with AccessDeniedException: with EKS Pod Identity"},
-		"an agent that answers with garbage": {http.StatusOK, `{"AccessKeyId": hunter2-marker`, "has no AWS credentials"},
+		"an agent that refuses":              {http.StatusForbidden, `{"code":"AccessDeniedException","message":"m"}`, "the agent on the node, refuses with AccessDeniedException"},
+		"an agent that answers with garbage": {http.StatusOK, `{"AccessKeyId": hunter2-marker`, "the agent on the node, gives no credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			newWorld(t)
@@ -209,8 +212,8 @@ func TestPodIdentity(t *testing.T) {
 
 func TestWithoutAnyCredentialsTheWaysToGetSomeAreNamed(t *testing.T) {
 	newWorld(t)
-	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	unset(t, "AWS_ACCESS_KEY_ID")
+	unset(t, "AWS_SECRET_ACCESS_KEY")
 	_, err := freshSource(t).Observe(t.Context(), current("db"))
 	for _, mention := range []string{"eks.amazonaws.com/role-arn", "EKS Pod Identity", "static keys"} {
 		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), mention) {

@@ -243,7 +243,7 @@ func TestWhatIsObservedAndFetchedNeverShowsTheValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, held := range []any{observed, &observed, fetched, &fetched, *observed.Value, w.source} {
+	for _, held := range []any{observed, &observed, fetched, &fetched, *observed.Value} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%d", "%q"} {
 			refuseValue(t, verb, fmt.Sprintf(verb, held))
 		}
