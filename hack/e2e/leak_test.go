@@ -13,12 +13,13 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand"
 )
 
 // searchForValues looks for every value that a test has put into a secret, in plain and in base64,
 // in all that the operator has said: logs, events, statuses and the metrics at the end.
-func (w *world) searchForValues(ctx context.Context) error {
-	said, err := w.said(ctx)
+func searchForValues(ctx context.Context, w *stand.Stand) error {
+	said, err := said(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -38,9 +39,9 @@ func (w *world) searchForValues(ctx context.Context) error {
 	return errors.Join(found...)
 }
 
-func (w *world) said(ctx context.Context) (map[string][]byte, error) {
+func said(ctx context.Context, w *stand.Stand) (map[string][]byte, error) {
 	said := map[string][]byte{}
-	logs, err := filepath.Glob(filepath.Join(w.plane.Directory(), "*.log"))
+	logs, err := filepath.Glob(filepath.Join(w.Plane.Directory(), "*.log"))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (w *world) said(ctx context.Context) (map[string][]byte, error) {
 	}
 	var syncs v1alpha1.SecretSyncList
 	var events eventsv1.EventList
-	if err := errors.Join(w.client.List(ctx, &syncs), w.client.List(ctx, &events)); err != nil {
+	if err := errors.Join(w.Client.List(ctx, &syncs), w.Client.List(ctx, &events)); err != nil {
 		return nil, err
 	}
 	if said["SecretSyncs"], err = json.Marshal(syncs); err != nil {

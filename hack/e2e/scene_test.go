@@ -21,12 +21,13 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
 )
 
 // scene is a namespace of its own, with the clients that a test needs.
 type scene struct {
 	*testing.T
-	world     *world
+	stand     *stand.Stand
 	namespace string
 	aws       *secretsmanager.Client
 }
@@ -34,10 +35,10 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
-	if err := shared.client.Create(t.Context(), namespace); err != nil {
+	if err := shared.Client.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
-	return &scene{T: t, world: shared, namespace: namespace.Name, aws: awsClient(shared.aws.URL(), "tester")}
+	return &scene{T: t, stand: shared, namespace: namespace.Name, aws: awsClient(shared.AWS.URL(), "tester")}
 }
 
 // awsClient is the AWS SDK's, as somebody who may do anything.
@@ -94,7 +95,7 @@ var fast = &metav1.Duration{Duration: time.Second}
 func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) *v1alpha1.SecretSync {
 	s.Helper()
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
-	if err := s.world.client.Create(s.Context(), made); err != nil {
+	if err := s.stand.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 	return made
@@ -103,7 +104,7 @@ func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) *v1alpha1.Secret
 func (s *scene) get(name string) *v1alpha1.SecretSync {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
-	if err := s.world.client.Get(s.Context(), s.key(name), found); err != nil {
+	if err := s.stand.Client.Get(s.Context(), s.key(name), found); err != nil {
 		s.Fatal(err)
 	}
 	return found
@@ -119,7 +120,7 @@ func (s *scene) edit(name string, change func(*v1alpha1.SecretSync)) {
 	found := s.get(name)
 	before := found.DeepCopy()
 	change(found)
-	if err := s.world.client.Patch(s.Context(), found, client.MergeFrom(before)); err != nil {
+	if err := s.stand.Client.Patch(s.Context(), found, client.MergeFrom(before)); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -128,7 +129,7 @@ func (s *scene) edit(name string, change func(*v1alpha1.SecretSync)) {
 func (s *scene) secret(name string) *corev1.Secret {
 	s.Helper()
 	found := &corev1.Secret{}
-	if err := s.world.client.Get(s.Context(), s.key(name), found); client.IgnoreNotFound(err) != nil {
+	if err := s.stand.Client.Get(s.Context(), s.key(name), found); client.IgnoreNotFound(err) != nil {
 		s.Fatal(err)
 	} else if err != nil {
 		return nil
@@ -150,7 +151,7 @@ func (s *scene) await(what string, holds func() bool) {
 // picture is the namespace as it is, without values, for the message of a failed test.
 func (s *scene) picture() string {
 	var syncs v1alpha1.SecretSyncList
-	if err := s.world.client.List(context.Background(), &syncs, client.InNamespace(s.namespace)); err != nil {
+	if err := s.stand.Client.List(context.Background(), &syncs, client.InNamespace(s.namespace)); err != nil {
 		return err.Error()
 	}
 	var text strings.Builder
@@ -244,7 +245,7 @@ func containsAll(text string, parts []string) bool {
 func (s *scene) events(name, reason string) []string {
 	s.Helper()
 	var list eventsv1.EventList
-	if err := s.world.client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+	if err := s.stand.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
 	var notes []string

@@ -93,8 +93,8 @@ func TestPinnedVersion(t *testing.T) {
 	s.awaitReady("api")
 	s.putValue(id, value())
 	s.putValue(id, value()) // Now the pinned version has no staging label left.
-	polls := s.world.aws.Count("DescribeSecret")
-	s.await("two more polls", func() bool { return s.world.aws.Count("DescribeSecret") >= polls+2 })
+	polls := s.stand.AWS.Count("DescribeSecret")
+	s.await("two more polls", func() bool { return s.stand.AWS.Count("DescribeSecret") >= polls+2 })
 	s.awaitKeys("api", map[string]string{"value": first})
 }
 

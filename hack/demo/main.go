@@ -1,0 +1,65 @@
+// Command demo tells the story of one secret, from its creation in AWS to its deletion, on a real
+// control plane and a local AWS. Every step is checked: the demo fails where the operator does not do
+// what the story says.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+func main() {
+	keep := flag.Bool("keep", false, "leave everything running at the end, until interrupted")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *keep); err != nil {
+		fmt.Fprintln(os.Stderr, "\ndemo failed:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, keep bool) (err error) {
+	fmt.Println("Starting a Kubernetes control plane, a local AWS and the operator from this checkout …")
+	all, err := stand.New(ctx, stand.Options{Root: "."})
+	if all != nil {
+		defer func() { err = errors.Join(err, all.Close()) }()
+	}
+	if err != nil {
+		return err
+	}
+	manager, err := all.StartManager("manager")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, manager.Stop()) }()
+
+	story := newStory(all)
+	if err := story.tell(ctx); err != nil {
+		return fmt.Errorf("%w\n\nthe operator's last words:\n%s", err, manager.Tail())
+	}
+	if keep {
+		exports(all)
+		<-ctx.Done()
+	}
+	return nil
+}
+
+func exports(all *stand.Stand) {
+	fmt.Printf(`
+Everything is left running until you press Ctrl-C. In another terminal:
+
+export KUBECONFIG=%s
+export AWS_ENDPOINT_URL=%s AWS_REGION=%s
+export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=not-checked
+alias kubectl=%s
+`, all.Plane.Kubeconfig(), all.AWS.URL(), localaws.DefaultRegion, all.Plane.Kubectl())
+}

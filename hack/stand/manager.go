@@ -1,0 +1,115 @@
+package stand
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// Manager is a manager that runs as a process.
+type Manager struct {
+	// Health and Metrics are addresses; Metrics answers plain HTTP.
+	Health, Metrics string
+
+	command *exec.Cmd
+	log     string
+	ended   chan error
+}
+
+// readyWithin is how long a manager may take to get ready; the machine may be slow and busy.
+const readyWithin = 60 * time.Second
+
+// StartManager starts a manager and waits until it is ready. Its log goes to a file of that name in
+// the control plane's directory.
+func (s *Stand) StartManager(name string, flags ...string) (*Manager, error) {
+	m := &Manager{log: filepath.Join(s.Plane.Directory(), name+".log"), ended: make(chan error, 1)}
+	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	if m.Health, err = freeAddress(); err != nil {
+		return nil, err
+	}
+	if m.Metrics, err = freeAddress(); err != nil {
+		return nil, err
+	}
+	m.command = exec.Command(s.Binary, append([]string{
+		"--leader-elect=false", "--log-level=debug", "--cluster-name=stand",
+		"--health-probe-bind-address=" + m.Health,
+		"--metrics-bind-address=" + m.Metrics, "--metrics-secure=false",
+	}, flags...)...)
+	m.command.Stdout, m.command.Stderr = log, log
+	m.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	m.command.Env = append(os.Environ(),
+		"KUBECONFIG="+s.Kubeconfig, "AWS_ENDPOINT_URL="+s.AWS.URL(), "AWS_REGION="+localaws.DefaultRegion,
+		"AWS_ACCESS_KEY_ID=operator", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_EC2_METADATA_DISABLED=true")
+	if err := m.command.Start(); err != nil {
+		return nil, err
+	}
+	go func() { m.ended <- m.command.Wait() }()
+	return m, m.awaitReady()
+}
+
+func (m *Manager) awaitReady() error {
+	for end := time.Now().Add(readyWithin); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		select {
+		case err := <-m.ended:
+			m.ended <- err
+			return fmt.Errorf("the manager ended (%v): see its log: %s", err, m.Tail())
+		default:
+		}
+		answer, err := http.Get("http://" + m.Health + "/readyz")
+		if err != nil {
+			continue
+		}
+		answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return fmt.Errorf("the manager did not get ready: %s", m.Tail())
+}
+
+// Stop asks the manager to end, as the kubelet does, and wants it to end well.
+func (m *Manager) Stop() error {
+	if err := m.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return <-m.ended
+}
+
+// Kill ends the manager without asking.
+func (m *Manager) Kill() error {
+	if err := m.command.Process.Kill(); err != nil {
+		return err
+	}
+	<-m.ended
+	return nil
+}
+
+// Tail is the end of the log.
+func (m *Manager) Tail() string {
+	content, err := os.ReadFile(m.log)
+	if err != nil {
+		return err.Error()
+	}
+	const most = 4000
+	return string(content[max(0, len(content)-most):])
+}
+
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}

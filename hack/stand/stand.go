@@ -1,0 +1,132 @@
+package stand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/controlplane"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// The operator's namespace and ServiceAccount.
+const (
+	OperatorNamespace = "secretsync-system"
+	OperatorAccount   = "secretsync"
+)
+
+// Options say how to set a stand up.
+type Options struct {
+	// Root is the directory of the repository.
+	Root string
+	// Race builds the manager with the race detector.
+	Race bool
+}
+
+// Stand is a control plane, a local AWS and a manager's binary, ready for a manager to start.
+type Stand struct {
+	Plane *controlplane.ControlPlane
+	AWS   *localaws.Running
+	// Client is an administrator's, and knows SecretSyncs.
+	Client client.Client
+	// Binary is the manager's.
+	Binary string
+	// Kubeconfig is the operator's own: it may do what its role lets it, and nothing else.
+	Kubeconfig string
+}
+
+// New sets a stand up. Close it even after an error, unless it is nil.
+func New(ctx context.Context, options Options) (*Stand, error) {
+	s := &Stand{}
+	var err error
+	if s.Plane, err = controlplane.Start(ctx, controlplane.Options{}); err != nil {
+		return nil, err
+	}
+	if s.AWS, err = localaws.Start(&localaws.Server{}, "127.0.0.1:0"); err != nil {
+		return s, err
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return s, err
+	}
+	if s.Client, err = client.New(s.Plane.Config(), client.Options{Scheme: scheme}); err != nil {
+		return s, err
+	}
+	if err := s.install(ctx, options.Root); err != nil {
+		return s, fmt.Errorf("installing: %w", err)
+	}
+	return s, s.build(ctx, options)
+}
+
+// install puts in place what an installation has: the CRD, and the operator's role and nothing more.
+func (s *Stand) install(ctx context.Context, root string) error {
+	_, err := envtest.InstallCRDs(s.Plane.Config(), envtest.CRDInstallOptions{
+		Paths: []string{filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml")}, ErrorIfPathMissing: true})
+	if err != nil {
+		return err
+	}
+	content, err := os.ReadFile(filepath.Join(root, "config/rbac/role.yaml"))
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(content, role); err != nil {
+		return err
+	}
+	for _, object := range []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: OperatorNamespace}},
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: OperatorAccount}},
+		role,
+		&rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: OperatorNamespace, Name: OperatorAccount}},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		},
+	} {
+		if err := s.Client.Create(ctx, object); err != nil {
+			return err
+		}
+	}
+	config, err := s.Plane.ServiceAccountConfig(ctx, OperatorNamespace, OperatorAccount)
+	if err != nil {
+		return err
+	}
+	s.Kubeconfig = filepath.Join(s.Plane.Directory(), "operator.kubeconfig")
+	return s.Plane.WriteKubeconfig(config, s.Kubeconfig)
+}
+
+func (s *Stand) build(ctx context.Context, options Options) error {
+	s.Binary = filepath.Join(s.Plane.Directory(), "manager")
+	arguments := []string{"build", "-o", s.Binary}
+	if options.Race {
+		arguments = append(arguments, "-race")
+	}
+	build := exec.CommandContext(ctx, "go", append(arguments, "./cmd/manager")...)
+	build.Dir = options.Root
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the manager: %w: %s", err, output)
+	}
+	return nil
+}
+
+// Close ends everything and removes its files.
+func (s *Stand) Close() error {
+	var problems []error
+	if s.AWS != nil {
+		problems = append(problems, s.AWS.Close())
+	}
+	return errors.Join(append(problems, s.Plane.Stop())...)
+}
