@@ -41,6 +41,10 @@ test-oldest: ## Run all tests against the oldest supported Kubernetes
 controlplane: ## Make the control plane's programs, once
 	@go run ./hack/controlplane/cmd/controlplane build $(KUBERNETES)
 
+.PHONY: demo
+demo: ## Tell the story of one secret on a real control plane; KEEP=1 leaves it running
+	go run ./hack/demo $(if $(KEEP),-keep)
+
 ##@ Build
 
 .PHONY: build
