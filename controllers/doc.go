@@ -1,0 +1,25 @@
+// Package controllers is the map of the house; it holds no code but the test that keeps the house in
+// order (layout_test.go: package comments, who may import whom, and how long things may be).
+//
+// A pass of the reconciler reads like a sentence: observe which version a staging label points at,
+// fetch it only when that is new, render it into keys, apply the Secret, report what changed.
+//
+//	AWS Secrets Manager                                          Kubernetes
+//
+//	DescribeSecret ──► source ──► render ──► target ──────────► Secret
+//	GetSecretValue       ▲           ▲          ▲                  │ edited, deleted
+//	                     └───────────┼──────────┘                  │
+//	                            secretsync ◄───────────────────────┘
+//	                                 └──► conditions, events, metrics
+//
+// The rooms, from the top down; each knows only what stands below it:
+//
+//   - secretsync: the reconciler. It conducts the other rooms, owns the status, and sends events.
+//   - target: writes the Secret by server-side apply, and never touches somebody else's.
+//   - render: makes the keys of a Secret from a value. Pure: no client, no clock.
+//   - source: what a secret, a version, a value and a refusal are, in words of no client library.
+//   - source/aws: answers source's questions from AWS Secrets Manager; the only room that knows the SDK.
+//
+// Only cmd/manager sees them all: it gives source/aws to secretsync as a source.Source. The contract
+// with users, api/v1alpha1, stands below everything and imports none of it.
+package controllers
