@@ -20,6 +20,9 @@ const deadline = 60 * time.Second
 // read it.
 var shared *stand.Stand
 
+// running is the manager that works in all namespaces.
+var running *stand.Manager
+
 func TestMain(m *testing.M) {
 	code, err := runAll(m)
 	if err != nil {
@@ -43,13 +46,12 @@ func runAll(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	shared = all
-	manager, err := all.StartManager("shared")
-	if err != nil {
+	if running, err = all.StartManager("shared"); err != nil {
 		return 1, err
 	}
 	code = m.Run()
-	if err := manager.Stop(); err != nil {
-		return 1, fmt.Errorf("stopping the manager: %w: %s", err, manager.Tail())
+	if err := running.Stop(); err != nil {
+		return 1, fmt.Errorf("stopping the manager: %w: %s", err, running.Tail())
 	}
 	return code, searchForValues(ctx, all)
 }

@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func TestSuspend(t *testing.T) {
+	s := newScene(t)
+	first, second := value(), value()
+	id, _ := s.createSecret("paused", first)
+	s.sync("paused", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("paused")
+	s.edit("paused", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	s.awaitReason("paused", metav1.ConditionTrue, v1alpha1.ReasonSuspended)
+	s.putValue(id, second)
+	s.never("a suspended SecretSync writes", func() bool { return string(s.secret("paused").Data["value"]) != first })
+	s.edit("paused", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = false })
+	s.awaitKeys("paused", map[string]string{"value": second})
+}
+
+func TestRefresh(t *testing.T) {
+	s := newScene(t)
+	first, second := value(), value()
+	id, _ := s.createSecret("asked", first)
+	s.sync("asked", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}) // Polls every five minutes.
+	s.awaitReady("asked")
+	s.putValue(id, second)
+	const token = "2026-11-23T10:00:00Z"
+	s.edit("asked", func(sync *v1alpha1.SecretSync) {
+		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
+	})
+	s.await("the refresh is echoed", func() bool { return s.get("asked").Status.LastHandledRefresh == token })
+	if got := string(s.secret("asked").Data["value"]); got != second {
+		t.Error("the refresh was echoed before the Secret had the new version")
+	}
+}
+
+func TestSpecEdit(t *testing.T) {
+	s := newScene(t)
+	one, two := value(), value()
+	id, _ := s.createSecret("edited", fmt.Sprintf(`{"a":%q,"b":%q}`, one, two))
+	s.sync("edited", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitKeys("edited", map[string]string{"a": one, "b": two})
+	s.edit("edited", func(sync *v1alpha1.SecretSync) {
+		sync.Spec.Data = []v1alpha1.DataKey{{Key: "only", Property: "b"}}
+		sync.Spec.Target.Labels = map[string]string{"team": "payments"}
+	})
+	secret := s.awaitKeys("edited", map[string]string{"only": two})
+	if secret.Labels["team"] != "payments" {
+		t.Errorf("labels = %v", secret.Labels)
+	}
+	s.awaitEvent("edited", "SecretUpdated", "added only", "removed a, b")
+}
+
+// TestKilled kills an operator in the middle of many syncs; the next one ends them, and reads nothing
+// again that was in sync.
+func TestKilled(t *testing.T) {
+	s := newScene(t)
+	const many = 200
+	want := make([]string, many)
+	var group sync.WaitGroup
+	for i := range many {
+		want[i] = value()
+		group.Go(func() {
+			id, _ := s.createSecret(fmt.Sprintf("many-%d", i), want[i])
+			s.sync(fmt.Sprintf("many-%d", i), v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+		})
+	}
+	s.await("a part is in sync", func() bool { return s.called("GetSecretValue") > many/10 })
+	if err := running.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	group.Wait()
+	readBefore := s.called("GetSecretValue")
+	synced := s.readyCount()
+	var err error
+	if running, err = s.stand.StartManager("successor"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range many {
+		s.awaitKeys(fmt.Sprintf("many-%d", i), map[string]string{"value": want[i]})
+		s.awaitReady(fmt.Sprintf("many-%d", i))
+	}
+	if reads := s.called("GetSecretValue") - readBefore; reads > many-synced {
+		t.Errorf("the successor read %d values, though only %d SecretSyncs were not in sync", reads, many-synced)
+	}
+}
+
+// readyCount is how many SecretSyncs of the scene are ready.
+func (s *scene) readyCount() int {
+	s.Helper()
+	var list v1alpha1.SecretSyncList
+	if err := s.stand.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+		s.Fatal(err)
+	}
+	count := 0
+	for _, one := range list.Items {
+		if meta.IsStatusConditionTrue(one.Status.Conditions, v1alpha1.ConditionReady) {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,172 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func TestForeignSecretIsLeftAlone(t *testing.T) {
+	s := newScene(t)
+	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "taken"}, Data: map[string][]byte{"theirs": []byte("1")}}
+	if err := s.stand.Client.Create(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	id, _ := s.createSecret("taken", value())
+	s.sync("taken", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReason("taken", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	if now := s.secret("taken"); now.ResourceVersion != foreign.ResourceVersion {
+		t.Error("the foreign Secret was touched")
+	}
+	s.remove("taken")
+	s.never("the foreign Secret goes with the SecretSync", func() bool { return s.secret("taken") == nil })
+}
+
+func TestTwoOwnersOfOneSecret(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("shared", content)
+	other, _ := s.createSecret("other", value())
+	s.sync("first", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "shared"}})
+	s.awaitReady("first")
+	s.sync("second", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: other}, Target: v1alpha1.SecretTarget{Name: "shared"}, PollInterval: fast})
+	found := s.awaitReason("second", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	if message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message; !containsAll(message, []string{`"first"`}) {
+		t.Errorf("the message %q does not name the first", message)
+	}
+	s.awaitKeys("shared", map[string]string{"value": content})
+}
+
+func TestMerge(t *testing.T) {
+	s := newScene(t)
+	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app"}, Data: map[string][]byte{"theirs": []byte("1")}}
+	if err := s.stand.Client.Create(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	one, two := value(), value()
+	id, _ := s.createSecret("merged", fmt.Sprintf(`{"a":%q,"b":%q}`, one, two))
+	into := v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
+	s.sync("merger", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: into,
+		Data: []v1alpha1.DataKey{{Key: "A", Property: "a"}}, PollInterval: fast})
+	s.awaitReady("merger")
+	s.awaitKeys("app", map[string]string{"theirs": "1", "A": one})
+
+	s.sync("rival", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: into,
+		Data: []v1alpha1.DataKey{{Key: "A", Property: "b"}}, PollInterval: fast})
+	found := s.awaitReason("rival", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	if message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message; !containsAll(message, []string{`"A"`, `"merger"`}) {
+		t.Errorf("the message %q does not name key and first claimant", message)
+	}
+	s.sync("thief", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: into,
+		Data: []v1alpha1.DataKey{{Key: "theirs", Property: "b"}}, PollInterval: fast})
+	s.awaitReason("thief", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	s.awaitKeys("app", map[string]string{"theirs": "1", "A": one})
+
+	s.patchSecret("app", func(secret *corev1.Secret) { secret.Data["A"] = []byte("by hand") })
+	s.awaitKeys("app", map[string]string{"theirs": "1", "A": one})
+	s.remove("rival")
+	s.remove("merger")
+	s.awaitKeys("app", map[string]string{"theirs": "1"})
+}
+
+func (s *scene) remove(name string) {
+	s.Helper()
+	if err := s.stand.Client.Delete(s.Context(), s.get(name)); err != nil {
+		s.Fatal(err)
+	}
+	s.await(name+" is gone", func() bool {
+		return !s.exists(&v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}})
+	})
+}
+
+// patchSecret edits a Secret as another program does.
+func (s *scene) patchSecret(name string, change func(*corev1.Secret)) {
+	s.Helper()
+	secret := s.secret(name)
+	before := secret.DeepCopy()
+	change(secret)
+	if err := s.stand.Client.Patch(s.Context(), secret, client.MergeFrom(before), client.FieldOwner("intruder")); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func TestDeleteAndRetain(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("kept", content)
+	s.sync("gone", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.sync("kept", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{DeletionPolicy: v1alpha1.DeletionPolicyRetain}})
+	s.awaitReady("gone")
+	s.awaitReady("kept")
+	if references := s.secret("kept").OwnerReferences; len(references) > 0 {
+		t.Errorf("a retained Secret has the owner references %v", references)
+	}
+	s.remove("gone")
+	s.remove("kept")
+	s.await("the owned Secret is collected", func() bool { return s.secret("gone") == nil })
+	kept := s.awaitKeys("kept", map[string]string{"value": content})
+
+	s.sync("kept", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{DeletionPolicy: v1alpha1.DeletionPolicyRetain}})
+	s.awaitReady("kept")
+	if again := s.secret("kept"); again.UID != kept.UID {
+		t.Error("the retained Secret was replaced when the SecretSync came again")
+	}
+}
+
+func TestRepair(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("mended", content)
+	s.sync("mended", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitReady("mended")
+	want := map[string]string{"value": content}
+
+	s.patchSecret("mended", func(secret *corev1.Secret) { secret.Data["value"] = []byte("by hand") })
+	s.awaitKeys("mended", want)
+	s.awaitEvent("mended", "SecretRepaired", "intruder")
+	s.patchSecret("mended", func(secret *corev1.Secret) { secret.Annotations[v1alpha1.AnnotationVersionID] = "wrong" })
+	s.await("the annotation is restored", func() bool { return s.secret("mended").Annotations[v1alpha1.AnnotationVersionID] != "wrong" })
+	s.patchSecret("mended", func(secret *corev1.Secret) { secret.Labels = nil })
+	s.await("the label is restored", func() bool { return s.secret("mended").Labels[v1alpha1.LabelManaged] == "true" })
+	if err := s.stand.Client.Delete(t.Context(), s.secret("mended")); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitKeys("mended", want)
+	s.awaitEvent("mended", "SecretRepaired", "deleted")
+}
+
+func TestFightIsNamed(t *testing.T) {
+	s := newScene(t)
+	id, _ := s.createSecret("contested", value())
+	s.sync("contested", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitReady("contested")
+	attempt := 0
+	s.await("the fight is noticed", func() bool {
+		attempt++
+		if secret := s.secret("contested"); secret != nil {
+			s.patchSecret("contested", func(secret *corev1.Secret) { secret.Data["value"] = fmt.Appendf(nil, "fight %d", attempt) })
+		}
+		ready := meta.FindStatusCondition(s.get("contested").Status.Conditions, v1alpha1.ConditionReady)
+		return ready.Reason == v1alpha1.ReasonTargetConflict && containsAll(ready.Message, []string{"intruder"})
+	})
+	version := s.secret("contested").ResourceVersion
+	s.never("another repair during the truce", func() bool { return s.secret("contested").ResourceVersion != version })
+}
+
+func TestRename(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("renamed", content)
+	s.sync("renamed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "old"}})
+	s.awaitReady("renamed")
+	s.edit("renamed", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "new" })
+	s.awaitKeys("new", map[string]string{"value": content})
+	s.await("the old Secret is gone", func() bool { return s.secret("old") == nil })
+	s.awaitReady("renamed")
+}

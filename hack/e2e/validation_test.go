@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+// TestValidation holds the CRD's rules against manifests as people write them. Where refused is
+// empty, the manifest is accepted; else the refusal must contain it.
+func TestValidation(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-a1b2c3"
+	for name, test := range map[string]struct{ spec, refused string }{
+		"the smallest":                    {`{source: {secretID: /prod/db}}`, ""},
+		"an ARN":                          {`{source: {secretID: "` + arn + `"}}`, ""},
+		"a managed secret":                {`{source: {secretID: "rds!cluster-1"}}`, ""},
+		"no source":                       {`{suspend: true}`, "spec.source: Required value"},
+		"no secretID":                     {`{source: {region: eu-west-1}}`, "spec.source.secretID: Required value"},
+		"an empty secretID":               {`{source: {secretID: ""}}`, "spec.source.secretID"},
+		"a secretID with a space":         {`{source: {secretID: "prod db"}}`, "secretID must be a secret's name"},
+		"an ARN of another service":       {`{source: {secretID: "arn:aws:ssm:eu-west-1:111122223333:parameter/x"}}`, "or its ARN"},
+		"a stage and a version":           {`{source: {secretID: a, versionStage: AWSCURRENT, versionID: "` + strings.Repeat("1", 32) + `"}}`, "set versionStage to follow a staging label, or versionID to pin one version, not both"},
+		"a version id that is short":      {`{source: {secretID: a, versionID: "1"}}`, "spec.source.versionID"},
+		"an empty stage":                  {`{source: {secretID: a, versionStage: ""}}`, "spec.source.versionStage"},
+		"a region":                        {`{source: {secretID: a, region: us-gov-west-1}}`, ""},
+		"a region that is none":           {`{source: {secretID: a, region: Ireland}}`, "region must be the code of an AWS region"},
+		"the ARN's region":                {`{source: {secretID: "` + arn + `", region: eu-west-1}}`, ""},
+		"another region than the ARN's":   {`{source: {secretID: "` + arn + `", region: us-east-1}}`, "region differs from the region in the ARN"},
+		"an interval":                     {`{source: {secretID: a}, pollInterval: 1h30m}`, ""},
+		"an interval too short":           {`{source: {secretID: a}, pollInterval: 500ms}`, "spec.pollInterval must be between 1s and 24h"},
+		"an interval too long":            {`{source: {secretID: a}, pollInterval: 25h}`, "spec.pollInterval must be between 1s and 24h"},
+		"an interval without a unit":      {`{source: {secretID: a}, pollInterval: "5"}`, "spec.pollInterval"},
+		"keys":                            {`{source: {secretID: a}, data: [{key: DB_PASSWORD, property: password}, {key: all.json}]}`, ""},
+		"no keys":                         {`{source: {secretID: a}, data: []}`, "spec.data"},
+		"a key twice":                     {`{source: {secretID: a}, data: [{key: a}, {key: a}]}`, "Duplicate value"},
+		"a key with a space":              {`{source: {secretID: a}, data: [{key: "a b"}]}`, "key must consist of letters, digits"},
+		"a key of two dots":               {`{source: {secretID: a}, data: [{key: ".."}]}`, "key must consist of letters, digits"},
+		"a key of one dot":                {`{source: {secretID: a}, data: [{key: "."}]}`, "key must consist of letters, digits"},
+		"a key that hides":                {`{source: {secretID: a}, data: [{key: ".dockerconfigjson"}]}`, ""},
+		"an empty property":               {`{source: {secretID: a}, data: [{key: a, property: ""}]}`, "property"},
+		"a target":                        {`{source: {secretID: a}, target: {name: my.secret-1, type: kubernetes.io/tls, labels: {a: b}, annotations: {c: d}, creationPolicy: Owner, deletionPolicy: Retain}}`, ""},
+		"a target name in capitals":       {`{source: {secretID: a}, target: {name: Payments}}`, "target.name must be a valid Secret name"},
+		"a type of tokens":                {`{source: {secretID: a}, target: {type: kubernetes.io/service-account-token}}`, "target.type must not be a type by which"},
+		"a type of bootstrap tokens":      {`{source: {secretID: a}, target: {type: bootstrap.kubernetes.io/token}}`, "target.type must not be a type by which"},
+		"a type of Helm":                  {`{source: {secretID: a}, target: {type: helm.sh/release.v1}}`, "target.type must not be a type by which"},
+		"a label of ours":                 {`{source: {secretID: a}, target: {labels: {secretsync.dev/managed: "false"}}}`, "labels under secretsync.dev/ are set by the controller"},
+		"an annotation of ours":           {`{source: {secretID: a}, target: {annotations: {secretsync.dev/owner: x}}}`, "annotations under secretsync.dev/"},
+		"an annotation that mints tokens": {`{source: {secretID: a}, target: {annotations: {kubernetes.io/service-account.name: x}}}`, "annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved"},
+		"a policy that is none":           {`{source: {secretID: a}, target: {creationPolicy: Orphan}}`, "supported values"},
+		"a deletion policy that is none":  {`{source: {secretID: a}, target: {deletionPolicy: Keep}}`, "supported values"},
+		"a merge":                         {`{source: {secretID: a}, target: {creationPolicy: Merge}}`, ""},
+		"a merge with a type":             {`{source: {secretID: a}, target: {creationPolicy: Merge, type: Opaque}}`, "type, labels and annotations belong to the Secret's owner"},
+		"a field that is none":            {`{source: {secretID: a, secretName: b}}`, "unknown field"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var spec map[string]any
+			if err := yaml.Unmarshal([]byte(test.spec), &spec); err != nil {
+				t.Fatal(err)
+			}
+			sync := &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": "secretsync.dev/v1alpha1", "kind": "SecretSync",
+				"metadata": map[string]any{"namespace": "default", "name": "validated"}, "spec": spec,
+			}}
+			strict := client.WithFieldValidation(shared.Client, metav1.FieldValidationStrict)
+			err := strict.Create(t.Context(), sync, client.DryRunAll)
+			if test.refused == "" && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if test.refused != "" && (err == nil || !strings.Contains(err.Error(), test.refused)) {
+				t.Errorf("got %v, want a refusal that says %q", err, test.refused)
+			}
+		})
+	}
+}
+
+// TestStatusBeforeTheController: an object that no controller has seen is not taken for a ready one.
+func TestStatusBeforeTheController(t *testing.T) {
+	sync := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "secretsync.dev/v1alpha1", "kind": "SecretSync",
+		"metadata": map[string]any{"namespace": "default", "name": "unseen"},
+		"spec":     map[string]any{"source": map[string]any{"secretID": "a"}, "suspend": false},
+	}}
+	if err := shared.Client.Create(t.Context(), sync, client.DryRunAll); err != nil {
+		t.Fatal(err)
+	}
+	conditions, _, err := unstructured.NestedSlice(sync.Object, "status", "conditions")
+	if err != nil || len(conditions) != 1 {
+		t.Fatalf("conditions = %v, error %v, want one", conditions, err)
+	}
+	ready, _ := conditions[0].(map[string]any)
+	if ready["type"] != "Ready" || ready["status"] != "Unknown" {
+		t.Errorf("condition = %v, want Ready=Unknown", ready)
+	}
+}
