@@ -1,7 +1,6 @@
 package render
 
 import (
-	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,7 +29,7 @@ func requiredKeys(secretType corev1.SecretType) []string {
 func CheckType(secretType corev1.SecretType, data map[string][]byte) error {
 	for _, key := range requiredKeys(secretType) {
 		if len(data[key]) == 0 {
-			return invalid("a Secret of type %s needs the key %q: map a property to it under spec.data", secretType, key)
+			return invalid("a Secret of type %s needs the key %q with a value: map a property to it under spec.data", secretType, key)
 		}
 	}
 	switch secretType {
@@ -42,8 +41,9 @@ func CheckType(secretType corev1.SecretType, data map[string][]byte) error {
 				secretType, corev1.BasicAuthUsernameKey, corev1.BasicAuthPasswordKey)
 		}
 	case corev1.SecretTypeDockerConfigJson, corev1.SecretTypeDockercfg:
-		if key := requiredKeys(secretType)[0]; !json.Valid(data[key]) {
-			return invalid("the key %q of a Secret of type %s must be JSON", key, secretType)
+		key := requiredKeys(secretType)[0]
+		if _, err := parseObject(data[key]); err != nil {
+			return invalid("the key %q of a Secret of type %s must be a JSON object (%s): mend the value in AWS", key, secretType, err)
 		}
 	}
 	return nil

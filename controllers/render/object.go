@@ -7,14 +7,20 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// namesShown bounds how many names of fields an error lists.
-const namesShown = 10
+// Bounds of what an error says about fields, as a message in a condition may have 32 KiB at most.
+const (
+	// namesShown is how many names of fields are listed.
+	namesShown = 10
+	// nameShown is how many bytes of each.
+	nameShown = 100
+)
 
 // object is a JSON object whose fields keep the text they were written in.
 type object struct{ fields map[string]json.RawMessage }
@@ -61,7 +67,7 @@ func (o *object) find(key v1alpha1.DataKey) (json.RawMessage, error) {
 func notFound(key v1alpha1.DataKey, path []string, fields map[string]json.RawMessage) error {
 	where := "the JSON object"
 	if len(path) > 0 {
-		where = fmt.Sprintf("%q", strings.Join(path, "."))
+		where = shown(strings.Join(path, "."))
 	}
 	return &Error{Reason: v1alpha1.ReasonPropertyNotFound, Message: fmt.Sprintf(
 		"key %q wants property %q, but %s has %s: correct the property, or add the field in AWS",
@@ -72,11 +78,22 @@ func names(fields map[string]json.RawMessage) string {
 	if len(fields) == 0 {
 		return "no fields"
 	}
-	sorted := slices.Sorted(maps.Keys(fields))
-	if len(sorted) <= namesShown {
-		return "only the fields " + strings.Join(sorted, ", ")
+	var listed []string
+	for _, name := range slices.Sorted(maps.Keys(fields))[:min(len(fields), namesShown)] {
+		listed = append(listed, shown(name))
 	}
-	return fmt.Sprintf("only the fields %s and %d more", strings.Join(sorted[:namesShown], ", "), len(sorted)-namesShown)
+	if more := len(fields) - len(listed); more > 0 {
+		return fmt.Sprintf("only the fields %s and %d more", strings.Join(listed, ", "), more)
+	}
+	return "only the fields " + strings.Join(listed, ", ")
+}
+
+// shown quotes a name, so that it is seen where it ends, and cuts it where it is a text by itself.
+func shown(name string) string {
+	if len(name) > nameShown {
+		name = strings.ToValidUTF8(name[:nameShown], "") + "…"
+	}
+	return strconv.Quote(name)
 }
 
 // parseObject reads a JSON object. Its errors give an offset and no content: what encoding/json says

@@ -2,6 +2,8 @@ package render
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -18,6 +20,7 @@ const wholeKey = "value"
 // A text that begins like a JSON object but is none is refused, so that a slip in an edit does not
 // change the shape of a Secret that programs rely on.
 //
+// The bytes of the keys are those of the value where they can be; the caller must not change them.
 // Errors are of type *Error.
 func Render(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, error) {
 	if len(value.Bytes()) == 0 {
@@ -46,12 +49,13 @@ func renderFields(value source.Value) (map[string][]byte, error) {
 		return nil, invalid("the secret's value is a JSON object without fields: put a field into it in AWS")
 	}
 	data := make(map[string][]byte, len(fields))
-	for name, raw := range fields {
+	// In order, so that of several such names it is always the same one that the error names.
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if problems := validation.IsConfigMapKey(name); len(problems) > 0 {
-			return nil, invalid("the JSON field %q can't be the name of a key in a Secret: "+
-				"list the keys wanted under spec.data and name the field as property", name)
+			return nil, invalid("the JSON field %s can't be the name of a key in a Secret: "+
+				"list the keys wanted under spec.data and name the field as property", shown(name))
 		}
-		data[name] = text(raw)
+		data[name] = text(fields[name])
 	}
 	return data, nil
 }
