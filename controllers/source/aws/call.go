@@ -32,6 +32,7 @@ func call[I, O any](ctx context.Context, s *Source, q question,
 	started := time.Now()
 	output, err := operation(s.client(q.region), timed, input, s.audit(q.ref.Reader), noteHost(&q.host))
 	if err != nil {
+		s.renewExpired(err)
 		output, err = nil, q.explain(ctx, err)
 	}
 	s.options.Metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)

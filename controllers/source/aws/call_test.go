@@ -2,9 +2,18 @@ package aws
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,8 +137,8 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 			if _, again := w.source.Observe(t.Context(), current("db")); again.Error() != err.Error() {
 				t.Errorf("the explanation changed from %v to %v", err, again)
 			}
-			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 {
-				t.Errorf("%v calls are counted, want 2", got)
+			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 || w.Count("DescribeSecret") != 2 {
+				t.Errorf("%v calls are counted and %d arrived, want 2", got, w.Count("DescribeSecret"))
 			}
 		})
 	}
@@ -150,6 +159,63 @@ func TestTheCallersContextEndsACall(t *testing.T) {
 	}
 	if got := w.counted(t, "DescribeSecret", outcomeCancelled, "eu-west-1"); got != 1 {
 		t.Errorf("%v cancelled calls are counted", got)
+	}
+}
+
+func TestARequestThatCannotBeMadeIsNoOutage(t *testing.T) {
+	w := newWorld(t)
+	unset(t, "AWS_ENDPOINT_URL")
+	ref := current("db")
+	ref.Region = "not a region"
+	_, err := freshSource(t).Observe(t.Context(), ref)
+	if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "not a region") || !strings.Contains(err.Error(), "correct the region") {
+		t.Errorf("got %v", err)
+	}
+	if w.Count("") != 0 {
+		t.Error("something was asked")
+	}
+}
+
+func TestCertificatesOfOnesOwnAreTrustedByTheSDKsVariable(t *testing.T) {
+	server := httptest.NewTLSServer(&localaws.Server{})
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // It complains of the handshake that is meant to fail.
+	isolate(t, server.URL)
+	_, err := freshSource(t).Observe(t.Context(), current("db"))
+	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "TLS certificate is not trusted") {
+		t.Errorf("without AWS_CA_BUNDLE: %v", err)
+	}
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(bundle, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	if _, err := freshSource(t).Observe(t.Context(), current("db")); source.KindOf(err) != source.SecretNotFound {
+		t.Errorf("with AWS_CA_BUNDLE: %v", err)
+	}
+}
+
+func TestCallsShareConnections(t *testing.T) {
+	var opened atomic.Int64
+	server := httptest.NewUnstartedServer(&localaws.Server{})
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	isolate(t, server.URL)
+	s := freshSource(t)
+	for range 10 {
+		if _, err := s.Observe(t.Context(), current("db")); source.KindOf(err) != source.SecretNotFound {
+			t.Fatal(err)
+		}
+	}
+	// A connection that is not back in the pool in time costs another one, now and then.
+	if opened.Load() > 3 {
+		t.Errorf("10 calls in turn opened %d connections", opened.Load())
 	}
 }
 

@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 )
 
 // maxSessionName is the longest RoleSessionName (page "AssumeRole" of the AWS STS API Reference).
@@ -45,6 +47,20 @@ func (m markedCredentials) ProviderSources() []aws.CredentialSource {
 		return sources.ProviderSources()
 	}
 	return nil
+}
+
+// renewExpired lets the next call get new credentials where AWS takes those in the cache for expired
+// and the cache, going by this machine's clock, does not.
+func (s *Source) renewExpired(err error) {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) || refused.ErrorCode() != "ExpiredTokenException" && refused.ErrorCode() != "ExpiredToken" {
+		return
+	}
+	if marked, ok := s.config.Credentials.(markedCredentials); ok {
+		if cache, ok := marked.CredentialsProvider.(*aws.CredentialsCache); ok {
+			cache.Invalidate()
+		}
+	}
 }
 
 // webIdentity sets up how IRSA gets credentials: it names sessions for CloudTrail, unless

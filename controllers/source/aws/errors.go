@@ -54,6 +54,8 @@ func (q question) classify(err error) *source.Error {
 		return refusal
 	case refused != nil || status >= http.StatusBadRequest:
 		return q.refused(refused, status)
+	case q.host == "":
+		return q.unsent(err)
 	}
 	return q.unavailable(howUnreachable(err, q.timeout))
 }
@@ -123,6 +125,17 @@ func (q question) refused(refused smithy.APIError, status int) *source.Error {
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
 		"%s answered %s of secret %s with HTTP status %d and no AWS error code: look for a proxy or a wrong endpoint in between",
 		q.endpoint(), q.operation, q.ref.SecretID, status)}
+}
+
+// unsent is a request that the SDK could not make, for example for a region that is no name of a host.
+// Its text speaks of the configuration alone.
+func (q question) unsent(err error) *source.Error {
+	if operation, ok := errors.AsType[*smithy.OperationError](err); ok {
+		err = operation.Err
+	}
+	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
+		"%s of secret %s in %s could not be asked for (%s): correct the region or the endpoint's settings",
+		q.operation, q.ref.SecretID, q.region, shortened(err.Error()))}
 }
 
 // statusOf is the answer's HTTP status and the wait it asks for; zero where there was no answer.

@@ -56,8 +56,13 @@ func freshSource(t *testing.T) *Source {
 	return s
 }
 
+// valid is a token that STS takes.
+func valid(t *testing.T) string {
+	t.Helper()
+	return token(t, "sts.amazonaws.com", time.Now().Add(time.Hour))
+}
+
 func TestIRSA(t *testing.T) {
-	valid := func(t *testing.T) string { return token(t, "sts.amazonaws.com", time.Now().Add(time.Hour)) }
 	t.Run("a ServiceAccount's role reads, in a session named after the cluster", func(t *testing.T) {
 		w := newWorld(t)
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
@@ -83,6 +88,27 @@ func TestIRSA(t *testing.T) {
 			t.Errorf("the session is %s", got)
 		}
 	})
+	t.Run("credentials that AWS takes for expired are renewed", func(t *testing.T) {
+		w := newWorld(t)
+		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		s := w.irsa(t, valid(t))
+		w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "ExpiredTokenException"})
+		if _, err := s.Observe(t.Context(), current("db")); source.KindOf(err) != source.CredentialsUnavailable {
+			t.Errorf("got %v", err)
+		}
+		w.SetFaults()
+		for range 2 {
+			if _, err := s.Observe(t.Context(), current("db")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.Count("AssumeRoleWithWebIdentity"); got != 2 {
+			t.Errorf("the role was assumed %d times, want 2", got)
+		}
+	})
+}
+
+func TestIRSAThatFailsIsExplained(t *testing.T) {
 	for name, test := range map[string]struct {
 		token   func(*testing.T) string
 		deny    bool

@@ -55,6 +55,12 @@ func (m *memory[F]) remember(at place, known F) {
 	m.facts[at] = fact[F]{known: known, until: m.now().Add(m.lasts)}
 }
 
+func (m *memory[F]) forget(at place) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	delete(m.facts, at)
+}
+
 // makeRoom forgets what has expired, and if that is nothing, any one: forgetting costs one call at most.
 func (m *memory[F]) makeRoom() {
 	now := m.now()

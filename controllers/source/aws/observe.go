@@ -29,12 +29,12 @@ func (s *Source) Observe(ctx context.Context, ref source.Ref) (source.Observatio
 	}
 	at := place{region: region, secretID: ref.SecretID}
 	if _, denied := s.denials.recall(at); denied {
-		return s.observeByValue(ctx, ref)
+		return s.observeByValue(ctx, at, ref)
 	}
 	described, err := s.describe(ctx, at, ref)
 	if source.KindOf(err) == source.AccessDenied {
 		s.denials.remember(at, struct{}{})
-		return s.observeByValue(ctx, ref)
+		return s.observeByValue(ctx, at, ref)
 	}
 	if err != nil {
 		return source.Observation{}, err
@@ -43,9 +43,13 @@ func (s *Source) Observe(ctx context.Context, ref source.Ref) (source.Observatio
 	return source.Observation{Version: version}, err
 }
 
-// observeByValue costs a read of the value, which is handed on rather than read again.
-func (s *Source) observeByValue(ctx context.Context, ref source.Ref) (source.Observation, error) {
+// observeByValue costs a read of the value, which is handed on rather than read again. While that is
+// denied too, the denial of DescribeSecret is not relied on: whoever mends the one mends both.
+func (s *Source) observeByValue(ctx context.Context, at place, ref source.Ref) (source.Observation, error) {
 	fetched, err := s.Fetch(ctx, ref)
+	if source.KindOf(err) == source.AccessDenied {
+		s.denials.forget(at)
+	}
 	if err != nil {
 		return source.Observation{}, err
 	}

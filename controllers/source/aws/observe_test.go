@@ -222,11 +222,16 @@ func TestWhereBothAreDeniedTheReadIsExplained(t *testing.T) {
 			t.Errorf("%v does not mention %q", err, mention)
 		}
 	}
-	w.ResetCalls()
 	if _, again := w.source.Observe(t.Context(), current("/prod/db")); again.Error() != err.Error() {
 		t.Errorf("the explanation changed to %v", again)
 	}
-	if diff := cmp.Diff([]string{"GetSecretValue"}, w.operations()); diff != "" {
+	w.SetRules()
+	w.ResetCalls()
+	healed, err := w.source.Observe(t.Context(), current("/prod/db"))
+	if err != nil || healed.Hint != "" || healed.Value != nil {
+		t.Errorf("once both are allowed: hint %q, %v", healed.Hint, err)
+	}
+	if diff := cmp.Diff([]string{"DescribeSecret"}, w.operations()); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
 	}
 }
