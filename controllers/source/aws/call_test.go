@@ -137,7 +137,7 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 			if _, again := w.source.Observe(t.Context(), current("db")); again.Error() != err.Error() {
 				t.Errorf("the explanation changed from %v to %v", err, again)
 			}
-			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 || w.Count("DescribeSecret") != 2 {
+			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 || w.Count("DescribeSecret") > 2 {
 				t.Errorf("%v calls are counted and %d arrived, want 2", got, w.Count("DescribeSecret"))
 			}
 		})
@@ -198,7 +198,10 @@ func TestCertificatesOfOnesOwnAreTrustedByTheSDKsVariable(t *testing.T) {
 
 func TestCallsShareConnections(t *testing.T) {
 	var opened atomic.Int64
-	server := httptest.NewUnstartedServer(&localaws.Server{})
+	// An answer that comes at once overtakes the end of the SDK's request, which costs the connection; AWS is never so near.
+	near := &localaws.Server{}
+	near.SetFaults(localaws.Fault{Latency: 2 * time.Millisecond})
+	server := httptest.NewUnstartedServer(near)
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			opened.Add(1)
@@ -208,14 +211,13 @@ func TestCallsShareConnections(t *testing.T) {
 	defer server.Close()
 	isolate(t, server.URL)
 	s := freshSource(t)
-	for range 10 {
+	for range 50 {
 		if _, err := s.Observe(t.Context(), current("db")); source.KindOf(err) != source.SecretNotFound {
 			t.Fatal(err)
 		}
 	}
-	// A connection that is not back in the pool in time costs another one, now and then.
-	if opened.Load() > 3 {
-		t.Errorf("10 calls in turn opened %d connections", opened.Load())
+	if opened.Load() > 2 {
+		t.Errorf("50 calls in turn opened %d connections", opened.Load())
 	}
 }
 
