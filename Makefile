@@ -18,6 +18,10 @@ generate: bin/controller-gen ## Generate everything that is generated: deepcopy,
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/... output:rbac:dir=config/rbac
+	cp config/crd/secretsync.dev_secretsyncs.yaml config/chart/files/secretsyncs.yaml
+	cp config/rbac/role.yaml config/chart/files/role.yaml
+	cp config/rbac/leader_election_role.yaml config/chart/files/leader-election-role.yaml
+	cp config/rbac/metrics_auth_role.yaml config/chart/files/metrics-auth-role.yaml
 
 .PHONY: verify
 verify: generate ## Fail if generated files or go.mod are stale
@@ -54,6 +58,14 @@ build: ## Build the manager into bin/
 .PHONY: clean
 clean: ## Remove what was built here; the cache outside the checkout stays
 	rm -rf bin
+
+bin/helm: hack/tools/helm/go.mod
+	go build -C hack/tools/helm -o ../../../bin/helm helm.sh/helm/v4/cmd/helm
+	@touch $@
+
+bin/kustomize: hack/tools/kustomize/go.mod
+	go build -C hack/tools/kustomize -o ../../../bin/kustomize sigs.k8s.io/kustomize/kustomize/v5
+	@touch $@
 
 bin/controller-gen: hack/tools/go.mod
 	go build -C hack/tools -o ../../bin/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen
