@@ -141,6 +141,17 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
+// A parser's error tends to quote the character that it met, which may be one of the value's.
+func TestARefusalDoesNotEvenQuoteACharacter(t *testing.T) {
+	for _, content := range []string{`{"a": ~}`, `{"a":"b"}~`, `{~`, `{"a":"\~"}`, `{"a":1~}`} {
+		for _, keys := range [][]v1alpha1.DataKey{nil, {{Key: "k", Property: "a"}}} {
+			if _, err := Render(source.TextValue(content), keys); err == nil || strings.Contains(err.Error(), "~") {
+				t.Errorf("%s gives %v", content, err)
+			}
+		}
+	}
+}
+
 func TestCheckType(t *testing.T) {
 	for name, test := range map[string]struct {
 		secretType corev1.SecretType
