@@ -34,6 +34,10 @@ type Options struct {
 	Root string
 	// Race builds the manager with the race detector.
 	Race bool
+	// Binary is a manager that was built already; empty builds one.
+	Binary string
+	// Bare leaves the installation to the caller, Kubeconfig with it.
+	Bare bool
 }
 
 // Stand is a control plane, a local AWS and a manager's binary, ready for a manager to start.
@@ -65,8 +69,14 @@ func New(ctx context.Context, options Options) (*Stand, error) {
 	if s.Client, err = client.New(s.Plane.Config(), client.Options{Scheme: scheme}); err != nil {
 		return s, err
 	}
-	if err := s.install(ctx, options.Root); err != nil {
-		return s, fmt.Errorf("installing: %w", err)
+	if !options.Bare {
+		if err := s.install(ctx, options.Root); err != nil {
+			return s, fmt.Errorf("installing: %w", err)
+		}
+	}
+	if options.Binary != "" {
+		s.Binary = options.Binary
+		return s, nil
 	}
 	return s, s.build(ctx, options)
 }
@@ -100,7 +110,13 @@ func (s *Stand) install(ctx context.Context, root string) error {
 			return err
 		}
 	}
-	config, err := s.Plane.ServiceAccountConfig(ctx, OperatorNamespace, OperatorAccount)
+	return s.ActAs(ctx, OperatorNamespace, OperatorAccount)
+}
+
+// ActAs makes managers that are started from now on act as a ServiceAccount, which may do what RBAC
+// lets it.
+func (s *Stand) ActAs(ctx context.Context, namespace, account string) error {
+	config, err := s.Plane.ServiceAccountConfig(ctx, namespace, account)
 	if err != nil {
 		return err
 	}

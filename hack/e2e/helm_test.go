@@ -1,0 +1,265 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// cluster is a control plane of its own, on which nothing is installed yet but what Helm installs.
+type cluster struct {
+	*scene
+	helm string
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	helm := exec.Command("make", "--no-print-directory", "bin/helm")
+	helm.Dir = root
+	if output, err := helm.CombinedOutput(); err != nil {
+		t.Fatalf("building helm: %v: %s", err, output)
+	}
+	path, err := filepath.Abs(filepath.Join(root, "bin/helm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := stand.New(t.Context(), stand.Options{Root: root, Bare: true, Binary: shared.Binary})
+	if bare != nil {
+		t.Cleanup(func() {
+			if err := bare.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{helm: path, scene: &scene{T: t, stand: bare, namespace: "payments", aws: awsClient(bare.AWS.URL(), "tester")}}
+	for _, namespace := range []string{"payments", "shipping", "other"} {
+		if err := bare.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// run runs helm for the release "secretsync" in the operator's namespace.
+func (c *cluster) run(verb string, arguments ...string) string {
+	c.Helper()
+	command := exec.CommandContext(c.Context(), c.helm, append([]string{verb, "secretsync", "--namespace", stand.OperatorNamespace}, arguments...)...)
+	home := c.stand.Plane.Directory()
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.stand.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		c.Fatalf("helm %s: %v\n%s", verb, err, output)
+	}
+	return string(output)
+}
+
+func (c *cluster) install(arguments ...string) {
+	c.Helper()
+	c.run("install", append([]string{filepath.Join(root, "config/chart"), "--create-namespace"}, arguments...)...)
+}
+
+// startAsInstalled starts the manager with the flags, and the ServiceAccount, of the Deployment.
+func (c *cluster) startAsInstalled(deployment string) *stand.Manager {
+	c.Helper()
+	installed := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: stand.OperatorNamespace, Name: deployment}
+	if err := c.stand.Client.Get(c.Context(), key, installed); err != nil {
+		c.Fatal(err)
+	}
+	pod := installed.Spec.Template.Spec
+	if err := c.stand.ActAs(c.Context(), stand.OperatorNamespace, pod.ServiceAccountName); err != nil {
+		c.Fatal(err)
+	}
+	manager, err := c.stand.StartManager("installed", c.elsewhere(pod.Containers[0].Args)...)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return manager
+}
+
+// elsewhere leaves the flags as they are, but for the ports, of which a machine has only one each.
+func (c *cluster) elsewhere(flags []string) []string {
+	return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool {
+		return strings.HasPrefix(flag, "--metrics-bind-address=") || strings.HasPrefix(flag, "--health-probe-bind-address=")
+	})
+}
+
+func (c *cluster) stop(manager *stand.Manager) {
+	c.Helper()
+	if err := manager.Stop(); err != nil {
+		c.Fatalf("%v: %s", err, manager.Tail())
+	}
+}
+
+// TestHelm installs, upgrades to everything that the chart has, uninstalls and installs again; no
+// Secret is lost or written anew on the way.
+func TestHelm(t *testing.T) {
+	c := newCluster(t)
+	c.install()
+	manager := c.startAsInstalled("secretsync")
+	content := value()
+	id, _ := c.createSecret("db", content)
+	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	c.awaitReady("db")
+	c.checkMetricsAreGuarded(manager)
+	c.stop(manager)
+	c.checkLeaseIsReleased()
+
+	c.addServiceMonitors()
+	c.run("upgrade", filepath.Join(root, "config/chart"), "--values", filepath.Join(root, "config/chart/ci/everything-values.yaml"))
+	manager = c.startAsInstalled("my-secretsync")
+	second := value()
+	c.putValue(id, second)
+	c.awaitKeys("db", map[string]string{"value": second})
+	c.awaitReady("db")
+	c.stop(manager)
+
+	before, object := c.secret("db"), c.get("db")
+	c.run("uninstall")
+	if got := c.get("db"); got.UID != object.UID {
+		t.Error("the SecretSync was replaced by uninstalling")
+	}
+	c.never("the Secret goes with the chart", func() bool { return c.secret("db") == nil })
+
+	c.install()
+	manager = c.startAsInstalled("secretsync")
+	polls := c.called("DescribeSecret")
+	c.await("a poll", func() bool { return c.called("DescribeSecret") > polls })
+	c.stop(manager)
+	if after := c.secret("db"); after.UID != before.UID || after.ResourceVersion != before.ResourceVersion {
+		t.Error("the Secret was written anew by installing again")
+	}
+}
+
+// checkMetricsAreGuarded wants metrics by TLS, for those alone who may get them.
+func (c *cluster) checkMetricsAreGuarded(manager *stand.Manager) {
+	c.Helper()
+	config, err := c.stand.Plane.ServiceAccountConfig(c.Context(), "other", "default")
+	if err != nil {
+		c.Fatal(err)
+	}
+	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the manager's certificate is its own
+	status := func() int {
+		request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "https://"+manager.Metrics+"/metrics", nil)
+		if err != nil {
+			c.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+config.BearerToken)
+		answer, err := insecure.Do(request)
+		if err != nil {
+			c.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	if got := status(); got != http.StatusForbidden {
+		c.Errorf("metrics for somebody without permission answered %d, want 403", got)
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "scraper"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "secretsync-metrics-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "other", Name: "default"}},
+	}
+	if err := c.stand.Client.Create(c.Context(), binding); err != nil {
+		c.Fatal(err)
+	}
+	c.await("metrics are readable for those who may", func() bool { return status() == http.StatusOK })
+}
+
+// checkLeaseIsReleased wants a manager that has ended to leave the way free for the next.
+func (c *cluster) checkLeaseIsReleased() {
+	c.Helper()
+	lease := &coordinationv1.Lease{}
+	if err := c.stand.Client.Get(c.Context(), client.ObjectKey{Namespace: stand.OperatorNamespace, Name: "secretsync"}, lease); err != nil {
+		c.Fatal(err)
+	}
+	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
+		c.Errorf("the Lease is still held by %s", *holder)
+	}
+}
+
+// addServiceMonitors makes the kind known that the Prometheus operator brings.
+func (c *cluster) addServiceMonitors() {
+	c.Helper()
+	open := true
+	kind := &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: "servicemonitors.monitoring.coreos.com"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "monitoring.coreos.com", Scope: apiextensionsv1.NamespaceScoped,
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Kind: "ServiceMonitor", ListKind: "ServiceMonitorList", Plural: "servicemonitors", Singular: "servicemonitor"},
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{Name: "v1", Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &open}}}},
+		},
+	}
+	if _, err := envtest.InstallCRDs(c.stand.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{kind}}); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// TestHelmNamespaced: an installation for some namespaces works there, and may do nothing elsewhere.
+func TestHelmNamespaced(t *testing.T) {
+	c := newCluster(t)
+	c.install("--values", filepath.Join(root, "config/chart/ci/namespaced-values.yaml"))
+	manager := c.startAsInstalled("secretsync")
+	content := value()
+	id, _ := c.createSecret("db", content)
+	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	c.awaitReady("db")
+	for _, verb := range []string{"get", "list", "watch", "create", "patch", "delete"} {
+		if !c.may(verb, "payments") {
+			t.Errorf("the operator may not %s Secrets in its namespace", verb)
+		}
+		for _, namespace := range []string{"other", ""} {
+			if c.may(verb, namespace) {
+				t.Errorf("the operator may %s Secrets in namespace %q", verb, namespace)
+			}
+		}
+	}
+	elsewhere := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "db"},
+		Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}}
+	if err := c.stand.Client.Create(t.Context(), elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	c.never("a Secret is written in another namespace", func() bool {
+		return c.exists(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "db"}})
+	})
+	c.stop(manager)
+}
+
+// may asks what the operator may do with Secrets of a namespace, or of all.
+func (c *cluster) may(verb, namespace string) bool {
+	c.Helper()
+	ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
+	defer cancel()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User:               "system:serviceaccount:" + stand.OperatorNamespace + ":secretsync",
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "secrets"},
+	}}
+	if err := c.stand.Client.Create(ctx, review); err != nil {
+		c.Fatal(err)
+	}
+	return review.Status.Allowed
+}
