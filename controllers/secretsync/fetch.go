@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"time"
 
 	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -9,7 +10,7 @@ import (
 
 // observe asks which version the source points at, without reading the value.
 func (c *Controller) observe(ctx context.Context, p *pass) error {
-	observation, err := c.Source.Observe(ctx, p.ref)
+	observation, err := c.Source.Observe(ctx, c.question(p))
 	if err != nil {
 		return err
 	}
@@ -19,6 +20,19 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 		p.done = true
 	}
 	return nil
+}
+
+// question lets a poll share the answer to somebody else's. An edit of the spec and a request for a
+// refresh want to know how things are now.
+func (c *Controller) question(p *pass) source.Question {
+	question := source.Question{Ref: p.ref}
+	if synced := p.synced(); synced != nil {
+		question.Synced = source.Version{ARN: synced.ARN, ID: synced.VersionID}
+	}
+	if p.trigger == triggerPoll || p.trigger == triggerDrift {
+		question.MaxAge = time.Duration(sharedPart * float64(c.interval(p.sync)))
+	}
+	return question
 }
 
 // inSync says whether the Secret already holds the version observed, written by the present spec.
@@ -34,7 +48,7 @@ func (c *Controller) fetch(ctx context.Context, p *pass) error {
 		p.fetched = source.Fetched{Version: p.observation.Version, Value: *value}
 		return nil
 	}
-	fetched, err := c.Source.Fetch(ctx, p.ref)
+	fetched, err := c.Source.Fetch(ctx, p.ref, p.observation.Version)
 	p.fetched = fetched
 	return err
 }

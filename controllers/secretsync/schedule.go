@@ -15,6 +15,8 @@ const (
 	recheckFirst, recheckMost = 10 * time.Second, 10 * time.Minute
 	// jitterPart is the part of an interval by which polls are brought forward at most.
 	jitterPart = 0.1
+	// sharedPart is the part of an interval that an answer found for another SecretSync may be old.
+	sharedPart = 0.1
 )
 
 // interval is how often a SecretSync is polled, before jitter.

@@ -22,6 +22,17 @@ type Ref struct {
 // Reader is the object that a read is done for. CloudTrail shows it in the user agent.
 type Reader struct{ Namespace, Name string }
 
+// Question asks which version a Ref points at.
+type Question struct {
+	Ref
+	// MaxAge is how old an answer may be that was found for somebody else; zero wants one that is
+	// looked up after the question was asked. A poll can wait, a person who asks for a refresh can't.
+	MaxAge time.Duration
+	// Synced is the version in the Secret, of which ARN and ID count; zero before the first sync. An
+	// answer that may lag, as those of ListSecrets do, is only given where it says that nothing changed.
+	Synced Version
+}
+
 // Version is what AWS says of the version that a Ref points at.
 type Version struct {
 	// ARN is the full ARN of the secret, with its random suffix: it changes when a secret is deleted
@@ -67,8 +78,11 @@ type Fetched struct {
 type Source interface {
 	// Observe says which version the Ref points at now. It does not decrypt, unless the reader may
 	// not call DescribeSecret.
-	Observe(ctx context.Context, ref Ref) (Observation, error)
+	Observe(ctx context.Context, question Question) (Observation, error)
 	// Fetch reads the value. It asks by staging label where one is followed, so that IAM policies
 	// with the condition secretsmanager:VersionStage hold; the answer says which version it was.
-	Fetch(ctx context.Context, ref Ref) (Fetched, error)
+	//
+	// The version that was observed makes it possible to hand on the value that somebody else with the
+	// same identity has just read; the zero Version always reads.
+	Fetch(ctx context.Context, ref Ref, observed Version) (Fetched, error)
 }

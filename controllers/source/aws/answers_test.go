@@ -46,7 +46,7 @@ func TestAnswersThatAreNotAWSs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fetched, err := s.Fetch(t.Context(), current("db"))
+			fetched, err := s.Fetch(t.Context(), current("db"), source.Version{})
 			refusal, ok := err.(*source.Error)
 			if !ok || refusal.Kind != test.want || !strings.Contains(refusal.Explanation, test.mention) {
 				t.Fatalf("got %v", err)

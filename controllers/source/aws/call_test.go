@@ -28,7 +28,7 @@ import (
 func TestTheUserAgentSaysWhoReads(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	if _, err := w.source.Observe(t.Context(), current("db")); err != nil {
+	if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
 		t.Fatal(err)
 	}
 	agent := w.Calls()[0].UserAgent
@@ -40,7 +40,7 @@ func TestTheUserAgentSaysWhoReads(t *testing.T) {
 	w.ResetCalls()
 	ref := current("db")
 	ref.Reader = source.Reader{Namespace: "other\r\nX-Evil: 1", Name: "name"}
-	if _, err := w.source.Observe(t.Context(), ref); err != nil {
+	if _, err := w.source.Observe(t.Context(), source.Question{Ref: ref}); err != nil {
 		t.Fatal(err)
 	}
 	agent = w.Calls()[0].UserAgent
@@ -77,7 +77,7 @@ func TestACallIsSignedForItsRegion(t *testing.T) {
 	for _, region := range []string{"eu-west-1", "us-east-1", "eu-west-1"} {
 		ref := current("db")
 		ref.Region = region
-		_, err := w.source.Observe(t.Context(), ref)
+		_, err := w.source.Observe(t.Context(), source.Question{Ref: ref})
 		if source.KindOf(err) != source.SecretNotFound || !strings.Contains(err.Error(), "in "+region) {
 			t.Errorf("got %v", err)
 		}
@@ -99,7 +99,7 @@ func TestClientsAndMetricsOfInventedRegionsAreBounded(t *testing.T) {
 	for i := range maxRegions + 5 {
 		ref := current("db")
 		ref.Region = fmt.Sprintf("invented-region-%d", i)
-		if _, err := w.source.Observe(t.Context(), ref); source.KindOf(err) != source.SecretNotFound {
+		if _, err := w.source.Observe(t.Context(), source.Question{Ref: ref}); source.KindOf(err) != source.SecretNotFound {
 			t.Fatal(err)
 		}
 	}
@@ -127,14 +127,14 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 			w := newWorld(t)
 			w.source.options.CallTimeout = 200 * time.Millisecond
 			w.SetFaults(test.fault)
-			_, err := w.source.Observe(t.Context(), current("db"))
+			_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
 			if source.KindOf(err) != test.want || !strings.Contains(err.Error(), test.mention) {
 				t.Errorf("got %v", err)
 			}
 			if host := strings.TrimPrefix(w.URL(), "http://"); test.want == source.RegionUnavailable && !strings.Contains(err.Error(), host) {
 				t.Errorf("%v does not name the host %s", err, host)
 			}
-			if _, again := w.source.Observe(t.Context(), current("db")); again.Error() != err.Error() {
+			if _, again := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); again.Error() != err.Error() {
 				t.Errorf("the explanation changed from %v to %v", err, again)
 			}
 			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 || w.Count("DescribeSecret") > 2 {
@@ -149,12 +149,12 @@ func TestTheCallersContextEndsACall(t *testing.T) {
 	w.SetFaults(localaws.Fault{Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := w.source.Observe(ctx, current("db")); !errors.Is(err, context.DeadlineExceeded) || source.KindOf(err) != "" {
+	if _, err := w.source.Observe(ctx, source.Question{Ref: current("db")}); !errors.Is(err, context.DeadlineExceeded) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.source.Fetch(ctx, current("db")); !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
+	if _, err := w.source.Fetch(ctx, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}
 	if got := w.counted(t, "DescribeSecret", outcomeCancelled, "eu-west-1"); got != 1 {
@@ -167,7 +167,7 @@ func TestARequestThatCannotBeMadeIsNoOutage(t *testing.T) {
 	unset(t, "AWS_ENDPOINT_URL")
 	ref := current("db")
 	ref.Region = "not a region"
-	_, err := freshSource(t).Observe(t.Context(), ref)
+	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: ref})
 	if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "not a region") || !strings.Contains(err.Error(), "correct the region") {
 		t.Errorf("got %v", err)
 	}
@@ -181,7 +181,7 @@ func TestCertificatesOfOnesOwnAreTrustedByTheSDKsVariable(t *testing.T) {
 	defer server.Close()
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // It complains of the handshake that is meant to fail.
 	isolate(t, server.URL)
-	_, err := freshSource(t).Observe(t.Context(), current("db"))
+	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
 	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "TLS certificate is not trusted") {
 		t.Errorf("without AWS_CA_BUNDLE: %v", err)
 	}
@@ -191,7 +191,7 @@ func TestCertificatesOfOnesOwnAreTrustedByTheSDKsVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("AWS_CA_BUNDLE", bundle)
-	if _, err := freshSource(t).Observe(t.Context(), current("db")); source.KindOf(err) != source.SecretNotFound {
+	if _, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 		t.Errorf("with AWS_CA_BUNDLE: %v", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestCallsShareConnections(t *testing.T) {
 	isolate(t, server.URL)
 	s := freshSource(t)
 	for range 50 {
-		if _, err := s.Observe(t.Context(), current("db")); source.KindOf(err) != source.SecretNotFound {
+		if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 			t.Fatal(err)
 		}
 	}
@@ -226,7 +226,7 @@ func TestNobodyListens(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.source.Observe(t.Context(), current("db"))
+	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
 	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)
 	}
@@ -235,7 +235,7 @@ func TestNobodyListens(t *testing.T) {
 func TestMetricsHaveTheNamesThatAreDocumented(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	if _, err := w.source.Observe(t.Context(), current("db")); err != nil {
+	if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.counted(t, "DescribeSecret", "ok", "eu-west-1"); got != 1 {

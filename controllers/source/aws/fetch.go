@@ -10,7 +10,7 @@ import (
 )
 
 // Fetch reads the value by GetSecretValue.
-func (s *Source) Fetch(ctx context.Context, ref source.Ref) (source.Fetched, error) {
+func (s *Source) Fetch(ctx context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
 	region, err := s.regionOf(ref)
 	if err != nil {
 		return source.Fetched{}, err

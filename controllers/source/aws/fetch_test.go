@@ -26,7 +26,7 @@ func TestFetchBringsTextsAndBinariesUndamaged(t *testing.T) {
 		want   []byte
 		binary bool
 	}{"text": {[]byte(text), false}, "binary": {every, true}, "largest": {bytes.Repeat([]byte("x"), 65536), false}} {
-		got, err := w.source.Fetch(t.Context(), current(name))
+		got, err := w.source.Fetch(t.Context(), current(name), source.Version{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func TestFetchBringsTextsAndBinariesUndamaged(t *testing.T) {
 func TestFetchSaysWhichVersionItRead(t *testing.T) {
 	w := newWorld(t)
 	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	got, err := w.source.Fetch(t.Context(), current("db"))
+	got, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +89,10 @@ func TestADenialByKMSNamesTheKey(t *testing.T) {
 		w := newWorld(t)
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
 		deny(w, kmsKey)
-		if _, err := w.source.Observe(t.Context(), current("db")); err != nil {
+		if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := w.source.Fetch(t.Context(), current("db"))
+		_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
 		mentions(t, err, "kms:Decrypt on KMS key "+kmsKey, "kms:ViaService = secretsmanager.eu-west-1.amazonaws.com")
 		if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue"}, w.operations()); diff != "" {
 			t.Errorf("calls differ (-want +got):\n%s", diff)
@@ -103,7 +103,7 @@ func TestADenialByKMSNamesTheKey(t *testing.T) {
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
 		deny(w, kmsKey)
 		for range 2 {
-			_, err := w.source.Fetch(t.Context(), current("db"))
+			_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
 			mentions(t, err, "KMS key "+kmsKey)
 		}
 		if diff := cmp.Diff([]string{"GetSecretValue", "DescribeSecret", "GetSecretValue"}, w.operations()); diff != "" {
@@ -116,7 +116,7 @@ func TestADenialByKMSNamesTheKey(t *testing.T) {
 		deny(w, kmsKey)
 		w.deny("DescribeSecret")
 		for range 2 {
-			_, err := w.source.Observe(t.Context(), current("db"))
+			_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
 			mentions(t, err, "allow secretsmanager:DescribeSecret to see its name")
 		}
 		if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue", "GetSecretValue"}, w.operations()); diff != "" {
@@ -127,7 +127,7 @@ func TestADenialByKMSNamesTheKey(t *testing.T) {
 		w := newWorld(t)
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 		deny(w, "")
-		_, err := w.source.Fetch(t.Context(), current("db"))
+		_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
 		mentions(t, err, "aws/secretsmanager")
 	})
 }
@@ -136,15 +136,15 @@ func TestADisabledKeyIsSaidToBe(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
 	w.DisableKey(kmsKey, true)
-	if _, err := w.source.Fetch(t.Context(), current("db")); source.KindOf(err) != source.DecryptionFailed {
+	if _, err := w.source.Fetch(t.Context(), current("db"), source.Version{}); source.KindOf(err) != source.DecryptionFailed {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestASecretThatIsNotThere(t *testing.T) {
 	w := newWorld(t)
-	_, observed := w.source.Observe(t.Context(), current("none"))
-	_, fetched := w.source.Fetch(t.Context(), current("none"))
+	_, observed := w.source.Observe(t.Context(), source.Question{Ref: current("none")})
+	_, fetched := w.source.Fetch(t.Context(), current("none"), source.Version{})
 	for question, err := range map[string]error{"observing": observed, "fetching": fetched} {
 		if source.KindOf(err) != source.SecretNotFound {
 			t.Errorf("%s gives %v", question, err)

@@ -22,7 +22,8 @@ const (
 
 // Observe asks DescribeSecret which version a Ref points at. Where that is denied it reads the value
 // instead, says so in the hint, and asks DescribeSecret again after ten minutes at the earliest.
-func (s *Source) Observe(ctx context.Context, ref source.Ref) (source.Observation, error) {
+func (s *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	ref := question.Ref
 	region, err := s.regionOf(ref)
 	if err != nil {
 		return source.Observation{}, err
@@ -46,7 +47,7 @@ func (s *Source) Observe(ctx context.Context, ref source.Ref) (source.Observatio
 // observeByValue costs a read of the value, which is handed on rather than read again. While that is
 // denied too, the denial of DescribeSecret is not relied on: whoever mends the one mends both.
 func (s *Source) observeByValue(ctx context.Context, at place, ref source.Ref) (source.Observation, error) {
-	fetched, err := s.Fetch(ctx, ref)
+	fetched, err := s.Fetch(ctx, ref, source.Version{})
 	if source.KindOf(err) == source.AccessDenied {
 		s.denials.forget(at)
 	}
