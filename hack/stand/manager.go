@@ -95,6 +95,9 @@ func (m *Manager) Kill() error {
 	return nil
 }
 
+// PID is the process's id.
+func (m *Manager) PID() int { return m.command.Process.Pid }
+
 // Tail is the end of the log.
 func (m *Manager) Tail() string {
 	content, err := os.ReadFile(m.log)
