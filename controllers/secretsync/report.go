@@ -12,12 +12,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // report ends a pass: it describes what was done in status, writes that if anything changed, and
 // only then sends events. It says when to look again.
 func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, error) {
+	if later := putOff(p.err); later > 0 {
+		return reconcile.Result{RequeueAfter: later}, nil
+	}
 	f := explain(p.err)
 	if p.err != nil && f == nil {
 		return reconcile.Result{}, c.unreported(ctx, p.err)
@@ -34,6 +38,16 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 		return reconcile.Result{}, nil
 	}
 	return reconcile.Result{RequeueAfter: max(p.memory.nextLook.Sub(c.Clock.Now()), time.Millisecond)}, nil
+}
+
+// putOff is how long to wait where AWS could not be asked because too much waits for it already; zero
+// for everything else. That says nothing about the SecretSync, so nothing is reported.
+func putOff(err error) time.Duration {
+	var refused *source.Error
+	if !errors.As(err, &refused) || refused.Kind != source.Busy {
+		return 0
+	}
+	return refused.RetryAfter + somewhereWithin(max(refused.RetryAfter, time.Second))
 }
 
 // unreported handles what concerns nobody who reads status: a SecretSync that changed under our

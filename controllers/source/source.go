@@ -64,6 +64,9 @@ type Observation struct {
 	Version Version
 	// Value is set only where AWS allowed no cheaper question than reading the value itself.
 	Value *Value
+	// Swept says that the answer comes from listing many secrets: those who share the next such answer
+	// spare calls.
+	Swept bool
 	// Hint is advice that does not stop the sync, for example a permission that would make it cheaper.
 	Hint string
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/secretsync/secretsync/controllers/source"
@@ -26,8 +25,10 @@ const (
 	connectTimeout = 5 * time.Second
 	// idleConnections are kept open to each endpoint, so that a busy poll does not open new ones.
 	idleConnections = 64
-	// maxRegions bounds the clients that are kept. AWS has about forty regions; whatever is beyond
-	// this number is somebody's invention and gets a client for the one call.
+	// defaultRoom is how many questions wait for one endpoint at once.
+	defaultRoom = 32
+	// maxRegions bounds the endpoints that are kept. AWS has about forty regions; whatever is beyond
+	// this number is somebody's invention and gets an endpoint for the one question.
 	maxRegions = 64
 )
 
@@ -46,6 +47,13 @@ type Options struct {
 	Metrics *Metrics
 	// CallTimeout bounds one call. Default: 15 seconds.
 	CallTimeout time.Duration
+	// Room is how many questions may wait for one region of AWS at once; the others are put off.
+	// Default: 32.
+	Room int
+	// ValueCacheBytes bounds the values that are kept in memory, for a minute and for each region, so
+	// that a version that many want is read once. Zero keeps none; those who ask at the same moment
+	// share a read all the same.
+	ValueCacheBytes int
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
 	// LoadOptions are applied to the SDK's configuration after everything above. Default: none.
@@ -57,14 +65,9 @@ type Source struct {
 	options Options
 	config  aws.Config
 	// role is the IAM role that the SDK assumes to get credentials, where it assumes one.
-	role string
-	// denials remembers where DescribeSecret was denied.
-	denials *memory[struct{}]
-	// kmsKeys remembers the KmsKeyId of secrets, empty for the AWS managed key.
-	kmsKeys *memory[string]
-
-	mutex   sync.Mutex
-	clients map[string]*secretsmanager.Client // by region
+	role      string
+	mutex     sync.Mutex
+	endpoints map[string]*endpoint // by region
 }
 
 var _ source.Source = (*Source)(nil)
@@ -78,14 +81,15 @@ func New(ctx context.Context, options Options) (*Source, error) {
 	if options.CallTimeout <= 0 {
 		options.CallTimeout = defaultCallTimeout
 	}
+	if options.Room <= 0 {
+		options.Room = defaultRoom
+	}
 	if options.Version == "" {
 		options.Version = "dev"
 	}
 	s := &Source{
-		options: options,
-		denials: newMemory[struct{}](options.Now, denialLasts),
-		kmsKeys: newMemory[string](options.Now, keyLasts),
-		clients: map[string]*secretsmanager.Client{},
+		options:   options,
+		endpoints: map[string]*endpoint{},
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("loading AWS configuration: %w", err)
@@ -122,18 +126,22 @@ func newHTTPClient() *awshttp.BuildableClient {
 		})
 }
 
-// client is the one for a region, made at first use.
-func (s *Source) client(region string) *secretsmanager.Client {
+// endpointOf is the one to read a Ref from, made at first use.
+func (s *Source) endpointOf(ref source.Ref) (*endpoint, error) {
+	region, err := s.regionOf(ref)
+	if err != nil {
+		return nil, err
+	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if client, known := s.clients[region]; known {
-		return client
+	if e, known := s.endpoints[region]; known {
+		return e, nil
 	}
-	client := secretsmanager.NewFromConfig(s.config, func(o *secretsmanager.Options) { o.Region = region })
-	if len(s.clients) < maxRegions {
-		s.clients[region] = client
+	e := newEndpoint(s, region)
+	if len(s.endpoints) < maxRegions {
+		s.endpoints[region] = e
 	}
-	return client
+	return e, nil
 }
 
 // regionOf is where to read a Ref: its own region, the ARN's, the default.

@@ -84,6 +84,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// again makes another source of the same world.
+func (w *world) again(t *testing.T, options Options) *Source {
+	t.Helper()
+	w.metrics = prometheus.NewRegistry()
+	return w.newSource(t, options)
+}
+
 // newSource fills in what the tests share.
 func (w *world) newSource(t *testing.T, options Options) *Source {
 	t.Helper()

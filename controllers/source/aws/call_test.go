@@ -89,8 +89,8 @@ func TestACallIsSignedForItsRegion(t *testing.T) {
 	if diff := cmp.Diff([]string{"eu-west-1", "us-east-1", "eu-west-1"}, regions); diff != "" {
 		t.Errorf("regions differ (-want +got):\n%s", diff)
 	}
-	if len(w.source.clients) != 2 {
-		t.Errorf("%d clients for two regions", len(w.source.clients))
+	if len(w.source.endpoints) != 2 {
+		t.Errorf("%d clients for two regions", len(w.source.endpoints))
 	}
 }
 
@@ -103,8 +103,8 @@ func TestClientsAndMetricsOfInventedRegionsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(w.source.clients) != maxRegions {
-		t.Errorf("%d clients", len(w.source.clients))
+	if len(w.source.endpoints) != maxRegions {
+		t.Errorf("%d clients", len(w.source.endpoints))
 	}
 	if got := w.counted(t, "DescribeSecret", "SecretNotFound", otherRegion); got != 5 {
 		t.Errorf("%v calls are counted for other regions, want 5", got)
@@ -144,7 +144,7 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 	}
 }
 
-func TestTheCallersContextEndsACall(t *testing.T) {
+func TestTheCallersContextEndsTheWait(t *testing.T) {
 	w := newWorld(t)
 	w.SetFaults(localaws.Fault{Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -157,7 +157,7 @@ func TestTheCallersContextEndsACall(t *testing.T) {
 	if _, err := w.source.Fetch(ctx, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}
-	if got := w.counted(t, "DescribeSecret", outcomeCancelled, "eu-west-1"); got != 1 {
+	if got := w.counted(t, "GetSecretValue", outcomeCancelled, "eu-west-1"); got != 1 {
 		t.Errorf("%v cancelled calls are counted", got)
 	}
 }

@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -157,20 +158,15 @@ func (q question) kmsDenied(key, keyNote string) *source.Error {
 			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", q.ref.SecretID, on, via)}
 }
 
-// nameKey adds the key's name to the explanation of a KMS denial: remembered from an earlier
-// DescribeSecret, or asked for now.
-func (s *Source) nameKey(ctx context.Context, q question, err error) error {
-	at := place{region: q.region, secretID: q.ref.SecretID}
-	key, known := s.kmsKeys.recall(at)
-	if _, denied := s.denials.recall(at); !known && !denied {
-		_, describeErr := s.describe(ctx, at, q.ref)
+// nameKey adds the key's name to the explanation of a KMS denial, which DescribeSecret tells.
+func (e *endpoint) nameKey(ctx context.Context, q question, err error) error {
+	key, known := "", false
+	if !e.denied.recall(q.ref.SecretID) {
+		answer, describeErr := e.describe(ctx, q.ref, describedLasts)
 		if ended := ctx.Err(); ended != nil {
 			return ended
 		}
-		if source.KindOf(describeErr) == source.AccessDenied {
-			s.denials.remember(at, struct{}{})
-		}
-		key, known = s.kmsKeys.recall(at)
+		key, known = answer.kmsKey, describeErr == nil
 	}
 	var named *source.Error
 	switch {
@@ -182,7 +178,7 @@ func (s *Source) nameKey(ctx context.Context, q question, err error) error {
 	default:
 		named = q.kmsDenied(key, "")
 	}
-	if refusal, ok := err.(*source.Error); ok {
+	if refusal, ok := errors.AsType[*source.Error](err); ok {
 		named.Cause = refusal.Cause
 	}
 	return named

@@ -2,6 +2,8 @@ package aws
 
 import (
 	"context"
+	"math"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -9,16 +11,72 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// Fetch reads the value by GetSecretValue.
-func (s *Source) Fetch(ctx context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
-	region, err := s.regionOf(ref)
+const (
+	// valueLasts is how long a value is kept in memory for others who want the same version. It can't be
+	// stale, as a version never changes; it is short because memory is no place for secrets.
+	valueLasts = time.Minute
+	// valueOverhead is what an entry costs besides its value, roughly, in bytes.
+	valueOverhead = 512
+)
+
+// valueKey is a value as it was asked for: the version, and the staging label or version id by which
+// the call names it, as policies may allow one and deny another (condition secretsmanager:VersionStage).
+type valueKey struct{ arn, versionID, asked string }
+
+// costOf is what it costs to keep a value, in bytes. One that belongs to another version than was
+// asked for, because the staging label has moved meanwhile, is not kept.
+func costOf(key valueKey, fetched source.Fetched) int {
+	if fetched.Version.ID != key.versionID {
+		return math.MaxInt
+	}
+	return valueOverhead + len(fetched.Value.Bytes())
+}
+
+// Fetch reads the value by GetSecretValue, or many at once by BatchGetSecretValue where AWS allows
+// it. Each version is read once, however many want it within a minute.
+func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+	e, err := s.endpointOf(ref)
 	if err != nil {
 		return source.Fetched{}, err
 	}
-	q := question{operation: getSecretValue, ref: ref, region: region}
-	answer, err := call(ctx, s, q, (*secretsmanager.Client).GetSecretValue, inputOf(ref))
+	if err := e.enter(ctx); err != nil {
+		return source.Fetched{}, err
+	}
+	defer e.leave()
+	return e.fetch(ctx, ref, observed)
+}
+
+func (e *endpoint) fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+	read := func(ctx context.Context) (source.Fetched, error) { return e.read(ctx, ref) }
+	if observed.ID == "" {
+		return read(ctx)
+	}
+	key := valueKey{arn: observed.ARN, versionID: observed.ID, asked: ref.VersionID + " " + ref.VersionStage}
+	fetched, err := e.values.ask(ctx, key, valueLasts, read)
+	if err == nil && fetched.Version.ID != observed.ID {
+		// The label moved while somebody else's read was under way; which way is not known.
+		return e.values.ask(ctx, key, 0, read)
+	}
+	return fetched, err
+}
+
+// read reads a value, in a batch where one is being gathered.
+func (e *endpoint) read(ctx context.Context, ref source.Ref) (source.Fetched, error) {
+	if ref.VersionID == "" && stageOf(ref) == stageCurrent && !e.unbatched.recall(batchGetSecretValue) {
+		if r := e.batches.join(ctx, ref); r != nil {
+			if err := r.wait(ctx); err != nil || !r.alone {
+				return r.fetched, err
+			}
+		}
+	}
+	return e.readAlone(ctx, ref)
+}
+
+func (e *endpoint) readAlone(ctx context.Context, ref source.Ref) (source.Fetched, error) {
+	q := question{operation: getSecretValue, ref: ref, region: e.region}
+	answer, err := call(ctx, e, q, (*secretsmanager.Client).GetSecretValue, inputOf(ref))
 	if source.KindOf(err) == source.KMSAccessDenied {
-		return source.Fetched{}, s.nameKey(ctx, q, err)
+		return source.Fetched{}, e.nameKey(ctx, q, err)
 	}
 	if err != nil {
 		return source.Fetched{}, err
@@ -28,9 +86,9 @@ func (s *Source) Fetch(ctx context.Context, ref source.Ref, _ source.Version) (s
 			ARN:    aws.ToString(answer.ARN),
 			ID:     aws.ToString(answer.VersionId),
 			Stages: answer.VersionStages,
-			Region: region,
+			Region: e.region,
 		},
-		Value: valueOf(answer),
+		Value: valueOf(answer.SecretString, answer.SecretBinary),
 	}, nil
 }
 
@@ -44,9 +102,9 @@ func inputOf(ref source.Ref) *secretsmanager.GetSecretValueInput {
 	return input
 }
 
-func valueOf(answer *secretsmanager.GetSecretValueOutput) source.Value {
-	if answer.SecretString != nil {
-		return source.TextValue(*answer.SecretString)
+func valueOf(text *string, binary []byte) source.Value {
+	if text != nil {
+		return source.TextValue(*text)
 	}
-	return source.BinaryValue(answer.SecretBinary)
+	return source.BinaryValue(binary)
 }

@@ -3,9 +3,6 @@ package aws
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,42 +11,54 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// Staging labels that Secrets Manager moves itself.
 const (
-	stageCurrent = "AWSCURRENT"
-	stagePending = "AWSPENDING"
+	// describedLasts is how long a description is kept for others who ask about the same secret.
+	describedLasts = time.Minute
+	// maxDescribed bounds the descriptions kept: some 500 bytes each, so 5 MB at most.
+	maxDescribed = 10_000
 )
 
-// Observe asks DescribeSecret which version a Ref points at. Where that is denied it reads the value
-// instead, says so in the hint, and asks DescribeSecret again after ten minutes at the earliest.
+// Observe finds out which version a Ref points at, by the cheapest call that AWS allows: a sweep of
+// ListSecrets for those that can wait, else DescribeSecret, both shared by all who ask the same. Where
+// DescribeSecret is denied it reads the value instead, says so in the hint, and asks DescribeSecret
+// again after ten minutes at the earliest.
 func (s *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	e, err := s.endpointOf(question.Ref)
+	if err != nil {
+		return source.Observation{}, err
+	}
+	if err := e.enter(ctx); err != nil {
+		return source.Observation{}, err
+	}
+	defer e.leave()
+	return e.observe(ctx, question)
+}
+
+func (e *endpoint) observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	if observation, unchanged := e.sweeps.observe(ctx, question); unchanged {
+		return observation, nil
+	}
 	ref := question.Ref
-	region, err := s.regionOf(ref)
-	if err != nil {
-		return source.Observation{}, err
+	if e.denied.recall(ref.SecretID) {
+		return e.observeByValue(ctx, ref)
 	}
-	at := place{region: region, secretID: ref.SecretID}
-	if _, denied := s.denials.recall(at); denied {
-		return s.observeByValue(ctx, at, ref)
-	}
-	described, err := s.describe(ctx, at, ref)
+	answer, err := e.describe(ctx, ref, question.MaxAge)
 	if source.KindOf(err) == source.AccessDenied {
-		s.denials.remember(at, struct{}{})
-		return s.observeByValue(ctx, at, ref)
+		return e.observeByValue(ctx, ref)
 	}
 	if err != nil {
 		return source.Observation{}, err
 	}
-	version, err := s.versionOf(described, ref, region)
+	version, err := answer.version(ref, e.s.options.Now())
 	return source.Observation{Version: version}, err
 }
 
 // observeByValue costs a read of the value, which is handed on rather than read again. While that is
 // denied too, the denial of DescribeSecret is not relied on: whoever mends the one mends both.
-func (s *Source) observeByValue(ctx context.Context, at place, ref source.Ref) (source.Observation, error) {
-	fetched, err := s.Fetch(ctx, ref, source.Version{})
+func (e *endpoint) observeByValue(ctx context.Context, ref source.Ref) (source.Observation, error) {
+	fetched, err := e.fetch(ctx, ref, source.Version{})
 	if source.KindOf(err) == source.AccessDenied {
-		s.denials.forget(at)
+		e.denied.forget(ref.SecretID)
 	}
 	if err != nil {
 		return source.Observation{}, err
@@ -62,89 +71,18 @@ func (s *Source) observeByValue(ctx context.Context, at place, ref source.Ref) (
 	}, nil
 }
 
-// describe also learns which KMS key the secret has.
-func (s *Source) describe(ctx context.Context, at place, ref source.Ref) (*secretsmanager.DescribeSecretOutput, error) {
-	described, err := call(ctx, s, question{operation: describeSecret, ref: ref, region: at.region},
-		(*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
-	if err == nil {
-		s.kmsKeys.remember(at, aws.ToString(described.KmsKeyId))
-	}
-	return described, err
-}
-
-// versionOf finds the version that a Ref points at among those that DescribeSecret lists. A pinned
-// version without a staging label is not listed; whether it still exists is for Fetch to find out.
-func (s *Source) versionOf(described *secretsmanager.DescribeSecretOutput, ref source.Ref, region string) (source.Version, error) {
-	if described.DeletedDate != nil {
-		return source.Version{}, pendingDeletion(ref, *described.DeletedDate, s.options.Now())
-	}
-	id := ref.VersionID
-	if id == "" {
-		id = carrier(described.VersionIdsToStages, stageOf(ref))
-	}
-	if id == "" {
-		return source.Version{}, stageNotFound(described, ref)
-	}
-	return source.Version{
-		ARN:      aws.ToString(described.ARN),
-		ID:       id,
-		Stages:   described.VersionIdsToStages[id],
-		Region:   region,
-		Rotation: rotationOf(described),
-	}, nil
-}
-
-func stageOf(ref source.Ref) string {
-	if ref.VersionStage == "" {
-		return stageCurrent
-	}
-	return ref.VersionStage
-}
-
-// carrier is the version that a staging label is on, or empty. A label is on one version at most.
-func carrier(versions map[string][]string, stage string) string {
-	for id, stages := range versions {
-		if slices.Contains(stages, stage) {
-			return id
+// describe asks DescribeSecret, unless somebody else has lately, and notes where it is denied.
+func (e *endpoint) describe(ctx context.Context, ref source.Ref, maxAge time.Duration) (described, error) {
+	answer, err := e.described.ask(ctx, ref.SecretID, maxAge, func(ctx context.Context) (described, error) {
+		output, err := call(ctx, e, question{operation: describeSecret, ref: ref, region: e.region},
+			(*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
+		if err != nil {
+			return described{}, err
 		}
+		return describedBy(output, e.region), nil
+	})
+	if source.KindOf(err) == source.AccessDenied {
+		e.denied.remember(ref.SecretID)
 	}
-	return ""
-}
-
-// pendingDeletion takes the date as the end of the window, as page "DescribeSecret" has it, unless it
-// is past: then it can only be the day of the deletion.
-func pendingDeletion(ref source.Ref, deleted, now time.Time) error {
-	when := "on " + deleted.UTC().Format(time.RFC3339)
-	if deleted.After(now) {
-		when = "and AWS removes it after " + deleted.UTC().Format(time.RFC3339)
-	}
-	return &source.Error{Kind: source.SecretPendingDeletion, Explanation: fmt.Sprintf(
-		"secret %s was marked for deletion %s: restore it with RestoreSecret (aws secretsmanager restore-secret), or follow another secret",
-		ref.SecretID, when)}
-}
-
-func stageNotFound(described *secretsmanager.DescribeSecretOutput, ref source.Ref) error {
-	labels := map[string]bool{}
-	for _, stages := range described.VersionIdsToStages {
-		for _, stage := range stages {
-			labels[stage] = true
-		}
-	}
-	there, remedy := "no value yet", "put a value into it"
-	if len(labels) > 0 {
-		there = "the staging labels " + strings.Join(slices.Sorted(maps.Keys(labels)), ", ")
-		remedy = "follow one of these, or move the label in AWS"
-	}
-	return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
-		"secret %s has no version with staging label %s, it has %s: %s", ref.SecretID, stageOf(ref), there, remedy)}
-}
-
-func rotationOf(described *secretsmanager.DescribeSecretOutput) *source.Rotation {
-	pending := carrier(described.VersionIdsToStages, stagePending)
-	return &source.Rotation{
-		Enabled:     aws.ToBool(described.RotationEnabled),
-		LastRotated: aws.ToTime(described.LastRotatedDate),
-		Next:        aws.ToTime(described.NextRotationDate),
-		Pending:     pending != "" && pending != carrier(described.VersionIdsToStages, stageCurrent),
-	}
+	return answer, err
 }

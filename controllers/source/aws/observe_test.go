@@ -149,7 +149,7 @@ func TestRotationIsObserved(t *testing.T) {
 			source.Rotation{Enabled: true, Pending: true},
 		},
 	} {
-		if diff := cmp.Diff(&test.want, rotationOf(&test.described)); diff != "" {
+		if diff := cmp.Diff(test.want, describedBy(&test.described, "eu-west-1").rotation); diff != "" {
 			t.Errorf("%s: rotation differs (-want +got):\n%s", name, diff)
 		}
 	}

@@ -1,0 +1,151 @@
+package aws
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+const (
+	// batchMost is how many secrets one BatchGetSecretValue reads (its page in the API Reference).
+	batchMost = 20
+	// batchIdle ends the gathering of a batch when no other request has come for that long, batchLongest
+	// in any case: a batch is worth waiting for, but nobody should notice.
+	batchIdle, batchLongest = 15 * time.Millisecond, 150 * time.Millisecond
+	// batchLull is how long nobody must have asked for a request to be taken for a lone one.
+	batchLull = 100 * time.Millisecond
+)
+
+// batches gathers requests for values that come close upon each other into one call.
+type batches struct {
+	// read reads a batch and closes each of its requests.
+	read func(context.Context, []*request)
+
+	mutex     sync.Mutex
+	gathering []*request
+	began     time.Time
+	last      time.Time
+	timer     *time.Timer
+}
+
+// request is one secret whose current value somebody waits for.
+type request struct {
+	ctx context.Context
+	ref source.Ref
+	// done is closed once the fields below it are set.
+	done    chan struct{}
+	fetched source.Fetched
+	err     error
+	// alone asks the one who waits to read the value by itself.
+	alone bool
+}
+
+// join gathers a request into a batch, or gives nil to one that comes alone and need not wait.
+func (b *batches) join(ctx context.Context, ref source.Ref) *request {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	now := time.Now()
+	lone := len(b.gathering) == 0 && now.Sub(b.last) > batchLull
+	b.last = now
+	if lone {
+		return nil
+	}
+	r := &request{ctx: ctx, ref: ref, done: make(chan struct{})}
+	if len(b.gathering) == 0 {
+		b.began = now
+		b.timer = time.AfterFunc(batchIdle, b.close)
+	} else {
+		b.timer.Reset(max(0, min(batchIdle, batchLongest-now.Sub(b.began))))
+	}
+	b.gathering = append(b.gathering, r)
+	if len(b.gathering) == batchMost {
+		b.send()
+	}
+	return r
+}
+
+// close ends the gathering of a batch that did not fill up.
+func (b *batches) close() {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if len(b.gathering) > 0 {
+		b.send()
+	}
+}
+
+func (b *batches) send() {
+	b.timer.Stop()
+	full := b.gathering
+	b.gathering = nil
+	go b.read(context.WithoutCancel(full[0].ctx), full)
+}
+
+// readBatch reads the values of many secrets at once. What AWS refuses of a batch is read alone: only
+// GetSecretValue explains itself in full.
+func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
+	if len(batch) == 1 {
+		batch[0].alone = true
+		close(batch[0].done)
+		return
+	}
+	input := &secretsmanager.BatchGetSecretValueInput{}
+	for _, r := range batch {
+		input.SecretIdList = append(input.SecretIdList, r.ref.SecretID)
+	}
+	q := question{operation: batchGetSecretValue, ref: source.Ref{SecretID: batch[0].ref.SecretID}, region: e.region}
+	output, err := call(ctx, e, q, (*secretsmanager.Client).BatchGetSecretValue, input)
+	switch source.KindOf(err) {
+	case source.AccessDenied:
+		e.unbatched.remember(batchGetSecretValue)
+		err, output = nil, &secretsmanager.BatchGetSecretValueOutput{}
+	case source.Busy, source.Throttled, source.RegionUnavailable, source.CredentialsUnavailable, source.AssumeRoleDenied:
+	default:
+		if err != nil { // One request that AWS does not understand fails them all.
+			err, output = nil, &secretsmanager.BatchGetSecretValueOutput{}
+		}
+	}
+	for _, r := range batch {
+		if r.err = err; err == nil {
+			r.fetched, r.alone = e.pickValue(output.SecretValues, r.ref)
+		}
+		close(r.done)
+	}
+}
+
+// wait waits until a request is settled, or nobody waits for it any more.
+func (r *request) wait(ctx context.Context) error {
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pickValue finds the value of a secret in a batch, by whatever the secret was called.
+func (e *endpoint) pickValue(values []types.SecretValueEntry, ref source.Ref) (fetched source.Fetched, missing bool) {
+	for i := range values {
+		entry := &values[i]
+		if !names(ref.SecretID, aws.ToString(entry.ARN), aws.ToString(entry.Name)) {
+			continue
+		}
+		version := source.Version{ARN: aws.ToString(entry.ARN), ID: aws.ToString(entry.VersionId), Stages: entry.VersionStages, Region: e.region}
+		return source.Fetched{Version: version, Value: valueOf(entry.SecretString, entry.SecretBinary)}, false
+	}
+	return source.Fetched{}, true
+}
+
+// names says whether a secret id means the secret of that ARN and name.
+func names(secretID, arn, name string) bool {
+	return secretID == name || secretID == arn || secretID == partialARN(arn)
+}
+
+// partialARN leaves out the random suffix of an ARN, a hyphen and six characters, as callers may (page
+// "GetSecretValue", SecretId).
+func partialARN(arn string) string { return arn[:max(0, len(arn)-len("-a1B2c3"))] }

@@ -1,0 +1,130 @@
+package aws
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// Staging labels that Secrets Manager moves itself.
+const (
+	stageCurrent = "AWSCURRENT"
+	stagePending = "AWSPENDING"
+)
+
+// described is what DescribeSecret or ListSecrets says of a secret, as far as it matters here. It is
+// small, as there may be one for each of many secrets.
+type described struct {
+	arn, region string
+	// kmsKey is empty for the AWS managed key.
+	kmsKey   string
+	deleted  time.Time
+	labels   []label
+	rotation source.Rotation
+}
+
+// label is a staging label and the version that it is on.
+type label struct{ stage, versionID string }
+
+func describedBy(output *secretsmanager.DescribeSecretOutput, region string) described {
+	return describe(region, output.ARN, output.KmsKeyId, output.DeletedDate, output.VersionIdsToStages,
+		output.RotationEnabled, output.LastRotatedDate, output.NextRotationDate)
+}
+
+func listedBy(entry *types.SecretListEntry, region string) described {
+	return describe(region, entry.ARN, entry.KmsKeyId, entry.DeletedDate, entry.SecretVersionsToStages,
+		entry.RotationEnabled, entry.LastRotatedDate, entry.NextRotationDate)
+}
+
+func describe(region string, arn, kmsKey *string, deleted *time.Time, versions map[string][]string,
+	rotates *bool, last, next *time.Time,
+) described {
+	d := described{arn: aws.ToString(arn), region: region, kmsKey: aws.ToString(kmsKey), deleted: aws.ToTime(deleted)}
+	for id, stages := range versions {
+		for _, stage := range stages {
+			d.labels = append(d.labels, label{stage, id})
+		}
+	}
+	slices.SortFunc(d.labels, func(a, b label) int { return strings.Compare(a.stage, b.stage) })
+	pending := d.carrier(stagePending)
+	d.rotation = source.Rotation{
+		Enabled:     aws.ToBool(rotates),
+		LastRotated: aws.ToTime(last),
+		Next:        aws.ToTime(next),
+		Pending:     pending != "" && pending != d.carrier(stageCurrent),
+	}
+	return d
+}
+
+// carrier is the version that a staging label is on, or empty. A label is on one version at most.
+func (d described) carrier(stage string) string {
+	for _, l := range d.labels {
+		if l.stage == stage {
+			return l.versionID
+		}
+	}
+	return ""
+}
+
+// version finds the version that a Ref points at. A pinned version without a staging label is not
+// listed; whether it still exists is for Fetch to find out.
+func (d described) version(ref source.Ref, now time.Time) (source.Version, error) {
+	if !d.deleted.IsZero() {
+		return source.Version{}, pendingDeletion(ref, d.deleted, now)
+	}
+	id := ref.VersionID
+	if id == "" {
+		id = d.carrier(stageOf(ref))
+	}
+	if id == "" {
+		return source.Version{}, d.stageNotFound(ref)
+	}
+	rotation := d.rotation
+	version := source.Version{ARN: d.arn, ID: id, Region: d.region, Rotation: &rotation}
+	for _, l := range d.labels {
+		if l.versionID == id {
+			version.Stages = append(version.Stages, l.stage)
+		}
+	}
+	return version, nil
+}
+
+func stageOf(ref source.Ref) string {
+	if ref.VersionStage == "" {
+		return stageCurrent
+	}
+	return ref.VersionStage
+}
+
+// pendingDeletion takes the date as the end of the window, as page "DescribeSecret" has it, unless it
+// is past: then it can only be the day of the deletion.
+func pendingDeletion(ref source.Ref, deleted, now time.Time) error {
+	when := "on " + deleted.UTC().Format(time.RFC3339)
+	if deleted.After(now) {
+		when = "and AWS removes it after " + deleted.UTC().Format(time.RFC3339)
+	}
+	return &source.Error{Kind: source.SecretPendingDeletion, Explanation: fmt.Sprintf(
+		"secret %s was marked for deletion %s: restore it with RestoreSecret (aws secretsmanager restore-secret), or follow another secret",
+		ref.SecretID, when)}
+}
+
+func (d described) stageNotFound(ref source.Ref) error {
+	var labels []string
+	for _, l := range d.labels {
+		labels = append(labels, l.stage)
+	}
+	there, remedy := "no value yet", "put a value into it"
+	if len(labels) > 0 {
+		there = "the staging labels " + strings.Join(labels, ", ")
+		remedy = "follow one of these, or move the label in AWS"
+	}
+	return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
+		"secret %s has no version with staging label %s, it has %s: %s", ref.SecretID, stageOf(ref), there, remedy)}
+}

@@ -1,0 +1,114 @@
+package aws
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// paceShare of what AWS let through is the rate after a refusal: AWS counts others' calls too.
+	paceShare = 0.8
+	// paceGrowth is by how much the rate rises in a second without a refusal.
+	paceGrowth = 1.01
+	// paceLeast keeps a call a second going, whatever happens.
+	paceLeast = 1.0
+	// paceForgotten ends pacing after that long without a refusal.
+	paceForgotten = 10 * time.Minute
+	// paceWait is how long a call waits for its turn; longer waits are the queue's, which has no worker
+	// stand idle meanwhile.
+	paceWait = time.Second
+)
+
+// pace holds the calls of one operation below the rate that AWS lets through. There is no bound until
+// AWS throttles; what it let through in the second before is then the measure, as quotas differ by
+// account and are shared with others (page "AWS Secrets Manager quotas").
+type pace struct {
+	now func() time.Time
+
+	mutex sync.Mutex
+	// limiter is nil while there is no bound.
+	limiter *rate.Limiter
+	// refused is when AWS throttled last, changed when the rate was changed last.
+	refused, changed time.Time
+	// second is the one that is being counted in, passed what was let through in it, before in the one before.
+	second         time.Time
+	passed, before float64
+}
+
+func newPace(now func() time.Time) *pace { return &pace{now: now} }
+
+// wait waits for a call's turn, or says that it is too far off.
+func (p *pace) wait(ctx context.Context) error {
+	p.mutex.Lock()
+	limiter, now := p.limiter, p.now()
+	p.mutex.Unlock()
+	if limiter == nil {
+		return nil
+	}
+	turn := limiter.ReserveN(now, 1)
+	off := turn.DelayFrom(now)
+	if off > paceWait {
+		turn.CancelAt(now)
+		return busy(off)
+	}
+	timer := time.NewTimer(off)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		turn.CancelAt(p.now())
+		return ctx.Err()
+	}
+}
+
+// learn takes note of how a call ended.
+func (p *pace) learn(throttled bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	now := p.now()
+	p.count(now, throttled)
+	if throttled {
+		p.refused = now
+		if p.limiter == nil || now.Sub(p.changed) >= time.Second {
+			p.bound(now, max(paceLeast, paceShare*max(p.before, p.passed)))
+		}
+		return
+	}
+	switch {
+	case p.limiter == nil:
+	case now.Sub(p.refused) >= paceForgotten:
+		p.limiter = nil
+	case now.Sub(p.changed) >= time.Second:
+		p.bound(now, float64(p.limiter.Limit())*paceGrowth)
+	}
+}
+
+// count counts what was let through by the second.
+func (p *pace) count(now time.Time, throttled bool) {
+	if since := now.Sub(p.second); since >= time.Second {
+		p.before = p.passed
+		if since >= 2*time.Second {
+			p.before = 0
+		}
+		p.passed, p.second = 0, now
+	}
+	if !throttled {
+		p.passed++
+	}
+}
+
+func (p *pace) bound(now time.Time, perSecond float64) {
+	p.changed = now
+	burst := int(math.Ceil(perSecond / 10))
+	if p.limiter == nil {
+		p.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
+		return
+	}
+	p.limiter.SetLimitAt(now, rate.Limit(perSecond))
+	p.limiter.SetBurstAt(now, burst)
+}

@@ -1,0 +1,99 @@
+package aws
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// drive sends calls through a pace, wanted a second, to an AWS that lets quota a second through.
+func drive(t *testing.T, p *pace, wanted, quota float64, lasting time.Duration) (through, refused, put int) {
+	t.Helper()
+	aws := rate.NewLimiter(rate.Limit(quota), int(quota))
+	for range int(wanted * lasting.Seconds()) {
+		time.Sleep(time.Duration(float64(time.Second) / wanted))
+		if err := p.wait(t.Context()); err != nil {
+			if source.KindOf(err) != source.Busy {
+				t.Fatal(err)
+			}
+			put++
+			continue
+		}
+		allowed := aws.Allow()
+		p.learn(!allowed)
+		if allowed {
+			through++
+		} else {
+			refused++
+		}
+	}
+	return through, refused, put
+}
+
+func TestThereIsNoPaceUntilAWSThrottles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		through, refused, put := drive(t, newPace(time.Now), 1000, 10_000, 10*time.Second)
+		if through != 10_000 || refused+put != 0 {
+			t.Errorf("%d through, %d refused, %d put off", through, refused, put)
+		}
+	})
+}
+
+func TestThePaceAdaptsToWhatAWSLetsThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(time.Now)
+		drive(t, p, 500, 50, 5*time.Second)
+		began := time.Now()
+		through, refused, _ := drive(t, p, 500, 50, 60*time.Second)
+		seconds := time.Since(began).Seconds()
+		if share := float64(refused) / float64(through+refused); share > 0.05 {
+			t.Errorf("%.1f %% of calls are refused once adapted", 100*share)
+		}
+		if perSecond := float64(through) / seconds; perSecond < 0.8*50 {
+			t.Errorf("%.1f calls a second get through, of 50", perSecond)
+		}
+	})
+}
+
+func TestThePaceRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(time.Now)
+		drive(t, p, 500, 50, 5*time.Second)
+		drive(t, p, 200, 10_000, 3*time.Minute)
+		if through, _, put := drive(t, p, 200, 10_000, 10*time.Second); put != 0 {
+			t.Errorf("%d through, %d put off, minutes after AWS stopped throttling", through, put)
+		}
+		time.Sleep(paceForgotten)
+		p.learn(false)
+		if p.limiter != nil {
+			t.Error("a pace is kept for ever")
+		}
+	})
+}
+
+func TestATurnFarOffIsPutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(time.Now)
+		p.learn(true)
+		for range 2 {
+			if err := p.wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var off time.Duration
+		for range 3 {
+			go func() { _ = p.wait(t.Context()) }()
+			synctest.Wait()
+		}
+		began := time.Now()
+		err := p.wait(t.Context())
+		off = time.Since(began)
+		if source.KindOf(err) != source.Busy || off != 0 {
+			t.Errorf("waited %s, then %v", off, err)
+		}
+	})
+}
