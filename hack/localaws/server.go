@@ -65,6 +65,7 @@ func (r *Running) URL() string { return "http://" + r.listener.Addr().String() }
 // Close stops listening, cuts connections and waits for rotations that are under way.
 func (r *Running) Close() error {
 	err := r.http.Close()
+	_ = r.listener.Close() // Where Serve has not begun, the server does not know it yet.
 	r.rotating.Wait()
 	return err
 }
