@@ -25,6 +25,8 @@ type options struct {
 	logFormat               string
 	logLevel                string
 	kubeAPIQPS              float64
+	valueCacheBytes         int
+	pprofBindAddress        string
 	gracefulShutdownTimeout time.Duration
 	showVersion             bool
 }
@@ -54,7 +56,7 @@ func parseOptions(arguments []string, getenv func(string) string, output io.Writ
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.DurationVar(&o.pollInterval, "poll-interval", 5*time.Minute, "how often to poll secrets of SecretSyncs that do not say themselves (1s to 24h)")
 	flags.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces to work in, separated by commas; empty means all")
-	flags.IntVar(&o.workers, "workers", 10, "SecretSyncs worked on at once")
+	flags.IntVar(&o.workers, "workers", 64, "SecretSyncs worked on at once; they mostly wait for AWS and Kubernetes")
 	flags.StringVar(&o.region, "region", "", "AWS region to read from by default; empty means the SDK's own (AWS_REGION)")
 	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster, for CloudTrail (in the user agent)")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one replica work at a time; needs a Lease in the operator's namespace")
@@ -64,7 +66,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.healthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or console")
 	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
-	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 100, "requests a second to the Kubernetes API server; twice that in a burst")
+	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 0, "requests a second to the Kubernetes API server, twice that in a burst; 0 leaves pacing to the server's priority and fairness")
+	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")
+	flags.StringVar(&o.pprofBindAddress, "pprof-bind-address", "", "address of Go's profiles; empty turns them off")
 	flags.DurationVar(&o.gracefulShutdownTimeout, "graceful-shutdown-timeout", 30*time.Second, "how long passes that are under way may take to end after a stop signal")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
 }
@@ -96,8 +100,11 @@ func (o *options) validate(rest []string) error {
 	if o.workers < 1 {
 		refuse("--workers=%d must be at least 1", o.workers)
 	}
-	if o.kubeAPIQPS <= 0 {
-		refuse("--kube-api-qps=%g must be more than 0", o.kubeAPIQPS)
+	if o.kubeAPIQPS < 0 {
+		refuse("--kube-api-qps=%g must not be negative; 0 means no limit", o.kubeAPIQPS)
+	}
+	if o.valueCacheBytes < 0 {
+		refuse("--value-cache-bytes=%d must not be negative; 0 keeps no values", o.valueCacheBytes)
 	}
 	if o.logFormat != "json" && o.logFormat != "console" {
 		refuse("--log-format=%q must be json or console", o.logFormat)

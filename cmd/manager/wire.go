@@ -40,10 +40,11 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := addController(ctx, manager, o); err != nil {
+	controller, err := newController(ctx, manager, o)
+	if err != nil {
 		return err
 	}
-	if err := addProbes(manager); err != nil {
+	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller)); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
@@ -55,7 +56,10 @@ func newManager(o *options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the Kubernetes API server: %w", err)
 	}
-	kubernetes.QPS, kubernetes.Burst = float32(o.kubeAPIQPS), int(2*o.kubeAPIQPS)
+	kubernetes.QPS, kubernetes.Burst = -1, 0 // The API server's own priority and fairness takes care.
+	if o.kubeAPIQPS > 0 {
+		kubernetes.QPS, kubernetes.Burst = float32(o.kubeAPIQPS), int(2*o.kubeAPIQPS)
+	}
 	kubernetes.UserAgent = "secretsync/" + version
 
 	scheme := runtime.NewScheme()
@@ -72,6 +76,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 		LeaderElectionNamespace:       o.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &o.gracefulShutdownTimeout,
+		PprofBindAddress:              o.pprofBindAddress,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
@@ -119,18 +124,21 @@ func metricsOptions(o *options) metricsserver.Options {
 	return options
 }
 
-func addController(ctx context.Context, manager ctrl.Manager, o *options) error {
+func newController(ctx context.Context, manager ctrl.Manager, o *options) (*secretsync.Controller, error) {
 	calls, err := aws.NewMetrics(metrics.Registry)
 	if err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	passes, err := secretsync.NewMetrics(metrics.Registry)
 	if err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	secrets, err := aws.New(ctx, aws.Options{Region: o.region, Cluster: o.clusterName, Version: version, Metrics: calls})
+	secrets, err := aws.New(ctx, aws.Options{
+		Region: o.region, Cluster: o.clusterName, Version: version, Metrics: calls,
+		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return secretsync.New(secretsync.Options{
 		Client:       manager.GetClient(),
@@ -140,11 +148,12 @@ func addController(ctx context.Context, manager ctrl.Manager, o *options) error 
 		Metrics:      passes,
 		PollInterval: o.pollInterval,
 		Workers:      o.workers,
-	}).Register(ctx, manager)
+	}), nil
 }
 
-// addProbes adds the probes: alive while the process answers, ready once the caches are filled, leader or not.
-func addProbes(manager ctrl.Manager) error {
+// addProbes adds the probes: alive while the process answers; ready once the caches are filled, leader
+// or not, and as long as the queue moves.
+func addProbes(manager ctrl.Manager, controller *secretsync.Controller) error {
 	synced := func(request *http.Request) error {
 		ctx, cancel := context.WithTimeout(request.Context(), probeTimeout)
 		defer cancel()
@@ -153,7 +162,8 @@ func addProbes(manager ctrl.Manager) error {
 		}
 		return nil
 	}
-	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced))
+	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced),
+		manager.AddReadyzCheck("queue", controller.Check))
 }
 
 func logger(o *options, output io.Writer) logr.Logger {

@@ -19,7 +19,9 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
+	c.memories.beginWrite(p.memory)
 	result, err := c.secrets.Apply(ctx, desired(p))
+	p.touched = c.memories.endWrite(p.memory, result.ResourceVersion)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"time"
@@ -49,8 +50,10 @@ type Controller struct {
 	Options
 	secrets  *target.Writer
 	memories *memories
-	// seed makes the prints of keys.
+	// seed makes the prints of keys, and the places of secrets within a poll interval.
 	seed maphash.Seed
+	// lastPass is when a pass ended last.
+	lastPass moment
 }
 
 // New makes a Controller.
@@ -73,6 +76,7 @@ func New(options Options) *Controller {
 
 // Reconcile does one pass over one SecretSync.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	defer func() { c.lastPass.set(c.Clock.Now()) }()
 	sync := &v1alpha1.SecretSync{}
 	if err := c.Client.Get(ctx, request.NamespacedName, sync); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -81,18 +85,24 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
 	}
-	memory := c.memories.of(request.NamespacedName)
-	if memory.ahead(sync) {
-		return reconcile.Result{RequeueAfter: cacheLag}, nil
-	}
+	memory := c.memories.of(request.NamespacedName, sync.UID)
 	if !sync.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, c.release(ctx, sync)
+	}
+	if written := c.memories.takeUnreported(memory); written != nil {
+		return c.reportLate(ctx, written)
+	}
+	if memory.ahead(sync) {
+		return again(cacheLag, priorityPoll), nil
 	}
 	p := c.begin(sync, memory)
 	for _, phase := range []phase{c.decide, c.hold, c.observe, c.fetch, c.render, c.apply, c.tidy} {
 		if p.err = phase(ctx, p); p.err != nil || p.done {
 			break
 		}
+	}
+	if c.putReportOff(p) {
+		return again(0, priorityReport), nil
 	}
 	return c.report(ctx, p)
 }
@@ -105,12 +115,15 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 	if err != nil {
 		return fmt.Errorf("indexing SecretSyncs by target: %w", err)
 	}
+	if err := errors.Join(manager.Add(c), c.Metrics.watch(c)); err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("secretsync").
 		// Status is ours alone: its changes need no pass.
 		For(&v1alpha1.SecretSync{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionStarted()))).
-		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf)).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf), builder.WithPredicates(c.echoes())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: c.Workers}).
 		Complete(c)
 }

@@ -25,12 +25,13 @@ const (
 // the operator, and those that our own writes set off.
 func (c *Controller) decide(ctx context.Context, p *pass) error {
 	if p.sync.Spec.Suspend {
+		p.memory.nextLook.set(time.Time{})
 		p.done = true
 		return nil
 	}
 	now := c.Clock.Now()
-	if p.memory.nextLook.IsZero() {
-		p.memory.nextLook = c.firstLook(p.sync, now)
+	if p.memory.nextLook.get().IsZero() {
+		p.memory.nextLook.set(c.firstLook(p, now))
 	}
 	drifted, err := c.drifted(ctx, p)
 	if err != nil {
@@ -50,7 +51,7 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 		return triggerRefresh
 	case drifted:
 		return triggerDrift
-	case !now.Before(p.memory.nextLook):
+	case !now.Before(p.memory.nextLook.get()):
 		return triggerPoll
 	}
 	return triggerNone
@@ -62,13 +63,13 @@ func refreshRequested(sync *v1alpha1.SecretSync) bool {
 }
 
 // firstLook is when to ask AWS first in this process. What was in sync when the operator stopped is
-// asked for at some moment within its interval, so that a start is no stampede; the rest at once.
-func (c *Controller) firstLook(sync *v1alpha1.SecretSync, now time.Time) time.Time {
-	inSync := writtenBySpec(sync) && meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady)
+// asked for at its own moment of the interval, so that a start is no stampede; the rest at once.
+func (c *Controller) firstLook(p *pass, now time.Time) time.Time {
+	inSync := writtenBySpec(p.sync) && meta.IsStatusConditionTrue(p.sync.Status.Conditions, v1alpha1.ConditionReady)
 	if !inSync {
 		return now
 	}
-	return now.Add(somewhereWithin(c.interval(sync)))
+	return c.nextTick(p, now)
 }
 
 // writtenBySpec says whether the Secret was written by the present spec.

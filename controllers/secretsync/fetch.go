@@ -2,6 +2,8 @@ package secretsync
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/render"
@@ -62,6 +64,6 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 	if err := render.CheckType(p.sync.Spec.Target.TypeOrDefault(), data); err != nil && !p.sync.Spec.Target.Merges() {
 		return err
 	}
-	p.data = data
+	p.data, p.keys = data, slices.Sorted(maps.Keys(data))
 	return render.CheckSize(data)
 }

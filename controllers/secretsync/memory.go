@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -17,11 +18,15 @@ const cacheLag = 200 * time.Millisecond
 // nothing depends on it for being right. The queue never works on one SecretSync twice at a time, so
 // a memory has one user.
 type memory struct {
+	// uid is the SecretSync's: one that was deleted and made anew under its name has nothing to remember.
+	uid types.UID
 	// statusWritten is the SecretSync's resourceVersion after our last write.
 	statusWritten string
 	// nextLook is when to ask AWS again: the next poll, or the next try after a failure. Zero before
-	// the first pass of this process.
-	nextLook time.Time
+	// the first pass of this process, and while the SecretSync is suspended.
+	nextLook moment
+	// secret tells our own writes of the Secret from others'. The lock of memories guards it.
+	secret echo
 	// failures counts failed passes in a row, the first of them at failingSince.
 	failures     int
 	failingSince time.Time
@@ -34,6 +39,26 @@ type memory struct {
 	truce     time.Time
 	// prints tell which keys change from one version to the next.
 	prints prints
+	// unreported is a pass whose Secret is written and whose status is not. The lock of memories guards it.
+	unreported *pass
+}
+
+// moment is a time that others may look at meanwhile.
+type moment struct{ nanoseconds atomic.Int64 }
+
+func (m *moment) set(at time.Time) {
+	if at.IsZero() {
+		m.nanoseconds.Store(0)
+		return
+	}
+	m.nanoseconds.Store(at.UnixNano())
+}
+
+func (m *moment) get() time.Time {
+	if at := m.nanoseconds.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // ahead says whether the object in the cache is older than our own last write, so that a pass over
@@ -52,21 +77,36 @@ func older(a, b string) bool {
 type memories struct {
 	mutex  sync.Mutex
 	byName map[types.NamespacedName]*memory
+	// stopping says that the process ends.
+	stopping bool
 }
 
 func newMemories() *memories {
 	return &memories{byName: map[types.NamespacedName]*memory{}}
 }
 
-func (m *memories) of(name types.NamespacedName) *memory {
+func (m *memories) of(name types.NamespacedName, uid types.UID) *memory {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	one, known := m.byName[name]
-	if !known {
-		one = &memory{}
+	if !known || one.uid != uid {
+		one = &memory{uid: uid}
 		m.byName[name] = one
 	}
 	return one
+}
+
+// mostOverdue is how long the one that waits longest for its turn has waited.
+func (m *memories) mostOverdue(now time.Time) time.Duration {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	var most time.Duration
+	for _, one := range m.byName {
+		if due := one.nextLook.get(); !due.IsZero() {
+			most = max(most, now.Sub(due))
+		}
+	}
+	return most
 }
 
 func (m *memories) forget(name types.NamespacedName) {

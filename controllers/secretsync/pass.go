@@ -36,8 +36,11 @@ type pass struct {
 	observed bool
 	fetched  source.Fetched
 	data     map[string][]byte
+	keys     []string // of data, sorted
 	changes  changes
 	applied  *target.Result
+	// touched says that somebody else has touched the Secret while it was written.
+	touched bool
 }
 
 func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {

@@ -3,6 +3,7 @@ package secretsync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -54,11 +55,25 @@ func (c *Controller) release(ctx context.Context, sync *v1alpha1.SecretSync) err
 	if !controllerutil.RemoveFinalizer(patched, v1alpha1.FinalizerMerge) {
 		return nil
 	}
-	written := sync.Status.Secret
-	if written != nil && written.CreationPolicy == v1alpha1.CreationPolicyMerge && !sync.Spec.Target.Retains() {
-		if err := c.secrets.Release(ctx, sync.Namespace, written.Name, sync.Name); err != nil {
-			return err
+	if !sync.Spec.Target.Retains() {
+		for _, name := range merged(sync) {
+			if err := c.secrets.Release(ctx, sync.Namespace, name, sync.Name); err != nil {
+				return err
+			}
 		}
 	}
 	return client.IgnoreNotFound(c.patchFinalizers(ctx, sync, patched))
+}
+
+// merged are the Secrets that may have keys of the SecretSync: the one in status, and that of the
+// spec, in case the operator was killed between writing it and saying so.
+func merged(sync *v1alpha1.SecretSync) []string {
+	var names []string
+	if written := sync.Status.Secret; written != nil && written.CreationPolicy == v1alpha1.CreationPolicyMerge {
+		names = append(names, written.Name)
+	}
+	if sync.Spec.Target.Merges() && !slices.Contains(names, sync.TargetName()) {
+		names = append(names, sync.TargetName())
+	}
+	return names
 }

@@ -20,7 +20,7 @@ import (
 // only then sends events. It says when to look again.
 func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, error) {
 	if later := putOff(p.err); later > 0 {
-		return reconcile.Result{RequeueAfter: later}, nil
+		return again(later, priorityPoll), nil
 	}
 	f := explain(p.err)
 	if p.err != nil && f == nil {
@@ -37,7 +37,14 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if p.sync.Spec.Suspend {
 		return reconcile.Result{}, nil
 	}
-	return reconcile.Result{RequeueAfter: max(p.memory.nextLook.Sub(c.Clock.Now()), time.Millisecond)}, nil
+	if p.touched {
+		return again(0, 0), nil
+	}
+	return again(p.memory.nextLook.get().Sub(c.Clock.Now()), priorityPoll), nil
+}
+
+func again(after time.Duration, priority int) reconcile.Result {
+	return reconcile.Result{RequeueAfter: max(after, time.Millisecond), Priority: &priority}
 }
 
 // putOff is how long to wait where AWS could not be asked because too much waits for it already; zero
@@ -73,10 +80,10 @@ func (c *Controller) plan(p *pass, f *failure) {
 			m.failingSince = now
 		}
 		m.failures++
-		m.nextLook = now.Add(afterFailure(f, m.failures, c.interval(p.sync)))
+		m.nextLook.set(now.Add(afterFailure(f, m.failures, c.interval(p.sync))))
 	case p.observed:
 		m.failures = 0
-		m.nextLook = now.Add(jittered(c.interval(p.sync)))
+		m.nextLook.set(c.nextPoll(p, now))
 		if p.trigger != triggerDrift {
 			m.contested = 0
 		}

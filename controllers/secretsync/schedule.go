@@ -1,6 +1,8 @@
 package secretsync
 
 import (
+	"hash/maphash"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -13,10 +15,20 @@ const (
 	// recheckFirst and recheckMost bound the wait after a refusal that only an edit can heal: edits
 	// in AWS are not seen, so they are looked for, slowly.
 	recheckFirst, recheckMost = 10 * time.Second, 10 * time.Minute
-	// jitterPart is the part of an interval by which polls are brought forward at most.
-	jitterPart = 0.1
 	// sharedPart is the part of an interval that an answer found for another SecretSync may be old.
 	sharedPart = 0.1
+	// rotationLag is how soon after a planned rotation is looked for its new version; rotationPoll how
+	// often then, until it has come or rotationWindow is over: AWS rotates at some moment within a window.
+	rotationLag, rotationPoll, rotationWindow = 5 * time.Second, 30 * time.Second, time.Hour
+)
+
+// Priorities in the queue; what concerns a person comes with priority zero. A start brings all
+// SecretSyncs at once with handler.LowPriority, -100, so that first syncs stand between the two.
+const (
+	// priorityReport puts status and events off until the Secrets that wait are written.
+	priorityReport = -150
+	// priorityPoll lets routine wait for everything else.
+	priorityPoll = -200
 )
 
 // interval is how often a SecretSync is polled, before jitter.
@@ -27,9 +39,49 @@ func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
 	return c.PollInterval
 }
 
-// jittered brings an interval forward by up to jitterPart, so that objects made together drift apart.
-func jittered(interval time.Duration) time.Duration {
-	return interval - time.Duration(rand.Float64()*jitterPart*float64(interval)) //nolint:gosec // spreading load, not secrets
+// nextPoll is when to poll next, after AWS has answered.
+func (c *Controller) nextPoll(p *pass, now time.Time) time.Time {
+	next := c.nextTick(p, now)
+	rotation := p.observation.Version.Rotation
+	if rotation == nil || !rotation.Enabled || rotation.Next.IsZero() {
+		return next
+	}
+	due := rotation.Next.Add(rotationLag)
+	if due.After(now) {
+		return earlier(next, due)
+	}
+	if now.Sub(due) < rotationWindow && rotation.LastRotated.Before(rotation.Next) {
+		return earlier(next, now.Add(rotationPoll))
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// nextTick is the next moment at which a secret is polled. Each secret has its own place within the
+// interval, which is the same for all SecretSyncs that follow it, so that they share one call; those
+// that are found by a sweep keep close together, so that they share the sweep. Places differ from
+// process to process, or the operators of many clusters would all poll at the same time.
+func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
+	var place maphash.Hash
+	place.SetSeed(c.seed)
+	_, _ = place.WriteString(p.ref.Region) // Never fails, nor does the next.
+	part := 0.0
+	if !p.observation.Swept {
+		_, _ = place.WriteString(p.ref.SecretID)
+		part = float64(place.Sum64()) / math.MaxUint64
+	}
+	interval := c.interval(p.sync)
+	tick := now.Truncate(interval).Add(time.Duration(part * float64(interval)))
+	if !tick.After(now) {
+		tick = tick.Add(interval)
+	}
+	return tick
 }
 
 // somewhereWithin is any moment of an interval.
@@ -48,11 +100,11 @@ func wait(first, most time.Duration, failures int) time.Duration {
 // afterFailure is how long to wait before the next try.
 func afterFailure(f *failure, failures int, interval time.Duration) time.Duration {
 	if f.retryAfter > 0 {
-		return f.retryAfter
+		return f.retryAfter + somewhereWithin(f.retryAfter/2)
 	}
 	if f.heals == byTime {
 		return wait(retryFirst, retryMost, failures)
 	}
 	// Whoever asked for a shorter interval has accepted that many calls.
-	return min(wait(recheckFirst, recheckMost, failures), jittered(interval))
+	return min(wait(recheckFirst, recheckMost, failures), interval)
 }

@@ -2,7 +2,6 @@ package secretsync
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -52,7 +51,7 @@ func (c *Controller) describeWrite(p *pass) {
 		UID:             p.applied.UID,
 		ResourceVersion: p.applied.ResourceVersion,
 		Generation:      p.sync.Generation,
-		Keys:            slices.Sorted(maps.Keys(p.data)),
+		Keys:            p.keys,
 		CreationPolicy:  v1alpha1.CreationPolicyOwner,
 	}
 	if p.sync.Spec.Target.Merges() {

@@ -15,6 +15,8 @@ type Call struct {
 	Region string
 	// Code is the error's code; empty for an answer.
 	Code string
+	// Values is how many values the answer held.
+	Values int
 	// UserAgent as the SDK sent it.
 	UserAgent string
 	// At is when it was answered.
@@ -24,7 +26,7 @@ type Call struct {
 func (s *Server) record(call *request, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	entry := Call{Operation: call.operation, Principal: call.caller.ARN, Region: call.at.region, UserAgent: call.userAgent, At: s.now()}
+	entry := Call{Operation: call.operation, Principal: call.caller.ARN, Region: call.at.region, UserAgent: call.userAgent, Values: call.values, At: s.now()}
 	var refusal *awsError
 	switch {
 	case errors.As(err, &refusal):
@@ -53,6 +55,17 @@ func (s *Server) Count(operation string) int {
 		}
 	}
 	return count
+}
+
+// ValuesRead is how many values were read, one by one or in batches.
+func (s *Server) ValuesRead() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	read := 0
+	for _, call := range s.log {
+		read += call.Values
+	}
+	return read
 }
 
 // ResetCalls forgets the calls.

@@ -36,6 +36,7 @@ func (s *Server) read(call *request, secretID, versionID, stage string) (*valueA
 		return nil, err
 	}
 	found.accessed = s.now()
+	call.values++
 	return &valueAnswer{
 		ARN: found.arn, Name: found.name, VersionId: v.id, SecretString: v.text, SecretBinary: v.binary,
 		VersionStages: slices.Sorted(slices.Values(v.stages)), CreatedDate: epoch(v.created),
@@ -119,5 +120,6 @@ func (s *Server) batch(call *request, ids []string, next string) batchAnswer {
 		}
 		answer.SecretValues = append(answer.SecretValues, value)
 	}
+	call.values = single.values
 	return answer
 }

@@ -32,6 +32,8 @@ type request struct {
 	at        place
 	body      []byte
 	userAgent string
+	// values counts the values that the answer holds.
+	values int
 }
 
 func (r *request) decode(into any) error {

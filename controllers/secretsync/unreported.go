@@ -1,0 +1,92 @@
+package secretsync
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// flushWithin bounds how long a stop waits for reports that were put off.
+const flushWithin = 20 * time.Second
+
+// putReportOff keeps the report of a pass that has written the Secret for when no other Secret waits
+// to be written: where thousands are to be synced, programs get their Secrets first, and status and
+// events, which cost the API server more than the Secrets do, come after. Where nothing waits the
+// report follows at once.
+//
+// Whoever merges into somebody else's Secret reports at once: status says what is to be taken out again.
+func (c *Controller) putReportOff(p *pass) bool {
+	if p.err != nil || p.applied == nil || p.applied.Outcome == target.Unchanged || p.sync.Spec.Target.Merges() {
+		return false
+	}
+	p.data, p.fetched.Value, p.observation.Value = nil, source.Value{}, nil // Values are not kept.
+	return c.memories.putUnreported(p)
+}
+
+// reportLate reports a pass that was put off. What fails is kept for the next try.
+func (c *Controller) reportLate(ctx context.Context, written *pass) (reconcile.Result, error) {
+	result, err := c.report(ctx, written)
+	if err != nil {
+		c.memories.putUnreported(written)
+	}
+	return result, err
+}
+
+// putUnreported keeps a pass, unless the process stops and nobody would come back to it.
+func (m *memories) putUnreported(p *pass) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.stopping {
+		return false
+	}
+	p.memory.unreported = p
+	return true
+}
+
+// takeUnreported gives the pass that still has to be reported, once.
+func (m *memories) takeUnreported(of *memory) *pass {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	written := of.unreported
+	of.unreported = nil
+	return written
+}
+
+// allUnreported takes all passes that still have to be reported, and has no more put off.
+func (m *memories) allUnreported() []*pass {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.stopping = true
+	var all []*pass
+	for _, one := range m.byName {
+		if one.unreported != nil {
+			all = append(all, one.unreported)
+			one.unreported = nil
+		}
+	}
+	return all
+}
+
+// Start reports, when the manager stops, what was written and not yet reported: what is not in status
+// would be fetched and written again by the next process.
+func (c *Controller) Start(ctx context.Context) error {
+	<-ctx.Done()
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+	defer cancel()
+	var problems []error
+	for _, written := range c.memories.allUnreported() {
+		if _, err := c.report(flush, written); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "status of some SecretSyncs could not be written before the stop")
+	}
+	return nil
+}
