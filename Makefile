@@ -29,12 +29,12 @@ verify: generate ## Fail if generated files or go.mod are stale
 	@changes="$$(git status --porcelain -- api config docs)"; if [ -n "$$changes" ]; then echo "stale, run make generate and commit:"; echo "$$changes"; exit 1; fi
 
 .PHONY: lint
-lint: ## Look for mistakes
-	go vet ./...
-	@unformatted="$$(gofmt -l api cmd controllers hack)"; if [ -n "$$unformatted" ]; then echo "run gofmt on:"; echo "$$unformatted"; exit 1; fi
+lint: bin/golangci-lint bin/helm ## Look for mistakes, in Go and in the chart
+	bin/golangci-lint run ./...
+	@for values in config/chart/values.yaml config/chart/ci/*-values.yaml; do bin/helm lint --strict --quiet -f $$values config/chart || exit 1; done
 
 .PHONY: test
-test: controlplane ## Run all tests, with the race detector, against a real control plane
+test: controlplane bin/helm ## Run all tests, with the race detector, against a real control plane
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 30m ./...
 
 .PHONY: test-oldest
@@ -49,6 +49,10 @@ controlplane: ## Make the control plane's programs, once
 demo: ## Tell the story of one secret on a real control plane; KEEP=1 leaves it running
 	go run ./hack/demo $(if $(KEEP),-keep)
 
+.PHONY: bench
+bench: controlplane ## Measure what syncing costs; N=1000 SecretSyncs, SCENARIO=first-sync,restart or all
+	go run ./hack/bench -n $(or $(N),1000) $(if $(SCENARIO),-scenario $(SCENARIO)) -json bin/bench.json
+
 ##@ Build
 
 .PHONY: build
@@ -58,6 +62,10 @@ build: ## Build the manager into bin/
 .PHONY: clean
 clean: ## Remove what was built here; the cache outside the checkout stays
 	rm -rf bin
+
+bin/golangci-lint: hack/tools/golangci-lint/go.mod
+	go build -C hack/tools/golangci-lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
 
 bin/helm: hack/tools/helm/go.mod
 	go build -C hack/tools/helm -o ../../../bin/helm helm.sh/helm/v4/cmd/helm

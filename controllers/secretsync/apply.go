@@ -53,6 +53,7 @@ func desired(p *pass) target.Desired {
 		Labels:      spec.Target.Labels,
 		Annotations: annotations,
 		Data:        p.data,
+		Generation:  p.sync.Generation,
 		Merge:       spec.Target.Merges(),
 	}
 	if written := p.sync.Status.Secret; written != nil && written.Name == wanted.Name {

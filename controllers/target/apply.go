@@ -95,25 +95,43 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	return w.update(ctx, desired, state)
 }
 
-// update applies the desired fields over an existing Secret. It first asks without force: the
-// conflicts, if any, name whoever edited our fields.
+// update applies the desired fields over an existing Secret. One that is just as we left it takes a
+// single call. Otherwise it first asks without force: the conflicts, if any, name whoever edited our
+// fields.
 func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
-	applied, err := w.apply(ctx, desired, state, false)
+	if asLeft(desired, state) {
+		applied, err := w.apply(ctx, desired, state, takeFields{force: true, resourceVersion: state.ResourceVersion})
+		if !apierrors.IsConflict(err) {
+			return w.settle(ctx, desired, state, applied, nil, err)
+		}
+	}
+	applied, err := w.apply(ctx, desired, state, takeFields{})
 	var intruders []string
 	if conflicts := conflictsOf(err); len(conflicts) > 0 {
 		if err := refusable(desired, conflicts); err != nil {
 			return Result{}, err
 		}
-		intruders = managersOf(conflicts)
-		applied, err = w.apply(ctx, desired, state, true)
+		intruders = othersOf(conflicts, FieldOwner(desired.Owner))
+		applied, err = w.apply(ctx, desired, state, takeFields{force: true})
+	}
+	return w.settle(ctx, desired, state, applied, intruders, err)
+}
+
+// asLeft says whether nobody has touched a Secret of our own since we wrote it.
+func asLeft(desired Desired, state State) bool {
+	return !desired.Merge && desired.Previous != nil &&
+		desired.Previous.UID == state.UID && desired.Previous.ResourceVersion == state.ResourceVersion
+}
+
+// settle ends an update.
+func (w *Writer) settle(ctx context.Context, desired Desired, state State,
+	applied *metav1.PartialObjectMetadata, intruders []string, err error,
+) (Result, error) {
+	if err == nil && drops(desired) && createdByUs(applied, desired.Owner) {
+		applied, err = w.takeOver(ctx, desired, state, applied)
 	}
 	if err != nil {
 		return Result{}, explain(err, desired.Namespace, desired.Name)
-	}
-	if createdByUs(applied, desired.Owner) {
-		if applied, err = w.takeOver(ctx, desired, state, applied); err != nil {
-			return Result{}, explain(err, desired.Namespace, desired.Name)
-		}
 	}
 	return outcome(desired, state, applied, intruders), nil
 }
@@ -132,11 +150,21 @@ func outcome(desired Desired, state State, applied *metav1.PartialObjectMetadata
 	return result
 }
 
-func (w *Writer) apply(ctx context.Context, desired Desired, state State, force bool) (*metav1.PartialObjectMetadata, error) {
+// takeFields says how an apply takes fields that others hold: not at all, or by force, and then, where a
+// resourceVersion is set, only from a Secret that is still at it.
+type takeFields struct {
+	force           bool
+	resourceVersion string
+}
+
+func (w *Writer) apply(ctx context.Context, desired Desired, state State, take takeFields) (*metav1.PartialObjectMetadata, error) {
 	secret := corev1ac.Secret(desired.Name, desired.Namespace).
 		WithUID(types.UID(state.UID)). // A Secret deleted and made anew by somebody else is not ours.
 		WithLabels(labels(desired)).
 		WithData(desired.Data)
+	if take.resourceVersion != "" {
+		secret.WithResourceVersion(take.resourceVersion)
+	}
 	if !desired.Merge {
 		secret.WithType(desired.Type).WithAnnotations(annotations(desired))
 	}
@@ -145,7 +173,7 @@ func (w *Writer) apply(ctx context.Context, desired Desired, state State, force 
 			WithAPIVersion(reference.APIVersion).WithKind(reference.Kind).
 			WithName(reference.Name).WithUID(reference.UID).WithController(true))
 	}
-	return w.send(ctx, secret, desired.Owner, force)
+	return w.send(ctx, secret, desired.Owner, take.force)
 }
 
 // send applies a configuration and takes metadata alone for an answer: the values need not travel

@@ -35,10 +35,14 @@ func managerIn(message string) string {
 	return manager
 }
 
-func managersOf(conflicts []conflict) []string {
-	managers := make([]string, 0, len(conflicts))
+// othersOf names the field managers of conflicts, but not our own: as the creator of the Secret, it
+// is another one to the API server than as the one that applies.
+func othersOf(conflicts []conflict, own string) []string {
+	var managers []string
 	for _, c := range conflicts {
-		managers = append(managers, c.manager)
+		if c.manager != own {
+			managers = append(managers, c.manager)
+		}
 	}
 	slices.Sort(managers)
 	return slices.Compact(managers)
@@ -52,6 +56,9 @@ func refusable(desired Desired, conflicts []conflict) error {
 		return nil
 	}
 	for _, c := range conflicts {
+		if c.manager == FieldOwner(desired.Owner) {
+			continue
+		}
 		key := strings.TrimPrefix(c.field, ".data.")
 		if other := ownerOfManager(c.manager); other != "" {
 			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(

@@ -36,6 +36,8 @@ type Desired struct {
 	Labels         map[string]string
 	Annotations    map[string]string
 	Data           map[string][]byte
+	// Generation of the spec that all this follows from.
+	Generation int64
 	// Merge adds the keys to a Secret that belongs to somebody else, instead of owning it.
 	Merge bool
 	// Previous is the Secret as it was written last; nil where it never was.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// setupWorkers is how many things are set up at once.
+const setupWorkers = 16
+
+// fleet is what a scenario works on: secrets in AWS, and SecretSyncs that follow them.
+type fleet struct {
+	stand *stand.Stand
+	aws   *secretsmanager.Client
+	// follows says which secret a SecretSync, and the Secret of its name, holds.
+	follows map[types.NamespacedName]string
+
+	mutex sync.Mutex
+	// current is the version of each secret that AWSCURRENT is on.
+	current map[string]string
+}
+
+func newFleet(all *stand.Stand) *fleet {
+	return &fleet{
+		stand: all, aws: awsClient(all.AWS.URL(), "setup"),
+		follows: map[types.NamespacedName]string{}, current: map[string]string{},
+	}
+}
+
+func awsClient(url, accessKeyID string) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(url), Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", ""),
+	})
+}
+
+// secretID names the i-th secret.
+func secretID(i int) string { return fmt.Sprintf("/bench/%05d", i) }
+
+// secrets puts n secrets into AWS, or gives those that are there a new value.
+func (f *fleet) secrets(ctx context.Context, n int, content string) error {
+	return each(n, func(i int) error {
+		id, text := secretID(i), fmt.Sprintf(`{"username":"user-%05d","password":"%s-%05d","host":"db.example.com","port":5432}`, i, content, i)
+		f.mutex.Lock()
+		_, exists := f.current[id]
+		f.mutex.Unlock()
+		var version *string
+		if exists {
+			put, err := f.aws.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &text})
+			if err != nil {
+				return err
+			}
+			version = put.VersionId
+		} else {
+			made, err := f.aws.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &id, SecretString: &text})
+			if err != nil {
+				return err
+			}
+			version = made.VersionId
+		}
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		f.current[id] = *version
+		return nil
+	})
+}
+
+// syncs makes n SecretSyncs in a namespace, each following the secret that secretOf says.
+func (f *fleet) syncs(ctx context.Context, namespace string, n int, poll time.Duration, secretOf func(i int) string) error {
+	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	if err := f.stand.Client.Create(ctx, made); err != nil {
+		return err
+	}
+	for i := range n {
+		f.follows[types.NamespacedName{Namespace: namespace, Name: fmt.Sprintf("s-%05d", i)}] = secretOf(i)
+	}
+	return each(n, func(i int) error {
+		return f.stand.Client.Create(ctx, &v1alpha1.SecretSync{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("s-%05d", i)},
+			Spec: v1alpha1.SecretSyncSpec{
+				Source:       v1alpha1.SecretSource{SecretID: secretOf(i)},
+				PollInterval: &metav1.Duration{Duration: poll},
+			},
+		})
+	})
+}
+
+// wanted are the versions that the Secrets should hold.
+func (f *fleet) wanted() map[types.NamespacedName]string {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	all := make(map[types.NamespacedName]string, len(f.follows))
+	for at, id := range f.follows {
+		all[at] = f.current[id]
+	}
+	return all
+}
+
+// each does a thing n times, some at once.
+func each(n int, do func(i int) error) error { return eachOf(setupWorkers, n, do) }
+
+func eachOf(workers, n int, do func(i int) error) error {
+	var group sync.WaitGroup
+	todo, problems := make(chan int), make([]error, workers)
+	for w := range workers {
+		group.Go(func() {
+			for i := range todo {
+				problems[w] = errors.Join(problems[w], do(i))
+			}
+		})
+	}
+	for i := range n {
+		todo <- i
+	}
+	close(todo)
+	group.Wait()
+	return errors.Join(problems...)
+}

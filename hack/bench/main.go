@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench failed:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	o := options{}
+	var only string
+	flag.IntVar(&o.n, "n", 1000, "SecretSyncs")
+	flag.IntVar(&o.workers, "workers", 0, "SecretSyncs that the operator, and the floor, work on at once; 0 means the operator's default")
+	flag.DurationVar(&o.latency, "latency", 5*time.Millisecond, "time that AWS takes to answer a call")
+	flag.StringVar(&o.flags, "flags", "", "more flags for the manager, separated by blanks")
+	flag.StringVar(&o.profiles, "profiles", "", "directory to write the manager's profiles to")
+	flag.StringVar(&only, "scenario", "", "scenarios to run, separated by commas; empty means all: "+strings.Join(names(), ", "))
+	results := flag.String("json", "", "file to write the figures to")
+	flag.Parse()
+
+	chosen, err := choose(only)
+	if err != nil {
+		return err
+	}
+	figures := &report{}
+	for _, scenario := range chosen {
+		if err := measure(ctx, o, scenario, figures); err != nil {
+			return fmt.Errorf("scenario %s: %w", scenario.name, err)
+		}
+	}
+	figures.table(os.Stdout)
+	if *results == "" {
+		return nil
+	}
+	return figures.save(*results)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+)
+
+// figure is one thing measured.
+type figure struct {
+	Scenario string   `json:"scenario"`
+	Name     string   `json:"figure"`
+	Value    float64  `json:"value"`
+	Unit     string   `json:"unit"`
+	Floor    *float64 `json:"floor,omitempty"`
+}
+
+// ratio is the value in terms of the floor's.
+func (f figure) ratio() float64 { return f.Value / *f.Floor }
+
+// String is the line that programs read.
+func (f figure) String() string {
+	line := fmt.Sprintf("bench %s %s %s %s", f.Scenario, f.Name, number(f.Value), f.Unit)
+	if f.Floor != nil {
+		line += fmt.Sprintf(" floor %s ratio %.2f", number(*f.Floor), f.ratio())
+	}
+	return line
+}
+
+// number has three digits behind the point where they say something.
+func number(value float64) string {
+	if value == float64(int64(value)) {
+		return fmt.Sprintf("%d", int64(value))
+	}
+	return fmt.Sprintf("%.3f", value)
+}
+
+// report is all that was measured, in order.
+type report struct{ Figures []figure }
+
+func (r *report) add(f figure) {
+	r.Figures = append(r.Figures, f)
+	fmt.Println(f)
+}
+
+// table prints all figures for people.
+func (r *report) table(w io.Writer) {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(columns, "\nSCENARIO\tFIGURE\tVALUE\tUNIT\tFLOOR\tRATIO\n")
+	for _, f := range r.Figures {
+		floor, ratio := "", ""
+		if f.Floor != nil {
+			floor, ratio = number(*f.Floor), fmt.Sprintf("%.2f", f.ratio())
+		}
+		fmt.Fprintf(columns, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Scenario, f.Name, number(f.Value), f.Unit, floor, ratio)
+	}
+	_ = columns.Flush() // Goes to a person's terminal.
+}
+
+// save writes all figures for programs.
+func (r *report) save(path string) error {
+	content, err := json.MarshalIndent(r.Figures, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(content, '\n'), 0o600)
+}

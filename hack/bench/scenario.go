@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// options are the same for all scenarios.
+type options struct {
+	n, workers      int
+	latency         time.Duration
+	flags, profiles string
+}
+
+// scenario is one thing to measure, on a control plane and an AWS of its own.
+type scenario struct {
+	name string
+	run  func(ctx context.Context, b *bench) error
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"first-sync", firstSync},
+		{"steady-poll", steadyPoll},
+		{"shared-secret", sharedSecret},
+		{"mass-rotation", massRotation},
+		{"restart", restart},
+		{"throttled", throttled},
+		{"memory", memory},
+	}
+}
+
+func names() []string {
+	var all []string
+	for _, s := range scenarios() {
+		all = append(all, s.name)
+	}
+	return all
+}
+
+// choose finds the scenarios of a list of names.
+func choose(list string) ([]scenario, error) {
+	if list == "" {
+		return scenarios(), nil
+	}
+	var chosen []scenario
+	for name := range strings.SplitSeq(list, ",") {
+		at := slices.Index(names(), name)
+		if at < 0 {
+			return nil, fmt.Errorf("there is no scenario %q; there are %s", name, strings.Join(names(), ", "))
+		}
+		chosen = append(chosen, scenarios()[at])
+	}
+	return chosen, nil
+}
+
+// bench is one scenario under way.
+type bench struct {
+	options
+	*stand.Stand
+	name    string
+	report  *report
+	fleet   *fleet
+	watcher *watcher
+	// manager is nil until the scenario starts it.
+	manager *stand.Manager
+}
+
+// defaultWorkers is the default of the manager's flag.
+const defaultWorkers = 64
+
+// measure sets a scenario up, runs it and takes everything down again.
+func measure(ctx context.Context, o options, s scenario, figures *report) (err error) {
+	ctx, cancel := context.WithCancel(ctx) // The control plane waits for watches to end.
+	defer cancel()
+	b := &bench{options: o, name: s.name, report: figures}
+	all, err := stand.New(ctx, stand.Options{Root: "."})
+	if all != nil {
+		defer func() {
+			cancel()
+			err = errors.Join(err, b.stop(), all.Close())
+		}()
+	}
+	if err != nil {
+		return err
+	}
+	if b.workers == 0 {
+		b.workers = defaultWorkers
+	}
+	all.AWS.SetFaults(localaws.Fault{Latency: o.latency})
+	b.Stand, b.fleet = all, newFleet(all)
+	if b.watcher, err = watch(ctx, all.Plane.Config()); err != nil {
+		return err
+	}
+	if err := s.run(ctx, b); err != nil {
+		if b.manager != nil {
+			err = fmt.Errorf("%w\n\nthe manager's last words:\n%s", err, b.manager.Tail())
+		}
+		return err
+	}
+	return nil
+}
+
+// start starts the manager and puts it into b.
+func (b *bench) start(flags ...string) (err error) {
+	flags = append(flags, "--log-level=info", fmt.Sprintf("--workers=%d", b.workers))
+	b.manager, err = b.StartManager("manager", append(flags, strings.Fields(b.flags)...)...)
+	return err
+}
+
+// stop ends the manager, if one runs.
+func (b *bench) stop() error {
+	if b.manager == nil {
+		return nil
+	}
+	ended := b.manager
+	b.manager = nil
+	return ended.Stop()
+}
+
+// figure reports one figure of the scenario.
+func (b *bench) figure(name string, value float64, unit string) {
+	b.report.add(figure{Scenario: b.name, Name: name, Value: value, Unit: unit})
+}
+
+// against reports a figure with the floor's.
+func (b *bench) against(name string, value, floor float64, unit string) {
+	b.report.add(figure{Scenario: b.name, Name: name, Value: value, Unit: unit, Floor: &floor})
+}
+
+// enter prints what a scenario is about to do: some take minutes.
+func (b *bench) enter(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "# %s: %s\n", b.name, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	namespace = "bench"
+	// patience is how long a scenario waits for what must come.
+	patience = 15 * time.Minute
+	// idle is a poll interval during which nothing is polled while a scenario runs.
+	idle = 24 * time.Hour
+)
+
+// valueCalls are the operations that read values, and so decrypt.
+func valueCalls() []string { return []string{"GetSecretValue", "BatchGetSecretValue"} }
+
+// own makes n secrets and a SecretSync for each.
+func (b *bench) own(ctx context.Context, poll time.Duration) error {
+	b.enter("setting up %d secrets and SecretSyncs", b.n)
+	if err := b.fleet.secrets(ctx, b.n, "first"); err != nil {
+		return err
+	}
+	return b.fleet.syncs(ctx, namespace, b.n, poll, secretID)
+}
+
+// synced starts the manager and waits until all is in sync and quiet.
+func (b *bench) synced(ctx context.Context, flags ...string) error {
+	if err := b.start(flags...); err != nil {
+		return err
+	}
+	if _, err := b.watcher.await(ctx, patience, b.fleet.wanted()); err != nil {
+		return err
+	}
+	return b.settled(ctx)
+}
+
+// settled waits until the API server has had no request about what the operator works with for a while.
+func (b *bench) settled(ctx context.Context) error {
+	const quiet = 3 * time.Second
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		before, err := b.requests(ctx)
+		if err != nil {
+			return err
+		}
+		time.Sleep(quiet)
+		after, err := b.requests(ctx)
+		if err != nil {
+			return err
+		}
+		if after.since(before).total() == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("requests have not ended after %s", patience)
+}
+
+// firstValueCall is when the operator first asked for a value since the calls were reset.
+func (b *bench) firstValueCall() (time.Time, error) {
+	for _, call := range b.AWS.Calls() {
+		if slices.Contains(valueCalls(), call.Operation) {
+			return call.At.Add(-b.latency), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("no value was asked for")
+}
+
+// countCalls reports how many calls of each operation AWS has had.
+func (b *bench) countCalls(operations ...string) {
+	for _, operation := range operations {
+		b.figure(operation, float64(b.AWS.Count(operation)), "calls")
+	}
+}
+
+// firstSync syncs SecretSyncs that were never synced.
+func firstSync(ctx context.Context, b *bench) error {
+	if err := b.own(ctx, idle); err != nil {
+		return err
+	}
+	floor, err := b.newFloor(ctx)
+	if err != nil {
+		return err
+	}
+	least, err := floor.run(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := b.requests(ctx)
+	if err != nil {
+		return err
+	}
+	b.AWS.ResetCalls()
+	if err := b.start(); err != nil {
+		return err
+	}
+	return b.reportWrites(ctx, before, least)
+}
+
+// reportWrites waits until all Secrets hold what they should, and reports how long that took from the
+// first read of a value on, and what it cost.
+func (b *bench) reportWrites(ctx context.Context, before requests, least time.Duration) error {
+	last, err := b.watcher.await(ctx, patience, b.fleet.wanted())
+	if err != nil {
+		return err
+	}
+	began, err := b.firstValueCall()
+	if err != nil {
+		return err
+	}
+	b.against("wall", last.Sub(began).Seconds(), least.Seconds(), "s")
+	if err := b.settled(ctx); err != nil {
+		return err
+	}
+	used, err := processorTime(b.manager.PID())
+	if err != nil {
+		return err
+	}
+	after, err := b.requests(ctx)
+	if err != nil {
+		return err
+	}
+	b.enter("requests of the API server: %s", after.since(before))
+	b.countCalls(append(valueCalls(), "DescribeSecret", "ListSecrets")...)
+	b.figure("kubernetes-requests-per-sync", after.since(before).total()/float64(b.n), "requests")
+	b.figure("processor-time-per-sync", used.Seconds()*1000/float64(b.n), "ms")
+	return b.reportMemory("memory")
+}
+
+func (b *bench) reportMemory(name string) error {
+	resident, err := residentMemory(b.manager.PID())
+	if err != nil {
+		return err
+	}
+	b.figure(name, float64(resident)/(1<<20), "MiB")
+	return nil
+}
+
+// massRotation gives all secrets a new value at once; each is noticed within a second by polling.
+func massRotation(ctx context.Context, b *bench) error {
+	if err := b.own(ctx, time.Second); err != nil {
+		return err
+	}
+	floor, err := b.newFloor(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := floor.run(ctx); err != nil {
+		return err
+	}
+	if err := b.synced(ctx); err != nil {
+		return err
+	}
+	before, err := b.requests(ctx)
+	if err != nil {
+		return err
+	}
+	b.AWS.ResetCalls()
+	if err := b.fleet.secrets(ctx, b.n, "second"); err != nil {
+		return err
+	}
+	if _, err := b.watcher.await(ctx, patience, b.fleet.wanted()); err != nil {
+		return err
+	}
+	least, err := floor.run(ctx)
+	if err != nil {
+		return err
+	}
+	return b.reportWrites(ctx, before, least)
+}
+
+// restart starts the operator anew while all is in sync.
+func restart(ctx context.Context, b *bench) error {
+	const poll, window = 10 * time.Second, 20 * time.Second
+	if err := b.own(ctx, poll); err != nil {
+		return err
+	}
+	if err := b.synced(ctx); err != nil {
+		return err
+	}
+	if err := b.stop(); err != nil {
+		return err
+	}
+	before, err := b.requests(ctx)
+	if err != nil {
+		return err
+	}
+	b.AWS.ResetCalls()
+	if err := b.start(); err != nil {
+		return err
+	}
+	time.Sleep(window)
+	after, err := b.requests(ctx)
+	if err != nil {
+		return err
+	}
+	b.enter("requests of the API server: %s", after.since(before))
+	b.countCalls(append(valueCalls(), "DescribeSecret")...)
+	b.figure("writes", after.since(before).writes(), "requests")
+	return nil
+}
+
+// throttled lets AWS refuse what comes faster than a set rate, well below what the operator would like.
+func throttled(ctx context.Context, b *bench) error {
+	const poll, perSecond, adapted = 10 * time.Second, 50, 60 * time.Second
+	if err := b.own(ctx, poll); err != nil {
+		return err
+	}
+	for _, operation := range append(valueCalls(), "DescribeSecret", "ListSecrets") {
+		b.AWS.SetRate(operation, perSecond)
+	}
+	began := time.Now()
+	if err := b.synced(ctx); err != nil {
+		return err
+	}
+	b.figure("converged", time.Since(began).Seconds(), "s")
+	b.AWS.ResetCalls()
+	time.Sleep(adapted)
+	refused, all := 0, 0
+	for _, call := range b.AWS.Calls() {
+		all++
+		if call.Code == "ThrottlingException" {
+			refused++
+		}
+	}
+	b.figure("calls", float64(all)/adapted.Seconds(), "calls/s")
+	b.figure("refused", 100*float64(refused)/float64(max(all, 1)), "%")
+	return nil
+}
