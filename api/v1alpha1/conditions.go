@@ -92,7 +92,7 @@ const (
 	// AnnotationOwner on a Secret names the SecretSync, in the same namespace, that it belongs to.
 	AnnotationOwner = "secretsync.dev/owner"
 	// AnnotationSecretARN on a Secret is the ARN of the secret that its value comes from.
-	AnnotationSecretARN = "secretsync.dev/secret-arn"
+	AnnotationSecretARN = "secretsync.dev/secret-arn" //nolint:gosec // the name of an annotation
 	// AnnotationVersionID on a Secret is the version id of its value.
 	AnnotationVersionID = "secretsync.dev/version-id"
 	// AnnotationVersionStage on a Secret is the staging label that is followed.

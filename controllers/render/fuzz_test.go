@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,11 +65,7 @@ func markedName(parsed any) bool {
 			}
 		}
 	case []any:
-		for _, below := range node {
-			if markedName(below) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(node, markedName)
 	}
 	return false
 }

@@ -67,21 +67,17 @@ func refusals(kind source.Kind) (reason string, ends heals) {
 // explain turns a room's error into a failure, or nil for errors that are nobody's business but the
 // queue's: the context's, and those of the API server that concern the SecretSync itself.
 func explain(err error) *failure {
-	var known *failure
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*failure](err); ok {
 		return known
 	}
-	var refused *source.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*source.Error](err); ok {
 		reason, ends := refusals(refused.Kind)
 		return &failure{reason: reason, message: refused.Explanation, heals: ends, retryAfter: refused.RetryAfter}
 	}
-	var unusable *render.Error
-	if errors.As(err, &unusable) {
+	if unusable, ok := errors.AsType[*render.Error](err); ok {
 		return &failure{reason: unusable.Reason, message: unusable.Message, heals: byEdit}
 	}
-	var unwritten *target.Error
-	if errors.As(err, &unwritten) && !unwritten.Terminating {
+	if unwritten, ok := errors.AsType[*target.Error](err); ok && !unwritten.Terminating {
 		ends := byEdit
 		if unwritten.Transient {
 			ends = byTime

@@ -50,8 +50,8 @@ func again(after time.Duration, priority int) reconcile.Result {
 // putOff is how long to wait where AWS could not be asked because too much waits for it already; zero
 // for everything else. That says nothing about the SecretSync, so nothing is reported.
 func putOff(err error) time.Duration {
-	var refused *source.Error
-	if !errors.As(err, &refused) || refused.Kind != source.Busy {
+	refused, ok := errors.AsType[*source.Error](err)
+	if !ok || refused.Kind != source.Busy {
 		return 0
 	}
 	return refused.RetryAfter + somewhereWithin(max(refused.RetryAfter, time.Second))
@@ -60,8 +60,7 @@ func putOff(err error) time.Duration {
 // unreported handles what concerns nobody who reads status: a SecretSync that changed under our
 // hands comes again by its own event, one whose namespace goes needs nothing.
 func (c *Controller) unreported(ctx context.Context, err error) error {
-	var unwritten *target.Error
-	if errors.As(err, &unwritten) && unwritten.Terminating {
+	if unwritten, ok := errors.AsType[*target.Error](err); ok && unwritten.Terminating {
 		return nil
 	}
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {

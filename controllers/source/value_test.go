@@ -16,7 +16,7 @@ const marker = "hunter2-marker"
 
 // disguises are the ways in which fmt and encoding/json would write the marker.
 func disguises() []string {
-	numbers := strings.Trim(fmt.Sprint([]byte(marker)), "[]")
+	numbers := strings.Trim(fmt.Sprintf("%d", []byte(marker)), "[]")
 	return []string{
 		marker,
 		hex.EncodeToString([]byte(marker)),

@@ -24,15 +24,15 @@ func processorTime(pid int) (time.Duration, error) {
 	if len(fields) <= system {
 		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
-	var ticks time.Duration
+	ticks := 0
 	for _, field := range []string{fields[user], fields[system]} {
 		n, err := strconv.Atoi(field)
 		if err != nil {
 			return 0, err
 		}
-		ticks += time.Duration(n)
+		ticks += n
 	}
-	return ticks * clockTick, nil
+	return time.Duration(ticks) * clockTick, nil
 }
 
 // residentMemory is a process's resident set size, in bytes (proc(5), /proc/pid/status).

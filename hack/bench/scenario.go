@@ -110,8 +110,8 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 }
 
 // start starts the manager and puts it into b.
-func (b *bench) start(flags ...string) (err error) {
-	flags = append(flags, "--log-level=info", fmt.Sprintf("--workers=%d", b.workers))
+func (b *bench) start() (err error) {
+	flags := []string{"--log-level=info", fmt.Sprintf("--workers=%d", b.workers)}
 	b.manager, err = b.StartManager("manager", append(flags, strings.Fields(b.flags)...)...)
 	return err
 }

@@ -85,7 +85,7 @@ func sharedSecret(ctx context.Context, b *bench) error {
 	if err := b.fleet.secrets(ctx, 1, "second"); err != nil {
 		return err
 	}
-	if _, err := b.watcher.await(ctx, patience, b.fleet.wanted()); err != nil {
+	if _, err := b.watcher.await(ctx, b.fleet.wanted()); err != nil {
 		return err
 	}
 	b.figure("values-read-per-rotation", float64(b.AWS.Count("GetSecretValue")+b.AWS.Count("BatchGetSecretValue")), "calls")

@@ -28,11 +28,11 @@ func (b *bench) own(ctx context.Context, poll time.Duration) error {
 }
 
 // synced starts the manager and waits until all is in sync and quiet.
-func (b *bench) synced(ctx context.Context, flags ...string) error {
-	if err := b.start(flags...); err != nil {
+func (b *bench) synced(ctx context.Context) error {
+	if err := b.start(); err != nil {
 		return err
 	}
-	if _, err := b.watcher.await(ctx, patience, b.fleet.wanted()); err != nil {
+	if _, err := b.watcher.await(ctx, b.fleet.wanted()); err != nil {
 		return err
 	}
 	return b.settled(ctx)
@@ -102,7 +102,7 @@ func firstSync(ctx context.Context, b *bench) error {
 // reportWrites waits until all Secrets hold what they should, and reports how long that took from the
 // first read of a value on, and what it cost.
 func (b *bench) reportWrites(ctx context.Context, before requests, least time.Duration) error {
-	last, err := b.watcher.await(ctx, patience, b.fleet.wanted())
+	last, err := b.watcher.await(ctx, b.fleet.wanted())
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func massRotation(ctx context.Context, b *bench) error {
 	if err := b.fleet.secrets(ctx, b.n, "second"); err != nil {
 		return err
 	}
-	if _, err := b.watcher.await(ctx, patience, b.fleet.wanted()); err != nil {
+	if _, err := b.watcher.await(ctx, b.fleet.wanted()); err != nil {
 		return err
 	}
 	least, err := floor.run(ctx)

@@ -64,8 +64,8 @@ func (w *watcher) see(secret *corev1.Secret) {
 }
 
 // await waits until each Secret holds the version wanted, and gives when the last one came to do so.
-func (w *watcher) await(ctx context.Context, within time.Duration, wanted map[types.NamespacedName]string) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+func (w *watcher) await(ctx context.Context, wanted map[types.NamespacedName]string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		last, missing := w.look(wanted)
@@ -74,7 +74,7 @@ func (w *watcher) await(ctx context.Context, within time.Duration, wanted map[ty
 		}
 		select {
 		case <-ctx.Done():
-			return last, fmt.Errorf("%d of %d Secrets do not hold the version wanted after %s", missing, len(wanted), within)
+			return last, fmt.Errorf("%d of %d Secrets do not hold the version wanted after %s", missing, len(wanted), patience)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -20,8 +20,9 @@ func main() {
 	keep := flag.Bool("keep", false, "leave everything running at the end, until interrupted")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *keep); err != nil {
+	err := run(ctx, *keep)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo failed:", err)
 		os.Exit(1)
 	}

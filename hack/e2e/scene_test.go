@@ -92,13 +92,12 @@ func (s *scene) putValue(id, content string, stages ...string) (version string) 
 // fast is a poll interval that tests don't wait long for.
 var fast = &metav1.Duration{Duration: time.Second}
 
-func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) *v1alpha1.SecretSync {
+func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
 	if err := s.stand.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
-	return made
 }
 
 func (s *scene) get(name string) *v1alpha1.SecretSync {

@@ -1,6 +1,9 @@
 package localaws
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 type valueAnswer struct {
 	ARN, Name, VersionId string
@@ -114,7 +117,7 @@ func (s *Server) batch(call *request, ids []string, next string) batchAnswer {
 	single.operation = "GetSecretValue"
 	for _, id := range ids {
 		value, err := s.read(&single, id, "", stageCurrent)
-		if refusal, refused := err.(*awsError); refused {
+		if refusal, refused := errors.AsType[*awsError](err); refused {
 			answer.Errors = append(answer.Errors, batchError{SecretId: id, ErrorCode: refusal.code, Message: refusal.message})
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -140,10 +141,8 @@ func (s *Server) subject(token string) (string, error) {
 	if claims.Exp != 0 && s.now().After(time.Unix(claims.Exp, 0)) {
 		return "", refuse("ExpiredTokenException", "Token expired: current date/time must be before the expiration date/time.")
 	}
-	for _, audience := range stringsIn(claims.Aud) {
-		if audience == "sts.amazonaws.com" {
-			return claims.Sub, nil
-		}
+	if slices.Contains(stringsIn(claims.Aud), "sts.amazonaws.com") {
+		return claims.Sub, nil
 	}
 	return "", refuse("InvalidIdentityToken", "Incorrect token audience")
 }

@@ -1,6 +1,7 @@
 package stand
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -63,7 +64,7 @@ func (m *Manager) awaitReady() error {
 		select {
 		case err := <-m.ended:
 			m.ended <- err
-			return fmt.Errorf("the manager ended (%v): see its log: %s", err, m.Tail())
+			return fmt.Errorf("the manager ended (%w): see its log: %s", err, m.Tail())
 		default:
 		}
 		answer, err := http.Get("http://" + m.Health + "/readyz")
@@ -91,7 +92,9 @@ func (m *Manager) Kill() error {
 	if err := m.command.Process.Kill(); err != nil {
 		return err
 	}
-	<-m.ended
+	if err := <-m.ended; err == nil {
+		return errors.New("the manager ended by itself before it was killed")
+	}
 	return nil
 }
 

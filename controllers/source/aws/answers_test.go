@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -47,7 +48,7 @@ func TestAnswersThatAreNotAWSs(t *testing.T) {
 				t.Fatal(err)
 			}
 			fetched, err := s.Fetch(t.Context(), current("db"), source.Version{})
-			refusal, ok := err.(*source.Error)
+			refusal, ok := errors.AsType[*source.Error](err)
 			if !ok || refusal.Kind != test.want || !strings.Contains(refusal.Explanation, test.mention) {
 				t.Fatalf("got %v", err)
 			}

@@ -117,7 +117,7 @@ func TestCodesBecomeKinds(t *testing.T) {
 
 func explained(t *testing.T, q question, err error) *source.Error {
 	t.Helper()
-	refusal, ok := q.explain(t.Context(), fmt.Errorf("wrapped: %w", err)).(*source.Error)
+	refusal, ok := errors.AsType[*source.Error](q.explain(t.Context(), fmt.Errorf("wrapped: %w", err)))
 	if !ok {
 		t.Fatalf("%v is not a *source.Error", err)
 	}

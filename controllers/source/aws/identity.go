@@ -45,7 +45,8 @@ func (q question) credentialsTrouble(trouble *credentialsError) *source.Error {
 // stsOperation is the call to STS in a chain of errors, or nil.
 func stsOperation(err error) *smithy.OperationError {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if operation, ok := err.(*smithy.OperationError); ok && operation.Service() == "STS" {
+		operation, ok := err.(*smithy.OperationError) //nolint:errorlint // the chain is walked here, to the one of STS
+		if ok && operation.Service() == "STS" {
 			return operation
 		}
 	}

@@ -3,6 +3,7 @@ package aws
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -135,7 +136,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 					t.Errorf("%v does not mention %q", err, mention)
 				}
 			}
-			if refusal, ok := err.(*source.Error); ok && jwt != "" && strings.Contains(err.Error()+refusal.Cause.Error(), jwt) {
+			if refusal, ok := errors.AsType[*source.Error](err); ok && jwt != "" && strings.Contains(err.Error()+refusal.Cause.Error(), jwt) {
 				t.Error("the token is quoted")
 			}
 		})
@@ -225,7 +226,7 @@ func TestPodIdentity(t *testing.T) {
 			newWorld(t)
 			podIdentity(t, test.status, test.answer)
 			_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
-			refusal, ok := err.(*source.Error)
+			refusal, ok := errors.AsType[*source.Error](err)
 			if !ok || refusal.Kind != source.CredentialsUnavailable || !strings.Contains(err.Error(), test.mention) {
 				t.Fatalf("got %v", err)
 			}

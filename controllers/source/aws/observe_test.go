@@ -264,7 +264,7 @@ func TestWhatIsObservedAndFetchedNeverShowsTheValue(t *testing.T) {
 
 func refuseValue(t *testing.T, how, printed string) {
 	t.Helper()
-	numbers := strings.Trim(fmt.Sprint([]byte(valueMarker)), "[]")
+	numbers := strings.Trim(fmt.Sprintf("%d", []byte(valueMarker)), "[]")
 	for _, disguise := range []string{valueMarker, fmt.Sprintf("%x", valueMarker), fmt.Sprintf("%X", valueMarker), numbers} {
 		if strings.Contains(printed, disguise) {
 			t.Errorf("%s shows the value as %q", how, disguise)
