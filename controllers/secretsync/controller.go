@@ -69,10 +69,10 @@ func New(options Options) *Controller {
 	}
 }
 
-// +kubebuilder:rbac:groups=secretsync.dev,resources=secretsyncs,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=secretsync.dev,resources=secretsyncs,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=secretsync.dev,resources=secretsyncs/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // Reconcile does one pass over one SecretSync.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {

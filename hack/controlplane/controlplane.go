@@ -19,6 +19,8 @@ import (
 type Options struct {
 	// Minor version of Kubernetes. Default: SECRETSYNC_KUBERNETES, then Newest.
 	Minor string
+	// Audit has the API server write down what ServiceAccounts ask for; Requests reads it.
+	Audit bool
 	// Progress takes a line now and then while programs are being built. Default: standard error.
 	Progress io.Writer
 }
@@ -53,13 +55,13 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 		return nil, err
 	}
 	plane := &ControlPlane{binaries: binaries, directory: directory}
-	if err := plane.start(); err != nil {
+	if err := plane.start(options.Audit); err != nil {
 		return nil, errors.Join(err, plane.Stop())
 	}
 	return plane, nil
 }
 
-func (p *ControlPlane) start() error {
+func (p *ControlPlane) start(audit bool) error {
 	p.environment = &envtest.Environment{
 		BinaryAssetsDirectory:    p.binaries,
 		ControlPlaneStartTimeout: time.Minute,
@@ -70,6 +72,11 @@ func (p *ControlPlane) start() error {
 		Set("authorization-mode", "RBAC").
 		// envtest turns this one off; the operator's users have it on.
 		Disable("disable-admission-plugins")
+	if audit {
+		if err := p.audit(server); err != nil {
+			return err
+		}
+	}
 	config, err := p.environment.Start()
 	if err != nil {
 		return fmt.Errorf("starting etcd and kube-apiserver: %w", err)

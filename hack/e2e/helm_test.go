@@ -43,7 +43,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare, err := stand.New(t.Context(), stand.Options{Root: root, Bare: true, Binary: shared.Binary})
+	bare, err := stand.New(t.Context(), stand.Options{Root: root, Bare: true, Audit: true, Binary: shared.Binary})
 	if bare != nil {
 		t.Cleanup(func() {
 			if err := bare.Close(); err != nil {
@@ -150,6 +150,9 @@ func TestHelm(t *testing.T) {
 	c.stop(manager)
 	if after := c.secret("db"); after.UID != before.UID || after.ResourceVersion != before.ResourceVersion {
 		t.Error("the Secret was written anew by installing again")
+	}
+	if err := checkRoles(c.stand.Plane, "secretsync", "leader_election_role.yaml", "metrics_auth_role.yaml"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -34,7 +36,7 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) (code int, err error) {
 	ctx := context.Background()
-	all, err := stand.New(ctx, stand.Options{Root: root, Race: true})
+	all, err := stand.New(ctx, stand.Options{Root: root, Race: true, Audit: true})
 	if all != nil {
 		defer func() {
 			if closing := all.Close(); closing != nil && err == nil {
@@ -53,5 +55,8 @@ func runAll(m *testing.M) (code int, err error) {
 	if err := running.Stop(); err != nil {
 		return 1, fmt.Errorf("stopping the manager: %w: %s", err, running.Tail())
 	}
-	return code, searchForValues(ctx, all)
+	if flag.Lookup("test.run").Value.String() == "" { // All tests have run, and so all that the operator does.
+		err = checkRoles(all.Plane, stand.OperatorAccount, "role.yaml")
+	}
+	return code, errors.Join(err, searchForValues(ctx, all))
 }

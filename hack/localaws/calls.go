@@ -3,6 +3,7 @@ package localaws
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,8 +16,8 @@ type Call struct {
 	Region string
 	// Code is the error's code; empty for an answer.
 	Code string
-	// Values is how many values the answer held.
-	Values int
+	// Read are the ARNs of the secrets whose values the answer held.
+	Read []string
 	// UserAgent as the SDK sent it.
 	UserAgent string
 	// At is when it was answered.
@@ -26,7 +27,7 @@ type Call struct {
 func (s *Server) record(call *request, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	entry := Call{Operation: call.operation, Principal: call.caller.ARN, Region: call.at.region, UserAgent: call.userAgent, Values: call.values, At: s.now()}
+	entry := Call{Operation: call.operation, Principal: call.caller.ARN, Region: call.at.region, UserAgent: call.userAgent, Read: call.read, At: s.now()}
 	var refusal *awsError
 	switch {
 	case errors.As(err, &refusal):
@@ -57,13 +58,18 @@ func (s *Server) Count(operation string) int {
 	return count
 }
 
-// ValuesRead is how many values were read, one by one or in batches.
-func (s *Server) ValuesRead() int {
+// ValuesRead is how many values were read of secrets whose name begins with a prefix, one by one or in
+// batches.
+func (s *Server) ValuesRead(prefix string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	read := 0
 	for _, call := range s.log {
-		read += call.Values
+		for _, arn := range call.Read {
+			if strings.Contains(arn, ":secret:"+prefix) {
+				read++
+			}
+		}
 	}
 	return read
 }

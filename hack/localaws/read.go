@@ -39,7 +39,7 @@ func (s *Server) read(call *request, secretID, versionID, stage string) (*valueA
 		return nil, err
 	}
 	found.accessed = s.now()
-	call.values++
+	call.read = append(call.read, found.arn)
 	return &valueAnswer{
 		ARN: found.arn, Name: found.name, VersionId: v.id, SecretString: v.text, SecretBinary: v.binary,
 		VersionStages: slices.Sorted(slices.Values(v.stages)), CreatedDate: epoch(v.created),
@@ -123,6 +123,6 @@ func (s *Server) batch(call *request, ids []string, next string) batchAnswer {
 		}
 		answer.SecretValues = append(answer.SecretValues, value)
 	}
-	call.values = single.values
+	call.read = single.read
 	return answer
 }

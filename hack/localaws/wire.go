@@ -32,8 +32,8 @@ type request struct {
 	at        place
 	body      []byte
 	userAgent string
-	// values counts the values that the answer holds.
-	values int
+	// read are the ARNs of the secrets whose values the answer holds.
+	read []string
 }
 
 func (r *request) decode(into any) error {

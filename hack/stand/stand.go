@@ -36,6 +36,8 @@ type Options struct {
 	Race bool
 	// Binary is a manager that was built already; empty builds one.
 	Binary string
+	// Audit has the control plane write down what ServiceAccounts ask of the API server.
+	Audit bool
 	// Bare leaves the installation to the caller, Kubeconfig with it.
 	Bare bool
 }
@@ -56,7 +58,7 @@ type Stand struct {
 func New(ctx context.Context, options Options) (*Stand, error) {
 	s := &Stand{}
 	var err error
-	if s.Plane, err = controlplane.Start(ctx, controlplane.Options{}); err != nil {
+	if s.Plane, err = controlplane.Start(ctx, controlplane.Options{Audit: options.Audit}); err != nil {
 		return nil, err
 	}
 	if s.AWS, err = localaws.Start(&localaws.Server{}, "127.0.0.1:0"); err != nil {

@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/secretsync/secretsync/hack/controlplane"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// roleOf reads the rules of a file in config/rbac, as "verb group resource".
+func roleOf(file string) ([]string, error) {
+	content, err := os.ReadFile(filepath.Join(root, "config/rbac", file))
+	if err != nil {
+		return nil, err
+	}
+	var role rbacv1.ClusterRole
+	if err := yaml.Unmarshal(content, &role); err != nil {
+		return nil, err
+	}
+	var allowed []string
+	for _, rule := range role.Rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					allowed = append(allowed, verb+" "+group+" "+resource)
+				}
+			}
+		}
+	}
+	return allowed, nil
+}
+
+// fallback says whether a permission is for clusters whose API server does not stream lists: there
+// watches begin with a list (page "Kubernetes API Concepts", "Streaming lists").
+func fallback(allowed string) bool {
+	return strings.HasPrefix(allowed, "list ")
+}
+
+// checkRoles holds roles against what the operator has asked the API server for: nothing may have been
+// forbidden, and nothing may be allowed that was never needed.
+func checkRoles(plane *controlplane.ControlPlane, account string, files ...string) error {
+	requests, err := plane.Requests()
+	if err != nil {
+		return err
+	}
+	user := "system:serviceaccount:" + stand.OperatorNamespace + ":" + account
+	var problems []error
+	asked := map[string]bool{}
+	for _, request := range requests {
+		if request.User.Username != user {
+			continue
+		}
+		asked[request.What()] = true
+		if request.Answer.Code == 403 {
+			problems = append(problems, fmt.Errorf("the operator was forbidden to %s (%s/%s)", request.What(), request.Object.Namespace, request.Object.Name))
+		}
+	}
+	if len(asked) == 0 {
+		return fmt.Errorf("the audit log has no request of %s: nothing is checked", user)
+	}
+	for _, file := range files {
+		allowed, err := roleOf(file)
+		if err != nil {
+			return err
+		}
+		for _, one := range allowed {
+			if !asked[one] && !fallback(one) {
+				problems = append(problems, fmt.Errorf("config/rbac/%s allows to %s, which the operator never does", file, one))
+			}
+		}
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(problems...)
+}
