@@ -14,7 +14,7 @@ help: ## Print the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 .PHONY: generate
-generate: bin/controller-gen ## Generate everything that is generated: deepcopy, CRD, RBAC
+generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is generated: deepcopy, CRD, RBAC, reference
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/... output:rbac:dir=config/rbac
@@ -22,6 +22,7 @@ generate: bin/controller-gen ## Generate everything that is generated: deepcopy,
 	cp config/rbac/role.yaml config/chart/files/role.yaml
 	cp config/rbac/leader_election_role.yaml config/chart/files/leader-election-role.yaml
 	cp config/rbac/metrics_auth_role.yaml config/chart/files/metrics-auth-role.yaml
+	bin/crd-ref-docs --config hack/tools/crd-ref-docs/config.yaml --renderer markdown --source-path api --output-path docs/reference/api.md --log-level ERROR
 
 .PHONY: verify
 verify: generate ## Fail if generated files or go.mod are stale
@@ -65,6 +66,10 @@ clean: ## Remove what was built here; the cache outside the checkout stays
 
 bin/golangci-lint: hack/tools/golangci-lint/go.mod
 	go build -C hack/tools/golangci-lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+bin/crd-ref-docs: hack/tools/crd-ref-docs/go.mod
+	go build -C hack/tools/crd-ref-docs -o ../../../bin/crd-ref-docs github.com/elastic/crd-ref-docs
 	@touch $@
 
 bin/helm: hack/tools/helm/go.mod

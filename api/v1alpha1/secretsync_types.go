@@ -59,9 +59,12 @@ type SecretSyncSpec struct {
 	// +required
 	Source SecretSource `json:"source,omitzero"`
 
-	// pollInterval is how often the controller asks AWS whether the staging label has moved. The
-	// actual interval is shortened by up to a tenth, differently for each object, so that objects
-	// do not poll in step. Between 1s and 24h, as a Go duration ("90s", "5m", "1h30m").
+	// pollInterval is how often the controller asks AWS whether the staging label has moved. Each
+	// secret is asked about at a moment of its own within the interval, the same one for all
+	// SecretSyncs that follow it, so that load is spread and calls are shared. From 5m on, secrets may
+	// be found unchanged by listing many at once (ListSecrets, which may lag by five minutes), so that
+	// a change is noticed up to that much later. Between 1s and 24h, as a Go duration ("90s", "5m",
+	// "1h30m").
 	// Default: the operator's --poll-interval, which is 5m unless set.
 	// +optional
 	// +kubebuilder:validation:Type=string
