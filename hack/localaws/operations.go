@@ -22,6 +22,7 @@ var operations = map[string]func(*Server, *request) (any, error){
 	"PutResourcePolicy":            (*Server).putResourcePolicy,
 	"GetResourcePolicy":            (*Server).getResourcePolicy,
 	"DeleteResourcePolicy":         (*Server).deleteResourcePolicy,
+	"ValidateResourcePolicy":       (*Server).validateResourcePolicy,
 	"GetRandomPassword":            (*Server).getRandomPassword,
 	"ReplicateSecretToRegions":     (*Server).replicateSecretToRegions,
 	"RemoveRegionsFromReplication": (*Server).removeRegionsFromReplication,

@@ -46,6 +46,9 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 }
 
 func (p passwordRotation) create(found *secret, token string) error {
+	if _, again := found.versions[token]; again {
+		return nil // An earlier try came this far.
+	}
 	current := found.carrier(stageCurrent)
 	if current == nil || current.text == nil {
 		return fmt.Errorf("secret %s has no text to rotate", found.name)

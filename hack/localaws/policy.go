@@ -18,6 +18,23 @@ func (s *Server) putResourcePolicy(call *request) (any, error) {
 	return s.changePolicy(call, input.SecretId, input.ResourcePolicy)
 }
 
+// validateResourcePolicy finds what putResourcePolicy would refuse.
+func (s *Server) validateResourcePolicy(call *request) (any, error) {
+	var input struct{ SecretId, ResourcePolicy string }
+	if err := call.decode(&input); err != nil {
+		return nil, err
+	}
+	type problem struct{ CheckName, ErrorMessage string }
+	answer := struct {
+		PolicyValidationPassed bool
+		ValidationErrors       []problem
+	}{PolicyValidationPassed: json.Valid([]byte(input.ResourcePolicy)), ValidationErrors: []problem{}}
+	if !answer.PolicyValidationPassed {
+		answer.ValidationErrors = append(answer.ValidationErrors, problem{"INVALID_JSON", "This resource policy contains invalid Json."})
+	}
+	return answer, nil
+}
+
 func (s *Server) deleteResourcePolicy(call *request) (any, error) {
 	var input struct{ SecretId string }
 	if err := call.decode(&input); err != nil {

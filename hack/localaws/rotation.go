@@ -81,6 +81,10 @@ func (s *Server) rotateSecret(call *request) (any, error) {
 	if immediately {
 		steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 	}
+	if pending := found.carrier(stagePending); immediately && pending != nil && pending != found.carrier(stageCurrent) {
+		s.rotating.Go(func() { s.runRotation(found, function, pending.id, steps) })
+		return nil, refuse("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
+	}
 	s.rotating.Go(func() { s.runRotation(found, function, token, steps) })
 	return versionAnswer{ARN: found.arn, Name: found.name, VersionId: token}, nil
 }

@@ -17,6 +17,8 @@ const (
 
 	// maxValue and maxStages are limits of the page "AWS Secrets Manager quotas".
 	maxValue, maxStages = 65536, 20
+	// tokenLeast and tokenMost bound ClientRequestToken (its description in page "PutSecretValue").
+	tokenLeast, tokenMost = 32, 64
 )
 
 // secret is one secret with its versions.

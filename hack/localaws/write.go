@@ -101,6 +101,9 @@ func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (*ve
 	if id == "" {
 		id = newUUID()
 	}
+	if len(id) < tokenLeast || len(id) > tokenMost {
+		return nil, refuse("InvalidParameterException", "ClientRequestToken must be %d-%d characters long.", tokenLeast, tokenMost)
+	}
 	v, known := to.versions[id]
 	if known && !v.same(input.SecretString, input.SecretBinary) {
 		return nil, refuse("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", id, to.arn)
@@ -207,6 +210,9 @@ func (s *Server) updateSecretVersionStage(call *request) (any, error) {
 	}
 	if holder != nil && holder != to && input.RemoveFromVersionId == nil {
 		return nil, refuse("InvalidParameterException", "The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to version %s, so you must explicitly reference that version in RemoveFromVersionId.", input.VersionStage, holder.id)
+	}
+	if holder != to && len(to.stages) >= maxStages {
+		return nil, refuse("LimitExceededException", "A version can't have more than %d staging labels.", maxStages)
 	}
 	found.move(input.VersionStage, to)
 	found.changed = s.now()

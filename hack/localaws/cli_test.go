@@ -1,0 +1,58 @@
+package localaws_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// TestTheCommandLine does with the aws command what the other tests do with the SDK for Go: it is
+// another implementation of the wire.
+func TestTheCommandLine(t *testing.T) {
+	command, err := exec.LookPath("aws")
+	if err != nil {
+		t.Skip("the aws command is not installed; the SDK's tests cover the same operations")
+	}
+	w := newWorld(t)
+	w.RegisterRotationFunction(functionARN, w.RotatePassword())
+	run := func(arguments ...string) string {
+		t.Helper()
+		aws := exec.CommandContext(t.Context(), command, arguments...)
+		nowhere := t.TempDir()
+		aws.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+w.URL(), "AWS_REGION="+localaws.DefaultRegion, "AWS_DEFAULT_REGION="+localaws.DefaultRegion,
+			"AWS_ACCESS_KEY_ID=cli", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
+			"AWS_CONFIG_FILE="+nowhere+"/config", "AWS_SHARED_CREDENTIALS_FILE="+nowhere+"/credentials")
+		output, err := aws.CombinedOutput()
+		if err != nil {
+			return "refused: " + string(output)
+		}
+		return strings.TrimSpace(string(output))
+	}
+	for _, step := range []struct {
+		arguments, want string
+	}{
+		{"secretsmanager create-secret --name /cli/db --secret-string {\"password\":\"one\"} --query Name", "/cli/db"},
+		{"secretsmanager get-secret-value --secret-id /cli/db --query SecretString", `{"password":"one"}`},
+		{"secretsmanager put-secret-value --secret-id /cli/db --secret-string {\"password\":\"two\"} --query VersionStages", "AWSCURRENT"},
+		{"secretsmanager get-secret-value --secret-id /cli/db --version-stage AWSPREVIOUS --query SecretString", `{"password":"one"}`},
+		{"secretsmanager describe-secret --secret-id /cli/db --query length(VersionIdsToStages)", "2"},
+		{"secretsmanager list-secrets --filters Key=name,Values=/cli --query SecretList[].Name", "/cli/db"},
+		{"secretsmanager batch-get-secret-value --secret-id-list /cli/db none --query Errors[].ErrorCode", notFound},
+		{"secretsmanager rotate-secret --secret-id /cli/db --rotation-lambda-arn " + functionARN + " --query Name", "/cli/db"},
+		{"secretsmanager tag-resource --secret-id /cli/db --tags Key=team,Value=payments", ""},
+		{"secretsmanager describe-secret --secret-id /cli/db --query Tags[].Value", "payments"},
+		{"secretsmanager get-secret-value --secret-id none", "refused: \nAn error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: Secrets Manager can't find the specified secret."},
+		{"secretsmanager delete-secret --secret-id /cli/db --recovery-window-in-days 7 --query Name", "/cli/db"},
+		{"secretsmanager restore-secret --secret-id /cli/db --query Name", "/cli/db"},
+		{"sts get-caller-identity --query Account", localaws.DefaultAccount},
+		{"sts assume-role --role-arn arn:aws:iam::111122223333:role/app --role-session-name s-1 --query AssumedRoleUser.Arn", "arn:aws:sts::111122223333:assumed-role/app/s-1"},
+	} {
+		arguments := append(strings.Fields(step.arguments), "--output", "text")
+		if got := run(arguments...); strings.TrimSpace(got) != strings.TrimSpace(step.want) {
+			t.Errorf("aws %s\ngives %q\nwant  %q", step.arguments, got, step.want)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package localaws_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+const markedForDeletion = "You can't perform this operation on the secret because it was marked for deletion."
+
+func (w *world) delete(input *secretsmanager.DeleteSecretInput) (*secretsmanager.DeleteSecretOutput, error) {
+	return w.DeleteSecret(w.Context(), input)
+}
+
+func TestADeletedSecretIsThereUntilItsWindowEnds(t *testing.T) {
+	w := newWorld(t)
+	w.create("db", "x")
+	deleted, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db"), RecoveryWindowInDays: aws.Int64(7)})
+	if left := time.Until(aws.ToTime(must(t, deleted, err).DeletionDate)); left < 6*24*time.Hour || left > 7*24*time.Hour {
+		t.Errorf("%s are left of the window", left)
+	}
+	_, err = w.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("db")})
+	refused(t, err, "InvalidRequestException", markedForDeletion)
+	_, err = w.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: aws.String("y")})
+	refused(t, err, "InvalidRequestException", markedForDeletion)
+	_, err = w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	refused(t, err, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+	described, err := w.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("db")})
+	if must(t, described, err).DeletedDate == nil {
+		t.Error("DescribeSecret does not say that it is deleted")
+	}
+
+	restored, err := w.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String("db")})
+	must(t, restored, err)
+	if w.text("db", "AWSCURRENT") != "x" {
+		t.Error("the value did not come back")
+	}
+
+	_, err = w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db")})
+	must(t, "", err)
+	w.clock.forward(31 * 24 * time.Hour)
+	_, err = w.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("db")})
+	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
+	w.create("db", "new")
+}
+
+func TestADeletionByForceIsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	before := w.create("db", "x")
+	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db"), ForceDeleteWithoutRecovery: aws.Bool(true)})
+	must(t, "", err)
+	_, err = w.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String("db")})
+	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
+	if after := w.create("db", "y"); aws.ToString(after.ARN) == aws.ToString(before.ARN) {
+		t.Error("a secret made anew has the ARN of the old one")
+	}
+	_, err = w.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: before.ARN})
+	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
+}
+
+func TestDeletionsAreChecked(t *testing.T) {
+	w := newWorld(t)
+	w.create("db", "x")
+	for _, days := range []int64{6, 31} {
+		_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db"), RecoveryWindowInDays: &days})
+		refused(t, err, "InvalidParameterException", "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
+	}
+	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db"), RecoveryWindowInDays: aws.Int64(7), ForceDeleteWithoutRecovery: aws.Bool(true)})
+	refused(t, err, "InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+}

@@ -1,0 +1,205 @@
+package localaws_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/google/go-cmp/cmp"
+)
+
+func filter(key types.FilterNameStringType, values ...string) types.Filter {
+	return types.Filter{Key: key, Values: values}
+}
+
+// listed are the names that ListSecrets gives, in its order, and how many pages it took.
+func (w *world) listed(input *secretsmanager.ListSecretsInput) (names []string, pages int) {
+	w.Helper()
+	all := secretsmanager.NewListSecretsPaginator(w.Client, input)
+	for all.HasMorePages() {
+		page, err := all.NextPage(w.Context())
+		pages++
+		for _, entry := range must(w.T, page, err).SecretList {
+			names = append(names, aws.ToString(entry.Name))
+		}
+	}
+	return names, pages
+}
+
+func TestListSecretsFilters(t *testing.T) {
+	w := newWorld(t)
+	for name, tags := range map[string][]types.Tag{
+		"/prod/db":    {{Key: aws.String("team"), Value: aws.String("payments")}},
+		"/prod/cache": {{Key: aws.String("team"), Value: aws.String("search")}, {Key: aws.String("tier"), Value: aws.String("payments")}},
+		"/test/db":    nil,
+	} {
+		_, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, Description: aws.String("of " + name), Tags: tags, SecretString: aws.String("x")})
+		must(t, "", err)
+	}
+	for name, test := range map[string]struct {
+		filters []types.Filter
+		want    []string
+	}{
+		"none":                 {nil, []string{"/prod/cache", "/prod/db", "/test/db"}},
+		"a prefix of the name": {[]types.Filter{filter("name", "/prod/")}, []string{"/prod/cache", "/prod/db"}},
+		"any of two names":     {[]types.Filter{filter("name", "/prod/db", "/test")}, []string{"/prod/db", "/test/db"}},
+		"not a name":           {[]types.Filter{filter("name", "!/prod")}, []string{"/test/db"}},
+		"a tag's key":          {[]types.Filter{filter("tag-key", "tier")}, []string{"/prod/cache"}},
+		"key and value, of whatever tags": {[]types.Filter{filter("tag-key", "team"), filter("tag-value", "payments")},
+			[]string{"/prod/cache", "/prod/db"}},
+		"the description": {[]types.Filter{filter("description", "of /test")}, []string{"/test/db"}},
+		"anything":        {[]types.Filter{filter("all", "search")}, []string{"/prod/cache"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, _ := w.listed(&secretsmanager.ListSecretsInput{Filters: test.filters})
+			slices.Sort(got)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("names differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+	_, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{Filters: []types.Filter{filter("colour", "blue")}})
+	refused(t, err, "InvalidParameterException", "The filter key colour is not valid.")
+}
+
+func TestListSecretsPages(t *testing.T) {
+	w := newWorld(t)
+	for i := range 205 {
+		w.create(fmt.Sprintf("s-%03d", i), "x")
+	}
+	names, pages := w.listed(&secretsmanager.ListSecretsInput{MaxResults: aws.Int32(100)})
+	if len(names) != 205 || pages != 3 || !slices.IsSorted(names) {
+		t.Errorf("%d names on %d pages, sorted: %v", len(names), pages, slices.IsSorted(names))
+	}
+	backwards, _ := w.listed(&secretsmanager.ListSecretsInput{SortOrder: types.SortOrderTypeDesc})
+	slices.Reverse(backwards)
+	if diff := cmp.Diff(names, backwards); diff != "" {
+		t.Errorf("the other order differs:\n%s", diff)
+	}
+}
+
+func TestListSecretsTellsVersionsAndDeletions(t *testing.T) {
+	w := newWorld(t)
+	first := aws.ToString(w.create("db", "x").VersionId)
+	w.create("gone", "x")
+	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("gone")})
+	must(t, "", err)
+	listed, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
+	entries := must(t, listed, err).SecretList
+	if len(entries) != 1 || !slices.Contains(entries[0].SecretVersionsToStages[first], "AWSCURRENT") {
+		t.Errorf("listed %d secrets", len(entries))
+	}
+	if names, _ := w.listed(&secretsmanager.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)}); len(names) != 2 {
+		t.Errorf("with deleted ones: %v", names)
+	}
+}
+
+func TestBatchGetSecretValue(t *testing.T) {
+	w := newWorld(t)
+	var ids []string
+	for i := range 21 {
+		id := fmt.Sprintf("s-%02d", i)
+		w.create(id, "value of "+id)
+		ids = append(ids, id)
+	}
+	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("s-03")})
+	must(t, "", err)
+	got, err := w.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: append(slices.Clone(ids[:19]), "none")})
+	answer := must(t, got, err)
+	problems := map[string]string{}
+	for _, problem := range answer.Errors {
+		problems[aws.ToString(problem.SecretId)] = aws.ToString(problem.ErrorCode)
+	}
+	if diff := cmp.Diff(map[string]string{"s-03": "InvalidRequestException", "none": notFound}, problems); diff != "" {
+		t.Errorf("errors differ (-want +got):\n%s", diff)
+	}
+	for _, value := range answer.SecretValues {
+		if aws.ToString(value.SecretString) != "value of "+aws.ToString(value.Name) || !slices.Contains(value.VersionStages, "AWSCURRENT") {
+			t.Errorf("%s has another's value", aws.ToString(value.Name))
+		}
+	}
+	if len(answer.SecretValues) != 18 || w.ValuesRead("s-") != 18 {
+		t.Errorf("%d values, %d counted", len(answer.SecretValues), w.ValuesRead("s-"))
+	}
+	_, err = w.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: ids})
+	refused(t, err, "InvalidParameterException", "SecretIdList can hold at most 20 entries.")
+}
+
+func TestBatchGetSecretValueByFilters(t *testing.T) {
+	w := newWorld(t)
+	for i := range 25 {
+		w.create(fmt.Sprintf("/prod/%02d", i), "x")
+	}
+	w.create("/test/1", "x")
+	pages := secretsmanager.NewBatchGetSecretValuePaginator(w.Client, &secretsmanager.BatchGetSecretValueInput{Filters: []types.Filter{filter("name", "/prod")}})
+	read := 0
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		for _, value := range must(t, page, err).SecretValues {
+			if !strings.HasPrefix(aws.ToString(value.Name), "/prod/") {
+				t.Errorf("%s was read too", aws.ToString(value.Name))
+			}
+			read++
+		}
+	}
+	if read != 25 {
+		t.Errorf("%d values", read)
+	}
+}
+
+func TestTags(t *testing.T) {
+	w := newWorld(t)
+	w.create("db", "x")
+	_, err := w.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("db"), Tags: []types.Tag{
+		{Key: aws.String("a"), Value: aws.String("1")}, {Key: aws.String("b"), Value: aws.String("2")}}})
+	must(t, "", err)
+	_, err = w.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{"a"}})
+	must(t, "", err)
+	if tags := w.described("db").Tags; len(tags) != 1 || aws.ToString(tags[0].Key) != "b" || aws.ToString(tags[0].Value) != "2" {
+		t.Errorf("%d tags", len(tags))
+	}
+}
+
+func TestReplicas(t *testing.T) {
+	w := newWorld(t)
+	made, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("one"),
+		AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("us-east-1")}}})
+	arn := aws.ToString(must(t, made, err).ARN)
+	elsewhere := client(w.URL(), "us-east-1", "tester")
+	read := func() string {
+		got, err := elsewhere.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("db")})
+		if want := strings.Replace(arn, "eu-west-1", "us-east-1", 1); aws.ToString(must(t, got, err).ARN) != want {
+			t.Errorf("the replica is %s, want %s", aws.ToString(got.ARN), want)
+		}
+		return aws.ToString(got.SecretString)
+	}
+	w.put("db", "two")
+	if got := read(); got != "two" {
+		t.Errorf("the replica has %q", got)
+	}
+	_, err = elsewhere.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: aws.String("x")})
+	refused(t, err, "InvalidRequestException", "You can't perform this operation on a replica secret.")
+	_, err = w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db")})
+	refused(t, err, "InvalidRequestException", "You can't delete secret db that still has replica regions.")
+	if d := w.described("db"); len(d.ReplicationStatus) != 1 || d.ReplicationStatus[0].Status != types.StatusTypeInSync {
+		t.Errorf("replicas: %v", d.ReplicationStatus)
+	}
+
+	_, err = elsewhere.StopReplicationToReplica(t.Context(), &secretsmanager.StopReplicationToReplicaInput{SecretId: aws.String("db")})
+	must(t, "", err)
+	w.put("db", "three")
+	if got := read(); got != "two" || len(w.described("db").ReplicationStatus) != 0 {
+		t.Errorf("a replica of its own has %q", got)
+	}
+	_, err = w.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("db"),
+		AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("ap-south-1")}}})
+	must(t, "", err)
+	_, err = w.RemoveRegionsFromReplication(t.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String("db"), RemoveReplicaRegions: []string{"ap-south-1"}})
+	must(t, "", err)
+	_, err = client(w.URL(), "ap-south-1", "tester").DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("db")})
+	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
+}

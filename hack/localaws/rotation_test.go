@@ -1,0 +1,192 @@
+package localaws_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+const functionARN = "arn:aws:lambda:eu-west-1:111122223333:function:rotate"
+
+// rotator is a rotation function as AWS's templates are: it calls back, and may fail in a step.
+type rotator struct {
+	w      *world
+	fails  string
+	mutex  sync.Mutex
+	events []localaws.RotationEvent
+}
+
+func (r *rotator) step(ctx context.Context, event localaws.RotationEvent) error {
+	r.mutex.Lock()
+	r.events = append(r.events, event)
+	fails := r.fails
+	r.mutex.Unlock()
+	if event.Step == fails {
+		return errors.New("the database does not answer")
+	}
+	switch event.Step {
+	case "createSecret":
+		_, err := r.w.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &event.SecretId, ClientRequestToken: &event.ClientRequestToken,
+			SecretString: aws.String("value of " + event.ClientRequestToken), VersionStages: []string{"AWSPENDING"}})
+		return err
+	case "finishSecret":
+		described, err := r.w.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.SecretId})
+		if err != nil {
+			return err
+		}
+		for id, labels := range described.VersionIdsToStages {
+			if strings.Contains(strings.Join(labels, " "), "AWSCURRENT") {
+				_, err = r.w.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{SecretId: &event.SecretId,
+					VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &event.ClientRequestToken, RemoveFromVersionId: &id})
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+func (r *rotator) steps() (names []string) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, event := range r.events {
+		names = append(names, event.Step)
+	}
+	return names
+}
+
+func (w *world) rotate(input *secretsmanager.RotateSecretInput) (string, error) {
+	input.SecretId = aws.String("db")
+	output, err := w.RotateSecret(w.Context(), input)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(output.VersionId), nil
+}
+
+func TestARotationCallsTheFourSteps(t *testing.T) {
+	for name, function := range map[string]func(w *world, r *rotator) string{
+		"of a function": func(w *world, r *rotator) string {
+			w.RegisterRotationFunction(functionARN, r.step)
+			return functionARN
+		},
+		"of an HTTP hook": func(w *world, r *rotator) string {
+			hook := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+				var event localaws.RotationEvent
+				if err := json.NewDecoder(request.Body).Decode(&event); err != nil {
+					http.Error(answer, err.Error(), http.StatusBadRequest)
+				} else if err := r.step(request.Context(), event); err != nil {
+					http.Error(answer, err.Error(), http.StatusInternalServerError)
+				}
+			}))
+			t.Cleanup(hook.Close)
+			return hook.URL
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := &rotator{w: w}
+			first := aws.ToString(w.create("db", "one").VersionId)
+			second, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(function(w, r)),
+				RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)}})
+			must(t, second, err)
+			w.await("AWSCURRENT moves", func() bool { return strings.Contains(w.stages("db")[second], "AWSCURRENT") })
+			if diff := cmp.Diff([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.steps()); diff != "" {
+				t.Errorf("steps differ (-want +got):\n%s", diff)
+			}
+			if w.stages("db")[first] != "AWSPREVIOUS" || w.text("db", "AWSCURRENT") != "value of "+second {
+				t.Errorf("labels: %v", w.stages("db"))
+			}
+			var described *secretsmanager.DescribeSecretOutput
+			w.await("the rotation is noted", func() bool {
+				described = w.described("db")
+				return described.LastRotatedDate != nil
+			})
+			if next := time.Until(aws.ToTime(described.NextRotationDate)); !aws.ToBool(described.RotationEnabled) || next < 29*24*time.Hour || next > 30*24*time.Hour {
+				t.Errorf("enabled %v, next in %s", aws.ToBool(described.RotationEnabled), next)
+			}
+		})
+	}
+}
+
+func TestARotationThatFailsLeavesWhatItHasDone(t *testing.T) {
+	for step, want := range map[string]bool{"createSecret": false, "setSecret": true, "testSecret": true, "finishSecret": true} {
+		t.Run(step, func(t *testing.T) {
+			w := newWorld(t)
+			r := &rotator{w: w, fails: step}
+			w.RegisterRotationFunction(functionARN, r.step)
+			first := aws.ToString(w.create("db", "one").VersionId)
+			second, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+			must(t, second, err)
+			w.await("the step is called", func() bool { steps := r.steps(); return len(steps) > 0 && steps[len(steps)-1] == step })
+			if stages := w.stages("db"); stages[first] != "AWSCURRENT" || (stages[second] == "AWSPENDING") != want {
+				t.Errorf("labels: %v", stages)
+			}
+			if !want {
+				return
+			}
+			r.mutex.Lock()
+			r.fails = ""
+			r.mutex.Unlock()
+			_, err = w.rotate(&secretsmanager.RotateSecretInput{})
+			refused(t, err, "InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
+			w.await("the rotation is tried again", func() bool { return strings.Contains(w.stages("db")[second], "AWSCURRENT") })
+		})
+	}
+}
+
+func TestRotationCanBeOnlyTestedAndCancelled(t *testing.T) {
+	w := newWorld(t)
+	r := &rotator{w: w}
+	w.RegisterRotationFunction(functionARN, r.step)
+	first := aws.ToString(w.create("db", "one").VersionId)
+	_, err := w.rotate(&secretsmanager.RotateSecretInput{})
+	refused(t, err, "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
+	_, err = w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotateImmediately: aws.Bool(false),
+		RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(12 hours)")}})
+	must(t, "", err)
+	w.await("the test", func() bool { return len(r.steps()) == 1 })
+	if r.steps()[0] != "testSecret" || w.stages("db")[first] != "AWSCURRENT" {
+		t.Errorf("steps %v, labels %v", r.steps(), w.stages("db"))
+	}
+	described := w.described("db")
+	if next := time.Until(aws.ToTime(described.NextRotationDate)); next < 11*time.Hour || next > 12*time.Hour {
+		t.Errorf("the next rotation is in %s", next)
+	}
+	cancelled, err := w.CancelRotateSecret(t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("db")})
+	must(t, cancelled, err)
+	described = w.described("db")
+	if aws.ToBool(described.RotationEnabled) || described.NextRotationDate != nil {
+		t.Error("rotation is still on")
+	}
+}
+
+func TestTheReadyMadeFunctionChangesThePasswordAlone(t *testing.T) {
+	w := newWorld(t)
+	w.RegisterRotationFunction(functionARN, w.RotatePassword())
+	w.create("db", `{"username":"app","password":"old","port":5432}`)
+	_, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+	must(t, "", err)
+	var fields struct {
+		Username, Password string
+		Port               int
+	}
+	w.await("the rotation", func() bool {
+		return json.Unmarshal([]byte(w.text("db", "AWSCURRENT")), &fields) == nil && fields.Password != "old"
+	})
+	if fields.Username != "app" || fields.Port != 5432 || len(fields.Password) != 24 {
+		t.Errorf("username %s, port %d, %d characters of password", fields.Username, fields.Port, len(fields.Password))
+	}
+}

@@ -1,0 +1,139 @@
+package localaws_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// world is a local AWS whose time can be moved, and the AWS SDK's client of it.
+type world struct {
+	*testing.T
+	*localaws.Running
+	*secretsmanager.Client
+	clock *clock
+}
+
+type clock struct {
+	mutex sync.Mutex
+	ahead time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *clock) forward(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.ahead += by
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	moved := &clock{}
+	running, err := localaws.Start(&localaws.Server{Now: moved.now}, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := running.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &world{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
+}
+
+func client(url, region, accessKeyID string) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region: region, BaseEndpoint: &url, Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", ""),
+	})
+}
+
+// must ends the test unless a call was answered.
+func must[O any](t *testing.T, output O, err error) O {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return output
+}
+
+// refused wants a call to be refused with a code, and its text to begin with some words.
+func refused(t *testing.T, err error, code, text string) {
+	t.Helper()
+	var refusal smithy.APIError
+	if !errors.As(err, &refusal) {
+		t.Errorf("got %v, want %s", err, code)
+		return
+	}
+	if refusal.ErrorCode() != code || !strings.HasPrefix(refusal.ErrorMessage(), text) {
+		t.Errorf("got %s: %s\nwant %s: %s", refusal.ErrorCode(), refusal.ErrorMessage(), code, text)
+	}
+}
+
+// create makes a secret of a text.
+func (w *world) create(name, text string) *secretsmanager.CreateSecretOutput {
+	w.Helper()
+	output, err := w.CreateSecret(w.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &text})
+	return must(w.T, output, err)
+}
+
+// put gives a secret another value, under labels, and tells its version.
+func (w *world) put(id, text string, stages ...string) string {
+	w.Helper()
+	output, err := w.PutSecretValue(w.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &text, VersionStages: stages})
+	return aws.ToString(must(w.T, output, err).VersionId)
+}
+
+func (w *world) described(id string) *secretsmanager.DescribeSecretOutput {
+	w.Helper()
+	output, err := w.DescribeSecret(w.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+	return must(w.T, output, err)
+}
+
+// stages are the labels of each version, sorted.
+func (w *world) stages(id string) map[string]string {
+	w.Helper()
+	all := map[string]string{}
+	for version, labels := range w.described(id).VersionIdsToStages {
+		slices.Sort(labels)
+		all[version] = strings.Join(labels, " ")
+	}
+	return all
+}
+
+// text is the value under a label.
+func (w *world) text(id, stage string) string {
+	w.Helper()
+	output, err := w.GetSecretValue(w.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: &stage})
+	return aws.ToString(must(w.T, output, err).SecretString)
+}
+
+// await waits until something holds.
+func (w *world) await(what string, holds func() bool) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	defer cancel()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			w.Fatalf("waited in vain: %s", what)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
