@@ -82,7 +82,7 @@ func TestARotationCallsTheFourSteps(t *testing.T) {
 			w.RegisterRotationFunction(functionARN, r.step)
 			return functionARN
 		},
-		"of an HTTP hook": func(w *world, r *rotator) string {
+		"of an HTTP hook": func(_ *world, r *rotator) string {
 			hook := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 				var event localaws.RotationEvent
 				if err := json.NewDecoder(request.Body).Decode(&event); err != nil {

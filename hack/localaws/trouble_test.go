@@ -99,9 +99,12 @@ func TestCallsAreCounted(t *testing.T) {
 func (w *world) admin(method, what, body string) (status int, answer string) {
 	w.Helper()
 	request, err := http.NewRequestWithContext(w.Context(), method, w.URL()+"/_localaws/"+what, strings.NewReader(body))
-	response, err2 := http.DefaultClient.Do(must(w.T, request, err))
-	content, err := io.ReadAll(must(w.T, response, err2).Body)
-	response.Body.Close()
+	response, err := http.DefaultClient.Do(must(w.T, request, err))
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(must(w.T, content, err))
 }
 
@@ -152,8 +155,11 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL(), strings.NewReader("{}"))
 	must(t, request, err).Header.Set("X-Amz-Target", "secretsmanager.MakeCoffee")
 	answer, err := http.DefaultClient.Do(request)
-	if must(t, answer, err).StatusCode != http.StatusBadRequest {
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("answered %s", answer.Status)
 	}
-	answer.Body.Close()
 }

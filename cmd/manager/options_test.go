@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func environment(variables map[string]string) func(string) string {
+	return func(name string) string { return variables[name] }
+}
+
+func TestTheDefaultsAreAccepted(t *testing.T) {
+	var said bytes.Buffer
+	o, err := parseOptions(nil, environment(nil), &said)
+	if err != nil || said.Len() > 0 {
+		t.Fatalf("%v: %s", err, said.String())
+	}
+	if o.pollInterval != 5*time.Minute || !o.leaderElect || !o.metricsSecure || o.logFormat != "json" || len(o.namespaces()) != 0 || o.kubeAPIQPS != 0 || o.pprofBindAddress != "" {
+		t.Errorf("defaults: %+v", o)
+	}
+}
+
+func TestAFlagGoesBeforeItsVariable(t *testing.T) {
+	variables := map[string]string{"SECRETSYNC_POLL_INTERVAL": "30s", "SECRETSYNC_WATCH_NAMESPACES": "a, b,c", "SECRETSYNC_LEADER_ELECT": "false"}
+	o, err := parseOptions([]string{"--poll-interval=90s"}, environment(variables), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.pollInterval != 90*time.Second || o.leaderElect {
+		t.Errorf("poll interval %s, leader election %v", o.pollInterval, o.leaderElect)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c"}, o.namespaces()); diff != "" {
+		t.Errorf("namespaces differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestBadOptionsAreNamed(t *testing.T) {
+	for arguments, mentions := range map[string][]string{
+		"--poll-interval=500ms":                {"--poll-interval=500ms", "between 1s and 24h"},
+		"--poll-interval=25h":                  {"--poll-interval=25h0m0s", "between 1s and 24h"},
+		"--poll-interval=soon":                 {"-poll-interval", "soon"},
+		"--workers=0":                          {"--workers=0", "at least 1"},
+		"--kube-api-qps=-1":                    {"--kube-api-qps=-1", "negative"},
+		"--value-cache-bytes=-1":               {"--value-cache-bytes=-1", "negative"},
+		"--log-format=xml":                     {`--log-format="xml"`, "json or console"},
+		"--log-level=loud":                     {`--log-level="loud"`, "info or debug"},
+		"--no-such-flag":                       {"-no-such-flag"},
+		"start":                                {`unexpected argument "start"`, "--help"},
+		"--workers=0 --log-format=xml --x-y=z": {"-x-y"},
+		"--workers=0 --log-format=xml":         {"--workers=0", "--log-format"},
+	} {
+		var said bytes.Buffer
+		if _, err := parseOptions(strings.Fields(arguments), environment(nil), &said); err == nil {
+			t.Errorf("%s is accepted", arguments)
+		}
+		for _, mention := range mentions {
+			if !strings.Contains(said.String(), mention) {
+				t.Errorf("%s: %q does not mention %q", arguments, said.String(), mention)
+			}
+		}
+	}
+}
+
+func TestABadVariableIsNamed(t *testing.T) {
+	var said bytes.Buffer
+	_, err := parseOptions(nil, environment(map[string]string{"SECRETSYNC_WORKERS": "many"}), &said)
+	if err == nil || !strings.Contains(said.String(), `SECRETSYNC_WORKERS="many"`) {
+		t.Errorf("%v: %s", err, said.String())
+	}
+}
+
+func TestVersionIsAnOption(t *testing.T) {
+	if o, err := parseOptions([]string{"--version"}, environment(nil), &bytes.Buffer{}); err != nil || !o.showVersion {
+		t.Errorf("%+v, %v", o, err)
+	}
+}

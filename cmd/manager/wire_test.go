@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// Of other people's Secrets the cache must hold nothing, and of ours nothing that is not asked for.
+func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
+	o := &options{watchNamespaces: "payments,shipping"}
+	cached := cacheOptions(o)
+	for object, by := range cached.ByObject {
+		if _, secrets := object.(*corev1.Secret); !secrets {
+			continue
+		}
+		if by.Label.Matches(labels.Set{"app": "x"}) || !by.Label.Matches(labels.Set{v1alpha1.LabelManaged: "true"}) {
+			t.Errorf("the cache selects Secrets by %s", by.Label)
+		}
+	}
+	if len(cached.DefaultNamespaces) != 2 {
+		t.Errorf("the cache watches %d namespaces", len(cached.DefaultNamespaces))
+	}
+	metadata := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: "db", UID: "uid", ResourceVersion: "7", Labels: map[string]string{"a": "b"},
+		Annotations:   map[string]string{v1alpha1.AnnotationOwner: "db", "kubectl.kubernetes.io/last-applied-configuration": "huge"},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "x"}},
+	}}
+	if _, err := slim(metadata); err != nil {
+		t.Fatal(err)
+	}
+	if metadata.Labels != nil || metadata.ManagedFields != nil || len(metadata.Annotations) != 1 ||
+		metadata.Annotations[v1alpha1.AnnotationOwner] != "db" || metadata.UID != "uid" || metadata.ResourceVersion != "7" {
+		t.Errorf("kept: %+v", metadata.ObjectMeta)
+	}
+}
+
+func TestMetricsAreGuardedUnlessTurnedPlain(t *testing.T) {
+	if guarded := metricsOptions(&options{metricsSecure: true}); !guarded.SecureServing || guarded.FilterProvider == nil {
+		t.Error("metrics are open by default")
+	}
+	if plain := metricsOptions(&options{}); plain.SecureServing || plain.FilterProvider != nil {
+		t.Error("plain metrics are guarded")
+	}
+}
+
+func TestLogs(t *testing.T) {
+	for format, check := range map[string]func(string) bool{
+		"json": func(line string) bool {
+			var fields map[string]any
+			return json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "hello" && fields["key"] == "value"
+		},
+		"console": func(line string) bool { return strings.Contains(line, "hello") && !strings.HasPrefix(line, "{") },
+	} {
+		var output bytes.Buffer
+		log := logger(&options{logFormat: format, logLevel: "info"}, &output)
+		log.V(1).Info("detail")
+		log.Info("hello", "key", "value")
+		lines := slices.Collect(strings.Lines(output.String()))
+		if len(lines) != 1 || !check(lines[0]) {
+			t.Errorf("%s logs %q", format, output.String())
+		}
+	}
+	var output bytes.Buffer
+	logger(&options{logFormat: "json", logLevel: "debug"}, &output).V(1).Info("detail")
+	if !strings.Contains(output.String(), "detail") {
+		t.Error("debug does not show details")
+	}
+}

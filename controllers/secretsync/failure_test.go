@@ -1,0 +1,78 @@
+package secretsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/render"
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+func TestEveryRefusalHasAReasonAndARetry(t *testing.T) {
+	for kind, want := range map[source.Kind]struct {
+		reason string
+		heals  heals
+	}{
+		source.SecretNotFound:         {v1alpha1.ReasonSecretNotFound, byEdit},
+		source.VersionNotFound:        {v1alpha1.ReasonVersionNotFound, byEdit},
+		source.SecretPendingDeletion:  {v1alpha1.ReasonSecretPendingDeletion, byEdit},
+		source.AccessDenied:           {v1alpha1.ReasonAccessDenied, byEdit},
+		source.KMSAccessDenied:        {v1alpha1.ReasonKMSAccessDenied, byEdit},
+		source.DecryptionFailed:       {v1alpha1.ReasonDecryptionFailed, byEdit},
+		source.AssumeRoleDenied:       {v1alpha1.ReasonAssumeRoleDenied, byEdit},
+		source.Throttled:              {v1alpha1.ReasonThrottled, byTime},
+		source.CredentialsUnavailable: {v1alpha1.ReasonCredentialsUnavailable, byTime},
+		source.RegionUnavailable:      {v1alpha1.ReasonRegionUnavailable, byTime},
+		source.Failed:                 {v1alpha1.ReasonSourceFailed, byEdit},
+	} {
+		f := explain(fmt.Errorf("wrapped: %w", &source.Error{Kind: kind, Explanation: "because", RetryAfter: time.Minute}))
+		if f == nil || f.reason != want.reason || f.heals != want.heals || f.message != "because" || f.retryAfter != time.Minute {
+			t.Errorf("%s is explained as %+v", kind, f)
+		}
+	}
+}
+
+func TestRefusalsOfTheOtherRooms(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want *failure
+	}{
+		"a value that can't be rendered": {&render.Error{Reason: v1alpha1.ReasonInvalidValue, Message: "m"}, &failure{reason: v1alpha1.ReasonInvalidValue, message: "m", heals: byEdit}},
+		"a Secret of somebody else":      {&target.Error{Reason: v1alpha1.ReasonTargetConflict, Message: "m"}, &failure{reason: v1alpha1.ReasonTargetConflict, message: "m", heals: byEdit}},
+		"a write that may go through":    {&target.Error{Reason: v1alpha1.ReasonTargetFailed, Message: "m", Transient: true}, &failure{reason: v1alpha1.ReasonTargetFailed, message: "m", heals: byTime}},
+		"a namespace that goes":          {&target.Error{Reason: v1alpha1.ReasonTargetFailed, Terminating: true}, nil},
+		"the end of the process":         {context.Canceled, nil},
+		"anything else":                  {errors.New("x"), nil},
+		"nothing":                        {nil, nil},
+	} {
+		got := explain(test.err)
+		if (got == nil) != (test.want == nil) || got != nil && *got != *test.want {
+			t.Errorf("%s is explained as %+v, want %+v", name, got, test.want)
+		}
+	}
+}
+
+// Busy says nothing about the SecretSync: it is put off and not reported, and not all at once later.
+func TestBusyIsPutOff(t *testing.T) {
+	later := map[time.Duration]bool{}
+	for range 20 {
+		got := putOff(&source.Error{Kind: source.Busy, RetryAfter: 10 * time.Second})
+		if got < 10*time.Second || got > 20*time.Second {
+			t.Fatalf("put off by %s", got)
+		}
+		later[got] = true
+	}
+	if len(later) < 10 {
+		t.Error("all come back at the same time")
+	}
+	for _, err := range []error{nil, errors.New("x"), &source.Error{Kind: source.Throttled, RetryAfter: time.Second}} {
+		if got := putOff(err); got != 0 {
+			t.Errorf("%v is put off by %s", err, got)
+		}
+	}
+}

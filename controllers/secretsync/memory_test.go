@@ -1,0 +1,99 @@
+package secretsync
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+var here = types.NamespacedName{Namespace: "payments", Name: "db"}
+
+func TestANewSecretSyncOfAnOldNameRemembersNothing(t *testing.T) {
+	m := newMemories()
+	first := m.of(here, "uid-1")
+	first.failures = 7
+	if again := m.of(here, "uid-1"); again != first {
+		t.Error("a SecretSync has two memories")
+	}
+	if other := m.of(here, "uid-2"); other.failures != 0 {
+		t.Error("a SecretSync made anew remembers the old one's failures")
+	}
+	m.forget(here)
+	if len(m.byName) != 0 {
+		t.Error("a deleted SecretSync is remembered")
+	}
+}
+
+func TestTheCacheMayBeBehindOurOwnWrite(t *testing.T) {
+	sync := &v1alpha1.SecretSync{}
+	for name, test := range map[string]struct {
+		written, read string
+		want          bool
+	}{
+		"nothing written":    {"", "5", false},
+		"behind":             {"10", "9", true},
+		"there":              {"10", "10", false},
+		"beyond":             {"10", "11", false},
+		"not to be compared": {"10", "x", false},
+	} {
+		sync.ResourceVersion = test.read
+		if got := (&memory{statusWritten: test.written}).ahead(sync); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestTheEchoOfAWriteIsNoNews(t *testing.T) {
+	m := newMemories()
+	if m.echoed(here, "1") {
+		t.Error("a Secret of nobody's is an echo")
+	}
+	one := m.of(here, "uid")
+
+	m.beginWrite(one)
+	if !m.echoed(here, "10") {
+		t.Error("the watch is faster than the answer, and sets off a pass")
+	}
+	if m.endWrite(one, "10") {
+		t.Error("our own write counts as somebody else's")
+	}
+	if !m.echoed(here, "10") || m.echoed(here, "11") {
+		t.Error("after the write an echo is news, or an edit is none")
+	}
+
+	m.beginWrite(one)
+	m.echoed(here, "12")
+	m.echoed(here, "13")
+	if !m.endWrite(one, "12") {
+		t.Error("an edit right after our write is missed")
+	}
+	m.beginWrite(one)
+	m.echoed(here, "14")
+	if m.endWrite(one, "15") {
+		t.Error("an edit before our write counts as one after it")
+	}
+	m.beginWrite(one)
+	m.echoed(here, "16")
+	if !m.endWrite(one, "") {
+		t.Error("an edit during a write that failed is missed")
+	}
+	if !m.echoed(here, "15") {
+		t.Error("a write that failed makes forget the one before it")
+	}
+}
+
+func TestTheMostOverdue(t *testing.T) {
+	m := newMemories()
+	if got := m.mostOverdue(noon); got != 0 {
+		t.Errorf("nothing is overdue by %s", got)
+	}
+	for name, due := range map[string]time.Time{"late": noon.Add(-time.Minute), "later": noon.Add(-time.Hour), "ahead": noon.Add(time.Hour), "suspended": {}} {
+		m.of(types.NamespacedName{Name: name}, "uid").nextLook.set(due)
+	}
+	if got := m.mostOverdue(noon); got != time.Hour {
+		t.Errorf("the most overdue is so by %s", got)
+	}
+}
