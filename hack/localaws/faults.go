@@ -21,14 +21,19 @@ type Fault struct {
 	Status int
 	// Cut ends the connection without an answer instead.
 	Cut bool
+	// Half ends the connection in the middle of the answer instead.
+	Half bool
 	// Hang waits until the caller gives up.
 	Hang bool
 
 	seen int
 }
 
-// errCut asks for the connection to be cut.
-var errCut = errors.New("connection cut")
+// errCut asks for the connection to be cut, errHalf for that to happen in the middle of the answer.
+var (
+	errCut  = errors.New("connection cut")
+	errHalf = errors.New("connection cut in the middle of the answer")
+)
 
 // SetFaults replaces the faults; none makes the server well again.
 func (s *Server) SetFaults(faults ...Fault) {
@@ -108,8 +113,11 @@ func (s *Server) trouble(call *request) (latency time.Duration, hang bool, err e
 }
 
 func (f *Fault) failure() error {
-	if f.Cut {
+	switch {
+	case f.Cut:
 		return errCut
+	case f.Half:
+		return errHalf
 	}
 	failure := &awsError{code: "InternalServiceError", message: "An error occurred on the server side.", status: http.StatusInternalServerError}
 	if f.Code != "" {

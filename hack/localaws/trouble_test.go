@@ -62,6 +62,10 @@ func TestFaults(t *testing.T) {
 	if err := w.read(w.Client, "db"); err == nil || errors.As(err, &refusal) {
 		t.Errorf("a cut connection gives %v", err)
 	}
+	w.SetFaults(localaws.Fault{Every: 1, Half: true})
+	if err := w.read(w.Client, "db"); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("an answer cut in its middle gives %v", err)
+	}
 	w.SetFaults(localaws.Fault{Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

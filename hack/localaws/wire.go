@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -72,6 +73,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if errors.Is(err, errCut) {
 		panic(http.ErrAbortHandler) // The way to cut a connection in net/http.
 	}
+	if errors.Is(err, errHalf) {
+		writeHalf(w, answer)
+	}
 	writeJSON(w, answer, err)
 }
 
@@ -83,8 +87,11 @@ func (s *Server) answer(r *http.Request, call *request) (any, error) {
 	}
 	err := s.beforeCall(r.Context(), call)
 	var answer any
-	if err == nil {
-		answer, err = operation(s, call)
+	if err == nil || errors.Is(err, errHalf) {
+		var refused error
+		if answer, refused = operation(s, call); refused != nil {
+			err = refused
+		}
 	}
 	s.record(call, err)
 	return answer, err
@@ -117,6 +124,19 @@ func writeJSON(w http.ResponseWriter, answer any, err error) {
 		answer = map[string]string{"__type": refusal.code, "Message": refusal.message}
 	}
 	_ = json.NewEncoder(w).Encode(answer) // The client is gone; nobody is left to tell.
+}
+
+// writeHalf announces an answer, and cuts the connection in the middle of it.
+func writeHalf(w http.ResponseWriter, answer any) {
+	whole, err := json.Marshal(answer)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("Content-Length", strconv.Itoa(len(whole)))
+	_, _ = w.Write(whole[:len(whole)/2])      // The client may be gone, which is as good.
+	_ = http.NewResponseController(w).Flush() // Likewise.
+	panic(http.ErrAbortHandler)
 }
 
 // epoch writes a time as Secrets Manager does: seconds with a fraction.
