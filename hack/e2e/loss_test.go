@@ -1,0 +1,245 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// mishap is one that befalls a single secret whose value is in sync, and that only an edit heals.
+type mishap struct {
+	reason string
+	befall func(s *scene, id string)
+	// denied is the action that a policy takes away. Policies are set for all secrets at once.
+	denied string
+	// data, target and stage are the SecretSync's.
+	data   []v1alpha1.DataKey
+	target v1alpha1.SecretTarget
+	stage  string
+}
+
+func mishaps() map[string]mishap {
+	listed := []v1alpha1.DataKey{{Key: "username", Property: "username"}, {Key: "password", Property: "password"}}
+	return map[string]mishap{
+		"deleted":           {reason: v1alpha1.ReasonSecretNotFound, befall: func(s *scene, id string) { s.delete(id, true) }},
+		"pending-deletion":  {reason: v1alpha1.ReasonSecretPendingDeletion, befall: func(s *scene, id string) { s.delete(id, false) }},
+		"denied":            {reason: v1alpha1.ReasonAccessDenied, denied: "secretsmanager:*"},
+		"read-denied":       {reason: v1alpha1.ReasonAccessDenied, denied: "secretsmanager:GetSecretValue", befall: becomes(pair())},
+		"kms-denied":        {reason: v1alpha1.ReasonKMSAccessDenied, befall: func(s *scene, id string) { s.stand.AWS.DenyKey(keyOf(id), "*"); s.putValue(id, pair()) }},
+		"kms-disabled":      {reason: v1alpha1.ReasonDecryptionFailed, befall: func(s *scene, id string) { s.stand.AWS.DisableKey(keyOf(id), true); s.putValue(id, pair()) }},
+		"label-removed":     {reason: v1alpha1.ReasonVersionNotFound, stage: customStage, befall: (*scene).removeLabel},
+		"broken-json":       {reason: v1alpha1.ReasonInvalidValue, befall: becomes(`{"username":"app","password":"` + value())},
+		"no-fields":         {reason: v1alpha1.ReasonInvalidValue, befall: becomes(`{}`)},
+		"unusable-name":     {reason: v1alpha1.ReasonInvalidValue, befall: becomes(fmt.Sprintf(`{"user name":%q}`, value()))},
+		"no-object":         {reason: v1alpha1.ReasonInvalidValue, data: listed, befall: becomes(value())},
+		"property-missing":  {reason: v1alpha1.ReasonPropertyNotFound, data: listed, befall: becomes(fmt.Sprintf(`{"password":%q}`, value()))},
+		"too-large":         {reason: v1alpha1.ReasonTargetTooLarge, data: copies(17), befall: becomes(strings.Repeat("x", mostBytes))},
+		"type-without-keys": {reason: v1alpha1.ReasonInvalidValue, target: v1alpha1.SecretTarget{Type: string(corev1.SecretTypeBasicAuth)}, befall: becomes(fmt.Sprintf(`{"token":%q}`, value()))},
+	}
+}
+
+const (
+	customStage = "LIVE"
+	// mostBytes is how much a secret may hold (page "AWS Secrets Manager quotas").
+	mostBytes = 65536
+)
+
+// keyOf is the KMS key of a secret.
+func keyOf(id string) string { return "alias" + id }
+
+// pair is a JSON object with two fields.
+func pair() string { return fmt.Sprintf(`{"username":%q,"password":%q}`, value(), value()) }
+
+func becomes(content string) func(*scene, string) {
+	return func(s *scene, id string) { s.putValue(id, content) }
+}
+
+// copies are that many keys, each with the whole value.
+func copies(many int) (data []v1alpha1.DataKey) {
+	for i := range many {
+		data = append(data, v1alpha1.DataKey{Key: fmt.Sprintf("copy-%d", i)})
+	}
+	return data
+}
+
+// removeLabel takes the custom label off the version that carries it.
+func (s *scene) removeLabel(id string) {
+	s.Helper()
+	described, err := s.aws.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+	if err != nil {
+		s.Fatal(err)
+	}
+	for version, stages := range described.VersionIdsToStages {
+		for _, stage := range stages {
+			if stage == customStage {
+				s.moveLabel(id, customStage, "", version)
+			}
+		}
+	}
+}
+
+// moveLabel moves a staging label; from or to may be empty.
+func (s *scene) moveLabel(id, stage, to, from string) {
+	s.Helper()
+	input := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &id, VersionStage: &stage}
+	if to != "" {
+		input.MoveToVersionId = &to
+	}
+	if from != "" {
+		input.RemoveFromVersionId = &from
+	}
+	if _, err := s.aws.UpdateSecretVersionStage(s.Context(), input); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// kept are Secrets as they were when all was well.
+type kept map[string]*corev1.Secret
+
+// check wants each Secret to be just as it was: no key lost or changed, and not written at all.
+func (k kept) check(s *scene, when string) {
+	s.Helper()
+	for name, before := range k {
+		now := s.secret(name)
+		switch {
+		case now == nil:
+			s.Errorf("%s: Secret %s is gone", when, name)
+		case !cmp.Equal(before.Data, now.Data):
+			s.Errorf("%s: Secret %s lost or changed a key", when, name)
+		case before.ResourceVersion != now.ResourceVersion || before.UID != now.UID:
+			s.Errorf("%s: Secret %s was written", when, name)
+		}
+	}
+}
+
+// TestNothingIsLost has each mishap befall a SecretSync of its own. The Secrets stay as they are, also
+// when the operator is killed meanwhile and its successor knows of nothing but the trouble.
+func TestNothingIsLost(t *testing.T) {
+	s, all, before := newScene(t), mishaps(), kept{}
+	for name, one := range all {
+		s.createForMishap(name, one)
+	}
+	for name := range all {
+		s.awaitReady(name)
+		before[name] = s.secret(name)
+	}
+	var rules []localaws.Rule
+	for name, one := range all {
+		if one.denied != "" {
+			rules = append(rules, localaws.Rule{Deny: true, Action: one.denied, Resource: "*" + s.secretID(name) + "-??????"})
+		}
+	}
+	t.Cleanup(func() { s.rule() })
+	s.rule(rules...)
+	for name, one := range all {
+		if one.befall != nil {
+			one.befall(s, s.secretID(name))
+		}
+	}
+	for name, one := range all {
+		s.awaitReason(name, metav1.ConditionFalse, one.reason)
+	}
+	before.check(s, "in trouble")
+	s.awaitCalls(2 * len(all))
+	before.check(s, "after more polls")
+
+	s.replaceManager("nothing-lost")
+	s.awaitCalls(2 * len(all))
+	for name, one := range all {
+		s.awaitReason(name, metav1.ConditionFalse, one.reason)
+	}
+	before.check(s, "after the operator was killed")
+}
+
+func (s *scene) createForMishap(name string, one mishap) {
+	s.Helper()
+	id := s.secretID(name)
+	_, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(pair()), KmsKeyId: aws.String(keyOf(id))})
+	if err != nil {
+		s.Fatal(err)
+	}
+	if one.stage != "" {
+		s.putValue(id, pair(), one.stage)
+	}
+	s.sync(name, v1alpha1.SecretSyncSpec{
+		Source: v1alpha1.SecretSource{SecretID: id, VersionStage: one.stage},
+		Data:   one.data, Target: one.target, PollInterval: fast,
+	})
+}
+
+// awaitCalls waits for that many more calls on behalf of the scene's SecretSyncs.
+func (s *scene) awaitCalls(more int) {
+	s.Helper()
+	made := func() int { return s.called("DescribeSecret") + s.called("GetSecretValue") + s.called("BatchGetSecretValue") }
+	before := made()
+	s.await(fmt.Sprintf("%d more calls", more), func() bool { return made() >= before+more })
+}
+
+// replaceManager kills the manager and starts another.
+func (s *scene) replaceManager(name string) {
+	s.Helper()
+	if err := running.Kill(); err != nil {
+		s.Fatal(err)
+	}
+	var err error
+	if running, err = s.stand.StartManager(name); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// TestNothingIsLostOnTheWay has AWS fail while a new version waits to be fetched: nothing of it is
+// published, nothing of the last one is lost, and all of it comes once AWS is well.
+func TestNothingIsLostOnTheWay(t *testing.T) {
+	const reading = "*GetSecretValue"
+	s := newScene(t)
+	t.Cleanup(func() { s.stand.AWS.SetFaults() })
+	id, _ := s.createSecret("waiting", pair())
+	s.sync("waiting", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	for _, test := range []struct {
+		name   string
+		fault  localaws.Fault
+		reason string
+	}{
+		{"throttled", localaws.Fault{Code: "ThrottlingException"}, v1alpha1.ReasonThrottled},
+		{"a server error", localaws.Fault{}, v1alpha1.ReasonRegionUnavailable},
+		{"a gateway's error", localaws.Fault{Code: "ServiceUnavailable", Status: 503}, v1alpha1.ReasonRegionUnavailable},
+		{"the connection cut", localaws.Fault{Cut: true}, v1alpha1.ReasonRegionUnavailable},
+		{"the answer cut in its middle", localaws.Fault{Half: true}, v1alpha1.ReasonRegionUnavailable},
+		{"credentials expired", localaws.Fault{Code: "ExpiredTokenException"}, v1alpha1.ReasonCredentialsUnavailable},
+		{"a refusal without a reason of its own", localaws.Fault{Code: "NoSuchThingException"}, v1alpha1.ReasonSourceFailed},
+	} {
+		s.awaitReady("waiting")
+		s.await("the trouble before is over", func() bool { return s.trouble("waiting") == "" })
+		before := kept{"waiting": s.secret("waiting")}
+		test.fault.Every, test.fault.Operation = 1, reading
+		s.stand.AWS.SetFaults(test.fault)
+		content := value()
+		s.putValue(id, fmt.Sprintf(`{"password":%q}`, content))
+		s.await(test.name+" is told as "+test.reason, func() bool { return s.trouble("waiting") == test.reason })
+		before.check(s, test.name)
+		s.stand.AWS.SetFaults()
+		s.awaitKeys("waiting", map[string]string{"password": content})
+	}
+}
+
+// trouble is the reason of Reconciling or Stalled; empty while all is well.
+func (s *scene) trouble(name string) string {
+	s.Helper()
+	conditions := s.get(name).Status.Conditions
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if found := meta.FindStatusCondition(conditions, kind); found != nil {
+			return found.Reason
+		}
+	}
+	return ""
+}
