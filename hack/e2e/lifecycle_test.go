@@ -94,6 +94,33 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestRestartCostsNothing: what was in sync when the operator stopped is neither read nor written again.
+func TestRestartCostsNothing(t *testing.T) {
+	const some = 5
+	s := newScene(t)
+	for i := range some {
+		name := fmt.Sprintf("kept-%d", i)
+		id, _ := s.createSecret(name, value())
+		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+		s.awaitReady(name)
+	}
+	if err := running.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	read, requests, polls := s.stand.AWS.ValuesRead(s.secretID("")), len(s.requests()), s.called("DescribeSecret")
+	var err error
+	if running, err = s.stand.StartManager("restarted"); err != nil {
+		t.Fatal(err)
+	}
+	s.await("polls after the restart", func() bool { return s.called("DescribeSecret") >= polls+3*some })
+	if again := s.stand.AWS.ValuesRead(s.secretID("")) - read; again != 0 {
+		t.Errorf("%d values were read again", again)
+	}
+	for _, request := range s.requests()[requests:] {
+		t.Errorf("the operator asked the API server to %s after the restart", request.What())
+	}
+}
+
 // readyCount is how many SecretSyncs of the scene are ready.
 func (s *scene) readyCount() int {
 	s.Helper()

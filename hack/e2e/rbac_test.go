@@ -44,6 +44,21 @@ func fallback(allowed string) bool {
 	return strings.HasPrefix(allowed, "list ")
 }
 
+// requests are those that the operator has made about objects in the scene's namespace.
+func (s *scene) requests() (own []controlplane.Request) {
+	s.Helper()
+	all, err := s.stand.Plane.Requests()
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, request := range all {
+		if request.Object.Namespace == s.namespace && strings.HasPrefix(request.User.Username, "system:serviceaccount:"+stand.OperatorNamespace+":") {
+			own = append(own, request)
+		}
+	}
+	return own
+}
+
 // checkRoles holds roles against what the operator has asked the API server for: nothing may have been
 // forbidden, and nothing may be allowed that was never needed.
 func checkRoles(plane *controlplane.ControlPlane, account string, files ...string) error {

@@ -258,8 +258,11 @@ func TestQuiet(t *testing.T) {
 	s.sync("quiet", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	before := s.awaitReady("quiet")
 	secret := s.secret("quiet")
-	described := s.described()
+	described, requests := s.described(), len(s.requests())
 	s.await("five polls", func() bool { return s.described() >= described+5 })
+	for _, request := range s.requests()[requests:] {
+		t.Errorf("the operator asked the API server to %s though nothing changed", request.What())
+	}
 	after := s.get("quiet")
 	if before.ResourceVersion != after.ResourceVersion {
 		t.Error("status was written though nothing changed")

@@ -114,7 +114,7 @@ func TestMovingLabelsIsChecked(t *testing.T) {
 			refused(t, err, test.code, test.text)
 		})
 	}
-	for _, stage := range strings.FieldsSeq("a b c d e f g h i j k l m n o p q r s") {
+	for stage := range strings.FieldsSeq("a b c d e f g h i j k l m n o p q r s") {
 		_, err := w.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: &stage, MoveToVersionId: second})
 		must(t, "", err)
 	}

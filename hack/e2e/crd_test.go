@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// earlierCRD is the CRD as a release before this one could have had it: without some of the optional
+// fields and without the rules, which let more through.
+func earlierCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.UnmarshalStrict(content, crd); err != nil {
+		t.Fatal(err)
+	}
+	spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	target := spec.Properties["target"]
+	delete(target.Properties, "deletionPolicy")
+	source := spec.Properties["source"]
+	source.XValidations = nil
+	spec.Properties["target"], spec.Properties["source"] = target, source
+	delete(spec.Properties, "suspend")
+	crd.Spec.Versions[0].AdditionalPrinterColumns = nil
+	return crd
+}
+
+// TestCRDUpgrade upgrades the CRD, as "helm upgrade" does, while objects of an earlier form are stored
+// and in sync: nothing is lost, nothing is written again, and what was let through before can still be
+// read, and mended.
+func TestCRDUpgrade(t *testing.T) {
+	c := newCluster(t)
+	if _, err := envtest.InstallCRDs(c.stand.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{earlierCRD(t)}}); err != nil {
+		t.Fatal(err)
+	}
+	c.install("--set", "crds.enabled=false")
+	manager := c.startAsInstalled("secretsync")
+	content := value()
+	id, version := c.createSecret("db", content)
+	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	c.awaitReady("db")
+	// Both at once is refused by a rule that the earlier form did not have.
+	c.sync("lax", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionStage: "AWSCURRENT", VersionID: version}})
+	before, secret := c.get("db"), c.secret("db")
+
+	c.kubectl("", "annotate", "crd", "secretsyncs.secretsync.dev", "meta.helm.sh/release-name=secretsync", "meta.helm.sh/release-namespace=secretsync-system")
+	c.kubectl("", "label", "crd", "secretsyncs.secretsync.dev", "app.kubernetes.io/managed-by=Helm")
+	c.run("upgrade", filepath.Join(root, "config/chart"), "--set", "crds.enabled=true", "--take-ownership", "--force-conflicts")
+	if columns := c.kubectl("", "get", "secretsyncs.secretsync.dev", "db", "-o", "wide"); !containsAll(columns, []string{"READY", "VERSION", "MESSAGE"}) {
+		t.Errorf("after the upgrade kubectl shows %s", columns)
+	}
+	after := c.get("db")
+	if diff := cmp.Diff(before.Status, after.Status); diff != "" || before.UID != after.UID {
+		t.Errorf("the status changed by the upgrade (-before +after):\n%s", diff)
+	}
+	polls := c.called("DescribeSecret")
+	c.await("a poll", func() bool { return c.called("DescribeSecret") > polls })
+	if now := c.secret("db"); now.ResourceVersion != secret.ResourceVersion {
+		t.Error("the Secret was written again because of the upgrade")
+	}
+	c.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+	if c.get("db").Spec.Target.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
+		t.Error("a field of the newer form is not stored")
+	}
+	c.edit("lax", func(sync *v1alpha1.SecretSync) { sync.Spec.Source.VersionStage = "" })
+	c.awaitReady("lax")
+	c.stop(manager)
+}

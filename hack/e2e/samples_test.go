@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// kubectl runs a command in the scene's namespace.
+func (s *scene) kubectl(input string, arguments ...string) string {
+	s.Helper()
+	command := exec.CommandContext(s.Context(), s.stand.Plane.Kubectl(), append([]string{"--kubeconfig", s.stand.Plane.Kubeconfig(), "--namespace", s.namespace}, arguments...)...)
+	command.Stdin = strings.NewReader(input)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		s.Fatalf("kubectl %s: %v: %s", strings.Join(arguments, " "), err, output)
+	}
+	return string(output)
+}
+
+// sampleSecrets makes the secrets that the samples follow, and gives the ARN that one of them names.
+func (s *scene) sampleSecrets() (signing string) {
+	s.Helper()
+	const pinned = "5f3c1c5e-8a4b-4d0e-9b8e-2f7d6a1c9e44"
+	made := map[string]string{}
+	for name, content := range map[string]string{
+		"/samples/payments/db": `{"username":"` + value() + `","password":"` + value() + `","tls":{"ca":"` + value() + `"}}`,
+		"/samples/stripe":      value(),
+		"/samples/signing-key": value(),
+		"/samples/shop":        `{"token":"` + value() + `"}`,
+	} {
+		output, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &content, ClientRequestToken: aws.String(pinned)})
+		if err != nil {
+			s.Fatal(err)
+		}
+		made[name] = *output.ARN
+	}
+	s.putValue("/samples/payments/db", `{"username":"`+value()+`","password":"`+value()+`","tls":{"ca":"`+value()+`"}}`)
+	return made["/samples/signing-key"]
+}
+
+// TestSamples applies every sample as a user does, and wants each of its SecretSyncs to become ready.
+func TestSamples(t *testing.T) {
+	s := newScene(t)
+	signing := s.sampleSecrets()
+	files, err := filepath.Glob(filepath.Join(root, "config/samples/*.yaml"))
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d samples, %v", len(files), err)
+	}
+	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest := strings.ReplaceAll(string(content), "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/samples/signing-key-a1b2c3", signing)
+		s.kubectl(manifest, "apply", "--server-side", "--validate=strict", "-f", "-")
+	}
+	s.kubectl("", "wait", "--for=condition=Ready", "secretsyncs.secretsync.dev", "--all", "--timeout=60s")
+	var syncs v1alpha1.SecretSyncList
+	if err := s.stand.Client.List(t.Context(), &syncs, client.InNamespace(s.namespace)); err != nil {
+		t.Fatal(err)
+	}
+	if len(syncs.Items) != 7 {
+		t.Errorf("%d SecretSyncs in the samples", len(syncs.Items))
+	}
+	s.checkPodOfWorkload()
+}
+
+// checkPodOfWorkload wants the Pod that the sample's Deployment makes to find each key that it asks
+// for, under names that a process's environment takes.
+func (s *scene) checkPodOfWorkload() {
+	s.Helper()
+	var pods corev1.PodList
+	s.await("the Deployment's Pod", func() bool {
+		if err := s.stand.Client.List(s.Context(), &pods, client.InNamespace(s.namespace), client.MatchingLabels{"app": "shop"}); err != nil {
+			s.Fatal(err)
+		}
+		return len(pods.Items) == 1
+	})
+	pod, container := pods.Items[0].Spec, pods.Items[0].Spec.Containers[0]
+	from := s.secret(container.EnvFrom[0].SecretRef.Name)
+	if from == nil || len(from.Data) == 0 {
+		s.Fatal("envFrom names a Secret that has nothing in it")
+	}
+	for key := range from.Data {
+		if problems := validation.IsEnvVarName(key); len(problems) > 0 || strings.ContainsAny(key, "-.") {
+			s.Errorf("key %q is no name for an environment variable", key)
+		}
+	}
+	one := container.Env[0].ValueFrom.SecretKeyRef
+	if _, there := s.secret(one.Name).Data[one.Key]; !there {
+		s.Errorf("env asks for key %q, which is not in Secret %s", one.Key, one.Name)
+	}
+	mounted := slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Secret != nil && s.secret(v.Secret.SecretName) != nil })
+	if !mounted {
+		s.Error("no volume mounts the Secret")
+	}
+}

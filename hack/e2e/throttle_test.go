@@ -1,0 +1,47 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// TestThrottling: below a quota that is far too low all come into sync, and AWS is not hammered.
+func TestThrottling(t *testing.T) {
+	const many, perSecond, watched = 40, 10, 10 * time.Second
+	s := newScene(t)
+	operations := []string{"DescribeSecret", "GetSecretValue", "BatchGetSecretValue"}
+	t.Cleanup(func() {
+		for _, operation := range operations {
+			s.stand.AWS.SetRate(operation, 0)
+		}
+	})
+	for _, operation := range operations {
+		s.stand.AWS.SetRate(operation, perSecond)
+	}
+	want := map[string]string{}
+	for i := range many {
+		name := fmt.Sprintf("many-%d", i)
+		want[name] = value()
+		id, _ := s.createSecret(name, want[name])
+		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	}
+	for name, content := range want {
+		s.awaitKeys(name, map[string]string{"value": content})
+	}
+	before := s.stand.AWS.Count("DescribeSecret")
+	time.Sleep(watched) // A span of time to count in, not a wait for something.
+	calls := s.stand.AWS.Count("DescribeSecret") - before
+	if most := int(2 * perSecond * watched.Seconds()); calls > most {
+		t.Errorf("%d calls in %s at a quota of %d a second: want %d at most", calls, watched, perSecond, most)
+	}
+	for name := range want {
+		if !meta.IsStatusConditionTrue(s.get(name).Status.Conditions, v1alpha1.ConditionReady) {
+			t.Errorf("%s is not ready: a good value was given up for throttling", name)
+		}
+	}
+}
