@@ -12,12 +12,14 @@ import (
 const (
 	// paceShare of what AWS let through is the rate after a refusal: AWS counts others' calls too.
 	paceShare = 0.8
-	// paceGrowth is by how much the rate rises in a second without a refusal.
-	paceGrowth = 1.01
+	// paceGrowth is the part by which the rate rises in a second without a refusal. It rises faster the
+	// longer there has been none, four times as fast after paceSteady: slowly past the rate that was
+	// refused, and soon back from an outage that looked like throttling.
+	paceGrowth, paceSteady = 0.01, 8660 * time.Millisecond
 	// paceLeast keeps a call a second going, whatever happens.
 	paceLeast = 1.0
-	// paceForgotten ends pacing after that long without a refusal.
-	paceForgotten = 10 * time.Minute
+	// paceMost ends pacing: nothing here is called more often.
+	paceMost = 10_000.0
 	// paceWait is how long a call waits for its turn; longer waits are the queue's, which has no worker
 	// stand idle meanwhile.
 	paceWait = time.Second
@@ -81,11 +83,17 @@ func (p *pace) learn(throttled bool) {
 	}
 	switch {
 	case p.limiter == nil:
-	case now.Sub(p.refused) >= paceForgotten:
+	case p.limiter.Limit() > paceMost:
 		p.limiter = nil
 	case now.Sub(p.changed) >= time.Second:
-		p.bound(now, float64(p.limiter.Limit())*paceGrowth)
+		p.bound(now, float64(p.limiter.Limit())*(1+growth(now.Sub(p.refused))))
 	}
+}
+
+// growth is the part by which the rate rises, that long after the last refusal.
+func growth(calm time.Duration) float64 {
+	steady := calm.Seconds() / paceSteady.Seconds()
+	return paceGrowth * (1 + 3*steady*steady)
 }
 
 // count counts what was let through by the second.

@@ -59,6 +59,24 @@ func TestThePaceAdaptsToWhatAWSLetsThrough(t *testing.T) {
 	})
 }
 
+// While AWS refuses everything there is nothing to measure; once it does not, waiting is over soon.
+func TestThePaceReturnsFromRefusalsOfEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(time.Now)
+		drive(t, p, 100, 10_000, 5*time.Second)
+		for range 30 {
+			time.Sleep(time.Second)
+			if p.wait(t.Context()) == nil {
+				p.learn(true)
+			}
+		}
+		drive(t, p, 100, 10_000, 35*time.Second)
+		if through, refused, put := drive(t, p, 100, 10_000, 5*time.Second); through < 400 {
+			t.Errorf("35 s after the refusals ended %d calls get through, %d are refused, %d put off", through, refused, put)
+		}
+	})
+}
+
 func TestThePaceRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(time.Now)
@@ -67,8 +85,6 @@ func TestThePaceRecovers(t *testing.T) {
 		if through, _, put := drive(t, p, 200, 10_000, 10*time.Second); put != 0 {
 			t.Errorf("%d through, %d put off, minutes after AWS stopped throttling", through, put)
 		}
-		time.Sleep(paceForgotten)
-		p.learn(false)
 		if p.limiter != nil {
 			t.Error("a pace is kept for ever")
 		}
