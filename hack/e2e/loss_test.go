@@ -180,7 +180,9 @@ func (s *scene) createForMishap(name string, one mishap) {
 // awaitCalls waits for that many more calls on behalf of the scene's SecretSyncs.
 func (s *scene) awaitCalls(more int) {
 	s.Helper()
-	made := func() int { return s.called("DescribeSecret") + s.called("GetSecretValue") + s.called("BatchGetSecretValue") }
+	made := func() int {
+		return s.called("DescribeSecret") + s.called("GetSecretValue") + s.called("BatchGetSecretValue")
+	}
 	before := made()
 	s.await(fmt.Sprintf("%d more calls", more), func() bool { return made() >= before+more })
 }
