@@ -37,31 +37,16 @@ type failure struct {
 // Error is the message, led by the reason.
 func (f *failure) Error() string { return f.reason + ": " + f.message }
 
-// refusals is the table that turns what AWS says into a reason and a retry.
+// refusals is the table that turns what AWS says into a reason and a retry. A kind is called as its
+// reason is.
 func refusals(kind source.Kind) (reason string, ends heals) {
 	switch kind {
-	case source.SecretNotFound:
-		return v1alpha1.ReasonSecretNotFound, byEdit
-	case source.VersionNotFound:
-		return v1alpha1.ReasonVersionNotFound, byEdit
-	case source.SecretPendingDeletion:
-		return v1alpha1.ReasonSecretPendingDeletion, byEdit
-	case source.AccessDenied:
-		return v1alpha1.ReasonAccessDenied, byEdit
-	case source.KMSAccessDenied:
-		return v1alpha1.ReasonKMSAccessDenied, byEdit
-	case source.DecryptionFailed:
-		return v1alpha1.ReasonDecryptionFailed, byEdit
-	case source.AssumeRoleDenied:
-		return v1alpha1.ReasonAssumeRoleDenied, byEdit
-	case source.Throttled:
-		return v1alpha1.ReasonThrottled, byTime
-	case source.CredentialsUnavailable:
-		return v1alpha1.ReasonCredentialsUnavailable, byTime
-	case source.RegionUnavailable:
-		return v1alpha1.ReasonRegionUnavailable, byTime
+	case source.Throttled, source.CredentialsUnavailable, source.RegionUnavailable:
+		return string(kind), byTime
+	case source.Failed:
+		return v1alpha1.ReasonSourceFailed, byEdit
 	}
-	return v1alpha1.ReasonSourceFailed, byEdit
+	return string(kind), byEdit
 }
 
 // explain turns a room's error into a failure, or nil for errors that are nobody's business but the

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,9 @@ type Server struct {
 	Account string
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
+
+	// ahead is how far Shift has moved the clock.
+	ahead atomic.Int64
 
 	mutex      sync.Mutex
 	secrets    map[place]map[string]*secret // by place, then by name
@@ -70,11 +74,15 @@ func (r *Running) Close() error {
 	return err
 }
 
+// Shift moves the server's clock, back where by is negative, so that what takes weeks can be seen.
+func (s *Server) Shift(by time.Duration) { s.ahead.Add(int64(by)) }
+
 func (s *Server) now() time.Time {
+	moment := time.Now
 	if s.Now != nil {
-		return s.Now()
+		moment = s.Now
 	}
-	return time.Now()
+	return moment().Add(time.Duration(s.ahead.Load()))
 }
 
 func (s *Server) region() string {

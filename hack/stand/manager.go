@@ -52,6 +52,7 @@ func (s *Stand) StartManager(name string, flags ...string) (*Manager, error) {
 	m.command.Env = append(os.Environ(),
 		"KUBECONFIG="+s.Kubeconfig, "AWS_ENDPOINT_URL="+s.AWS.URL(), "AWS_REGION="+localaws.DefaultRegion,
 		"AWS_ACCESS_KEY_ID=operator", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_EC2_METADATA_DISABLED=true")
+	m.command.Env = append(m.command.Env, s.Environment...)
 	if err := m.command.Start(); err != nil {
 		return nil, err
 	}

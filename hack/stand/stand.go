@@ -50,6 +50,8 @@ type Stand struct {
 	Client client.Client
 	// Binary is the manager's.
 	Binary string
+	// Environment is added to that of managers that are started from now on, as "NAME=value".
+	Environment []string
 	// Kubeconfig is the operator's own: it may do what its role lets it, and nothing else.
 	Kubeconfig string
 }

@@ -1,0 +1,206 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// awaitTrouble waits until a condition other than Ready tells of a reason.
+func (s *scene) awaitTrouble(name, condition, reason string) string {
+	s.Helper()
+	message := ""
+	s.await(name+" has "+condition+" for "+reason, func() bool {
+		found := meta.FindStatusCondition(s.get(name).Status.Conditions, condition)
+		if found == nil || found.Reason != reason {
+			return false
+		}
+		message = found.Message
+		return true
+	})
+	return message
+}
+
+// TestQuotaForbids: what Kubernetes does not let the operator write is said, and tried again.
+func TestQuotaForbids(t *testing.T) {
+	s := newScene(t)
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "none"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/secrets": resource.MustParse("0")}},
+	}
+	if err := s.stand.Client.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the quota is in force", func() bool {
+		return s.exists(quota) && len(quota.Status.Hard) > 0
+	})
+	content := value()
+	id, _ := s.createSecret("db", content)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonTargetForbidden)
+	if err := s.stand.Client.Delete(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitKeys("db", map[string]string{"value": content})
+}
+
+// TestAdmissionInTrouble: a webhook of somebody else's that does not answer is trouble that time heals.
+func TestAdmissionInTrouble(t *testing.T) {
+	s := newScene(t)
+	nowhere, fail, none, all := "https://127.0.0.1:1/", admissionv1.Fail, admissionv1.SideEffectClassNone, admissionv1.AllScopes
+	hook := &admissionv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: s.namespace},
+		Webhooks: []admissionv1.ValidatingWebhook{{
+			Name: "nowhere.example.com", ClientConfig: admissionv1.WebhookClientConfig{URL: &nowhere}, FailurePolicy: &fail, SideEffects: &none,
+			AdmissionReviewVersions: []string{"v1"},
+			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": s.namespace}},
+			Rules: []admissionv1.RuleWithOperations{{
+				Operations: []admissionv1.OperationType{admissionv1.Create},
+				Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"secrets"}, Scope: &all},
+			}},
+		}},
+	}
+	if err := s.stand.Client.Create(t.Context(), hook); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.IgnoreNotFound(s.stand.Client.Delete(context.Background(), hook)); err != nil {
+			t.Error(err)
+		}
+	})
+	probe := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, GenerateName: "probe-"}}
+	s.await("the webhook is in force", func() bool { return s.stand.Client.Create(t.Context(), probe.DeepCopy()) != nil })
+	content := value()
+	id, _ := s.createSecret("db", content)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonTargetFailed)
+	s.awaitTrouble("db", v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetFailed)
+	if err := s.stand.Client.Delete(t.Context(), hook); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitKeys("db", map[string]string{"value": content})
+}
+
+// TestRotationHealth brings about each state of a rotation.
+func TestRotationHealth(t *testing.T) {
+	const stuck, works = "arn:aws:lambda:eu-west-1:111122223333:function:stuck", "arn:aws:lambda:eu-west-1:111122223333:function:works"
+	s := newScene(t)
+	s.stand.AWS.RegisterRotationFunction(works, s.stand.AWS.RotatePassword())
+	half := s.stand.AWS.RotatePassword()
+	s.stand.AWS.RegisterRotationFunction(stuck, func(ctx context.Context, event localaws.RotationEvent) error {
+		if event.Step != "createSecret" {
+			return errors.New("the database does not answer")
+		}
+		return half(ctx, event)
+	})
+	rotate := func(id, function string) {
+		_, err := s.aws.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &id, RotationLambdaARN: &function,
+			RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		cause  func(id string)
+		reason string
+	}{
+		"off":         {func(string) {}, v1alpha1.ReasonRotationDisabled},
+		"on-schedule": {func(id string) { rotate(id, works) }, v1alpha1.ReasonRotationOnSchedule},
+		"in-progress": {func(id string) { rotate(id, stuck) }, v1alpha1.ReasonRotationInProgress},
+		"overdue": {func(id string) {
+			const ago = -48 * time.Hour
+			s.stand.AWS.Shift(ago)
+			defer s.stand.AWS.Shift(-ago)
+			rotate(id, stuck)
+		}, v1alpha1.ReasonRotationOverdue},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id, _ := s.createSecret(name, `{"password":"`+value()+`"}`)
+			s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+			s.awaitReady(name)
+			test.cause(id)
+			s.awaitTrouble(name, v1alpha1.ConditionRotationHealthy, test.reason)
+			if test.reason == v1alpha1.ReasonRotationOverdue {
+				s.awaitEvent(name, "RotationOverdue", "did not happen")
+			}
+		})
+	}
+}
+
+// TestIRSA runs the operator with a token of its ServiceAccount instead of keys, as on EKS.
+func TestIRSA(t *testing.T) {
+	const role = "arn:aws:iam::111122223333:role/secretsync"
+	s := newScene(t)
+	clients, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := clients.CoreV1().ServiceAccounts(stand.OperatorNamespace).CreateToken(t.Context(), stand.OperatorAccount,
+		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"sts.amazonaws.com"}}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token.Status.Token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	restart := func(name string, environment ...string) {
+		t.Helper()
+		if err := running.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		s.stand.Environment = environment
+		if running, err = s.stand.StartManager(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		s.stand.AWS.SetRules()
+		restart("with-keys-again")
+	})
+	subject := "system:serviceaccount:" + stand.OperatorNamespace + ":" + stand.OperatorAccount
+	s.stand.AWS.SetRules(localaws.Rule{}, localaws.Rule{Deny: true, Principal: subject, Action: "sts:AssumeRoleWithWebIdentity"})
+	restart("with-token", "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_ROLE_ARN="+role, "AWS_WEB_IDENTITY_TOKEN_FILE="+file)
+
+	content := value()
+	id, _ := s.createSecret("db", content)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	refused := s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonAssumeRoleDenied)
+	if message := refused.Status.Conditions[0].Message; !strings.Contains(message, role) || strings.Contains(message, token.Status.Token) {
+		t.Errorf("the refusal is %q", message)
+	}
+	s.stand.AWS.SetRules()
+	s.awaitKeys("db", map[string]string{"value": content})
+	reads := 0
+	for _, call := range s.stand.AWS.Calls() {
+		if len(call.Read) == 1 && strings.Contains(call.Read[0], id) {
+			reads++
+			if call.Principal != "arn:aws:sts::111122223333:assumed-role/secretsync/secretsync-stand" {
+				t.Errorf("the value was read by %s", call.Principal)
+			}
+		}
+	}
+	if reads == 0 {
+		t.Error("no read of the value was seen")
+	}
+}
