@@ -27,18 +27,12 @@ import (
 )
 
 // awaitTrouble waits until a condition other than Ready tells of a reason.
-func (s *scene) awaitTrouble(name, condition, reason string) string {
+func (s *scene) awaitTrouble(name, condition, reason string) {
 	s.Helper()
-	message := ""
 	s.await(name+" has "+condition+" for "+reason, func() bool {
 		found := meta.FindStatusCondition(s.get(name).Status.Conditions, condition)
-		if found == nil || found.Reason != reason {
-			return false
-		}
-		message = found.Message
-		return true
+		return found != nil && found.Reason == reason
 	})
-	return message
 }
 
 // TestQuotaForbids: what Kubernetes does not let the operator write is said, and tried again.
@@ -134,7 +128,7 @@ func TestRotationHealth(t *testing.T) {
 			rotate(id, stuck)
 		}, v1alpha1.ReasonRotationOverdue},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, func(*testing.T) {
 			id, _ := s.createSecret(name, `{"password":"`+value()+`"}`)
 			s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 			s.awaitReady(name)
