@@ -33,7 +33,8 @@ func programs() []program {
 
 // Binaries returns the directory of the programs for a minor version, making them if they are not
 // there. Environment: KUBEBUILDER_ASSETS names a directory to take; SECRETSYNC_CACHE the cache
-// (default: the user's cache directory). Runs that start at once wait for each other.
+// (default: the user's cache directory); SECRETSYNC_DOWNLOADS where to download from (default: where
+// Kubernetes' releases are; "none" builds everything). Runs that start at once wait for each other.
 func Binaries(ctx context.Context, minor string, progress io.Writer) (string, error) {
 	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" && complete(given) {
 		return given, nil
@@ -115,24 +116,30 @@ func pinned(ctx context.Context, module string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// build makes the programs in a directory of its own and moves that into place at the end, so that a
-// build that was cut off leaves nothing that looks whole.
+// build downloads or builds the programs in a directory of its own and moves that into place at the end,
+// so that a run that was cut off leaves nothing that looks whole.
 func build(ctx context.Context, module, version, directory string, progress io.Writer) error {
 	half := fmt.Sprintf("%s.%d", directory, os.Getpid())
 	if err := os.MkdirAll(half, 0o750); err != nil {
 		return err
 	}
 	defer os.RemoveAll(half)
-	fmt.Fprintf(progress, "building the control plane of Kubernetes %s, once (some minutes)\n", version)
+	fmt.Fprintf(progress, "making the control plane of Kubernetes %s, once\n", version)
+	downloads := newDownloads(version)
 	for i, p := range programs() {
-		started := time.Now()
+		started, into := time.Now(), filepath.Join(half, p.name)
 		fmt.Fprintf(progress, "  %d of %d: %s …", i+1, len(programs()), p.name)
-		command := goCommand(ctx, module, "build", "-trimpath", "-ldflags", linkFlags(version), "-o", filepath.Join(half, p.name), p.pkg)
-		if _, err := command.Output(); err != nil {
-			fmt.Fprintln(progress)
-			return fmt.Errorf("building %s: %w", p.name, explained(err))
+		done := "downloaded"
+		if err := downloads.get(ctx, p, into); err != nil {
+			fmt.Fprintf(progress, " building it (%v) …", err)
+			done = "built"
+			command := goCommand(ctx, module, "build", "-trimpath", "-ldflags", linkFlags(version), "-o", into, p.pkg)
+			if _, err := command.Output(); err != nil {
+				fmt.Fprintln(progress)
+				return fmt.Errorf("building %s: %w", p.name, explained(err))
+			}
 		}
-		fmt.Fprintf(progress, " %s\n", time.Since(started).Round(time.Second))
+		fmt.Fprintf(progress, " %s in %s\n", done, time.Since(started).Round(time.Second))
 	}
 	return os.Rename(half, directory)
 }
