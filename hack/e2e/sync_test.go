@@ -47,20 +47,6 @@ func TestCredentialsAndMapping(t *testing.T) {
 	s.awaitKeys("mapped", map[string]string{"DB_PASSWORD": password, "DB_NAME": "ü"})
 }
 
-func TestBinary(t *testing.T) {
-	s := newScene(t)
-	content := make([]byte, 256)
-	for i := range content {
-		content[i] = byte(i)
-	}
-	id := s.secretID("keystore")
-	if _, err := s.aws.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretBinary: content}); err != nil {
-		t.Fatal(err)
-	}
-	s.sync("keystore", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
-	s.awaitKeys("keystore", map[string]string{"value": string(content)})
-}
-
 func TestRotationAndRollback(t *testing.T) {
 	s := newScene(t)
 	first, second := value(), value()
