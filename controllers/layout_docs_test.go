@@ -80,6 +80,19 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 	}
 }
 
+func TestEveryValueOfTheChartIsDocumented(t *testing.T) {
+	values := matches(`(?m)^(\w+):`, read(t, "config/chart/values.yaml"))
+	if len(values) < 20 {
+		t.Fatalf("only %d values were found", len(values))
+	}
+	page := read(t, "docs/operations.md")
+	for _, value := range values {
+		if !regexp.MustCompile("\n\\|.*`" + value + "[`.].*\\|\n").MatchString(page) {
+			t.Errorf("docs/operations.md has no row for the chart's value %s", value)
+		}
+	}
+}
+
 func TestEveryMetricIsDocumented(t *testing.T) {
 	page := read(t, "docs/operations.md")
 	for _, file := range []string{"controllers/secretsync/metrics.go", "controllers/source/aws/metrics.go"} {
