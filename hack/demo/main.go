@@ -59,8 +59,8 @@ func exports(all *stand.Stand) {
 Everything is left running until you press Ctrl-C. In another terminal:
 
 export KUBECONFIG=%s
-export AWS_ENDPOINT_URL=%s AWS_REGION=%s
+export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%[3]s
 export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=not-checked
-alias kubectl=%s
+alias kubectl=%[4]s
 `, all.Plane.Kubeconfig(), all.AWS.URL(), localaws.DefaultRegion, all.Plane.Kubectl())
 }

@@ -35,7 +35,7 @@ func serve(address string) error {
 		return fmt.Errorf("listening on %s: %w", address, err)
 	}
 	fmt.Printf("export AWS_ENDPOINT_URL=%s\n", running.URL())
-	fmt.Printf("export AWS_REGION=%s\n", localaws.DefaultRegion)
+	fmt.Printf("export AWS_REGION=%[1]s AWS_DEFAULT_REGION=%[1]s\n", localaws.DefaultRegion)
 	fmt.Println("export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
 	fmt.Printf("# a rotation function for JSON secrets with a password: %s\n", rotationFunction)
 	<-ctx.Done()
