@@ -27,8 +27,13 @@ type Request struct {
 	User struct{ Username string }
 	// Object is empty for requests that are not about one.
 	Object struct{ APIGroup, Resource, Subresource, Namespace, Name string } `json:"objectRef"`
-	Answer struct{ Code int }                                                `json:"responseStatus"`
+	// Decisions are what the API server notes of how it came to its answer.
+	Decisions map[string]string `json:"annotations"`
 }
+
+// Unauthorized says that RBAC did not allow the request. Admission and quotas forbid too, for other
+// reasons.
+func (r Request) Unauthorized() bool { return r.Decisions["authorization.k8s.io/decision"] == "forbid" }
 
 // What names the request as a role does, for example "patch secretsync.dev secretsyncs/status".
 func (r Request) What() string {

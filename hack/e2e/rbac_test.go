@@ -74,7 +74,7 @@ func checkRoles(plane *controlplane.ControlPlane, account string, files ...strin
 			continue
 		}
 		asked[request.What()] = true
-		if request.Answer.Code == 403 {
+		if request.Unauthorized() {
 			problems = append(problems, fmt.Errorf("the operator was forbidden to %s (%s/%s)", request.What(), request.Object.Namespace, request.Object.Name))
 		}
 	}
