@@ -3,14 +3,25 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/md5"  //nolint:gosec // to be found, not to be relied on
+	"crypto/sha1" //nolint:gosec // likewise
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -19,29 +30,108 @@ import (
 	"github.com/secretsync/secretsync/hack/stand"
 )
 
-// searchForValues looks for every value that a test has put into a secret, in plain and in base64,
-// in all that the operator has said: logs, events, statuses, metrics, and what Secrets have besides
-// their data.
-func searchForValues(ctx context.Context, w *stand.Stand, metrics []byte) error {
+// heard is what managers have told that is not there any more at the end, by where it was told.
+var heard = map[string][]byte{}
+
+// window is how many characters of a value, in any form, count as a leak of it.
+const window = 12
+
+// needles are all the texts of a window's length by which a value is found: every part of it, in
+// plain (which escapes of URLs, JSON and Go leave alone, as values are made), in hexadecimal and in
+// base64 wherever in a longer text it stands; and the beginnings of its digests, which let a value be
+// guessed and tried. Each leads to the value's number.
+func needles(values []string) map[string]int {
+	found := map[string]int{}
+	for number, value := range values {
+		forms := []string{value, hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value)))}
+		for shift := range 3 {
+			whole := value[shift : shift+(len(value)-shift)/3*3]
+			forms = append(forms, base64.StdEncoding.EncodeToString([]byte(whole)), base64.URLEncoding.EncodeToString([]byte(whole)))
+		}
+		for _, form := range forms {
+			for at := range len(form) - window + 1 {
+				found[form[at:at+window]] = number
+			}
+		}
+		for _, digest := range []hash.Hash{md5.New(), sha1.New(), sha256.New(), sha512.New()} { //nolint:gosec // to be found, not to be relied on
+			_, _ = digest.Write([]byte(value)) // Never fails (package hash).
+			sum := digest.Sum(nil)
+			found[hex.EncodeToString(sum)[:window]] = number
+			found[base64.StdEncoding.EncodeToString(sum)[:window]] = number
+			found[base64.URLEncoding.EncodeToString(sum)[:window]] = number
+		}
+	}
+	return found
+}
+
+// leaks are the numbers of the values that a text gives away, in order.
+func leaks(content []byte, needles map[string]int) []int {
+	found := map[int]bool{}
+	for at := range len(content) - window + 1 {
+		if number, leaked := needles[string(content[at:at+window])]; leaked {
+			found[number] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// searchForValues looks for every value that a test has put into a secret in all that the operator
+// has said: logs, events, statuses, metrics, requests, and what Secrets have besides their data.
+func searchForValues(ctx context.Context, w *stand.Stand) error {
 	said, err := said(ctx, w)
 	if err != nil {
 		return err
 	}
-	said["metrics"] = metrics
+	maps.Copy(said, heard)
 	used.Lock()
 	defer used.Unlock()
 	if len(used.values) == 0 {
 		return errors.New("no test used a value: the search for values would find nothing")
 	}
+	searched := needles(used.values)
 	var found []error
 	for where, content := range said {
-		for i, value := range used.values {
-			if bytes.Contains(content, []byte(value)) || bytes.Contains(content, []byte(base64.StdEncoding.EncodeToString([]byte(value)))) {
-				found = append(found, fmt.Errorf("value %d of %d is in %s", i+1, len(used.values), where))
-			}
+		if len(content) == 0 && where != "requests" {
+			found = append(found, fmt.Errorf("there is nothing to search in %s", where))
+		}
+		if numbers := leaks(content, searched); len(numbers) > 0 {
+			found = append(found, fmt.Errorf("of %d values, those with the numbers %v are in %s", len(used.values), numbers, where))
 		}
 	}
 	return errors.Join(found...)
+}
+
+// TestSearchFindsValues: the search at the end would find a value, whatever form it leaks in.
+func TestSearchFindsValues(t *testing.T) {
+	// Nearly as value makes them; that one's would be searched for in all seriousness.
+	const leaked, other = "sought-0123456789abcdef01234567", "sought-fedcba9876543210fedcba98"
+	searched := needles([]string{other, leaked})
+	sum := sha256.Sum256([]byte(leaked))
+	for name, test := range map[string]struct {
+		text string
+		want []int
+	}{
+		"no value":                     {"a quiet line about sought-after secrets", nil},
+		"too little of one":            {leaked[:window-1] + " " + leaked[len(leaked)-window+1:], nil},
+		"plain":                        {"password=" + leaked, []int{1}},
+		"a part":                       {"…" + leaked[9:9+window] + "…", []int{1}},
+		"escaped for a URL":            {url.QueryEscape("/" + leaked + "=?"), []int{1}},
+		"quoted in JSON":               {`{"line":"{\\\"password\\\":\\\"` + leaked + `\\\"}"}`, []int{1}},
+		"base64":                       {base64.StdEncoding.EncodeToString([]byte(leaked)), []int{1}},
+		"base64, one byte before":      {base64.StdEncoding.EncodeToString([]byte(`"` + leaked + `"`)), []int{1}},
+		"base64, two bytes before":     {base64.RawURLEncoding.EncodeToString([]byte(`{"` + leaked + `"}`)), []int{1}},
+		"hexadecimal":                  {fmt.Sprintf("%x", leaked), []int{1}},
+		"hexadecimal, in capitals":     {fmt.Sprintf("%X", leaked), []int{1}},
+		"a digest":                     {fmt.Sprintf("%x", sum), []int{1}},
+		"a digest in base64":           {base64.StdEncoding.EncodeToString(sum[:]), []int{1}},
+		"two values at the same place": {leaked + other, []int{0, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := leaks([]byte(test.text), searched); !slices.Equal(got, test.want) {
+				t.Errorf("found the values %v, want %v", got, test.want)
+			}
+		})
+	}
 }
 
 func said(ctx context.Context, w *stand.Stand) (map[string][]byte, error) {
@@ -54,6 +144,13 @@ func said(ctx context.Context, w *stand.Stand) (map[string][]byte, error) {
 		if said[filepath.Base(log)], err = os.ReadFile(log); err != nil {
 			return nil, err
 		}
+	}
+	requests, err := w.Plane.Requests()
+	if err != nil {
+		return nil, err
+	}
+	if said["requests"], err = json.Marshal(requests); err != nil {
+		return nil, err
 	}
 	var syncs v1alpha1.SecretSyncList
 	var events eventsv1.EventList
@@ -74,6 +171,19 @@ func said(ctx context.Context, w *stand.Stand) (map[string][]byte, error) {
 		return nil, err
 	}
 	return said, nil
+}
+
+// end ends a manager, in the way given, once its metrics are kept for the search.
+func end(ctx context.Context, manager *stand.Manager, how func(*stand.Manager) error) error {
+	metrics, err := scrape(ctx, manager)
+	if err != nil {
+		return fmt.Errorf("reading metrics: %w", err)
+	}
+	heard[fmt.Sprintf("metrics of manager %d", len(heard)+1)] = metrics
+	if err := how(manager); err != nil {
+		return fmt.Errorf("ending the manager: %w: %s", err, manager.Tail())
+	}
+	return nil
 }
 
 // scrape reads the metrics of a manager that runs, and wants its own among them.

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand"
 )
 
 func TestSuspend(t *testing.T) {
@@ -75,16 +76,11 @@ func TestKilled(t *testing.T) {
 		})
 	}
 	s.await("a part is in sync", func() bool { return s.stand.AWS.ValuesRead(mine) > many/10 })
-	if err := running.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	s.end((*stand.Manager).Kill)
 	group.Wait()
 	readBefore := s.stand.AWS.ValuesRead(mine)
 	synced := s.readyCount()
-	var err error
-	if running, err = s.stand.StartManager("successor"); err != nil {
-		t.Fatal(err)
-	}
+	s.start("successor")
 	for i := range many {
 		s.awaitKeys(fmt.Sprintf("many-%d", i), map[string]string{"value": want[i]})
 		s.awaitReady(fmt.Sprintf("many-%d", i))
@@ -104,14 +100,9 @@ func TestRestartCostsNothing(t *testing.T) {
 		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 		s.awaitReady(name)
 	}
-	if err := running.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	s.end((*stand.Manager).Stop)
 	read, requests, polls := s.stand.AWS.ValuesRead(s.secretID("")), len(s.requests()), s.called("DescribeSecret")
-	var err error
-	if running, err = s.stand.StartManager("restarted"); err != nil {
-		t.Fatal(err)
-	}
+	s.start("restarted")
 	s.await("polls after the restart", func() bool { return s.called("DescribeSecret") >= polls+3*some })
 	if again := s.stand.AWS.ValuesRead(s.secretID("")) - read; again != 0 {
 		t.Errorf("%d values were read again", again)

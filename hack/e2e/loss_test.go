@@ -14,6 +14,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
 )
 
 // mishap is one that befalls a single secret whose value is in sync, and that only an edit heals.
@@ -153,7 +154,8 @@ func TestNothingIsLost(t *testing.T) {
 	s.awaitCalls(2 * len(all))
 	before.check(s, "after more polls")
 
-	s.replaceManager("nothing-lost")
+	s.end((*stand.Manager).Quit)
+	s.start("nothing-lost")
 	s.awaitCalls(2 * len(all))
 	for name, one := range all {
 		s.awaitReason(name, metav1.ConditionFalse, one.reason)
@@ -185,18 +187,6 @@ func (s *scene) awaitCalls(more int) {
 	}
 	before := made()
 	s.await(fmt.Sprintf("%d more calls", more), func() bool { return made() >= before+more })
-}
-
-// replaceManager kills the manager and starts another.
-func (s *scene) replaceManager(name string) {
-	s.Helper()
-	if err := running.Kill(); err != nil {
-		s.Fatal(err)
-	}
-	var err error
-	if running, err = s.stand.StartManager(name); err != nil {
-		s.Fatal(err)
-	}
 }
 
 // TestNothingIsLostOnTheWay has AWS fail while a new version waits to be fetched: nothing of it is

@@ -160,13 +160,11 @@ func TestIRSA(t *testing.T) {
 	}
 	restart := func(name string, environment ...string) {
 		t.Helper()
-		if err := running.Stop(); err != nil {
+		if err := end(context.Background(), running, (*stand.Manager).Stop); err != nil { // The test's context ends before its cleanup.
 			t.Fatal(err)
 		}
 		s.stand.Environment = environment
-		if running, err = s.stand.StartManager(name); err != nil {
-			t.Fatal(err)
-		}
+		s.start(name)
 	}
 	t.Cleanup(func() {
 		s.stand.AWS.SetRules()

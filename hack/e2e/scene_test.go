@@ -136,6 +136,23 @@ func (s *scene) secret(name string) *corev1.Secret {
 	return found
 }
 
+// end ends the manager of all namespaces in the way given: stopped, killed, or told to show its stacks.
+func (s *scene) end(how func(*stand.Manager) error) {
+	s.Helper()
+	if err := end(s.Context(), running, how); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// start starts a manager of all namespaces after the last one has ended.
+func (s *scene) start(name string) {
+	s.Helper()
+	var err error
+	if running, err = s.stand.StartManager(name); err != nil {
+		s.Fatal(err)
+	}
+}
+
 // await waits until a condition holds, and says what it waited for if it never does.
 func (s *scene) await(what string, holds func() bool) {
 	s.Helper()

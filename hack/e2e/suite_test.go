@@ -52,15 +52,11 @@ func runAll(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	code = m.Run()
-	metrics, err := scrape(ctx, running)
-	if err != nil {
+	if err := end(ctx, running, (*stand.Manager).Stop); err != nil {
 		return 1, err
-	}
-	if err := running.Stop(); err != nil {
-		return 1, fmt.Errorf("stopping the manager: %w: %s", err, running.Tail())
 	}
 	if flag.Lookup("test.run").Value.String() == "" { // All tests have run, and so all that the operator does.
 		err = checkRoles(all.Plane, stand.OperatorAccount, "role.yaml")
 	}
-	return code, errors.Join(err, searchForValues(ctx, all, metrics))
+	return code, errors.Join(err, searchForValues(ctx, all))
 }

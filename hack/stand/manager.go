@@ -99,6 +99,18 @@ func (m *Manager) Kill() error {
 	return nil
 }
 
+// Quit ends the manager as one that hangs is ended for a look at it: its log shows what each of its
+// goroutines was doing.
+func (m *Manager) Quit() error {
+	if err := m.command.Process.Signal(syscall.SIGQUIT); err != nil {
+		return err
+	}
+	if err := <-m.ended; err == nil {
+		return errors.New("the manager ended by itself before it was told to")
+	}
+	return nil
+}
+
 // PID is the process's id.
 func (m *Manager) PID() int { return m.command.Process.Pid }
 
