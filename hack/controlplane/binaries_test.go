@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -87,23 +86,5 @@ func TestRunsThatStartAtOnceWaitForEachOther(t *testing.T) {
 	defer cancel()
 	if _, err := lock(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a wait that is given up ends with %v", err)
-	}
-}
-
-// TestStopLeavesNothing starts a real control plane and wants no file of it to outlive it.
-func TestStopLeavesNothing(t *testing.T) {
-	plane, err := Start(t.Context(), Options{Audit: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	directory, manager := plane.Directory(), plane.manager.Process
-	if err := plane.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(directory); !os.IsNotExist(err) {
-		t.Errorf("%s is still there", directory)
-	}
-	if err := manager.Signal(syscall.Signal(0)); err == nil {
-		t.Error("kube-controller-manager still runs")
 	}
 }

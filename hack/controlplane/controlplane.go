@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,11 +26,13 @@ type Options struct {
 	Progress io.Writer
 }
 
-// ControlPlane is a control plane that runs. Its processes end with Stop, and with the process that
-// started them.
+// ControlPlane is a control plane that runs. Its processes end, and its files go, with Stop, and with
+// the process that started it, even if that is killed.
 type ControlPlane struct {
+	keeper      *keeper
 	environment *envtest.Environment
 	manager     *exec.Cmd
+	logs        []*os.File
 	directory   string
 	binaries    string
 	config      *rest.Config
@@ -55,6 +58,9 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 		return nil, err
 	}
 	plane := &ControlPlane{binaries: binaries, directory: directory}
+	if plane.keeper, err = startKeeper(directory); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(directory))
+	}
 	if err := plane.start(options.Audit); err != nil {
 		return nil, errors.Join(err, plane.Stop())
 	}
@@ -63,9 +69,8 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 
 func (p *ControlPlane) start(audit bool) error {
 	p.environment = &envtest.Environment{
-		BinaryAssetsDirectory:    p.binaries,
+		UseExistingCluster:       new(bool), // Whatever the environment says, never a cluster of somebody.
 		ControlPlaneStartTimeout: time.Minute,
-		ControlPlaneStopTimeout:  time.Minute,
 	}
 	server := p.environment.ControlPlane.GetAPIServer()
 	server.Configure().
@@ -77,9 +82,12 @@ func (p *ControlPlane) start(audit bool) error {
 			return err
 		}
 	}
+	if err := p.place(server); err != nil {
+		return err
+	}
 	config, err := p.environment.Start()
 	if err != nil {
-		return fmt.Errorf("starting etcd and kube-apiserver: %w", err)
+		return fmt.Errorf("starting etcd and kube-apiserver: %w\n%s", err, p.lastWords())
 	}
 	config.QPS = -1
 	p.config = config
@@ -89,26 +97,53 @@ func (p *ControlPlane) start(audit bool) error {
 	return p.startManager(server.CertDir)
 }
 
+// place gives etcd and kube-apiserver their places in the control plane's directory, for data,
+// certificates and logs, and has the keeper know them.
+func (p *ControlPlane) place(server *envtest.APIServer) (err error) {
+	etcd := &envtest.Etcd{DataDir: filepath.Join(p.directory, "etcd")}
+	server.CertDir = filepath.Join(p.directory, "kube-apiserver")
+	for _, directory := range []string{etcd.DataDir, server.CertDir} {
+		if err := os.Mkdir(directory, 0o700); err != nil {
+			return err
+		}
+	}
+	if etcd.Path, err = p.kept("etcd"); err != nil {
+		return err
+	}
+	if server.Path, err = p.kept("kube-apiserver"); err != nil {
+		return err
+	}
+	if etcd.Err, err = p.createLog("etcd"); err != nil {
+		return err
+	}
+	if server.Err, err = p.createLog("kube-apiserver"); err != nil {
+		return err
+	}
+	p.environment.ControlPlane.Etcd = etcd
+	return nil
+}
+
 // startManager starts kube-controller-manager with the key that the API server checks the tokens of
 // ServiceAccounts with.
 func (p *ControlPlane) startManager(certificates string) error {
-	log, err := os.Create(filepath.Join(p.directory, "kube-controller-manager.log"))
+	const program = "kube-controller-manager"
+	log, err := p.createLog(program)
 	if err != nil {
 		return err
 	}
-	p.manager = exec.Command(filepath.Join(p.binaries, "kube-controller-manager"),
+	p.manager = exec.Command(filepath.Join(p.binaries, program),
 		"--kubeconfig", p.Kubeconfig(),
 		"--service-account-private-key-file", filepath.Join(certificates, "sa-signer.key"),
-		"--cert-dir", filepath.Join(p.directory, "kube-controller-manager"),
+		"--cert-dir", filepath.Join(p.directory, program),
 		"--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0",
 		"--kube-api-qps=200", "--kube-api-burst=400",
 	)
 	p.manager.Stdout, p.manager.Stderr = log, log
-	p.manager.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	p.manager.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // As envtest does for the others.
 	if err := p.manager.Start(); err != nil {
-		return fmt.Errorf("starting kube-controller-manager: %w", err)
+		return fmt.Errorf("starting %s: %w", program, err)
 	}
-	return log.Close()
+	return p.keep(program, p.manager.Process.Pid)
 }
 
 // Config is for an administrator, without a limit on requests.
@@ -123,15 +158,44 @@ func (p *ControlPlane) Kubectl() string { return filepath.Join(p.binaries, "kube
 // Directory is the control plane's own, for files that shall go with it.
 func (p *ControlPlane) Directory() string { return p.directory }
 
-// Stop ends the processes and removes the directory.
+func (p *ControlPlane) log(program string) string {
+	return filepath.Join(p.directory, program+".log")
+}
+
+func (p *ControlPlane) createLog(program string) (*os.File, error) {
+	log, err := os.Create(p.log(program))
+	if err == nil {
+		p.logs = append(p.logs, log)
+	}
+	return log, err
+}
+
+// lastWords are the ends of the logs of etcd and kube-apiserver, which go with the directory.
+func (p *ControlPlane) lastWords() string {
+	const most = 1000
+	var words strings.Builder
+	for _, program := range []string{"etcd", "kube-apiserver"} {
+		content, err := os.ReadFile(p.log(program))
+		if err != nil {
+			content = []byte(err.Error())
+		}
+		fmt.Fprintf(&words, "%s said last:\n%s\n", program, content[max(0, len(content)-most):])
+	}
+	return words.String()
+}
+
+// Stop ends the processes and removes the directory. Nothing is kept, so the processes are not asked to
+// end but killed: kube-apiserver would wait a minute for an etcd that has crashed.
 func (p *ControlPlane) Stop() error {
-	var problems []error
-	if p.manager != nil && p.manager.Process != nil {
-		problems = append(problems, p.manager.Process.Signal(syscall.SIGTERM))
-		_ = p.manager.Wait() // Its exit code says that it was told to stop.
-	}
+	problems := []error{p.keeper.end()}
 	if p.environment != nil {
-		problems = append(problems, p.environment.Stop())
+		_ = p.environment.Stop() // Waits for the processes, of which it can't say that they ended well.
 	}
-	return errors.Join(append(problems, os.RemoveAll(p.directory))...)
+	if p.manager != nil && p.manager.Process != nil {
+		_ = p.manager.Wait()
+	}
+	for _, log := range p.logs {
+		problems = append(problems, log.Close())
+	}
+	return errors.Join(problems...)
 }
