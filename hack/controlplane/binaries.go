@@ -36,8 +36,11 @@ func programs() []program {
 // (default: the user's cache directory); SECRETSYNC_DOWNLOADS where to download from (default: where
 // Kubernetes' releases are; "none" builds everything). Runs that start at once wait for each other.
 func Binaries(ctx context.Context, minor string, progress io.Writer) (string, error) {
-	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" && complete(given) {
-		return given, nil
+	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" {
+		if complete(given) {
+			return given, nil
+		}
+		fmt.Fprintf(progress, "KUBEBUILDER_ASSETS=%s is left aside: it lacks some of etcd, kube-apiserver, kube-controller-manager and kubectl\n", given)
 	}
 	module, err := moduleOf(minor)
 	if err != nil {
@@ -119,8 +122,8 @@ func pinned(ctx context.Context, module string) (string, error) {
 // build downloads or builds the programs in a directory of its own and moves that into place at the end,
 // so that a run that was cut off leaves nothing that looks whole.
 func build(ctx context.Context, module, version, directory string, progress io.Writer) error {
-	half := fmt.Sprintf("%s.%d", directory, os.Getpid())
-	if err := os.MkdirAll(half, 0o750); err != nil {
+	half := directory + ".half"
+	if err := errors.Join(os.RemoveAll(half), os.Mkdir(half, 0o750)); err != nil { // A killed run leaves one.
 		return err
 	}
 	defer os.RemoveAll(half)

@@ -21,6 +21,8 @@ const (
 	releases = "https://dl.k8s.io"
 	// reachable is how long a server may take to be reached and to begin its answer.
 	reachable = 5 * time.Second
+	// patience is how long one download may take; building takes no longer.
+	patience = 5 * time.Minute
 )
 
 // downloads gets programs as their project releases them.
@@ -42,7 +44,7 @@ func newDownloads(version string) *downloads {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: reachable}).DialContext
 	transport.TLSHandshakeTimeout, transport.ResponseHeaderTimeout = reachable, reachable
-	d.client = &http.Client{Transport: transport}
+	d.client = &http.Client{Transport: transport, Timeout: patience}
 	return d
 }
 
@@ -88,6 +90,9 @@ func (d *downloads) read(ctx context.Context, url string, into io.Writer) error 
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("the download answers %s", answer.Status)
 	}
-	_, err = io.Copy(into, answer.Body)
-	return err
+	if _, err = io.Copy(into, answer.Body); err != nil {
+		d.givenUp = errors.New("the download broke off")
+		return d.givenUp
+	}
+	return nil
 }

@@ -71,3 +71,17 @@ func TestWhatCannotBeReachedIsTriedOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestADownloadThatBreaksOffIsNotTriedAgain(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("the beginning"))
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("SECRETSYNC_DOWNLOADS", server.URL)
+	d := newDownloads("v1.37.2")
+	err := d.get(t.Context(), program{"kubectl", "k8s.io/kubernetes/cmd/kubectl"}, filepath.Join(t.TempDir(), "kubectl"))
+	if err == nil || !strings.Contains(err.Error(), "broke off") || d.givenUp == nil {
+		t.Errorf("got %v, gave up because of %v", err, d.givenUp)
+	}
+}
