@@ -18,6 +18,7 @@ generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is gen
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/... output:rbac:dir=config/rbac
+	bin/controller-gen rbac:roleName=secretsync-metrics-auth,fileName=metrics_auth_role.yaml paths=./cmd/... output:rbac:dir=config/rbac
 	cp config/crd/secretsync.dev_secretsyncs.yaml config/chart/files/secretsyncs.yaml
 	cp config/rbac/role.yaml config/chart/files/role.yaml
 	cp config/rbac/leader_election_role.yaml config/chart/files/leader-election-role.yaml

@@ -31,6 +31,7 @@ import (
 // probeTimeout is how long a readiness probe waits for the caches.
 const probeTimeout = 500 * time.Millisecond
 
+// The metrics endpoint asks Kubernetes who scrapes it, and whether they may: the role metrics-auth.
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 

@@ -73,7 +73,7 @@ func TestWhatCannotBeReachedIsTriedOnce(t *testing.T) {
 }
 
 func TestADownloadThatBreaksOffIsNotTriedAgain(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = w.Write([]byte("the beginning"))
 	}))
