@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +33,7 @@ func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
 	if !state.Exists {
 		return w.create(ctx, desired)
 	}
-	if state.Owner != desired.Owner {
+	if !ours(desired, state) {
 		return Result{}, foreign(desired, state)
 	}
 	return w.update(ctx, desired, state)
@@ -89,7 +88,7 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	if !state.Exists {
 		return Result{}, gone(desired)
 	}
-	if state.Owner != desired.Owner {
+	if !ours(desired, state) {
 		return Result{}, foreign(desired, state)
 	}
 	return w.update(ctx, desired, state)
@@ -117,6 +116,15 @@ func (w *Writer) update(ctx context.Context, desired Desired, state State) (Resu
 	return w.settle(ctx, desired, state, applied, intruders, err)
 }
 
+// ours says whether the Secret belongs to the SecretSync: by the name on it, or, where somebody took the
+// name off, as the very Secret that was written before.
+func ours(desired Desired, state State) bool {
+	if state.Owner != "" || desired.Previous == nil {
+		return state.Owner == desired.Owner
+	}
+	return desired.Previous.UID == state.UID && desired.Previous.CreationPolicy == v1alpha1.CreationPolicyOwner
+}
+
 // asLeft says whether nobody has touched a Secret of our own since we wrote it.
 func asLeft(desired Desired, state State) bool {
 	return !desired.Merge && desired.Previous != nil &&
@@ -127,8 +135,11 @@ func asLeft(desired Desired, state State) bool {
 func (w *Writer) settle(ctx context.Context, desired Desired, state State,
 	applied *metav1.PartialObjectMetadata, intruders []string, err error,
 ) (Result, error) {
-	if err == nil && drops(desired) && createdByUs(applied, desired.Owner) {
+	switch {
+	case err == nil && drops(desired) && createdByUs(applied, desired.Owner):
 		applied, err = w.takeOver(ctx, desired, state, applied)
+	case secondController(err):
+		applied, err = w.inherit(ctx, desired, state, err)
 	}
 	if err != nil {
 		return Result{}, explain(err, desired.Namespace, desired.Name)
@@ -208,33 +219,4 @@ func annotations(desired Desired) map[string]string {
 	}
 	all[v1alpha1.AnnotationOwner] = desired.Owner
 	return all
-}
-
-// Release takes out of a Secret what the SecretSync has put there by merging; the rest stays. A
-// Secret that is gone needs nothing.
-func (w *Writer) Release(ctx context.Context, namespace, name, owner string) error {
-	state, err := w.Current(ctx, namespace, name)
-	if err != nil || !state.Exists {
-		return err
-	}
-	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID))
-	if _, err := w.send(ctx, nothing, owner, true); err != nil {
-		return explain(err, namespace, name)
-	}
-	return nil
-}
-
-// Delete removes a Secret that belongs to the SecretSync; any other is left alone.
-func (w *Writer) Delete(ctx context.Context, namespace, name, owner string) error {
-	state, err := w.Current(ctx, namespace, name)
-	if err != nil || !state.Exists || state.Owner != owner {
-		return err
-	}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	uid := types.UID(state.UID)
-	err = w.Client.Delete(ctx, secret, client.Preconditions{UID: &uid})
-	if client.IgnoreNotFound(err) != nil {
-		return explain(fmt.Errorf("deleting Secret: %w", err), namespace, name)
-	}
-	return nil
 }

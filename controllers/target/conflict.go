@@ -94,6 +94,6 @@ func missing(desired Desired) error {
 }
 
 func gone(desired Desired) error {
-	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Message: fmt.Sprintf(
+	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Raced: true, Message: fmt.Sprintf(
 		"Secret %q disappeared while it was being written: trying again", desired.Name)}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,9 @@ type Error struct {
 	Message string
 	// Transient says that trying again may help without an edit.
 	Transient bool
+	// Raced says that somebody changed the Secret at the same time, so that trying again at once is all
+	// there is to do. Such an error is Transient too.
+	Raced bool
 	// Terminating says that the namespace is going away, which needs no report.
 	Terminating bool
 }
@@ -31,6 +35,9 @@ func (e *Error) Error() string { return e.Reason + ": " + e.Message }
 
 // explain turns the API server's answer into an *Error; the context's errors pass through.
 func explain(err error, namespace, name string) error {
+	if known, ok := errors.AsType[*Error](err); ok {
+		return known
+	}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
@@ -46,7 +53,7 @@ func explain(err error, namespace, name string) error {
 	case apierrors.IsInvalid(err):
 		return invalid(err, name)
 	case apierrors.IsConflict(err):
-		return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Message: fmt.Sprintf(
+		return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Raced: true, Message: fmt.Sprintf(
 			"Secret %q changed while it was being written: trying again", name)}
 	}
 	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Message: fmt.Sprintf(
@@ -60,8 +67,12 @@ func invalid(err error, name string) error {
 	for _, field := range fields {
 		switch {
 		case field == "metadata.uid":
-			return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Message: fmt.Sprintf(
+			return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Raced: true, Message: fmt.Sprintf(
 				"Secret %q was replaced while it was being written: trying again", name)}
+		case field == ownerReferences:
+			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
+				"Secret %q has another controller among its owner references: have that one let go of it and remove the reference, "+
+					"or choose another spec.target.name", name)}
 		case field == "type":
 			return &Error{Reason: v1alpha1.ReasonTargetImmutable, Message: fmt.Sprintf(
 				"Secret %q has another type, and Kubernetes does not let a Secret change its type: "+
@@ -76,6 +87,13 @@ func invalid(err error, name string) error {
 	}
 	return &Error{Reason: v1alpha1.ReasonInvalidValue, Message: fmt.Sprintf(
 		"Kubernetes refuses Secret %q at %s: check spec.data, spec.target.type, labels and annotations", name, listed)}
+}
+
+// ownerReferences is the field at which the API server refuses a second controller of an object.
+const ownerReferences = "metadata.ownerReferences"
+
+func secondController(err error) bool {
+	return apierrors.IsInvalid(err) && slices.Contains(invalidFields(err), ownerReferences)
 }
 
 func invalidFields(err error) []string {

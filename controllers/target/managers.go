@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -17,6 +18,23 @@ func createdByUs(applied *metav1.PartialObjectMetadata, owner string) bool {
 	return slices.ContainsFunc(applied.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == FieldOwner(owner) && entry.Operation == metav1.ManagedFieldsOperationUpdate
 	})
+}
+
+// inherit takes over a Secret that a former SecretSync of the name created and that the garbage collector
+// has not removed yet: the record of its create keeps the former owner beside the new one, and the API
+// server refuses two. Where the other owner is somebody else's, the refusal stands.
+func (w *Writer) inherit(ctx context.Context, desired Desired, state State, refusal error) (*metav1.PartialObjectMetadata, error) {
+	found := SecretMetadata()
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, found)
+	switch {
+	case apierrors.IsNotFound(err), err == nil && string(found.UID) != state.UID:
+		return nil, gone(desired)
+	case err != nil:
+		return nil, err
+	case !createdByUs(found, desired.Owner):
+		return nil, refusal
+	}
+	return w.takeOver(ctx, desired, state, found)
 }
 
 // drops says whether an update may take out something that an earlier write has put in. Labels and

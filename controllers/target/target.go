@@ -2,6 +2,8 @@ package target
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -105,12 +107,19 @@ func SecretMetadata() *metav1.PartialObjectMetadata {
 	return metadata
 }
 
-// FieldOwner is the field manager of the SecretSync of that name. Kubernetes allows 128 characters;
-// the end of a longer name is left out, which can only make two managers of one namespace alike if
-// both write to one Secret and share their first 113 characters.
+// fieldOwnerMost is how long Kubernetes lets the name of a field manager be.
+const fieldOwnerMost = 128
+
+// FieldOwner is the field manager of the SecretSync of that name. Of a name that is too long a digest
+// stands for the end: two SecretSyncs that merge into one Secret must not be taken for one.
 func FieldOwner(owner string) string {
 	manager := fieldOwnerPrefix + owner
-	return manager[:min(len(manager), 128)]
+	if len(manager) <= fieldOwnerMost {
+		return manager
+	}
+	digest := sha256.Sum256([]byte(owner))
+	end := "-" + hex.EncodeToString(digest[:8])
+	return manager[:fieldOwnerMost-len(end)] + end
 }
 
 // ownerOfManager is the SecretSync whose field manager this is, or empty.

@@ -1,0 +1,72 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Release takes out of a Secret what the SecretSync has put there by merging; the rest stays. A
+// Secret that is gone needs nothing.
+func (w *Writer) Release(ctx context.Context, namespace, name, owner string) error {
+	state, err := w.Current(ctx, namespace, name)
+	if err != nil || !state.Exists {
+		return err
+	}
+	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID))
+	if _, err := w.send(ctx, nothing, owner, true); err != nil {
+		return explain(err, namespace, name)
+	}
+	return nil
+}
+
+// Freed tells of a Secret from which an owner reference was taken: its resourceVersions before and
+// after. It is zero where there was none to take.
+type Freed struct{ Before, After string }
+
+// Disown takes the owner reference of the SecretSync with that UID off a Secret, so that the garbage
+// collector leaves it when the SecretSync goes. The rest of the Secret stays as it is.
+func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types.UID) (Freed, error) {
+	secret := SecretMetadata()
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return Freed{}, nil
+	}
+	if err != nil {
+		return Freed{}, explain(err, namespace, name)
+	}
+	before := secret.DeepCopy()
+	secret.OwnerReferences = slices.DeleteFunc(secret.OwnerReferences, func(reference metav1.OwnerReference) bool {
+		return reference.UID == owner
+	})
+	if len(secret.OwnerReferences) == len(before.OwnerReferences) {
+		return Freed{}, nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := w.Client.Patch(ctx, secret, patch); err != nil {
+		return Freed{}, explain(err, namespace, name)
+	}
+	return Freed{Before: before.ResourceVersion, After: secret.ResourceVersion}, nil
+}
+
+// Delete removes a Secret that belongs to the SecretSync; any other is left alone.
+func (w *Writer) Delete(ctx context.Context, namespace, name, owner string) error {
+	state, err := w.Current(ctx, namespace, name)
+	if err != nil || !state.Exists || state.Owner != owner {
+		return err
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	uid := types.UID(state.UID)
+	err = w.Client.Delete(ctx, secret, client.Preconditions{UID: &uid})
+	if client.IgnoreNotFound(err) != nil {
+		return explain(fmt.Errorf("deleting Secret: %w", err), namespace, name)
+	}
+	return nil
+}

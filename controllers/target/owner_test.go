@@ -1,0 +1,77 @@
+package target
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func TestWhoseASecretIs(t *testing.T) {
+	owned := &v1alpha1.SecretStatus{UID: "uid", CreationPolicy: v1alpha1.CreationPolicyOwner}
+	merged := &v1alpha1.SecretStatus{UID: "uid", CreationPolicy: v1alpha1.CreationPolicyMerge}
+	for name, test := range map[string]struct {
+		previous *v1alpha1.SecretStatus // nil where nothing was ever written.
+		state    State
+		want     bool
+	}{
+		"its name is on it":                          {nil, State{UID: "uid", Owner: "db"}, true},
+		"another's name is on it":                    {owned, State{UID: "uid", Owner: "other"}, false},
+		"no name, and never written":                 {nil, State{UID: "uid"}, false},
+		"no name, and the very Secret written":       {owned, State{UID: "uid"}, true},
+		"no name, and another Secret of that name":   {owned, State{UID: "another"}, false},
+		"no name, and only merged into":              {merged, State{UID: "uid"}, false},
+		"its name is on it after it was merged into": {merged, State{UID: "uid", Owner: "db"}, true},
+	} {
+		if got := ours(Desired{Owner: "db", Previous: test.previous}, test.state); got != test.want {
+			t.Errorf("%s: ours is %v", name, got)
+		}
+	}
+}
+
+func TestFieldManagersOfLongNames(t *testing.T) {
+	long := strings.Repeat("x", 252)
+	one, two := FieldOwner(long+"1"), FieldOwner(long+"2")
+	if one == two {
+		t.Error("two SecretSyncs have one field manager")
+	}
+	if one != FieldOwner(long+"1") || len(one) > fieldOwnerMost || len(one) != len(two) {
+		t.Errorf("%q", one)
+	}
+	if got := FieldOwner("db"); got != "secretsync.dev/db" || ownerOfManager(got) != "db" {
+		t.Errorf("the field manager of db is %q", got)
+	}
+	for _, name := range []string{strings.Repeat("x", 113), strings.Repeat("x", 114)} {
+		if got := FieldOwner(name); len(got) > fieldOwnerMost || ownerOfManager(got) == "" {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+func TestAnotherControllerIsAConflict(t *testing.T) {
+	refusal := invalidAt(field.Invalid(field.NewPath("metadata", "ownerReferences"), quoted, "only one"))
+	if !secondController(refusal) || secondController(nil) || secondController(invalidAt(field.Invalid(field.NewPath("type"), "", ""))) {
+		t.Error("a second controller is not told from other refusals")
+	}
+	var got *Error
+	if err := explain(refusal, "payments", "db"); !errors.As(err, &got) || got.Reason != v1alpha1.ReasonTargetConflict ||
+		got.Transient || !strings.Contains(got.Message, "another controller") || strings.Contains(got.Message, quoted) {
+		t.Errorf("explained as %v", err)
+	}
+}
+
+func TestRacesAreTransientToo(t *testing.T) {
+	if err, ok := errors.AsType[*Error](gone(Desired{Name: "db"})); !ok || !err.Raced || !err.Transient {
+		t.Errorf("a Secret that disappeared: %v", err)
+	}
+	replaced := invalidAt(field.Invalid(field.NewPath("metadata", "uid"), quoted, ""))
+	if err, ok := errors.AsType[*Error](explain(replaced, "payments", "db")); !ok || !err.Raced || !err.Transient {
+		t.Errorf("a Secret that was replaced: %v", err)
+	}
+	if got, want := explain(gone(Desired{Name: "db"}), "", ""), gone(Desired{Name: "db"}); got.Error() != want.Error() {
+		t.Errorf("explained twice: %v", got)
+	}
+}
