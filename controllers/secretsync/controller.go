@@ -87,7 +87,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	memory := c.memories.of(request.NamespacedName, sync.UID)
 	if !sync.DeletionTimestamp.IsZero() {
-		return reconcile.Result{}, c.release(ctx, sync)
+		return c.release(ctx, sync, memory)
 	}
 	if written := c.memories.takeUnreported(memory); written != nil {
 		return c.reportLate(ctx, written)
@@ -101,8 +101,14 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 			break
 		}
 	}
-	if c.putReportOff(p) {
+	if err := c.keep(ctx, p); p.err == nil {
+		p.err = err
+	}
+	switch {
+	case c.putReportOff(p):
 		return again(0, priorityReport), nil
+	case p.applied != nil:
+		return c.reportWritten(ctx, p)
 	}
 	return c.report(ctx, p)
 }

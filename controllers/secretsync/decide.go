@@ -26,6 +26,7 @@ const (
 func (c *Controller) decide(ctx context.Context, p *pass) error {
 	if p.sync.Spec.Suspend {
 		p.memory.nextLook.set(time.Time{})
+		p.memory.failures = 0
 		p.done = true
 		return nil
 	}
@@ -47,10 +48,10 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 	switch {
 	case p.sync.Generation != p.sync.Status.ObservedGeneration:
 		return triggerSpec
+	case drifted:
+		return triggerDrift // Even where a refresh is requested: the version alone would not tell.
 	case refreshRequested(p.sync):
 		return triggerRefresh
-	case drifted:
-		return triggerDrift
 	case !now.Before(p.memory.nextLook.get()):
 		return triggerPoll
 	}

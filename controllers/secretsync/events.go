@@ -66,7 +66,7 @@ func writeNews(p *pass) (reason, note string) {
 	case p.applied.Outcome == target.Unchanged:
 		return "", ""
 	case p.applied.Outcome == target.Created && !known:
-		return eventCreated, "Created Secret " + name + " with version " + version + ": keys " + listed(p.sync.Status.Secret.Keys)
+		return eventCreated, "Created Secret " + name + " with version " + version + ": keys " + listed(p.keys)
 	case p.applied.Outcome == target.Created:
 		return eventRepaired, "Secret " + name + " was deleted; made it anew with version " + version
 	case known && old.VersionID != version:

@@ -15,8 +15,8 @@ const (
 
 // hold puts a repair off where somebody else undoes ours again and again, instead of looping.
 func (c *Controller) hold(_ context.Context, p *pass) error {
-	if p.trigger != triggerDrift {
-		return nil
+	if p.trigger != triggerDrift || refreshRequested(p.sync) {
+		return nil // Whoever asks for a refresh has stopped the other writer, or will see.
 	}
 	now, m := c.Clock.Now(), p.memory
 	if now.Before(m.truce) {

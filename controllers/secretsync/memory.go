@@ -30,6 +30,8 @@ type memory struct {
 	// failures counts failed passes in a row, the first of them at failingSince.
 	failures     int
 	failingSince time.Time
+	// races counts passes in a row that met somebody who wrote the Secret at the same time.
+	races int
 	// repairs are the times of the latest repairs of the Secret, oldest first.
 	repairs []time.Time
 	// intruders are the field managers whose edits were undone last.
@@ -43,20 +45,15 @@ type memory struct {
 	unreported *pass
 }
 
-// moment is a time that others may look at meanwhile.
-type moment struct{ nanoseconds atomic.Int64 }
+// moment is a time that others may look at meanwhile. It keeps the reading of the monotonic clock: where
+// the wall clock is set back, waits do not grow.
+type moment struct{ at atomic.Pointer[time.Time] }
 
-func (m *moment) set(at time.Time) {
-	if at.IsZero() {
-		m.nanoseconds.Store(0)
-		return
-	}
-	m.nanoseconds.Store(at.UnixNano())
-}
+func (m *moment) set(at time.Time) { m.at.Store(&at) }
 
 func (m *moment) get() time.Time {
-	if at := m.nanoseconds.Load(); at != 0 {
-		return time.Unix(0, at)
+	if at := m.at.Load(); at != nil {
+		return *at
 	}
 	return time.Time{}
 }

@@ -39,6 +39,8 @@ type pass struct {
 	keys     []string // of data, sorted
 	changes  changes
 	applied  *target.Result
+	// untidy says that what a former spec left behind is still there.
+	untidy bool
 	// touched says that somebody else has touched the Secret while it was written.
 	touched bool
 }

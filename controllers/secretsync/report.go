@@ -22,9 +22,12 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if later := putOff(p.err); later > 0 {
 		return again(later, priorityPoll), nil
 	}
+	if c.raced(p) {
+		return again(cacheLag, 0), nil
+	}
 	f := explain(p.err)
 	if p.err != nil && f == nil {
-		return reconcile.Result{}, c.unreported(ctx, p.err)
+		return c.unreported(ctx, p.err)
 	}
 	c.plan(p, f)
 	if p.trigger != triggerNone || p.sync.Spec.Suspend || f != nil {
@@ -34,7 +37,7 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 		}
 		c.announce(ctx, p, f)
 	}
-	if p.sync.Spec.Suspend {
+	if p.sync.Spec.Suspend && f == nil {
 		return reconcile.Result{}, nil
 	}
 	if p.touched {
@@ -57,17 +60,36 @@ func putOff(err error) time.Duration {
 	return refused.RetryAfter + somewhereWithin(max(refused.RetryAfter, time.Second))
 }
 
-// unreported handles what concerns nobody who reads status: a SecretSync that changed under our
-// hands comes again by its own event, one whose namespace goes needs nothing.
-func (c *Controller) unreported(ctx context.Context, err error) error {
+// racesMost is how many times in a row it goes unreported that somebody else wrote at the same time.
+const racesMost = 10
+
+// raced says whether the pass met somebody who wrote the Secret at the same time, as the garbage
+// collector does when a SecretSync is made anew: that is nothing to tell of, and soon over.
+func (c *Controller) raced(p *pass) bool {
+	met, ok := errors.AsType[*target.Error](p.err)
+	if !ok || !met.Raced || p.applied != nil {
+		p.memory.races = 0
+		return false
+	}
+	p.memory.races++
+	return p.memory.races <= racesMost
+}
+
+// unreported handles what concerns nobody who reads status. A SecretSync that is gone, or whose
+// namespace goes, needs nothing. One that changed under our hands is looked at again: the event of that
+// change may be one that sets off no pass.
+func (c *Controller) unreported(ctx context.Context, err error) (reconcile.Result, error) {
 	if unwritten, ok := errors.AsType[*target.Error](err); ok && unwritten.Terminating {
-		return nil
+		return reconcile.Result{}, nil
 	}
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		ctrl.LoggerFrom(ctx).V(1).Info("SecretSync changed during the pass", "cause", apierrors.ReasonForError(err))
-		return nil
+	switch {
+	case apierrors.IsNotFound(err):
+		return reconcile.Result{}, nil
+	case apierrors.IsConflict(err):
+		ctrl.LoggerFrom(ctx).V(1).Info("SecretSync changed during the pass")
+		return again(cacheLag, 0), nil
 	}
-	return err
+	return reconcile.Result{}, err
 }
 
 // plan says when to look again.

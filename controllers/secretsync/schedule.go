@@ -77,7 +77,8 @@ func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 		part = float64(place.Sum64()) / math.MaxUint64
 	}
 	interval := c.interval(p.sync)
-	tick := now.Truncate(interval).Add(time.Duration(part * float64(interval)))
+	// The sum keeps the reading of the monotonic clock, which Truncate takes off.
+	tick := now.Add(now.Truncate(interval).Sub(now.Round(0)) + time.Duration(part*float64(interval)))
 	if !tick.After(now) {
 		tick = tick.Add(interval)
 	}

@@ -28,9 +28,13 @@ func (c *Controller) describe(p *pass, f *failure) {
 	}
 	if rotation := p.observation.Version.Rotation; rotation != nil {
 		c.set(p, rotationHealth(rotation, c.Clock.Now()))
+	} else if synced := p.synced(); p.observed && synced != nil && synced.ARN != p.observation.Version.ARN {
+		// What was said of another secret's rotation holds no more.
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionRotationHealthy)
 	}
-	answered := p.observed || f != nil && f.heals == byEdit
-	if answered && refreshRequested(p.sync) {
+	// What is tried again by itself is not handled yet: a script would go on with the former version.
+	handled := p.observed && f == nil || f != nil && f.heals == byEdit
+	if handled && refreshRequested(p.sync) {
 		status.LastHandledRefresh = p.sync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
 	}
 	c.conclude(p, f)
@@ -41,6 +45,9 @@ func (c *Controller) describeWrite(p *pass) {
 	status, now := &p.sync.Status, metav1.NewTime(c.Clock.Now())
 	if p.applied.Outcome != target.Unchanged {
 		status.LastSyncTime = &now
+	}
+	if p.untidy {
+		return // The Secret of the former name is not forgotten before it is tidied away.
 	}
 	if old := p.synced(); old != nil && old.ARN == p.fetched.Version.ARN && old.VersionID != p.fetched.Version.ID {
 		status.LastRotationTime = &now
@@ -90,7 +97,7 @@ func timeOrNil(moment time.Time) *metav1.Time {
 func (c *Controller) conclude(p *pass, f *failure) {
 	switch {
 	case f != nil && f.heals == byEdit:
-		c.set(p, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message+kept(p.sync)))
+		c.set(p, condition(v1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message+kept(p)))
 		c.set(p, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, f.reason, f.message))
 		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionReconciling)
 	case f != nil:
@@ -113,7 +120,7 @@ func (c *Controller) readyDuring(p *pass, f *failure) metav1.Condition {
 		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced,
 			holds(p.sync)+"; retrying: "+f.message)
 	}
-	return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message+kept(p.sync))
+	return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message+kept(p))
 }
 
 // settled is Ready when nothing is in the way.
@@ -141,12 +148,16 @@ func holds(sync *v1alpha1.SecretSync) string {
 	return fmt.Sprintf("Secret %s holds version %s of %s (%s)", written.Name, from.VersionID, from.SecretID, from.VersionStage)
 }
 
-// kept says what stays in the Secret while a pass fails.
-func kept(sync *v1alpha1.SecretSync) string {
-	if sync.Status.Secret == nil || len(sync.Status.Sources) == 0 {
+// kept says what stays in the Secret while a pass fails; of one that others have touched nobody knows.
+func kept(p *pass) string {
+	status := &p.sync.Status
+	switch {
+	case status.Secret == nil || len(status.Sources) == 0:
 		return ""
+	case p.trigger == triggerDrift:
+		return fmt.Sprintf(". Secret %s was edited or deleted, and is not restored yet", status.Secret.Name)
 	}
-	return fmt.Sprintf(". Secret %s keeps version %s", sync.Status.Secret.Name, sync.Status.Sources[0].VersionID)
+	return fmt.Sprintf(". Secret %s keeps version %s", status.Secret.Name, status.Sources[0].VersionID)
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {

@@ -25,12 +25,23 @@ func (c *Controller) putReportOff(p *pass) bool {
 	if p.err != nil || p.applied == nil || p.applied.Outcome == target.Unchanged || p.sync.Spec.Target.Merges() {
 		return false
 	}
-	p.data, p.fetched.Value, p.observation.Value = nil, source.Value{}, nil // Values are not kept.
 	return c.memories.putUnreported(p)
 }
 
-// reportLate reports a pass that was put off. What fails is kept for the next try.
+// reportLate reports a pass that was put off. What came meanwhile, an edit of the spec or of the Secret,
+// came with this very turn: so there is another one.
 func (c *Controller) reportLate(ctx context.Context, written *pass) (reconcile.Result, error) {
+	if _, err := c.reportWritten(ctx, written); err != nil {
+		return reconcile.Result{}, err
+	}
+	return again(0, priorityReport), nil
+}
+
+// reportWritten reports a pass that has written the Secret, even while the process stops: the next one
+// would write again what is not in status. What fails is kept for the next try.
+func (c *Controller) reportWritten(ctx context.Context, written *pass) (reconcile.Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+	defer cancel()
 	result, err := c.report(ctx, written)
 	if err != nil {
 		c.memories.putUnreported(written)
@@ -45,6 +56,7 @@ func (m *memories) putUnreported(p *pass) bool {
 	if m.stopping {
 		return false
 	}
+	p.data, p.fetched.Value, p.observation.Value = nil, source.Value{}, nil // Values are not kept.
 	p.memory.unreported = p
 	return true
 }
