@@ -7,9 +7,11 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// options are the manager's flags. Each may also be set by an environment variable of its name in
+// options are the manager's flags. Each but --version may also be set by an environment variable of its name in
 // capitals behind SECRETSYNC_, for example SECRETSYNC_POLL_INTERVAL; a flag goes before it.
 type options struct {
 	pollInterval            time.Duration
@@ -76,6 +78,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 	var problems []error
 	flags.VisitAll(func(f *flag.Flag) {
+		if f.Name == "version" {
+			return // It is no setting, and a likely name for a variable that means something else.
+		}
 		name := environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value := getenv(name)
 		if value == "" {
@@ -97,6 +102,11 @@ func (o *options) validate(rest []string) error {
 	if o.pollInterval < time.Second || o.pollInterval > 24*time.Hour {
 		refuse("--poll-interval=%s must be between 1s and 24h", o.pollInterval)
 	}
+	for _, namespace := range o.namespaces() {
+		if len(validation.IsDNS1123Label(namespace)) > 0 {
+			refuse("--watch-namespaces names %q, which is no name of a namespace: separate names by commas, without patterns", namespace)
+		}
+	}
 	if o.workers < 1 {
 		refuse("--workers=%d must be at least 1", o.workers)
 	}
@@ -105,6 +115,9 @@ func (o *options) validate(rest []string) error {
 	}
 	if o.valueCacheBytes < 0 {
 		refuse("--value-cache-bytes=%d must not be negative; 0 keeps no values", o.valueCacheBytes)
+	}
+	if o.gracefulShutdownTimeout < 0 {
+		refuse("--graceful-shutdown-timeout=%s must not be negative; 0 does not wait", o.gracefulShutdownTimeout)
 	}
 	if o.logFormat != "json" && o.logFormat != "console" {
 		refuse("--log-format=%q must be json or console", o.logFormat)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +48,8 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"--workers=0":                          {"--workers=0", "at least 1"},
 		"--kube-api-qps=-1":                    {"--kube-api-qps=-1", "negative"},
 		"--value-cache-bytes=-1":               {"--value-cache-bytes=-1", "negative"},
+		"--graceful-shutdown-timeout=-1s":      {"--graceful-shutdown-timeout=-1s", "negative"},
+		"--watch-namespaces=payments,Team*":    {"--watch-namespaces", `"Team*"`, "commas"},
 		"--log-format=xml":                     {`--log-format="xml"`, "json or console"},
 		"--log-level=loud":                     {`--log-level="loud"`, "info or debug"},
 		"--no-such-flag":                       {"-no-such-flag"},
@@ -73,8 +77,20 @@ func TestABadVariableIsNamed(t *testing.T) {
 	}
 }
 
-func TestVersionIsAnOption(t *testing.T) {
+func TestVersionIsAnOptionAndNoSetting(t *testing.T) {
 	if o, err := parseOptions([]string{"--version"}, environment(nil), &bytes.Buffer{}); err != nil || !o.showVersion {
 		t.Errorf("%+v, %v", o, err)
+	}
+	for _, value := range []string{"1.4.2", "true"} {
+		if o, err := parseOptions(nil, environment(map[string]string{"SECRETSYNC_VERSION": value}), &bytes.Buffer{}); err != nil || o.showVersion {
+			t.Errorf("with SECRETSYNC_VERSION=%s: %v", value, err)
+		}
+	}
+}
+
+func TestHelpIsNoMistake(t *testing.T) {
+	var said bytes.Buffer
+	if _, err := parseOptions([]string{"--help"}, environment(nil), &said); !errors.Is(err, flag.ErrHelp) || !strings.Contains(said.String(), "-poll-interval") {
+		t.Errorf("%v: %s", err, said.String())
 	}
 }
