@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// TestAStrippedSecretIsRepaired: a tool that writes the whole Secret takes off what says that it is ours.
+func TestAStrippedSecretIsRepaired(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("stripped", content)
+	s.sync("stripped", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitReady("stripped")
+	s.patchSecret("stripped", func(secret *corev1.Secret) {
+		secret.Labels, secret.Annotations, secret.OwnerReferences = nil, nil, nil
+		secret.Data = map[string][]byte{"by-hand": []byte("1")}
+	})
+	s.await("the Secret is ours again", func() bool {
+		secret := s.secret("stripped")
+		return secret.Annotations[v1alpha1.AnnotationOwner] == "stripped" && len(secret.OwnerReferences) == 1 && string(secret.Data["value"]) == content
+	})
+	s.awaitEvent("stripped", "SecretRepaired", "restored")
+	s.awaitReady("stripped")
+}
+
+// TestMadeAnew: a SecretSync that is deleted and made again under its name, before its Secret was
+// collected, ends with a Secret that is its own.
+func TestMadeAnew(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("anew", content)
+	spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}
+	for round := range 5 {
+		s.sync("anew", spec)
+		s.await("the Secret is the present SecretSync's", func() bool {
+			secret := s.secret("anew")
+			return secret != nil && len(secret.OwnerReferences) == 1 && secret.OwnerReferences[0].UID == s.get("anew").UID
+		})
+		s.awaitReady("anew")
+		s.awaitKeys("anew", map[string]string{"value": content})
+		if notes := s.events("anew", "SyncFailed"); len(notes) > 0 {
+			t.Errorf("round %d: %q", round, notes)
+		}
+		if err := s.stand.Client.Delete(t.Context(), s.get("anew")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFormerOwnerIsGone: the Secret of a SecretSync that is gone is taken over with the former owner's
+// reference still on it, as it is for a moment after every deletion.
+func TestFormerOwnerIsGone(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("heir", content)
+	left := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.namespace, Name: "heir",
+			// A finalizer, so that the garbage collector does not take the Secret before the test has looked.
+			Finalizers: []string{"example.com/hold"},
+		},
+	}
+	s.createAs(left, "intruder")
+	before := left.DeepCopy()
+	left.Labels, left.Annotations = map[string]string{v1alpha1.LabelManaged: "true"}, map[string]string{v1alpha1.AnnotationOwner: "heir"}
+	left.OwnerReferences = []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SecretSync",
+		Name: "heir", UID: "00000000-0000-0000-0000-000000000001", Controller: new(true)}}
+	left.Data = map[string][]byte{"value": []byte("old"), "dropped": []byte("old")}
+	if err := s.stand.Client.Patch(t.Context(), left, client.MergeFrom(before), client.FieldOwner("secretsync.dev/heir")); err != nil {
+		t.Fatal(err)
+	}
+	s.sync("heir", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.await("the Secret is the heir's", func() bool {
+		secret := s.secret("heir")
+		return len(secret.OwnerReferences) == 1 && secret.OwnerReferences[0].UID == s.get("heir").UID && string(secret.Data["value"]) == content
+	})
+	s.patchSecret("heir", func(secret *corev1.Secret) { secret.Finalizers = nil })
+	s.awaitReady("heir")
+	s.awaitKeys("heir", map[string]string{"value": content})
+}
+
+// TestHandedOverWithItsController: a Secret that another operator still controls is not taken by an
+// annotation; the message says what to do, and doing it is enough.
+func TestHandedOverWithItsController(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("handed", content)
+	other := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "other-operator"}}
+	if err := s.stand.Client.Create(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	s.createAs(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.namespace, Name: "handed", Annotations: map[string]string{v1alpha1.AnnotationOwner: "handed"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: other.Name, UID: other.UID, Controller: new(true)}},
+		},
+		Data: map[string][]byte{"value": []byte("old")},
+	}, "other-operator")
+	s.sync("handed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	found := s.awaitReason("handed", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	if message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message; !strings.Contains(message, "another controller") {
+		t.Errorf("the message is %q", message)
+	}
+	s.awaitKeys("handed", map[string]string{"value": "old"})
+	s.patchSecret("handed", func(secret *corev1.Secret) { secret.OwnerReferences = nil })
+	s.awaitReady("handed")
+	s.awaitKeys("handed", map[string]string{"value": content})
+}
+
+// TestASecretThatCannotGo: while somebody's finalizer holds a deleted Secret back, it is not fought over,
+// and made anew once it is gone.
+func TestASecretThatCannotGo(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("lingering", content)
+	s.sync("lingering", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("lingering")
+	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = []string{"example.com/hold"} })
+	first := s.secret("lingering")
+	if err := s.stand.Client.Delete(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	s.await("status knows the Secret as it is", func() bool {
+		return s.get("lingering").Status.Secret.ResourceVersion == s.secret("lingering").ResourceVersion
+	})
+	before := s.get("lingering").ResourceVersion
+	s.never("status is written again and again", func() bool { return s.get("lingering").ResourceVersion != before })
+	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = nil })
+	s.await("the Secret is made anew", func() bool { secret := s.secret("lingering"); return secret != nil && secret.UID != first.UID })
+	s.awaitKeys("lingering", map[string]string{"value": content})
+}
+
+// TestLongNames: names as long as Kubernetes allows work, and two that begin alike are not taken for one.
+func TestLongNames(t *testing.T) {
+	s := newScene(t)
+	s.foreign("shared-by-long-names")
+	one, two := strings.Repeat("x", 252)+"1", strings.Repeat("x", 252)+"2"
+	first, second := value(), value()
+	for name, content := range map[string]string{one: first, two: second} {
+		id, _ := s.createSecret("long-"+name[252:], fmt.Sprintf(`{"%s":%q}`, "key-"+name[252:], content))
+		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+			Target: v1alpha1.SecretTarget{Name: "shared-by-long-names", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	}
+	s.awaitReady(one)
+	s.awaitReady(two)
+	s.awaitKeys("shared-by-long-names", map[string]string{"theirs": "1", "key-1": first, "key-2": second})
+	s.remove(one)
+	s.awaitKeys("shared-by-long-names", map[string]string{"theirs": "1", "key-2": second})
+}
+
+// TestEditsOnTheHeels: an edit that comes while a pass is reported is not left for the next poll.
+func TestEditsOnTheHeels(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("heels", fmt.Sprintf(`{"a":%q}`, content))
+	for i := range 10 {
+		name := fmt.Sprintf("heels-%d", i)
+		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}) // Polls every five minutes.
+		time.Sleep(time.Duration(i) * 3 * time.Millisecond)                                // Here and there within the first pass.
+		s.edit(name, func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "b", Property: "a"}} })
+	}
+	for i := range 10 {
+		s.awaitKeys(fmt.Sprintf("heels-%d", i), map[string]string{"b": content})
+		s.awaitReady(fmt.Sprintf("heels-%d", i))
+	}
+}

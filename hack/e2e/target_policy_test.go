@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// TestRetainWhileAWSRefuses: whoever asks for Retain because the secret in AWS is lost must not lose the
+// Secret with the SecretSync, though nothing can be written any more.
+func TestRetainWhileAWSRefuses(t *testing.T) {
+	for name, stop := range map[string]func(s *scene, id string){
+		"denied": func(s *scene, id string) {
+			s.rule(localaws.Rule{Deny: true, Action: "secretsmanager:*", Resource: "*" + id + "*"})
+			s.awaitReason("kept", metav1.ConditionFalse, v1alpha1.ReasonAccessDenied)
+		},
+		"suspended": func(s *scene, _ string) {
+			s.edit("kept", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+			s.awaitReason("kept", metav1.ConditionTrue, v1alpha1.ReasonSuspended)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			content := value()
+			id, _ := s.createSecret("kept", content)
+			s.sync("kept", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+			s.awaitReady("kept")
+			t.Cleanup(func() { s.rule() })
+			stop(s, id)
+			s.edit("kept", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+			s.await("the owner reference is off", func() bool { return len(s.secret("kept").OwnerReferences) == 0 })
+			s.await("status knows the Secret as it is", func() bool {
+				return s.get("kept").Status.Secret.ResourceVersion == s.secret("kept").ResourceVersion
+			})
+			s.remove("kept")
+			s.never("the Secret goes", func() bool { return s.secret("kept") == nil })
+			s.awaitKeys("kept", map[string]string{"value": content})
+		})
+	}
+}
+
+// TestRenameUnderRetain: the Secret of the former name is kept, and outlives the SecretSync too.
+func TestRenameUnderRetain(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("moved", content)
+	s.sync("moved", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "old"}})
+	s.awaitReady("moved")
+	s.edit("moved", func(sync *v1alpha1.SecretSync) {
+		sync.Spec.Target = v1alpha1.SecretTarget{Name: "new", DeletionPolicy: v1alpha1.DeletionPolicyRetain}
+	})
+	s.awaitKeys("new", map[string]string{"value": content})
+	s.awaitReady("moved")
+	if references := s.secret("old").OwnerReferences; len(references) > 0 {
+		t.Errorf("the former Secret has the owner references %v", references)
+	}
+	s.remove("moved")
+	s.never("a Secret goes", func() bool { return s.secret("old") == nil || s.secret("new") == nil })
+}
+
+// TestPolicyThereAndBack: Owner becomes Merge and Owner again; the keys stay throughout, and nothing is
+// taken that the SecretSync can no longer show to be its own.
+func TestPolicyThereAndBack(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("turned", content)
+	s.sync("turned", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("turned")
+	want := map[string]string{"value": content}
+
+	policy := func(to v1alpha1.CreationPolicy) {
+		s.edit("turned", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.CreationPolicy = to })
+	}
+	policy(v1alpha1.CreationPolicyMerge)
+	s.awaitReady("turned")
+	if secret := s.awaitKeys("turned", want); len(secret.OwnerReferences) > 0 || secret.Annotations[v1alpha1.AnnotationOwner] != "" {
+		t.Errorf("a Secret that keys are merged into belongs to %v, %q", secret.OwnerReferences, secret.Annotations[v1alpha1.AnnotationOwner])
+	}
+	policy(v1alpha1.CreationPolicyOwner)
+	s.awaitReason("turned", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	s.awaitKeys("turned", want)
+	if len(s.get("turned").Finalizers) == 0 {
+		t.Error("the finalizer is gone, though keys of ours are in a Secret that is not ours")
+	}
+	s.patchSecret("turned", func(secret *corev1.Secret) {
+		secret.Annotations = map[string]string{v1alpha1.AnnotationOwner: "turned"}
+	})
+	s.awaitReady("turned")
+	if secret := s.awaitKeys("turned", want); len(secret.OwnerReferences) != 1 {
+		t.Errorf("owner references: %v", secret.OwnerReferences)
+	}
+	s.await("the finalizer is off", func() bool { return len(s.get("turned").Finalizers) == 0 })
+	s.remove("turned")
+	s.await("the Secret is collected", func() bool { return s.secret("turned") == nil })
+}
+
+// TestMergedKeysAreTakenOutAfterAFailedTurn: a SecretSync that merged its keys, and then asked in vain to
+// own the Secret, still takes them out when it goes.
+func TestMergedKeysAreTakenOutAfterAFailedTurn(t *testing.T) {
+	s := newScene(t)
+	s.foreign("app")
+	id, _ := s.createSecret("merged", fmt.Sprintf(`{"A":%q}`, value()))
+	s.sync("merger", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+		Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	s.awaitReady("merger")
+	s.edit("merger", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyOwner })
+	s.awaitReason("merger", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	s.remove("merger")
+	s.awaitKeys("app", map[string]string{"theirs": "1"})
+}
+
+// TestMovedMerge: keys are taken out of the former Secret, and the rest of it stays.
+func TestMovedMerge(t *testing.T) {
+	s := newScene(t)
+	s.foreign("one")
+	s.foreign("two")
+	content := value()
+	id, _ := s.createSecret("moving", fmt.Sprintf(`{"A":%q}`, content))
+	s.sync("moving", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id},
+		Target: v1alpha1.SecretTarget{Name: "one", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	s.awaitKeys("one", map[string]string{"theirs": "1", "A": content})
+	s.edit("moving", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "two" })
+	s.awaitKeys("two", map[string]string{"theirs": "1", "A": content})
+	s.awaitKeys("one", map[string]string{"theirs": "1"})
+	s.edit("moving", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+	s.await("the finalizer is off", func() bool { return len(s.get("moving").Finalizers) == 0 })
+	s.remove("moving")
+	s.awaitKeys("two", map[string]string{"theirs": "1", "A": content})
+}
+
+// TestDeletionIsNotHeldUp: keys in a Secret that became immutable can't be taken out; the SecretSync goes
+// all the same, and so it does while it is suspended and AWS refuses.
+func TestDeletionIsNotHeldUp(t *testing.T) {
+	s := newScene(t)
+	s.foreign("frozen")
+	id, _ := s.createSecret("stuck", fmt.Sprintf(`{"A":%q}`, value()))
+	s.sync("stuck", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+		Target: v1alpha1.SecretTarget{Name: "frozen", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	s.awaitReady("stuck")
+	t.Cleanup(func() { s.rule() })
+	s.rule(localaws.Rule{Deny: true, Action: "*", Resource: "*" + id + "*"})
+	s.edit("stuck", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	s.await("the SecretSync is suspended", func() bool {
+		return meta.FindStatusCondition(s.get("stuck").Status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonSuspended
+	})
+	s.patchSecret("frozen", func(secret *corev1.Secret) { yes := true; secret.Immutable = &yes })
+	s.remove("stuck")
+	s.awaitEvent("stuck", "SyncFailed", "immutable", "stay")
+}
+
+// foreign makes a Secret that is not ours.
+func (s *scene) foreign(name string) {
+	s.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Data: map[string][]byte{"theirs": []byte("1")}}
+	if err := s.stand.Client.Create(s.Context(), secret); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// createAs makes an object as another field manager does.
+func (s *scene) createAs(object client.Object, manager string) {
+	s.Helper()
+	if err := s.stand.Client.Create(s.Context(), object, client.FieldOwner(manager)); err != nil {
+		s.Fatal(err)
+	}
+}
