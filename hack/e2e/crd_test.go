@@ -3,10 +3,14 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
 
@@ -76,4 +80,40 @@ func TestCRDUpgrade(t *testing.T) {
 	c.edit("lax", func(sync *v1alpha1.SecretSync) { sync.Spec.Source.VersionStage = "" })
 	c.awaitReady("lax")
 	c.stop(manager)
+}
+
+// TestCRDUpgradeByKubectl upgrades the CRD as those do who do without Helm: spec and status of what is
+// stored stay as they are, and what the newer form forbids is refused in its words.
+func TestCRDUpgradeByKubectl(t *testing.T) {
+	c := newCluster(t)
+	earlier, err := yaml.Marshal(earlierCRD(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.kubectl(string(earlier), "apply", "--server-side", "--filename", "-")
+	c.kubectl("", "wait", "--for=condition=Established", "crd/secretsyncs.secretsync.dev")
+	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Target: v1alpha1.SecretTarget{Labels: map[string]string{"team": "payments"}}})
+	stored := c.get("db")
+	stored.Status = v1alpha1.SecretSyncStatus{ObservedGeneration: 1, LastHandledRefresh: "asked", Conditions: []metav1.Condition{
+		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSynced, LastTransitionTime: metav1.NewTime(time.Unix(1e9, 0))}}}
+	if err := c.stand.Client.Status().Update(t.Context(), stored); err != nil {
+		t.Fatal(err)
+	}
+	before := c.get("db")
+
+	c.kubectl("", "apply", "--server-side", "--filename", filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml"))
+	both := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "both"},
+		Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db", VersionStage: "AWSCURRENT", VersionID: strings.Repeat("a", 32)}}}
+	c.await("the newer form refuses both a stage and a version", func() bool {
+		err := c.stand.Client.Create(t.Context(), both.DeepCopy(), client.DryRunAll)
+		return err != nil && strings.Contains(err.Error(), "set versionStage to follow a staging label, or versionID")
+	})
+	unknown := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "unknown"},
+		Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Target: v1alpha1.SecretTarget{DeletionPolicy: "Keep"}}}
+	if err := c.stand.Client.Create(t.Context(), unknown); err == nil || !strings.Contains(err.Error(), `spec.target.deletionPolicy: Unsupported value: "Keep"`) {
+		t.Errorf("an unknown policy: %v", err)
+	}
+	if diff := cmp.Diff(before, c.get("db")); diff != "" {
+		t.Errorf("what was stored changed by the upgrade (-before +after):\n%s", diff)
+	}
 }

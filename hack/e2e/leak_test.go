@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"hash"
 	"io"
@@ -86,6 +87,9 @@ func searchForValues(ctx context.Context, w *stand.Stand) error {
 	used.Lock()
 	defer used.Unlock()
 	if len(used.values) == 0 {
+		if flag.Lookup("test.run").Value.String() != "" {
+			return nil // Not every test uses one.
+		}
 		return errors.New("no test used a value: the search for values would find nothing")
 	}
 	searched := needles(used.values)
