@@ -83,15 +83,16 @@ func (s *scene) removeLabel(id string) {
 	for version, stages := range described.VersionIdsToStages {
 		for _, stage := range stages {
 			if stage == customStage {
-				s.moveLabel(id, customStage, "", version)
+				s.moveLabel(id, "", version)
 			}
 		}
 	}
 }
 
-// moveLabel moves a staging label; from or to may be empty.
-func (s *scene) moveLabel(id, stage, to, from string) {
+// moveLabel moves the label of our own; from or to may be empty.
+func (s *scene) moveLabel(id, to, from string) {
 	s.Helper()
+	stage := customStage
 	input := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &id, VersionStage: &stage}
 	if to != "" {
 		input.MoveToVersionId = &to

@@ -126,12 +126,12 @@ func TestCustomLabel(t *testing.T) {
 	first, second := value(), value()
 	id, one := s.createSecret("api", first)
 	two := s.putValue(id, second) // AWSPREVIOUS is on version one now.
-	s.moveLabel(id, customStage, one, "")
+	s.moveLabel(id, one, "")
 	s.sync("api", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionStage: customStage}, PollInterval: fast})
 	s.awaitKeys("api", map[string]string{"value": first})
-	s.moveLabel(id, customStage, two, one)
+	s.moveLabel(id, two, one)
 	s.awaitKeys("api", map[string]string{"value": second})
-	s.moveLabel(id, customStage, one, two)
+	s.moveLabel(id, one, two)
 	secret := s.awaitKeys("api", map[string]string{"value": first})
 	if got := secret.Annotations[v1alpha1.AnnotationVersionStage]; got != customStage {
 		t.Errorf("annotation version-stage = %q", got)
