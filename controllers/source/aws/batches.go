@@ -104,9 +104,9 @@ func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
 	case source.AccessDenied:
 		e.unbatched.remember(batchGetSecretValue)
 		err, output = nil, &secretsmanager.BatchGetSecretValueOutput{}
-	case source.Busy, source.Throttled, source.RegionUnavailable, source.CredentialsUnavailable, source.AssumeRoleDenied:
+	case source.Busy, source.Throttled, source.CredentialsUnavailable, source.AssumeRoleDenied:
 	default:
-		if err != nil { // One request that AWS does not understand fails them all.
+		if err != nil { // One request that AWS does not understand, or an answer that was cut, fails them all.
 			err, output = nil, &secretsmanager.BatchGetSecretValueOutput{}
 		}
 	}
