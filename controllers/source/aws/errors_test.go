@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,6 +45,10 @@ func TestCodesBecomeKinds(t *testing.T) {
 		want    source.Kind
 		mention []string
 	}{
+		"a connection given up in the middle of an answer": {
+			answered(http.StatusOK, nil, &smithy.DeserializationError{Err: &net.OpError{Op: "read", Err: net.ErrClosed}}),
+			source.RegionUnavailable, []string{"the connection was cut"},
+		},
 		"a secret that is not there": {
 			refusedWith("ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
 			source.SecretNotFound, []string{"/prod/db", "eu-west-1", "full ARN"},

@@ -48,7 +48,10 @@ func howUnreachable(err error, timeout time.Duration) string {
 		return "connection refused"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "no route to it"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		// The SDK closes the request's body once an answer begins. Where the answer came so fast that
+		// net/http was not done with that body, it gives the connection up in the middle of the answer.
+		errors.Is(err, net.ErrClosed):
 		return "the connection was cut"
 	case errors.As(err, &unreadable):
 		return "its answer could not be understood"
