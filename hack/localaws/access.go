@@ -1,10 +1,10 @@
 package localaws
 
 import (
-	"encoding/json"
-	"path"
 	"slices"
-	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/hack/localaws/iam"
 )
 
 // Principal is who calls.
@@ -28,18 +28,12 @@ type Rule struct {
 	Because string
 }
 
-// AddPrincipal makes an access key belong to a principal.
+// AddPrincipal makes an access key belong to a principal. Nothing checks its signatures, and no
+// identity-based policy bounds it: it is how a test has an administrator.
 func (s *Server) AddPrincipal(accessKeyID string, principal Principal) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.addPrincipal(accessKeyID, principal)
-}
-
-func (s *Server) addPrincipal(accessKeyID string, principal Principal) {
-	if s.principals == nil {
-		s.principals = map[string]Principal{}
-	}
-	s.principals[accessKeyID] = principal
+	put(&s.principals, accessKeyID, principal)
 }
 
 // SetRules replaces the access rules.
@@ -49,115 +43,115 @@ func (s *Server) SetRules(rules ...Rule) {
 	s.rules = slices.Clone(rules)
 }
 
-// allow says whether a call may be done, with AWS's own words where not. The mutex must be held.
-func (s *Server) allow(call *request, action, resource string, found *secret) error {
+// allow says whether a call may be done, with AWS's own words where not: rules first, then policies. The
+// mutex must be held.
+func (s *Server) allow(call *request, action, resource string, on *secret) error {
+	if because := s.ruledOut(call.caller, action, resource); because != "" {
+		return denial(call, action, resource, because)
+	}
+	if call.as == nil {
+		return s.tolerated(call, action, resource, on)
+	}
+	var own *iam.Policy
+	if on != nil {
+		own = on.policy
+	}
+	if decision := call.as.with(own).Decide(s.question(call, action, resource, on)); !decision.Allowed {
+		return denial(call, action, resource, decision.Because)
+	}
+	return nil
+}
+
+// ruledOut gives why the rules deny, or nothing. The mutex must be held.
+func (s *Server) ruledOut(caller Principal, action, resource string) string {
 	implicit := false
 	allowed := false
 	for _, rule := range s.rules {
 		implicit = implicit || !rule.Deny
-		if !rule.matches(call.caller, action, resource) {
+		if !rule.matches(caller, action, resource) {
 			continue
 		}
+		if rule.Deny && rule.Because != "" {
+			return rule.Because
+		}
 		if rule.Deny {
-			return denial(call, action, resource, rule.Because, "with an explicit deny in an identity-based policy")
+			return "with an explicit deny in an identity-based policy"
 		}
 		allowed = true
 	}
 	if implicit && !allowed {
-		return denial(call, action, resource, "", "because no identity-based policy allows the "+action+" action")
+		return "because no identity-based policy allows the " + action + " action"
 	}
-	if found == nil {
-		return nil
-	}
-	return resourcePolicy(call, action, found)
+	return ""
 }
 
 func (r Rule) matches(caller Principal, action, resource string) bool {
 	return like(r.Principal, caller.ARN) && like(r.Action, action) && like(r.Resource, resource)
 }
 
-// like compares with a pattern in which * and ? stand for any characters, slashes among them.
+// like compares with a pattern, of which an empty one matches all.
 func like(pattern, text string) bool {
-	if pattern == "" || pattern == "*" {
-		return true
-	}
-	const slash = "\x00"
-	matched, err := path.Match(escape(strings.ReplaceAll(pattern, "/", slash)), strings.ReplaceAll(text, "/", slash))
-	return err == nil && matched
+	return pattern == "" || pattern == "*" || iam.Like(pattern, text)
 }
 
-// escape takes from path.Match the meanings that IAM patterns don't have.
-func escape(pattern string) string {
-	return strings.NewReplacer(`\`, `\\`, `[`, `\[`).Replace(pattern)
-}
-
-func denial(call *request, action, resource, because, otherwise string) error {
-	if because == "" {
-		because = otherwise
+// tolerated is for callers without policies of their own: one of another account has to be allowed by
+// the secret's policy, and that policy may deny anybody.
+func (s *Server) tolerated(call *request, action, resource string, on *secret) error {
+	if on == nil || on.policy == nil && accountOf(on.arn) == call.caller.Account {
+		return nil
 	}
-	return refuse("AccessDeniedException", "User: %s is not authorized to perform: %s on resource: %s %s", call.caller.ARN, action, resource, because)
-}
-
-// policyDocument is what of a resource policy is understood: who, what, allow or deny.
-type policyDocument struct {
-	Statement []struct {
-		Effect    string
-		Principal any
-		Action    any
+	allowed, denied := on.policy.Names(s.question(call, action, resource, on))
+	if denied {
+		return denial(call, action, resource, "with an explicit deny in a resource-based policy")
 	}
-}
-
-// resourcePolicy wants a caller of another account to be allowed by the secret's own policy, and lets
-// that policy deny anybody.
-func resourcePolicy(call *request, action string, found *secret) error {
-	var document policyDocument
-	if found.policy != "" {
-		if err := json.Unmarshal([]byte(found.policy), &document); err != nil {
-			return refuse("MalformedPolicyDocumentException", "This resource policy contains invalid Json.")
-		}
-	}
-	allowed := strings.Contains(found.arn, ":"+call.caller.Account+":")
-	for _, statement := range document.Statement {
-		if !names(statement.Principal, call.caller) || !slices.ContainsFunc(stringsIn(statement.Action), func(pattern string) bool { return like(pattern, action) }) {
-			continue
-		}
-		if statement.Effect == "Deny" {
-			return denial(call, action, found.arn, "", "with an explicit deny in a resource-based policy")
-		}
-		allowed = true
-	}
-	if !allowed {
-		return denial(call, action, found.arn, "", "because no resource-based policy allows the "+action+" action")
+	if !allowed && accountOf(on.arn) != call.caller.Account {
+		return denial(call, action, resource, "because no resource-based policy allows the "+action+" action")
 	}
 	return nil
 }
 
-func names(principal any, caller Principal) bool {
-	for _, name := range stringsIn(principal) {
-		if name == "*" || name == caller.Account || name == "arn:aws:iam::"+caller.Account+":root" || like(name, caller.ARN) {
-			return true
+// question describes a call to policies: who asks, for what, and under which condition keys.
+func (s *Server) question(call *request, action, resource string, on *secret) *iam.Request {
+	asked := &iam.Request{Action: action, Resource: resource, Account: call.at.account, Context: iam.Context{}}
+	asked.Context.Set("aws:RequestedRegion", call.at.region)
+	asked.Context.Set("aws:CurrentTime", s.now().UTC().Format(time.RFC3339))
+	if call.input != nil {
+		call.input.conditions(asked.Context)
+	}
+	if call.as == nil {
+		asked.Principal = iam.Principal{Account: call.caller.Account, ARN: call.caller.ARN, RoleARN: roleOf(call.caller.ARN)}
+	} else {
+		asked.Principal = call.as.Principal
+		if held := call.as.session; held != nil {
+			asked.Context.Set("aws:TokenIssueTime", held.issued.UTC().Format(time.RFC3339Nano))
 		}
 	}
-	return false
+	if on != nil {
+		asked.Account = accountOf(on.arn)
+		asked.Context.SetTags("aws:ResourceTag/", on.tags)
+		asked.Context.SetTags("secretsmanager:ResourceTag/", on.tags)
+	}
+	asked.Context.Set("aws:ResourceAccount", asked.Account)
+	return asked
 }
 
-// stringsIn collects the strings of a policy's value: one, a list, or those of a map.
-func stringsIn(value any) []string {
-	switch v := value.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		var all []string
-		for _, one := range v {
-			all = append(all, stringsIn(one)...)
-		}
-		return all
-	case map[string]any:
-		var all []string
-		for _, one := range v {
-			all = append(all, stringsIn(one)...)
-		}
-		return all
+// with adds a resource's policy to the actor's own.
+func (a *actor) with(resource *iam.Policy) iam.Policies {
+	all := iam.Policies{Identity: a.policies, Resource: resource}
+	if a.session != nil {
+		all.Session = a.session.bound
 	}
-	return nil
+	return all
+}
+
+// denial words a refusal as Secrets Manager does; actions on no resource in particular name none.
+func denial(call *request, action, resource, because string) error {
+	text := "User: " + call.caller.ARN + " is not authorized to perform: " + action
+	if resource != "*" {
+		text += " on resource: " + resource
+	}
+	if because != "" {
+		text += " " + because
+	}
+	return refuse("AccessDeniedException", "%s", text)
 }

@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 )
@@ -8,7 +9,7 @@ import (
 // adminPath is where a server that runs as a program is set up: it has no counterpart in AWS.
 const adminPath = "/_localaws/"
 
-// serveAdmin knows GET calls, and POST rules, faults, rate, key and reset, each with a JSON body.
+// serveAdmin knows GET calls, and what setUp knows by POST, each with a JSON body.
 func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request, body []byte) {
 	what := r.URL.Path[len(adminPath):]
 	if what == "calls" && r.Method == http.MethodGet {
@@ -17,7 +18,7 @@ func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request, body []byte)
 		return
 	}
 	if r.Method != http.MethodPost {
-		http.Error(w, "post to rules, faults, rate, key or reset, or get calls", http.StatusMethodNotAllowed)
+		http.Error(w, "post to rules, faults, rate, key, users, roles, providers, forget-identities or reset, or get calls", http.StatusMethodNotAllowed)
 		return
 	}
 	if err := s.setUp(what, body); err != nil {
@@ -53,16 +54,51 @@ func (s *Server) setUp(what string, body []byte) error {
 			Key      string
 			Disabled bool
 			Denied   []string
+			// Policy is the key's policy document as it is, not in a text.
+			Policy json.RawMessage
+			Grants []string
 		}
 		if err := json.Unmarshal(body, &key); err != nil {
 			return err
 		}
 		s.DisableKey(key.Key, key.Disabled)
 		s.DenyKey(key.Key, key.Denied...)
+		return s.SetKeyPolicy(key.Key, string(key.Policy), key.Grants...)
+	case "users", "roles", "providers":
+		return s.setUpIdentity(what, body)
+	case "forget-identities":
+		s.ForgetIdentities()
 	case "reset":
 		s.ResetCalls()
 	default:
 		return refuse("NotFound", "there is nothing named %q to set up", what)
 	}
 	return nil
+}
+
+// setUpIdentity adds one user, role or OIDC provider; the latter with its key set in JWKS.
+func (s *Server) setUpIdentity(what string, body []byte) error {
+	var err error
+	switch what {
+	case "users":
+		var u User
+		if err = json.Unmarshal(body, &u); err == nil {
+			_, err = s.AddUser(u)
+		}
+	case "roles":
+		var r Role
+		if err = json.Unmarshal(body, &r); err == nil {
+			_, err = s.AddRole(r)
+		}
+	case "providers":
+		var p struct {
+			OIDCProvider
+			JWKS json.RawMessage
+		}
+		if err = json.Unmarshal(body, &p); err == nil {
+			p.Keys = func(context.Context) ([]byte, error) { return p.JWKS, nil }
+			_, err = s.AddOIDCProvider(p.OIDCProvider)
+		}
+	}
+	return err
 }

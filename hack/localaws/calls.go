@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,8 +11,16 @@ import (
 // Call is one call that was answered, refused or cut. It never holds a value.
 type Call struct {
 	Operation string
-	// Principal is the ARN of the caller.
+	// Principal is the ARN of the caller; the subject of a web identity, and nobody where a signature was
+	// refused.
 	Principal string
+	// AccessKeyID that signed the call.
+	AccessKeyID string
+	// SessionName, SourceIdentity and SessionTags are those of the caller's session, if it has one.
+	SessionName, SourceIdentity string
+	SessionTags                 map[string]string
+	// Role is the ARN of the role that the call wanted to assume.
+	Role string
 	// Region that the call was signed for.
 	Region string
 	// Code is the error's code; empty for an answer.
@@ -27,7 +36,14 @@ type Call struct {
 func (s *Server) record(call *request, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	entry := Call{Operation: call.operation, Principal: call.caller.ARN, Region: call.at.region, UserAgent: call.userAgent, Read: call.read, At: s.now()}
+	entry := Call{
+		Operation: call.operation, Principal: call.caller.ARN, AccessKeyID: call.accessKeyID, Role: call.assumed,
+		Region: call.at.region, UserAgent: call.userAgent, Read: call.read, At: s.now(),
+	}
+	if call.as != nil && call.as.session != nil {
+		held := call.as.session
+		entry.SessionName, entry.SourceIdentity, entry.SessionTags = held.name, held.sourceIdentity, maps.Clone(held.tags)
+	}
 	var refusal *awsError
 	switch {
 	case errors.As(err, &refusal):

@@ -16,14 +16,16 @@ func TestTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Skip("the aws command is not installed; the SDK's tests cover the same operations")
 	}
-	w := newWorld(t)
+	w := newGuardedWorld(t) // So that the command's signatures are checked.
+	w.user("cli", everything)
+	w.role("app", anybody)
 	w.RegisterRotationFunction(functionARN, w.RotatePassword())
 	run := func(arguments ...string) string {
 		t.Helper()
 		aws := exec.CommandContext(t.Context(), command, arguments...)
 		nowhere := t.TempDir()
 		aws.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+w.URL(), "AWS_REGION="+localaws.DefaultRegion, "AWS_DEFAULT_REGION="+localaws.DefaultRegion,
-			"AWS_ACCESS_KEY_ID=cli", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
+			"AWS_ACCESS_KEY_ID=cli", "AWS_SECRET_ACCESS_KEY=secret of cli", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_CONFIG_FILE="+nowhere+"/config", "AWS_SHARED_CREDENTIALS_FILE="+nowhere+"/credentials")
 		output, err := aws.CombinedOutput()
 		if err != nil {

@@ -12,21 +12,13 @@ type deletionAnswer struct {
 	DeletionDate *epoch `json:",omitempty"`
 }
 
-func (s *Server) deleteSecret(call *request) (any, error) {
-	var input struct {
-		SecretId                   string
-		RecoveryWindowInDays       *int64
-		ForceDeleteWithoutRecovery bool
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.findAllowed(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+type deleteInput struct {
+	bySecret
+	RecoveryWindowInDays       *int64
+	ForceDeleteWithoutRecovery bool
+}
+
+func (s *Server) deleteSecret(call *request, found *secret, input *deleteInput) (any, error) {
 	if input.ForceDeleteWithoutRecovery && input.RecoveryWindowInDays != nil {
 		return nil, refuse("InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
 	}
@@ -49,17 +41,7 @@ func (s *Server) deleteSecret(call *request) (any, error) {
 	return deletionAnswer{ARN: found.arn, Name: found.name, DeletionDate: epochOrNil(found.forgetAt)}, nil
 }
 
-func (s *Server) restoreSecret(call *request) (any, error) {
-	var input struct{ SecretId string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.findAllowed(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) restoreSecret(_ *request, found *secret, _ *bySecret) (any, error) {
 	found.deleted, found.forgetAt = time.Time{}, time.Time{}
 	return deletionAnswer{ARN: found.arn, Name: found.name}, nil
 }

@@ -45,38 +45,20 @@ func (s *Server) describe(found *secret) description {
 	return d
 }
 
-func (s *Server) describeSecret(call *request) (any, error) {
-	var input struct{ SecretId string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.findAllowed(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) describeSecret(_ *request, found *secret, _ *bySecret) (any, error) {
 	d := s.describe(found)
 	d.VersionIdsToStages = found.stagesByVersion()
 	return d, nil
 }
 
-func (s *Server) listSecretVersionIDs(call *request) (any, error) {
-	var input struct {
-		SecretId          string
-		IncludeDeprecated bool
-		MaxResults        int
-		NextToken         string
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.findAllowed(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+type versionsInput struct {
+	bySecret
+	IncludeDeprecated bool
+	MaxResults        int
+	NextToken         string
+}
+
+func (s *Server) listSecretVersionIDs(_ *request, found *secret, input *versionsInput) (any, error) {
 	var listed []*version
 	for _, v := range found.versions {
 		if input.IncludeDeprecated || len(v.stages) > 0 {

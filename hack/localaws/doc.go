@@ -7,5 +7,11 @@
 // real services don't have it offers to tests: access rules, KMS keys that refuse, throttling,
 // faults, and a count of calls.
 //
-// It imports the standard library alone, so that it can check what the SDK sends.
+// Whoever calls may do everything, under whatever access key, until the server is told of identities: from
+// the first IAM user, role or OIDC provider on it checks signatures and web identity tokens, and lets
+// policies decide (AddUser, AddRole, AddOIDCProvider). An EKS Pod Identity agent and an instance's metadata
+// service hand out credentials of its roles (PodIdentityAgent, InstanceMetadata). Package iam holds the
+// policy engine; sigv4 and webtoken check signatures.
+//
+// It imports the standard library alone, so that nothing of the SDK checks what the SDK sends.
 package localaws

@@ -9,8 +9,8 @@ import (
 
 // Fault makes calls slow or fail.
 type Fault struct {
-	// Operation and Principal are patterns; empty matches all.
-	Operation, Principal string
+	// Operation, Principal and Region are patterns; empty matches all.
+	Operation, Principal, Region string
 	// Latency is waited before the answer.
 	Latency time.Duration
 	// Every n-th matching call fails; 0 fails none, 1 all.
@@ -96,7 +96,7 @@ func (s *Server) trouble(call *request) (latency time.Duration, hang bool, err e
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, fault := range s.faults {
-		if !like(fault.Operation, call.operation) || !like(fault.Principal, call.caller.ARN) {
+		if !like(fault.Operation, call.operation) || !like(fault.Principal, call.caller.ARN) || !like(fault.Region, call.at.region) {
 			continue
 		}
 		latency += fault.Latency

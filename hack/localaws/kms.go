@@ -1,10 +1,23 @@
 package localaws
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/hack/localaws/iam"
+)
+
 // kmsKey is a customer managed key. A secret without one, or with a key that was never set up here,
 // is decrypted for everybody, as with the key aws/secretsmanager.
 type kmsKey struct {
 	disabled bool
 	denied   []string
+	// policy is the key's own; nil leaves all to the policies of the key's account, as the policy does
+	// that the console gives a key.
+	policy *iam.Policy
+	// granted are principals that a grant lets decrypt.
+	granted []string
 }
 
 // DisableKey makes a KMS key unable to decrypt, or able again.
@@ -21,6 +34,21 @@ func (s *Server) DenyKey(key string, principals ...string) {
 	s.key(key).denied = principals
 }
 
+// SetKeyPolicy gives a KMS key its policy, in JSON, and grants of kms:Decrypt to principals by their ARNs.
+// It bounds callers that IAM knows; an empty policy leaves the key to the policies of its account.
+func (s *Server) SetKeyPolicy(key, policy string, grants ...string) error {
+	parsed, err := (*iam.Policy)(nil), error(nil)
+	if policy != "" {
+		if parsed, err = iam.ParseResource(policy); err != nil {
+			return fmt.Errorf("setting the policy of key %s: %w", key, err)
+		}
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.key(key).policy, s.key(key).granted = parsed, grants
+	return nil
+}
+
 func (s *Server) key(key string) *kmsKey {
 	if s.keys == nil {
 		s.keys = map[string]*kmsKey{}
@@ -31,18 +59,58 @@ func (s *Server) key(key string) *kmsKey {
 	return s.keys[key]
 }
 
-func (s *Server) decrypt(call *request, found *secret) error {
-	key, known := s.keys[found.kmsKey]
-	if !known {
-		return nil
-	}
-	if key.disabled {
-		return refuse("DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
-	}
-	for _, pattern := range key.denied {
-		if like(pattern, call.caller.ARN) {
+func (s *Server) decrypt(call *request, on *secret) error {
+	if key := s.keys[on.kmsKey]; key != nil {
+		if key.disabled {
+			return refuse("DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
+		}
+		if slices.ContainsFunc(key.denied, func(pattern string) bool { return like(pattern, call.caller.ARN) }) {
 			return refuse("AccessDeniedException", "Access to KMS is not allowed")
 		}
 	}
+	if call.as == nil {
+		return nil
+	}
+	if on.kmsKey == "" || strings.HasSuffix(on.kmsKey, "alias/aws/secretsmanager") {
+		if call.as.Account != accountOf(on.arn) {
+			return refuse("InvalidRequestException", "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.")
+		}
+		return nil
+	}
+	if !s.mayDecrypt(call, on) {
+		return refuse("AccessDeniedException", "Access to KMS is not allowed")
+	}
 	return nil
+}
+
+// mayDecrypt asks a key's policy and grants, and the caller's policies, about a call of kms:Decrypt that
+// Secrets Manager makes for the caller (page "Secret encryption and decryption in AWS Secrets Manager").
+func (s *Server) mayDecrypt(call *request, on *secret) bool {
+	arn, region := on.kmsKey, strings.Split(on.arn, ":")[3]
+	if !strings.HasPrefix(arn, "arn:") {
+		arn = "arn:aws:kms:" + region + ":" + accountOf(on.arn) + ":key/" + arn
+	}
+	asked := s.question(call, "kms:Decrypt", arn, nil)
+	asked.Account = accountOf(arn)
+	asked.Context.Set("kms:ViaService", "secretsmanager."+region+".amazonaws.com")
+	asked.Context.Set("kms:CallerAccount", call.as.Account)
+	asked.Context.Set("kms:EncryptionContext:SecretARN", on.arn)
+	asked.Context.Set("kms:EncryptionContextKeys", "SecretARN", "SecretVersionId")
+	key := s.keys[on.kmsKey]
+	if key == nil || key.policy == nil {
+		own, err := iam.ParseResource(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::` + asked.Account + `:root"}, "Action": "kms:*", "Resource": "*"}}`)
+		if err != nil {
+			return false
+		}
+		return s.granted(call, key, call.as.with(own).DecideOwned(asked))
+	}
+	return s.granted(call, key, call.as.with(key.policy).DecideOwned(asked))
+}
+
+// granted lets a grant make up for policies that are silent, and never for one that denies.
+func (s *Server) granted(call *request, key *kmsKey, decision iam.Decision) bool {
+	if decision.Allowed || key == nil || strings.HasPrefix(decision.Because, "with an explicit deny") {
+		return decision.Allowed
+	}
+	return slices.Contains(key.granted, call.as.Identity()) || slices.Contains(key.granted, call.as.ARN)
 }

@@ -15,18 +15,14 @@ type filter struct {
 	Values []string
 }
 
-func (s *Server) listSecrets(call *request) (any, error) {
-	var input struct {
-		Filters                []filter
-		IncludePlannedDeletion bool
-		MaxResults             int
-		NextToken, SortOrder   string
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
+type listInput struct {
+	Filters                []filter
+	IncludePlannedDeletion bool
+	MaxResults             int
+	NextToken, SortOrder   string
+}
+
+func (s *Server) listSecrets(call *request, input *listInput) (any, error) {
 	if err := s.allow(call, "secretsmanager:ListSecrets", "*", nil); err != nil {
 		return nil, err
 	}

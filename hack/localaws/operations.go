@@ -1,30 +1,78 @@
 package localaws
 
+// operation does a call, or refuses it.
+type operation func(*Server, *request) (any, error)
+
 // operations are those of Secrets Manager, by name.
 //
 //nolint:gochecknoglobals // a table that never changes
-var operations = map[string]func(*Server, *request) (any, error){
-	"CreateSecret":                 (*Server).createSecret,
-	"PutSecretValue":               (*Server).putSecretValue,
-	"UpdateSecret":                 (*Server).updateSecret,
-	"UpdateSecretVersionStage":     (*Server).updateSecretVersionStage,
-	"GetSecretValue":               (*Server).getSecretValue,
-	"BatchGetSecretValue":          (*Server).batchGetSecretValue,
-	"DescribeSecret":               (*Server).describeSecret,
-	"ListSecrets":                  (*Server).listSecrets,
-	"ListSecretVersionIds":         (*Server).listSecretVersionIDs,
-	"DeleteSecret":                 (*Server).deleteSecret,
-	"RestoreSecret":                (*Server).restoreSecret,
-	"RotateSecret":                 (*Server).rotateSecret,
-	"CancelRotateSecret":           (*Server).cancelRotateSecret,
-	"TagResource":                  (*Server).tagResource,
-	"UntagResource":                (*Server).untagResource,
-	"PutResourcePolicy":            (*Server).putResourcePolicy,
-	"GetResourcePolicy":            (*Server).getResourcePolicy,
-	"DeleteResourcePolicy":         (*Server).deleteResourcePolicy,
-	"ValidateResourcePolicy":       (*Server).validateResourcePolicy,
-	"GetRandomPassword":            (*Server).getRandomPassword,
-	"ReplicateSecretToRegions":     (*Server).replicateSecretToRegions,
-	"RemoveRegionsFromReplication": (*Server).removeRegionsFromReplication,
-	"StopReplicationToReplica":     (*Server).stopReplicationToReplica,
+var operations = map[string]operation{
+	"CreateSecret":                 onInput((*Server).createSecret),
+	"PutSecretValue":               onUsable((*Server).putSecretValue),
+	"UpdateSecret":                 onUsable((*Server).updateSecret),
+	"UpdateSecretVersionStage":     onUsable((*Server).updateSecretVersionStage),
+	"GetSecretValue":               onInput((*Server).getSecretValue),
+	"BatchGetSecretValue":          onInput((*Server).batchGetSecretValue),
+	"DescribeSecret":               onSecret((*Server).describeSecret),
+	"ListSecrets":                  onInput((*Server).listSecrets),
+	"ListSecretVersionIds":         onSecret((*Server).listSecretVersionIDs),
+	"DeleteSecret":                 onSecret((*Server).deleteSecret),
+	"RestoreSecret":                onSecret((*Server).restoreSecret),
+	"RotateSecret":                 onUsable((*Server).rotateSecret),
+	"CancelRotateSecret":           onUsable((*Server).cancelRotateSecret),
+	"TagResource":                  onUsable((*Server).tagResource),
+	"UntagResource":                onUsable((*Server).untagResource),
+	"PutResourcePolicy":            onUsable((*Server).putResourcePolicy),
+	"GetResourcePolicy":            onSecret((*Server).getResourcePolicy),
+	"DeleteResourcePolicy":         onUsable((*Server).deleteResourcePolicy),
+	"ValidateResourcePolicy":       onInput((*Server).validateResourcePolicy),
+	"GetRandomPassword":            onInput((*Server).getRandomPassword),
+	"ReplicateSecretToRegions":     onUsable((*Server).replicateSecretToRegions),
+	"RemoveRegionsFromReplication": onUsable((*Server).removeRegionsFromReplication),
+	"StopReplicationToReplica":     onSecret((*Server).stopReplicationToReplica),
+}
+
+// bySecret is the part of an input that names a secret.
+type bySecret struct{ SecretId string }
+
+func (b *bySecret) id() string { return b.SecretId }
+
+// naming are inputs with a bySecret in them.
+type naming[I any] interface {
+	*I
+	id() string
+}
+
+// onInput makes an operation of work on its input. The mutex is held meanwhile.
+func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
+	return func(s *Server, call *request) (any, error) {
+		input := new(I)
+		if err := call.decode(input); err != nil {
+			return nil, err
+		}
+		call.input, _ = any(input).(conditioned)
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		return work(s, call, input)
+	}
+}
+
+// onSecret makes an operation of work on a secret that the caller may use so, in whatever state it is.
+func onSecret[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operation {
+	return finding[I, P]((*Server).findAllowed, work)
+}
+
+// onUsable is onSecret for a secret that is neither marked for deletion nor a replica.
+func onUsable[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operation {
+	return finding[I, P]((*Server).open, work)
+}
+
+func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, error), work func(*Server, *request, *secret, *I) (any, error)) operation {
+	return onInput(func(s *Server, call *request, input *I) (any, error) {
+		on, err := find(s, call, P(input).id())
+		if err != nil {
+			return nil, err
+		}
+		return work(s, call, on, input)
+	})
 }

@@ -15,13 +15,14 @@ const (
 	passwordDefault, passwordMost = 32, 4096
 )
 
-func (s *Server) getRandomPassword(call *request) (any, error) {
-	var input struct {
-		PasswordLength                                                                       int
-		ExcludeCharacters                                                                    string
-		ExcludeLowercase, ExcludeNumbers, ExcludePunctuation, ExcludeUppercase, IncludeSpace bool
-	}
-	if err := call.decode(&input); err != nil {
+type passwordInput struct {
+	PasswordLength                                                                       int
+	ExcludeCharacters                                                                    string
+	ExcludeLowercase, ExcludeNumbers, ExcludePunctuation, ExcludeUppercase, IncludeSpace bool
+}
+
+func (s *Server) getRandomPassword(call *request, input *passwordInput) (any, error) {
+	if err := s.allow(call, "secretsmanager:GetRandomPassword", "*", nil); err != nil {
 		return nil, err
 	}
 	alphabet := ""

@@ -1,69 +1,65 @@
 package localaws
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/secretsync/secretsync/hack/localaws/iam"
+)
+
+type policyInput struct {
+	bySecret
+	ResourcePolicy string
+}
 
 type policyAnswer struct {
 	ARN, Name      string
 	ResourcePolicy string `json:",omitempty"`
 }
 
-func (s *Server) putResourcePolicy(call *request) (any, error) {
-	var input struct{ SecretId, ResourcePolicy string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
+type policyProblem struct{ CheckName, ErrorMessage string }
+
+// malformed says what is wrong with a resource policy, or parses it.
+func malformed(text string) (*policyProblem, *iam.Policy) {
+	if !json.Valid([]byte(text)) {
+		return &policyProblem{"INVALID_JSON", "This resource policy contains invalid Json."}, nil
 	}
-	if !json.Valid([]byte(input.ResourcePolicy)) {
-		return nil, refuse("MalformedPolicyDocumentException", "This resource policy contains invalid Json.")
+	parsed, err := iam.ParseResource(text)
+	if err != nil {
+		return &policyProblem{"SYNTAX", "This resource policy contains a syntax error: " + err.Error()}, nil
 	}
-	return s.changePolicy(call, input.SecretId, input.ResourcePolicy)
+	return nil, parsed
+}
+
+func (s *Server) putResourcePolicy(_ *request, found *secret, input *policyInput) (any, error) {
+	problem, parsed := malformed(input.ResourcePolicy)
+	if problem != nil {
+		return nil, refuse("MalformedPolicyDocumentException", "%s", problem.ErrorMessage)
+	}
+	found.policyText, found.policy = input.ResourcePolicy, parsed
+	return policyAnswer{ARN: found.arn, Name: found.name}, nil
 }
 
 // validateResourcePolicy finds what putResourcePolicy would refuse.
-func (s *Server) validateResourcePolicy(call *request) (any, error) {
-	var input struct{ SecretId, ResourcePolicy string }
-	if err := call.decode(&input); err != nil {
+func (s *Server) validateResourcePolicy(call *request, input *policyInput) (any, error) {
+	if err := s.allow(call, "secretsmanager:ValidateResourcePolicy", "*", nil); err != nil {
 		return nil, err
 	}
-	type problem struct{ CheckName, ErrorMessage string }
 	answer := struct {
 		PolicyValidationPassed bool
-		ValidationErrors       []problem
-	}{PolicyValidationPassed: json.Valid([]byte(input.ResourcePolicy)), ValidationErrors: []problem{}}
-	if !answer.PolicyValidationPassed {
-		answer.ValidationErrors = append(answer.ValidationErrors, problem{"INVALID_JSON", "This resource policy contains invalid Json."})
+		ValidationErrors       []policyProblem
+	}{ValidationErrors: []policyProblem{}}
+	problem, _ := malformed(input.ResourcePolicy)
+	if answer.PolicyValidationPassed = problem == nil; problem != nil {
+		answer.ValidationErrors = append(answer.ValidationErrors, *problem)
 	}
 	return answer, nil
 }
 
-func (s *Server) deleteResourcePolicy(call *request) (any, error) {
-	var input struct{ SecretId string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	return s.changePolicy(call, input.SecretId, "")
-}
-
-func (s *Server) changePolicy(call *request, secretID, policy string) (any, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, secretID)
-	if err != nil {
-		return nil, err
-	}
-	found.policy = policy
+func (s *Server) deleteResourcePolicy(_ *request, found *secret, _ *bySecret) (any, error) {
+	found.policyText, found.policy = "", nil
 	return policyAnswer{ARN: found.arn, Name: found.name}, nil
 }
 
-func (s *Server) getResourcePolicy(call *request) (any, error) {
-	var input struct{ SecretId string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.findAllowed(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
-	return policyAnswer{ARN: found.arn, Name: found.name, ResourcePolicy: found.policy}, nil
+func (s *Server) getResourcePolicy(_ *request, found *secret, _ *bySecret) (any, error) {
+	return policyAnswer{ARN: found.arn, Name: found.name, ResourcePolicy: found.policyText}, nil
 }

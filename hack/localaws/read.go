@@ -13,13 +13,12 @@ type valueAnswer struct {
 	CreatedDate          epoch
 }
 
-func (s *Server) getSecretValue(call *request) (any, error) {
-	var input struct{ SecretId, VersionId, VersionStage string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
+type readInput struct {
+	bySecret
+	VersionId, VersionStage string
+}
+
+func (s *Server) getSecretValue(call *request, input *readInput) (any, error) {
 	return s.read(call, input.SecretId, input.VersionId, input.VersionStage)
 }
 
@@ -70,18 +69,14 @@ func pick(found *secret, versionID, stage string) (*version, error) {
 // batchMost is how many secrets one BatchGetSecretValue reads.
 const batchMost = 20
 
-func (s *Server) batchGetSecretValue(call *request) (any, error) {
-	var input struct {
-		SecretIdList []string
-		Filters      []filter
-		MaxResults   int
-		NextToken    string
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
+type batchInput struct {
+	SecretIdList []string
+	Filters      []filter
+	MaxResults   int
+	NextToken    string
+}
+
+func (s *Server) batchGetSecretValue(call *request, input *batchInput) (any, error) {
 	if len(input.SecretIdList) > batchMost {
 		return nil, refuse("InvalidParameterException", "SecretIdList can hold at most %d entries.", batchMost)
 	}
@@ -90,6 +85,9 @@ func (s *Server) batchGetSecretValue(call *request) (any, error) {
 	}
 	ids, next := input.SecretIdList, ""
 	if len(ids) == 0 {
+		if err := s.allow(call, "secretsmanager:ListSecrets", "*", nil); err != nil {
+			return nil, err
+		}
 		matching, err := s.matching(call.at, input.Filters, false)
 		if err != nil {
 			return nil, err
@@ -116,6 +114,7 @@ func (s *Server) batch(call *request, ids []string, next string) batchAnswer {
 	single := *call
 	single.operation = "GetSecretValue"
 	for _, id := range ids {
+		single.input = &bySecret{SecretId: id} // A batch names no stage.
 		value, err := s.read(&single, id, "", stageCurrent)
 		if refusal, refused := errors.AsType[*awsError](err); refused {
 			answer.Errors = append(answer.Errors, batchError{SecretId: id, ErrorCode: refusal.code, Message: refusal.message})

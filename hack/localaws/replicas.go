@@ -24,38 +24,22 @@ func (s *Server) replicate(at place, primary *secret, regions []replicaRegion) {
 	}
 }
 
-func (s *Server) replicateSecretToRegions(call *request) (any, error) {
-	var input struct {
-		SecretId          string
-		AddReplicaRegions []replicaRegion
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+type replicateInput struct {
+	bySecret
+	AddReplicaRegions []replicaRegion
+}
+
+func (s *Server) replicateSecretToRegions(call *request, found *secret, input *replicateInput) (any, error) {
 	s.replicate(call.at, found, input.AddReplicaRegions)
 	return replicaAnswer{ARN: found.arn, ReplicationStatus: s.describe(found).ReplicationStatus}, nil
 }
 
-func (s *Server) removeRegionsFromReplication(call *request) (any, error) {
-	var input struct {
-		SecretId             string
-		RemoveReplicaRegions []string
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+type removeRegionsInput struct {
+	bySecret
+	RemoveReplicaRegions []string
+}
+
+func (s *Server) removeRegionsFromReplication(call *request, found *secret, input *removeRegionsInput) (any, error) {
 	for _, region := range input.RemoveReplicaRegions {
 		delete(s.secrets[place{account: call.at.account, region: region}], found.name)
 	}
@@ -64,17 +48,7 @@ func (s *Server) removeRegionsFromReplication(call *request) (any, error) {
 }
 
 // stopReplicationToReplica makes a replica a secret of its own.
-func (s *Server) stopReplicationToReplica(call *request) (any, error) {
-	var input struct{ SecretId string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.findAllowed(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) stopReplicationToReplica(call *request, found *secret, _ *bySecret) (any, error) {
 	if found.primary == "" {
 		return nil, refuse("InvalidRequestException", "The secret is not a replica.")
 	}

@@ -45,22 +45,14 @@ func (s *Server) RegisterRotationFunction(arn string, function RotationFunction)
 	s.functions[arn] = function
 }
 
-func (s *Server) rotateSecret(call *request) (any, error) {
-	var input struct {
-		SecretId, ClientRequestToken, RotationLambdaARN string
-		RotationRules                                   *rotationRules
-		RotateImmediately                               *bool
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	immediately := input.RotateImmediately == nil || *input.RotateImmediately
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+type rotateInput struct {
+	bySecret
+	ClientRequestToken, RotationLambdaARN string
+	RotationRules                         *rotationRules
+	RotateImmediately                     *bool
+}
+
+func (s *Server) rotateSecret(_ *request, found *secret, input *rotateInput) (any, error) {
 	if input.RotationLambdaARN != "" {
 		found.rotation.function = input.RotationLambdaARN
 	}
@@ -73,6 +65,7 @@ func (s *Server) rotateSecret(call *request) (any, error) {
 	}
 	found.rotation.enabled = true
 	found.rotation.next = nextRotation(found.rotation.rules, s.now())
+	immediately := input.RotateImmediately == nil || *input.RotateImmediately
 	token := input.ClientRequestToken
 	if token == "" {
 		token = newUUID()
@@ -162,17 +155,7 @@ func nextRotation(rules *rotationRules, now time.Time) time.Time {
 	return now.Add(day)
 }
 
-func (s *Server) cancelRotateSecret(call *request) (any, error) {
-	var input struct{ SecretId string }
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) cancelRotateSecret(_ *request, found *secret, _ *bySecret) (any, error) {
 	found.rotation.enabled, found.rotation.next = false, time.Time{}
 	return versionAnswer{ARN: found.arn, Name: found.name}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/secretsync/secretsync/hack/localaws/iam"
 )
 
 const (
@@ -29,8 +31,10 @@ type secret struct {
 	forgetAt time.Time
 	versions map[string]*version
 	tags     map[string]string
-	policy   string
-	rotation rotation
+	// policy is the resource policy, as it was written and parsed.
+	policyText string
+	policy     *iam.Policy
+	rotation   rotation
 	// primary is set on a replica: the region it copies.
 	primary  string
 	replicas []string

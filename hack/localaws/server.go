@@ -22,6 +22,9 @@ type Server struct {
 	Account string
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
+	// SessionLifetime is how long sessions last, whatever their callers ask for, so that an expiry can be
+	// waited for. Default: what they ask for, 15 minutes at least.
+	SessionLifetime time.Duration
 
 	// ahead is how far Shift has moved the clock.
 	ahead atomic.Int64
@@ -30,6 +33,7 @@ type Server struct {
 	secrets    map[place]map[string]*secret // by place, then by name
 	principals map[string]Principal         // by access key id
 	rules      []Rule
+	iam        identities
 	keys       map[string]*kmsKey
 	functions  map[string]RotationFunction
 	rates      map[string]*bucket

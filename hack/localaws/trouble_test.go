@@ -77,7 +77,11 @@ func TestFaults(t *testing.T) {
 	if err := w.read(w.Client, "db"); err != nil || time.Since(began) < 60*time.Millisecond {
 		t.Errorf("answered after %s, %v", time.Since(began), err)
 	}
-	w.SetFaults(localaws.Fault{Every: 1, Code: "RequestExpired"})
+	w.SetFaults(localaws.Fault{Every: 1, Region: "eu-north-*"})
+	if err := w.read(w.Client, "db"); err != nil {
+		t.Errorf("a fault of another region: %v", err)
+	}
+	w.SetFaults(localaws.Fault{Every: 1, Code: "RequestExpired", Region: "eu-west-1"})
 	refused(t, w.read(w.Client, "db"), "RequestExpired", "")
 }
 

@@ -29,10 +29,18 @@ func refuse(code, format string, args ...any) *awsError {
 // request is what is known of a call before it is looked at more closely.
 type request struct {
 	operation string
-	caller    Principal
-	at        place
-	body      []byte
-	userAgent string
+	// accessKeyID that the caller claims.
+	accessKeyID string
+	caller      Principal
+	at          place
+	body        []byte
+	userAgent   string
+	// as is the caller as IAM knows it; nil where nothing but rules bounds the caller.
+	as *actor
+	// input tells policies its condition keys; nil where it has none.
+	input conditioned
+	// assumed is the role that the caller wants to have.
+	assumed string
 	// read are the ARNs of the secrets whose values the answer holds.
 	read []string
 }
@@ -62,7 +70,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := &request{body: body, userAgent: r.UserAgent() + " " + r.Header.Get("X-Amz-User-Agent")}
-	call.caller, call.at = s.identify(r.Header.Get("Authorization"))
 	target := r.Header.Get("X-Amz-Target")
 	if target == "" {
 		s.serveSTS(w, r, call)
@@ -85,7 +92,10 @@ func (s *Server) answer(r *http.Request, call *request) (any, error) {
 	if !known {
 		return nil, refuse("UnknownOperationException", "")
 	}
-	err := s.beforeCall(r.Context(), call)
+	err := s.authenticate(r, call, jsonProtocol())
+	if err == nil {
+		err = s.beforeCall(r.Context(), call)
+	}
 	var answer any
 	if err == nil || errors.Is(err, errHalf) {
 		var refused error
@@ -98,18 +108,22 @@ func (s *Server) answer(r *http.Request, call *request) (any, error) {
 }
 
 // identify tells who calls and for which region. An unknown key is the account's root user.
-func (s *Server) identify(authorization string) (Principal, place) {
+//
+// It says whether that is settled: it is where the key is one of AddPrincipal, and for as long as IAM
+// knows nobody.
+func (s *Server) identify(authorization string, call *request) (settled bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	caller := Principal{Account: s.account(), ARN: "arn:aws:iam::" + s.account() + ":root"}
-	at := place{account: caller.Account, region: s.region()}
+	settled = !s.iam.strict
+	call.caller = Principal{Account: s.account(), ARN: "arn:aws:iam::" + s.account() + ":root"}
+	call.at = place{account: call.caller.Account, region: s.region()}
 	if found := credential.FindStringSubmatch(authorization); found != nil {
-		at.region = found[2]
-		if known, ok := s.principals[found[1]]; ok {
-			caller, at.account = known, known.Account
+		call.accessKeyID, call.at.region = found[1], found[2]
+		if known, trusted := s.principals[found[1]]; trusted {
+			call.caller, call.at.account, settled = known, known.Account, true
 		}
 	}
-	return caller, at
+	return settled
 }
 
 func writeJSON(w http.ResponseWriter, answer any, err error) {

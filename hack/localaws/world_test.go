@@ -86,6 +86,16 @@ func refused(t *testing.T, err error, code, text string) {
 	}
 }
 
+// refusedWhole wants a call to be refused with a code and a text to its end.
+func refusedWhole(t *testing.T, err error, code, text string) {
+	t.Helper()
+	refused(t, err, code, text)
+	var refusal smithy.APIError
+	if errors.As(err, &refusal) && refusal.ErrorMessage() != text {
+		t.Errorf("got %s\nwant it to end after %s", refusal.ErrorMessage(), text)
+	}
+}
+
 // create makes a secret of a text.
 func (w *world) create(name, text string) *secretsmanager.CreateSecretOutput {
 	w.Helper()

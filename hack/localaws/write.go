@@ -3,7 +3,7 @@ package localaws
 import "slices"
 
 type valueInput struct {
-	SecretId           string
+	bySecret
 	ClientRequestToken string
 	SecretString       *string
 	SecretBinary       []byte
@@ -23,13 +23,7 @@ type versionAnswer struct {
 	VersionStages []string `json:",omitempty"`
 }
 
-func (s *Server) createSecret(call *request) (any, error) {
-	var input createInput
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
+func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 	if !namePattern.MatchString(input.Name) {
 		return nil, refuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	}
@@ -37,7 +31,7 @@ func (s *Server) createSecret(call *request) (any, error) {
 		return nil, err
 	}
 	if old := s.secrets[call.at][input.Name]; old != nil && (old.forgetAt.IsZero() || s.now().Before(old.forgetAt)) {
-		return nil, s.existing(old, &input)
+		return nil, s.existing(old, input)
 	}
 	made := s.add(call.at, input.Name)
 	made.description, made.kmsKey = input.Description, input.KmsKeyId
@@ -122,17 +116,7 @@ func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (*ve
 	return v, nil
 }
 
-func (s *Server) putSecretValue(call *request) (any, error) {
-	var input valueInput
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) putSecretValue(_ *request, found *secret, input *valueInput) (any, error) {
 	if input.SecretString == nil && input.SecretBinary == nil {
 		return nil, refuse("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
 	}
@@ -140,27 +124,19 @@ func (s *Server) putSecretValue(call *request) (any, error) {
 	if len(stages) == 0 {
 		stages = []string{stageCurrent}
 	}
-	v, err := s.addVersion(found, &input, stages)
+	v, err := s.addVersion(found, input, stages)
 	if err != nil {
 		return nil, err
 	}
 	return versionAnswer{ARN: found.arn, Name: found.name, VersionId: v.id, VersionStages: v.stages}, nil
 }
 
-func (s *Server) updateSecret(call *request) (any, error) {
-	var input struct {
-		valueInput
-		Description, KmsKeyId *string
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+type updateInput struct {
+	valueInput
+	Description, KmsKeyId *string
+}
+
+func (s *Server) updateSecret(_ *request, found *secret, input *updateInput) (any, error) {
 	answer := versionAnswer{ARN: found.arn, Name: found.name}
 	if input.SecretString != nil || input.SecretBinary != nil {
 		v, err := s.addVersion(found, &input.valueInput, []string{stageCurrent})
@@ -179,20 +155,13 @@ func (s *Server) updateSecret(call *request) (any, error) {
 	return answer, nil
 }
 
-func (s *Server) updateSecretVersionStage(call *request) (any, error) {
-	var input struct {
-		SecretId, VersionStage               string
-		MoveToVersionId, RemoveFromVersionId *string
-	}
-	if err := call.decode(&input); err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found, err := s.open(call, input.SecretId)
-	if err != nil {
-		return nil, err
-	}
+type stageInput struct {
+	bySecret
+	VersionStage                         string
+	MoveToVersionId, RemoveFromVersionId *string
+}
+
+func (s *Server) updateSecretVersionStage(_ *request, found *secret, input *stageInput) (any, error) {
 	holder := found.carrier(input.VersionStage)
 	if input.RemoveFromVersionId != nil && (holder == nil || holder.id != *input.RemoveFromVersionId) {
 		return nil, refuse("InvalidParameterException", "The parameter RemoveFromVersionId is wrong: staging label %s is not attached to version %s.", input.VersionStage, *input.RemoveFromVersionId)

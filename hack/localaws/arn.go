@@ -1,0 +1,37 @@
+package localaws
+
+import (
+	"regexp"
+	"strings"
+)
+
+// rolePattern finds account and name, with its path, of a role.
+var rolePattern = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):role/(.+)$`)
+
+// assumedARN names a session of a role. It drops the role's path.
+func assumedARN(account, role, session string) string {
+	return "arn:aws:sts::" + account + ":assumed-role/" + role[strings.LastIndex(role, "/")+1:] + "/" + session
+}
+
+// roleOf is the role of an assumed role's ARN, as far as that tells it: without its path.
+func roleOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	name, is := strings.CutPrefix(parts[5], "assumed-role/")
+	if !is {
+		return ""
+	}
+	name, _, _ = strings.Cut(name, "/")
+	return "arn:aws:iam::" + parts[4] + ":role/" + name
+}
+
+// accountOf is the account in an ARN; empty where it is none.
+func accountOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
+}

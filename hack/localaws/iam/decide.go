@@ -1,0 +1,116 @@
+package iam
+
+// Decision is what policies say of a request, in words of AWS's page "Troubleshoot access denied error
+// messages".
+type Decision struct {
+	// Allowed is the answer.
+	Allowed bool
+	// Because ends the text of a denial; empty where AWS gives no reason.
+	Because string
+}
+
+// Policies are all that have a say in a request.
+type Policies struct {
+	// Identity are those of the user or role that asks.
+	Identity []*Policy
+	// Session bounds what a session may do of what its role may; nil bounds nothing.
+	Session *Policy
+	// Resource is that of the resource; nil where it has none.
+	Resource *Policy
+}
+
+// verdict is what the statements of some policies come to.
+type verdict struct {
+	denied  bool
+	allowed match
+}
+
+func (r *Request) verdict(policies []*Policy) verdict {
+	var v verdict
+	for _, policy := range policies {
+		if policy == nil {
+			continue
+		}
+		for i := range policy.statements {
+			v.add(r, &policy.statements[i])
+		}
+	}
+	return v
+}
+
+func (v *verdict) add(r *Request, s *statement) {
+	reach := directly // Statements of identities name nobody: they are for whom they are attached to.
+	if s.principals != nil {
+		reach = s.principals.names(&r.Principal)
+	}
+	if s.notPrincipals != nil {
+		reach = directIf(s.notPrincipals.names(&r.Principal) == nobody)
+	}
+	if reach == nobody || !s.covers(r) {
+		return
+	}
+	for i := range s.conditions {
+		if !s.conditions[i].holds(r) {
+			return
+		}
+	}
+	if s.deny {
+		v.denied = true
+		return
+	}
+	v.allowed = max(v.allowed, reach)
+}
+
+// Decide is for resources whose policy is optional: within an account the principal's policies or the
+// resource's must allow, across accounts both (page "Policy evaluation logic").
+func (p Policies) Decide(r *Request) Decision {
+	identity, resource, session := r.verdict(p.Identity), r.verdict([]*Policy{p.Resource}), r.verdict([]*Policy{p.Session})
+	none := "because no identity-based policy allows the " + r.Action + " action"
+	switch {
+	case identity.denied:
+		return Decision{Because: "with an explicit deny in an identity-based policy"}
+	case resource.denied:
+		return Decision{Because: "with an explicit deny in a resource-based policy"}
+	case session.denied:
+		return Decision{Because: "with an explicit deny in a session policy"}
+	case r.Principal.Account != r.Account && resource.allowed == nobody:
+		return Decision{Because: "because no resource-based policy allows the " + r.Action + " action"}
+	case r.Principal.Account != r.Account && identity.allowed == nobody:
+		return Decision{Because: none}
+	case identity.allowed == nobody && resource.allowed != directly:
+		return Decision{Because: none}
+	case p.Session != nil && session.allowed == nobody:
+		return Decision{Because: "because no session policy allows the " + r.Action + " action"}
+	}
+	return Decision{Allowed: true}
+}
+
+// DecideOwned is for resources whose policy always has to allow, as a role's trust policy and a key's
+// policy do. Where it names an account, and across accounts, the principal's own policies must allow too.
+func (p Policies) DecideOwned(r *Request) Decision {
+	identity, resource, session := r.verdict(p.Identity), r.verdict([]*Policy{p.Resource}), r.verdict([]*Policy{p.Session})
+	both := resource.allowed == account || r.Principal.Account != r.Account
+	both = both && r.Principal.Federated == "" && r.Principal.Service == ""
+	switch {
+	case identity.denied:
+		return Decision{Because: "with an explicit deny in an identity-based policy"}
+	case resource.denied:
+		return Decision{Because: "with an explicit deny in a resource-based policy"}
+	case session.denied:
+		return Decision{Because: "with an explicit deny in a session policy"}
+	case resource.allowed == nobody:
+		return Decision{}
+	case both && identity.allowed == nobody:
+		return Decision{Because: "because no identity-based policy allows the " + r.Action + " action"}
+	case p.Session != nil && session.allowed == nobody:
+		return Decision{Because: "because no session policy allows the " + r.Action + " action"}
+	}
+	return Decision{Allowed: true}
+}
+
+// Names says whether the policy of a resource allows a request to a caller of whatever account.
+// It is what callers without policies of their own are held against.
+func (p *Policy) Names(r *Request) (allowed, denied bool) {
+	v := r.verdict([]*Policy{p})
+	return v.allowed != nobody, v.denied
+}

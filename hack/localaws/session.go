@@ -1,0 +1,55 @@
+package localaws
+
+import (
+	"time"
+
+	"github.com/secretsync/secretsync/hack/localaws/iam"
+)
+
+// session is what temporary credentials stand for.
+type session struct {
+	role                                *role
+	name, sourceIdentity                string
+	accessKeyID, secretAccessKey, token string
+	issued, expires                     time.Time
+	// tags were given to the session, those inherited from the session before among them; transitive
+	// are the keys of those that the next session inherits.
+	tags       map[string]string
+	transitive []string
+	// bound is the session's own policy, if it was given one.
+	bound *iam.Policy
+}
+
+// arn is that of the assumed role, which drops the role's path.
+func (h *session) arn() string { return assumedARN(h.role.Account, h.role.Name, h.name) }
+
+func (h *session) principal(now *role) iam.Principal {
+	return iam.Principal{
+		Account: h.role.Account, ARN: h.arn(), RoleARN: h.role.arn, UserID: h.role.id + ":" + h.name, Type: "AssumedRole",
+		Tags: merged(now.Tags, h.tags), SourceIdentity: h.sourceIdentity,
+	}
+}
+
+// begin gives a session its credentials and its times. The mutex must be held.
+func (s *Server) begin(h *session, lasts time.Duration) *session {
+	if s.SessionLifetime > 0 {
+		lasts = s.SessionLifetime
+	}
+	h.issued, h.expires = s.now(), s.expiry(lasts)
+	h.accessKeyID = sessionKeyPrefix + randomPassword(uppercase, 11)
+	h.secretAccessKey, h.token = randomPassword(lowercase+uppercase, 40), randomPassword(lowercase+uppercase, 64)
+	put(&s.iam.sessions, h.accessKeyID, h)
+	return h
+}
+
+// expiry is when what begins now ends, in whole seconds as AWS tells it.
+func (s *Server) expiry(lasts time.Duration) time.Time {
+	return s.now().Add(lasts + time.Second - 1).Truncate(time.Second)
+}
+
+func (h *session) credentials() credentials {
+	return credentials{
+		AccessKeyId: h.accessKeyID, SecretAccessKey: h.secretAccessKey, SessionToken: h.token,
+		Expiration: h.expires.UTC().Format(time.RFC3339),
+	}
+}
