@@ -20,6 +20,9 @@ import (
 // Apply makes the Secret as desired, whole or not at all. Errors are of type *Error, or the
 // context's own.
 func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
+	if err := refuse(desired); err != nil {
+		return Result{}, err
+	}
 	state, err := w.find(ctx, desired)
 	if err != nil {
 		return Result{}, err
@@ -27,6 +30,9 @@ func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
 	if desired.Merge {
 		if !state.Exists {
 			return Result{}, missing(desired)
+		}
+		if err := w.refuseHost(ctx, desired, state); err != nil {
+			return Result{}, err
 		}
 		return w.update(ctx, desired, state)
 	}
@@ -86,7 +92,7 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 		return Result{}, err
 	}
 	if !state.Exists {
-		return Result{}, gone(desired)
+		return Result{}, gone(desired.Name)
 	}
 	if !ours(desired, state) {
 		return Result{}, foreign(desired, state)
@@ -96,9 +102,16 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 
 // update applies the desired fields over an existing Secret. One that is just as we left it takes a
 // single call. Otherwise it first asks without force: the conflicts, if any, name whoever edited our
-// fields.
+// fields. What is dropped goes in the same call in which the rest is written.
 func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
-	if asLeft(desired, state) {
+	untouched := asLeft(desired, state)
+	if drops(desired) {
+		var err error
+		if state, err = w.claim(ctx, desired, state); err != nil {
+			return Result{}, explain(err, desired.Namespace, desired.Name)
+		}
+	}
+	if untouched {
 		applied, err := w.apply(ctx, desired, state, takeFields{force: true, resourceVersion: state.ResourceVersion})
 		if !apierrors.IsConflict(err) {
 			return w.settle(ctx, desired, state, applied, nil, err)
@@ -135,10 +148,7 @@ func asLeft(desired Desired, state State) bool {
 func (w *Writer) settle(ctx context.Context, desired Desired, state State,
 	applied *metav1.PartialObjectMetadata, intruders []string, err error,
 ) (Result, error) {
-	switch {
-	case err == nil && drops(desired) && createdByUs(applied, desired.Owner):
-		applied, err = w.takeOver(ctx, desired, state, applied)
-	case secondController(err):
+	if secondController(err) {
 		applied, err = w.inherit(ctx, desired, state, err)
 	}
 	if err != nil {

@@ -93,7 +93,7 @@ func missing(desired Desired) error {
 		"Secret %q does not exist: with spec.target.creationPolicy: Merge its owner has to create it, or use creationPolicy Owner", desired.Name)}
 }
 
-func gone(desired Desired) error {
+func gone(name string) error {
 	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Raced: true, Message: fmt.Sprintf(
-		"Secret %q disappeared while it was being written: trying again", desired.Name)}
+		"Secret %q disappeared while it was being written: trying again", name)}
 }

@@ -17,7 +17,7 @@ import (
 // Error is a write that did not happen, explained. Its text never holds a value: of the API server's
 // answer it repeats the fields, not the messages, which may quote what was sent.
 type Error struct {
-	// Reason is one of the reasons of api/v1alpha1 that begin with Target, or InvalidValue.
+	// Reason is one of the reasons of api/v1alpha1 that begin with Target, or InvalidValue, or PolicyDenied.
 	Reason string
 	// Message says what was refused and what to do about it.
 	Message string
@@ -52,6 +52,8 @@ func explain(err error, namespace, name string) error {
 			"Secret %q would exceed the 1 MiB that Kubernetes allows: list fewer keys under spec.data", name)}
 	case apierrors.IsInvalid(err):
 		return invalid(err, name)
+	case apierrors.IsNotFound(err): // Collected between a look and a patch.
+		return gone(name)
 	case apierrors.IsConflict(err):
 		return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Raced: true, Message: fmt.Sprintf(
 			"Secret %q changed while it was being written: trying again", name)}

@@ -20,21 +20,60 @@ func createdByUs(applied *metav1.PartialObjectMetadata, owner string) bool {
 	})
 }
 
+// claim makes sure that the next apply can drop fields: it turns the record of our create into one of an
+// apply, if it is still there. It happens at most once in the life of a Secret, at the first update that
+// drops something, and changes nothing else of it: creating costs one call that way, and so does each
+// update that only gives keys other values.
+func (w *Writer) claim(ctx context.Context, desired Desired, state State) (State, error) {
+	found, err := w.managers(ctx, desired, state)
+	if err != nil || !createdByUs(found, desired.Owner) {
+		return state, err
+	}
+	asKnown := found.ResourceVersion == state.ResourceVersion
+	if err := w.upgrade(ctx, desired, found); err != nil {
+		return state, err
+	}
+	if asKnown { // Otherwise somebody has edited it, which the apply is to find out.
+		state.ResourceVersion = found.ResourceVersion
+	}
+	return state, nil
+}
+
+// managers reads who holds which fields of a Secret.
+func (w *Writer) managers(ctx context.Context, desired Desired, state State) (*metav1.PartialObjectMetadata, error) {
+	found := SecretMetadata()
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, found)
+	if apierrors.IsNotFound(err) || err == nil && string(found.UID) != state.UID {
+		return nil, gone(desired.Name)
+	}
+	return found, err
+}
+
+// upgrade turns the record of our create into one of an apply, and leaves found as it is then.
+func (w *Writer) upgrade(ctx context.Context, desired Desired, found *metav1.PartialObjectMetadata) error {
+	manager := FieldOwner(desired.Owner)
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(found, sets.New(manager), manager)
+	if err != nil || len(patch) == 0 {
+		return err
+	}
+	return w.Client.Patch(ctx, found, client.RawPatch(types.JSONPatchType, patch))
+}
+
 // inherit takes over a Secret that a former SecretSync of the name created and that the garbage collector
 // has not removed yet: the record of its create keeps the former owner beside the new one, and the API
 // server refuses two. Where the other owner is somebody else's, the refusal stands.
 func (w *Writer) inherit(ctx context.Context, desired Desired, state State, refusal error) (*metav1.PartialObjectMetadata, error) {
-	found := SecretMetadata()
-	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, found)
+	found, err := w.managers(ctx, desired, state)
 	switch {
-	case apierrors.IsNotFound(err), err == nil && string(found.UID) != state.UID:
-		return nil, gone(desired)
 	case err != nil:
 		return nil, err
 	case !createdByUs(found, desired.Owner):
 		return nil, refusal
 	}
-	return w.takeOver(ctx, desired, state, found)
+	if err := w.upgrade(ctx, desired, found); err != nil {
+		return nil, err
+	}
+	return w.apply(ctx, desired, state, takeFields{force: true})
 }
 
 // drops says whether an update may take out something that an earlier write has put in. Labels and
@@ -48,19 +87,4 @@ func drops(desired Desired) bool {
 		_, stays := desired.Data[key]
 		return !stays
 	})
-}
-
-// takeOver turns the record of our create into one of an apply, and applies once more. It happens at
-// most once in the life of a Secret, at the first update that drops something: creating costs one
-// call that way, and so does each update that only gives keys other values.
-func (w *Writer) takeOver(ctx context.Context, desired Desired, state State, applied *metav1.PartialObjectMetadata) (*metav1.PartialObjectMetadata, error) {
-	manager := FieldOwner(desired.Owner)
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(applied, sets.New(manager), manager)
-	if err != nil || len(patch) == 0 {
-		return applied, err
-	}
-	if err := w.Client.Patch(ctx, applied, client.RawPatch(types.JSONPatchType, patch)); err != nil {
-		return applied, err
-	}
-	return w.apply(ctx, desired, state, takeFields{force: true})
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -64,14 +66,18 @@ func TestAnotherControllerIsAConflict(t *testing.T) {
 }
 
 func TestRacesAreTransientToo(t *testing.T) {
-	if err, ok := errors.AsType[*Error](gone(Desired{Name: "db"})); !ok || !err.Raced || !err.Transient {
+	if err, ok := errors.AsType[*Error](gone("db")); !ok || !err.Raced || !err.Transient {
 		t.Errorf("a Secret that disappeared: %v", err)
+	}
+	collected := apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "db")
+	if err, ok := errors.AsType[*Error](explain(collected, "payments", "db")); !ok || !err.Raced || !err.Transient {
+		t.Errorf("a Secret that was collected between a look and a patch: %v", err)
 	}
 	replaced := invalidAt(field.Invalid(field.NewPath("metadata", "uid"), quoted, ""))
 	if err, ok := errors.AsType[*Error](explain(replaced, "payments", "db")); !ok || !err.Raced || !err.Transient {
 		t.Errorf("a Secret that was replaced: %v", err)
 	}
-	if got, want := explain(gone(Desired{Name: "db"}), "", ""), gone(Desired{Name: "db"}); got.Error() != want.Error() {
+	if got, want := explain(gone("db"), "", ""), gone("db"); got.Error() != want.Error() {
 		t.Errorf("explained twice: %v", got)
 	}
 }

@@ -1,0 +1,79 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// Types and annotations by which Kubernetes hands out credentials, or Helm keeps releases: whoever may write
+// such a Secret gets more than a Secret. The CRD's rules refuse them too; this holds where an older CRD is
+// installed, and for Secrets that somebody else has made.
+const (
+	typeBootstrapToken  = corev1.SecretTypeBootstrapToken
+	typeAccountToken    = corev1.SecretTypeServiceAccountToken
+	typesOfHelm         = "helm.sh/"
+	annotationsOfTokens = "kubernetes.io/service-account." //nolint:gosec // the beginning of names of annotations
+	// Helm finds its releases by this label and by their names, and never looks at the type (its storage
+	// driver for Secrets).
+	labelOfHelm, ownerOfHelm = "owner", "helm"
+	namesOfHelm              = "sh.helm.release."
+)
+
+// refuse says why a Secret may not be written as desired, or nil.
+func refuse(desired Desired) error {
+	if !desired.Merge && grantsMore(desired.Type) {
+		return policyDenied("Secret %q would be of type %s, by which Kubernetes or Helm hand out credentials or keep releases: choose another spec.target.type",
+			desired.Name, desired.Type)
+	}
+	if strings.HasPrefix(desired.Name, namesOfHelm) || desired.Labels[labelOfHelm] == ownerOfHelm {
+		return policyDenied("Secret %q would be taken for a release of Helm: choose another spec.target.name, and take the label %s=%s out of spec.target.labels",
+			desired.Name, labelOfHelm, ownerOfHelm)
+	}
+	for name := range desired.Annotations {
+		if strings.HasPrefix(name, annotationsOfTokens) {
+			return policyDenied("Secret %q would have the annotation %s, by which Kubernetes hands out tokens: take it out of spec.target.annotations",
+				desired.Name, name)
+		}
+	}
+	return nil
+}
+
+// refuseHost says why nothing may be merged into somebody else's Secret, or nil. It is asked before the first
+// merge alone, as a Secret can't change its type.
+func (w *Writer) refuseHost(ctx context.Context, desired Desired, state State) error {
+	if desired.Previous != nil && desired.Previous.UID == state.UID {
+		return nil
+	}
+	host := &corev1.Secret{}
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, host)
+	if apierrors.IsNotFound(err) {
+		return missing(desired)
+	}
+	if err != nil {
+		return explain(err, desired.Namespace, desired.Name)
+	}
+	if grantsMore(host.Type) {
+		return policyDenied("Secret %q is of type %s, by which Kubernetes or Helm hand out credentials or keep releases: merge into another Secret",
+			desired.Name, host.Type)
+	}
+	if host.Labels[labelOfHelm] == ownerOfHelm {
+		return policyDenied("Secret %q has the label %s=%s, by which Helm keeps releases: merge into another Secret",
+			desired.Name, labelOfHelm, ownerOfHelm)
+	}
+	return nil
+}
+
+func grantsMore(kind corev1.SecretType) bool {
+	return kind == typeAccountToken || kind == typeBootstrapToken || strings.HasPrefix(string(kind), typesOfHelm)
+}
+
+func policyDenied(format string, arguments ...any) error {
+	return &Error{Reason: v1alpha1.ReasonPolicyDenied, Message: fmt.Sprintf(format, arguments...)}
+}
