@@ -21,6 +21,8 @@ const (
 	CredentialsUnavailable Kind = "CredentialsUnavailable"
 	AssumeRoleDenied       Kind = "AssumeRoleDenied"
 	RegionUnavailable      Kind = "RegionUnavailable"
+	// PolicyDenied is a refusal by the operator's own rules; AWS may not have been asked.
+	PolicyDenied Kind = "PolicyDenied"
 	// Busy means that AWS was not asked at all, as too much waits for it; asking later is all there is to do.
 	Busy Kind = "Busy"
 	// Failed is a refusal that has no kind of its own.

@@ -15,6 +15,8 @@ type Ref struct {
 	VersionID string
 	// Region to read from; empty means the ARN's, then the reader's default.
 	Region string
+	// Identity is on whose authority the read happens.
+	Identity Identity
 	// Reader says on whose behalf the read happens, for AWS's audit trail.
 	Reader Reader
 }
@@ -29,8 +31,12 @@ type Question struct {
 	// looked up after the question was asked. A poll can wait, a person who asks for a refresh can't.
 	MaxAge time.Duration
 	// Synced is the version in the Secret, of which ARN and ID count; zero before the first sync. An
-	// answer that may lag, as those of ListSecrets do, is only given where it says that nothing changed.
+	// answer that may lag, as those of ListSecrets do, is only given where it says that nothing changed, or
+	// that something has changed since the last such answer.
 	Synced Version
+	// Routine says that nobody waits for the answer: where AWS answers too few questions, or too slowly,
+	// it lets those go first that somebody does wait for.
+	Routine bool
 }
 
 // Version is what AWS says of the version that a Ref points at.
@@ -46,6 +52,17 @@ type Version struct {
 	Region string
 	// Rotation is nil where the call that was allowed does not tell (GetSecretValue does not).
 	Rotation *Rotation
+	// Tag is the secret's tag TagNamespaces; nil where the call that was allowed does not tell.
+	Tag *Tag
+}
+
+// TagNamespaces is the tag by which the owner of a secret says which namespaces may have it.
+const TagNamespaces = "secretsync.dev/namespaces"
+
+// Tag is a tag of a secret that may not be there.
+type Tag struct {
+	Present bool
+	Value   string
 }
 
 // Rotation is what DescribeSecret says of a secret's rotation.

@@ -12,6 +12,29 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
+// Whoever answers for AWS must not get all of the operator's memory.
+func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = w.Write([]byte(`{"SecretString":"`))
+		for much := []byte(strings.Repeat("x", 1<<16)); r.Context().Err() == nil; {
+			if _, err := w.Write(much); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	isolate(t, server.URL)
+	s, err := New(t.Context(), Options{Region: localaws.DefaultRegion})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched, err := s.Fetch(t.Context(), current("db"), source.Version{})
+	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "longer than any answer of AWS") || fetched.Value.Bytes() != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestAnswersThatAreNotAWSs are what proxies, captive portals and cut connections make of an answer.
 func TestAnswersThatAreNotAWSs(t *testing.T) {
 	const json = "application/x-amz-json-1.1"

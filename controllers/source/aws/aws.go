@@ -27,8 +27,8 @@ const (
 	idleConnections = 64
 	// defaultRoom is how many questions wait for one endpoint at once.
 	defaultRoom = 32
-	// maxRegions bounds the endpoints that are kept. AWS has about forty regions; whatever is beyond
-	// this number is somebody's invention and gets an endpoint for the one question.
+	// maxRegions bounds the regions that are known. AWS has about forty; whatever is beyond this number is
+	// somebody's invention and gets an endpoint for the one question.
 	maxRegions = 64
 )
 
@@ -54,20 +54,36 @@ type Options struct {
 	// that a version that many want is read once. Zero keeps none; those who ask at the same moment
 	// share a read all the same.
 	ValueCacheBytes int
+	// ServiceAccounts makes it possible to act as one. Default: nobody does.
+	ServiceAccounts source.ServiceAccounts
+	// SessionTags gives roles that are assumed the session tags kubernetes-namespace,
+	// kubernetes-service-account and kubernetes-cluster, which their trust policy must allow
+	// (sts:TagSession).
+	SessionTags bool
+	// SourceIdentity sets the name of the session as its source identity too, which stays the same for
+	// roles that are assumed from there on; trust policies must allow it (sts:SetSourceIdentity).
+	SourceIdentity bool
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
 	// LoadOptions are applied to the SDK's configuration after everything above. Default: none.
 	LoadOptions []func(*config.LoadOptions) error
 }
 
-// Source reads from AWS Secrets Manager with the operator's own identity. It is safe for concurrent use.
+// Source reads from AWS Secrets Manager with the operator's own identity and those of others. It is safe
+// for concurrent use.
 type Source struct {
 	options Options
 	config  aws.Config
-	// role is the IAM role that the SDK assumes to get credentials, where it assumes one.
-	role      string
-	mutex     sync.Mutex
-	endpoints map[string]*endpoint // by region
+	// own is the operator's identity; role is the IAM role that the SDK assumes for it, if any.
+	own  *identity
+	role string
+
+	mutex      sync.Mutex
+	identities map[source.Identity]*identity
+	endpoints  map[endpointKey]*endpoint
+	regions    map[string]bool
+	// tidied is when identities that nobody uses were forgotten last.
+	tidied time.Time
 }
 
 var _ source.Source = (*Source)(nil)
@@ -88,12 +104,16 @@ func New(ctx context.Context, options Options) (*Source, error) {
 		options.Version = "dev"
 	}
 	s := &Source{
-		options:   options,
-		endpoints: map[string]*endpoint{},
+		options:    options,
+		identities: map[source.Identity]*identity{},
+		endpoints:  map[endpointKey]*endpoint{},
+		regions:    map[string]bool{},
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("loading AWS configuration: %w", err)
 	}
+	s.own = s.ownIdentity()
+	s.identities[source.Identity{}] = s.own
 	return s, nil
 }
 
@@ -112,6 +132,7 @@ func (s *Source) load(ctx context.Context) error {
 		return err
 	}
 	loaded.Credentials = markedCredentials{loaded.Credentials}
+	loaded.HTTPClient = wholeBodies{loaded.HTTPClient}
 	s.config = loaded
 	return nil
 }
@@ -124,24 +145,6 @@ func newHTTPClient() *awshttp.BuildableClient {
 			t.TLSHandshakeTimeout = connectTimeout
 			t.MaxIdleConnsPerHost = idleConnections
 		})
-}
-
-// endpointOf is the one to read a Ref from, made at first use.
-func (s *Source) endpointOf(ref source.Ref) (*endpoint, error) {
-	region, err := s.regionOf(ref)
-	if err != nil {
-		return nil, err
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if e, known := s.endpoints[region]; known {
-		return e, nil
-	}
-	e := newEndpoint(s, region)
-	if len(s.endpoints) < maxRegions {
-		s.endpoints[region] = e
-	}
-	return e, nil
 }
 
 // regionOf is where to read a Ref: its own region, the ARN's, the default.

@@ -35,7 +35,7 @@ type world struct {
 }
 
 // isolate takes from the SDK whatever the machine it runs on would tell it, and gives it static keys.
-func isolate(t *testing.T, endpoint string) {
+func isolate(t testing.TB, endpoint string) {
 	t.Helper()
 	nowhere := filepath.Join(t.TempDir(), "none")
 	for name, value := range map[string]string{
@@ -55,7 +55,7 @@ func isolate(t *testing.T, endpoint string) {
 }
 
 // unset takes a variable away until the test ends; to some of the SDK an empty one is one.
-func unset(t *testing.T, name string) {
+func unset(t testing.TB, name string) {
 	t.Helper()
 	t.Setenv(name, "")
 	if err := os.Unsetenv(name); err != nil {

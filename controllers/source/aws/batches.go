@@ -17,7 +17,7 @@ const (
 	batchMost = 20
 	// batchIdle ends the gathering of a batch when no other request has come for that long, batchLongest
 	// in any case: a batch is worth waiting for, but nobody should notice.
-	batchIdle, batchLongest = 15 * time.Millisecond, 150 * time.Millisecond
+	batchIdle, batchLongest = 40 * time.Millisecond, 200 * time.Millisecond
 	// batchLull is how long nobody must have asked for a request to be taken for a lone one.
 	batchLull = 100 * time.Millisecond
 )

@@ -23,35 +23,43 @@ const otherRegion = "other"
 // options are those of one call.
 type options = func(*secretsmanager.Options)
 
-// call makes one call when it is its turn and within its time, measures it and explains its error. No
-// call is repeated here: that is for the reconciler, which backs off. It is a function, as methods
-// can't have type parameters.
+// call makes one call when it is its turn and within its time, measures it and explains its error. A
+// call is repeated here only to be signed anew, once, with credentials that AWS does not refuse; all else
+// is for the reconciler, which backs off. It is a function, as methods can't have type parameters.
 func call[I, O any](ctx context.Context, e *endpoint, q question,
 	operation func(*secretsmanager.Client, context.Context, *I, ...options) (*O, error), input *I,
 ) (*O, error) {
 	s, turn := e.s, e.paces[q.operation]
-	if err := turn.wait(ctx); err != nil {
+	if err := turn.wait(ctx, q.routine); err != nil {
 		return nil, err
 	}
 	timed, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
 	defer cancel()
-	q.role, q.timeout = s.role, s.options.CallTimeout
-	started := time.Now()
-	output, err := operation(e.client, timed, input, s.audit(q.ref.Reader), noteHost(&q.host))
-	if err != nil {
-		s.renewExpired(err)
-		output, err = nil, q.explain(ctx, err)
+	q.by, q.ownRole, q.timeout = e.who.Identity, s.role, s.options.CallTimeout
+	if e.who == s.own {
+		q.role = s.role
 	}
-	turn.learn(source.KindOf(err) == source.Throttled)
-	s.options.Metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)
-	return output, err
+	for first := true; ; first = false {
+		started := time.Now()
+		output, err := operation(e.client, timed, input, s.audit(q.ref.Reader), watchWire(&q.host))
+		renewed := err != nil && first && e.who.doubt(timed, err)
+		if err != nil {
+			output, err = nil, q.explain(ctx, err)
+		}
+		s.options.Metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)
+		if !renewed {
+			turn.learn(source.KindOf(err) == source.Throttled)
+			e.learn(err)
+			return output, err
+		}
+	}
 }
 
 // regionLabel bounds the values of a metric's label.
 func (s *Source) regionLabel(region string) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if _, known := s.endpoints[region]; known {
+	if s.regions[region] {
 		return region
 	}
 	return otherRegion
@@ -62,9 +70,15 @@ type question struct {
 	operation string
 	ref       source.Ref
 	region    string
+	// routine calls are made while nobody waits for the answer.
+	routine bool
 	// host that was asked; empty where the call did not get that far.
 	host string
-	// role that the SDK assumes, if any.
-	role    string
+	// by is who asks.
+	by source.Identity
+	// role that is assumed to get credentials, as far as it is known.
+	role string
+	// ownRole is that of the operator's own identity.
+	ownRole string
 	timeout time.Duration
 }

@@ -3,19 +3,14 @@ package aws
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 )
-
-// maxSessionName is the longest RoleSessionName (page "AssumeRole" of the AWS STS API Reference).
-const maxSessionName = 64
 
 // credentialsError marks what went wrong before a call, while getting credentials for it. The SDK has
 // no type for that, and its texts are no contract.
@@ -49,26 +44,12 @@ func (m markedCredentials) ProviderSources() []aws.CredentialSource {
 	return nil
 }
 
-// renewExpired lets the next call get new credentials where AWS takes those in the cache for expired
-// and the cache, going by this machine's clock, does not.
-func (s *Source) renewExpired(err error) {
-	var refused smithy.APIError
-	if !errors.As(err, &refused) || refused.ErrorCode() != "ExpiredTokenException" && refused.ErrorCode() != "ExpiredToken" {
-		return
-	}
-	if marked, ok := s.config.Credentials.(markedCredentials); ok {
-		if cache, ok := marked.CredentialsProvider.(*aws.CredentialsCache); ok {
-			cache.Invalidate()
-		}
-	}
-}
-
 // webIdentity sets up how IRSA gets credentials: it names sessions for CloudTrail, unless
 // AWS_ROLE_SESSION_NAME does, and learns which role is assumed. A name that stays the same also keeps
 // AWS's refusals the same. The SDK calls it twice, at first without a client.
 func (s *Source) webIdentity(o *stscreds.WebIdentityRoleOptions) {
 	s.role = o.RoleARN
-	o.RoleSessionName = cmp.Or(o.RoleSessionName, sessionName(s.options.Cluster))
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(s.options.Cluster))
 	if o.Client != nil {
 		o.Client = webIdentityClient{o.Client, s}
 	}
@@ -80,7 +61,7 @@ func (s *Source) webIdentity(o *stscreds.WebIdentityRoleOptions) {
 // assumedRole does the same for roles that the shared configuration names.
 func (s *Source) assumedRole(o *stscreds.AssumeRoleOptions) {
 	s.role = o.RoleARN
-	o.RoleSessionName = cmp.Or(o.RoleSessionName, sessionName(s.options.Cluster))
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(s.options.Cluster))
 	if o.Client != nil {
 		o.Client = roleClient{o.Client, s}
 	}
@@ -96,7 +77,10 @@ type webIdentityClient struct {
 func (c webIdentityClient) AssumeRoleWithWebIdentity(
 	ctx context.Context, input *sts.AssumeRoleWithWebIdentityInput, opts ...func(*sts.Options),
 ) (*sts.AssumeRoleWithWebIdentityOutput, error) {
-	return c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, c.s.stsEndpoint)...)
+	started := time.Now()
+	output, err := c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, c.s.stsEndpoint)...)
+	c.s.countSTS("AssumeRoleWithWebIdentity", started, err)
+	return output, err
 }
 
 type roleClient struct {
@@ -105,7 +89,18 @@ type roleClient struct {
 }
 
 func (c roleClient) AssumeRole(ctx context.Context, input *sts.AssumeRoleInput, opts ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
-	return c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, c.s.stsEndpoint)...)
+	started := time.Now()
+	output, err := c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, c.s.stsEndpoint)...)
+	c.s.countSTS("AssumeRole", started, err)
+	return output, err
+}
+
+// countSTS counts a call to STS among the calls to AWS.
+func (s *Source) countSTS(operation string, started time.Time, err error) {
+	if err != nil {
+		err = question{operation: operation, timeout: s.options.CallTimeout}.explain(context.Background(), &credentialsError{cause: err})
+	}
+	s.options.Metrics.observe(operation, s.regionLabel(s.config.Region), time.Since(started), err)
 }
 
 // stsEndpoint leaves alone what AWS_ENDPOINT_URL_STS says.
@@ -135,18 +130,3 @@ type tokenError struct {
 func (e *tokenError) Error() string { return fmt.Sprintf("reading web identity token: %v", e.cause) }
 
 func (e *tokenError) Unwrap() error { return e.cause }
-
-// sessionName has the characters and the length that STS allows.
-func sessionName(cluster string) string {
-	if cluster == "" {
-		return "secretsync"
-	}
-	name := "secretsync-" + strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_+=,.@-", r):
-			return r
-		}
-		return '-'
-	}, cluster)
-	return name[:min(len(name), maxSessionName)]
-}

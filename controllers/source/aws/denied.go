@@ -43,7 +43,7 @@ func (q question) denied(message string) *source.Error {
 		return q.kmsDenied(d.resource, "")
 	}
 	if d.principal == "" {
-		d.principal = "the operator"
+		d.principal = q.reader()
 	}
 	if d.action == "" {
 		d.action = "secretsmanager:" + q.operation
@@ -154,15 +154,15 @@ func (q question) kmsDenied(key, keyNote string) *source.Error {
 		via += ".cn"
 	}
 	return &source.Error{Kind: source.KMSAccessDenied, Explanation: fmt.Sprintf(
-		"the operator may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of the operator's role, and in the key's policy "+
-			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", q.ref.SecretID, on, via)}
+		"%s may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of its role, and in the key's policy "+
+			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", q.reader(), q.ref.SecretID, on, via)}
 }
 
 // nameKey adds the key's name to the explanation of a KMS denial, which DescribeSecret tells.
 func (e *endpoint) nameKey(ctx context.Context, q question, err error) error {
 	key, known := "", false
 	if !e.denied.recall(q.ref.SecretID) {
-		answer, describeErr := e.describe(ctx, q.ref, describedLasts)
+		answer, describeErr := e.describe(ctx, source.Question{Ref: q.ref, MaxAge: describedLasts})
 		if ended := ctx.Err(); ended != nil {
 			return ended
 		}

@@ -28,6 +28,8 @@ type described struct {
 	deleted  time.Time
 	labels   []label
 	rotation source.Rotation
+	// tag is the one that says which namespaces may have the secret.
+	tag source.Tag
 }
 
 // label is a staging label and the version that it is on.
@@ -35,21 +37,26 @@ type label struct{ stage, versionID string }
 
 func describedBy(output *secretsmanager.DescribeSecretOutput, region string) described {
 	return describe(region, output.ARN, output.KmsKeyId, output.DeletedDate, output.VersionIdsToStages,
-		output.RotationEnabled, output.LastRotatedDate, output.NextRotationDate)
+		output.RotationEnabled, output.LastRotatedDate, output.NextRotationDate, output.Tags)
 }
 
 func listedBy(entry *types.SecretListEntry, region string) described {
 	return describe(region, entry.ARN, entry.KmsKeyId, entry.DeletedDate, entry.SecretVersionsToStages,
-		entry.RotationEnabled, entry.LastRotatedDate, entry.NextRotationDate)
+		entry.RotationEnabled, entry.LastRotatedDate, entry.NextRotationDate, entry.Tags)
 }
 
 func describe(region string, arn, kmsKey *string, deleted *time.Time, versions map[string][]string,
-	rotates *bool, last, next *time.Time,
+	rotates *bool, last, next *time.Time, tags []types.Tag,
 ) described {
 	d := described{arn: aws.ToString(arn), region: region, kmsKey: aws.ToString(kmsKey), deleted: aws.ToTime(deleted)}
 	for id, stages := range versions {
 		for _, stage := range stages {
 			d.labels = append(d.labels, label{stage, id})
+		}
+	}
+	for _, tag := range tags {
+		if aws.ToString(tag.Key) == source.TagNamespaces {
+			d.tag = source.Tag{Present: true, Value: aws.ToString(tag.Value)}
 		}
 	}
 	slices.SortFunc(d.labels, func(a, b label) int { return strings.Compare(a.stage, b.stage) })
@@ -64,8 +71,10 @@ func describe(region string, arn, kmsKey *string, deleted *time.Time, versions m
 }
 
 // carrier is the version that a staging label is on, or empty. A label is on one version at most.
-func (d described) carrier(stage string) string {
-	for _, l := range d.labels {
+func (d described) carrier(stage string) string { return carrierIn(d.labels, stage) }
+
+func carrierIn(labels []label, stage string) string {
+	for _, l := range labels {
 		if l.stage == stage {
 			return l.versionID
 		}
@@ -86,8 +95,8 @@ func (d described) version(ref source.Ref, now time.Time) (source.Version, error
 	if id == "" {
 		return source.Version{}, d.stageNotFound(ref)
 	}
-	rotation := d.rotation
-	version := source.Version{ARN: d.arn, ID: id, Region: d.region, Rotation: &rotation}
+	rotation, tag := d.rotation, d.tag
+	version := source.Version{ARN: d.arn, ID: id, Region: d.region, Rotation: &rotation, Tag: &tag}
 	for _, l := range d.labels {
 		if l.versionID == id {
 			version.Stages = append(version.Stages, l.stage)

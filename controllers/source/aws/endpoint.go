@@ -2,6 +2,8 @@ package aws
 
 import (
 	"context"
+	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -14,10 +16,16 @@ import (
 // that is slow holds up nobody else.
 type endpoint struct {
 	s      *Source
+	who    *identity
 	region string
 	client *secretsmanager.Client
-	// room bounds the questions that wait for this endpoint.
-	room chan struct{}
+	// used is when somebody asked last. The mutex of the Source guards it.
+	used time.Time
+	// room bounds the questions that wait for this endpoint, routine those of them that nobody waits for.
+	room, routine chan struct{}
+	// sick bounds them more narrowly while ailing says that calls go unanswered.
+	sick   chan struct{}
+	ailing atomic.Bool
 	// paces are those of the operations; the map itself does not change.
 	paces map[string]*pace
 	// denied remembers, by secret id, where DescribeSecret was denied.
@@ -30,16 +38,73 @@ type endpoint struct {
 	sweeps    *sweeps
 }
 
-// enterWithin is how long a question waits for room at its endpoint.
-const enterWithin = 250 * time.Millisecond
+const (
+	// enterWithin is how long a question waits for room at its endpoint.
+	enterWithin = 250 * time.Millisecond
+	// sickRoom is how many questions find out whether an endpoint answers again that did not: each may
+	// keep a worker of the operator busy for as long as a call may take.
+	sickRoom = 2
+	// idleLasts is how long an identity is kept that nobody uses.
+	idleLasts = time.Hour
+)
 
-func newEndpoint(s *Source, region string) *endpoint {
+// endpointKey is what endpoints are told apart by.
+type endpointKey struct {
+	who    source.Identity
+	region string
+}
+
+// endpointOf is the one to read a Ref from, made at first use.
+func (s *Source) endpointOf(ref source.Ref) (*endpoint, error) {
+	region, err := s.regionOf(ref)
+	if err != nil {
+		return nil, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	now := s.options.Now()
+	s.tidy(now)
+	key := endpointKey{ref.Identity, region}
+	e := s.endpoints[key]
+	if e == nil {
+		e = newEndpoint(s, s.identityOf(ref.Identity), region)
+		if s.regions[region] || len(s.regions) < maxRegions {
+			s.regions[region] = true
+			s.endpoints[key] = e
+		}
+	}
+	e.used = now
+	return e, nil
+}
+
+// tidy forgets identities that nobody uses any more, with their credentials and all that they have read.
+// The operator's own stays. The mutex must be held.
+func (s *Source) tidy(now time.Time) {
+	if now.Sub(s.tidied) < time.Minute {
+		return
+	}
+	s.tidied = now
+	used := map[source.Identity]bool{{}: true}
+	for key, e := range s.endpoints {
+		if e.who != s.own && now.Sub(e.used) > idleLasts {
+			delete(s.endpoints, key)
+			continue
+		}
+		used[key.who] = true
+	}
+	maps.DeleteFunc(s.identities, func(who source.Identity, _ *identity) bool { return !used[who] })
+}
+
+func newEndpoint(s *Source, who *identity, region string) *endpoint {
 	now := s.options.Now
 	e := &endpoint{
 		s:         s,
+		who:       who,
 		region:    region,
-		client:    secretsmanager.NewFromConfig(s.config, func(o *secretsmanager.Options) { o.Region = region }),
+		client:    secretsmanager.NewFromConfig(who.config, func(o *secretsmanager.Options) { o.Region = region }),
 		room:      make(chan struct{}, s.options.Room),
+		routine:   make(chan struct{}, max(1, s.options.Room*3/4)),
+		sick:      make(chan struct{}, sickRoom),
 		paces:     map[string]*pace{},
 		denied:    newMemory(now, denialLasts),
 		unbatched: newMemory(now, denialLasts),
@@ -54,18 +119,57 @@ func newEndpoint(s *Source, region string) *endpoint {
 	return e
 }
 
-// enter takes room for a question, or says that the endpoint is busy. Whoever waits for AWS keeps a
-// worker of the operator busy, and a region that hangs must not get them all.
-func (e *endpoint) enter(ctx context.Context) error {
+// enter takes room for a question, or says that the endpoint is busy, and gives what makes room again.
+// Whoever waits for AWS keeps a worker of the operator busy, and an identity or a region that hangs must
+// not get them all; nor must routine, where calls are slow or paced, get all of the room.
+func (e *endpoint) enter(ctx context.Context, routine bool) (leave func(), err error) {
+	rooms := []chan struct{}{e.room}
+	if routine {
+		rooms = append(rooms, e.routine)
+	}
+	if e.ailing.Load() {
+		rooms = append(rooms, e.sick)
+	}
+	for n, room := range rooms {
+		if err := take(ctx, room); err != nil {
+			empty(rooms[:n])
+			return nil, err
+		}
+	}
+	return func() { empty(rooms) }, nil
+}
+
+func empty(rooms []chan struct{}) {
+	for _, room := range rooms {
+		<-room
+	}
+}
+
+// learn notes whether the endpoint answers. Any answer of AWS will do, a refusal too.
+func (e *endpoint) learn(err error) {
+	switch source.KindOf(err) {
+	case source.RegionUnavailable, source.CredentialsUnavailable:
+		e.ailing.Store(true)
+	case "":
+		if err == nil {
+			e.ailing.Store(false)
+		}
+	case source.Busy:
+	default:
+		e.ailing.Store(false)
+	}
+}
+
+func take(ctx context.Context, room chan struct{}) error {
 	select {
-	case e.room <- struct{}{}:
+	case room <- struct{}{}:
 		return nil
 	default:
 	}
 	full := time.NewTimer(enterWithin)
 	defer full.Stop()
 	select {
-	case e.room <- struct{}{}:
+	case room <- struct{}{}:
 		return nil
 	case <-full.C:
 		return busy(time.Second)
@@ -73,8 +177,6 @@ func (e *endpoint) enter(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
-
-func (e *endpoint) leave() { <-e.room }
 
 // busy puts a question off: AWS was not asked at all.
 func busy(retryAfter time.Duration) error {

@@ -87,7 +87,7 @@ func (q question) byCode(code, message string) *source.Error {
 	}
 	if advice := credentialsAdvice(code, message); advice != "" {
 		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
-			"AWS does not accept the operator's credentials (%s): %s", code, advice)}
+			"AWS does not accept the credentials of %s (%s): %s", q.reader(), code, advice)}
 	}
 	return nil
 }

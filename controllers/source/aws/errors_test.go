@@ -101,7 +101,21 @@ func TestCodesBecomeKinds(t *testing.T) {
 		"a code that is not known":           {refusedWith("InvalidParameterException", "Invalid ARN or region."), source.Failed, []string{"InvalidParameterException", "Invalid ARN or region."}},
 		"an error that is not AWS's at all":  {errors.New("something else"), source.RegionUnavailable, []string{"the connection failed"}},
 		"credentials that are not there":     {&credentialsError{cause: errors.New("no EC2 IMDS role found")}, source.CredentialsUnavailable, []string{"eks.amazonaws.com/role-arn"}},
-		"a credentials provider that denies": {&credentialsError{cause: &smithy.GenericAPIError{Code: "AccessDeniedException"}, sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}, source.CredentialsUnavailable, []string{"Pod Identity", "AccessDeniedException"}},
+		"a credentials provider that denies": {containerRefuses("AccessDeniedException", ""), source.CredentialsUnavailable, []string{"Pod Identity", "AccessDeniedException"}},
+		"an agent that answers in plain text": {
+			containerRefuses("", "[1-2]: (ResourceNotFoundException): No association (found): none, fault: client"),
+			source.CredentialsUnavailable, []string{"Pod Identity", "refuses with ResourceNotFoundException: make the association"},
+		},
+		"an agent whose token is old": {containerRefuses("ExpiredTokenException", ""), source.CredentialsUnavailable, []string{"let the kubelet renew the token"}},
+		"an agent that tells no code": {containerRefuses("", "out of order"), source.CredentialsUnavailable, []string{"gives no credentials", "token is mounted"}},
+		"an instance whose role is not for it": {
+			&credentialsError{cause: &smithy.GenericAPIError{Code: "AssumeRoleUnauthorizedAccess"}, sources: []aws.CredentialSource{aws.CredentialSourceIMDS}},
+			source.CredentialsUnavailable, []string{"metadata service refuses with AssumeRoleUnauthorizedAccess", "ec2.amazonaws.com"},
+		},
+		"an instance without a role": {
+			&credentialsError{cause: errors.New("no EC2 IMDS role found"), sources: []aws.CredentialSource{aws.CredentialSourceIMDS}},
+			source.CredentialsUnavailable, []string{"the operator has no AWS credentials"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refusal := explained(t, asked(), test.err)
@@ -118,6 +132,11 @@ func TestCodesBecomeKinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// containerRefuses is an error of the container credentials endpoint.
+func containerRefuses(code, message string) error {
+	return &credentialsError{cause: &smithy.GenericAPIError{Code: code, Message: message}, sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}
 }
 
 func explained(t *testing.T, q question, err error) *source.Error {

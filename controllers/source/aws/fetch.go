@@ -39,10 +39,11 @@ func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 	if err != nil {
 		return source.Fetched{}, err
 	}
-	if err := e.enter(ctx); err != nil {
+	leave, err := e.enter(ctx, false)
+	if err != nil {
 		return source.Fetched{}, err
 	}
-	defer e.leave()
+	defer leave()
 	return e.fetch(ctx, ref, observed)
 }
 

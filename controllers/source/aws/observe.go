@@ -27,22 +27,24 @@ func (s *Source) Observe(ctx context.Context, question source.Question) (source.
 	if err != nil {
 		return source.Observation{}, err
 	}
-	if err := e.enter(ctx); err != nil {
+	leave, err := e.enter(ctx, question.Routine)
+	if err != nil {
 		return source.Observation{}, err
 	}
-	defer e.leave()
+	defer leave()
 	return e.observe(ctx, question)
 }
 
 func (e *endpoint) observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	if observation, unchanged := e.sweeps.observe(ctx, question); unchanged {
+	if observation, usable := e.sweeps.observe(ctx, question); usable {
 		return observation, nil
 	}
 	ref := question.Ref
+	e.sweeps.overtake(ref.SecretID)
 	if e.denied.recall(ref.SecretID) {
 		return e.observeByValue(ctx, ref)
 	}
-	answer, err := e.describe(ctx, ref, question.MaxAge)
+	answer, err := e.describe(ctx, question)
 	if source.KindOf(err) == source.AccessDenied {
 		return e.observeByValue(ctx, ref)
 	}
@@ -72,10 +74,11 @@ func (e *endpoint) observeByValue(ctx context.Context, ref source.Ref) (source.O
 }
 
 // describe asks DescribeSecret, unless somebody else has lately, and notes where it is denied.
-func (e *endpoint) describe(ctx context.Context, ref source.Ref, maxAge time.Duration) (described, error) {
-	answer, err := e.described.ask(ctx, ref.SecretID, maxAge, func(ctx context.Context) (described, error) {
-		output, err := call(ctx, e, question{operation: describeSecret, ref: ref, region: e.region},
-			(*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
+func (e *endpoint) describe(ctx context.Context, asked source.Question) (described, error) {
+	ref := asked.Ref
+	answer, err := e.described.ask(ctx, ref.SecretID, asked.MaxAge, func(ctx context.Context) (described, error) {
+		q := question{operation: describeSecret, ref: ref, region: e.region, routine: asked.Routine}
+		output, err := call(ctx, e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
 		if err != nil {
 			return described{}, err
 		}

@@ -40,7 +40,7 @@ func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
 			}
 			slices.Sort(got.Version.Stages)
 			want := source.Version{ARN: aws.ToString(created.ARN), ID: test.want, Stages: test.stages, Region: "eu-west-1",
-				Rotation: &source.Rotation{Pending: true}}
+				Rotation: &source.Rotation{Pending: true}, Tag: &source.Tag{}}
 			if diff := cmp.Diff(want, got.Version); diff != "" {
 				t.Errorf("version differs (-want +got):\n%s", diff)
 			}

@@ -20,9 +20,9 @@ const (
 	paceLeast = 1.0
 	// paceMost ends pacing: nothing here is called more often.
 	paceMost = 10_000.0
-	// paceWait is how long a call waits for its turn; longer waits are the queue's, which has no worker
-	// stand idle meanwhile.
-	paceWait = time.Second
+	// paceWait is how long a call waits for its turn, a routine call routineWait, so that others always
+	// get one soon; longer waits are the queue's, which has no worker stand idle meanwhile.
+	paceWait, routineWait = 3 * time.Second, time.Second
 )
 
 // pace holds the calls of one operation below the rate that AWS lets through. There is no bound until
@@ -34,8 +34,8 @@ type pace struct {
 	mutex sync.Mutex
 	// limiter is nil while there is no bound.
 	limiter *rate.Limiter
-	// refused is when AWS throttled last, changed when the rate was changed last.
-	refused, changed time.Time
+	// refused is when AWS throttled last, lowered and changed when the rate was lowered and changed last.
+	refused, lowered, changed time.Time
 	// second is the one that is being counted in, passed what was let through in it, before in the one before.
 	second         time.Time
 	passed, before float64
@@ -44,18 +44,17 @@ type pace struct {
 func newPace(now func() time.Time) *pace { return &pace{now: now} }
 
 // wait waits for a call's turn, or says that it is too far off.
-func (p *pace) wait(ctx context.Context) error {
-	p.mutex.Lock()
-	limiter, now := p.limiter, p.now()
-	p.mutex.Unlock()
-	if limiter == nil {
-		return nil
+func (p *pace) wait(ctx context.Context, routine bool) error {
+	patience := paceWait
+	if routine {
+		patience = routineWait
 	}
-	turn := limiter.ReserveN(now, 1)
-	off := turn.DelayFrom(now)
-	if off > paceWait {
-		turn.CancelAt(now)
+	off := p.reserve(patience)
+	switch {
+	case off > patience:
 		return busy(off)
+	case off <= 0:
+		return nil
 	}
 	timer := time.NewTimer(off)
 	defer timer.Stop()
@@ -63,9 +62,24 @@ func (p *pace) wait(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		turn.CancelAt(p.now())
 		return ctx.Err()
 	}
+}
+
+// reserve gives how far off the next turn is, and takes it if that is not too far.
+func (p *pace) reserve(patience time.Duration) time.Duration {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.limiter == nil {
+		return 0
+	}
+	now := p.now()
+	turn := p.limiter.ReserveN(now, 1)
+	off := turn.DelayFrom(now)
+	if off > patience {
+		turn.CancelAt(now) // Under the lock: a turn is only given back in full while no later one is taken.
+	}
+	return off
 }
 
 // learn takes note of how a call ended.
@@ -76,7 +90,8 @@ func (p *pace) learn(throttled bool) {
 	p.count(now, throttled)
 	if throttled {
 		p.refused = now
-		if p.limiter == nil || now.Sub(p.changed) >= time.Second {
+		if p.limiter == nil || now.Sub(p.lowered) >= time.Second {
+			p.lowered = now
 			p.bound(now, max(paceLeast, paceShare*max(p.before, p.passed)))
 		}
 		return
@@ -85,7 +100,7 @@ func (p *pace) learn(throttled bool) {
 	case p.limiter == nil:
 	case p.limiter.Limit() > paceMost:
 		p.limiter = nil
-	case now.Sub(p.changed) >= time.Second:
+	case now.Sub(p.changed) >= time.Second && now.Sub(p.refused) >= time.Second:
 		p.bound(now, float64(p.limiter.Limit())*(1+growth(now.Sub(p.refused))))
 	}
 }

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ func drive(t *testing.T, p *pace, wanted, quota float64, lasting time.Duration) 
 	aws := rate.NewLimiter(rate.Limit(quota), int(quota))
 	for range int(wanted * lasting.Seconds()) {
 		time.Sleep(time.Duration(float64(time.Second) / wanted))
-		if err := p.wait(t.Context()); err != nil {
+		if err := p.wait(t.Context(), true); err != nil {
 			if source.KindOf(err) != source.Busy {
 				t.Fatal(err)
 			}
@@ -43,18 +44,68 @@ func TestThereIsNoPaceUntilAWSThrottles(t *testing.T) {
 	})
 }
 
+// crowd has many workers call AWS for a while, each as often as the pace lets it.
+func crowd(t *testing.T, p *pace, workers int, quota float64, lasting time.Duration) (through, refused int) {
+	t.Helper()
+	aws, end := rate.NewLimiter(rate.Limit(quota), int(quota)), time.Now().Add(lasting)
+	counts := make([][2]int, workers)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for time.Now().Before(end) {
+				if p.wait(t.Context(), true) != nil {
+					time.Sleep(200 * time.Millisecond)
+					continue
+				}
+				time.Sleep(5 * time.Millisecond)
+				allowed := aws.Allow()
+				p.learn(!allowed)
+				if allowed {
+					counts[w][0]++
+				} else {
+					counts[w][1]++
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, count := range counts {
+		through, refused = through+count[0], refused+count[1]
+	}
+	return through, refused
+}
+
 func TestThePaceAdaptsToWhatAWSLetsThrough(t *testing.T) {
+	for _, workers := range []int{1, 32} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPace(time.Now)
+			crowd(t, p, workers, 50, 5*time.Second)
+			began := time.Now()
+			through, refused := crowd(t, p, workers, 50, 5*time.Minute)
+			seconds := time.Since(began).Seconds()
+			if share := float64(refused) / float64(through+refused); share > 0.03 {
+				t.Errorf("%d workers: %.1f %% of calls are refused once adapted", workers, 100*share)
+			}
+			if perSecond := float64(through) / seconds; perSecond < 0.9*50 {
+				t.Errorf("%d workers: %.1f calls a second get through, of 50", workers, perSecond)
+			}
+		})
+	}
+}
+
+// Whoever somebody waits for gets a turn, however much routine there is.
+func TestRoutineLeavesTurnsToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(time.Now)
-		drive(t, p, 500, 50, 5*time.Second)
-		began := time.Now()
-		through, refused, _ := drive(t, p, 500, 50, 60*time.Second)
-		seconds := time.Since(began).Seconds()
-		if share := float64(refused) / float64(through+refused); share > 0.05 {
-			t.Errorf("%.1f %% of calls are refused once adapted", 100*share)
-		}
-		if perSecond := float64(through) / seconds; perSecond < 0.8*50 {
-			t.Errorf("%.1f calls a second get through, of 50", perSecond)
+		crowd(t, p, 32, 5, 30*time.Second)
+		var routine sync.WaitGroup
+		routine.Go(func() { crowd(t, p, 32, 5, time.Minute) })
+		defer routine.Wait()
+		for range 20 {
+			time.Sleep(2 * time.Second)
+			if err := p.wait(t.Context(), false); err != nil {
+				t.Errorf("a call that somebody waits for got no turn: %v", err)
+			}
 		}
 	})
 }
@@ -66,7 +117,7 @@ func TestThePaceReturnsFromRefusalsOfEverything(t *testing.T) {
 		drive(t, p, 100, 10_000, 5*time.Second)
 		for range 30 {
 			time.Sleep(time.Second)
-			if p.wait(t.Context()) == nil {
+			if p.wait(t.Context(), true) == nil {
 				p.learn(true)
 			}
 		}
@@ -96,17 +147,17 @@ func TestATurnFarOffIsPutOff(t *testing.T) {
 		p := newPace(time.Now)
 		p.learn(true)
 		for range 2 {
-			if err := p.wait(t.Context()); err != nil {
+			if err := p.wait(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var off time.Duration
 		for range 3 {
-			go func() { _ = p.wait(t.Context()) }()
+			go func() { _ = p.wait(t.Context(), true) }()
 			synctest.Wait()
 		}
 		began := time.Now()
-		err := p.wait(t.Context())
+		err := p.wait(t.Context(), true)
 		off = time.Since(began)
 		if source.KindOf(err) != source.Busy || off != 0 {
 			t.Errorf("waited %s, then %v", off, err)

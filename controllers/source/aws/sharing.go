@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -35,77 +36,113 @@ type answer[K comparable, V any] struct {
 
 // flight is a call under way, or one that waits for the call before it to end.
 type flight[V any] struct {
-	call    func(context.Context) (V, error)
+	// before has to end first; nil if it has, or there is none.
+	before  *flight[V]
 	started time.Time
 	done    chan struct{}
 	value   V
 	err     error
-	next    *flight[V]
+	// abandoned says that whoever made the call gave up, so that there is no answer for others.
+	abandoned bool
+	next      *flight[V]
 }
 
 func newSharing[K comparable, V any](now func() time.Time, lasts time.Duration, most int, cost func(K, V) int) *sharing[K, V] {
 	return &sharing[K, V]{now: now, lasts: lasts, most: most, cost: cost, answers: map[K]*answer[K, V]{}, flights: map[K]*flight[V]{}}
 }
 
+// errUnanswered is what others get of a call that did not return, because it panicked.
+var errUnanswered = errors.New("the call that was shared ended without an answer")
+
 // ask gives an answer that is at most maxAge old: one that is kept, that of a call under way, or that
-// of a call of its own. Calls go on when their caller gives up, as others may wait for them.
+// of a call of its own. Who asks first makes the call for all; if they give up, another one does.
 func (s *sharing[K, V]) ask(ctx context.Context, key K, maxAge time.Duration, call func(context.Context) (V, error)) (V, error) {
-	value, joined := s.join(ctx, key, maxAge, call)
-	if joined == nil {
-		return value, nil
-	}
-	select {
-	case <-joined.done:
-		return joined.value, joined.err
-	case <-ctx.Done():
-		return value, ctx.Err()
+	for {
+		kept, joined, leads := s.join(key, maxAge)
+		switch {
+		case joined == nil:
+			return kept, nil
+		case leads:
+			return s.fly(ctx, key, joined, call)
+		}
+		select {
+		case <-joined.done:
+		case <-ctx.Done():
+			return kept, ctx.Err()
+		}
+		if !joined.abandoned {
+			return joined.value, joined.err
+		}
 	}
 }
 
-func (s *sharing[K, V]) join(ctx context.Context, key K, maxAge time.Duration, call func(context.Context) (V, error)) (V, *flight[V]) {
+// join finds an answer, or a flight, and says whether it is for the caller to make its call.
+func (s *sharing[K, V]) join(key K, maxAge time.Duration) (kept V, joined *flight[V], leads bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	var none V
 	now := s.now()
 	if known := s.answers[key]; known != nil && maxAge > 0 && now.Sub(known.at) <= maxAge && now.Sub(known.kept) < s.lasts {
-		return known.value, nil
+		return known.value, nil, false
 	}
 	under := s.flights[key]
 	switch {
 	case under == nil:
-		under = &flight[V]{call: call, done: make(chan struct{})}
-		s.launch(context.WithoutCancel(ctx), key, under)
-		return none, under
+		under = &flight[V]{started: now, done: make(chan struct{})}
+		s.flights[key] = under
+		return kept, under, true
 	case maxAge > 0 && now.Sub(under.started) <= maxAge:
-		return none, under
+		return kept, under, false
+	case under.next != nil:
+		return kept, under.next, false
 	}
 	// The call under way began before this question: all who ask meanwhile share the one after it.
-	if under.next == nil {
-		under.next = &flight[V]{call: call, done: make(chan struct{})}
-	}
-	return none, under.next
+	under.next = &flight[V]{before: under, done: make(chan struct{})}
+	return kept, under.next, true
 }
 
-// launch begins a call; the mutex is held.
-func (s *sharing[K, V]) launch(ctx context.Context, key K, f *flight[V]) {
-	f.started = s.now()
-	s.flights[key] = f
-	go func() {
-		f.value, f.err = f.call(ctx)
-		s.land(ctx, key, f)
+// fly makes the call of a flight, in the goroutine of who leads it: a goroutine for each call would
+// have to grow its stack anew each time.
+func (s *sharing[K, V]) fly(ctx context.Context, key K, f *flight[V], call func(context.Context) (V, error)) (V, error) {
+	if before := s.waitsFor(f); before != nil {
+		select {
+		case <-before.done:
+		case <-ctx.Done():
+		}
+	}
+	f.err = errUnanswered
+	defer func() {
+		f.abandoned = ctx.Err() != nil
+		s.land(key, f)
 		close(f.done)
 	}()
+	f.value, f.err = call(ctx)
+	return f.value, f.err
 }
 
-func (s *sharing[K, V]) land(ctx context.Context, key K, f *flight[V]) {
+func (s *sharing[K, V]) waitsFor(f *flight[V]) *flight[V] {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return f.before
+}
+
+// land keeps the answer of a flight and lets the next one begin.
+func (s *sharing[K, V]) land(key K, f *flight[V]) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if f.err == nil {
 		s.keep(&answer[K, V]{key: key, value: f.value, cost: s.cost(key, f.value), at: f.started, kept: s.now()})
 	}
+	if f.before != nil { // It never began.
+		f.before.next = f.next
+		if f.next != nil {
+			f.next.before = f.before
+		}
+		return
+	}
 	delete(s.flights, key)
 	if f.next != nil {
-		s.launch(ctx, key, f.next)
+		f.next.before, f.next.started = nil, s.now()
+		s.flights[key] = f.next
 	}
 }
 

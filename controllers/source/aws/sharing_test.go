@@ -18,13 +18,17 @@ type counting struct {
 	err   error
 }
 
-func (a *counting) call(context.Context) (string, error) {
+func (a *counting) call(ctx context.Context) (string, error) {
 	a.mutex.Lock()
 	a.calls++
 	answer, err := "answer "+strconv.Itoa(a.calls), a.err
 	a.mutex.Unlock()
-	time.Sleep(a.takes)
-	return answer, err
+	select {
+	case <-time.After(a.takes):
+		return answer, err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 func oneEach(string, string) int { return 1 }
@@ -97,7 +101,7 @@ func TestErrorsAreSharedAndNotKept(t *testing.T) {
 	})
 }
 
-func TestWhoGivesUpLeavesTheCallToTheOthers(t *testing.T) {
+func TestWhoGivesUpLeavesTheCallToAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
 		s := newSharing(time.Now, time.Minute, 10, oneEach)
@@ -109,12 +113,47 @@ func TestWhoGivesUpLeavesTheCallToTheOthers(t *testing.T) {
 			gaveUp <- err
 		}()
 		time.Sleep(50 * time.Millisecond)
-		answer, err := s.ask(t.Context(), "db", time.Minute, a.call)
-		if err != nil || answer != "answer 1" {
-			t.Errorf("the patient one got %s, %v", answer, err)
+		answers := together(t, 10, func() (string, error) { return s.ask(t.Context(), "db", time.Minute, a.call) })
+		if answers["answer 2"] != 10 {
+			t.Errorf("the patient ones got %v", answers)
 		}
 		if err := <-gaveUp; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the impatient one got %v", err)
+		}
+	})
+}
+
+// A call that waits for the one under way is nobody's either once its maker gives up.
+func TestWhoGivesUpBeforeTheCallBeganLeavesItToAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &counting{takes: time.Second}
+		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		go func() { _, _ = s.ask(t.Context(), "db", time.Minute, a.call) }()
+		time.Sleep(100 * time.Millisecond)
+		impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		go func() { _, _ = s.ask(impatient, "db", 0, a.call) }()
+		time.Sleep(50 * time.Millisecond)
+		answers := together(t, 10, func() (string, error) { return s.ask(t.Context(), "db", 0, a.call) })
+		if len(answers) != 1 || answers["answer 1"] != 0 || len(s.flights) != 0 {
+			t.Errorf("answers %v, %d calls, %d flights left", answers, a.calls, len(s.flights))
+		}
+	})
+}
+
+func TestACallThatPanicsIsNotWaitedForForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		go func() {
+			defer func() { _ = recover() }()
+			_, _ = s.ask(t.Context(), "db", time.Minute, func(context.Context) (string, error) {
+				time.Sleep(time.Second)
+				panic("a bug")
+			})
+		}()
+		time.Sleep(100 * time.Millisecond)
+		if _, err := s.ask(t.Context(), "db", time.Minute, nil); !errors.Is(err, errUnanswered) {
+			t.Errorf("who waited got %v", err)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ const (
 	sweepPage = 100
 	// sweepsRest is how long sweeps are given up after one that cost more calls than it spared, or was denied.
 	sweepsRest = time.Hour
+	// othersLast is how long a sweep keeps what it found of secrets that nobody has asked about yet, and
+	// maxOthers how many of them: after a start they are asked about one by one, all within an interval.
+	othersLast, maxOthers = time.Minute, 20_000
 	// sweptLasts is how long a secret that nobody asks about stays among those that are looked for.
 	sweptLasts = 24 * time.Hour
 )
@@ -30,8 +34,10 @@ const (
 // errDear says that an account has so many secrets that listing them costs more than it spares.
 var errDear = errors.New("listing all secrets takes more calls than describing those that are polled")
 
-// sweeps observe many secrets by listing all. What a sweep says is used only where it says that nothing
-// has changed; everything else is for DescribeSecret, which does not lag.
+// sweeps observe many secrets by listing all. What a sweep says is used where it says that nothing has
+// changed, or where it says of a version what the sweep before did not: that is news, and reading the value
+// by its staging label confirms it. A difference that is not new may be a listing that lags behind what the
+// Secret has got meanwhile; that, and everything else, is for DescribeSecret, which does not lag.
 type sweeps struct {
 	e    *endpoint
 	list *sharing[struct{}, struct{}]
@@ -40,23 +46,30 @@ type sweeps struct {
 	// found has what the last sweep said of each secret, by the id that is asked with; those that it
 	// did not find have no ARN.
 	found map[string]*swept
-	// rests until a moment, after sweeps turned out to be no good.
+	// others has what it said of secrets that are not in found, by name and by ARN.
+	others map[string]*swept
+	// rests until a moment, after sweeps turned out to be no good; or until as many secrets are polled as
+	// make it worth trying again.
 	rests time.Time
+	until int
 }
 
 type swept struct {
 	described
+	// before are the labels that the sweep before has found, as long as nobody has been told anything newer.
+	before        []label
 	asked, listed time.Time
 }
 
 func newSweeps(e *endpoint) *sweeps {
 	return &sweeps{
-		e: e, found: map[string]*swept{},
+		e: e, found: map[string]*swept{}, others: map[string]*swept{},
 		list: newSharing[struct{}](e.s.options.Now, 24*time.Hour, 1, func(struct{}, struct{}) int { return 1 }),
 	}
 }
 
-// observe answers where a sweep that is new enough says that the version is the one in the Secret.
+// observe answers where a sweep that is new enough says that the version is the one in the Secret, or was
+// until now.
 func (w *sweeps) observe(ctx context.Context, question source.Question) (source.Observation, bool) {
 	if question.MaxAge < sweepPatience || question.Synced.ID == "" || question.VersionID != "" || !w.expect(question.SecretID) {
 		return source.Observation{}, false
@@ -71,8 +84,21 @@ func (w *sweeps) observe(ctx context.Context, question source.Question) (source.
 		return source.Observation{}, false
 	}
 	version, err := entry.version(question.Ref, w.e.s.options.Now())
-	unchanged := err == nil && version.ARN == question.Synced.ARN && version.ID == question.Synced.ID
-	return source.Observation{Version: version, Swept: true}, unchanged
+	if err != nil || version.ARN != question.Synced.ARN {
+		return source.Observation{}, false
+	}
+	news := carrierIn(entry.before, stageOf(question.Ref)) == question.Synced.ID
+	return source.Observation{Version: version, Swept: true}, news || version.ID == question.Synced.ID
+}
+
+// overtake ends what is news of a secret, as somebody is told by AWS itself how things are now: a listing
+// from before that must not take them back.
+func (w *sweeps) overtake(secretID string) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if entry := w.found[secretID]; entry != nil {
+		entry.before = nil
+	}
 }
 
 // expect puts a secret among those that sweeps look for, and says whether a sweep is worth while.
@@ -82,22 +108,36 @@ func (w *sweeps) expect(secretID string) bool {
 	now := w.e.s.options.Now()
 	entry := w.found[secretID]
 	if entry == nil {
-		entry = &swept{}
+		if entry = w.others[secretID]; entry == nil {
+			entry = &swept{}
+		}
 		w.found[secretID] = entry
 	}
 	entry.asked = now
-	return len(w.found) >= sweepLeast && !now.Before(w.rests)
+	return len(w.found) >= sweepLeast && (!now.Before(w.rests) || len(w.found) >= w.until)
 }
 
 // sweep lists all secrets of the region.
 func (w *sweeps) sweep(ctx context.Context) (struct{}, error) {
 	err := w.pages(ctx)
-	if errors.Is(err, errDear) || source.KindOf(err) == source.AccessDenied {
-		w.mutex.Lock()
-		w.rests = w.e.s.options.Now().Add(sweepsRest)
-		w.mutex.Unlock()
+	switch {
+	case errors.Is(err, errDear):
+		w.rest(2)
+	case source.KindOf(err) == source.AccessDenied:
+		w.rest(never)
 	}
 	return struct{}{}, err
+}
+
+// never is a growth that does not come.
+const never = 1_000_000
+
+// rest gives sweeps up for a while, or until that many times as many secrets are polled.
+func (w *sweeps) rest(growth int) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.rests = w.e.s.options.Now().Add(sweepsRest)
+	w.until = growth * len(w.found)
 }
 
 func (w *sweeps) pages(ctx context.Context) error {
@@ -105,7 +145,7 @@ func (w *sweeps) pages(ctx context.Context) error {
 	input := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(sweepPage)}
 	began := w.e.s.options.Now()
 	for range most {
-		output, err := call(ctx, w.e, question{operation: listSecrets, region: w.e.region}, (*secretsmanager.Client).ListSecrets, input)
+		output, err := call(ctx, w.e, question{operation: listSecrets, region: w.e.region, routine: true}, (*secretsmanager.Client).ListSecrets, input)
 		if err != nil {
 			return err
 		}
@@ -139,11 +179,25 @@ func (w *sweeps) begin() int {
 func (w *sweeps) note(entry *types.SecretListEntry, began time.Time) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	arn := aws.ToString(entry.ARN)
-	for _, id := range []string{aws.ToString(entry.Name), arn, partialARN(arn)} {
-		if wanted := w.found[id]; wanted != nil {
-			wanted.described, wanted.listed = listedBy(entry, w.e.region), began
+	name, arn := aws.ToString(entry.Name), aws.ToString(entry.ARN)
+	known := false
+	for _, id := range []string{name, arn, partialARN(arn)} {
+		wanted := w.found[id]
+		if wanted == nil {
+			continue
 		}
+		known = true
+		if !wanted.listed.Equal(began) { // One entry may stand under two ids.
+			wanted.before = wanted.labels
+			wanted.described, wanted.listed = listedBy(entry, w.e.region), began
+			if slices.Equal(wanted.before, wanted.labels) {
+				wanted.labels = wanted.before // One copy will do.
+			}
+		}
+	}
+	if !known && len(w.others) < 2*maxOthers {
+		other := &swept{described: listedBy(entry, w.e.region), listed: began}
+		w.others[name], w.others[arn] = other, other
 	}
 }
 
@@ -153,7 +207,14 @@ func (w *sweeps) end(began time.Time) {
 	defer w.mutex.Unlock()
 	for _, entry := range w.found {
 		if entry.listed.Before(began) {
-			entry.described = described{}
+			entry.described, entry.before = described{}, nil
 		}
 	}
+	time.AfterFunc(othersLast, w.forgetOthers)
+}
+
+func (w *sweeps) forgetOthers() {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.others = map[string]*swept{}
 }

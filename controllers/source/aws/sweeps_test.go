@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
 )
 
 // patient is the question of a poll that comes every ten minutes.
@@ -31,12 +32,13 @@ func newPolled(t *testing.T, n int) *polled {
 		p.synced[id] = p.observed(t, current(id))
 	}
 	p.poll(t) // Sweeps begin when there is enough to look for.
-	p.later(time.Hour)
+	p.later()
 	return p
 }
 
-func (p *polled) later(d time.Duration) {
-	p.now = p.now.Add(d)
+// later lets what is known grow old.
+func (p *polled) later() {
+	p.now = p.now.Add(time.Hour)
 	p.ResetCalls()
 }
 
@@ -67,7 +69,8 @@ func TestManyPatientPollsShareASweep(t *testing.T) {
 	}
 }
 
-func TestWhatASweepFindsChangedIsConfirmed(t *testing.T) {
+// What a sweep finds new is told at once, for the read to confirm; what it finds wrong, DescribeSecret does.
+func TestWhatASweepFindsChangedIsTold(t *testing.T) {
 	p := newPolled(t, 30)
 	p.put(t, p.ids[3], "new")
 	if _, err := p.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &p.ids[4]}); err != nil {
@@ -78,11 +81,41 @@ func TestWhatASweepFindsChangedIsConfirmed(t *testing.T) {
 	if len(changed) != 2 || changed[0] != p.ids[3] || changed[1] != p.ids[4] {
 		t.Errorf("changed: %v", changed)
 	}
-	if p.Count("ListSecrets") != 1 || p.Count("DescribeSecret") != 2 {
+	if p.Count("ListSecrets") != 1 || p.Count("DescribeSecret") != 1 {
 		t.Errorf("%d ListSecrets, %d DescribeSecret", p.Count("ListSecrets"), p.Count("DescribeSecret"))
 	}
 	if _, err := p.source.Observe(t.Context(), patient(p.ids[4], p.synced[p.ids[4]])); source.KindOf(err) != source.SecretPendingDeletion {
 		t.Errorf("of the deleted one it says %v", err)
+	}
+}
+
+// A listing lags behind what a refresh has found: that is no news, and must not take anything back.
+func TestAListingIsNoNewsOnceAWSItselfHasBeenAsked(t *testing.T) {
+	p := newPolled(t, 30)
+	id := p.ids[3]
+	first := p.synced[id]
+	p.put(t, id, "new")
+	if changed := p.poll(t); len(changed) != 1 {
+		t.Fatalf("changed: %v", changed)
+	}
+	_, err := p.admin.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: &id, VersionStage: aws.String(stageCurrent),
+		MoveToVersionId: &first.ID, RemoveFromVersionId: aws.String(p.observed(t, current(id)).ID)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.observed(t, current(id)); got.ID != first.ID {
+		t.Fatal("the rollback is not seen")
+	}
+	if changed := p.poll(t); len(changed) != 0 {
+		t.Error("the listing from before the rollback counts as news")
+	}
+	// A listing that has not caught up with what a refresh has synced is no news either.
+	p.later()
+	p.synced[id] = source.Version{ARN: first.ARN, ID: "newer-than-the-listing"}
+	p.ResetCalls()
+	p.poll(t)
+	if got := p.Count("DescribeSecret"); got != 1 {
+		t.Errorf("%d DescribeSecret, want one for the listing that lags", got)
 	}
 }
 
@@ -113,7 +146,7 @@ func TestADeniedSweepIsNotTriedAgainForAWhile(t *testing.T) {
 		t.Errorf("%d ListSecrets, %d DescribeSecret", p.Count("ListSecrets"), p.Count("DescribeSecret"))
 	}
 	p.SetRules()
-	p.later(sweepsRest)
+	p.later()
 	p.poll(t)
 	if p.Count("ListSecrets") != 1 || p.Count("DescribeSecret") != 0 {
 		t.Errorf("once allowed: %d ListSecrets, %d DescribeSecret", p.Count("ListSecrets"), p.Count("DescribeSecret"))
@@ -137,5 +170,47 @@ func TestASweepOfTooManySecretsIsGivenUp(t *testing.T) {
 	}
 	if lists := p.Count("ListSecrets"); lists != sweepLeast/2 {
 		t.Errorf("%d ListSecrets, want %d and then none", lists, sweepLeast/2)
+	}
+}
+
+// After a start nothing is known of any secret; the first sweep serves those too that are polled after it.
+func TestAStartTakesOneSweep(t *testing.T) {
+	p := &polled{world: newWorld(t), synced: map[string]source.Version{}}
+	p.ids = p.many(t, 250)
+	for _, id := range p.ids {
+		p.synced[id] = p.observed(t, current(id))
+	}
+	p.later()
+	if changed := p.poll(t); len(changed) > 0 {
+		t.Errorf("changed: %v", changed)
+	}
+	if p.Count("ListSecrets") != 3 || p.Count("DescribeSecret") != sweepLeast-1 {
+		t.Errorf("%d ListSecrets, %d DescribeSecret", p.Count("ListSecrets"), p.Count("DescribeSecret"))
+	}
+	if sweeps := p.source.endpoints[endpointKey{region: localaws.DefaultRegion}].sweeps; len(sweeps.found) != 250 {
+		t.Errorf("%d secrets are looked for", len(sweeps.found))
+	}
+}
+
+// The first sweep of a start may be given up because few secrets have been polled by then.
+func TestASweepIsTriedAgainOnceMoreSecretsArePolled(t *testing.T) {
+	p := &polled{world: newWorld(t), synced: map[string]source.Version{}}
+	p.ids = p.many(t, sweepLeast/2*sweepPage+1)
+	poll := func(ids []string) {
+		for _, id := range ids {
+			if _, err := p.source.Observe(t.Context(), patient(id, source.Version{ARN: "arn", ID: "1"})); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p.ResetCalls()
+	poll(p.ids[:2*sweepLeast-1])
+	if lists := p.Count("ListSecrets"); lists != sweepLeast/2 {
+		t.Errorf("%d ListSecrets for so few", lists)
+	}
+	p.ResetCalls()
+	poll(p.ids[2*sweepLeast-1:])
+	if lists := p.Count("ListSecrets"); lists != sweepLeast/2+1 {
+		t.Errorf("%d ListSecrets for all", lists)
 	}
 }

@@ -42,6 +42,8 @@ func howUnreachable(err error, timeout time.Duration) string {
 		return fmt.Sprintf("no address is known for the name %s", name.Name)
 	case errors.As(err, &certificate):
 		return "its TLS certificate is not trusted"
+	case errors.Is(err, errTooLong):
+		return "its answer is longer than any answer of AWS"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return fmt.Sprintf("no answer within %s", timeout)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -49,8 +51,6 @@ func howUnreachable(err error, timeout time.Duration) string {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "no route to it"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
-		// The SDK closes the request's body once an answer begins. Where the answer came so fast that
-		// net/http was not done with that body, it gives the connection up in the middle of the answer.
 		errors.Is(err, net.ErrClosed):
 		return "the connection was cut"
 	case errors.As(err, &unreadable):

@@ -1,12 +1,9 @@
 package aws
 
 import (
-	"context"
-
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -34,22 +31,5 @@ func (s *Source) audit(reader source.Reader) func(*secretsmanager.Options) {
 				awsmiddleware.AddUserAgentKeyValue("kubernetes-namespace", reader.Namespace),
 				awsmiddleware.AddUserAgentKeyValue("kubernetes-secretsync", reader.Name))
 		}
-	}
-}
-
-// noteHost notes which host is asked: the SDK's error for a call that timed out does not tell.
-func noteHost(host *string) func(*secretsmanager.Options) {
-	note := middleware.DeserializeMiddlewareFunc("SecretSyncNoteHost", func(
-		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
-	) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		if request, ok := in.Request.(*smithyhttp.Request); ok && request.URL != nil {
-			*host = request.URL.Host
-		}
-		return next.HandleDeserialize(ctx, in)
-	})
-	return func(o *secretsmanager.Options) {
-		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-			return stack.Deserialize.Add(note, middleware.After)
-		})
 	}
 }

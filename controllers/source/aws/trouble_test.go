@@ -118,7 +118,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 	}{
 		"a trust policy that refuses": {valid, true, source.AssumeRoleDenied, []string{testRole, "trust policy", "system:serviceaccount:", "sts.amazonaws.com"}},
 		"a token for somebody else": {func(t *testing.T) string { return token(t, "vault", time.Now().Add(time.Hour)) }, false,
-			source.CredentialsUnavailable, []string{testRole, "InvalidIdentityToken", "audience sts.amazonaws.com"}},
+			source.CredentialsUnavailable, []string{testRole, "InvalidIdentityToken", "audience", "sts.amazonaws.com"}},
 		"an expired token": {func(t *testing.T) string { return token(t, "sts.amazonaws.com", time.Now().Add(-time.Hour)) }, false,
 			source.CredentialsUnavailable, []string{"ExpiredTokenException", "token file"}},
 		"a token file that is not there": {func(*testing.T) string { return "" }, false,
@@ -255,9 +255,9 @@ func TestSessionNamesAreWhatSTSTakes(t *testing.T) {
 		"prod":                   "secretsync-prod",
 		"arn:aws:eks:x:1:c/p":    "secretsync-arn-aws-eks-x-1-c-p",
 		"ünï":                    "secretsync--n-",
-		strings.Repeat("x", 100): "secretsync-" + strings.Repeat("x", 53),
+		strings.Repeat("x", 100): "secretsync-" + strings.Repeat("x", 44) + "-" + "33f841ab",
 	} {
-		if got := sessionName(cluster); got != want {
+		if got := ownSessionName(cluster); got != want {
 			t.Errorf("cluster %q gives %q, want %q", cluster, got, want)
 		}
 	}

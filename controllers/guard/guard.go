@@ -1,0 +1,146 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// TagRule says what the tag source.TagNamespaces on a secret means, by which its owner lists the
+// namespaces, separated by blanks, that may have it.
+type TagRule string
+
+const (
+	// TagIgnore means nothing: every namespace may have the secret.
+	TagIgnore TagRule = "Ignore"
+	// TagHonor gives a secret with the tag to the namespaces in it alone, and one without to all.
+	TagHonor TagRule = "Honor"
+	// TagRequire gives a secret to the namespaces in its tag alone; one without the tag to none.
+	TagRequire TagRule = "Require"
+)
+
+// Rules are what Source holds reads against.
+type Rules struct {
+	// Patterns of the secrets that a namespace may have. None let all through.
+	Patterns Patterns
+	// Tag is how the tag is taken. Default: Ignore.
+	Tag TagRule
+}
+
+// Source refuses what the rules do, and lets the rest through to another source. What a SecretSync says is
+// looked at before AWS is asked, and what AWS says before it is handed on, as the name that counts is
+// AWS's: an id may mean one secret today and another one tomorrow.
+type Source struct {
+	source.Source
+	Rules Rules
+}
+
+var _ source.Source = (*Source)(nil)
+
+// New puts a guard before a source; without rules it is the source itself.
+func New(behind source.Source, rules Rules) source.Source {
+	if len(rules.Patterns) == 0 && (rules.Tag == "" || rules.Tag == TagIgnore) {
+		return behind
+	}
+	return &Source{Source: behind, Rules: rules}
+}
+
+// Observe asks for a version, unless the rules refuse the secret.
+func (g *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	if !question.Identity.OperatorsOwn() {
+		return g.Source.Observe(ctx, question)
+	}
+	if err := g.before(question.Ref); err != nil {
+		return source.Observation{}, err
+	}
+	observation, err := g.Source.Observe(ctx, question)
+	if err != nil {
+		return source.Observation{}, err
+	}
+	if err := g.after(question.Ref, observation.Version); err != nil {
+		return source.Observation{}, err
+	}
+	return observation, nil
+}
+
+// Fetch reads the value of a version that was observed, and of no other secret.
+func (g *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+	if !ref.Identity.OperatorsOwn() {
+		return g.Source.Fetch(ctx, ref, observed)
+	}
+	if err := g.before(ref); err != nil {
+		return source.Fetched{}, err
+	}
+	if err := g.after(ref, observed); err != nil {
+		return source.Fetched{}, err
+	}
+	fetched, err := g.Source.Fetch(ctx, ref, observed)
+	if err != nil {
+		return source.Fetched{}, err
+	}
+	if fetched.Version.ARN != observed.ARN {
+		return source.Fetched{}, &source.Error{Kind: source.Busy, Explanation: fmt.Sprintf(
+			"secret %s was replaced by another of its name while it was read: it is looked at again", ref.SecretID)}
+	}
+	return fetched, nil
+}
+
+// before refuses what can only mean a secret that the patterns refuse.
+func (g *Source) before(ref source.Ref) error {
+	may := func(s secret) bool {
+		s.arn = "" // Patterns of ARNs are for after: a name says nothing about the account.
+		return g.Rules.Patterns.allow(ref.Reader.Namespace, s)
+	}
+	if len(g.Rules.Patterns) == 0 || g.hasARNPatterns() || slices.ContainsFunc(named(ref.SecretID), may) {
+		return nil
+	}
+	return g.refusedByPattern(ref, ref.SecretID)
+}
+
+func (g *Source) hasARNPatterns() bool {
+	return slices.ContainsFunc(g.Rules.Patterns, func(pattern string) bool { return strings.HasPrefix(pattern, "arn:") })
+}
+
+// after refuses by what AWS calls the secret, and by its tag. What is not known is refused.
+func (g *Source) after(ref source.Ref, version source.Version) error {
+	if len(g.Rules.Patterns) > 0 {
+		if s, ok := answered(version.ARN); !ok || !g.Rules.Patterns.allow(ref.Reader.Namespace, s) {
+			return g.refusedByPattern(ref, version.ARN)
+		}
+	}
+	if g.Rules.Tag == TagHonor || g.Rules.Tag == TagRequire {
+		return g.afterTag(ref, version.Tag)
+	}
+	return nil
+}
+
+func (g *Source) afterTag(ref source.Ref, tag *source.Tag) error {
+	namespace := ref.Reader.Namespace
+	switch {
+	case tag == nil:
+		return refuse("the tag %s of secret %s is not known, so that it is given to nobody: allow secretsmanager:DescribeSecret on it",
+			source.TagNamespaces, ref.SecretID)
+	case !tag.Present && g.Rules.Tag == TagHonor:
+		return nil
+	case !tag.Present:
+		return refuse("secret %s has no tag %s, and without it this operator (--namespaces-tag=Require) gives it to nobody: "+
+			"let its owner tag it with the namespaces that may have it, %s among them", ref.SecretID, source.TagNamespaces, namespace)
+	case !slices.Contains(strings.Fields(tag.Value), namespace):
+		return refuse("the tag %s = %q of secret %s does not list namespace %s: let its owner add it, or follow another secret",
+			source.TagNamespaces, tag.Value, ref.SecretID, namespace)
+	}
+	return nil
+}
+
+func (g *Source) refusedByPattern(ref source.Ref, secret string) error {
+	return refuse("namespace %s may not have secret %s: this operator (--secret-name-patterns) gives it those called %s; "+
+		"follow one of these, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)",
+		ref.Reader.Namespace, secret, g.Rules.Patterns.forNamespace(ref.Reader.Namespace))
+}
+
+func refuse(format string, arguments ...any) error {
+	return &source.Error{Kind: source.PolicyDenied, Explanation: fmt.Sprintf(format, arguments...)}
+}

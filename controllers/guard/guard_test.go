@@ -1,0 +1,189 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+const arnOf = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
+
+// vault answers every question with one secret, and counts what it is asked.
+type vault struct {
+	version           source.Version
+	fetched           source.Version
+	observes, fetches int
+}
+
+func (v *vault) Observe(context.Context, source.Question) (source.Observation, error) {
+	v.observes++
+	value := source.TextValue("hunter2-marker")
+	return source.Observation{Version: v.version, Value: &value}, nil
+}
+
+func (v *vault) Fetch(context.Context, source.Ref, source.Version) (source.Fetched, error) {
+	v.fetches++
+	return source.Fetched{Version: v.fetched, Value: source.TextValue("hunter2-marker")}, nil
+}
+
+// secretCalled is what AWS says of a secret.
+func secretCalled(name string, tag *source.Tag) *vault {
+	version := source.Version{ARN: arnOf + name + "-a1B2c3", ID: "v1", Tag: tag}
+	return &vault{version: version, fetched: version}
+}
+
+// ask is what team pay asks for.
+func ask(id string) source.Ref {
+	return source.Ref{SecretID: id, Reader: source.Reader{Namespace: "pay", Name: "db"}}
+}
+
+func mustParse(t *testing.T, text string) Patterns {
+	t.Helper()
+	patterns, err := ParsePatterns(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return patterns
+}
+
+// Each line is what team pay asks for, what AWS then says the secret is called, and whether AWS may be
+// asked at all.
+func TestPatternsCannotBeSideStepped(t *testing.T) {
+	const own, shared = "/prod/{namespace}/*", "/shared/*"
+	for name, test := range map[string]struct {
+		patterns, id, called string
+		allowed, asked       bool
+	}{
+		"its own, by name":                       {own, "/prod/pay/db", "/prod/pay/db", true, true},
+		"its own, by full ARN":                   {own, arnOf + "/prod/pay/db-a1B2c3", "/prod/pay/db", true, true},
+		"its own, by partial ARN":                {own, arnOf + "/prod/pay/db", "/prod/pay/db", true, true},
+		"a shared one":                           {own + "," + shared, "/shared/ca", "/shared/ca", true, true},
+		"another's, by name":                     {own, "/prod/web/db", "/prod/web/db", false, false},
+		"another's, by full ARN":                 {own, arnOf + "/prod/web/db-a1B2c3", "/prod/web/db", false, false},
+		"another's, by partial ARN":              {own, arnOf + "/prod/web/db", "/prod/web/db", false, false},
+		"another's, by the ARN of a region":      {own, strings.Replace(arnOf, "eu-west-1", "us-east-1", 1) + "/prod/web/db", "/prod/web/db", false, false},
+		"another's, in capitals":                 {own, "/PROD/PAY/db", "/PROD/PAY/db", false, false},
+		"another's, by a path that goes up":      {own, "/prod/pay/../web/db", "/prod/pay/../web/db", true, true}, // AWS knows no paths: it is a name of their own.
+		"a name with theirs in front":            {own, "x/prod/pay/db", "x/prod/pay/db", false, false},
+		"a namespace that begins like theirs":    {own, "/prod/payments/db", "/prod/payments/db", false, false},
+		"an id that turns out to mean another's": {own, arnOf + "/prod/pay/x-abcdef", "/prod/web/db", false, true},
+		"an ARN that ends within the pattern":    {"/prod/{namespace}", arnOf + "/prod/pay-abcdef", "/prod/pay-abcdef", false, true},
+		"a name that stands where the suffix is": {"/prod/{namespace}-??????", "/prod/pay-abcdef", "/prod/pay-abcdef", true, true},
+		"an ARN of another account":              {"arn:aws:secretsmanager:*:111122223333:secret:/prod/{namespace}/*", arnOf + "/prod/pay/db", "/prod/pay/db", true, true},
+		"an account that the pattern lacks":      {"arn:aws:secretsmanager:*:444455556666:secret:/prod/{namespace}/*", "/prod/pay/db", "/prod/pay/db", false, true},
+		"an ARN that is none":                    {own, "arn:aws:secretsmanager:eu-west-1:secret:/prod/pay/db", "/prod/pay/db", false, false},
+		"a wildcard of the asker's":              {own, "/prod/*/db", "/prod/web/db", false, false},
+		"braces of the asker's":                  {own, "/prod/{namespace}/db", "/prod/{namespace}/db", false, false},
+		"nothing":                                {own, "", "/prod/pay/db", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			behind := secretCalled(test.called, nil)
+			guarded := New(behind, Rules{Patterns: mustParse(t, test.patterns)})
+			observation, err := guarded.Observe(t.Context(), source.Question{Ref: ask(test.id)})
+			if allowed := err == nil; allowed != test.allowed || behind.observes > 0 != test.asked {
+				t.Errorf("allowed is %v (%v), AWS was asked %d times", allowed, err, behind.observes)
+			}
+			if err != nil && (source.KindOf(err) != source.PolicyDenied || observation.Value != nil || !strings.Contains(err.Error(), "--secret-name-patterns")) {
+				t.Errorf("the refusal is %v, with a value: %v", err, observation.Value != nil)
+			}
+			fetched, err := guarded.Fetch(t.Context(), ask(test.id), behind.version)
+			if allowed := err == nil; allowed != test.allowed || behind.fetches > 0 != test.allowed || !allowed && fetched.Value.Bytes() != nil {
+				t.Errorf("fetching: allowed is %v (%v), AWS was asked %d times", allowed, err, behind.fetches)
+			}
+		})
+	}
+}
+
+func TestARefusalNamesThePatternsAsTheyAreForTheNamespace(t *testing.T) {
+	guarded := New(secretCalled("x", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*, /shared/*")})
+	_, err := guarded.Observe(t.Context(), source.Question{Ref: ask("/prod/web/db")})
+	for _, mention := range []string{"namespace pay", "/prod/web/db", "/prod/pay/*, /shared/*", "serviceAccountRef"} {
+		if !strings.Contains(err.Error(), mention) {
+			t.Errorf("%v does not mention %q", err, mention)
+		}
+	}
+}
+
+func TestAServiceAccountReadsWhatAWSGivesIt(t *testing.T) {
+	guarded := New(secretCalled("/prod/web/db", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*"), Tag: TagRequire})
+	ref := ask("/prod/web/db")
+	ref.Identity = source.Identity{Namespace: "pay", ServiceAccount: "app"}
+	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ref}); err != nil {
+		t.Error(err)
+	}
+	if _, err := guarded.Fetch(t.Context(), ref, source.Version{}); err != nil {
+		t.Error(err)
+	}
+	ref.Identity = source.Identity{Namespace: "pay", RoleARN: "arn:aws:iam::111122223333:role/pay"}
+	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ref}); source.KindOf(err) != source.PolicyDenied {
+		t.Errorf("a role on top of the operator's own identity: %v", err)
+	}
+}
+
+func TestTags(t *testing.T) {
+	for name, test := range map[string]struct {
+		rule    TagRule
+		tag     *source.Tag
+		mention string // of the refusal; empty where there is none
+	}{
+		"ignored":                       {TagIgnore, &source.Tag{Present: true, Value: "web"}, ""},
+		"honored, and it lists it":      {TagHonor, &source.Tag{Present: true, Value: "web  pay"}, ""},
+		"honored, and there is none":    {TagHonor, &source.Tag{}, ""},
+		"honored, and lists others":     {TagHonor, &source.Tag{Present: true, Value: "web payments"}, "does not list namespace pay"},
+		"honored, and lists nobody":     {TagHonor, &source.Tag{Present: true}, "does not list namespace pay"},
+		"honored, and commas are wrong": {TagHonor, &source.Tag{Present: true, Value: "web,pay"}, "does not list namespace pay"},
+		"honored, and not known":        {TagHonor, nil, "secretsmanager:DescribeSecret"},
+		"required, and it lists it":     {TagRequire, &source.Tag{Present: true, Value: "pay"}, ""},
+		"required, and there is none":   {TagRequire, &source.Tag{}, "has no tag secretsync.dev/namespaces"},
+		"required, and not known":       {TagRequire, nil, "secretsmanager:DescribeSecret"},
+	} {
+		guarded := New(secretCalled("db", test.tag), Rules{Tag: test.rule})
+		_, err := guarded.Observe(t.Context(), source.Question{Ref: ask("db")})
+		if test.mention == "" && err != nil || test.mention != "" && (source.KindOf(err) != source.PolicyDenied || !strings.Contains(err.Error(), test.mention)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAnotherSecretOfTheNameIsLookedAtAgain(t *testing.T) {
+	behind := secretCalled("db", nil)
+	behind.fetched.ARN = arnOf + "db-zzzzzz"
+	guarded := New(behind, Rules{Patterns: mustParse(t, "db")})
+	fetched, err := guarded.Fetch(t.Context(), ask("db"), behind.version)
+	if source.KindOf(err) != source.Busy || fetched.Value.Bytes() != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWithoutRulesThereIsNoGuard(t *testing.T) {
+	behind := secretCalled("db", nil)
+	for _, rules := range []Rules{{}, {Tag: TagIgnore}} {
+		if New(behind, rules) != source.Source(behind) {
+			t.Errorf("%+v makes a guard", rules)
+		}
+	}
+}
+
+func TestWhatIsRefusedBehindComesThrough(t *testing.T) {
+	failing := &failing{errors.New("gone")}
+	guarded := New(failing, Rules{Patterns: mustParse(t, "*")})
+	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ask("db")}); !errors.Is(err, failing.err) {
+		t.Error(err)
+	}
+	if _, err := guarded.Fetch(t.Context(), ask("db"), secretCalled("db", nil).version); !errors.Is(err, failing.err) {
+		t.Error(err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f *failing) Observe(context.Context, source.Question) (source.Observation, error) {
+	return source.Observation{}, f.err
+}
+
+func (f *failing) Fetch(context.Context, source.Ref, source.Version) (source.Fetched, error) {
+	return source.Fetched{}, f.err
+}

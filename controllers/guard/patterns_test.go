@@ -1,0 +1,44 @@
+package guard
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMatches(t *testing.T) {
+	for _, test := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "a/b", true}, {"a", "a", true}, {"a", "A", false},
+		{"a*", "ab", true}, {"*b", "ab", true}, {"a*c", "abc", true}, {"a*c", "abd", false}, {"a?c", "abc", true}, {"a?c", "ac", false},
+		{"*a*b", "xaxb", true}, {"*a*b", "xbxa", false}, {"a**", "a", true}, {"?", "", false}, {"a*?", "a", false}, {"a.c", "abc", false}, {"[a]", "a", false},
+	} {
+		if got := matches(test.pattern, test.text); got != test.want {
+			t.Errorf("%q matches %q: %v", test.pattern, test.text, got)
+		}
+	}
+}
+
+// A tenant chooses the text, up to 2,048 characters of it.
+func TestMatchingTakesNoLongerThanTheLengthsMakeIt(t *testing.T) {
+	if matches(strings.Repeat("*a", 200)+"b", strings.Repeat("a", 2048)) {
+		t.Error("it does match")
+	}
+}
+
+func TestBadPatternsAreNamed(t *testing.T) {
+	for text, mention := range map[string]string{
+		"/prod/{ns}/*":       `"/prod/{ns}/*": the only variable is {namespace}`,
+		"/prod/namespace}/*": "the only variable",
+		"a,arn:aws:x":        `"arn:aws:x": an ARN has seven parts`,
+		",":                  "no pattern",
+	} {
+		if _, err := ParsePatterns(text); err == nil || !strings.Contains(err.Error(), mention) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if patterns, err := ParsePatterns(""); patterns != nil || err != nil {
+		t.Errorf("none: %v, %v", patterns, err)
+	}
+}

@@ -1,0 +1,86 @@
+package serviceaccount
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// Annotations of a ServiceAccount that EKS's webhook reads too.
+const (
+	annotationRole     = "eks.amazonaws.com/role-arn"
+	annotationAudience = "eks.amazonaws.com/audience"
+)
+
+const (
+	// defaultAudience is what IAM's OIDC provider of a cluster accepts by default.
+	defaultAudience = "sts.amazonaws.com"
+	// tokenLasts is the least that the API server grants: the token is used at once, and once.
+	tokenLasts = 10 * time.Minute
+)
+
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get
+// +kubebuilder:rbac:groups="",resources=serviceaccounts/token,verbs=create
+
+// Tokens has tokens made. Nothing is kept of them: they are credentials.
+type Tokens struct {
+	// Live reads ServiceAccounts from the API server itself: few are ever read, and seldom.
+	Live client.Reader
+	// Client has tokens made.
+	Client client.Client
+}
+
+var _ source.ServiceAccounts = (*Tokens)(nil)
+
+// WebIdentity looks a ServiceAccount up and has a token made for the audience that it names.
+func (t *Tokens) WebIdentity(ctx context.Context, namespace, name string) (source.WebIdentity, error) {
+	account := &corev1.ServiceAccount{}
+	if err := t.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, account); err != nil {
+		return source.WebIdentity{}, explain(ctx, namespace, name, "read", err)
+	}
+	role, audience := account.Annotations[annotationRole], account.Annotations[annotationAudience]
+	if role == "" {
+		return source.WebIdentity{}, unavailable(nil, "ServiceAccount %s/%s names no role: annotate it with %s=<ARN of an IAM role>", namespace, name, annotationRole)
+	}
+	if audience == "" {
+		audience = defaultAudience
+	}
+	seconds := int64(tokenLasts.Seconds())
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}, ExpirationSeconds: &seconds}}
+	asked := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: account.UID}}
+	if err := t.Client.SubResource("token").Create(ctx, asked, request); err != nil {
+		return source.WebIdentity{}, explain(ctx, namespace, name, "have a token made for", err)
+	}
+	return source.WebIdentity{
+		RoleARN: role, Audience: audience, Token: source.TextValue(request.Status.Token), Expires: request.Status.ExpirationTimestamp.Time,
+	}, nil
+}
+
+// explain words a refusal of the API server. What ended with the caller's context is the context's error.
+func explain(ctx context.Context, namespace, name, attempt string, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return unavailable(err, "there is no ServiceAccount %s in namespace %s: create it, or correct spec.auth.serviceAccountRef", name, namespace)
+	case apierrors.IsForbidden(err):
+		return unavailable(err, "the operator may not %s ServiceAccount %s/%s: it is installed without that permission, or without it for this ServiceAccount or its audience; "+
+			"give it (chart value serviceAccountTokens, or the component service-account-tokens)", attempt, namespace, name)
+	}
+	return unavailable(err, "the API server did not let the operator %s ServiceAccount %s/%s (%s): it is tried again by itself",
+		attempt, namespace, name, apierrors.ReasonForError(err))
+}
+
+func unavailable(cause error, format string, arguments ...any) error {
+	return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, arguments...), Cause: cause}
+}

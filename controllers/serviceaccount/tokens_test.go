@@ -1,0 +1,68 @@
+package serviceaccount
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// theToken is what must not be told.
+const theToken = "eyJ-a-token-that-nobody-may-see"
+
+// tokens has a token made, or refused by an error that quotes one.
+func tokens(refusal error) *Tokens {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app",
+		Annotations: map[string]string{annotationRole: "arn:aws:iam::111122223333:role/app"}}}
+	made := fake.NewClientBuilder().WithObjects(account).WithInterceptorFuncs(interceptor.Funcs{
+		SubResourceCreate: func(_ context.Context, _ client.Client, _ string, _, answer client.Object, _ ...client.SubResourceCreateOption) error {
+			if request, ok := answer.(*authenticationv1.TokenRequest); ok {
+				request.Status.Token = theToken
+			}
+			return refusal
+		},
+	}).Build()
+	return &Tokens{Live: made, Client: made}
+}
+
+// TestNoTokenIsEverShown: not as a part of what it is handed on in, and not by the error of a request for one.
+func TestNoTokenIsEverShown(t *testing.T) {
+	identity, err := tokens(nil).WebIdentity(t.Context(), "payments", "app")
+	if err != nil || string(identity.Token.Bytes()) != theToken || identity.Audience != defaultAudience {
+		t.Fatalf("the token is not handed on: %v", err)
+	}
+	encoded, err := json.Marshal(identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shown := range []string{fmt.Sprint(identity), fmt.Sprintf("%+v", identity), fmt.Sprintf("%#v", &identity), string(encoded)} {
+		if strings.Contains(shown, theToken) {
+			t.Error("the token is shown")
+		}
+	}
+	accounts := schema.GroupResource{Resource: "serviceaccounts"}
+	for name, refusal := range map[string]error{
+		"forbidden":   apierrors.NewForbidden(accounts, "app", errors.New("you sent "+theToken)),
+		"invalid":     apierrors.NewInvalid(schema.GroupKind{Kind: "TokenRequest"}, "app", nil),
+		"unencodable": fmt.Errorf("encoding %s failed", theToken),
+		"a breakdown": apierrors.NewInternalError(errors.New(theToken)),
+	} {
+		_, err := tokens(refusal).WebIdentity(t.Context(), "payments", "app")
+		if source.KindOf(err) != source.CredentialsUnavailable || strings.Contains(err.Error(), theToken) {
+			t.Errorf("%s: the kind is %q, or the token is shown", name, source.KindOf(err))
+		}
+	}
+}

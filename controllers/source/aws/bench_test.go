@@ -1,0 +1,107 @@
+package aws
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// canned answers the SDK in place of the network, so that what is measured is what a call costs in here.
+type canned map[string]string // by operation
+
+func (c canned) Do(request *http.Request) (*http.Response, error) {
+	_, operation, _ := strings.Cut(request.Header.Get("X-Amz-Target"), ".")
+	return &http.Response{
+		StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(c[operation])), Request: request,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
+	}, nil
+}
+
+const benchARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/payments/db-a1B2c3"
+
+func benchSource(b *testing.B) *Source {
+	b.Helper()
+	isolate(b, "http://127.0.0.1:1")
+	listed := make([]string, 0, sweepPage)
+	for i := range sweepPage {
+		listed = append(listed, fmt.Sprintf(`{"ARN":"%s%d-a1B2c3","Name":"s%d","SecretVersionsToStages":{"v1":["AWSCURRENT"]}}`, "arn:x:", i, i))
+	}
+	answers := canned{
+		describeSecret: `{"ARN":"` + benchARN + `","Name":"/prod/payments/db","VersionIdsToStages":{"v1":["AWSCURRENT"],"v0":["AWSPREVIOUS"]}}`,
+		getSecretValue: `{"ARN":"` + benchARN + `","Name":"/prod/payments/db","VersionId":"v1","VersionStages":["AWSCURRENT"],"SecretString":"{}"}`,
+		listSecrets:    `{"SecretList":[` + strings.Join(listed, ",") + `]}`,
+	}
+	s, err := New(b.Context(), Options{Region: "eu-west-1", ValueCacheBytes: 1 << 20,
+		LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(answers)}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	return s
+}
+
+func benchObserve(b *testing.B, question source.Question) {
+	b.Helper()
+	s := benchSource(b)
+	for b.Loop() {
+		if _, err := s.Observe(b.Context(), question); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkObserve is a check of a version that takes a DescribeSecret of its own.
+func BenchmarkObserve(b *testing.B) {
+	benchObserve(b, source.Question{Ref: source.Ref{SecretID: "/prod/payments/db"}})
+}
+
+// BenchmarkObserveShared is one that somebody else's answer serves.
+func BenchmarkObserveShared(b *testing.B) {
+	benchObserve(b, source.Question{Ref: source.Ref{SecretID: "/prod/payments/db"}, MaxAge: time.Minute})
+}
+
+// BenchmarkObserveSwept is one of a hundred that a ListSecrets serves, their share in it included.
+func BenchmarkObserveSwept(b *testing.B) {
+	s := benchSource(b)
+	questions := make([]source.Question, sweepPage)
+	for i := range questions {
+		questions[i] = source.Question{Ref: source.Ref{SecretID: fmt.Sprintf("s%d", i)}, MaxAge: time.Minute,
+			Synced: source.Version{ARN: fmt.Sprintf("arn:x:%d-a1B2c3", i), ID: "v1"}}
+		if _, err := s.Observe(b.Context(), questions[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	now := time.Now()
+	s.endpoints[endpointKey{region: "eu-west-1"}].sweeps.list.now = func() time.Time { return now }
+	for i := 0; b.Loop(); i++ {
+		if i%len(questions) == 0 {
+			now = now.Add(2 * time.Minute) // The answer before is too old.
+		}
+		if answer, err := s.Observe(b.Context(), questions[i%len(questions)]); err != nil || !answer.Swept {
+			b.Fatal(answer, err)
+		}
+	}
+}
+
+// BenchmarkFetch is a read of a value by GetSecretValue; BenchmarkFetchShared one of a version that was just read.
+func BenchmarkFetch(b *testing.B) { benchFetch(b, source.Version{}) }
+
+func BenchmarkFetchShared(b *testing.B) { benchFetch(b, source.Version{ARN: benchARN, ID: "v1"}) }
+
+func benchFetch(b *testing.B, observed source.Version) {
+	b.Helper()
+	s := benchSource(b)
+	for b.Loop() {
+		if _, err := s.Fetch(b.Context(), source.Ref{SecretID: "/prod/payments/db", VersionStage: "AWSPREVIOUS"}, observed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package aws
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// TestARequestLeavesInOneWrite: two writes cost a system call and a packet more, for each call to AWS.
+func TestARequestLeavesInOneWrite(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	isolate(t, "http://"+listener.Addr().String())
+	s, err := New(t.Context(), Options{Region: localaws.DefaultRegion})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes := make(chan int, 1)
+	client := s.config.HTTPClient.(wholeBodies)
+	client.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return &counted{Conn: connection, writes: writes}, err
+	}}}
+	s.own.config.HTTPClient = client
+	go func() {
+		if connection, err := listener.Accept(); err == nil {
+			_, _ = connection.Read(make([]byte, 1<<16)) // All that the test wants is the request.
+			_ = connection.Close()
+		}
+	}()
+	if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.RegionUnavailable {
+		t.Fatal(err)
+	}
+	if got := <-writes; got != 1 {
+		t.Errorf("%d writes", got)
+	}
+}
+
+// counted counts the writes until the connection is closed.
+type counted struct {
+	net.Conn
+	count  int
+	writes chan int
+}
+
+func (c *counted) Write(content []byte) (int, error) {
+	c.count++
+	return c.Conn.Write(content)
+}
+
+func (c *counted) Close() error {
+	select {
+	case c.writes <- c.count:
+	default:
+	}
+	return c.Conn.Close()
+}
+
+// TestTheBodyOutlivesTheSDKs: closing the SDK's own does not end what is being sent.
+func TestTheBodyOutlivesTheSDKs(t *testing.T) {
+	var sent *http.Request
+	client := wholeBodies{clientFunc(func(r *http.Request) (*http.Response, error) {
+		sent = r
+		return &http.Response{}, nil
+	})}
+	body := &closable{Reader: strings.NewReader("content")}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.ContentLength = int64(len("content"))
+	if _, err := client.Do(request); err != nil { //nolint:bodyclose // it has none
+		t.Fatal(err)
+	}
+	_ = request.Body.Close()
+	if content, err := io.ReadAll(sent.Body); err != nil || string(content) != "content" {
+		t.Errorf("%q is left, %v", content, err)
+	}
+}
+
+type closable struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closable) Read(into []byte) (int, error) {
+	if c.closed {
+		return 0, io.ErrClosedPipe
+	}
+	return c.Reader.Read(into)
+}
+
+func (c *closable) Close() error {
+	c.closed = true
+	return nil
+}
+
+type clientFunc func(*http.Request) (*http.Response, error)
+
+func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }

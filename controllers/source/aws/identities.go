@@ -1,0 +1,96 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+const (
+	// renewBefore is how long before their end temporary credentials are renewed, half of it by chance:
+	// AWS's clock is not ours, and a call takes a while.
+	renewBefore = 5 * time.Minute
+	// doubtAfter is how old credentials must be for a refusal to be taken as one of the session.
+	doubtAfter = 30 * time.Second
+)
+
+// identity is a source.Identity with the configuration that signs for it. There is one for each, however
+// many SecretSyncs share it.
+type identity struct {
+	source.Identity
+	config aws.Config
+	// cache holds the credentials; nil where they are not the SDK's to renew.
+	cache *aws.CredentialsCache
+	now   func() time.Time
+
+	mutex sync.Mutex
+	// began is when the credentials in the cache were got.
+	began time.Time
+}
+
+// ownIdentity is the operator's, by the SDK's own chain.
+func (s *Source) ownIdentity() *identity {
+	own := &identity{config: s.config, now: s.options.Now}
+	if marked, ok := s.config.Credentials.(markedCredentials); ok {
+		own.cache, _ = marked.CredentialsProvider.(*aws.CredentialsCache)
+	}
+	return own
+}
+
+// identityOf is the one that a Ref is read with, made at first use. The mutex must be held.
+func (s *Source) identityOf(who source.Identity) *identity {
+	if known := s.identities[who]; known != nil {
+		return known
+	}
+	made := &identity{Identity: who, config: s.config.Copy(), now: s.options.Now}
+	made.cache = aws.NewCredentialsCache(dated{s.roles(who), made}, func(o *aws.CredentialsCacheOptions) {
+		o.ExpiryWindow, o.ExpiryWindowJitterFrac = renewBefore, 0.5
+	})
+	made.config.Credentials = markedCredentials{made.cache}
+	s.identities[who] = made
+	return made
+}
+
+// doubt drops credentials that AWS refuses and says whether others may be had. They expire in AWS's eyes,
+// or their role was deleted; or the role's sessions were revoked, which looks like a Deny, while those
+// that begin later are not concerned (page "Revoke IAM role temporary security credentials").
+func (i *identity) doubt(ctx context.Context, err error) bool {
+	var refused smithy.APIError
+	if i.cache == nil || !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.ErrorCode() {
+	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId":
+	case "AccessDeniedException", "AccessDenied":
+		if !strings.Contains(refused.ErrorMessage(), "explicit deny in an identity-based policy") || !i.old() {
+			return false
+		}
+	default:
+		return false
+	}
+	if held, err := i.cache.Retrieve(ctx); err != nil || !held.CanExpire {
+		return false // Static keys are what they are.
+	}
+	i.cache.Invalidate()
+	return true
+}
+
+// old says whether the credentials are a role's, and not just begun.
+func (i *identity) old() bool {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	return !i.began.IsZero() && i.now().Sub(i.began) > doubtAfter
+}
+
+func (i *identity) begin() {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	i.began = i.now()
+}

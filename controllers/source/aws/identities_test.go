@@ -1,0 +1,375 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+const (
+	hubRole, payRole, webRole = "arn:aws:iam::111122223333:role/hub", "arn:aws:iam::111122223333:role/teams/pay", "arn:aws:iam::111122223333:role/web"
+	allowAll                  = `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
+)
+
+// accounts stands for the API server: every ServiceAccount has a role, and a token that is valid.
+type accounts struct {
+	*testing.T
+	roles map[string]string
+	mutex sync.Mutex
+	asked int
+}
+
+func (a *accounts) WebIdentity(_ context.Context, namespace, name string) (source.WebIdentity, error) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.asked++
+	role, known := a.roles[namespace+"/"+name]
+	if !known {
+		return source.WebIdentity{}, &source.Error{Kind: source.CredentialsUnavailable, Explanation: "there is no ServiceAccount " + name}
+	}
+	audience := stsAudience
+	if namespace == "vault" {
+		audience = "vault"
+	}
+	return source.WebIdentity{RoleARN: role, Audience: audience, Token: source.TextValue(token(a.T, audience, time.Now().Add(time.Hour)))}, nil
+}
+
+const stsAudience = "sts.amazonaws.com"
+
+func (w *world) withAccounts(t *testing.T, options Options) (*Source, *accounts) {
+	t.Helper()
+	known := &accounts{T: t, roles: map[string]string{"pay/app": payRole, "web/app": webRole, "vault/app": payRole}}
+	options.ServiceAccounts = known
+	return w.again(t, options), known
+}
+
+func account(namespace string) source.Identity {
+	return source.Identity{Namespace: namespace, ServiceAccount: "app"}
+}
+
+// as asks about the secret db.
+func as(who source.Identity) source.Question {
+	ref := current("db")
+	ref.Identity = who
+	return source.Question{Ref: ref}
+}
+
+func TestAServiceAccountsRoleReads(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, _ := w.withAccounts(t, Options{})
+	if _, err := s.Observe(t.Context(), as(account("pay"))); err != nil {
+		t.Fatal(err)
+	}
+	calls := w.Calls()
+	if len(calls) != 2 || calls[0].Operation != "AssumeRoleWithWebIdentity" || calls[1].Principal != "arn:aws:sts::111122223333:assumed-role/pay/prod-eu-1-pay-app" {
+		t.Errorf("calls are %+v", calls)
+	}
+	if got := w.counted(t, "AssumeRoleWithWebIdentity", "ok", localaws.DefaultRegion); got != 1 {
+		t.Errorf("the metrics count %v", got)
+	}
+}
+
+func TestCredentialsAreSharedByAllWhoHaveTheIdentityAndByNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, known := w.withAccounts(t, Options{ValueCacheBytes: 1 << 20})
+	version := source.Version{ARN: *created.ARN, ID: *created.VersionId}
+	var all sync.WaitGroup
+	for i := range 60 {
+		all.Go(func() {
+			question := as(account([]string{"pay", "web"}[i%2]))
+			if _, err := s.Fetch(t.Context(), question.Ref, version); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := w.Count("AssumeRoleWithWebIdentity"); got != 2 || known.asked != 2 {
+		t.Errorf("%d roles were assumed with %d tokens, want 2 of each", got, known.asked)
+	}
+	if got := w.Count("GetSecretValue"); got != 2 {
+		t.Errorf("the value was read %d times, want once for each identity", got)
+	}
+}
+
+// strict makes the local AWS check everything, with the operator as a user who may assume any role.
+func (w *world) strict(t *testing.T) {
+	t.Helper()
+	if _, err := w.AddUser(localaws.User{Name: "operator", AccessKeyID: testKeyID, SecretAccessKey: "not-a-secret", Policies: []string{allowAll}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) role(t *testing.T, name, principal, actions, condition string) {
+	t.Helper()
+	trust := fmt.Sprintf(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": %q}, "Action": [%s], "Condition": {%s}}}`, principal, actions, condition)
+	if _, err := w.AddRole(localaws.Role{Name: name, TrustPolicy: trust, Policies: []string{allowAll}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const assumeAndTag = `"sts:AssumeRole", "sts:TagSession"`
+
+func onTop(role string) source.Identity { return source.Identity{Namespace: "pay", RoleARN: role} }
+
+func TestAChainOfRolesIsToldTheNamespaceAndTheLastOneTheExternalID(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	w.strict(t)
+	w.role(t, "hub", testReader, assumeAndTag, `"StringEquals": {"aws:RequestTag/kubernetes-namespace": "pay", "aws:RequestTag/kubernetes-cluster": "prod/eu 1"}`)
+	w.role(t, "teams/pay", hubRole, assumeAndTag, `"StringEquals": {"sts:ExternalId": "e-1", "aws:PrincipalTag/kubernetes-namespace": "pay"}`)
+	s := w.again(t, Options{SessionTags: true})
+	who := onTop(payRole)
+	who.Via, who.ExternalID = hubRole, "e-1"
+	if _, err := s.Observe(t.Context(), as(who)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Calls()[2].Principal; !strings.HasSuffix(got, ":assumed-role/pay/prod-eu-1-pay-pay") {
+		t.Errorf("%s has read", got)
+	}
+	who.ExternalID = "e-2"
+	_, err := s.Observe(t.Context(), as(who))
+	mustMention(t, err, source.AssumeRoleDenied, "assumed-role/hub/", payRole, "spec.auth.externalID")
+	who = onTop(hubRole)
+	who.Namespace = "web"
+	_, err = s.Observe(t.Context(), as(who))
+	mustMention(t, err, source.AssumeRoleDenied, testReader, hubRole, "kubernetes-namespace = web")
+}
+
+func mustMention(t *testing.T, err error, kind source.Kind, mentions ...string) {
+	t.Helper()
+	if source.KindOf(err) != kind {
+		t.Fatalf("got %v, want %s", err, kind)
+	}
+	for _, mention := range mentions {
+		if !strings.Contains(err.Error(), mention) {
+			t.Errorf("%v does not mention %q", err, mention)
+		}
+	}
+}
+
+func TestRolesThatMayNotBeAssumedAreExplained(t *testing.T) {
+	for name, test := range map[string]struct {
+		trust   string
+		options Options
+		mention []string
+	}{
+		"no trust":                     {`"sts:GetCallerIdentity"`, Options{}, []string{testReader + " may not assume role " + hubRole, "trust policy name the principal"}},
+		"tags that are not allowed":    {`"sts:AssumeRole"`, Options{SessionTags: true}, []string{"sts:TagSession", "--session-tags=false"}},
+		"a source identity that isn't": {`"sts:AssumeRole"`, Options{SourceIdentity: true}, []string{"sts:SetSourceIdentity", "--source-identity=false"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.strict(t)
+			w.role(t, "hub", testReader, test.trust, "")
+			_, err := w.again(t, test.options).Observe(t.Context(), as(onTop(hubRole)))
+			mustMention(t, err, source.AssumeRoleDenied, test.mention...)
+		})
+	}
+}
+
+func TestASourceIdentityIsTheSessionsName(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	w.strict(t)
+	w.role(t, "hub", testReader, `"sts:AssumeRole", "sts:SetSourceIdentity"`, `"StringEquals": {"sts:SourceIdentity": "prod-eu-1-pay-hub"}`)
+	if _, err := w.again(t, Options{SourceIdentity: true}).Observe(t.Context(), as(onTop(hubRole))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServiceAccountsThatCannotBeUsedAreExplained(t *testing.T) {
+	for name, test := range map[string]struct {
+		account string
+		rule    localaws.Rule
+		fault   localaws.Fault
+		kind    source.Kind
+		mention []string
+	}{
+		"a role that does not trust it": {"pay", localaws.Rule{Deny: true, Action: "sts:*"}, localaws.Fault{}, source.AssumeRoleDenied,
+			[]string{payRole, "ServiceAccount pay/app", "system:serviceaccount:pay:app", "OIDC provider"}},
+		"an audience that IAM does not take": {"vault", localaws.Rule{}, localaws.Fault{},
+			source.CredentialsUnavailable, []string{payRole, "eks.amazonaws.com/audience of ServiceAccount vault/app"}},
+		"a token that has expired": {"pay", localaws.Rule{}, localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Code: "ExpiredTokenException"},
+			source.CredentialsUnavailable, []string{"compare the clocks"}},
+		"an STS that does not answer": {"pay", localaws.Rule{}, localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Cut: true},
+			source.CredentialsUnavailable, []string{"STS could not be reached"}},
+		"one that is not there": {"nowhere", localaws.Rule{}, localaws.Fault{}, source.CredentialsUnavailable, []string{"there is no ServiceAccount app"}},
+		"a secret that its role may not read": {"pay", localaws.Rule{Deny: true, Action: "secretsmanager:*"}, localaws.Fault{}, source.AccessDenied,
+			[]string{"assumed-role/pay/prod-eu-1-pay-app", "secretsmanager:GetSecretValue"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+			if test.rule.Deny {
+				w.SetRules(test.rule)
+			}
+			if test.fault.Operation != "" {
+				w.SetFaults(test.fault)
+			}
+			s, _ := w.withAccounts(t, Options{})
+			_, err := s.Observe(t.Context(), as(account(test.account)))
+			mustMention(t, err, test.kind, test.mention...)
+		})
+	}
+}
+
+func TestTheOperatorsOwnTroubleIsNotTakenForThatOfTheRoleOnTop(t *testing.T) {
+	w := newWorld(t)
+	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRoleWithWebIdentity"})
+	_, err := w.irsa(t, valid(t)).Observe(t.Context(), as(onTop(hubRole)))
+	mustMention(t, err, source.AssumeRoleDenied, testRole, "the operator's ServiceAccount")
+}
+
+func TestWithoutAWayToGetTokensServiceAccountsAreRefused(t *testing.T) {
+	_, err := newWorld(t).source.Observe(t.Context(), as(account("pay")))
+	mustMention(t, err, source.CredentialsUnavailable, "spec.auth.serviceAccountRef")
+}
+
+func TestARoleThatIsDeletedOrRevokedIsNoticedAndHealsByItself(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	w.strict(t)
+	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
+	s := w.again(t, Options{})
+	ask := func() error {
+		_, err := s.Observe(t.Context(), as(onTop(hubRole)))
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	w.DeleteRole(hubRole)
+	mustMention(t, ask(), source.AssumeRoleDenied, hubRole)
+	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
+	if err := ask(); err != nil {
+		t.Errorf("the role is back: %v", err)
+	}
+	if err := w.RevokeSessions(hubRole); err != nil {
+		t.Fatal(err)
+	}
+	mustMention(t, ask(), source.AccessDenied, "explicit Deny")
+	w.now = w.now.Add(doubtAfter + time.Second)
+	if err := ask(); err != nil {
+		t.Errorf("a new session is not concerned: %v", err)
+	}
+}
+
+func TestStaticKeysThatAreRefusedAreNotTriedTwice(t *testing.T) {
+	w := newWorld(t)
+	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "UnrecognizedClientException"})
+	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	mustMention(t, err, source.CredentialsUnavailable, "access key")
+	if got := w.Count("DescribeSecret"); got != 1 {
+		t.Errorf("%d calls", got)
+	}
+}
+
+func TestIdentitiesThatNobodyUsesAreForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, _ := w.withAccounts(t, Options{})
+	ask := func(who source.Identity) {
+		t.Helper()
+		if _, err := s.Observe(t.Context(), as(who)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(account("pay"))
+	ask(account("web"))
+	w.now = w.now.Add(idleLasts / 2)
+	ask(account("web"))
+	w.now = w.now.Add(idleLasts/2 + time.Minute)
+	ask(source.Identity{})
+	var left []string
+	for who := range s.identities {
+		left = append(left, who.Namespace)
+	}
+	slices.Sort(left)
+	if !slices.Equal(left, []string{"", "web"}) || len(s.endpoints) != 2 {
+		t.Errorf("left are %q and %d endpoints", left, len(s.endpoints))
+	}
+}
+
+func TestSessionsAreNamedAfterClusterNamespaceAndIdentity(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("n", 60)
+	for name, test := range map[string]struct {
+		who  source.Identity
+		want string
+	}{
+		"a ServiceAccount":              {account("pay"), "prod-eu-1-pay-app"},
+		"a role on top of the operator": {onTop(payRole), "prod-eu-1-pay-pay"},
+		"a ServiceAccount with a role":  {source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: hubRole}, "prod-eu-1-pay-app"},
+		"names that are too long":       {source.Identity{Namespace: long, ServiceAccount: "app"}, "prod-eu-1-" + strings.Repeat("n", 45) + "-" + "#"},
+	} {
+		got := w.source.sessionName(test.who)
+		if want := strings.TrimSuffix(test.want, "#"); !strings.HasPrefix(got, want) || len(got) > maxSessionName || want == test.want && got != want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+	other := source.Identity{Namespace: long, ServiceAccount: "other"}
+	if w.source.sessionName(other) == w.source.sessionName(source.Identity{Namespace: long, ServiceAccount: "app"}) {
+		t.Error("two long names are one")
+	}
+}
+
+// An identity that hangs keeps few of the operator's workers, once that is known.
+func TestAnEndpointThatDoesNotAnswerGetsLittleRoom(t *testing.T) {
+	w := newWorld(t)
+	s := w.again(t, Options{CallTimeout: 100 * time.Millisecond})
+	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Latency: time.Minute})
+	ask := func(id string) error {
+		_, err := s.Observe(t.Context(), source.Question{Ref: current(id)})
+		return err
+	}
+	if kind := source.KindOf(ask("first")); kind != source.RegionUnavailable {
+		t.Fatal(kind)
+	}
+	s.options.CallTimeout = 2 * time.Second
+	var all sync.WaitGroup
+	kinds := make([]source.Kind, 10)
+	for i := range kinds {
+		all.Go(func() { kinds[i] = source.KindOf(ask(fmt.Sprint(i))) })
+	}
+	all.Wait()
+	slices.Sort(kinds)
+	if busy := slices.Index(kinds, source.RegionUnavailable); busy != len(kinds)-sickRoom {
+		t.Errorf("%d of %d waited for nothing: %v", len(kinds)-busy, len(kinds), kinds)
+	}
+	w.SetFaults()
+	if kind := source.KindOf(ask("after")); kind != source.SecretNotFound || s.endpoints[endpointKey{region: localaws.DefaultRegion}].ailing.Load() {
+		t.Errorf("it answers again, with %s, and still gets little room", kind)
+	}
+}
+
+// Credentials that end within the next minutes are renewed while AWS still takes them: no call is refused.
+func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
+	w := newWorld(t)
+	short, err := localaws.Start(&localaws.Server{SessionLifetime: renewBefore / 4}, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = short.Close() })
+	t.Setenv("AWS_ENDPOINT_URL", short.URL())
+	s, known := w.withAccounts(t, Options{})
+	for range 3 {
+		if _, err := s.Observe(t.Context(), as(account("pay"))); source.KindOf(err) != source.SecretNotFound {
+			t.Fatal(err)
+		}
+	}
+	if got := short.Count("AssumeRoleWithWebIdentity"); got != 3 || known.asked != 3 {
+		t.Errorf("credentials were got %d times with %d tokens, want new ones for each call", got, known.asked)
+	}
+}

@@ -1,0 +1,141 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// roleLasts is how long a role is assumed for: what every role allows, and the most that AWS lets a role
+// be assumed for by another role (page "AssumeRole" of the AWS STS API Reference).
+const roleLasts = time.Hour
+
+// roleError tells which role could not be assumed.
+type roleError struct {
+	role  string
+	cause error
+}
+
+func (e *roleError) Error() string { return fmt.Sprintf("assuming role %s: %v", e.role, e.cause) }
+
+func (e *roleError) Unwrap() error { return e.cause }
+
+// dated notes when credentials were got.
+type dated struct {
+	aws.CredentialsProvider
+	of *identity
+}
+
+// Retrieve gets credentials.
+func (d dated) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	credentials, err := d.CredentialsProvider.Retrieve(ctx)
+	if err == nil {
+		d.of.begin()
+	}
+	return credentials, err
+}
+
+// roles makes the provider of an identity's credentials: the ServiceAccount's role or the operator's own
+// credentials first, then each role of the chain with the credentials of the one before.
+func (s *Source) roles(who source.Identity) aws.CredentialsProvider {
+	credentials := s.config.Credentials
+	if !who.OperatorsOwn() {
+		credentials = &serviceAccount{s: s, who: who}
+	}
+	chain := strings.Fields(who.Via)
+	if who.RoleARN != "" {
+		chain = append(chain, who.RoleARN)
+	}
+	for n, role := range chain {
+		credentials = s.assume(role, credentials, func(o *stscreds.AssumeRoleOptions) {
+			if n == 0 { // Later roles inherit the tags, and may not be given them anew.
+				s.tag(who, o)
+			}
+			if last := n == len(chain)-1; last && who.ExternalID != "" {
+				o.ExternalID = aws.String(who.ExternalID)
+			}
+			o.RoleSessionName = s.sessionName(who)
+			if s.options.SourceIdentity {
+				o.SourceIdentity = aws.String(o.RoleSessionName)
+			}
+		})
+	}
+	return credentials
+}
+
+// assume makes the provider of a role's credentials.
+func (s *Source) assume(role string, by aws.CredentialsProvider, set func(*stscreds.AssumeRoleOptions)) aws.CredentialsProvider {
+	config := s.config.Copy()
+	config.Credentials = by
+	client := roleClient{sts.NewFromConfig(config), s}
+	return assumed{role, stscreds.NewAssumeRoleProvider(client, role, set, func(o *stscreds.AssumeRoleOptions) { o.Duration = roleLasts })}
+}
+
+// assumed names the role in errors.
+type assumed struct {
+	role string
+	aws.CredentialsProvider
+}
+
+// Retrieve assumes the role.
+func (a assumed) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	credentials, err := a.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return credentials, nameRole(a.role, err)
+	}
+	return credentials, nil
+}
+
+// nameRole leaves the name that an error has already: in a chain, that of the role which was refused.
+func nameRole(role string, err error) error {
+	_, named := errors.AsType[*roleError](err)
+	if named || stsOperation(err) == nil {
+		return err
+	}
+	return &roleError{role: role, cause: err}
+}
+
+// serviceAccount gets the credentials of the role that a ServiceAccount names. Both the role and the
+// token are looked up each time: the annotation may have changed.
+type serviceAccount struct {
+	s   *Source
+	who source.Identity
+}
+
+// Retrieve assumes the ServiceAccount's role with a token of its own.
+func (p *serviceAccount) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if p.s.options.ServiceAccounts == nil {
+		return aws.Credentials{}, &source.Error{Kind: source.CredentialsUnavailable,
+			Explanation: "this operator has no way to act as a ServiceAccount: remove spec.auth.serviceAccountRef"}
+	}
+	account, err := p.s.options.ServiceAccounts.WebIdentity(ctx, p.who.Namespace, p.who.ServiceAccount)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	config := p.s.config.Copy()
+	config.Credentials = aws.AnonymousCredentials{}
+	client := webIdentityClient{sts.NewFromConfig(config), p.s}
+	provider := stscreds.NewWebIdentityRoleProvider(client, account.RoleARN, heldToken(account.Token), func(o *stscreds.WebIdentityRoleOptions) {
+		o.RoleSessionName = p.s.sessionName(p.who)
+		o.Duration = roleLasts
+	})
+	credentials, err := provider.Retrieve(ctx)
+	if err != nil {
+		return credentials, nameRole(account.RoleARN, err)
+	}
+	return credentials, nil
+}
+
+// heldToken is a token that is at hand.
+type heldToken source.Value
+
+// GetIdentityToken gives the token.
+func (t heldToken) GetIdentityToken() ([]byte, error) { return source.Value(t).Bytes(), nil }

@@ -1,0 +1,235 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// credentialsTrouble explains why there were no credentials to sign a call with.
+func (q question) credentialsTrouble(trouble *credentialsError) *source.Error {
+	if first, ok := errors.AsType[*credentialsError](trouble.cause); ok {
+		q.by, q.role = source.Identity{}, q.ownRole // The operator's own, on which a role was to be assumed.
+		return q.credentialsTrouble(first)
+	}
+	if explained, ok := errors.AsType[*source.Error](trouble.cause); ok {
+		return explained // It is about the ServiceAccount, and Kubernetes' answer.
+	}
+	if refused, ok := errors.AsType[*roleError](trouble.cause); ok {
+		q.role = refused.role
+	}
+	if operation := stsOperation(trouble.cause); operation != nil {
+		return q.stsTrouble(operation)
+	}
+	unavailable := func(format string, args ...any) *source.Error {
+		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, args...)}
+	}
+	if token, ok := errors.AsType[*tokenError](trouble.cause); ok {
+		return unavailable("the web identity token for %s cannot be read from %s: check that the token is mounted into the operator's pod",
+			q.roleName(), token.file)
+	}
+	if errors.Is(trouble.cause, context.DeadlineExceeded) {
+		return unavailable("no AWS credentials for %s within %s: it is tried again by itself; if it lasts, look at the network path to "+
+			"AWS STS, or at the EKS Pod Identity agent", q.roleName(), q.timeout)
+	}
+	why := "gives no credentials"
+	code := agentCode(trouble.cause)
+	if code != "" {
+		why = "refuses with " + code
+	}
+	if slices.Contains(trouble.sources, aws.CredentialSourceHTTP) {
+		return unavailable("the container credentials endpoint, which with EKS Pod Identity is the agent on the node, %s: %s", why, agentAdvice(code))
+	}
+	if code != "" && slices.Contains(trouble.sources, aws.CredentialSourceIMDS) {
+		return unavailable("the instance's metadata service %s: check the instance profile, and the trust policy of its role (principal ec2.amazonaws.com)", why)
+	}
+	return unavailable("the operator has no AWS credentials: annotate its ServiceAccount with eks.amazonaws.com/role-arn (IRSA), " +
+		"associate it with a role (EKS Pod Identity), or give it static keys")
+}
+
+// agentCode is the code that a provider of credentials on the node refuses with; empty where it tells none.
+// The EKS Pod Identity agent answers in plain text, with the code of EKS Auth in parentheses.
+func agentCode(err error) string {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) {
+		return ""
+	}
+	if found := regexp.MustCompile(`\(([A-Z]\w+)\): `).FindStringSubmatch(refused.ErrorMessage()); refused.ErrorCode() == "" && found != nil {
+		return found[1]
+	}
+	return refused.ErrorCode()
+}
+
+// agentAdvice is what to do about a code of EKS Auth (page "AssumeRoleForPodIdentity" of the Amazon EKS API
+// Reference), or about an agent that tells none.
+func agentAdvice(code string) string {
+	switch code {
+	case "ResourceNotFoundException":
+		return "make the association of the operator's ServiceAccount with a role (aws eks create-pod-identity-association)"
+	case "ExpiredTokenException", "InvalidTokenException":
+		return "let the kubelet renew the token of the operator's pod, from a projected volume with the audience pods.eks.amazonaws.com"
+	case "AccessDeniedException":
+		return "let the trust policy of the associated role allow the service pods.eks.amazonaws.com sts:AssumeRole and sts:TagSession, " +
+			"and the node's role eks-auth:AssumeRoleForPodIdentity"
+	}
+	return "check that the agent runs, that its token is mounted into the operator's pod, and the association of the operator's ServiceAccount"
+}
+
+// stsOperation is the call to STS in a chain of errors that failed first, or nil: a call that assumes a
+// role may fail because the one before it has.
+func stsOperation(err error) (first *smithy.OperationError) {
+	for ; err != nil; err = errors.Unwrap(err) {
+		operation, ok := err.(*smithy.OperationError) //nolint:errorlint // the chain is walked here, to the one of STS
+		if ok && operation.Service() == "STS" {
+			first = operation
+		}
+	}
+	return first
+}
+
+// stsTrouble explains errors of STS (pages "AssumeRole" and "AssumeRoleWithWebIdentity" of the AWS STS
+// API Reference).
+func (q question) stsTrouble(operation *smithy.OperationError) *source.Error {
+	var refused smithy.APIError
+	if !errors.As(operation, &refused) {
+		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
+			"AWS STS could not be reached for %s (%s): it is tried again by itself; look at the network path and the VPC endpoint of STS",
+			operation.Operation(), howUnreachable(operation, q.timeout))}
+	}
+	code := refused.ErrorCode()
+	if code == "AccessDenied" || code == "AccessDeniedException" {
+		return q.roleDenied(operation.Operation(), refused.ErrorMessage())
+	}
+	advice := q.stsAdvice(operation.Operation(), code, refused.ErrorMessage())
+	if advice == "" {
+		advice = "it is tried again by itself; if it lasts, check the role and how " + q.reader() + " gets its credentials"
+	}
+	return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
+		"AWS STS refuses %s of %s with %s: %s", operation.Operation(), q.roleName(), code, advice)}
+}
+
+// stsAdvice is what to do about a code of STS; empty for codes that nothing is known about.
+func (q question) stsAdvice(operation, code, message string) string {
+	switch {
+	case code == "InvalidIdentityToken" && strings.Contains(message, "audience"):
+		return "let the OIDC provider in IAM accept the token's audience, which is sts.amazonaws.com unless " + q.audienceSetting() + " says otherwise"
+	case code == "InvalidIdentityToken" && strings.Contains(message, "provider found in your account for https://"):
+		_, issuer, _ := strings.Cut(message, "https://")
+		return "let IAM know the cluster's OIDC provider " + shortened(issuer) + ", with the audience sts.amazonaws.com"
+	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity" && !q.by.OperatorsOwn():
+		return "the token was made a moment ago: compare the clocks of the API server and of AWS"
+	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity":
+		return "the token file holds a token that has expired: let the kubelet renew it, from a projected volume of the operator's pod"
+	case code == "InvalidParameterValue" && strings.Contains(message, "transitive"):
+		return "the operator's own session has tags that may not be replaced, as those of EKS Pod Identity: switch off the session tags of its " +
+			"association, or start it with --session-tags=false"
+	}
+	return credentialsAdvice(code, message)
+}
+
+func (q question) audienceSetting() string {
+	if q.by.OperatorsOwn() {
+		return "its projected volume"
+	}
+	return "the annotation eks.amazonaws.com/audience of " + q.reader()
+}
+
+// roleDenied is a trust policy, or a policy of the caller, that does not allow the role.
+func (q question) roleDenied(operation, message string) *source.Error {
+	d := parseDenial(message)
+	if operation == "AssumeRoleWithWebIdentity" {
+		subject := "<namespace>:<name> of the operator"
+		if !q.by.OperatorsOwn() {
+			subject = q.by.Namespace + ":" + q.by.ServiceAccount
+		}
+		return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf(
+			"%s may not be assumed with %s: let the role's trust policy allow sts:AssumeRoleWithWebIdentity to the cluster's "+
+				"OIDC provider, with <issuer>:sub = system:serviceaccount:%s and <issuer>:aud = sts.amazonaws.com, or the audience that is asked for",
+			q.roleName(), q.account(), subject)}
+	}
+	who, role := q.reader(), q.roleName()
+	if d.principal != "" {
+		who = d.principal
+	}
+	if strings.HasPrefix(d.resource, "arn:") {
+		role = "role " + d.resource
+	}
+	return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf("%s may not assume %s: %s", who, role, q.assumeAdvice(d.action))}
+}
+
+// assumeAdvice is the next step for each of the actions that assuming a role takes.
+func (q question) assumeAdvice(action string) string {
+	switch action {
+	case "sts:TagSession":
+		return "let the role's trust policy allow the principal sts:TagSession too, with which the session is told its namespace; " +
+			"or start the operator with --session-tags=false"
+	case "sts:SetSourceIdentity":
+		return "let the role's trust policy allow the principal sts:SetSourceIdentity too, or start the operator with --source-identity=false"
+	}
+	advice := "allow sts:AssumeRole on it in a policy of the principal, and let the role's trust policy name the principal"
+	if q.by.RoleARN != "" {
+		advice += "; where that has conditions, compare them with spec.auth.externalID and with the session tag kubernetes-namespace = " + q.by.Namespace
+	}
+	return advice
+}
+
+func (q question) roleName() string {
+	if q.role == "" {
+		return "the role of " + q.reader()
+	}
+	return "role " + q.role
+}
+
+// reader is whose authority is used.
+func (q question) reader() string {
+	if q.by.OperatorsOwn() {
+		return "the operator"
+	}
+	return q.account()
+}
+
+// account is the ServiceAccount whose token is used.
+func (q question) account() string {
+	if q.by.OperatorsOwn() {
+		return "the operator's ServiceAccount"
+	}
+	return "ServiceAccount " + q.by.Namespace + "/" + q.by.ServiceAccount
+}
+
+// credentialsAdvice is what to do about a code that means bad credentials; empty for other codes. The
+// codes are those of page "Common errors" and of STS.
+func credentialsAdvice(code, message string) string {
+	const clock = "compare the node's clock with the real time: AWS allows five minutes"
+	switch code {
+	case "ExpiredTokenException", "ExpiredToken":
+		return "they have expired and were not renewed; look at the token file or the agent that renews them"
+	case "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture":
+		return clock
+	case "InvalidSignatureException", "SignatureDoesNotMatch":
+		if strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") {
+			return clock
+		}
+		return "check the secret access key"
+	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "NotAuthorized", "AuthFailure":
+		return "check that the access key exists, is active and belongs to this partition of AWS"
+	case "IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
+		return "check that access key, secret key and, for temporary credentials, session token are complete"
+	case "OptInRequired":
+		return "the account is not subscribed to the service or the region is not enabled for it"
+	case "InvalidIdentityToken", "InvalidIdentityTokenException":
+		return "let IAM know the cluster's OIDC provider, with the audience sts.amazonaws.com"
+	case "IDPCommunicationError", "IDPRejectedClaim":
+		return "check that AWS can reach the cluster's OIDC issuer and that the token is current"
+	case "RegionDisabledException":
+		return "activate AWS STS in that region, or use another region"
+	}
+	return ""
+}
