@@ -45,6 +45,9 @@ const (
 	ReasonCredentialsUnavailable = "CredentialsUnavailable"
 	// ReasonAssumeRoleDenied means that STS refuses the role.
 	ReasonAssumeRoleDenied = "AssumeRoleDenied"
+	// ReasonPolicyDenied means that the operator's own rules do not give this secret to this namespace;
+	// the message names the pattern or the tag that refuses.
+	ReasonPolicyDenied = "PolicyDenied"
 	// ReasonRegionUnavailable means that the region does not answer, or answers with a server error.
 	ReasonRegionUnavailable = "RegionUnavailable"
 	// ReasonSourceFailed means that AWS refused the request in a way that has no reason of its own.

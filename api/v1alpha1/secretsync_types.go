@@ -59,6 +59,11 @@ type SecretSyncSpec struct {
 	// +required
 	Source SecretSource `json:"source,omitzero"`
 
+	// auth says with whose AWS identity to read. Default: the operator's own (IRSA, EKS Pod Identity, or
+	// whatever else the AWS SDK finds).
+	// +optional
+	Auth SourceAuth `json:"auth,omitzero"`
+
 	// pollInterval is how often the controller asks AWS whether the staging label has moved. Each
 	// secret is asked about at a moment of its own within the interval, the same one for all
 	// SecretSyncs that follow it, so that load is spread and calls are shared. From 5m on, secrets may
@@ -126,6 +131,56 @@ type SecretSource struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$')",message="region must be the code of an AWS region, for example eu-west-1"
 	Region string `json:"region,omitempty"`
+}
+
+// SourceAuth says with whose AWS identity a secret is read.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.roleARN) || !has(self.externalID)",message="externalID is handed to the role of roleARN: set roleARN too"
+// +kubebuilder:validation:XValidation:rule="has(self.roleARN) || !has(self.viaRoleARNs)",message="viaRoleARNs are assumed on the way to roleARN: set roleARN too, to the last role of the chain"
+type SourceAuth struct {
+	// serviceAccountRef names a ServiceAccount in the namespace of the SecretSync, whose annotation
+	// eks.amazonaws.com/role-arn names an IAM role (IRSA): AWS lets a token of the ServiceAccount assume
+	// it. The operator must have been given the permission to request such tokens. Default: the
+	// operator's own identity.
+	// +optional
+	ServiceAccountRef *ServiceAccountReference `json:"serviceAccountRef,omitempty"`
+
+	// roleARN is an IAM role to assume on top of that identity, and to read with. The session's tags tell
+	// the role's policies the namespace, the ServiceAccount and the cluster. Default: none.
+	// +optional
+	// +kubebuilder:validation:MinLength=20
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$')",message="roleARN must be the ARN of an IAM role, for example arn:aws:iam::111122223333:role/payments-read"
+	RoleARN string `json:"roleARN,omitempty"`
+
+	// externalID is what the trust policy of roleARN asks for by its condition sts:ExternalId. It is no
+	// secret. Default: none.
+	// +optional
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=1224
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_+=,.@:/-]+$')",message="externalID may have letters, digits and _+=,.@:/- (page AssumeRole of the AWS STS API Reference)"
+	ExternalID string `json:"externalID,omitempty"`
+
+	// viaRoleARNs are roles to assume one after the other on the way to roleARN, where that role trusts
+	// only them (role chaining). Default: none.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:items:MinLength=20
+	// +kubebuilder:validation:items:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.all(r, r.matches('^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$'))",message="viaRoleARNs must be ARNs of IAM roles, for example arn:aws:iam::111122223333:role/hub"
+	ViaRoleARNs []string `json:"viaRoleARNs,omitempty"`
+}
+
+// ServiceAccountReference names a ServiceAccount in the namespace of the SecretSync.
+type ServiceAccountReference struct {
+	// name of the ServiceAccount.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="serviceAccountRef.name must be the name of a ServiceAccount in this namespace: lower-case letters, digits, '-' and '.'"
+	Name string `json:"name,omitempty"`
 }
 
 // DataKey is one key of the Secret.

@@ -31,6 +31,7 @@ func (c *Controller) question(p *pass) source.Question {
 	if synced := p.synced(); synced != nil {
 		question.Synced = source.Version{ARN: synced.ARN, ID: synced.VersionID}
 	}
+	question.Routine = p.trigger == triggerPoll && writtenBySpec(p.sync)
 	if p.trigger == triggerPoll || p.trigger == triggerDrift && !refreshRequested(p.sync) {
 		question.MaxAge = time.Duration(sharedPart * float64(c.interval(p.sync)))
 	}

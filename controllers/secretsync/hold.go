@@ -15,10 +15,15 @@ const (
 
 // hold puts a repair off where somebody else undoes ours again and again, instead of looping.
 func (c *Controller) hold(_ context.Context, p *pass) error {
-	if p.trigger != triggerDrift || refreshRequested(p.sync) {
-		return nil // Whoever asks for a refresh has stopped the other writer, or will see.
-	}
 	now, m := c.Clock.Now(), p.memory
+	if refreshRequested(p.sync) {
+		// Whoever asks has stopped the other writer, or will see. What this try meets is told for
+		// longer than this try: the truce does not come back with the next.
+		m.truce, m.repairs, m.contested = time.Time{}, nil, 0
+	}
+	if p.trigger != triggerDrift {
+		return nil
+	}
 	if now.Before(m.truce) {
 		return contested(p.sync.TargetName(), m.intruders, m.truce.Sub(now))
 	}

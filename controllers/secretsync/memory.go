@@ -27,8 +27,10 @@ type memory struct {
 	nextLook moment
 	// secret tells our own writes of the Secret from others'. The lock of memories guards it.
 	secret echo
-	// failures counts failed passes in a row, the first of them at failingSince.
+	// failures counts failed passes in a row that the same thing heals, the first of them at failingSince:
+	// one call that is throttled after a day of refusals is no outage that has lasted for a day.
 	failures     int
+	failing      heals
 	failingSince time.Time
 	// races counts passes in a row that met somebody who wrote the Secret at the same time.
 	races int

@@ -163,4 +163,8 @@ func TestARefreshEndsATruce(t *testing.T) {
 	if err := d.hold(t.Context(), p); err != nil {
 		t.Errorf("a refresh is put off: %v", err)
 	}
+	p.sync.Status.LastHandledRefresh = "now"
+	if err := d.hold(t.Context(), p); err != nil {
+		t.Errorf("the try after the refresh is put off again: %v", err)
+	}
 }

@@ -2,6 +2,8 @@ package secretsync
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -39,6 +41,8 @@ type pass struct {
 	keys     []string // of data, sorted
 	changes  changes
 	applied  *target.Result
+	// burst is when the Secret was written, where that was one of many that polls found at once.
+	burst time.Time
 	// untidy says that what a former spec left behind is still there.
 	untidy bool
 	// touched says that somebody else has touched the Secret while it was written.
@@ -55,9 +59,26 @@ func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
 			VersionStage: sync.Spec.Source.StageOrDefault(),
 			VersionID:    sync.Spec.Source.VersionID,
 			Region:       sync.Spec.Source.Region,
+			Identity:     identityOf(sync),
 			Reader:       source.Reader{Namespace: sync.Namespace, Name: sync.Name},
 		},
 	}
+}
+
+// identityOf is on whose authority a SecretSync reads. Even the operator's own, with a role on top, is one
+// for each namespace: the session is told which.
+func identityOf(sync *v1alpha1.SecretSync) source.Identity {
+	auth := &sync.Spec.Auth
+	if auth.ServiceAccountRef == nil && auth.RoleARN == "" {
+		return source.Identity{}
+	}
+	who := source.Identity{
+		Namespace: sync.Namespace, RoleARN: auth.RoleARN, ExternalID: auth.ExternalID, Via: strings.Join(auth.ViaRoleARNs, " "),
+	}
+	if auth.ServiceAccountRef != nil {
+		who.ServiceAccount = auth.ServiceAccountRef.Name
+	}
+	return who
 }
 
 // synced is the version in the Secret, or nil before the first sync.

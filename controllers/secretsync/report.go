@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -20,7 +21,7 @@ import (
 // only then sends events. It says when to look again.
 func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, error) {
 	if later := putOff(p.err); later > 0 {
-		return again(later, priorityPoll), nil
+		return again(later, p.priority()), nil
 	}
 	if c.raced(p) {
 		return again(cacheLag, 0), nil
@@ -30,6 +31,9 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 		return c.unreported(ctx, p.err)
 	}
 	c.plan(p, f)
+	if passing(f, p.memory) {
+		return again(p.memory.nextLook.get().Sub(c.Clock.Now()), p.priority()), nil
+	}
 	if p.trigger != triggerNone || p.sync.Spec.Suspend || f != nil {
 		c.describe(p, f)
 		if err := c.write(ctx, p); err != nil {
@@ -58,6 +62,16 @@ func putOff(err error) time.Duration {
 		return 0
 	}
 	return refused.RetryAfter + somewhereWithin(max(refused.RetryAfter, time.Second))
+}
+
+// throttledUnsaid is how many times in a row it goes unreported that AWS throttled. Whoever shares the
+// account's quotas meets that now and then, the next try is a second or two away, and each report is
+// two requests more.
+const throttledUnsaid = 2
+
+// passing says whether a failure will probably be over before anybody has read of it.
+func passing(f *failure, m *memory) bool {
+	return f != nil && f.reason == v1alpha1.ReasonThrottled && m.failures <= throttledUnsaid
 }
 
 // racesMost is how many times in a row it goes unreported that somebody else wrote at the same time.
@@ -97,8 +111,8 @@ func (c *Controller) plan(p *pass, f *failure) {
 	now, m := c.Clock.Now(), p.memory
 	switch {
 	case f != nil:
-		if m.failures == 0 {
-			m.failingSince = now
+		if m.failures == 0 || m.failing != f.heals {
+			m.failures, m.failing, m.failingSince = 0, f.heals, now
 		}
 		m.failures++
 		m.nextLook.set(now.Add(afterFailure(f, m.failures, c.interval(p.sync))))

@@ -161,6 +161,43 @@ func TestWhatIsReportedAtOnce(t *testing.T) {
 	}
 }
 
+func TestReportsOfABurstOfPollsComeAfterItsSecrets(t *testing.T) {
+	d := newDesk(t)
+	after := func(by trigger) time.Duration { return d.reportAfter(&pass{trigger: by}) }
+	for range promptReports {
+		if wait := after(triggerPoll); wait != 0 {
+			t.Fatalf("one of a few waits %s", wait)
+		}
+	}
+	if wait := after(triggerPoll); wait < burstWait || wait > 2*burstWait {
+		t.Errorf("one of many waits %s", wait)
+	}
+	one := &pass{trigger: triggerPoll}
+	d.reportAfter(one)
+	if prompt := (&pass{}); !d.bursting(one) || d.bursting(prompt) {
+		t.Error("a burst ends as it begins, or holds up reports of others")
+	}
+	d.clock.SetTime(noon.Add(burstLull))
+	if d.bursting(one) {
+		t.Error("a burst goes on though no more Secrets are written")
+	}
+	d.clock.SetTime(noon.Add(burstMost))
+	d.reportAfter(&pass{trigger: triggerPoll})
+	for range 2 * promptReports {
+		d.reportAfter(&pass{trigger: triggerPoll})
+	}
+	if d.bursting(one) {
+		t.Errorf("a report waits for more than %s", burstMost)
+	}
+	if wait := after(triggerSpec); wait != 0 {
+		t.Errorf("what goes before reports in the queue anyway makes one wait %s", wait)
+	}
+	d.clock.SetTime(noon.Add(time.Minute))
+	if wait := after(triggerPoll); wait != 0 {
+		t.Errorf("long after the burst one waits %s", wait)
+	}
+}
+
 // rules are those of kstatus and our own that hold for every status, whatever happened.
 func rules(sync *v1alpha1.SecretSync) (broken []string) {
 	status := func(kind string) metav1.ConditionStatus {
@@ -191,7 +228,7 @@ func TestEveryStatusKeepsTheRules(t *testing.T) {
 	for name, f := range map[string]*failure{
 		"no failure":            nil,
 		"one that an edit ends": {reason: v1alpha1.ReasonAccessDenied, message: "denied", heals: byEdit},
-		"one that time ends":    {reason: v1alpha1.ReasonThrottled, message: "slowly", heals: byTime},
+		"one that time ends":    {reason: v1alpha1.ReasonRegionUnavailable, message: "slowly", heals: byTime},
 		"a fight":               contested("db", []string{"kubectl"}, time.Minute),
 	} {
 		for _, former := range []string{"", "version-1"} {
@@ -211,6 +248,25 @@ func TestEveryStatusKeepsTheRules(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Throttling that is over by the next try costs no request, and is not told of; lasting one is.
+func TestThrottlingIsReportedOnceItLasts(t *testing.T) {
+	p := written("version-1", "version-1")
+	d := newDesk(t, p.before.DeepCopy())
+	p.err, p.observed = &failure{reason: v1alpha1.ReasonThrottled, message: "slowly", heals: byTime}, false
+	for try := range throttledUnsaid {
+		if result, err := d.report(t.Context(), p); err != nil || result.RequeueAfter > 2*time.Second || d.writes != 0 {
+			t.Fatalf("try %d: %d writes, next try after %s, error %v", try, d.writes, result.RequeueAfter, err)
+		}
+	}
+	if _, err := d.report(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	told := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionReconciling)
+	if d.writes != 1 || told == nil || told.Reason != v1alpha1.ReasonThrottled {
+		t.Errorf("%d writes, Reconciling is %v", d.writes, told)
 	}
 }
 
@@ -238,6 +294,41 @@ func TestReadyLastsWhileTheValueIsFresh(t *testing.T) {
 	d.clock.SetTime(noon.Add(freshLeast))
 	if got := fail(); got != metav1.ConditionFalse {
 		t.Errorf("after %s Ready is %s", freshLeast, got)
+	}
+}
+
+// Trouble that time heals is tried again soon, however long something else was wrong before.
+func TestWaitsBeginAnewWithAnotherTrouble(t *testing.T) {
+	p := written("version-1", "version-1")
+	d := newDesk(t, p.before.DeepCopy())
+	refused := &failure{reason: v1alpha1.ReasonSecretNotFound, message: "gone", heals: byEdit}
+	for range 50 {
+		d.plan(p, refused)
+	}
+	d.plan(p, &failure{reason: v1alpha1.ReasonRegionUnavailable, message: "away", heals: byTime})
+	if wait := p.memory.nextLook.get().Sub(noon); wait > retryFirst {
+		t.Errorf("the first try after an outage began comes in %s, want %s at most", wait, retryFirst)
+	}
+}
+
+// What AWS has refused is not ready again only because AWS does not answer now.
+func TestTroubleMakesNothingReady(t *testing.T) {
+	p := written("version-1", "version-1")
+	d := newDesk(t, p.before.DeepCopy())
+	for _, f := range []*failure{
+		{reason: v1alpha1.ReasonSecretNotFound, message: "gone", heals: byEdit},
+		{reason: v1alpha1.ReasonRegionUnavailable, message: "away", heals: byTime},
+		{reason: v1alpha1.ReasonRegionUnavailable, message: "away", heals: byTime},
+	} {
+		again := &pass{sync: p.sync, before: p.sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, ref: p.ref, err: f}
+		again.sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionID: "version-1"}}
+		if _, err := d.report(t.Context(), again); err != nil {
+			t.Fatal(err)
+		}
+		ready := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionReady)
+		if ready.Status != metav1.ConditionFalse || ready.Reason != f.reason {
+			t.Errorf("after %s Ready is %s for %s", f.reason, ready.Status, ready.Reason)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
@@ -15,6 +17,9 @@ const (
 	// recheckFirst and recheckMost bound the wait after a refusal that only an edit can heal: edits
 	// in AWS are not seen, so they are looked for, slowly.
 	recheckFirst, recheckMost = 10 * time.Second, 10 * time.Minute
+	// pollSlot is what the places of secrets within an interval are rounded to: waking up for some polls
+	// at once costs less than half of what it costs to wake up for each.
+	pollSlot = 500 * time.Millisecond
 	// sharedPart is the part of an interval that an answer found for another SecretSync may be old.
 	sharedPart = 0.1
 	// rotationLag is how soon after a planned rotation is looked for its new version; rotationPoll how
@@ -25,11 +30,21 @@ const (
 // Priorities in the queue; what concerns a person comes with priority zero. A start brings all
 // SecretSyncs at once with handler.LowPriority, -100, so that first syncs stand between the two.
 const (
+	// priorityFirst is that of the first syncs that are put off, and of what else somebody waits for.
+	priorityFirst = handler.LowPriority
 	// priorityReport puts status and events off until the Secrets that wait are written.
 	priorityReport = -150
 	// priorityPoll lets routine wait for everything else.
 	priorityPoll = -200
 )
+
+// priority is that of the next try of a pass that was put off.
+func (p *pass) priority() int {
+	if p.trigger == triggerPoll {
+		return priorityPoll
+	}
+	return priorityFirst
+}
 
 // interval is how often a SecretSync is polled, before jitter.
 func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
@@ -77,8 +92,9 @@ func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 		part = float64(place.Sum64()) / math.MaxUint64
 	}
 	interval := c.interval(p.sync)
+	offset := (time.Duration(part*float64(interval)).Truncate(pollSlot) + c.phase) % interval
 	// The sum keeps the reading of the monotonic clock, which Truncate takes off.
-	tick := now.Add(now.Truncate(interval).Sub(now.Round(0)) + time.Duration(part*float64(interval)))
+	tick := now.Add(now.Truncate(interval).Sub(now.Round(0)) + offset)
 	if !tick.After(now) {
 		tick = tick.Add(interval)
 	}

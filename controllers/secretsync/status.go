@@ -112,11 +112,13 @@ func (c *Controller) conclude(p *pass, f *failure) {
 }
 
 // readyDuring is Ready while the controller retries: true as long as the Secret holds what the spec
-// asks for and AWS has not been silent for too long.
+// asks for and AWS has not been silent for too long. What was not ready before does not become so by
+// trouble: AWS may have said last that the secret is gone.
 func (c *Controller) readyDuring(p *pass, f *failure) metav1.Condition {
 	silence := c.Clock.Now().Sub(p.memory.failingSince)
 	fresh := silence < max(freshLeast, freshPolls*c.interval(p.sync))
-	if f.heals == byTime && fresh && writtenBySpec(p.sync) && p.trigger != triggerDrift {
+	refused := meta.IsStatusConditionFalse(p.before.Status.Conditions, v1alpha1.ConditionReady)
+	if f.heals == byTime && fresh && !refused && writtenBySpec(p.sync) && p.trigger != triggerDrift {
 		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced,
 			holds(p.sync)+"; retrying: "+f.message)
 	}

@@ -8,12 +8,20 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// flushWithin bounds how long a stop waits for reports that were put off.
-const flushWithin = 20 * time.Second
+const (
+	// flushWithin bounds how long a stop waits for reports that were put off.
+	flushWithin = 20 * time.Second
+	// promptReports of polls follow at once, promptPerSecond more each second; the others are a burst, whose
+	// reports wait for burstWait, and up to half as long again, and so on until no Secret of it has been
+	// written for burstLull, for burstMost altogether.
+	promptReports, promptPerSecond  = 10, 2
+	burstWait, burstLull, burstMost = 2 * time.Second, time.Second, 15 * time.Second
+)
 
 // putReportOff keeps the report of a pass that has written the Secret for when no other Secret waits
 // to be written: where thousands are to be synced, programs get their Secrets first, and status and
@@ -28,9 +36,32 @@ func (c *Controller) putReportOff(p *pass) bool {
 	return c.memories.putUnreported(p)
 }
 
+// reportAfter is when to come back for a report that was put off. Whatever goes before it in the queue
+// needs no wait. Polls come after it there, which keeps reports from waiting for ever where polls never
+// end; but where polls find that many secrets have changed at once, the Secrets still come first.
+func (c *Controller) reportAfter(p *pass) time.Duration {
+	now := c.Clock.Now()
+	if p.trigger != triggerPoll || c.prompt.AllowN(now, 1) {
+		return 0
+	}
+	p.burst = now
+	c.lastOfBurst.set(now)
+	return burstWait + somewhereWithin(burstWait/2)
+}
+
+// bursting says whether the burst that a pass belongs to goes on.
+func (c *Controller) bursting(written *pass) bool {
+	now := c.Clock.Now()
+	return !written.burst.IsZero() && now.Sub(written.burst) < burstMost && now.Sub(c.lastOfBurst.get()) < burstLull
+}
+
 // reportLate reports a pass that was put off. What came meanwhile, an edit of the spec or of the Secret,
 // came with this very turn: so there is another one.
-func (c *Controller) reportLate(ctx context.Context, written *pass) (reconcile.Result, error) {
+func (c *Controller) reportLate(ctx context.Context, sync *v1alpha1.SecretSync, written *pass) (reconcile.Result, error) {
+	waiting := sync.Generation != written.sync.Generation || refreshRequested(sync) // Somebody is.
+	if c.bursting(written) && !waiting && c.memories.putUnreported(written) {
+		return again(burstWait+somewhereWithin(burstWait/2), priorityReport), nil
+	}
 	if _, err := c.reportWritten(ctx, written); err != nil {
 		return reconcile.Result{}, err
 	}
