@@ -28,6 +28,8 @@ func main() {
 	}
 	log := logger(options, os.Stderr)
 	ctrl.SetLogger(log)
+	collectOften(os.Getenv)
+	keepBelow(options.memoryLimit, os.Getenv)
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		log.Error(err, "manager stopped")
 		os.Exit(1)

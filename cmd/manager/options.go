@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/secretsync/secretsync/controllers/guard"
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 // options are the manager's flags. Each but --version may also be set by an environment variable of its name in
@@ -16,6 +19,7 @@ import (
 type options struct {
 	pollInterval            time.Duration
 	watchNamespaces         string
+	watchLabelSelector      string
 	workers                 int
 	region                  string
 	clusterName             string
@@ -28,6 +32,11 @@ type options struct {
 	logLevel                string
 	kubeAPIQPS              float64
 	valueCacheBytes         int
+	memoryLimit             int64
+	sessionTags             bool
+	sourceIdentity          bool
+	secretNamePatterns      string
+	namespacesTag           string
 	pprofBindAddress        string
 	gracefulShutdownTimeout time.Duration
 	showVersion             bool
@@ -58,6 +67,7 @@ func parseOptions(arguments []string, getenv func(string) string, output io.Writ
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.DurationVar(&o.pollInterval, "poll-interval", 5*time.Minute, "how often to poll secrets of SecretSyncs that do not say themselves (1s to 24h)")
 	flags.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces to work in, separated by commas; empty means all")
+	flags.StringVar(&o.watchLabelSelector, "watch-label-selector", "", "labels of the SecretSyncs to work on, as kubectl takes them, where several operators share a cluster; empty means all")
 	flags.IntVar(&o.workers, "workers", 64, "SecretSyncs worked on at once; they mostly wait for AWS and Kubernetes")
 	flags.StringVar(&o.region, "region", "", "AWS region to read from by default; empty means the SDK's own (AWS_REGION)")
 	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster, for CloudTrail (in the user agent)")
@@ -69,7 +79,12 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or console")
 	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
 	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 0, "requests a second to the Kubernetes API server, twice that in a burst; 0 leaves pacing to the server's priority and fairness")
+	flags.BoolVar(&o.sessionTags, "session-tags", true, "give roles that SecretSyncs name in spec.auth the session tags kubernetes-namespace, kubernetes-service-account and kubernetes-cluster; their trust policies must allow sts:TagSession")
+	flags.BoolVar(&o.sourceIdentity, "source-identity", false, "set the session's name as its source identity too; trust policies must allow sts:SetSourceIdentity")
+	flags.StringVar(&o.secretNamePatterns, "secret-name-patterns", "", "comma-separated patterns of the secrets that a namespace may have by the operator's own identity, for example /prod/{namespace}/*; empty lets it have all")
+	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(guard.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
 	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")
+	flags.Int64Var(&o.memoryLimit, "memory-limit", 0, "bytes that the container may use; Go keeps below nine tenths of them, unless GOMEMLIMIT says otherwise; 0 sets no limit")
 	flags.StringVar(&o.pprofBindAddress, "pprof-bind-address", "", "address of Go's profiles; empty turns them off")
 	flags.DurationVar(&o.gracefulShutdownTimeout, "graceful-shutdown-timeout", 30*time.Second, "how long passes that are under way may take to end after a stop signal")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
@@ -94,18 +109,50 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 }
 
 func (o *options) validate(rest []string) error {
-	var problems []error
+	problems := append(o.wrongScope(), o.wrongLimits()...)
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(rest) > 0 {
 		refuse("unexpected argument %q: options are flags, see --help", rest[0])
 	}
-	if o.pollInterval < time.Second || o.pollInterval > 24*time.Hour {
-		refuse("--poll-interval=%s must be between 1s and 24h", o.pollInterval)
+	if o.logFormat != "json" && o.logFormat != "console" {
+		refuse("--log-format=%q must be json or console", o.logFormat)
 	}
+	if o.logLevel != "info" && o.logLevel != "debug" {
+		refuse("--log-level=%q must be info or debug", o.logLevel)
+	}
+	return errors.Join(problems...)
+}
+
+// wrongScope says what is wrong with the choice of SecretSyncs.
+func (o *options) wrongScope() (problems []error) {
 	for _, namespace := range o.namespaces() {
 		if len(validation.IsDNS1123Label(namespace)) > 0 {
-			refuse("--watch-namespaces names %q, which is no name of a namespace: separate names by commas, without patterns", namespace)
+			problems = append(problems, fmt.Errorf("--watch-namespaces names %q, which is no name of a namespace: separate names by commas, without patterns", namespace))
 		}
+	}
+	if _, err := o.selector(); err != nil {
+		problems = append(problems, fmt.Errorf("--watch-label-selector=%q is no label selector, for example sharding.secretsync.dev/key=a: %w", o.watchLabelSelector, err))
+	}
+	if _, err := guard.ParsePatterns(o.secretNamePatterns); err != nil {
+		problems = append(problems, fmt.Errorf("--secret-name-patterns=%q: %w", o.secretNamePatterns, err))
+	}
+	if rule := guard.TagRule(o.namespacesTag); rule != guard.TagIgnore && rule != guard.TagHonor && rule != guard.TagRequire {
+		problems = append(problems, fmt.Errorf("--namespaces-tag=%q must be Ignore, Honor or Require", o.namespacesTag))
+	}
+	return problems
+}
+
+// rules are those that reads by the operator's own identity are held against.
+func (o *options) rules() (guard.Rules, error) {
+	patterns, err := guard.ParsePatterns(o.secretNamePatterns)
+	return guard.Rules{Patterns: patterns, Tag: guard.TagRule(o.namespacesTag)}, err
+}
+
+// wrongLimits says which numbers are out of their bounds.
+func (o *options) wrongLimits() (problems []error) {
+	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if o.pollInterval < time.Second || o.pollInterval > 24*time.Hour {
+		refuse("--poll-interval=%s must be between 1s and 24h", o.pollInterval)
 	}
 	if o.workers < 1 {
 		refuse("--workers=%d must be at least 1", o.workers)
@@ -116,16 +163,13 @@ func (o *options) validate(rest []string) error {
 	if o.valueCacheBytes < 0 {
 		refuse("--value-cache-bytes=%d must not be negative; 0 keeps no values", o.valueCacheBytes)
 	}
+	if o.memoryLimit < 0 {
+		refuse("--memory-limit=%d must not be negative; 0 sets no limit", o.memoryLimit)
+	}
 	if o.gracefulShutdownTimeout < 0 {
 		refuse("--graceful-shutdown-timeout=%s must not be negative; 0 does not wait", o.gracefulShutdownTimeout)
 	}
-	if o.logFormat != "json" && o.logFormat != "console" {
-		refuse("--log-format=%q must be json or console", o.logFormat)
-	}
-	if o.logLevel != "info" && o.logLevel != "debug" {
-		refuse("--log-level=%q must be info or debug", o.logLevel)
-	}
-	return errors.Join(problems...)
+	return problems
 }
 
 // namespaces are those to work in; none means all.

@@ -24,7 +24,9 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/guard"
 	"github.com/secretsync/secretsync/controllers/secretsync"
+	"github.com/secretsync/secretsync/controllers/serviceaccount"
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
@@ -67,13 +69,21 @@ func newManager(o *options) (ctrl.Manager, error) {
 	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
+	lease, err := o.leaseName()
+	if err != nil {
+		return nil, err
+	}
+	watched, err := cacheOptions(o)
+	if err != nil {
+		return nil, err
+	}
 	manager, err := ctrl.NewManager(kubernetes, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(o),
+		Cache:                         watched,
 		Metrics:                       metricsOptions(o),
 		HealthProbeBindAddress:        o.healthProbeBindAddress,
 		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              "secretsync",
+		LeaderElectionID:              lease,
 		LeaderElectionNamespace:       o.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &o.gracefulShutdownTimeout,
@@ -85,12 +95,18 @@ func newManager(o *options) (ctrl.Manager, error) {
 	return manager, nil
 }
 
-// cacheOptions keep little in memory: SecretSyncs, and of Secrets metadata alone, ours alone.
-func cacheOptions(o *options) cache.Options {
+// cacheOptions keep little in memory: the SecretSyncs of this shard, and of Secrets metadata alone, ours
+// alone. Secrets do not say which shard they belong to.
+func cacheOptions(o *options) (cache.Options, error) {
+	mine, err := o.selector()
+	if err != nil {
+		return cache.Options{}, err
+	}
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}: {Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManaged: "true"}), Transform: slim},
+			&v1alpha1.SecretSync{}: {Label: mine},
+			&corev1.Secret{}:       {Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManaged: "true"}), Transform: slim},
 		},
 	}
 	for _, namespace := range o.namespaces() {
@@ -99,7 +115,7 @@ func cacheOptions(o *options) cache.Options {
 		}
 		options.DefaultNamespaces[namespace] = cache.Config{}
 	}
-	return options
+	return options, nil
 }
 
 // slim leaves of a Secret's metadata what the controller asks for.
@@ -137,14 +153,20 @@ func newController(ctx context.Context, manager ctrl.Manager, o *options) (*secr
 	secrets, err := aws.New(ctx, aws.Options{
 		Region: o.region, Cluster: o.clusterName, Version: version, Metrics: calls,
 		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
+		ServiceAccounts: &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()},
+		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity,
 	})
+	if err != nil {
+		return nil, err
+	}
+	rules, err := o.rules()
 	if err != nil {
 		return nil, err
 	}
 	return secretsync.New(secretsync.Options{
 		Client:       manager.GetClient(),
 		Live:         manager.GetAPIReader(),
-		Source:       secrets,
+		Source:       guard.New(secrets, rules),
 		Events:       manager.GetEventRecorder("secretsync"),
 		Metrics:      passes,
 		PollInterval: o.pollInterval,

@@ -17,7 +17,10 @@ import (
 // Of other people's Secrets the cache must hold nothing, and of ours nothing that is not asked for.
 func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 	o := &options{watchNamespaces: "payments,shipping"}
-	cached := cacheOptions(o)
+	cached, err := cacheOptions(o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for object, by := range cached.ByObject {
 		if _, secrets := object.(*corev1.Secret); !secrets {
 			continue

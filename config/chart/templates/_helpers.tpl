@@ -44,3 +44,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "secretsync.rules" -}}
 {{- (.Files.Get "files/role.yaml" | fromYaml).rules | toYaml -}}
 {{- end -}}
+
+{{/* What it may do to have tokens made, for the ServiceAccounts that the values name. */}}
+{{- define "secretsync.tokenRules" -}}
+{{- $rules := (.Files.Get "files/service-account-tokens-role.yaml" | fromYaml).rules -}}
+{{- with .Values.serviceAccountTokens.names -}}
+{{- range $rules }}{{ $_ := set . "resourceNames" $.Values.serviceAccountTokens.names }}{{ end -}}
+{{- end -}}
+{{- toYaml $rules -}}
+{{- end -}}
