@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -53,46 +54,54 @@ func secretID(i int) string { return fmt.Sprintf("/bench/%05d", i) }
 
 // secrets puts n secrets into AWS, or gives those that are there a new value.
 func (f *fleet) secrets(ctx context.Context, n int, content string) error {
-	return each(n, func(i int) error {
-		id, text := secretID(i), fmt.Sprintf(`{"username":"user-%05d","password":"%s-%05d","host":"db.example.com","port":5432}`, i, content, i)
-		f.mutex.Lock()
-		_, exists := f.current[id]
-		f.mutex.Unlock()
-		var version *string
-		if exists {
-			put, err := f.aws.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &text})
-			if err != nil {
-				return err
-			}
-			version = put.VersionId
-		} else {
-			made, err := f.aws.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &id, SecretString: &text})
-			if err != nil {
-				return err
-			}
-			version = made.VersionId
-		}
-		f.mutex.Lock()
-		defer f.mutex.Unlock()
-		f.current[id] = *version
-		return nil
-	})
+	return each(n, func(i int) error { return f.secret(ctx, i, content) })
 }
 
-// syncs makes n SecretSyncs in a namespace, each following the secret that secretOf says.
-func (f *fleet) syncs(ctx context.Context, namespace string, n int, poll time.Duration, secretOf func(i int) string) error {
+// secret puts the i-th secret into AWS, or gives it a new value.
+func (f *fleet) secret(ctx context.Context, i int, content string) error {
+	id, text := secretID(i), fmt.Sprintf(`{"username":"user-%05d","password":"%s-%05d","host":"db.example.com","port":5432}`, i, content, i)
+	f.mutex.Lock()
+	_, exists := f.current[id]
+	f.mutex.Unlock()
+	var version *string
+	if exists {
+		put, err := f.aws.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &text})
+		if err != nil {
+			return err
+		}
+		version = put.VersionId
+	} else {
+		made, err := f.aws.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &id, SecretString: &text})
+		if err != nil {
+			return err
+		}
+		version = made.VersionId
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.current[id] = *version
+	return nil
+}
+
+// nameOf names the i-th SecretSync, and its Secret.
+func nameOf(i int) string { return fmt.Sprintf("s-%05d", i) }
+
+// syncs makes n SecretSyncs in a namespace, each following the secret that secretOf says, with a role on top
+// of the operator where one is named.
+func (f *fleet) syncs(ctx context.Context, namespace string, n int, poll time.Duration, roleARN string, secretOf func(i int) string) error {
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if err := f.stand.Client.Create(ctx, made); err != nil {
 		return err
 	}
 	for i := range n {
-		f.follows[types.NamespacedName{Namespace: namespace, Name: fmt.Sprintf("s-%05d", i)}] = secretOf(i)
+		f.follows[types.NamespacedName{Namespace: namespace, Name: nameOf(i)}] = secretOf(i)
 	}
 	return each(n, func(i int) error {
 		return f.stand.Client.Create(ctx, &v1alpha1.SecretSync{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("s-%05d", i)},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: nameOf(i)},
 			Spec: v1alpha1.SecretSyncSpec{
 				Source:       v1alpha1.SecretSource{SecretID: secretOf(i)},
+				Auth:         v1alpha1.SourceAuth{RoleARN: roleARN},
 				PollInterval: &metav1.Duration{Duration: poll},
 			},
 		})
@@ -108,6 +117,14 @@ func (f *fleet) wanted() map[types.NamespacedName]string {
 		all[at] = f.current[id]
 	}
 	return all
+}
+
+// only forgets all SecretSyncs but some, which are not expected to be synced.
+func (f *fleet) only(these map[types.NamespacedName]string) {
+	maps.DeleteFunc(f.follows, func(at types.NamespacedName, _ string) bool {
+		_, stays := these[at]
+		return !stays
+	})
 }
 
 // each does a thing n times, some at once.

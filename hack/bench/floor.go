@@ -60,7 +60,7 @@ func (f *floor) one(ctx context.Context, i int) error {
 	for name, value := range fields {
 		data[name] = fmt.Append(nil, value)
 	}
-	name := fmt.Sprintf("s-%05d", i)
+	name := nameOf(i)
 	secret := corev1ac.Secret(name, floorNamespace).WithData(data).WithAnnotations(map[string]string{v1alpha1.AnnotationVersionID: *got.VersionId})
 	_, err = f.clients.CoreV1().Secrets(floorNamespace).Apply(ctx, secret, metav1.ApplyOptions{FieldManager: "floor"})
 	return err

@@ -24,13 +24,18 @@ func run() error {
 	o := options{}
 	var only string
 	flag.IntVar(&o.n, "n", 1000, "SecretSyncs")
+	flag.IntVar(&o.secrets, "secrets", 0, "secrets that the SecretSyncs follow where each has its own otherwise; 0 means as many")
 	flag.IntVar(&o.workers, "workers", 0, "SecretSyncs that the operator, and the floor, work on at once; 0 means the operator's default")
 	flag.DurationVar(&o.latency, "latency", 5*time.Millisecond, "time that AWS takes to answer a call")
 	flag.StringVar(&o.flags, "flags", "", "more flags for the manager, separated by blanks")
-	flag.StringVar(&o.profiles, "profiles", "", "directory to write the manager's profiles to")
+	flag.StringVar(&o.profiles, "profiles", "", "directory to write profiles of the manager to, of its processor time and its heap")
 	flag.StringVar(&only, "scenario", "", "scenarios to run, separated by commas; empty means all: "+strings.Join(names(), ", "))
-	results := flag.String("json", "", "file to write the figures to")
+	results := flag.String("json", "", "file to write the figures to; those of other scenarios in it stay")
+	picture := flag.String("plot", "", "file to draw the figures of -json in, as SVG, instead of measuring")
 	flag.Parse()
+	if *picture != "" {
+		return savePlot(*results, *picture)
+	}
 
 	chosen, err := choose(only)
 	if err != nil {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -59,11 +62,32 @@ func (r *report) table(w io.Writer) {
 	_ = columns.Flush() // Goes to a person's terminal.
 }
 
-// save writes all figures for programs.
+// save writes all figures for programs. Those of other scenarios that the file has already stay.
 func (r *report) save(path string) error {
-	content, err := json.MarshalIndent(r.Figures, "", "  ")
+	kept, err := load(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	measured := map[string]bool{}
+	for _, f := range r.Figures {
+		measured[f.Scenario] = true
+	}
+	kept = slices.DeleteFunc(kept, func(f figure) bool { return measured[f.Scenario] })
+	content, err := json.MarshalIndent(append(kept, r.Figures...), "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(content, '\n'), 0o600)
+	return os.WriteFile(path, append(content, '\n'), 0o644)
+}
+
+// load reads the figures that an earlier run saved.
+func load(path string) (figures []figure, err error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(content, &figures); err != nil {
+		return nil, fmt.Errorf("reading figures from %s: %w", path, err)
+	}
+	return figures, nil
 }

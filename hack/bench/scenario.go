@@ -15,9 +15,9 @@ import (
 
 // options are the same for all scenarios.
 type options struct {
-	n, workers      int
-	latency         time.Duration
-	flags, profiles string
+	n, secrets, workers int
+	latency             time.Duration
+	flags, profiles     string
 }
 
 // scenario is one thing to measure, on a control plane and an AWS of its own.
@@ -30,10 +30,12 @@ func scenarios() []scenario {
 	return []scenario{
 		{"first-sync", firstSync},
 		{"steady-poll", steadyPoll},
+		{"steady-sweep", steadySweep},
 		{"shared-secret", sharedSecret},
 		{"mass-rotation", massRotation},
 		{"restart", restart},
 		{"throttled", throttled},
+		{"slow-account", slowAccount},
 		{"memory", memory},
 	}
 }
@@ -72,6 +74,10 @@ type bench struct {
 	watcher *watcher
 	// manager is nil until the scenario starts it.
 	manager *stand.Manager
+	// used is the manager's processor time before what is measured.
+	used time.Duration
+	// pprof is where the manager serves its profiles, if it does.
+	pprof string
 }
 
 // defaultWorkers is the default of the manager's flag.
@@ -82,7 +88,7 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 	ctx, cancel := context.WithCancel(ctx) // The control plane waits for watches to end.
 	defer cancel()
 	b := &bench{options: o, name: s.name, report: figures}
-	all, err := stand.New(ctx, stand.Options{Root: "."})
+	all, err := stand.New(ctx, stand.Options{Root: ".", Release: true})
 	if all != nil {
 		defer func() {
 			cancel()
@@ -112,7 +118,11 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 // start starts the manager and puts it into b.
 func (b *bench) start() (err error) {
 	flags := []string{"--log-level=info", fmt.Sprintf("--workers=%d", b.workers)}
-	b.manager, err = b.StartManager("manager", append(flags, strings.Fields(b.flags)...)...)
+	profiles, err := b.pprofFlag()
+	if err != nil {
+		return err
+	}
+	b.manager, err = b.StartManager("manager", slices.Concat(flags, profiles, strings.Fields(b.flags))...)
 	return err
 }
 

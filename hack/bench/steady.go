@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// polled measures some poll intervals of a fleet that is in sync.
-func (b *bench) polled(ctx context.Context, window time.Duration) error {
+// polled measures some time in which a fleet that is in sync is polled so many times.
+func (b *bench) polled(ctx context.Context, window time.Duration, polls int) error {
 	before, err := b.requests(ctx)
 	if err != nil {
 		return err
@@ -17,25 +17,25 @@ func (b *bench) polled(ctx context.Context, window time.Duration) error {
 		return err
 	}
 	b.AWS.ResetCalls()
-	time.Sleep(window)
-	calls := b.AWS.Count("")
+	if err := b.pass(ctx, window); err != nil {
+		return err
+	}
 	usedAfter, err := processorTime(b.manager.PID())
 	if err != nil {
 		return err
 	}
+	b.countCalls(append(valueCalls(), "DescribeSecret", "ListSecrets")...)
 	after, err := b.requests(ctx)
 	if err != nil {
 		return err
 	}
 	b.enter("requests of the API server: %s", after.since(before))
-	b.countCalls(append(valueCalls(), "DescribeSecret", "ListSecrets")...)
 	b.figure("kubernetes-requests", after.since(before).total(), "requests")
-	b.figure("calls", float64(calls), "calls")
-	b.figure("processor-time", (usedAfter-used).Seconds()*1000, "ms")
-	return nil
+	b.figure("processor-time-per-poll", (usedAfter-used).Seconds()*1000/float64(b.n*polls), "ms")
+	return b.reportMemory("memory")
 }
 
-// steadyPoll polls secrets that do not change.
+// steadyPoll polls secrets that do not change, often enough for DescribeSecret.
 func steadyPoll(ctx context.Context, b *bench) error {
 	const poll, polls = 10 * time.Second, 6
 	if err := b.own(ctx, poll); err != nil {
@@ -44,20 +44,43 @@ func steadyPoll(ctx context.Context, b *bench) error {
 	if err := b.synced(ctx); err != nil {
 		return err
 	}
-	before, err := processorTime(b.manager.PID())
-	if err != nil {
+	return b.polled(ctx, polls*poll, polls)
+}
+
+// sweptPoll is the shortest poll interval at which ListSecrets is used.
+const sweptPoll = 5 * time.Minute
+
+// swept waits until all are in sync and polled by sweeps, and the first sweep for all is over.
+func (b *bench) swept(ctx context.Context) error {
+	if err := b.synced(ctx); err != nil {
 		return err
 	}
-	if err := b.polled(ctx, polls*poll); err != nil {
+	b.enter("waiting up to %s, until all are polled at one moment", 3*sweptPoll)
+	// Each is polled at its own moment first; those before the first sweep once more.
+	if err := sleep(ctx, 2*sweptPoll); err != nil {
 		return err
 	}
-	after, err := processorTime(b.manager.PID())
-	if err != nil {
+	b.AWS.ResetCalls()
+	for end := time.Now().Add(2 * sweptPoll); time.Now().Before(end); {
+		if b.AWS.Count("ListSecrets") > 0 {
+			return b.settled(ctx)
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("no sweep has begun within %s", 2*sweptPoll)
+}
+
+// steadySweep polls secrets that do not change, seldom enough for sweeps.
+func steadySweep(ctx context.Context, b *bench) error {
+	if err := b.own(ctx, sweptPoll); err != nil {
 		return err
 	}
-	b.figure("describes-per-secret-and-interval", float64(b.AWS.Count("DescribeSecret"))/float64(b.n*polls), "calls")
-	b.figure("processor-time-per-poll", (after-before).Seconds()*1000/float64(b.n*polls), "ms")
-	return b.reportMemory("memory")
+	if err := b.swept(ctx); err != nil {
+		return err
+	}
+	return b.polled(ctx, sweptPoll, 1)
 }
 
 // sharedSecret has one secret that SecretSyncs in many namespaces follow.
@@ -69,7 +92,7 @@ func sharedSecret(ctx context.Context, b *bench) error {
 	}
 	one := func(int) string { return secretID(0) }
 	for i := range namespaces {
-		if err := b.fleet.syncs(ctx, fmt.Sprintf("%s-%03d", namespace, i), 1, poll, one); err != nil {
+		if err := b.fleet.syncs(ctx, fmt.Sprintf("%s-%03d", namespace, i), 1, poll, "", one); err != nil {
 			return err
 		}
 	}
@@ -79,7 +102,9 @@ func sharedSecret(ctx context.Context, b *bench) error {
 	}
 	b.figure("values-read-at-first", float64(b.AWS.Count("GetSecretValue")+b.AWS.Count("BatchGetSecretValue")), "calls")
 	b.AWS.ResetCalls()
-	time.Sleep(polls * poll)
+	if err := b.pass(ctx, polls*poll); err != nil {
+		return err
+	}
 	b.figure("describes-per-interval", float64(b.AWS.Count("DescribeSecret"))/polls, "calls")
 	b.AWS.ResetCalls()
 	if err := b.fleet.secrets(ctx, 1, "second"); err != nil {
@@ -92,10 +117,9 @@ func sharedSecret(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// memory is what the manager holds once it has synced all and polled for a while.
+// memory is what the manager holds once it has synced all and polled all once.
 func memory(ctx context.Context, b *bench) error {
-	const poll, polls = 30 * time.Second, 3
-	if err := b.own(ctx, poll); err != nil {
+	if err := b.own(ctx, sweptPoll); err != nil {
 		return err
 	}
 	if err := b.synced(ctx); err != nil {
@@ -104,6 +128,8 @@ func memory(ctx context.Context, b *bench) error {
 	if err := b.reportMemory("after-first-sync"); err != nil {
 		return err
 	}
-	time.Sleep(polls * poll)
+	if err := b.pass(ctx, sweptPoll); err != nil {
+		return err
+	}
 	return b.reportMemory("steady")
 }

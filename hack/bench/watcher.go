@@ -63,6 +63,13 @@ func (w *watcher) see(secret *corev1.Secret) {
 	}
 }
 
+// arrived is when a Secret came to hold the version that it holds.
+func (w *watcher) arrived(at types.NamespacedName) time.Time {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.versions[at].at
+}
+
 // await waits until each Secret holds the version wanted, and gives when the last one came to do so.
 func (w *watcher) await(ctx context.Context, wanted map[types.NamespacedName]string) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
