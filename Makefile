@@ -11,18 +11,20 @@ KUBERNETES ?= 1.37
 
 .PHONY: help
 help: ## Print the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 .PHONY: generate
 generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is generated: deepcopy, CRD, RBAC, reference
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
-	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/... output:rbac:dir=config/rbac
+	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/secretsync/... output:rbac:dir=config/rbac
+	bin/controller-gen rbac:roleName=secretsync-service-account-tokens paths=./controllers/serviceaccount/... output:rbac:dir=config/components/service-account-tokens
 	bin/controller-gen rbac:roleName=secretsync-metrics-auth,fileName=metrics_auth_role.yaml paths=./cmd/... output:rbac:dir=config/rbac
 	cp config/crd/secretsync.dev_secretsyncs.yaml config/chart/files/secretsyncs.yaml
 	cp config/rbac/role.yaml config/chart/files/role.yaml
 	cp config/rbac/leader_election_role.yaml config/chart/files/leader-election-role.yaml
 	cp config/rbac/metrics_auth_role.yaml config/chart/files/metrics-auth-role.yaml
+	cp config/components/service-account-tokens/role.yaml config/chart/files/service-account-tokens-role.yaml
 	bin/crd-ref-docs --config hack/tools/crd-ref-docs/config.yaml --renderer markdown --source-path api --output-path docs/reference/api.md --log-level ERROR
 
 .PHONY: verify
@@ -35,6 +37,12 @@ lint: bin/golangci-lint bin/helm ## Look for mistakes, in Go and in the chart
 	bin/golangci-lint run ./...
 	@for values in config/chart/values.yaml config/chart/ci/*-values.yaml; do bin/helm lint --strict --quiet -f $$values config/chart || exit 1; done
 
+.PHONY: vulnerabilities
+vulnerabilities: bin/govulncheck ## Fail if what is shipped reaches a known vulnerability; VULNDB=… asks a mirror
+	@bin/govulncheck $(if $(VULNDB),-db $(VULNDB)) ./api/... ./cmd/... ./controllers/... || case $$? in \
+		3) echo "vulnerabilities: there are some, see above" >&2; exit 3;; \
+		*) echo "vulnerabilities: NOT CHECKED, most likely because Go's vulnerability database is out of reach: see above" >&2; exit 1;; esac
+
 .PHONY: test
 test: controlplane bin/helm ## Run all tests, with the race detector, against a real control plane
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 30m ./...
@@ -42,6 +50,11 @@ test: controlplane bin/helm ## Run all tests, with the race detector, against a 
 .PHONY: test-oldest
 test-oldest: ## Run all tests against the oldest supported Kubernetes
 	$(MAKE) test KUBERNETES=1.35
+
+.PHONY: soak
+soak: controlplane ## Take random steps for long, against a model; STEPS=1000, SEED=… runs them again
+	SECRETSYNC_KUBERNETES=$(KUBERNETES) SECRETSYNC_MODEL_STEPS=$(or $(STEPS),1000) $(if $(SEED),SECRETSYNC_MODEL_SEED=$(SEED)) \
+		go test -race -count=1 -v -timeout 2h -run TestModel ./hack/model
 
 .PHONY: controlplane
 controlplane: ## Make the control plane's programs, once
@@ -79,6 +92,10 @@ bin/helm: hack/tools/helm/go.mod
 
 bin/kustomize: hack/tools/kustomize/go.mod
 	go build -C hack/tools/kustomize -o ../../../bin/kustomize sigs.k8s.io/kustomize/kustomize/v5
+	@touch $@
+
+bin/govulncheck: hack/tools/govulncheck/go.mod
+	go build -C hack/tools/govulncheck -o ../../../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
 	@touch $@
 
 bin/controller-gen: hack/tools/go.mod

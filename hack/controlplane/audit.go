@@ -24,6 +24,8 @@ rules:
 // Request is one that a ServiceAccount has made.
 type Request struct {
 	Verb string
+	// URI is the path and the query, for example a label selector.
+	URI  string `json:"requestURI"`
 	User struct{ Username string }
 	// Object is empty for requests that are not about one.
 	Object struct{ APIGroup, Resource, Subresource, Namespace, Name string } `json:"objectRef"`

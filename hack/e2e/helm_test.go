@@ -30,6 +30,8 @@ import (
 type cluster struct {
 	*scene
 	helm string
+	// release is the one that Helm works on.
+	release string
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -54,7 +56,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{helm: path, scene: &scene{T: t, stand: bare, namespace: "payments", aws: awsClient(bare.AWS.URL(), "tester")}}
+	c := &cluster{helm: path, release: "secretsync", scene: &scene{T: t, stand: bare, namespace: "payments", aws: awsClient(bare.AWS.URL(), "tester")}}
 	for _, namespace := range []string{"payments", "shipping", "other"} {
 		if err := bare.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 			t.Fatal(err)
@@ -63,10 +65,10 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// run runs helm for the release "secretsync" in the operator's namespace.
+// run runs helm for the release in the operator's namespace.
 func (c *cluster) run(verb string, arguments ...string) {
 	c.Helper()
-	command := exec.CommandContext(c.Context(), c.helm, append([]string{verb, "secretsync", "--namespace", stand.OperatorNamespace}, arguments...)...)
+	command := exec.CommandContext(c.Context(), c.helm, append([]string{verb, c.release, "--namespace", stand.OperatorNamespace}, arguments...)...)
 	home := c.stand.Plane.Directory()
 	command.Env = append(os.Environ(), "KUBECONFIG="+c.stand.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	output, err := command.CombinedOutput()
@@ -151,7 +153,7 @@ func TestHelm(t *testing.T) {
 	if after := c.secret("db"); after.UID != before.UID || after.ResourceVersion != before.ResourceVersion {
 		t.Error("the Secret was written anew by installing again")
 	}
-	if err := checkRoles(c.stand.Plane, "secretsync", "leader_election_role.yaml", "metrics_auth_role.yaml"); err != nil {
+	if err := checkRoles(c.stand.Plane, "secretsync", "rbac/leader_election_role.yaml", "rbac/metrics_auth_role.yaml"); err != nil {
 		t.Error(err)
 	}
 }

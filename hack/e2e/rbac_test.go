@@ -15,9 +15,9 @@ import (
 	"github.com/secretsync/secretsync/hack/stand"
 )
 
-// roleOf reads the rules of a file in config/rbac, as "verb group resource".
+// roleOf reads the rules of a file below config, as "verb group resource".
 func roleOf(file string) ([]string, error) {
-	content, err := os.ReadFile(filepath.Join(root, "config/rbac", file))
+	content, err := os.ReadFile(filepath.Join(root, "config", file))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func checkRoles(plane *controlplane.ControlPlane, account string, files ...strin
 		}
 		for _, one := range allowed {
 			if !asked[one] && !fallback(one) {
-				problems = append(problems, fmt.Errorf("config/rbac/%s allows to %s, which the operator never does", file, one))
+				problems = append(problems, fmt.Errorf("config/%s allows to %s, which the operator never does", file, one))
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func TestSamples(t *testing.T) {
 	if err := s.stand.Client.List(t.Context(), &syncs, client.InNamespace(s.namespace)); err != nil {
 		t.Fatal(err)
 	}
-	if len(syncs.Items) != 7 {
+	if len(syncs.Items) != 9 {
 		t.Errorf("%d SecretSyncs in the samples", len(syncs.Items))
 	}
 	s.checkPodOfWorkload()

@@ -43,8 +43,12 @@ func newScene(t *testing.T) *scene {
 
 // awsClient is the AWS SDK's, as somebody who may do anything.
 func awsClient(url, accessKeyID string) *secretsmanager.Client {
+	return awsClientIn(localaws.DefaultRegion, url, accessKeyID)
+}
+
+func awsClientIn(region, url, accessKeyID string) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
-		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(url),
+		Region: region, BaseEndpoint: aws.String(url),
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", ""),
 	})
 }

@@ -2,11 +2,15 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
@@ -99,4 +103,37 @@ func TestStages(t *testing.T) {
 			t.Errorf("%s: status lists the stages %v", name, found.Status.Sources[0].VersionStages)
 		}
 	}
+}
+
+// TestKeysAreReplacedAtOnce: whoever reads the Secret at any moment finds the keys of one spec, never those
+// of two.
+func TestKeysAreReplacedAtOnce(t *testing.T) {
+	s := newScene(t)
+	id, _ := s.createSecret("db", pair())
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("db")
+	clients, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := clients.CoreV1().Secrets(s.namespace).Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer states.Stop()
+	s.edit("db", func(sync *v1alpha1.SecretSync) {
+		sync.Spec.Data = []v1alpha1.DataKey{{Key: "PASSWORD", Property: "password"}}
+	})
+	s.awaitReady("db")
+	for state := range states.ResultChan() {
+		data := state.Object.(*corev1.Secret).Data
+		if _, replaced := data["PASSWORD"]; !replaced {
+			continue
+		}
+		if keys := slices.Sorted(maps.Keys(data)); len(keys) != 1 {
+			t.Errorf("the first state with the new key has the keys %s", keys)
+		}
+		return
+	}
+	t.Error("the watch ended too early")
 }

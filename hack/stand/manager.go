@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,15 +51,25 @@ func (s *Stand) StartManager(name string, flags ...string) (*Manager, error) {
 	}, flags...)...)
 	m.command.Stdout, m.command.Stderr = log, log
 	m.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	m.command.Env = append(os.Environ(),
-		"KUBECONFIG="+s.Kubeconfig, "AWS_ENDPOINT_URL="+s.AWS.URL(), "AWS_REGION="+localaws.DefaultRegion,
-		"AWS_ACCESS_KEY_ID=operator", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_EC2_METADATA_DISABLED=true")
-	m.command.Env = append(m.command.Env, s.Environment...)
+	m.command.Env = s.environment()
 	if err := m.command.Start(); err != nil {
 		return nil, err
 	}
 	go func() { m.ended <- m.command.Wait() }()
 	return m, m.awaitReady()
+}
+
+// environment is a manager's. What AWS_... variables and files the developer has stay out of it.
+func (s *Stand) environment() []string {
+	own := slices.DeleteFunc(os.Environ(), func(one string) bool { return strings.HasPrefix(one, "AWS_") })
+	credentials := s.Credentials
+	if credentials == nil {
+		credentials = []string{"AWS_ACCESS_KEY_ID=operator", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_EC2_METADATA_DISABLED=true"}
+	}
+	return slices.Concat(own, []string{
+		"KUBECONFIG=" + s.Kubeconfig, "AWS_ENDPOINT_URL=" + s.AWS.URL(), "AWS_REGION=" + localaws.DefaultRegion,
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+	}, credentials, s.Environment)
 }
 
 func (m *Manager) awaitReady() error {
@@ -111,12 +123,30 @@ func (m *Manager) Quit() error {
 	return nil
 }
 
+// DataRace is what the race detector reported of the manager first, or nothing. It can only report
+// where the manager was built with it.
+func (m *Manager) DataRace() (string, error) {
+	content, err := m.Log()
+	if err != nil {
+		return "", err
+	}
+	const most = 8000
+	_, report, found := strings.Cut(string(content), "WARNING: DATA RACE")
+	if !found {
+		return "", nil
+	}
+	return "WARNING: DATA RACE" + report[:min(len(report), most)], nil
+}
+
+// Log is all that the manager has said.
+func (m *Manager) Log() ([]byte, error) { return os.ReadFile(m.log) }
+
 // PID is the process's id.
 func (m *Manager) PID() int { return m.command.Process.Pid }
 
 // Tail is the end of the log.
 func (m *Manager) Tail() string {
-	content, err := os.ReadFile(m.log)
+	content, err := m.Log()
 	if err != nil {
 		return err.Error()
 	}

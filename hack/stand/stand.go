@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -34,10 +35,15 @@ type Options struct {
 	Root string
 	// Race builds the manager with the race detector.
 	Race bool
+	// Release builds the manager as it is released: small, and with nothing that the build cache has
+	// for tests.
+	Release bool
 	// Binary is a manager that was built already; empty builds one.
 	Binary string
 	// Audit has the control plane write down what ServiceAccounts ask of the API server.
 	Audit bool
+	// ServiceAccountTokens lets the operator act as ServiceAccounts, as the component service-account-tokens does.
+	ServiceAccountTokens bool
 	// Bare leaves the installation to the caller, Kubeconfig with it.
 	Bare bool
 }
@@ -52,6 +58,9 @@ type Stand struct {
 	Binary string
 	// Environment is added to that of managers that are started from now on, as "NAME=value".
 	Environment []string
+	// Credentials are the part of that environment by which the AWS SDK finds the operator's credentials.
+	// Default: static keys that the local AWS takes for the account's, as long as it knows no identities.
+	Credentials []string
 	// Kubeconfig is the operator's own: it may do what its role lets it, and nothing else.
 	Kubeconfig string
 }
@@ -74,7 +83,11 @@ func New(ctx context.Context, options Options) (*Stand, error) {
 		return s, err
 	}
 	if !options.Bare {
-		if err := s.install(ctx, options.Root); err != nil {
+		roles := []string{"config/rbac/role.yaml"}
+		if options.ServiceAccountTokens {
+			roles = append(roles, "config/components/service-account-tokens/role.yaml")
+		}
+		if err := s.install(ctx, options.Root, roles); err != nil {
 			return s, fmt.Errorf("installing: %w", err)
 		}
 	}
@@ -85,36 +98,44 @@ func New(ctx context.Context, options Options) (*Stand, error) {
 	return s, s.build(ctx, options)
 }
 
-// install puts in place what an installation has: the CRD, and the operator's role and nothing more.
-func (s *Stand) install(ctx context.Context, root string) error {
+// install puts in place what an installation has: the CRD, and the operator's roles and nothing more.
+func (s *Stand) install(ctx context.Context, root string, roles []string) error {
 	_, err := envtest.InstallCRDs(s.Plane.Config(), envtest.CRDInstallOptions{
 		Paths: []string{filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml")}, ErrorIfPathMissing: true})
 	if err != nil {
 		return err
 	}
-	content, err := os.ReadFile(filepath.Join(root, "config/rbac/role.yaml"))
-	if err != nil {
-		return err
-	}
-	role := &rbacv1.ClusterRole{}
-	if err := yaml.UnmarshalStrict(content, role); err != nil {
-		return err
-	}
 	for _, object := range []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: OperatorNamespace}},
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: OperatorAccount}},
-		role,
-		&rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: OperatorNamespace, Name: OperatorAccount}},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		},
 	} {
 		if err := s.Client.Create(ctx, object); err != nil {
 			return err
 		}
 	}
+	for _, file := range roles {
+		if err := s.grant(ctx, filepath.Join(root, file)); err != nil {
+			return err
+		}
+	}
 	return s.ActAs(ctx, OperatorNamespace, OperatorAccount)
+}
+
+// grant gives the operator the role of a file, in all namespaces.
+func (s *Stand) grant(ctx context.Context, file string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(content, role); err != nil {
+		return fmt.Errorf("reading %s: %w", file, err)
+	}
+	return errors.Join(s.Client.Create(ctx, role), s.Client.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: OperatorNamespace, Name: OperatorAccount}},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+	}))
 }
 
 // ActAs makes managers that are started from now on act as a ServiceAccount, which may do what RBAC
@@ -130,12 +151,15 @@ func (s *Stand) ActAs(ctx context.Context, namespace, account string) error {
 
 func (s *Stand) build(ctx context.Context, options Options) error {
 	s.Binary = filepath.Join(s.Plane.Directory(), "manager")
-	arguments := []string{"build", "-o", s.Binary}
-	if options.Race {
-		arguments = append(arguments, "-race")
+	var arguments, environment []string
+	switch {
+	case options.Race:
+		arguments = []string{"-race"}
+	case options.Release:
+		arguments, environment = []string{"-trimpath", "-ldflags=-s -w"}, []string{"CGO_ENABLED=0"} // As in the Makefile.
 	}
-	build := exec.CommandContext(ctx, "go", append(arguments, "./cmd/manager")...)
-	build.Dir = options.Root
+	build := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", s.Binary}, arguments, []string{"./cmd/manager"})...)
+	build.Dir, build.Env = options.Root, append(os.Environ(), environment...)
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the manager: %w: %s", err, output)
 	}

@@ -1,0 +1,208 @@
+package model
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// longestPause is the longest time between two steps.
+const longestPause = 80 * time.Millisecond
+
+// kinds are what a step may be, each with a weight: how often it is drawn. A step that can't be taken
+// as things are does nothing, and another one is drawn.
+func (r *run) kinds() []kind {
+	return []kind{
+		{20, r.rotate}, {5, r.stage}, {6, r.rollBack}, {4, r.moveLabel}, {8, r.moveFollowed},
+		{3, r.markForDeletion}, {1, r.deleteForGood}, {4, r.bringBack},
+		{4, r.deny}, {4, r.allow}, {2, r.throttle}, {3, r.fault}, {3, r.heal},
+		{1, r.stop}, {1, r.kill}, {10, r.comeBack}, // Seldom, as a start cures much that is wrong.
+		{4, r.editKey}, {3, r.dropKey}, {2, r.addKey}, {3, r.deleteSecret}, {3, r.dropLabel}, {2, r.playWithShared}, {3, r.editMerged},
+		{6, r.editSource}, {3, r.editData}, {2, r.editPolicy}, {2, r.rename}, {2, r.suspend}, {6, r.resume},
+		{3, r.deleteSync}, {5, r.recreateSync}, {2, r.refresh},
+	}
+}
+
+// kind is a kind of step; take says whether there was anything to take.
+type kind struct {
+	weight int
+	take   func() bool
+}
+
+// step takes one step.
+func (r *run) step() {
+	r.Helper()
+	kinds, sum := r.kinds(), 0
+	for _, one := range kinds {
+		sum += one.weight
+	}
+	for taken := false; !taken; {
+		drawn := r.random.IntN(sum)
+		for _, one := range kinds {
+			if drawn -= one.weight; drawn < 0 {
+				taken = one.take()
+				break
+			}
+		}
+	}
+	r.pause(longestPause)
+}
+
+// chance comes true that often of a hundred times.
+func (r *run) chance(percent int) bool { return r.random.IntN(100) < percent }
+
+// any draws one of those that a condition holds for.
+func anyOf[T any](r *run, all []T, holds func(T) bool) (drawn T, found bool) {
+	var fitting []T
+	for _, one := range all {
+		if holds == nil || holds(one) {
+			fitting = append(fitting, one)
+		}
+	}
+	if len(fitting) == 0 {
+		return drawn, false
+	}
+	return fitting[r.random.IntN(len(fitting))], true
+}
+
+func one[T any](r *run, all ...T) T { return all[r.random.IntN(len(all))] }
+
+// shape is what a value looks like.
+type shape string
+
+const (
+	plain  shape = "object"
+	lean   shape = "object without password"
+	text   shape = "text"
+	binary shape = "binary"
+	broken shape = "broken object"
+)
+
+func (r *run) drawShape() shape {
+	switch drawn := r.random.IntN(100); {
+	case drawn < 82:
+		return plain
+	case drawn < 86:
+		return lean
+	case drawn < 92:
+		return text
+	case drawn < 95:
+		return binary
+	}
+	return broken
+}
+
+// drawContent makes the content of a secret's next version, of values that no other has.
+func (r *run) drawContent(of *secret, shape shape) content {
+	where := fmt.Sprintf("%s life %d v%d", of.name, of.life, len(of.versions)+1)
+	if isGone(of) {
+		where = fmt.Sprintf("%s life %d v1", of.name, of.life+1)
+	}
+	switch shape {
+	case text, binary:
+		return content{text: r.value(where), binary: shape == binary}
+	case broken:
+		return content{text: `{"password": "` + r.value(where), broken: true}
+	}
+	made := content{fields: map[string]string{"username": r.value(where + " username")}}
+	raw := map[string]any{"username": made.fields["username"]}
+	if shape == plain {
+		made.fields["password"] = r.value(where + " password")
+		raw["password"] = made.fields["password"]
+	}
+	for _, name := range []string{"host", "dbname"} {
+		if r.chance(30) {
+			made.fields[name] = r.value(where + " " + name)
+			raw[name] = made.fields[name]
+		}
+	}
+	if r.chance(50) {
+		port := r.random.Int64N(1e15)
+		made.fields["port"] = fmt.Sprint(port)
+		raw["port"] = port
+		r.origins[made.fields["port"]] = where + " port"
+	}
+	encoded, err := json.Marshal(raw)
+	if err != nil {
+		r.Fatal(err)
+	}
+	made.text = string(encoded)
+	r.origins[made.text] = where
+	return made
+}
+
+// value makes a value and remembers where it comes from.
+func (r *run) value(origin string) string {
+	made := "model-" + hex.EncodeToString(r.bytes(12))
+	r.origins[made] = origin
+	return made
+}
+
+func (r *run) bytes(many int) []byte {
+	made := make([]byte, many)
+	for i := range made {
+		made[i] = byte(r.random.UintN(256))
+	}
+	return made
+}
+
+// versionID looks like AWS's own.
+func (r *run) versionID() string {
+	random := hex.EncodeToString(r.bytes(16))
+	return random[:8] + "-" + random[8:12] + "-" + random[12:16] + "-" + random[16:20] + "-" + random[20:]
+}
+
+// drawSpec makes a spec for a slot.
+func (r *run) drawSpec(of *slot) spec {
+	drawn := spec{target: of.names()[0], merge: of.merge, retain: r.chance(30)}
+	if !of.merge && r.chance(15) {
+		drawn.target = of.names()[1]
+	}
+	drawn.data = r.drawData(of)
+	r.drawSource(&drawn)
+	return drawn
+}
+
+// drawSource chooses a secret, how to call it, and what to follow.
+func (r *run) drawSource(of *spec) {
+	of.from = one(r, r.secrets...)
+	of.id, of.life, of.label, of.pinned = of.from.name, 0, "", nil
+	switch arn := of.from.arn; r.random.IntN(5) {
+	case 0:
+		of.id, of.life = arn, of.from.life
+	case 1:
+		of.id = arn[:len(arn)-len("-a1B2c3")]
+	}
+	switch drawn := r.random.IntN(100); {
+	case drawn < 60:
+		of.label = current
+	case drawn < 70:
+		of.label = previous
+	case drawn < 78:
+		of.label = pending
+	case drawn < 90:
+		of.label = one(r, live, live, blue)
+	case len(of.from.versions) > 0:
+		of.pinned = one(r, of.from.versions...)
+	default:
+		of.label = current
+	}
+}
+
+// drawData chooses keys. Those of somebody else's Secret are always listed, by names of the slot's own.
+func (r *run) drawData(of *slot) []v1alpha1.DataKey {
+	if of.merge {
+		keys := []v1alpha1.DataKey{{Key: of.name + "-user", Property: "username"}, {Key: of.name + "-password", Property: "password"}, {Key: of.name + "-all"}}
+		return keys[r.random.IntN(2) : 2+r.random.IntN(2)]
+	}
+	switch r.random.IntN(5) {
+	case 0:
+		return []v1alpha1.DataKey{{Key: "DB_USER", Property: "username"}, {Key: "DB_PASSWORD", Property: "password"}}
+	case 1:
+		return []v1alpha1.DataKey{{Key: "password", Property: "password"}, {Key: "all.json"}}
+	}
+	return nil
+}

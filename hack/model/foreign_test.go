@@ -1,0 +1,218 @@
+package model
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// foreignHand remembers what somebody else did to Secrets.
+type foreignHand struct {
+	// writes are the resourceVersions that it made, deleted the Secrets that it deleted.
+	writes  map[string]bool
+	deleted map[types.UID]bool
+	// states are the keys that its writes left behind since all was last settled.
+	states map[place][]map[string]string
+}
+
+func newForeignHand() *foreignHand {
+	return &foreignHand{writes: map[string]bool{}, deleted: map[types.UID]bool{}, states: map[place][]map[string]string{}}
+}
+
+const (
+	// foreignManager is the field manager of the foreign hand.
+	foreignManager = "somebody"
+	// foreignValue leads its values, foreignKey the keys that it adds.
+	foreignValue, foreignKey = "foreign-", "foreign."
+)
+
+// withoutForeign leaves out the keys that hold a value of the foreign hand.
+func withoutForeign(keys map[string]string) map[string]string {
+	kept := maps.Clone(keys)
+	maps.DeleteFunc(kept, func(_, value string) bool { return strings.HasPrefix(value, foreignValue) })
+	return kept
+}
+
+func (r *run) foreignValueNow() []byte {
+	return []byte(strings.Replace(r.value("the foreign hand"), "model-", foreignValue, 1))
+}
+
+func keysOf(secret *corev1.Secret) map[string]string {
+	keys := map[string]string{}
+	for key, value := range secret.Data {
+		keys[key] = string(value)
+	}
+	return keys
+}
+
+// secretAt reads a Secret; nil where there is none.
+func (r *run) secretAt(at place) *corev1.Secret {
+	r.Helper()
+	found := &corev1.Secret{}
+	err := r.stand.Client.Get(r.Context(), client.ObjectKey{Namespace: at.namespace, Name: at.name}, found)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	r.must(err)
+	return found
+}
+
+// touch edits a Secret as another program does, if it is there.
+func (r *run) touch(at place, change func(*corev1.Secret)) {
+	r.Helper()
+	found := r.secretAt(at)
+	if found == nil {
+		return
+	}
+	before := found.DeepCopy()
+	change(found)
+	err := r.stand.Client.Patch(r.Context(), found, client.MergeFrom(before), client.FieldOwner(foreignManager))
+	if apierrors.IsNotFound(err) {
+		return
+	}
+	r.must(err)
+	r.foreign.wrote(found)
+}
+
+func (f *foreignHand) wrote(secret *corev1.Secret) {
+	at := place{secret.Namespace, secret.Name}
+	f.writes[secret.ResourceVersion] = true
+	f.states[at] = append(f.states[at], keysOf(secret))
+}
+
+func (r *run) remove(at place) {
+	r.Helper()
+	found := r.secretAt(at)
+	if found == nil {
+		return
+	}
+	r.foreign.deleted[found.UID] = true
+	uid := found.UID
+	r.must(client.IgnoreNotFound(r.stand.Client.Delete(r.Context(), found, client.Preconditions{UID: &uid})))
+}
+
+// anyOwned draws a Secret that a SecretSync owns, or may have owned.
+func (r *run) anyOwned() place {
+	of, _ := anyOf(r, r.slots, func(s *slot) bool { return !s.merge })
+	if r.chance(80) {
+		return place{of.namespace, of.spec.target}
+	}
+	return place{of.namespace, one(r, of.names()...)}
+}
+
+// nth gives a key of a Secret by a number that was drawn before it was known how many there are.
+func nth(secret *corev1.Secret, number int) (key string, found bool) {
+	keys := slices.Sorted(maps.Keys(secret.Data))
+	if len(keys) == 0 {
+		return "", false
+	}
+	return keys[number%len(keys)], true
+}
+
+func (r *run) editKey() bool {
+	at, number, value := r.anyOwned(), r.random.IntN(8), r.foreignValueNow()
+	r.note("a foreign hand edits a key of Secret %s", at)
+	r.touch(at, func(secret *corev1.Secret) {
+		if key, found := nth(secret, number); found {
+			secret.Data[key] = value
+		}
+	})
+	return true
+}
+
+func (r *run) dropKey() bool {
+	at, number := r.anyOwned(), r.random.IntN(8)
+	r.note("a foreign hand takes a key out of Secret %s", at)
+	r.touch(at, func(secret *corev1.Secret) {
+		if key, found := nth(secret, number); found {
+			delete(secret.Data, key)
+		}
+	})
+	return true
+}
+
+func (r *run) addKey() bool {
+	at, value := r.anyOwned(), r.foreignValueNow()
+	r.note("a foreign hand adds a key to Secret %s", at)
+	r.touch(at, func(secret *corev1.Secret) {
+		if secret.Data == nil {
+			secret.Data = map[string][]byte{}
+		}
+		secret.Data[foreignKey+"added"] = value
+	})
+	return true
+}
+
+func (r *run) deleteSecret() bool {
+	at := r.anyOwned()
+	r.note("a foreign hand deletes Secret %s", at)
+	r.remove(at)
+	return true
+}
+
+func (r *run) dropLabel() bool {
+	at := r.anyOwned()
+	if r.chance(20) {
+		at = place{one(r, r.namespaces...), sharedName}
+	}
+	r.note("a foreign hand takes the label off Secret %s", at)
+	r.touch(at, func(secret *corev1.Secret) { delete(secret.Labels, v1alpha1.LabelManaged) })
+	return true
+}
+
+// createShared makes the Secret that SecretSyncs of a namespace merge into, if it is not there.
+func (r *run) createShared(namespace string) {
+	r.Helper()
+	if r.secretAt(place{namespace, sharedName}) != nil {
+		return
+	}
+	r.note("a foreign hand makes Secret %s/%s", namespace, sharedName)
+	made := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: sharedName},
+		Data:       map[string][]byte{foreignKey + "theirs": r.foreignValueNow()},
+	}
+	r.must(r.stand.Client.Create(r.Context(), made, client.FieldOwner(foreignManager)))
+	r.foreign.wrote(made)
+}
+
+// playWithShared edits what others merge into, deletes it, or makes it again.
+func (r *run) playWithShared() bool {
+	at, value, deletes := place{one(r, r.namespaces...), sharedName}, r.foreignValueNow(), r.chance(30)
+	switch there := r.secretAt(at) != nil; {
+	case !there:
+		r.createShared(at.namespace)
+	case deletes:
+		r.note("a foreign hand deletes Secret %s", at)
+		r.remove(at)
+	default:
+		r.note("a foreign hand edits a key of its own in Secret %s", at)
+		r.touch(at, func(secret *corev1.Secret) { secret.Data[foreignKey+"theirs"] = value })
+	}
+	return true
+}
+
+// editMerged edits a key that a SecretSync has merged. One whose status does not tell of the key would
+// rightly take it for somebody else's, so it must have been in sync for a while.
+func (r *run) editMerged() bool {
+	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.merge && s.exists && s.calm })
+	if !found {
+		return false
+	}
+	key, value := one(r, of.spec.data...).Key, r.foreignValueNow()
+	r.note("a foreign hand edits key %s of Secret %s/%s", key, of.namespace, sharedName)
+	r.touch(place{of.namespace, sharedName}, func(secret *corev1.Secret) {
+		if _, there := secret.Data[key]; there {
+			secret.Data[key] = value
+		}
+	})
+	of.fingered = true
+	return true
+}

@@ -1,0 +1,355 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// patience is how long the operator may take to settle; the machine may be slow and busy, and the
+// operator's pace and its waits after failures are part of it.
+const patience = 45 * time.Second
+
+// snapshot is the cluster at one time.
+type snapshot struct {
+	syncs   map[client.ObjectKey]*v1alpha1.SecretSync
+	secrets map[place]*corev1.Secret
+}
+
+func (r *run) look() snapshot {
+	r.Helper()
+	seen := snapshot{syncs: map[client.ObjectKey]*v1alpha1.SecretSync{}, secrets: map[place]*corev1.Secret{}}
+	for _, namespace := range r.namespaces {
+		var syncs v1alpha1.SecretSyncList
+		r.must(r.stand.Client.List(r.Context(), &syncs, client.InNamespace(namespace)))
+		for i := range syncs.Items {
+			seen.syncs[client.ObjectKeyFromObject(&syncs.Items[i])] = &syncs.Items[i]
+		}
+		var secrets corev1.SecretList
+		r.must(r.stand.Client.List(r.Context(), &secrets, client.InNamespace(namespace)))
+		for i := range secrets.Items {
+			seen.secrets[place{namespace, secrets.Items[i].Name}] = &secrets.Items[i]
+		}
+	}
+	return seen
+}
+
+// settle ends what the operator can't be blamed for, waits until all is as the model has it, and judges
+// what was seen on the way.
+func (r *run) settle() {
+	r.Helper()
+	r.note("settle")
+	r.heal()
+	r.allowAll()
+	r.comeBack()
+	r.checkModel()
+	refreshed, began := map[*slot]bool{}, time.Now()
+	problems := await(r.Context(), patience, func() []string {
+		seen := r.look()
+		r.endTruces(seen, refreshed)
+		return append(r.differences(seen), r.unseen(seen)...)
+	})
+	r.judge()
+	for _, problem := range problems {
+		r.Error(problem)
+	}
+	if r.Failed() {
+		r.FailNow()
+	}
+	r.checkRaces(r.manager)
+	seen := r.look()
+	r.tally(seen, time.Since(began))
+	r.begin(seen)
+}
+
+// tally tells how much the run has met, as a run that meets nothing proves nothing.
+func (r *run) tally(seen snapshot, took time.Duration) {
+	r.Helper()
+	verdicts := map[string]int{}
+	for _, of := range r.slots {
+		if of.exists {
+			verdicts[r.verdictOf(of, seen).reason]++
+		} else {
+			verdicts["deleted"]++
+		}
+	}
+	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
+		len(r.steps), took.Round(time.Millisecond), verdicts, r.seen.judged, len(r.foreign.writes), r.starts)
+}
+
+// staySettled wants all to stay as it is while the operator goes on polling.
+func (r *run) staySettled() {
+	r.Helper()
+	time.Sleep(3 * time.Second) // A span of time to look at, not a wait for something.
+	r.judge()
+	for _, problem := range r.differences(r.look()) {
+		r.Error("it did not last: " + problem)
+	}
+}
+
+// checkModel holds the model of AWS against the local AWS: a slip in it would blame the operator.
+func (r *run) checkModel() {
+	r.Helper()
+	for _, of := range r.secrets {
+		described, err := r.aws.DescribeSecret(r.Context(), &secretsmanager.DescribeSecretInput{SecretId: &of.name})
+		if of.is == gone {
+			if err == nil {
+				r.Fatalf("the model has %s gone", of.name)
+			}
+			continue
+		}
+		r.must(err)
+		labels := map[string]string{}
+		for id, stages := range described.VersionIdsToStages {
+			for _, stage := range stages {
+				labels[stage] = id
+			}
+		}
+		want := map[string]string{}
+		for label, v := range of.labels {
+			want[label] = v.id
+		}
+		if diff := cmp.Diff(want, labels); diff != "" || *described.ARN != of.arn || (of.is == marked) != (described.DeletedDate != nil) {
+			r.Fatalf("the model has %s otherwise than AWS (-model +AWS):\n%s", of.name, diff)
+		}
+	}
+}
+
+// endTruces asks for a refresh where the foreign hand went so far that the operator puts repairs off, as
+// the condition's message would have somebody do once the other writer is stopped.
+func (r *run) endTruces(seen snapshot, refreshed map[*slot]bool) {
+	r.Helper()
+	for _, of := range r.slots {
+		sync := seen.syncs[of.key()]
+		if sync == nil || !of.exists || refreshed[of] {
+			continue
+		}
+		if trouble := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReconciling); trouble != nil && trouble.Reason == v1alpha1.ReasonTargetConflict {
+			r.note("%s puts repairs off: ask it for a refresh", of)
+			r.askRefresh(of)
+			refreshed[of] = true
+		}
+	}
+}
+
+// unseen are the Secrets whose last state the watch has not brought yet.
+func (r *run) unseen(seen snapshot) (problems []string) {
+	r.seen.mutex.Lock()
+	defer r.seen.mutex.Unlock()
+	last := map[place]string{}
+	for at, one := range r.seen.last {
+		last[at] = one.version
+	}
+	for _, one := range r.seen.events {
+		last[one.at] = one.version
+		if one.gone {
+			delete(last, one.at)
+		}
+	}
+	now := map[place]string{}
+	for at, secret := range seen.secrets {
+		now[at] = secret.ResourceVersion
+	}
+	if !maps.Equal(now, last) {
+		return []string{"the watch lags behind the Secrets"}
+	}
+	return nil
+}
+
+// differences are those of the cluster to what the model says.
+func (r *run) differences(seen snapshot) (problems []string) {
+	for _, of := range r.slots {
+		problems = append(problems, r.differencesOf(of, seen)...)
+	}
+	for at, secret := range seen.secrets {
+		if len(r.writersOf(at)) == 0 {
+			problems = append(problems, fmt.Sprintf("Secret %s is nobody's", client.ObjectKeyFromObject(secret)))
+		}
+	}
+	return problems
+}
+
+// verdict is what the model says of a SecretSync: in sync with a version and these keys, or not for a reason.
+type verdict struct {
+	version *version
+	keys    map[string]string
+	reason  string
+}
+
+func (r *run) verdictOf(of *slot, seen snapshot) verdict {
+	v, keys, reason := of.spec.wants()
+	switch {
+	case of.spec.suspended:
+		return verdict{reason: v1alpha1.ReasonSuspended}
+	case reason != "":
+		return verdict{reason: reason}
+	case of.merge && seen.secrets[place{of.namespace, sharedName}] == nil:
+		return verdict{reason: v1alpha1.ReasonTargetNotFound}
+	}
+	return verdict{version: v, keys: keys, reason: v1alpha1.ReasonSynced}
+}
+
+func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {
+	sync := seen.syncs[of.key()]
+	switch {
+	case of.exists && sync == nil:
+		return []string{of.String() + " is gone"}
+	case !of.exists && sync != nil:
+		return []string{of.String() + " does not go"}
+	}
+	says := verdict{}
+	if of.exists {
+		says = r.verdictOf(of, seen)
+		problems = says.statusDifferences(of, sync)
+	}
+	for _, name := range of.names() {
+		at := place{of.namespace, name}
+		secret := seen.secrets[at]
+		switch target := of.exists && name == of.spec.target; {
+		case target && says.version != nil:
+			problems = append(problems, r.exactly(of, sync, says, secret)...)
+		case secret == nil:
+		case !of.merge && (orphaned(secret, sync) || !r.left[at] && r.mustBeGone(of, says)):
+			problems = append(problems, fmt.Sprintf("Secret %s of %s should be gone", at, of))
+		default:
+			problems = append(problems, r.oneOfFormer(of, at, secret)...)
+		}
+	}
+	return problems
+}
+
+// mustBeGone says whether a Secret that the slot does not write now can't be there any more.
+func (r *run) mustBeGone(of *slot, says verdict) bool {
+	return !of.retains() && (!of.exists || says.version != nil)
+}
+
+// orphaned says whether the garbage collector is about to remove a Secret.
+func orphaned(secret *corev1.Secret, sync *v1alpha1.SecretSync) bool {
+	return slices.ContainsFunc(secret.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		return sync == nil || owner.UID != sync.UID
+	})
+}
+
+// statusDifferences are those of the status.
+func (v verdict) statusDifferences(of *slot, sync *v1alpha1.SecretSync) (problems []string) {
+	status := &sync.Status
+	wrong := func(format string, arguments ...any) {
+		problems = append(problems, of.String()+": "+fmt.Sprintf(format, arguments...))
+	}
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || status.ObservedGeneration != sync.Generation || ready.ObservedGeneration != sync.Generation {
+		wrong("status does not speak of the present spec")
+		return problems
+	}
+	if ready.Reason != v.reason {
+		wrong("Ready is %s for %s, want %s: %s", ready.Status, ready.Reason, v.reason, ready.Message)
+	}
+	if inSync := v.version != nil; v.reason != v1alpha1.ReasonSuspended && inSync != (ready.Status == metav1.ConditionTrue) {
+		wrong("Ready is %s for %s, want it the other way", ready.Status, ready.Reason)
+	}
+	if v.version == nil {
+		return problems
+	}
+	return append(problems, v.syncedDifferences(of, status)...)
+}
+
+// syncedDifferences are those of the status of what is in sync.
+func (v verdict) syncedDifferences(of *slot, status *v1alpha1.SecretSyncStatus) (problems []string) {
+	wrong := func(format string, arguments ...any) {
+		problems = append(problems, of.String()+": "+fmt.Sprintf(format, arguments...))
+	}
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if trouble := meta.FindStatusCondition(status.Conditions, kind); trouble != nil {
+			wrong("%s is still %s for %s", kind, trouble.Status, trouble.Reason)
+		}
+	}
+	if len(status.Sources) != 1 || status.Sources[0].VersionID != v.version.id || status.Sources[0].ARN != of.spec.from.arn {
+		wrong("status names another version than v%d", v.version.number)
+	}
+	if status.Secret == nil || status.Secret.Name != of.spec.target || !slices.Equal(status.Secret.Keys, slices.Sorted(maps.Keys(v.keys))) {
+		wrong("status names another Secret, or other keys")
+	}
+	return problems
+}
+
+// exactly wants a Secret to have the keys and bytes that the model says, and to be marked as the slot's.
+func (r *run) exactly(of *slot, sync *v1alpha1.SecretSync, says verdict, secret *corev1.Secret) (problems []string) {
+	at := place{of.namespace, of.spec.target}
+	if secret == nil {
+		return []string{fmt.Sprintf("Secret %s of %s is missing", at, of)}
+	}
+	// What a foreign hand has put beside our keys is its own.
+	part := of.part(keysOf(secret))
+	others := withoutForeign(without(part, says.keys))
+	if !contains(part, says.keys) || len(others) > 0 {
+		problems = append(problems, fmt.Sprintf("Secret %s of %s has %s, want %s", at, of, r.told(part), r.told(says.keys)))
+	}
+	if secret.Labels[v1alpha1.LabelManaged] == "" {
+		problems = append(problems, fmt.Sprintf("Secret %s of %s lacks its label", at, of))
+	}
+	if of.merge {
+		return problems
+	}
+	if secret.Annotations[v1alpha1.AnnotationVersionID] != says.version.id || secret.Annotations[v1alpha1.AnnotationOwner] != of.name {
+		problems = append(problems, fmt.Sprintf("Secret %s of %s is annotated with another version or owner", at, of))
+	}
+	if owned := len(secret.OwnerReferences) == 1; owned == of.spec.retain || orphaned(secret, sync) {
+		problems = append(problems, fmt.Sprintf("Secret %s of %s has other owners than it should", at, of))
+	}
+	return problems
+}
+
+// oneOfFormer wants a Secret that is not written now to have what it had, or something that the slot
+// wanted since: when exactly the operator last wrote it nobody knows. No key is lost: the watch tells.
+func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
+	part := of.part(keysOf(secret))
+	former := append(of.past(), r.foreign.states[at]...)
+	if found, there := r.found[at]; there {
+		former = append(former, found)
+	}
+	if of.merge {
+		former = append(former, map[string]string{})
+	}
+	for _, one := range former {
+		if maps.Equal(withoutForeign(of.part(one)), withoutForeign(part)) {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("Secret %s has %s, which %s did not want lately", at, r.told(part), of)}
+}
+
+// begin notes how things are now that all is settled.
+func (r *run) begin(seen snapshot) {
+	r.foreign.states = map[place][]map[string]string{}
+	r.found = map[place]map[string]string{}
+	for at, secret := range seen.secrets {
+		r.found[at] = keysOf(secret)
+	}
+	for _, of := range r.slots {
+		says := verdict{}
+		if of.exists {
+			says = r.verdictOf(of, seen)
+		}
+		done := !of.exists || says.version != nil
+		for _, name := range of.names() {
+			if at := (place{of.namespace, name}); done {
+				written := of.exists && name == of.spec.target
+				r.left[at] = seen.secrets[at] != nil && !written
+			}
+		}
+		of.settled(says.version != nil)
+	}
+	for _, of := range r.secrets {
+		of.settled()
+	}
+}

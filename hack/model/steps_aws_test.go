@@ -1,0 +1,263 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+func isThere(s *secret) bool { return s.is == there }
+func isGone(s *secret) bool  { return s.is == gone }
+
+// create makes a secret, anew if need be.
+func (r *run) create(of *secret, holds content) {
+	r.Helper()
+	id := r.versionID()
+	r.note("create %s, life %d, with %s", of.name, of.life+1, describe(holds))
+	input := &secretsmanager.CreateSecretInput{Name: &of.name, ClientRequestToken: &id}
+	input.SecretString, input.SecretBinary = wire(holds)
+	made, err := r.aws.CreateSecret(r.Context(), input)
+	r.must(err)
+	of.begin(*made.ARN)
+	of.put(&version{content: holds, number: 1, life: of.life, id: id}, current)
+}
+
+// put adds a version under its labels.
+func (r *run) put(to *secret, holds content, labels ...string) {
+	r.Helper()
+	v := &version{content: holds, number: len(to.versions) + 1, life: to.life, id: r.versionID()}
+	r.note("put v%d into %s at %s: %s", v.number, to.name, strings.Join(labels, ", "), describe(holds))
+	input := &secretsmanager.PutSecretValueInput{SecretId: &to.name, ClientRequestToken: &v.id, VersionStages: labels}
+	input.SecretString, input.SecretBinary = wire(holds)
+	_, err := r.aws.PutSecretValue(r.Context(), input)
+	r.must(err)
+	to.put(v, labels...)
+}
+
+func wire(holds content) (text *string, binary []byte) {
+	if holds.binary {
+		return nil, []byte(holds.text)
+	}
+	return &holds.text, nil
+}
+
+// describe says what a content is without saying what it has.
+func describe(holds content) string {
+	switch {
+	case holds.broken:
+		return string(broken)
+	case holds.binary:
+		return string(binary)
+	case holds.fields == nil:
+		return string(text)
+	}
+	return "fields " + strings.Join(slices.Sorted(maps.Keys(holds.fields)), ", ")
+}
+
+func (r *run) rotate() bool {
+	to, found := anyOf(r, r.secrets, isThere)
+	if found {
+		r.put(to, r.drawContent(to, r.drawShape()), current)
+	}
+	return found
+}
+
+// stage adds a version that is not the current one.
+func (r *run) stage() bool {
+	to, found := anyOf(r, r.secrets, isThere)
+	if found {
+		r.put(to, r.drawContent(to, r.drawShape()), one(r, pending, pending, live, blue))
+	}
+	return found
+}
+
+func (r *run) rollBack() bool {
+	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is == there && len(s.versions) > 1 })
+	if found {
+		r.label(of, current, one(r, of.versions...))
+	}
+	return found
+}
+
+// moveLabel moves a label to any version, or takes it off.
+func (r *run) moveLabel() bool {
+	of, found := anyOf(r, r.secrets, isThere)
+	return found && r.moveOff(of, one(r, live, live, blue, pending, pending, previous))
+}
+
+// moveFollowed moves a label that a SecretSync follows.
+func (r *run) moveFollowed() bool {
+	by, found := anyOf(r, r.slots, func(s *slot) bool {
+		return s.exists && s.spec.from.is == there && s.spec.pinned == nil && s.spec.label != current
+	})
+	return found && r.moveOff(by.spec.from, by.spec.label)
+}
+
+// moveOff moves a label off the version that it is on.
+func (r *run) moveOff(of *secret, label string) bool {
+	to, found := anyOf(r, of.versions, func(v *version) bool { return v != of.labels[label] })
+	if off := of.labels[label] != nil && r.chance(15); off || !found {
+		to = nil
+	}
+	if to == nil && of.labels[label] == nil {
+		return false
+	}
+	r.label(of, label, to)
+	return true
+}
+
+// label moves a label as UpdateSecretVersionStage does.
+func (r *run) label(of *secret, label string, to *version) {
+	r.Helper()
+	input := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &of.name, VersionStage: &label}
+	from, where := of.labels[label], "off"
+	if from != nil {
+		input.RemoveFromVersionId = &from.id
+	}
+	if to != nil {
+		input.MoveToVersionId = &to.id
+		where = fmt.Sprintf("to v%d", to.number)
+	}
+	r.note("move %s of %s %s", label, of.name, where)
+	_, err := r.aws.UpdateSecretVersionStage(r.Context(), input)
+	r.must(err)
+	of.move(label, to)
+}
+
+func (r *run) markForDeletion() bool {
+	of, found := anyOf(r, r.secrets, isThere)
+	if found {
+		r.note("delete %s, to be restored", of.name)
+		_, err := r.aws.DeleteSecret(r.Context(), &secretsmanager.DeleteSecretInput{SecretId: &of.name})
+		r.must(err)
+		of.is = marked
+	}
+	return found
+}
+
+func (r *run) deleteForGood() bool {
+	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is != gone })
+	if found {
+		r.note("delete %s for good", of.name)
+		_, err := r.aws.DeleteSecret(r.Context(), &secretsmanager.DeleteSecretInput{SecretId: &of.name, ForceDeleteWithoutRecovery: aws.Bool(true)})
+		r.must(err)
+		of.is = gone
+	}
+	return found
+}
+
+// bringBack restores a secret, or makes it anew.
+func (r *run) bringBack() bool {
+	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is != there })
+	if found {
+		r.revive(of)
+	}
+	return found
+}
+
+func (r *run) revive(of *secret) {
+	r.Helper()
+	if isGone(of) {
+		r.create(of, r.drawContent(of, plain))
+		return
+	}
+	r.note("restore %s", of.name)
+	_, err := r.aws.RestoreSecret(r.Context(), &secretsmanager.RestoreSecretInput{SecretId: &of.name})
+	r.must(err)
+	of.is = there
+}
+
+// soft denials are those that the operator can do without.
+func soft(action string) bool { return action == "DescribeSecret" || action == "BatchGetSecretValue" }
+
+// deny takes a permission away from the operator, for one secret or for all.
+func (r *run) deny() bool {
+	action := one(r, "DescribeSecret", "BatchGetSecretValue", "GetSecretValue", "*")
+	rule := localaws.Rule{Deny: true, Principal: operatorARN, Action: "secretsmanager:" + action}
+	if action != "BatchGetSecretValue" && r.chance(70) {
+		rule.Resource = "*" + one(r, r.secrets...).name + "*"
+	}
+	key := action + " " + rule.Resource
+	if _, denied := r.rules[key]; denied {
+		return false
+	}
+	r.note("deny %s", key)
+	r.rules[key] = rule
+	r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
+	return true
+}
+
+func (r *run) allow() bool {
+	key, found := anyOf(r, slices.Sorted(maps.Keys(r.rules)), nil)
+	if found {
+		r.note("allow %s", key)
+		delete(r.rules, key)
+		r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
+	}
+	return found
+}
+
+func (r *run) throttle() bool {
+	operation, rate := one(r, "DescribeSecret", "GetSecretValue", "BatchGetSecretValue"), float64(3+r.random.IntN(10))
+	r.note("let through %g %s a second", rate, operation)
+	r.stand.AWS.SetRate(operation, rate)
+	return true
+}
+
+func (r *run) fault() bool {
+	trouble := one(r,
+		localaws.Fault{}, localaws.Fault{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable},
+		localaws.Fault{Cut: true}, localaws.Fault{Half: true}, localaws.Fault{Latency: 700 * time.Millisecond},
+		localaws.Fault{Code: "ThrottlingException"}, localaws.Fault{Code: "ExpiredTokenException"}, localaws.Fault{Code: "NoSuchThingException"})
+	trouble.Principal, trouble.Operation = operatorARN, one(r, "", "DescribeSecret", "*GetSecretValue", "BatchGetSecretValue")
+	if trouble.Latency == 0 {
+		trouble.Every = 1 + r.random.IntN(3)
+	}
+	r.note("every %d. call of %q: status %d, code %q, cut %t, half %t, latency %s", trouble.Every, trouble.Operation,
+		trouble.Status, trouble.Code, trouble.Cut, trouble.Half, trouble.Latency)
+	r.stand.AWS.SetFaults(trouble)
+	return true
+}
+
+// heal ends all that time would heal.
+func (r *run) heal() bool {
+	r.note("end faults and throttling")
+	r.stand.AWS.SetFaults()
+	for _, operation := range []string{"DescribeSecret", "GetSecretValue", "BatchGetSecretValue"} {
+		r.stand.AWS.SetRate(operation, 0)
+	}
+	return true
+}
+
+// allowAll ends all denials but, now and then, those that the operator can do without.
+func (r *run) allowAll() {
+	keepSoft := r.chance(50)
+	for _, key := range slices.Sorted(maps.Keys(r.rules)) {
+		action, _, _ := strings.Cut(key, " ")
+		if !keepSoft || !soft(action) {
+			r.note("allow %s", key)
+			delete(r.rules, key)
+		}
+	}
+	r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
+}
+
+// revived makes every secret readable again, so that nothing is left that can't be synced.
+func (r *run) revived() {
+	for _, of := range r.secrets {
+		if !isThere(of) {
+			r.revive(of)
+		}
+		if v := of.labels[current]; v.fields == nil || v.fields["password"] == "" {
+			r.put(of, r.drawContent(of, plain), current)
+		}
+	}
+}

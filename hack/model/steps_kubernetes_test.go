@@ -1,0 +1,220 @@
+package model
+
+import (
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+func exists(s *slot) bool { return s.exists }
+
+// api is the spec as the API has it.
+func (s *spec) api(name string) v1alpha1.SecretSyncSpec {
+	made := v1alpha1.SecretSyncSpec{
+		Source:       v1alpha1.SecretSource{SecretID: s.id, VersionStage: s.label},
+		PollInterval: &metav1.Duration{Duration: time.Second}, Data: s.data, Suspend: s.suspended,
+	}
+	if s.pinned != nil {
+		made.Source.VersionID = s.pinned.id
+	}
+	if s.target != name {
+		made.Target.Name = s.target
+	}
+	if s.merge {
+		made.Target.CreationPolicy = v1alpha1.CreationPolicyMerge
+	}
+	if s.retain {
+		made.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	}
+	return made
+}
+
+func (s *slot) key() client.ObjectKey {
+	return client.ObjectKey{Namespace: s.namespace, Name: s.name}
+}
+
+func (s *slot) object() *v1alpha1.SecretSync {
+	return &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: s.name}}
+}
+
+func (r *run) createSync(of *slot, next spec) {
+	r.Helper()
+	object := of.object()
+	object.Spec = next.api(of.name)
+	r.must(r.stand.Client.Create(r.Context(), object))
+	of.takes(next)
+}
+
+// edit gives a SecretSync another spec, as "kubectl edit" does.
+func (r *run) edit(of *slot, change func(*spec)) {
+	r.Helper()
+	next := of.spec
+	change(&next)
+	r.note("edit %s: %s", of, &next)
+	object := of.object()
+	r.must(r.stand.Client.Get(r.Context(), of.key(), object))
+	before := object.DeepCopy()
+	object.Spec = next.api(of.name)
+	r.must(r.stand.Client.Patch(r.Context(), object, client.MergeFrom(before)))
+	of.takes(next)
+}
+
+func (r *run) editAny(holds func(*slot) bool, change func(*slot, *spec)) bool {
+	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && (holds == nil || holds(s)) })
+	if found {
+		r.edit(of, func(next *spec) { change(of, next) })
+	}
+	return found
+}
+
+func (r *run) editSource() bool {
+	return r.editAny(nil, func(_ *slot, next *spec) { r.drawSource(next) })
+}
+
+func (r *run) editData() bool {
+	return r.editAny(func(s *slot) bool { return !s.fingered }, func(of *slot, next *spec) { next.data = r.drawData(of) })
+}
+
+func (r *run) editPolicy() bool {
+	return r.editAny(nil, func(_ *slot, next *spec) { next.retain = !next.retain })
+}
+
+func (r *run) rename() bool {
+	return r.editAny(func(s *slot) bool { return !s.merge }, func(of *slot, next *spec) {
+		next.target = of.names()[0]
+		if of.spec.target == next.target {
+			next.target = of.names()[1]
+		}
+	})
+}
+
+func (r *run) suspend() bool {
+	return r.editAny(func(s *slot) bool { return !s.spec.suspended }, func(_ *slot, next *spec) { next.suspended = true })
+}
+
+func (r *run) resume() bool {
+	return r.editAny(func(s *slot) bool { return s.spec.suspended }, func(_ *slot, next *spec) { next.suspended = false })
+}
+
+func (r *run) deleteSync() bool {
+	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && !s.fingered })
+	if found {
+		r.note("delete %s", of)
+		r.must(r.stand.Client.Delete(r.Context(), of.object()))
+		of.goes()
+	}
+	return found
+}
+
+// recreateSync makes a SecretSync again that was deleted. One with a finalizer goes only while the
+// operator is up.
+func (r *run) recreateSync() bool {
+	of, found := anyOf(r, r.slots, func(s *slot) bool { return !s.exists && (!s.merge || r.manager != nil) })
+	if found {
+		next := r.drawSpec(of)
+		r.note("make %s again: %s", of, &next)
+		r.awaitGone(of)
+		r.createSync(of, next)
+	}
+	return found
+}
+
+func (r *run) awaitGone(of *slot) {
+	r.Helper()
+	problems := await(r.Context(), patience, func() []string {
+		if r.isGone(of) {
+			return nil
+		}
+		return []string{of.String() + " does not go"}
+	})
+	if len(problems) > 0 {
+		r.Fatal(problems[0])
+	}
+}
+
+func (r *run) isGone(of *slot) bool {
+	r.Helper()
+	err := r.stand.Client.Get(r.Context(), of.key(), of.object())
+	if client.IgnoreNotFound(err) != nil {
+		r.must(err)
+	}
+	return apierrors.IsNotFound(err)
+}
+
+func (r *run) refresh() bool {
+	of, found := anyOf(r, r.slots, exists)
+	if found {
+		r.note("ask %s for a refresh", of)
+		r.askRefresh(of)
+	}
+	return found
+}
+
+func (r *run) askRefresh(of *slot) {
+	r.Helper()
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, time.Now().Format(time.RFC3339Nano))
+	r.must(r.stand.Client.Patch(r.Context(), of.object(), client.RawPatch("application/merge-patch+json", []byte(patch))))
+}
+
+// stop and kill leave the operator down for some steps.
+func (r *run) stop() bool {
+	if r.manager == nil {
+		return false
+	}
+	r.note("stop the operator")
+	r.end((*stand.Manager).Stop)
+	return true
+}
+
+func (r *run) kill() bool {
+	if r.manager == nil {
+		return false
+	}
+	r.note("kill the operator")
+	r.end((*stand.Manager).Kill)
+	return true
+}
+
+func (r *run) comeBack() bool {
+	if r.manager != nil {
+		return false
+	}
+	r.note("start the operator")
+	r.start()
+	return true
+}
+
+// recovered makes every SecretSync one that must come into sync.
+func (r *run) recovered() {
+	for _, of := range r.slots {
+		_, _, reason := of.spec.wants()
+		switch {
+		case !of.exists:
+			r.awaitGone(of)
+			next := r.drawSpec(of)
+			next.id, next.life, next.label, next.pinned = next.from.name, 0, current, nil
+			r.note("make %s again: %s", of, &next)
+			r.createSync(of, next)
+		case reason != "" || of.spec.suspended:
+			r.edit(of, func(next *spec) {
+				next.id, next.life, next.label, next.pinned, next.suspended = next.from.name, 0, current, nil, false
+			})
+		}
+	}
+}
+
+// recover mends all that the steps have left broken.
+func (r *run) recover() {
+	r.revived()
+	for _, namespace := range r.namespaces {
+		r.createShared(namespace)
+	}
+	r.comeBack()
+	r.recovered()
+}

@@ -1,0 +1,178 @@
+package tenancy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+const byToken = "AssumeRoleWithWebIdentity"
+
+// irsa is what EKS's webhook puts into the environment of a pod.
+func irsa(tokenFile string) []string {
+	return []string{noInstance, "AWS_STS_REGIONAL_ENDPOINTS=regional", "AWS_ROLE_ARN=" + roleARN, "AWS_WEB_IDENTITY_TOKEN_FILE=" + tokenFile}
+}
+
+// trustCluster makes the account trust the cluster's tokens.
+func (s *scene) trustCluster() {
+	s.Helper()
+	if _, err := s.stand.AWS.AddOIDCProvider(cluster); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// TestIRSA: a token of the cluster, for a role whose sessions end so soon that their renewal is seen; and
+// what AWS's trail shows of it.
+func TestIRSA(t *testing.T) {
+	s := newScene(t, 3*time.Second)
+	s.trustCluster()
+	s.role(trustAccount(stand.OperatorAccount))
+	mounted := s.volume()
+	mounted.write(s.token(stsAudience, longToken, nil))
+	id, content := s.createSecret()
+	s.start(irsa(mounted.file()))
+	s.sync(id)
+	s.awaitSynced(content)
+	s.awaitCalls(byToken, 3)
+	s.awaitSynced(content)
+
+	assumed, read := s.calls(byToken)[0], s.calls("GetSecretValue")
+	if want := "system:serviceaccount:" + stand.OperatorNamespace + ":" + stand.OperatorAccount; assumed.Principal != want || assumed.Role != roleARN {
+		t.Errorf("%s was assumed by %s", assumed.Role, assumed.Principal)
+	}
+	if !strings.Contains(assumed.UserAgent, "SecretSync/") {
+		t.Errorf("the role was assumed with the user agent %q", assumed.UserAgent)
+	}
+	if len(read) != 1 || read[0].SessionName != "secretsync-stand" || read[0].Principal != assumedRole+"secretsync-stand" {
+		t.Fatalf("the value was read by %+v", read)
+	}
+	for _, want := range []string{"SecretSync/", "kubernetes-cluster/stand", "kubernetes-namespace/" + s.namespace, "kubernetes-secretsync/db"} {
+		if !strings.Contains(read[0].UserAgent, want) {
+			t.Errorf("the user agent %q has no %q", read[0].UserAgent, want)
+		}
+	}
+}
+
+// TestIRSATokenIsRenewed: the kubelet replaces the token while the operator runs. The new one is used as
+// soon as credentials are renewed, and nobody notices that the old one has expired.
+func TestIRSATokenIsRenewed(t *testing.T) {
+	s := newScene(t, 3*time.Second)
+	s.trustCluster()
+	s.role(trustAccount(stand.OperatorAccount))
+	mounted := s.volume()
+	mounted.write(s.token(stsAudience, shortToken, nil))
+	id, content := s.createSecret()
+	s.start(irsa(mounted.file()))
+	s.sync(id)
+	s.awaitSynced(content)
+
+	mounted.write(s.token(stsAudience, longToken, nil))
+	s.stand.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
+	before := len(s.calls(byToken))
+	content = s.putValue(id)
+	s.awaitSynced(content)
+	s.awaitCalls(byToken, before+2)
+	s.awaitSynced(content)
+}
+
+// TestIRSATokenIsNotRenewed: the Secret stays, the condition says which token is old, and a new one heals.
+func TestIRSATokenIsNotRenewed(t *testing.T) {
+	s := newScene(t, 3*time.Second)
+	s.trustCluster()
+	s.role(trustAccount(stand.OperatorAccount))
+	mounted := s.volume()
+	mounted.write(s.token(stsAudience, shortToken, nil))
+	id, content := s.createSecret()
+	s.start(irsa(mounted.file()))
+	s.sync(id)
+	s.awaitSynced(content)
+	s.stand.AWS.Shift(shortToken + time.Second)
+	next := s.putValue(id)
+	s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, roleARN, "ExpiredTokenException", "the token")
+	if held := s.values(); held["value"] != content {
+		t.Error("the Secret lost what it had")
+	}
+	mounted.write(s.token(stsAudience, longToken, nil))
+	s.awaitSynced(next)
+}
+
+// TestIRSAIsRefused: each thing that can be wrong is said, and mending it is enough.
+func TestIRSAIsRefused(t *testing.T) {
+	const unavailable = v1alpha1.ReasonCredentialsUnavailable
+	issuer := strings.TrimPrefix(cluster.Issuer, "https://")
+	for name, test := range map[string]struct {
+		// token is what is mounted; empty mounts nothing.
+		token func(s *scene) string
+		// trusted and provider are what AWS knows: the ServiceAccount that may assume the role, and the cluster.
+		trusted  string
+		provider bool
+		reason   string
+		mentions []string
+	}{
+		"a token for another audience": {
+			token:   func(s *scene) string { return s.token("https://kubernetes.default.svc", longToken, nil) },
+			trusted: stand.OperatorAccount, provider: true,
+			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "audience", "sts.amazonaws.com", "projected volume"},
+		},
+		"a trust policy for another ServiceAccount": {
+			token:   func(s *scene) string { return s.token(stsAudience, longToken, nil) },
+			trusted: "another", provider: true,
+			reason: v1alpha1.ReasonAssumeRoleDenied, mentions: []string{roleARN, "trust policy", "sts:AssumeRoleWithWebIdentity", ":sub = system:serviceaccount:", ":aud = sts.amazonaws.com"},
+		},
+		"a token that has expired": {
+			token: func(s *scene) string {
+				old := s.token(stsAudience, shortToken, nil)
+				s.stand.AWS.Shift(shortToken + time.Second)
+				return old
+			},
+			trusted: stand.OperatorAccount, provider: true,
+			reason: unavailable, mentions: []string{byToken, roleARN, "ExpiredTokenException", "the token"},
+		},
+		"a token that is not mounted": {
+			token:   func(*scene) string { return "" },
+			trusted: stand.OperatorAccount, provider: true,
+			reason: unavailable, mentions: []string{roleARN, "cannot be read from", "/token", "mounted"},
+		},
+		"something else than a token": {
+			token:   func(s *scene) string { return s.hide("not-a-token-at-all") },
+			trusted: stand.OperatorAccount, provider: true,
+			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken"},
+		},
+		"an account that does not know the cluster": {
+			token:   func(s *scene) string { return s.token(stsAudience, longToken, nil) },
+			trusted: stand.OperatorAccount,
+			reason:  unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "OIDC provider " + issuer},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, 0)
+			if test.provider {
+				s.trustCluster()
+			}
+			s.role(trustAccount(test.trusted))
+			mounted := s.volume()
+			if token := test.token(s); token != "" {
+				mounted.write(token)
+			}
+			id, content := s.createSecret()
+			s.start(irsa(mounted.file()))
+			s.sync(id)
+			s.awaitRefusal(test.reason, test.mentions...)
+			if s.values() != nil || slices.ContainsFunc(s.stand.AWS.Calls(), readSomething) {
+				t.Error("something was read or written")
+			}
+			s.trustCluster()
+			s.role(trustAccount(stand.OperatorAccount))
+			mounted.write(s.token(stsAudience, longToken, nil))
+			s.awaitSynced(content)
+		})
+	}
+}
+
+// readSomething is a call that was answered with a value.
+func readSomething(call localaws.Call) bool { return len(call.Read) > 0 }

@@ -1,0 +1,142 @@
+package tenancy
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+const byAgent = "AssumeRoleForPodIdentity"
+
+// agent is the EKS Pod Identity agent of the operator's node. It tells the environment that EKS's webhook
+// gives a pod.
+func (s *scene) agent(associations map[string]string, tokenFile string) []string {
+	serving := httptest.NewServer(s.stand.AWS.PodIdentityAgent(localaws.PodIdentity{
+		Cluster: "stand", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: associations}))
+	s.Cleanup(serving.Close)
+	return podIdentity(serving.URL, tokenFile)
+}
+
+func podIdentity(agent, tokenFile string) []string {
+	return []string{noInstance, "AWS_STS_REGIONAL_ENDPOINTS=regional",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + agent + localaws.PodIdentityPath, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + tokenFile}
+}
+
+// association is that of the operator's ServiceAccount.
+func association() map[string]string {
+	return map[string]string{stand.OperatorNamespace + "/" + stand.OperatorAccount: roleARN}
+}
+
+// TestPodIdentity: credentials of the agent, by a token of the operator's Pod that is replaced while it
+// runs; the old one has expired when the new one is used.
+func TestPodIdentity(t *testing.T) {
+	s := newScene(t, 3*time.Second)
+	s.role(trustService(podService))
+	pod, mounted := s.pod(), s.volume()
+	mounted.write(s.token(podService, shortToken, pod))
+	id, content := s.createSecret()
+	s.start(s.agent(association(), mounted.file()))
+	s.sync(id)
+	s.awaitSynced(content)
+
+	mounted.write(s.token(podService, longToken, pod))
+	s.stand.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
+	before := len(s.calls(byAgent))
+	content = s.putValue(id)
+	s.awaitSynced(content)
+	s.awaitCalls(byAgent, before+2)
+
+	read := s.calls("GetSecretValue")
+	last := read[len(read)-1]
+	if !strings.HasPrefix(last.SessionName, "eks-stand-"+pod.Name) || !strings.HasPrefix(last.Principal, assumedRole+"eks-stand-") {
+		t.Errorf("the value was read by %s", last.Principal)
+	}
+	if last.SessionTags["kubernetes-namespace"] != stand.OperatorNamespace || last.SessionTags["kubernetes-service-account"] != stand.OperatorAccount {
+		t.Errorf("the session has the tags %v", last.SessionTags)
+	}
+	if !strings.Contains(s.calls(byAgent)[0].UserAgent, "SecretSync/") {
+		t.Errorf("the agent was asked with the user agent %q", s.calls(byAgent)[0].UserAgent)
+	}
+}
+
+// TestPodIdentityIsRefused: what the agent says is passed on, with what to look at.
+func TestPodIdentityIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		associations map[string]string
+		// trusted is the service that may assume the role; token what is mounted, empty for nothing.
+		trusted  string
+		token    func(s *scene, pod *corev1.Pod) string
+		mentions []string
+	}{
+		"no association": {
+			trusted:  podService,
+			token:    func(s *scene, pod *corev1.Pod) string { return s.token(podService, longToken, pod) },
+			mentions: []string{"ResourceNotFoundException", "the association of the operator's ServiceAccount"},
+		},
+		"a role that trusts another service": {
+			associations: association(), trusted: instanceService,
+			token:    func(s *scene, pod *corev1.Pod) string { return s.token(podService, longToken, pod) },
+			mentions: []string{"AccessDeniedException", "the trust policy of the associated role", "sts:TagSession", "pods.eks.amazonaws.com"},
+		},
+		"a token that has expired": {
+			associations: association(), trusted: podService,
+			token: func(s *scene, pod *corev1.Pod) string {
+				old := s.token(podService, shortToken, pod)
+				s.stand.AWS.Shift(shortToken + time.Second)
+				return old
+			},
+			mentions: []string{"ExpiredTokenException", "let the kubelet renew the token"},
+		},
+		"a token that is not the Pod's": {
+			associations: association(), trusted: podService,
+			token:    func(s *scene, _ *corev1.Pod) string { return s.token(podService, longToken, nil) },
+			mentions: []string{"InvalidTokenException", "the token of the operator's pod"},
+		},
+		"a token that is not mounted": {
+			associations: association(), trusted: podService,
+			token:    func(*scene, *corev1.Pod) string { return "" },
+			mentions: []string{"token is mounted"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, 0)
+			s.role(trustService(test.trusted))
+			pod, mounted := s.pod(), s.volume()
+			if token := test.token(s, pod); token != "" {
+				mounted.write(token)
+			}
+			id, _ := s.createSecret()
+			s.start(s.agent(test.associations, mounted.file()))
+			s.sync(id)
+			s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, append(test.mentions, "container credentials endpoint")...)
+			if s.values() != nil {
+				t.Error("something was written")
+			}
+		})
+	}
+}
+
+// TestPodIdentityHeals: the agent comes up later than the operator, as it may when a node starts.
+func TestPodIdentityHeals(t *testing.T) {
+	s := newScene(t, 0)
+	s.role(trustService(podService))
+	mounted := s.volume()
+	mounted.write(s.token(podService, longToken, s.pod()))
+	agent := httptest.NewUnstartedServer(s.stand.AWS.PodIdentityAgent(localaws.PodIdentity{
+		Cluster: "stand", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: association()}))
+	defer agent.Close()
+	id, content := s.createSecret()
+	// The listener takes connections that nobody answers yet.
+	s.start(podIdentity("http://"+agent.Listener.Addr().String(), mounted.file()))
+	s.sync(id)
+	s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, "within", "EKS Pod Identity agent")
+	agent.Start()
+	s.awaitSynced(content)
+}

@@ -1,0 +1,224 @@
+package tenancy
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// administrator is the access key of somebody who may do everything, whatever identities there are.
+const administrator = "administrator"
+
+// name is that of the secret, the SecretSync and the Secret of a scene.
+const name = "db"
+
+// scene is a namespace of its own with one SecretSync, a local AWS of its own with one secret, and a
+// manager that works there alone.
+type scene struct {
+	*testing.T
+	// stand is the shared one with the scene's own AWS.
+	stand     *stand.Stand
+	namespace string
+	aws       *secretsmanager.Client
+	// hidden must not be in what the manager says: values, keys and tokens.
+	hidden []string
+}
+
+// newScene has an AWS whose sessions last for a time; zero is what their callers ask for.
+func newScene(t *testing.T, sessions time.Duration) *scene {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "tenancy-"}}
+	if err := shared.Client.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	own := *shared
+	var err error
+	if own.AWS, err = localaws.Start(&localaws.Server{SessionLifetime: sessions}, "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := own.AWS.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	own.AWS.AddPrincipal(administrator, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/administrator"})
+	return &scene{T: t, stand: &own, namespace: namespace.Name, aws: secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()),
+		Credentials: credentials.NewStaticCredentialsProvider(administrator, "not-checked", ""),
+	})}
+}
+
+// start starts a manager that gets its credentials by some variables. It ends with the test, and must
+// not have told anybody what is hidden.
+func (s *scene) start(variables []string) {
+	s.Helper()
+	s.stand.Credentials = variables
+	manager, err := s.stand.StartManager(s.namespace, "--watch-namespaces="+s.namespace)
+	if manager != nil {
+		s.Cleanup(func() { s.end(manager) })
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *scene) end(manager *stand.Manager) {
+	if err := manager.Stop(); err != nil {
+		s.Errorf("the manager did not end well: %v", err)
+	}
+	if race, err := manager.DataRace(); err != nil || race != "" {
+		s.Error(race, err)
+	}
+	said, err := manager.Log()
+	if err != nil || len(said) == 0 {
+		s.Errorf("the manager's log has %d bytes: %v", len(said), err)
+	}
+	for number, secret := range s.hidden {
+		if bytes.Contains(said, []byte(secret)) {
+			s.Errorf("the manager's log has secret %d of the test in it", number)
+		}
+	}
+}
+
+// hide makes sure that a secret is looked for in what the manager says.
+func (s *scene) hide(secret string) string {
+	s.hidden = append(s.hidden, secret)
+	return secret
+}
+
+// createSecret makes the secret, with a value that can be found again.
+func (s *scene) createSecret() (id, content string) {
+	s.Helper()
+	id, content = "/"+s.namespace+"/"+name, s.hide("value-"+rand.Text())
+	if _, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content}); err != nil {
+		s.Fatal(err)
+	}
+	return id, content
+}
+
+func (s *scene) putValue(id string) (content string) {
+	s.Helper()
+	content = s.hide("value-" + rand.Text())
+	if _, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content}); err != nil {
+		s.Fatal(err)
+	}
+	return content
+}
+
+// sync makes the SecretSync, which polls so often that no test waits for long.
+func (s *scene) sync(id string) {
+	s.Helper()
+	made := &v1alpha1.SecretSync{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+		Spec:       v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: &metav1.Duration{Duration: time.Second}},
+	}
+	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// conditions are the SecretSync's.
+func (s *scene) conditions() []metav1.Condition {
+	s.Helper()
+	found := &v1alpha1.SecretSync{}
+	if err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
+		s.Fatal(err)
+	}
+	return found.Status.Conditions
+}
+
+// values are what the Secret holds; nil where there is none.
+func (s *scene) values() map[string]string {
+	s.Helper()
+	found := &corev1.Secret{}
+	err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found)
+	if client.IgnoreNotFound(err) != nil {
+		s.Fatal(err)
+	} else if err != nil {
+		return nil
+	}
+	held := map[string]string{}
+	for key, value := range found.Data {
+		held[key] = string(value)
+	}
+	return held
+}
+
+// await waits until a condition holds, and says what it waited for if it never does.
+func (s *scene) await(what string, holds func() bool) {
+	s.Helper()
+	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	s.Fatalf("waited in vain: %s\n%s", what, s.picture())
+}
+
+// picture is what the SecretSync tells and what AWS was asked last.
+func (s *scene) picture() string {
+	s.Helper()
+	var text strings.Builder
+	for _, told := range s.conditions() {
+		fmt.Fprintf(&text, "%s=%s %s: %s\n", told.Type, told.Status, told.Reason, told.Message)
+	}
+	calls := s.stand.AWS.Calls()
+	for _, call := range calls[max(0, len(calls)-5):] {
+		fmt.Fprintln(&text, call.Operation, "by", call.Principal, call.Code)
+	}
+	return text.String()
+}
+
+// awaitSynced waits until the Secret holds a value, and the SecretSync is ready and in no trouble.
+func (s *scene) awaitSynced(content string) {
+	s.Helper()
+	s.await(name+" is synced", func() bool {
+		conditions := s.conditions()
+		ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+		return cmp.Equal(s.values(), map[string]string{"value": content}) && ready != nil && ready.Status == metav1.ConditionTrue &&
+			meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling) == nil
+	})
+}
+
+// awaitRefusal waits until a condition tells of a reason, in a message that mentions all the texts.
+func (s *scene) awaitRefusal(reason string, mentions ...string) {
+	s.Helper()
+	s.await(name+" is refused for "+reason+", mentioning "+strings.Join(mentions, ", "), func() bool {
+		return slices.ContainsFunc(s.conditions(), func(told metav1.Condition) bool {
+			return told.Reason == reason && !slices.ContainsFunc(mentions, func(one string) bool { return !strings.Contains(told.Message, one) })
+		})
+	})
+}
+
+// calls are those of an operation, refused ones too.
+func (s *scene) calls(operation string) []localaws.Call {
+	return slices.DeleteFunc(s.stand.AWS.Calls(), func(call localaws.Call) bool { return call.Operation != operation })
+}
+
+// awaitCalls waits until so many calls of an operation were answered, and none refused.
+func (s *scene) awaitCalls(operation string, count int) {
+	s.Helper()
+	s.await(operation+" is called anew", func() bool { return len(s.calls(operation)) >= count })
+	for _, call := range s.calls(operation) {
+		if call.Code != "" {
+			s.Errorf("%s was refused with %s", operation, call.Code)
+		}
+	}
+}

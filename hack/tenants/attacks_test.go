@@ -1,0 +1,290 @@
+package tenants
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// object is a part of a manifest.
+type object = map[string]any
+
+// attack is a SecretSync by which tenant "mallory" tries to get at something of tenant "mallory2".
+type attack struct {
+	spec object
+	// refused are the reasons of Ready, one of which is wanted; none are wanted where the API server
+	// refuses the manifest.
+	refused []string
+}
+
+// reading is an attack by what is read.
+func reading(secretID string, auth object, refused ...string) attack {
+	return attack{spec: object{"source": object{"secretID": secretID}, "auth": auth}, refused: refused}
+}
+
+// from is an attack by the other fields of the source.
+func from(source object, refused ...string) attack {
+	return attack{spec: object{"source": source}, refused: refused}
+}
+
+// to is an attack by what is written, of a secret that the attacker may read.
+func to(own string, spec object, refused ...string) attack {
+	whole := object{"source": object{"secretID": own}}
+	maps.Copy(whole, spec)
+	return attack{spec: whole, refused: refused}
+}
+
+func byRole(arn string, more ...string) object {
+	auth := object{"roleARN": arn}
+	for i := 0; i < len(more); i += 2 {
+		auth[more[i]] = more[i+1]
+	}
+	return auth
+}
+
+func byServiceAccount(name string) object { return object{"serviceAccountRef": object{"name": name}} }
+
+const (
+	policyDenied, accessDenied, assumeDenied = v1alpha1.ReasonPolicyDenied, v1alpha1.ReasonAccessDenied, v1alpha1.ReasonAssumeRoleDenied
+	unavailable, notFound                    = v1alpha1.ReasonCredentialsUnavailable, v1alpha1.ReasonSecretNotFound
+)
+
+// byTheOperatorsIdentity tries to have the operator read with what it may itself.
+func byTheOperatorsIdentity(w *battlefield) map[string]attack {
+	theirs := w.victim
+	return map[string]attack{
+		"their secret's name":                        reading(theirs.secretID, nil, policyDenied),
+		"its full ARN":                               reading(theirs.arn, nil, policyDenied),
+		"its partial ARN":                            reading(theirs.arn[:len(theirs.arn)-7], nil, policyDenied),
+		"the ARN of its replica":                     reading(strings.Replace(theirs.arn, "eu-west-1", otherRegion, 1), nil, policyDenied),
+		"the region of its replica":                  from(object{"secretID": theirs.secretID, "region": otherRegion}, policyDenied),
+		"its name in capitals":                       reading(strings.ToUpper(theirs.secretID), nil, policyDenied),
+		"a version of it":                            from(object{"secretID": theirs.secretID, "versionID": theirs.version}, policyDenied),
+		"another label of it":                        from(object{"secretID": theirs.secretID, "versionStage": "AWSPREVIOUS"}, policyDenied),
+		"a path that goes up from their own":         reading("/"+w.attacker.namespace+"/../"+theirs.namespace+"/db", nil, notFound),
+		"a wildcard":                                 reading("/*/db", nil),
+		"a variable":                                 reading("/{namespace}/db", nil),
+		"a line break behind their own":              reading(w.attacker.secretID+"\n"+theirs.secretID, nil),
+		"an ARN of another service":                  reading("arn:aws:ssm:eu-west-1:111122223333:parameter"+theirs.secretID, nil),
+		"a secret of theirs in another account":      reading(w.abroad, nil, policyDenied),
+		"a shared secret that is tagged as theirs":   reading("/shared/tagged", nil, policyDenied),
+		"the same by its ARN and a role of the hub":  reading(w.tagged, byRole(w.hub), policyDenied),
+		"their secret, with a role of their own too": reading(theirs.secretID, byRole(w.attacker.direct), policyDenied),
+	}
+}
+
+// byRoles tries roles of others, on top of the operator's identity or of their own ServiceAccount.
+func byRoles(w *battlefield) map[string]attack {
+	own, theirs := w.attacker, w.victim
+	return map[string]attack{
+		"their role":                                reading("/shared/any", byRole(theirs.direct), assumeDenied),
+		"their role, with its external id":          reading("/shared/any", byRole(w.external, "externalID", "known"), assumeDenied),
+		"their role, through the hub":               reading("/shared/any", object{"roleARN": w.behindHub, "viaRoleARNs": []any{w.hub}}, assumeDenied),
+		"their role, through their ServiceAccount":  reading("/shared/any", object{"roleARN": theirs.direct, "serviceAccountRef": object{"name": "app"}}, assumeDenied),
+		"the role of their ServiceAccount":          reading("/shared/any", byRole(theirs.web), assumeDenied),
+		"the role of all, for a secret of theirs":   reading("/shared/abac", byRole(w.hub), accessDenied),
+		"session tags in the external id":           reading("/shared/any", byRole(theirs.direct, "externalID", "x&Tags.member.1.Value="+theirs.namespace)),
+		"a role that is no role":                    reading("/shared/any", byRole("arn:aws:iam::111122223333:user/operator")),
+		"a field that would set tags":               {spec: object{"source": object{"secretID": own.secretID}, "auth": object{"roleARN": theirs.direct, "sessionTags": object{"kubernetes-namespace": theirs.namespace}}}},
+		"an external id without a role":             reading(theirs.secretID, object{"externalID": "known"}),
+		"roles on the way to none":                  reading(theirs.secretID, object{"viaRoleARNs": []any{theirs.direct}}),
+		"their role by their own ServiceAccount":    reading(theirs.arn, byServiceAccount("greedy"), assumeDenied),
+		"a ServiceAccount of their own, their name": reading(theirs.arn, byServiceAccount("app"), accessDenied),
+	}
+}
+
+// byServiceAccounts tries the ServiceAccounts of others, and tokens for other purposes.
+func byServiceAccounts(w *battlefield) map[string]attack {
+	theirs := w.victim
+	return map[string]attack{
+		"one that is theirs alone":        reading(theirs.arn, byServiceAccount("theirs"), unavailable),
+		"their namespace before its name": reading(theirs.arn, byServiceAccount(theirs.namespace+"/theirs")),
+		"its full name":                   reading(theirs.arn, byServiceAccount("system:serviceaccount:"+theirs.namespace+":theirs")),
+		"a path to it":                    reading(theirs.arn, byServiceAccount("../../"+theirs.namespace+"/serviceaccounts/theirs")),
+		"a field for its namespace":       reading(theirs.arn, object{"serviceAccountRef": object{"name": "theirs", "namespace": theirs.namespace}}),
+		"a token for the API server":      reading(theirs.arn, byServiceAccount("cluster"), unavailable),
+		"the region of the replica":       {spec: object{"source": object{"secretID": theirs.secretID, "region": otherRegion}, "auth": byServiceAccount("app")}, refused: []string{accessDenied}},
+		"a secret of theirs, in any case": reading("/shared/abac", byServiceAccount("app"), accessDenied),
+	}
+}
+
+// byTargets tries to write where others are, or what others would take for something else.
+func byTargets(w *battlefield) map[string]attack {
+	own, theirs := w.attacker.secretID, w.victim
+	target := func(fields object, refused ...string) attack { return to(own, object{"target": fields}, refused...) }
+	return map[string]attack{
+		"their namespace in the target's name":   target(object{"name": theirs.namespace + "/own"}),
+		"a path in the target's name":            target(object{"name": "../" + theirs.namespace + "/own"}),
+		"a field for the target's namespace":     target(object{"name": "own", "namespace": theirs.namespace}),
+		"a token of a ServiceAccount":            target(object{"type": "kubernetes.io/service-account-token", "annotations": object{"kubernetes.io/service-account.name": "app"}}),
+		"an annotation that names an account":    target(object{"annotations": object{"kubernetes.io/service-account.name": "app"}}),
+		"a bootstrap token":                      target(object{"type": "bootstrap.kubernetes.io/token"}),
+		"a release of Helm":                      target(object{"type": "helm.sh/release.v1"}),
+		"a mark of ownership":                    target(object{"annotations": object{"secretsync.dev/owner": "other"}}),
+		"the operator's label":                   target(object{"labels": object{"secretsync.dev/managed": "true"}}),
+		"a field for owner references":           target(object{"ownerReferences": []any{object{"kind": "Secret", "name": "own"}}}),
+		"a Secret of somebody else":              target(object{"name": "taken"}, v1alpha1.ReasonTargetConflict),
+		"a source for a single key":              to(own, object{"data": []any{object{"key": "k", "source": object{"secretID": theirs.secretID}}}}),
+		"all secrets that are found":             to(own, object{"dataFrom": []any{object{"find": object{"namePrefix": "/"}}}}),
+		"a template that reads more than it has": to(own, object{"template": object{"data": object{"k": `{{ env "AWS_SECRET_ACCESS_KEY" }}`}}}),
+		"regions to fail over to":                from(object{"secretID": own, "failoverRegions": []any{otherRegion}}),
+	}
+}
+
+// battlefield is what the attacks are about.
+type battlefield struct {
+	attacker, victim *tenant
+	// hub is a role for every namespace, which reads what is tagged for the namespace. behindHub trusts it
+	// for the victim, external the operator with an external id.
+	hub, behindHub, external string
+	// tagged is shared with the victim alone, by the tag of the operator's rules; abroad is the victim's in
+	// another account.
+	tagged, abroad string
+	values         []string
+}
+
+func newBattlefield(t *testing.T) *battlefield {
+	t.Helper()
+	// The one's name begins with the other's.
+	w := &battlefield{attacker: newTenant(t, "mallory"), victim: newTenant(t, "mallory2")}
+	abac := `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
+		"Condition": {"StringEquals": {"secretsmanager:ResourceTag/kubernetes-namespace": "${aws:PrincipalTag/kubernetes-namespace}"}}}}`
+	assume := `{"Statement": {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}}`
+	w.hub = w.victim.role("hub", trustRole(operator, ""), abac, assume)
+	w.behindHub = w.victim.role("behind", trustRole(w.hub, `"StringEquals": {"aws:PrincipalTag/kubernetes-namespace": "mallory2"}`), abac)
+	w.external = w.victim.role("external", trustRole(operator, `"StringEquals": {"sts:ExternalId": "known", "aws:RequestTag/kubernetes-namespace": "mallory2"}`), abac)
+	w.attacker.account("greedy", map[string]string{"eks.amazonaws.com/role-arn": w.victim.web})
+	w.attacker.account("cluster", map[string]string{"eks.amazonaws.com/role-arn": w.attacker.web, "eks.amazonaws.com/audience": "https://kubernetes.default.svc"})
+	w.victim.account("theirs", map[string]string{"eks.amazonaws.com/role-arn": w.victim.web})
+	w.attacker.create(&corev1.Secret{ObjectMeta: metaOf("mallory", "taken"), Data: map[string][]byte{"value": []byte("theirs")}})
+
+	w.values = []string{w.victim.value, value(), value(), value()}
+	w.tagged, _ = createSecret(t, w.victim.aws, "/shared/tagged", w.values[1], "secretsync.dev/namespaces", "mallory2 others", "kubernetes-namespace", "mallory")
+	createSecret(t, w.victim.aws, "/shared/abac", w.values[2], "kubernetes-namespace", "mallory2")
+	createSecret(t, w.victim.aws, "/shared/any", value())
+	foreign := awsClient("foreign")
+	w.abroad, _ = createSecret(t, foreign, "/mallory2/abroad", w.values[3])
+	everybody := `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "secretsmanager:*", "Resource": "*"}}`
+	if _, err := foreign.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &w.abroad, ResourcePolicy: &everybody}); err != nil {
+		t.Fatal(err)
+	}
+	region := otherRegion
+	if _, err := w.victim.aws.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{
+		SecretId: &w.victim.arn, AddReplicaRegions: []types.ReplicaRegionType{{Region: &region}}}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestNoTenantGetsAtAnothers: whatever a tenant writes into a SecretSync, nobody reads what is another's for
+// it, and nothing is written.
+func TestNoTenantGetsAtAnothers(t *testing.T) {
+	w := newBattlefield(t)
+	w.victim.sync("own", w.victim.secretID, v1alpha1.SourceAuth{})
+	w.victim.awaitValue("own", w.victim.value)
+	before := secrets(t, "")
+	tried := 0
+	for kind, attacks := range map[string]map[string]attack{
+		"by the operator's identity": byTheOperatorsIdentity(w), "by roles": byRoles(w), "by ServiceAccounts": byServiceAccounts(w), "by targets": byTargets(w),
+	} {
+		for name, one := range attacks {
+			tried++
+			t.Run(kind+": "+name, func(t *testing.T) {
+				shared.AWS.ResetCalls()
+				w.attacker.T = t
+				w.attacker.attack(one)
+				for _, call := range shared.AWS.Calls() {
+					for _, arn := range call.Read {
+						if arn != w.attacker.arn {
+							t.Errorf("%s has read %s", call.Principal, arn)
+						}
+					}
+				}
+				if touched := difference(before, secrets(t, "")); len(touched) > 0 {
+					t.Errorf("touched were Secrets %v", touched)
+				}
+			})
+		}
+	}
+	if tried < 50 {
+		t.Errorf("only %d attacks were tried", tried)
+	}
+	for _, content := range w.values {
+		if where := secrets(t, content); len(where) > 1 || len(where) == 1 && where["mallory2/own"] == "" {
+			t.Errorf("a value of the victim's is in %v", slices.Sorted(maps.Keys(where)))
+		}
+	}
+}
+
+// attack creates the SecretSync, wants it refused, and takes it away again.
+func (s *tenant) attack(one attack) {
+	s.Helper()
+	made := &unstructured.Unstructured{Object: object{"metadata": object{"name": "attack", "namespace": s.namespace}, "spec": one.spec}}
+	made.SetGroupVersionKind(schema.GroupVersionKind{Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Kind: "SecretSync"})
+	if one.spec["auth"] == nil || len(one.spec["auth"].(object)) == 0 {
+		delete(one.spec, "auth")
+	}
+	err := shared.Client.Create(s.Context(), made, client.FieldValidation("Strict"))
+	if len(one.refused) == 0 {
+		if err == nil {
+			s.Error("the API server takes it")
+			_ = shared.Client.Delete(s.Context(), made)
+		}
+		return
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer func() {
+		if err := shared.Client.Delete(s.Context(), made); err != nil {
+			s.Error(err)
+		}
+	}()
+	s.Log(s.awaitReason("attack", one.refused...))
+}
+
+// difference are the Secrets that were written, and those of the two tenants that are gone. Those of others
+// may still be on their way out after their own tests.
+func difference(before, after map[string]string) (touched []string) {
+	for name, version := range after {
+		if before[name] != version {
+			touched = append(touched, name)
+		}
+	}
+	for name := range before {
+		if _, there := after[name]; !there && strings.HasPrefix(name, "mallory") {
+			touched = append(touched, name)
+		}
+	}
+	return touched
+}
+
+// secrets are the resource versions of all Secrets, or of those that hold a value, by namespace and name.
+func secrets(t *testing.T, content string) map[string]string {
+	t.Helper()
+	var all corev1.SecretList
+	if err := shared.Client.List(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, one := range all.Items {
+		holds := content == ""
+		for _, held := range one.Data {
+			holds = holds || strings.Contains(string(held), content)
+		}
+		if holds {
+			found[one.Namespace+"/"+one.Name] = one.ResourceVersion
+		}
+	}
+	return found
+}

@@ -1,0 +1,235 @@
+package tenants
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// readers are the calls that have read a secret's value.
+func readers(arn string) (calls []localaws.Call) {
+	for _, call := range shared.AWS.Calls() {
+		for _, read := range call.Read {
+			if read == arn {
+				calls = append(calls, call)
+			}
+		}
+	}
+	return calls
+}
+
+// mustHaveRead wants a secret to have been read once, by a session of that role and name.
+func mustHaveRead(t *testing.T, arn, role, session string) localaws.Call {
+	t.Helper()
+	calls := readers(arn)
+	if len(calls) != 1 {
+		t.Fatalf("%s was read %d times", arn, len(calls))
+	}
+	if want := "assumed-role/" + role + "/" + session; !strings.HasSuffix(calls[0].Principal, want) {
+		t.Errorf("%s has read, want %s", calls[0].Principal, want)
+	}
+	return calls[0]
+}
+
+func TestAServiceAccountReadsWhatItsRoleMay(t *testing.T) {
+	s := newTenant(t, "irsa")
+	s.sync("own", s.secretID, byAccount("app"))
+	s.awaitValue("own", s.value)
+	mustHaveRead(t, s.arn, "web-irsa", "stand-irsa-app")
+}
+
+func TestARoleOnTopOfTheOperatorIsToldTheNamespace(t *testing.T) {
+	s := newTenant(t, "direct")
+	s.sync("own", s.secretID, v1alpha1.SourceAuth{RoleARN: s.direct})
+	s.awaitValue("own", s.value)
+	call := mustHaveRead(t, s.arn, "direct-direct", "stand-direct-direct-direct")
+	if want := map[string]string{"kubernetes-namespace": "direct", "kubernetes-cluster": "stand"}; !maps.Equal(call.SessionTags, want) {
+		t.Errorf("the session's tags are %v", call.SessionTags)
+	}
+	mustMention(t, call.UserAgent, "SecretSync/", "kubernetes-namespace/direct", "kubernetes-secretsync/own")
+}
+
+func TestAChainOfRolesBeginsWithTheServiceAccount(t *testing.T) {
+	s := newTenant(t, "chain")
+	first := s.role("first-chain", trustRole(s.web, `"StringEquals": {"aws:RequestTag/kubernetes-service-account": "app"}`))
+	allow := `{"Statement": {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}}`
+	if _, err := shared.AWS.AddRole(localaws.Role{Name: "web-chain", TrustPolicy: trustAccount("chain", "app"), Policies: []string{allow}}); err != nil {
+		t.Fatal(err)
+	}
+	s.role("first-chain", trustRole(s.web, `"StringEquals": {"aws:RequestTag/kubernetes-service-account": "app"}`), allow)
+	last := s.role("last-chain", trustRole(first, `"StringEquals": {"sts:ExternalId": "e-1", "aws:PrincipalTag/kubernetes-namespace": "chain"}`),
+		`{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}}`)
+	auth := byAccount("app")
+	auth.RoleARN, auth.ExternalID, auth.ViaRoleARNs = last, "e-1", []string{first}
+	s.sync("own", s.secretID, auth)
+	s.awaitValue("own", s.value)
+	call := mustHaveRead(t, s.arn, "last-chain", "stand-chain-app")
+	if call.SessionTags["kubernetes-namespace"] != "chain" || call.SessionTags["kubernetes-service-account"] != "app" {
+		t.Errorf("the session's tags are %v", call.SessionTags)
+	}
+}
+
+// TestOneRoleForAll: a role for every namespace gives each what is tagged as its own.
+func TestOneRoleForAll(t *testing.T) {
+	one, other := newTenant(t, "abac-one"), newTenant(t, "abac-other")
+	role := one.role("abac", trustRole(operator, ""), `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
+		"Condition": {"StringEquals": {"secretsmanager:ResourceTag/kubernetes-namespace": "${aws:PrincipalTag/kubernetes-namespace}"}}}}`)
+	content := value()
+	createSecret(t, one.aws, "/shared/abac-one", content, "kubernetes-namespace", "abac-one")
+	for _, s := range []*tenant{one, other} {
+		s.sync("own", "/shared/abac-one", v1alpha1.SourceAuth{RoleARN: role})
+	}
+	one.awaitValue("own", content)
+	mustMention(t, other.awaitReason("own", v1alpha1.ReasonAccessDenied), "assumed-role/abac/stand-abac-other-abac", "secretsmanager:GetSecretValue")
+}
+
+// assumptions counts how often a ServiceAccount's token was handed in for a role. What other tests left
+// behind goes on asking for theirs.
+func assumptions(role string) (count int) {
+	for _, call := range shared.AWS.Calls() {
+		if call.Operation == "AssumeRoleWithWebIdentity" && call.Role == role {
+			count++
+		}
+	}
+	return count
+}
+
+// TestManyShareAnIdentity: credentials are got once for each identity, and each version is read once.
+func TestManyShareAnIdentity(t *testing.T) {
+	const each = 100
+	var tenants []*tenant
+	for _, name := range []string{"many-a", "many-b", "many-c"} {
+		tenants = append(tenants, newTenant(t, name))
+	}
+	shared.AWS.ResetCalls()
+	for i := range each {
+		for _, s := range tenants {
+			s.sync(fmt.Sprintf("sync-%d", i), s.secretID, byAccount("app"))
+		}
+	}
+	for _, s := range tenants {
+		for i := range each {
+			s.awaitValue(fmt.Sprintf("sync-%d", i), s.value)
+		}
+		if read := len(readers(s.arn)); read != 1 {
+			t.Errorf("the secret of %s was read %d times", s.namespace, read)
+		}
+	}
+	for _, s := range tenants {
+		if assumed := assumptions(s.web); assumed != 1 {
+			t.Errorf("the role of %s was assumed %d times", s.namespace, assumed)
+		}
+	}
+	for _, s := range tenants { // Nobody else's tests shall wait for their polls.
+		if err := shared.Client.DeleteAllOf(t.Context(), &v1alpha1.SecretSync{}, client.InNamespace(s.namespace)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestARoleThatIsTakenAwayAndGivenBack: it is explained at the next poll, the Secret keeps what it has, and
+// everything heals by itself.
+func TestARoleThatIsTakenAwayAndGivenBack(t *testing.T) {
+	s := newTenant(t, "revoked")
+	s.sync("own", s.secretID, byAccount("app"))
+	s.awaitValue("own", s.value)
+	shared.AWS.DeleteRole(s.web)
+	mustMention(t, s.awaitReason("own", v1alpha1.ReasonAssumeRoleDenied), s.web, "ServiceAccount revoked/app", "trust policy")
+	s.awaitValue("own", s.value)
+	s.role("web-revoked", trustAccount("revoked", "app"), `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}}`)
+	s.refresh("own")
+	s.awaitReason("own", v1alpha1.ReasonSynced)
+	if err := shared.AWS.RevokeSessions(s.web); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitReason("own", v1alpha1.ReasonAccessDenied, v1alpha1.ReasonSynced) // A session that is old enough is renewed at once.
+	s.awaitValue("own", s.value)
+}
+
+// refresh asks for a look at once, as somebody does who has just mended something.
+func (s *tenant) refresh(name string) {
+	s.Helper()
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"secretsync.dev/refresh-requested-at":"`+value()+`"}}}`))
+	found := &v1alpha1.SecretSync{ObjectMeta: metaOf(s.namespace, name)}
+	if err := shared.Client.Patch(s.Context(), found, patch); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func TestServiceAccountsThatCannotBeUsed(t *testing.T) {
+	s := newTenant(t, "broken")
+	s.account("bare", nil)
+	s.account("stranger", map[string]string{"eks.amazonaws.com/role-arn": s.web})
+	s.account("vault", map[string]string{"eks.amazonaws.com/role-arn": s.web, "eks.amazonaws.com/audience": "vault"})
+	s.account("norole", map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/none"})
+	for account, want := range map[string]struct {
+		reason  string
+		mention []string
+	}{
+		"missing":  {v1alpha1.ReasonCredentialsUnavailable, []string{"no ServiceAccount missing in namespace broken", "spec.auth.serviceAccountRef"}},
+		"bare":     {v1alpha1.ReasonCredentialsUnavailable, []string{"broken/bare names no role", "eks.amazonaws.com/role-arn"}},
+		"stranger": {v1alpha1.ReasonAssumeRoleDenied, []string{s.web, "system:serviceaccount:broken:stranger"}},
+		"vault":    {v1alpha1.ReasonCredentialsUnavailable, []string{"audience", "ServiceAccount broken/vault"}},
+		"norole":   {v1alpha1.ReasonAssumeRoleDenied, []string{"role/none", "broken/norole"}},
+	} {
+		s.sync(account, s.secretID, byAccount(account))
+		mustMention(t, s.awaitReason(account, want.reason), want.mention...)
+	}
+	// What was missing may come, and heals what waits for it.
+	s.account("missing", map[string]string{"eks.amazonaws.com/role-arn": s.role("missing", trustAccount("broken", "missing"),
+		`{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}}`)})
+	s.refresh("missing")
+	s.awaitValue("missing", s.value)
+}
+
+// TestWithoutThePermissionToHaveTokensMade: a default installation says what it lacks.
+func TestWithoutThePermissionToHaveTokensMade(t *testing.T) {
+	s := newTenant(t, "untrusted")
+	binding := &rbacv1.ClusterRoleBinding{}
+	key := client.ObjectKey{Name: "secretsync-service-account-tokens"}
+	if err := shared.Client.Get(t.Context(), key, binding); err != nil {
+		t.Fatal(err)
+	}
+	if err := shared.Client.Delete(t.Context(), binding); err != nil {
+		t.Fatal(err)
+	}
+	s.sync("own", s.secretID, byAccount("app"))
+	message := s.awaitReason("own", v1alpha1.ReasonCredentialsUnavailable)
+	mustMention(t, message, "the operator may not", "untrusted/app", "serviceAccountTokens", "service-account-tokens")
+	again := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: key.Name}, Subjects: binding.Subjects, RoleRef: binding.RoleRef}
+	s.create(again)
+	s.refresh("own")
+	s.awaitValue("own", s.value)
+}
+
+// TestRulesForTheOperatorsOwnIdentity: patterns and the owner's tag; what was synced stays when the tag
+// takes the namespace away.
+func TestRulesForTheOperatorsOwnIdentity(t *testing.T) {
+	s := newTenant(t, "ruled")
+	s.sync("own", s.secretID, v1alpha1.SourceAuth{})
+	s.awaitValue("own", s.value)
+	content := value()
+	arn, _ := createSecret(t, s.aws, "/shared/ruled", content, "secretsync.dev/namespaces", "ruled other")
+	s.sync("shared", "/shared/ruled", v1alpha1.SourceAuth{})
+	s.awaitValue("shared", content)
+	s.tag(arn, "secretsync.dev/namespaces", "other")
+	s.refresh("shared")
+	mustMention(t, s.awaitReason("shared", v1alpha1.ReasonPolicyDenied), "secretsync.dev/namespaces", "ruled")
+	s.awaitValue("shared", content)
+	s.sync("outside", "/elsewhere/db", v1alpha1.SourceAuth{})
+	mustMention(t, s.awaitReason("outside", v1alpha1.ReasonPolicyDenied), "--secret-name-patterns", "/ruled/*, /shared/*")
+	found := &corev1.Secret{}
+	if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: "ruled", Name: "outside"}, found); err == nil {
+		t.Error("a Secret was written")
+	}
+}

@@ -1,0 +1,89 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+const (
+	// root is the repository's, seen from this folder.
+	root = "../.."
+	// deadline is how long anything awaited may take; the machine may be slow and busy.
+	deadline = 60 * time.Second
+	// otherRegion has replicas, otherAccount secrets of its own.
+	otherRegion, otherAccount = "us-east-1", "444455556666"
+)
+
+// shared is the stand of all tests, and provider the cluster's OIDC provider in IAM. TestMain sets them.
+var (
+	shared   *stand.Stand
+	provider localaws.OIDCProvider
+)
+
+func TestMain(m *testing.M) {
+	code, err := runAll(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tenants:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func runAll(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	all, err := stand.New(ctx, stand.Options{Root: root, Race: true, ServiceAccountTokens: true})
+	if all != nil {
+		defer func() { err = errors.Join(err, all.Close()) }()
+	}
+	if err != nil {
+		return 1, err
+	}
+	shared = all
+	if err := identify(ctx); err != nil {
+		return 1, err
+	}
+	// The rules are for the operator's own identity; what ServiceAccounts may read is for AWS to say.
+	manager, err := all.StartManager("tenants", "--secret-name-patterns=/{namespace}/*,/shared/*", "--namespaces-tag=Honor")
+	if err != nil {
+		return 1, err
+	}
+	code = m.Run()
+	race, err := manager.DataRace()
+	if race != "" {
+		err = errors.Join(err, errors.New(race))
+	}
+	return code, errors.Join(err, manager.Stop())
+}
+
+// identify tells the local AWS who there is: the operator, which may read and assume anything that lets it;
+// an administrator; and the cluster.
+func identify(ctx context.Context) error {
+	aws := shared.AWS
+	aws.AddPrincipal("tester", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/administrator"})
+	aws.AddPrincipal("foreign", localaws.Principal{Account: otherAccount, ARN: "arn:aws:iam::444455556666:user/administrator"})
+	_, err := aws.AddUser(localaws.User{
+		Name: "operator", AccessKeyID: "operator", SecretAccessKey: "not-checked",
+		Policies: []string{`{"Statement": {"Effect": "Allow", "Action": ["secretsmanager:*", "sts:*"], "Resource": "*"}}`},
+	})
+	if err != nil {
+		return err
+	}
+	client, err := rest.HTTPClientFor(shared.Plane.Config())
+	if err != nil {
+		return err
+	}
+	if provider, err = localaws.DiscoverProvider(ctx, client, shared.Plane.Config().Host); err != nil {
+		return err
+	}
+	_, err = aws.AddOIDCProvider(provider)
+	return err
+}
