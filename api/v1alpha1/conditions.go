@@ -12,8 +12,13 @@ const (
 	// ConditionStalled is True while only an edit, of the object or in AWS, can help.
 	ConditionStalled = "Stalled"
 	// ConditionRotationHealthy speaks of the rotation in AWS, not of the sync: True while rotation
-	// runs as scheduled, False when it is overdue, Unknown when the secret has no rotation.
+	// runs as scheduled, False when it is overdue, stuck or failed or the value too old, Unknown when the
+	// secret has no rotation.
 	ConditionRotationHealthy = "RotationHealthy"
+	// ConditionWorkloadsRestarted speaks of the workloads that use the Secret, not of the sync: True while all
+	// that were to be restarted have rolled out, False while some have not, Unknown while none is restarted by
+	// anybody's wish. It is there once spec.rollout is, or the operator restarts workloads.
+	ConditionWorkloadsRestarted = "WorkloadsRestarted"
 )
 
 // Reasons of the conditions Ready, Reconciling and Stalled. They are part of the API: an alert or a
@@ -21,6 +26,10 @@ const (
 const (
 	// ReasonSynced means that the Secret holds the version that the source points at.
 	ReasonSynced = "Synced"
+	// ReasonObserved means that spec.mode is Observe, and the Secret is what it would be in mode Sync.
+	ReasonObserved = "Observed"
+	// ReasonWouldChange means that spec.mode is Observe, and that mode Sync would change the Secret.
+	ReasonWouldChange = "WouldChange"
 	// ReasonProgressing means that the first pass for this generation has not ended yet.
 	ReasonProgressing = "Progressing"
 	// ReasonSuspended means that spec.suspend is true.
@@ -58,6 +67,11 @@ const (
 	// ReasonInvalidValue means that the value cannot become the keys asked for; the last good value stays.
 	ReasonInvalidValue = "InvalidValue"
 
+	// ReasonTemplateFailed means that a template of spec.template cannot be parsed, or fails on these values.
+	ReasonTemplateFailed = "TemplateFailed"
+	// ReasonValueRejected means that a guard of spec.guards refuses the values; the last good ones stay.
+	ReasonValueRejected = "ValueRejected"
+
 	// ReasonTargetConflict means that the Secret, or one of its keys, belongs to somebody else.
 	ReasonTargetConflict = "TargetConflict"
 	// ReasonTargetNotFound means that the Secret to merge into does not exist.
@@ -82,6 +96,30 @@ const (
 	ReasonRotationOverdue = "RotationOverdue"
 	// ReasonRotationDisabled means that AWS does not rotate the secret.
 	ReasonRotationDisabled = "RotationDisabled"
+	// ReasonRotationStuck means that a new version has waited under AWSPENDING for longer than a rotation takes.
+	ReasonRotationStuck = "RotationStuck"
+	// ReasonRotationFailed means that AWS has said so in a change event, and has not rotated since.
+	ReasonRotationFailed = "RotationFailed"
+	// ReasonRotationNever means that rotation is on and has never happened.
+	ReasonRotationNever = "RotationNever"
+	// ReasonRotationTooOld means that the value is older than spec.rotation.maxAge.
+	ReasonRotationTooOld = "RotationTooOld"
+)
+
+// Reasons of the condition WorkloadsRestarted.
+const (
+	// ReasonRolledOut means that every workload that was to be restarted runs with the Secret as it is.
+	ReasonRolledOut = "RolledOut"
+	// ReasonRollingOut means that workloads restart, or wait for their turn.
+	ReasonRollingOut = "RollingOut"
+	// ReasonRolloutPaused means that a workload is paused: it is restarted once somebody resumes it.
+	ReasonRolloutPaused = "RolloutPaused"
+	// ReasonRolloutFailed means that a workload did not come up again; no further one is restarted.
+	ReasonRolloutFailed = "RolloutFailed"
+	// ReasonRolloutForbidden means that the operator may not restart workloads.
+	ReasonRolloutForbidden = "RolloutForbidden"
+	// ReasonRestartNever means that nobody wishes workloads to be restarted.
+	ReasonRestartNever = "RestartNever"
 )
 
 // Annotations and labels that the controller reads or writes.

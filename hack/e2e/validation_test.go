@@ -18,7 +18,7 @@ func TestValidation(t *testing.T) {
 		"the smallest":                    {`{source: {secretID: /prod/db}}`, ""},
 		"an ARN":                          {`{source: {secretID: "` + arn + `"}}`, ""},
 		"a managed secret":                {`{source: {secretID: "rds!cluster-1"}}`, ""},
-		"no source":                       {`{suspend: true}`, "spec.source: Required value"},
+		"no source":                       {`{suspend: true}`, "name a secret: set spec.source"},
 		"no secretID":                     {`{source: {region: eu-west-1}}`, "spec.source.secretID: Required value"},
 		"an empty secretID":               {`{source: {secretID: ""}}`, "spec.source.secretID"},
 		"a secretID with a space":         {`{source: {secretID: "prod db"}}`, "secretID must be a secret's name"},
@@ -53,7 +53,7 @@ func TestValidation(t *testing.T) {
 		"a policy that is none":           {`{source: {secretID: a}, target: {creationPolicy: Orphan}}`, "supported values"},
 		"a deletion policy that is none":  {`{source: {secretID: a}, target: {deletionPolicy: Keep}}`, "supported values"},
 		"a merge":                         {`{source: {secretID: a}, target: {creationPolicy: Merge}}`, ""},
-		"a merge with a type":             {`{source: {secretID: a}, target: {creationPolicy: Merge, type: Opaque}}`, "type, labels and annotations belong to the Secret's owner"},
+		"a merge with a type":             {`{source: {secretID: a}, target: {creationPolicy: Merge, type: Opaque}}`, "type, labels, annotations, immutable and replacePolicy belong to the Secret's owner"},
 		"a field that is none":            {`{source: {secretID: a, secretName: b}}`, "unknown field"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,88 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// RestartPolicy says which workloads are restarted.
+// +kubebuilder:validation:Enum=Auto;Listed;Never
+type RestartPolicy string
+
+const (
+	// RestartAuto restarts every workload in the namespace that uses the Secret.
+	RestartAuto RestartPolicy = "Auto"
+	// RestartListed restarts those that are listed.
+	RestartListed RestartPolicy = "Listed"
+	// RestartNever restarts none.
+	RestartNever RestartPolicy = "Never"
+)
+
+// Rollout says which workloads to restart when the content of the Secret changes, and how. The first sync
+// restarts nothing, nor does what leaves the content as it is.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.workloads) == (has(self.restart) && self.restart == 'Listed')",message="workloads are listed with restart: Listed, and not with any other"
+type Rollout struct {
+	// restart is Auto, Listed or Never. Default: Auto where the operator was installed with the permission to
+	// restart workloads, else Never.
+	// +optional
+	Restart RestartPolicy `json:"restart,omitempty"`
+
+	// workloads to restart, with restart: Listed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Workloads []WorkloadReference `json:"workloads,omitempty"`
+
+	// ignoreKeys are keys whose change needs no restart; "*" stands for any characters.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	IgnoreKeys []string `json:"ignoreKeys,omitempty"`
+
+	// delay is how long to wait after the Secret was written, for a server that takes a while to know the
+	// new password. Between 0s and 24h. Default: 0s, beside the few seconds in which changes of several Secrets
+	// are gathered.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`
+	// +kubebuilder:validation:XValidation:rule="self == '0' || duration(self) <= duration('24h')",message="rollout.delay must be at most 24h"
+	Delay *metav1.Duration `json:"delay,omitempty"`
+
+	// maxConcurrent is how many workloads restart at a time. The next one begins when one before it has
+	// rolled out, and none does once one has failed. Default: 3.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=64
+	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
+}
+
+// WorkloadReference names a workload in the namespace of the SecretSync.
+type WorkloadReference struct {
+	// kind is Deployment, StatefulSet, DaemonSet, or Rollout for one of Argo Rollouts.
+	// +required
+	// +kubebuilder:validation:Enum=Deployment;StatefulSet;DaemonSet;Rollout
+	Kind string `json:"kind,omitempty"`
+
+	// name of the workload.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// RotationExpectations say what the controller expects of rotation.
+type RotationExpectations struct {
+	// maxAge is how old the value of a secret may become, whether AWS rotates it or not. An older one makes the
+	// condition RotationHealthy False with reason RotationTooOld. Between 1h and 87600h (ten years).
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h') && duration(self) <= duration('87600h')",message="rotation.maxAge must be between 1h and 87600h"
+	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
+}
