@@ -88,6 +88,18 @@ func (g *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 	return fetched, nil
 }
 
+// Find gives what a namespace may have of what matches. The rest is left out, and not told of: a refusal would
+// tell a tenant which secrets others have.
+func (g *Source) Find(ctx context.Context, question source.FindQuestion) ([]source.Found, error) {
+	if question.Identity.OperatorsOwn() {
+		asked := source.Ref{Reader: question.Reader}
+		question.Allow = func(one source.Found) bool {
+			return g.after(asked, source.Version{ARN: one.ARN, Tag: &one.Tag}) == nil
+		}
+	}
+	return g.Source.Find(ctx, question)
+}
+
 // before refuses what can only mean a secret that the patterns refuse.
 func (g *Source) before(ref source.Ref) error {
 	may := func(s secret) bool {

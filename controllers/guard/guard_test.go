@@ -3,8 +3,11 @@ package guard
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -27,6 +30,17 @@ func (v *vault) Observe(context.Context, source.Question) (source.Observation, e
 func (v *vault) Fetch(context.Context, source.Ref, source.Version) (source.Fetched, error) {
 	v.fetches++
 	return source.Fetched{Version: v.fetched, Value: source.TextValue("hunter2-marker")}, nil
+}
+
+// Find gives three secrets, as far as they are allowed.
+func (v *vault) Find(_ context.Context, question source.FindQuestion) (found []source.Found, err error) {
+	for name, tag := range map[string]source.Tag{"/prod/pay/db": {Present: true, Value: "pay"}, "/prod/pay/old": {}, "/prod/web/db": {Present: true, Value: "web"}} {
+		one := source.Found{ARN: arnOf + name + "-a1B2c3", Name: name, Tag: tag}
+		if question.Allow == nil || question.Allow(one) {
+			found = append(found, one)
+		}
+	}
+	return found, nil
 }
 
 // secretCalled is what AWS says of a secret.
@@ -178,7 +192,40 @@ func TestWhatIsRefusedBehindComesThrough(t *testing.T) {
 	}
 }
 
+func TestWhatANamespaceMayNotHaveIsNotFound(t *testing.T) {
+	for name, test := range map[string]struct {
+		patterns string
+		tag      TagRule
+		identity source.Identity
+		want     []string
+	}{
+		"by pattern":                       {patterns: "/prod/{namespace}/*", want: []string{"/prod/pay/db", "/prod/pay/old"}},
+		"by tag":                           {tag: TagHonor, want: []string{"/prod/pay/db", "/prod/pay/old"}},
+		"by tag, which there must be":      {tag: TagRequire, want: []string{"/prod/pay/db"}},
+		"by a pattern that fits none":      {patterns: "/dev/*"},
+		"with a ServiceAccount of its own": {patterns: "/dev/*", identity: source.Identity{Namespace: "pay", ServiceAccount: "app"}, want: []string{"/prod/pay/db", "/prod/pay/old", "/prod/web/db"}},
+	} {
+		guarded := New(&vault{}, Rules{Patterns: mustParse(t, test.patterns), Tag: test.tag})
+		found, err := guarded.Find(t.Context(), source.FindQuestion{NamePrefix: "/", Identity: test.identity, Reader: source.Reader{Namespace: "pay"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, one := range found {
+			got = append(got, one.Name)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
 type failing struct{ err error }
+
+func (f *failing) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
+	return nil, f.err
+}
 
 func (f *failing) Observe(context.Context, source.Question) (source.Observation, error) {
 	return source.Observation{}, f.err

@@ -55,6 +55,10 @@ func (s *oneSecret) Fetch(context.Context, source.Ref, source.Version) (source.F
 	return source.Fetched{Version: source.Version{ARN: "arn", ID: s.version}, Value: source.TextValue("of " + s.version)}, s.refusal
 }
 
+func (s *oneSecret) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
+	return []source.Found{{ARN: "arn", Name: "name"}}, s.refusal
+}
+
 func newWorld(t *testing.T, sync *v1alpha1.SecretSync, secrets ...client.Object) *world {
 	t.Helper()
 	scheme := runtime.NewScheme()

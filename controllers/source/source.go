@@ -15,6 +15,9 @@ type Ref struct {
 	VersionID string
 	// Region to read from; empty means the ARN's, then the reader's default.
 	Region string
+	// FailoverRegions have replicas to read while Region does not answer, in this order and separated by
+	// blanks; empty for none. It is no slice, so that a Ref can be compared.
+	FailoverRegions string
 	// Identity is on whose authority the read happens.
 	Identity Identity
 	// Reader says on whose behalf the read happens, for AWS's audit trail.
@@ -30,9 +33,9 @@ type Question struct {
 	// MaxAge is how old an answer may be that was found for somebody else; zero wants one that is
 	// looked up after the question was asked. A poll can wait, a person who asks for a refresh can't.
 	MaxAge time.Duration
-	// Synced is the version in the Secret, of which ARN and ID count; zero before the first sync. An
-	// answer that may lag, as those of ListSecrets do, is only given where it says that nothing changed, or
-	// that something has changed since the last such answer.
+	// Synced is the version in the Secret, of which ARN, ID and Created count; zero before the first sync. An
+	// answer that may lag, as those of ListSecrets and of replicas do, is only given where it says that nothing
+	// changed, or where it is known to be the newer one.
 	Synced Version
 	// Routine says that nobody waits for the answer: where AWS answers too few questions, or too slowly,
 	// it lets those go first that somebody does wait for.
@@ -48,8 +51,16 @@ type Version struct {
 	ID string
 	// Stages are the staging labels on the version.
 	Stages []string
-	// Region that answered.
+	// Region that answered: another than was asked for where a replica was read.
 	Region string
+	// PrimaryRegion has the secret that this one is a replica of, or is its own; empty where it is not replicated,
+	// or the call that was allowed does not tell.
+	PrimaryRegion string
+	// Created is when AWS got the version. It is zero where the call does not tell: reading the value does
+	// (GetSecretValue, BatchGetSecretValue), looking at the secret does not (DescribeSecret, ListSecrets).
+	Created time.Time
+	// Changed is when the secret was last changed in any way; zero where the call does not tell.
+	Changed time.Time
 	// Rotation is nil where the call that was allowed does not tell (GetSecretValue does not).
 	Rotation *Rotation
 	// Tag is the secret's tag TagNamespaces; nil where the call that was allowed does not tell.
@@ -94,7 +105,7 @@ type Fetched struct {
 	Value   Value
 }
 
-// Source answers the two questions. Every error it returns is an *Error, or the context's own.
+// Source answers the three questions. Every error it returns is an *Error, or the context's own.
 type Source interface {
 	// Observe says which version the Ref points at now. It does not decrypt, unless the reader may
 	// not call DescribeSecret.
@@ -105,4 +116,6 @@ type Source interface {
 	// The version that was observed makes it possible to hand on the value that somebody else with the
 	// same identity has just read; the zero Version always reads.
 	Fetch(ctx context.Context, ref Ref, observed Version) (Fetched, error)
+	// Find says which secrets match now, by name.
+	Find(ctx context.Context, question FindQuestion) ([]Found, error)
 }

@@ -135,7 +135,10 @@ func (e *endpoint) pickValue(values []types.SecretValueEntry, ref source.Ref) (f
 		if !names(ref.SecretID, aws.ToString(entry.ARN), aws.ToString(entry.Name)) {
 			continue
 		}
-		version := source.Version{ARN: aws.ToString(entry.ARN), ID: aws.ToString(entry.VersionId), Stages: entry.VersionStages, Region: e.region}
+		version := source.Version{
+			ARN: aws.ToString(entry.ARN), ID: aws.ToString(entry.VersionId), Stages: entry.VersionStages, Region: e.region,
+			Created: aws.ToTime(entry.CreatedDate),
+		}
 		return source.Fetched{Version: version, Value: valueOf(entry.SecretString, entry.SecretBinary)}, false
 	}
 	return source.Fetched{}, true

@@ -49,7 +49,7 @@ func (q question) denied(message string) *source.Error {
 		d.action = "secretsmanager:" + q.operation
 	}
 	if d.resource == "" {
-		d.resource = q.ref.SecretID
+		d.resource = cmp.Or(q.ref.SecretID, "*")
 	}
 	why, remedy := q.remedy(d)
 	return &source.Error{Kind: source.AccessDenied, Explanation: fmt.Sprintf(
@@ -58,7 +58,10 @@ func (q question) denied(message string) *source.Error {
 
 // remedy is which policy refused, and the next step.
 func (q question) remedy(d denial) (why, next string) {
-	statement := fmt.Sprintf("secretsmanager:GetSecretValue and secretsmanager:DescribeSecret on %s", q.pattern(d))
+	statement := "secretsmanager:GetSecretValue and secretsmanager:DescribeSecret on " + q.pattern(d)
+	if q.operation == listSecrets {
+		statement = "secretsmanager:ListSecrets on *: a list cannot be allowed for some secrets alone"
+	}
 	if d.explicit {
 		why = "an explicit Deny in a " + d.policy + " refuses it"
 		if d.policy == "identity-based policy" {
@@ -79,6 +82,9 @@ func (q question) remedy(d denial) (why, next string) {
 		return cmp.Or(why, "the session policy that the role was assumed with does not allow it"), "let it allow " + statement
 	case "VPC endpoint policy":
 		return cmp.Or(why, "the policy of the VPC endpoint does not allow it"), "let that policy allow " + statement
+	}
+	if d.explicit && q.operation == listSecrets {
+		return why, "take the Deny out: dataFrom.find needs secretsmanager:ListSecrets on *"
 	}
 	if d.explicit {
 		return why, "take the Deny out, or except this secret"

@@ -23,9 +23,12 @@ const (
 // small, as there may be one for each of many secrets.
 type described struct {
 	arn, region string
+	// primary is the region of the secret that this one is a replica of.
+	primary string
 	// kmsKey is empty for the AWS managed key.
 	kmsKey   string
 	deleted  time.Time
+	changed  time.Time
 	labels   []label
 	rotation source.Rotation
 	// tag is the one that says which namespaces may have the secret.
@@ -36,38 +39,43 @@ type described struct {
 type label struct{ stage, versionID string }
 
 func describedBy(output *secretsmanager.DescribeSecretOutput, region string) described {
-	return describe(region, output.ARN, output.KmsKeyId, output.DeletedDate, output.VersionIdsToStages,
-		output.RotationEnabled, output.LastRotatedDate, output.NextRotationDate, output.Tags)
+	return describe(region, &types.SecretListEntry{
+		ARN: output.ARN, KmsKeyId: output.KmsKeyId, DeletedDate: output.DeletedDate, LastChangedDate: output.LastChangedDate,
+		PrimaryRegion: output.PrimaryRegion, SecretVersionsToStages: output.VersionIdsToStages, Tags: output.Tags,
+		RotationEnabled: output.RotationEnabled, LastRotatedDate: output.LastRotatedDate, NextRotationDate: output.NextRotationDate,
+	})
 }
 
-func listedBy(entry *types.SecretListEntry, region string) described {
-	return describe(region, entry.ARN, entry.KmsKeyId, entry.DeletedDate, entry.SecretVersionsToStages,
-		entry.RotationEnabled, entry.LastRotatedDate, entry.NextRotationDate, entry.Tags)
-}
-
-func describe(region string, arn, kmsKey *string, deleted *time.Time, versions map[string][]string,
-	rotates *bool, last, next *time.Time, tags []types.Tag,
-) described {
-	d := described{arn: aws.ToString(arn), region: region, kmsKey: aws.ToString(kmsKey), deleted: aws.ToTime(deleted)}
-	for id, stages := range versions {
+// describe keeps of an entry what matters.
+func describe(region string, entry *types.SecretListEntry) described {
+	d := described{
+		arn: aws.ToString(entry.ARN), region: region, primary: aws.ToString(entry.PrimaryRegion), kmsKey: aws.ToString(entry.KmsKeyId),
+		deleted: aws.ToTime(entry.DeletedDate), changed: aws.ToTime(entry.LastChangedDate), tag: tagOf(entry.Tags),
+	}
+	for id, stages := range entry.SecretVersionsToStages {
 		for _, stage := range stages {
 			d.labels = append(d.labels, label{stage, id})
-		}
-	}
-	for _, tag := range tags {
-		if aws.ToString(tag.Key) == source.TagNamespaces {
-			d.tag = source.Tag{Present: true, Value: aws.ToString(tag.Value)}
 		}
 	}
 	slices.SortFunc(d.labels, func(a, b label) int { return strings.Compare(a.stage, b.stage) })
 	pending := d.carrier(stagePending)
 	d.rotation = source.Rotation{
-		Enabled:     aws.ToBool(rotates),
-		LastRotated: aws.ToTime(last),
-		Next:        aws.ToTime(next),
+		Enabled:     aws.ToBool(entry.RotationEnabled),
+		LastRotated: aws.ToTime(entry.LastRotatedDate),
+		Next:        aws.ToTime(entry.NextRotationDate),
 		Pending:     pending != "" && pending != d.carrier(stageCurrent),
 	}
 	return d
+}
+
+// tagOf is the tag that says which namespaces may have a secret.
+func tagOf(tags []types.Tag) source.Tag {
+	for _, tag := range tags {
+		if aws.ToString(tag.Key) == source.TagNamespaces {
+			return source.Tag{Present: true, Value: aws.ToString(tag.Value)}
+		}
+	}
+	return source.Tag{}
 }
 
 // carrier is the version that a staging label is on, or empty. A label is on one version at most.
@@ -96,7 +104,9 @@ func (d described) version(ref source.Ref, now time.Time) (source.Version, error
 		return source.Version{}, d.stageNotFound(ref)
 	}
 	rotation, tag := d.rotation, d.tag
-	version := source.Version{ARN: d.arn, ID: id, Region: d.region, Rotation: &rotation, Tag: &tag}
+	version := source.Version{
+		ARN: d.arn, ID: id, Region: d.region, PrimaryRegion: d.primary, Changed: d.changed, Rotation: &rotation, Tag: &tag,
+	}
 	for _, l := range d.labels {
 		if l.versionID == id {
 			version.Stages = append(version.Stages, l.stage)

@@ -36,6 +36,7 @@ type endpoint struct {
 	values    *sharing[valueKey, source.Fetched]
 	batches   *batches
 	sweeps    *sweeps
+	finds     *finds
 }
 
 const (
@@ -116,6 +117,7 @@ func newEndpoint(s *Source, who *identity, region string) *endpoint {
 	}
 	e.batches = &batches{read: e.readBatch}
 	e.sweeps = newSweeps(e)
+	e.finds = newFinds(e)
 	return e
 }
 

@@ -119,12 +119,12 @@ func (q question) throttled() *source.Error {
 // comes from the service and speaks of the request's parameters. The refusal may be nil.
 func (q question) refused(refused smithy.APIError, status int) *source.Error {
 	if refused != nil && refused.ErrorCode() != "" && refused.ErrorCode() != "UnknownError" {
-		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf("AWS refuses %s of secret %s in %s with %s: %s",
-			q.operation, q.ref.SecretID, q.region, refused.ErrorCode(), shortened(refused.ErrorMessage()))}
+		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf("AWS refuses %s in %s with %s: %s",
+			q.request(), q.region, refused.ErrorCode(), shortened(refused.ErrorMessage()))}
 	}
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
-		"%s answered %s of secret %s with HTTP status %d and no AWS error code: look for a proxy or a wrong endpoint in between",
-		q.endpoint(), q.operation, q.ref.SecretID, status)}
+		"%s answered %s with HTTP status %d and no AWS error code: look for a proxy or a wrong endpoint in between",
+		q.endpoint(), q.request(), status)}
 }
 
 // unsent is a request that the SDK could not make, for example for a region that is no name of a host.
@@ -134,8 +134,16 @@ func (q question) unsent(err error) *source.Error {
 		err = operation.Err
 	}
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
-		"%s of secret %s in %s could not be asked for (%s): correct the region or the endpoint's settings",
-		q.operation, q.ref.SecretID, q.region, shortened(err.Error()))}
+		"%s in %s could not be asked for (%s): correct the region or the endpoint's settings",
+		q.request(), q.region, shortened(err.Error()))}
+}
+
+// request names the operation, and the secret where it is about one.
+func (q question) request() string {
+	if q.ref.SecretID == "" {
+		return q.operation
+	}
+	return q.operation + " of secret " + q.ref.SecretID
 }
 
 // statusOf is the answer's HTTP status and the wait it asks for; zero where there was no answer.

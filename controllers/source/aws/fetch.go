@@ -84,10 +84,11 @@ func (e *endpoint) readAlone(ctx context.Context, ref source.Ref) (source.Fetche
 	}
 	return source.Fetched{
 		Version: source.Version{
-			ARN:    aws.ToString(answer.ARN),
-			ID:     aws.ToString(answer.VersionId),
-			Stages: answer.VersionStages,
-			Region: e.region,
+			ARN:     aws.ToString(answer.ARN),
+			ID:      aws.ToString(answer.VersionId),
+			Stages:  answer.VersionStages,
+			Region:  e.region,
+			Created: aws.ToTime(answer.CreatedDate),
 		},
 		Value: valueOf(answer.SecretString, answer.SecretBinary),
 	}, nil

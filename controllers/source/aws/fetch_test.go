@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -44,6 +45,9 @@ func TestFetchSaysWhichVersionItRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := source.Version{ARN: aws.ToString(created.ARN), ID: aws.ToString(created.VersionId), Stages: []string{"AWSCURRENT"}, Region: "eu-west-1"}
+	if want.Created = got.Version.Created; time.Since(want.Created) > time.Minute {
+		t.Errorf("the version was made at %s", want.Created)
+	}
 	if diff := cmp.Diff(want, got.Version); diff != "" {
 		t.Errorf("version differs (-want +got):\n%s", diff)
 	}

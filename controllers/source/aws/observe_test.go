@@ -41,6 +41,9 @@ func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
 			slices.Sort(got.Version.Stages)
 			want := source.Version{ARN: aws.ToString(created.ARN), ID: test.want, Stages: test.stages, Region: "eu-west-1",
 				Rotation: &source.Rotation{Pending: true}, Tag: &source.Tag{}}
+			if want.Changed = got.Version.Changed; time.Since(want.Changed) > time.Minute {
+				t.Errorf("the secret was changed at %s", want.Changed)
+			}
 			if diff := cmp.Diff(want, got.Version); diff != "" {
 				t.Errorf("version differs (-want +got):\n%s", diff)
 			}

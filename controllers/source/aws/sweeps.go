@@ -189,14 +189,14 @@ func (w *sweeps) note(entry *types.SecretListEntry, began time.Time) {
 		known = true
 		if !wanted.listed.Equal(began) { // One entry may stand under two ids.
 			wanted.before = wanted.labels
-			wanted.described, wanted.listed = listedBy(entry, w.e.region), began
+			wanted.described, wanted.listed = describe(w.e.region, entry), began
 			if slices.Equal(wanted.before, wanted.labels) {
 				wanted.labels = wanted.before // One copy will do.
 			}
 		}
 	}
 	if !known && len(w.others) < 2*maxOthers {
-		other := &swept{described: listedBy(entry, w.e.region), listed: began}
+		other := &swept{described: describe(w.e.region, entry), listed: began}
 		w.others[name], w.others[arn] = other, other
 	}
 }

@@ -1,0 +1,225 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+const (
+	// findPages bounds the calls of one look, of a hundred secrets each.
+	findPages = 50
+	// findFilters is how many filters ListSecrets takes, and findText how long the text of one may be (pages
+	// "ListSecrets" and "Filter").
+	findFilters, findText = 10, 512
+	// foundLasts is how long a list is kept for others who ask the same, and maxFound how many secrets are in
+	// all lists: some 300 bytes each, so 6 MB at most.
+	foundLasts, maxFound = time.Minute, 20_000
+)
+
+// findKey is what a look is shared by. Tags stand in it sorted.
+type findKey struct{ prefix, pattern, tags string }
+
+// confirmKey is a secret that was looked at because a list did not have it.
+type confirmKey struct {
+	findKey
+	arn string
+}
+
+// finds lists the secrets that match, for all who ask the same.
+type finds struct {
+	e         *endpoint
+	lists     *sharing[findKey, []source.Found]
+	confirmed *sharing[confirmKey, *source.Found]
+}
+
+func newFinds(e *endpoint) *finds {
+	now := e.s.options.Now
+	return &finds{
+		e:         e,
+		lists:     newSharing(now, foundLasts, maxFound, func(_ findKey, found []source.Found) int { return 1 + len(found) }),
+		confirmed: newSharing(now, foundLasts, maxFound, func(confirmKey, *source.Found) int { return 1 }),
+	}
+}
+
+// Find lists the secrets that match, by ListSecrets, which may lag five minutes (page "ListSecrets"): what
+// was known and is not in the list is looked at by DescribeSecret, which does not lag.
+func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.Found, error) {
+	wanted, err := criteriaOf(asked)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.endpointOf(source.Ref{Region: asked.Region, Identity: asked.Identity})
+	if err != nil {
+		return nil, err
+	}
+	leave, err := e.enter(ctx, asked.Routine)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return e.finds.find(ctx, asked, wanted)
+}
+
+func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted criteria) ([]source.Found, error) {
+	listed, err := f.lists.ask(ctx, wanted.key, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
+		return f.list(ctx, asked, wanted)
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := slices.Clone(listed) // Others have the same list.
+	for _, arn := range asked.Known {
+		if slices.ContainsFunc(listed, func(one source.Found) bool { return one.ARN == arn }) {
+			continue
+		}
+		still, err := f.confirmed.ask(ctx, confirmKey{wanted.key, arn}, asked.MaxAge, func(ctx context.Context) (*source.Found, error) {
+			return f.confirm(ctx, asked, wanted, arn)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if still != nil {
+			found = append(found, *still)
+		}
+	}
+	if asked.Allow != nil {
+		found = slices.DeleteFunc(found, func(one source.Found) bool { return !asked.Allow(one) })
+	}
+	if len(found) > source.MostFound {
+		return nil, tooMany(fmt.Sprintf("find matches %d secrets in %s, and takes %d at most", len(found), f.e.region, source.MostFound))
+	}
+	slices.SortFunc(found, func(a, b source.Found) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN)) })
+	return found, nil
+}
+
+// list asks for all pages.
+func (f *finds) list(ctx context.Context, asked source.FindQuestion, wanted criteria) ([]source.Found, error) {
+	input := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(sweepPage), Filters: wanted.filters()}
+	var found []source.Found
+	for range findPages {
+		q := question{operation: listSecrets, ref: source.Ref{Reader: asked.Reader}, region: f.e.region, routine: asked.Routine}
+		output, err := call(ctx, f.e, q, (*secretsmanager.Client).ListSecrets, input)
+		if err != nil {
+			return nil, err
+		}
+		for i := range output.SecretList {
+			if entry := &output.SecretList[i]; wanted.match(entry) {
+				found = append(found, foundBy(entry, f.e.region))
+			}
+		}
+		if output.NextToken == nil {
+			return found, nil
+		}
+		input.NextToken = output.NextToken
+	}
+	return nil, tooMany(fmt.Sprintf("find would have to look through more than %d secrets in %s", findPages*sweepPage, f.e.region))
+}
+
+// confirm looks at one secret; nil is one that is gone, or does not match any more.
+func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted criteria, arn string) (*source.Found, error) {
+	q := question{operation: describeSecret, ref: source.Ref{SecretID: arn, Reader: asked.Reader}, region: f.e.region, routine: asked.Routine}
+	output, err := call(ctx, f.e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(arn)})
+	if source.KindOf(err) == source.SecretNotFound {
+		return nil, nil //nolint:nilnil // gone is what there is to say
+	}
+	if err != nil {
+		return nil, err
+	}
+	entry := &types.SecretListEntry{ARN: output.ARN, Name: output.Name, Tags: output.Tags, DeletedDate: output.DeletedDate}
+	if !wanted.match(entry) {
+		return nil, nil //nolint:nilnil // as above
+	}
+	found := foundBy(entry, f.e.region)
+	return &found, nil
+}
+
+func foundBy(entry *types.SecretListEntry, region string) source.Found {
+	return source.Found{ARN: aws.ToString(entry.ARN), Name: aws.ToString(entry.Name), Region: region, Tag: tagOf(entry.Tags)}
+}
+
+func tooMany(what string) error {
+	return &source.Error{Kind: source.Failed, Explanation: what +
+		": narrow it by a longer namePrefix, or by more tags in spec.dataFrom[].find"}
+}
+
+// criteria are those of a question, ready to be held against secrets.
+type criteria struct {
+	key     findKey
+	pattern *regexp.Regexp
+	tags    map[string]string
+	// begins is what a name that matches begins with, by the prefix or the pattern.
+	begins string
+}
+
+func criteriaOf(asked source.FindQuestion) (criteria, error) {
+	wanted := criteria{
+		key:  findKey{prefix: asked.NamePrefix, pattern: asked.NamePattern},
+		tags: asked.Tags, begins: asked.NamePrefix,
+	}
+	for _, key := range slices.Sorted(maps.Keys(asked.Tags)) {
+		wanted.key.tags += fmt.Sprintf("%q=%q ", key, asked.Tags[key])
+	}
+	if asked.NamePattern == "" {
+		return wanted, nil
+	}
+	bare, err := regexp.Compile(asked.NamePattern)
+	if err != nil {
+		return criteria{}, &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
+			"spec.dataFrom[].find.namePattern is no regular expression: %v; write it by the syntax of RE2", err)}
+	}
+	wanted.pattern, err = regexp.Compile(`\A(?:` + asked.NamePattern + `)\z`)
+	if err != nil {
+		return criteria{}, &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
+			"spec.dataFrom[].find.namePattern cannot be used: %v", err)}
+	}
+	if literal, _ := bare.LiteralPrefix(); len(literal) > len(wanted.begins) {
+		wanted.begins = literal
+	}
+	return wanted, nil
+}
+
+// filters leave to AWS what it can leave out, by prefixes and case-sensitively (page "Filter"). They let too
+// much through: a tag's key and its value may be of different tags. A text that begins with "!" would mean
+// the opposite, and one of other characters than these is refused.
+func (c criteria) filters() []types.Filter {
+	var all []types.Filter
+	add := func(key types.FilterNameStringType, text string) {
+		if len(all) < findFilters && len(text) <= findText && regexp.MustCompile(`^[A-Za-z0-9 :_@/+=.-][A-Za-z0-9 :_@/+=.!-]*$`).MatchString(text) {
+			all = append(all, types.Filter{Key: key, Values: []string{text}})
+		}
+	}
+	add(types.FilterNameStringTypeName, c.begins)
+	for _, key := range slices.Sorted(maps.Keys(c.tags)) {
+		add(types.FilterNameStringTypeTagKey, key)
+		add(types.FilterNameStringTypeTagValue, c.tags[key])
+	}
+	return all
+}
+
+// match holds a secret against all criteria, exactly.
+func (c criteria) match(entry *types.SecretListEntry) bool {
+	name := aws.ToString(entry.Name)
+	if entry.DeletedDate != nil || !strings.HasPrefix(name, c.key.prefix) || c.pattern != nil && !c.pattern.MatchString(name) {
+		return false
+	}
+	for key, value := range c.tags {
+		if !slices.ContainsFunc(entry.Tags, func(tag types.Tag) bool {
+			return aws.ToString(tag.Key) == key && aws.ToString(tag.Value) == value
+		}) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,210 @@
+package aws
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// tagged makes a secret with tags, each key followed by its value, and gives its ARN.
+func (w *world) tagged(t *testing.T, name string, tags ...string) string {
+	t.Helper()
+	input := &secretsmanager.CreateSecretInput{Name: &name}
+	for pair := range slices.Chunk(tags, 2) {
+		input.Tags = append(input.Tags, types.Tag{Key: &pair[0], Value: &pair[1]})
+	}
+	return aws.ToString(w.create(t, input).ARN)
+}
+
+func (w *world) find(t *testing.T, asked source.FindQuestion) (names []string) {
+	t.Helper()
+	found, err := w.source.Find(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range found {
+		names = append(names, one.Name)
+	}
+	return names
+}
+
+func TestFindGivesWhatMatchesExactly(t *testing.T) {
+	w := newWorld(t)
+	w.tagged(t, "/prod/pay/b", "team", "pay", "env", "prod")
+	w.tagged(t, "/prod/pay/a", "team", "pay")
+	w.tagged(t, "/prod/web", "team", "prod", "env", "pay")
+	w.tagged(t, "/Prod/other", "team", "payments")
+	w.tagged(t, "!odd")
+	w.tagged(t, "/prod/pay/gone", "team", "pay")
+	if _, err := w.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("/prod/pay/gone")}); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		asked source.FindQuestion
+		want  []string
+	}{
+		"a prefix":                          {source.FindQuestion{NamePrefix: "/prod/pay/"}, []string{"/prod/pay/a", "/prod/pay/b"}},
+		"a prefix in its case":              {source.FindQuestion{NamePrefix: "/Prod"}, []string{"/Prod/other"}},
+		"a prefix that AWS takes for a not": {source.FindQuestion{NamePrefix: "!o"}, []string{"!odd"}},
+		"a pattern, on the whole name":      {source.FindQuestion{NamePattern: "/prod/pay/[a-z]"}, []string{"/prod/pay/a", "/prod/pay/b"}},
+		"a pattern of a part of the name":   {source.FindQuestion{NamePattern: "pay"}, nil},
+		"alternatives":                      {source.FindQuestion{NamePattern: "!odd|/prod/w.*"}, []string{"!odd", "/prod/web"}},
+		"a tag":                             {source.FindQuestion{Tags: map[string]string{"team": "pay"}}, []string{"/prod/pay/a", "/prod/pay/b"}},
+		"two tags, each with its own value": {source.FindQuestion{Tags: map[string]string{"team": "pay", "env": "prod"}}, []string{"/prod/pay/b"}},
+		"a prefix and a pattern":            {source.FindQuestion{NamePrefix: "/prod/", NamePattern: ".*b"}, []string{"/prod/pay/b", "/prod/web"}},
+		"a tag that nothing has":            {source.FindQuestion{Tags: map[string]string{"team": "nö"}}, nil},
+		"what the rules let through": {source.FindQuestion{NamePrefix: "/prod", Allow: func(one source.Found) bool { return one.Name != "/prod/web" }},
+			[]string{"/prod/pay/a", "/prod/pay/b"}},
+	} {
+		if diff := cmp.Diff(test.want, w.find(t, test.asked)); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
+func TestFoundSecretsSayWhoMayHaveThem(t *testing.T) {
+	w := newWorld(t)
+	arn := w.tagged(t, "a", source.TagNamespaces, "pay web")
+	found, err := w.source.Find(t.Context(), source.FindQuestion{NamePrefix: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []source.Found{{ARN: arn, Name: "a", Region: localaws.DefaultRegion, Tag: source.Tag{Present: true, Value: "pay web"}}}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestThoseWhoLookForTheSameShareAList(t *testing.T) {
+	w := newWorld(t)
+	w.tagged(t, "a", "x", "1", "y", "2")
+	asked := source.FindQuestion{NamePrefix: "a", Tags: map[string]string{"x": "1", "y": "2"}, MaxAge: time.Minute}
+	w.find(t, asked)
+	asked.Reader = source.Reader{Namespace: "web"}
+	w.find(t, asked)
+	if w.Count("") != 1 {
+		t.Errorf("%d calls, want one ListSecrets for both", w.Count(""))
+	}
+	w.find(t, source.FindQuestion{NamePrefix: "a", MaxAge: time.Minute})
+	asked.MaxAge = 0
+	w.find(t, asked)
+	if w.Count("ListSecrets") != 3 {
+		t.Errorf("%d lists, want one more for another question, and one for whoever wants to know now", w.Count("ListSecrets"))
+	}
+}
+
+// The list is from before these secrets came, or were changed.
+func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
+	w := newWorld(t)
+	asked := source.FindQuestion{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, MaxAge: time.Minute}
+	w.find(t, asked)
+	there := w.tagged(t, "/pay/there", "team", "pay")
+	deleted := w.tagged(t, "/pay/deleted", "team", "pay")
+	gone := w.tagged(t, "/pay/gone", "team", "pay")
+	untagged := w.tagged(t, "/pay/untagged")
+	for id, forced := range map[string]bool{deleted: false, gone: true} {
+		if _, err := w.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: &forced}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.ResetCalls()
+	asked.Known = []string{there, deleted, gone, untagged}
+	for range 2 {
+		if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, asked)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if w.Count("DescribeSecret") != 4 || w.Count("ListSecrets") != 0 {
+		t.Errorf("%d DescribeSecret, %d ListSecrets, want each secret looked at once", w.Count("DescribeSecret"), w.Count("ListSecrets"))
+	}
+	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1})
+	asked.MaxAge = 0
+	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, source.FindQuestion{NamePrefix: "/pay/", Tags: asked.Tags, Known: []string{there}})); diff != "" {
+		t.Errorf("what the list has needs no look:\n%s", diff)
+	}
+	if found, err := w.source.Find(t.Context(), asked); source.KindOf(err) != source.RegionUnavailable {
+		t.Errorf("%v, %v: nothing is dropped while AWS cannot tell", found, err)
+	}
+}
+
+func TestTooMuchIsFound(t *testing.T) {
+	w := newWorld(t)
+	for n := range source.MostFound + 1 {
+		w.tagged(t, fmt.Sprintf("many/%03d", n))
+	}
+	asked := source.FindQuestion{NamePrefix: "many/"}
+	_, err := w.source.Find(t.Context(), asked)
+	if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "find matches 101 secrets in "+localaws.DefaultRegion) ||
+		!strings.Contains(err.Error(), "narrow it") {
+		t.Errorf("%v", err)
+	}
+	asked.Allow = func(one source.Found) bool { return one.Name != "many/007" }
+	if names := w.find(t, asked); len(names) != source.MostFound {
+		t.Errorf("%d found: what may not be had counts", len(names))
+	}
+	asked.NamePrefix = "many/00"
+	if names := w.find(t, asked); len(names) != 9 {
+		t.Errorf("found %v", names)
+	}
+}
+
+func TestRefusedLooksExplainThemselves(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.source.Find(t.Context(), source.FindQuestion{NamePattern: "(("}); source.KindOf(err) != source.Failed ||
+		!strings.Contains(err.Error(), "spec.dataFrom[].find.namePattern") {
+		t.Errorf("%v", err)
+	}
+	w.deny("ListSecrets")
+	_, err := w.source.Find(t.Context(), source.FindQuestion{NamePrefix: "a"})
+	if source.KindOf(err) != source.AccessDenied {
+		t.Fatal(err)
+	}
+	for _, mention := range []string{testReader + " may not secretsmanager:ListSecrets on *", "add a statement to a policy of this principal that allows secretsmanager:ListSecrets on *"} {
+		if !strings.Contains(err.Error(), mention) {
+			t.Errorf("%v does not mention %q", err, mention)
+		}
+	}
+}
+
+func TestFiltersLeaveNothingOut(t *testing.T) {
+	long := strings.Repeat("x", findText+1)
+	for name, test := range map[string]struct {
+		asked source.FindQuestion
+		want  []string
+	}{
+		"the longer of prefix and pattern": {source.FindQuestion{NamePrefix: "/a", NamePattern: "/a/b/c.*"}, []string{"name=/a/b/c"}},
+		"a pattern without a beginning":    {source.FindQuestion{NamePattern: ".*x"}, nil},
+		"a pattern that ignores case":      {source.FindQuestion{NamePattern: "(?i)abc"}, nil},
+		"alternatives":                     {source.FindQuestion{NamePattern: "ab|cd"}, nil},
+		"texts that AWS does not take":     {source.FindQuestion{NamePrefix: "!a", Tags: map[string]string{"ä": long, "a": ""}}, []string{"tag-key=a"}},
+	} {
+		wanted, err := criteriaOf(test.asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, filter := range wanted.filters() {
+			got = append(got, string(filter.Key)+"="+strings.Join(filter.Values, ","))
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+	tags := map[string]string{}
+	for n := range 10 {
+		tags[fmt.Sprint(n)] = "v"
+	}
+	if wanted, err := criteriaOf(source.FindQuestion{NamePrefix: "a", Tags: tags}); err != nil || len(wanted.filters()) != findFilters {
+		t.Errorf("%d filters, %v", len(wanted.filters()), err)
+	}
+}

@@ -1,0 +1,44 @@
+package source
+
+import "time"
+
+// MostFound is how many secrets may match a FindQuestion; more are an error.
+const MostFound = 100
+
+// FindQuestion asks which secrets of one region, and of the reader's own account, match: all of NamePrefix,
+// NamePattern and Tags that are set must hold. Secrets that are marked for deletion do not match.
+type FindQuestion struct {
+	// NamePrefix is what the name begins with; empty for any.
+	NamePrefix string
+	// NamePattern is a regular expression (RE2) that the whole name matches; empty for any.
+	NamePattern string
+	// Tags that the secret has, by key and value.
+	Tags map[string]string
+	// Region to look in; empty means the reader's default.
+	Region string
+	// Identity is on whose authority the look happens.
+	Identity Identity
+	// Reader says on whose behalf.
+	Reader Reader
+	// MaxAge is how old an answer may be that was found for somebody else, as in a Question.
+	MaxAge time.Duration
+	// Routine says that nobody waits for the answer, as in a Question.
+	Routine bool
+	// Known are the ARNs of secrets that were found before. A list may lag, so that it is not enough to drop
+	// them: those that it does not have are looked at one by one, and stay if they still match.
+	Known []string
+	// Allow says which secrets may be given; the others are left out, and not counted. Nil allows all.
+	Allow func(Found) bool
+}
+
+// Found is a secret that matches.
+type Found struct {
+	// ARN is the full ARN.
+	ARN string
+	// Name is the whole name.
+	Name string
+	// Region that the secret was found in.
+	Region string
+	// Tag is the secret's tag TagNamespaces.
+	Tag Tag
+}
