@@ -106,7 +106,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		return again(cacheLag, priorityPoll), nil
 	}
 	p := c.begin(sync, memory)
-	for _, phase := range []phase{c.decide, c.hold, c.observe, c.fetch, c.render, c.apply, c.tidy} {
+	for _, phase := range []phase{c.decide, c.hold, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
 		if p.err = phase(ctx, p); p.err != nil || p.done {
 			break
 		}

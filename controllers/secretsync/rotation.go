@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -14,6 +15,45 @@ import (
 // start of a window within which AWS rotates, which is a day unless the rules say less (page
 // "Schedule expressions in Secrets Manager rotation").
 const rotationGrace = 24 * time.Hour
+
+// describeRotation sets the condition by the secrets whose rotation is known: the first in trouble, else the
+// first that rotates.
+func (c *Controller) describeRotation(p *pass) {
+	var worst *metav1.Condition
+	known, another := false, false
+	for n, one := range p.inputs {
+		version := one.observation.Version
+		if synced := p.synced(n, one); synced != nil && synced.ARN != version.ARN {
+			another = true
+		}
+		if version.Rotation == nil {
+			continue
+		}
+		known = true
+		if health := rotationHealth(version.Rotation, c.Clock.Now()); worst == nil || graver(health.Status) > graver(worst.Status) {
+			worst = &health
+		}
+	}
+	switch {
+	case known:
+		c.set(p, *worst)
+	case p.observed && another:
+		// What was said of another secret's rotation holds no more.
+		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+	}
+}
+
+// graver orders the states of rotations: what is in trouble goes before what runs, and that before what has
+// no rotation.
+func graver(status metav1.ConditionStatus) int {
+	switch status {
+	case metav1.ConditionFalse:
+		return 2
+	case metav1.ConditionTrue:
+		return 1
+	}
+	return 0
+}
 
 // rotationHealth says how the rotation of a secret is, from what DescribeSecret tells.
 func rotationHealth(rotation *source.Rotation, now time.Time) metav1.Condition {

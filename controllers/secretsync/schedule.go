@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 const (
@@ -57,7 +58,17 @@ func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
 // nextPoll is when to poll next, after AWS has answered.
 func (c *Controller) nextPoll(p *pass, now time.Time) time.Time {
 	next := c.nextTick(p, now)
-	rotation := p.observation.Version.Rotation
+	if !p.until.IsZero() {
+		next = earlier(next, p.until)
+	}
+	for _, one := range p.inputs {
+		next = aroundRotation(next, now, one.observation.Version.Rotation)
+	}
+	return next
+}
+
+// aroundRotation brings a poll forward to where a rotation is planned, or due.
+func aroundRotation(next, now time.Time, rotation *source.Rotation) time.Time {
 	if rotation == nil || !rotation.Enabled || rotation.Next.IsZero() {
 		return next
 	}
@@ -85,10 +96,11 @@ func earlier(a, b time.Time) time.Time {
 func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 	var place maphash.Hash
 	place.SetSeed(c.seed)
-	_, _ = place.WriteString(p.ref.Region) // Never fails, nor does the next.
+	region, secret, swept := p.polled()
+	_, _ = place.WriteString(region) // Never fails, nor does the next.
 	part := 0.0
-	if !p.observation.Swept {
-		_, _ = place.WriteString(p.ref.SecretID)
+	if !swept {
+		_, _ = place.WriteString(secret)
 		part = float64(place.Sum64()) / math.MaxUint64
 	}
 	interval := c.interval(p.sync)
@@ -99,6 +111,26 @@ func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 		tick = tick.Add(interval)
 	}
 	return tick
+}
+
+// polled is what a SecretSync is polled with others for: the first secret it reads, which a sweep of all that
+// it reads may answer for, or what it looks for.
+func (p *pass) polled() (region, secret string, swept bool) {
+	for _, one := range p.inputs {
+		swept = one.observation.Swept
+		if !swept {
+			break
+		}
+	}
+	if one := p.main(); one != nil {
+		return one.ref.Region, one.ref.SecretID, swept
+	}
+	for _, from := range p.sync.Spec.DataFrom {
+		if from.Find != nil {
+			return from.Find.Region, from.Find.NamePrefix, false
+		}
+	}
+	return "", "", false
 }
 
 // somewhereWithin is any moment of an interval.
