@@ -56,7 +56,7 @@ func (c *Controller) look(ctx context.Context, p *pass, place int, inputs []*inp
 		asked, synced := question, p.synced(place+n, one)
 		asked.Ref = one.ref
 		if synced != nil {
-			asked.Synced = source.Version{ARN: synced.ARN, ID: synced.VersionID}
+			asked.Synced = source.Version{ARN: synced.ARN, ID: synced.VersionID, Created: madeAt(synced)}
 		}
 		observation, err := c.Source.Observe(ctx, asked)
 		one.absent = one.lacks(err, synced != nil && synced.VersionID != "")

@@ -48,7 +48,7 @@ func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
 		question.Region = p.sync.Spec.Source.Region
 	}
 	for i := range p.before.Status.Sources {
-		if status := &p.before.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry {
+		if status := &p.before.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry && status.ARN != "" {
 			question.Known = append(question.Known, status.ARN)
 		}
 	}

@@ -77,6 +77,9 @@ func (p *pass) describeSources(versionOf func(*input) source.Version) {
 	described := make([]v1alpha1.SourceStatus, len(all))
 	for n, one := range all {
 		described[n] = describedSource(one, versionOf(one))
+		if old := p.synced(n, one); old != nil && old.VersionID == described[n].VersionID && described[n].VersionCreatedTime == nil {
+			described[n].VersionCreatedTime = old.VersionCreatedTime // DescribeSecret does not tell.
+		}
 	}
 	p.sync.Status.Sources = described
 }
@@ -98,6 +101,14 @@ func describedSource(one *input, version source.Version) v1alpha1.SourceStatus {
 		described.NextRotationTime = timeOrNil(rotation.Next)
 	}
 	return described
+}
+
+// madeAt is when AWS got the version in the Secret; zero where that is not known.
+func madeAt(synced *v1alpha1.SourceStatus) time.Time {
+	if synced.VersionCreatedTime == nil {
+		return time.Time{}
+	}
+	return synced.VersionCreatedTime.Time
 }
 
 // rotated are the inputs of which the Secret holds, or held, another version of the same secret.
