@@ -58,7 +58,7 @@ func (c *Controller) fetch(ctx context.Context, p *pass) error {
 
 // render makes the keys of the Secret from the value.
 func (c *Controller) render(_ context.Context, p *pass) error {
-	data, err := render.Render(p.fetched.Value, p.sync.Spec.Data)
+	data, err := render.Render(&p.sync.Spec, render.Material{Source: &p.fetched.Value, Data: p.values()})
 	if err != nil {
 		return err
 	}
@@ -67,4 +67,16 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 	}
 	p.data, p.keys = data, slices.Sorted(maps.Keys(data))
 	return render.CheckSize(data)
+}
+
+// values are what the entries of spec.data are made from: those that name no source of their own read
+// that of spec.source.
+func (p *pass) values() []*source.Value {
+	values := make([]*source.Value, len(p.sync.Spec.Data))
+	for i, entry := range p.sync.Spec.Data {
+		if entry.Source == nil {
+			values[i] = &p.fetched.Value
+		}
+	}
+	return values
 }
