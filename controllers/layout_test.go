@@ -152,6 +152,7 @@ type importRule struct {
 func importRules() []importRule {
 	const awsSDK, smithy = "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
+	render := module + "/controllers/render"
 	return []importRule{
 		{name: "api-stands-alone", folder: "api", below: true, allowed: []string{"k8s.io", module + "/api"}},
 		{name: "source-is-std-only", folder: "controllers/source", allowed: []string{}},
@@ -161,7 +162,7 @@ func importRules() []importRule {
 		{name: "serviceaccount-knows-kubernetes-and-source", folder: "controllers/serviceaccount", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/controller-runtime/pkg/client", source}, forbidden: []string{sourceAWS}},
 		{name: "render-is-pure", folder: "controllers/render", below: true,
-			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source}, forbidden: []string{sourceAWS}},
+			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source, render, "github.com/jmespath-community/go-jmespath/pkg/parsing"}, forbidden: []string{sourceAWS}},
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS}},

@@ -58,7 +58,7 @@ func TestFieldsLandByteForByte(t *testing.T) {
 				"by a slashed name":          {`{"/prod/db":` + test.json + `}`, []v1alpha1.DataKey{{Key: "key", Property: "/prod/db"}}},
 				"by a name in other letters": {`{"KEY":"x","ключ":` + test.json + `,"Ключ":"y"}`, []v1alpha1.DataKey{{Key: "key", Property: "ключ"}}},
 			} {
-				data, err := Render(source.TextValue(attempt.content), attempt.keys)
+				data, err := renderOne(source.TextValue(attempt.content), attempt.keys)
 				if err != nil {
 					t.Errorf("%s: %v", how, err)
 					continue
@@ -86,7 +86,7 @@ func TestWholeValuesLandByteForByte(t *testing.T) {
 		"a binary of zeros":                      source.BinaryValue(make([]byte, 65536)),
 	} {
 		for how, keys := range map[string][]v1alpha1.DataKey{"value": nil, "chosen": {{Key: "chosen"}}} {
-			data, err := Render(value, keys)
+			data, err := renderOne(value, keys)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -113,7 +113,7 @@ func TestRefusalsStayShort(t *testing.T) {
 		if test.property != "" {
 			keys = []v1alpha1.DataKey{{Key: "k", Property: test.property}}
 		}
-		_, err := Render(source.TextValue(test.content), keys)
+		_, err := renderOne(source.TextValue(test.content), keys)
 		if refusal, ok := errors.AsType[*Error](err); !ok || len(refusal.Message) > 2000 {
 			t.Errorf("%s: a refusal of %d bytes", name, len(err.Error()))
 		}
