@@ -57,6 +57,12 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"source/aws with the SDK":              {"controllers/source/aws/x.go", importing("github.com/aws/aws-sdk-go-v2/aws", module+"/controllers/source"), ""},
 
 		"render with the SDK":            {"controllers/render/x.go", importing("github.com/aws/aws-sdk-go-v2/aws"), "render-is-pure"},
+		"render with a YAML library":     {"controllers/render/x.go", importing("go.yaml.in/yaml/v3"), "render-is-pure"},
+		"template with a YAML library":   {"controllers/render/template/x.go", importing("go.yaml.in/yaml/v3"), ""},
+		"template with the API":          {"controllers/render/template/x.go", importing(module + "/api/v1alpha1"), "template-is-pure"},
+		"template with a clock":          {"controllers/render/template/x.go", importing("time"), "template-is-pure"},
+		"template with randomness":       {"controllers/render/template/x.go", importing("crypto/rand"), "template-is-pure"},
+		"template with the environment":  {"controllers/render/template/x.go", importing("os"), "template-is-pure"},
 		"render with source/aws":         {"controllers/render/x.go", importing(module + "/controllers/source/aws"), "render-is-pure"},
 		"render with a client":           {"controllers/render/x.go", importing("k8s.io/client-go/kubernetes"), "render-is-pure"},
 		"a test of render with the SDK":  {"controllers/render/x_test.go", importing("github.com/aws/smithy-go"), "render-knows-no-aws"},

@@ -151,6 +151,7 @@ type importRule struct {
 // importRules are the walls of the house; checkMeetings has one more.
 func importRules() []importRule {
 	const awsSDK, smithy = "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
+	const template = "controllers/render/template"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
 	render := module + "/controllers/render"
 	return []importRule{
@@ -161,8 +162,10 @@ func importRules() []importRule {
 		{name: "guard-knows-source-alone", folder: "controllers/guard", below: true, allowed: []string{source}, forbidden: []string{sourceAWS}},
 		{name: "serviceaccount-knows-kubernetes-and-source", folder: "controllers/serviceaccount", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/controller-runtime/pkg/client", source}, forbidden: []string{sourceAWS}},
-		{name: "render-is-pure", folder: "controllers/render", below: true,
+		{name: "render-is-pure", folder: "controllers/render", below: true, except: template,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source, render, "github.com/jmespath-community/go-jmespath/pkg/parsing"}, forbidden: []string{sourceAWS}},
+		{name: "template-is-pure", folder: template, below: true, allowed: []string{"go.yaml.in/yaml/v3", "software.sslmate.com/src/go-pkcs12"},
+			forbidden: []string{"crypto/rand", "math/rand", "math/rand/v2", "net/http", "os", "os/exec", "syscall", "time"}},
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
