@@ -19,6 +19,7 @@
 //   - render: makes the keys of a Secret from a value. Pure: no client, no clock.
 //   - render/template: Go templates over those keys, by functions that are bounded and always give the same.
 //   - guard: stands before a source, and holds back what a namespace may not have.
+//   - failover: stands before a source too, and reads replicas while a region does not answer.
 //   - serviceaccount: has Kubernetes make the tokens by which a ServiceAccount assumes its role.
 //   - source: what a secret, a version, a value and a refusal are, in words of no client library.
 //   - source/aws: answers source's questions from AWS Secrets Manager; the only room that knows the SDK.

@@ -160,6 +160,8 @@ func importRules() []importRule {
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
 		{name: "guard-knows-source-alone", folder: "controllers/guard", below: true, allowed: []string{source}, forbidden: []string{sourceAWS}},
+		{name: "failover-knows-source-alone", folder: "controllers/failover", below: true,
+			allowed: []string{"github.com/prometheus/client_golang/prometheus", source}, forbidden: []string{sourceAWS}},
 		{name: "serviceaccount-knows-kubernetes-and-source", folder: "controllers/serviceaccount", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/controller-runtime/pkg/client", source}, forbidden: []string{sourceAWS}},
 		{name: "render-is-pure", folder: "controllers/render", below: true, except: template,

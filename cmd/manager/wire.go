@@ -24,6 +24,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/failover"
 	"github.com/secretsync/secretsync/controllers/guard"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
@@ -163,10 +164,15 @@ func newController(ctx context.Context, manager ctrl.Manager, o *options) (*secr
 	if err != nil {
 		return nil, err
 	}
+	replicas, err := failover.NewMetrics(metrics.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	withReplicas := failover.New(failover.Options{Source: secrets, Region: secrets.Region(), Metrics: replicas})
 	return secretsync.New(secretsync.Options{
 		Client:       manager.GetClient(),
 		Live:         manager.GetAPIReader(),
-		Source:       guard.New(secrets, rules),
+		Source:       guard.New(withReplicas, rules),
 		Events:       manager.GetEventRecorder("secretsync"),
 		Metrics:      passes,
 		PollInterval: o.pollInterval,

@@ -90,7 +90,8 @@ type Rotation struct {
 // Observation answers which version a Ref points at.
 type Observation struct {
 	Version Version
-	// Value is set only where AWS allowed no cheaper question than reading the value itself.
+	// Value is set only where AWS allowed no cheaper question than reading the value itself, or where only the
+	// value's date told that a replica is no step back.
 	Value *Value
 	// Swept says that the answer comes from listing many secrets: those who share the next such answer
 	// spare calls.

@@ -147,6 +147,9 @@ func newHTTPClient() *awshttp.BuildableClient {
 		})
 }
 
+// Region is where secrets are read from that name none; empty where the SDK knows none either.
+func (s *Source) Region() string { return s.config.Region }
+
 // regionOf is where to read a Ref: its own region, the ARN's, the default.
 func (s *Source) regionOf(ref source.Ref) (string, error) {
 	if ref.Region != "" {

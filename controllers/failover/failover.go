@@ -1,0 +1,232 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// Options say what stands behind, and how to count.
+type Options struct {
+	// Source is asked, region by region.
+	Source source.Source
+	// Region that Source reads from where neither the Ref nor an ARN names one. Default: none is known, and
+	// what names none has no failover.
+	Region string
+	// Metrics counts what was read from replicas. Default: nothing is counted.
+	Metrics *Metrics
+	// Now tells the time. Default: time.Now.
+	Now func() time.Time
+}
+
+// Source reads replicas where a region does not answer. It is safe for concurrent use.
+type Source struct {
+	source.Source
+	options  Options
+	breakers *breakers
+	births   *births
+}
+
+var _ source.Source = (*Source)(nil)
+
+// New puts failover before a source.
+func New(options Options) *Source {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	return &Source{
+		Source: options.Source, options: options,
+		breakers: newBreakers(options.Now, options.Metrics), births: newBirths(),
+	}
+}
+
+// Observe asks the secret's own region, and its replicas while that does not answer. Where no replica will
+// do, the error is that of the region, with a sentence about each replica.
+func (s *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	home, replicas := s.regionsOf(question.Ref)
+	if len(replicas) == 0 {
+		return s.Source.Observe(ctx, question)
+	}
+	observation, unavailable, err := try(s.breakers.of(question.Identity, home), func() (source.Observation, error) {
+		return s.Source.Observe(ctx, question)
+	})
+	if unavailable == nil {
+		return observation, err
+	}
+	var notes []string
+	for _, region := range replicas {
+		observation, err := s.observeReplica(ctx, question, home, region)
+		if err == nil {
+			s.options.Metrics.read(region)
+			return observation, nil
+		}
+		if ctx.Err() != nil {
+			return source.Observation{}, ctx.Err()
+		}
+		notes = append(notes, note(region, err))
+	}
+	return source.Observation{}, noted(unavailable, notes)
+}
+
+// observeReplica asks one replica, and answers as the secret's own region would.
+func (s *Source) observeReplica(ctx context.Context, question source.Question, home, region string) (source.Observation, error) {
+	elsewhere := question
+	elsewhere.Ref = moved(question.Ref, region)
+	elsewhere.Synced.ARN = inRegion(question.Synced.ARN, region)
+	observation, unavailable, err := try(s.breakers.of(question.Identity, region), func() (source.Observation, error) {
+		return s.Source.Observe(ctx, elsewhere)
+	})
+	if unavailable != nil {
+		return source.Observation{}, unavailable
+	}
+	if err != nil {
+		return source.Observation{}, err
+	}
+	version := &observation.Version
+	version.ARN = inRegion(version.ARN, home)
+	if version.PrimaryRegion != home && version.ARN != question.Synced.ARN {
+		return source.Observation{}, unproven(version.PrimaryRegion, home)
+	}
+	// It is the secret's own region that rotates it (page "Replicate secrets across Regions").
+	version.Rotation = nil
+	if err := s.confirm(ctx, question, elsewhere.Ref, &observation); err != nil {
+		return source.Observation{}, err
+	}
+	hint := fmt.Sprintf("read from the replica in %s because %s does not answer", region, home)
+	if observation.Hint != "" {
+		hint += "; " + observation.Hint
+	}
+	observation.Hint = hint
+	return observation, nil
+}
+
+// Fetch reads the value where the version was observed: from the secret's own region, or from a replica. A
+// replica also stands in where the region has stopped to answer since, with the same version of the same
+// secret.
+func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+	home, replicas := s.regionsOf(ref)
+	if len(replicas) == 0 || observed.ID == "" {
+		return s.Source.Fetch(ctx, ref, observed)
+	}
+	if slices.Contains(replicas, observed.Region) {
+		return s.fetchReplica(ctx, ref, observed, home, observed.Region)
+	}
+	fetched, unavailable, err := try(s.breakers.of(ref.Identity, home), func() (source.Fetched, error) {
+		return s.Source.Fetch(ctx, ref, observed)
+	})
+	if unavailable == nil {
+		return fetched, err
+	}
+	var notes []string
+	for _, region := range replicas {
+		fetched, err := s.fetchReplica(ctx, ref, observed, home, region)
+		if err == nil {
+			s.options.Metrics.read(region)
+			return fetched, nil
+		}
+		if ctx.Err() != nil {
+			return source.Fetched{}, ctx.Err()
+		}
+		notes = append(notes, note(region, err))
+	}
+	return source.Fetched{}, noted(unavailable, notes)
+}
+
+// fetchReplica reads the version that was observed, and no other, from a replica.
+func (s *Source) fetchReplica(ctx context.Context, ref source.Ref, observed source.Version, home, region string) (source.Fetched, error) {
+	there := observed
+	there.ARN, there.Region = inRegion(observed.ARN, region), region
+	fetched, unavailable, err := try(s.breakers.of(ref.Identity, region), func() (source.Fetched, error) {
+		return s.Source.Fetch(ctx, moved(ref, region), there)
+	})
+	if unavailable != nil {
+		return source.Fetched{}, unavailable
+	}
+	if err != nil {
+		return source.Fetched{}, err
+	}
+	fetched.Version.ARN = inRegion(fetched.Version.ARN, home)
+	if fetched.Version.ARN != observed.ARN || fetched.Version.ID != observed.ID {
+		return source.Fetched{}, &source.Error{Kind: source.Busy, Explanation: fmt.Sprintf(
+			"the replica of secret %s in %s is at another version than the one that was looked at: it is looked at again", ref.SecretID, region)}
+	}
+	return fetched, nil
+}
+
+// regionsOf are the region of a secret and those of its replicas; none where there is no failover.
+func (s *Source) regionsOf(ref source.Ref) (home string, replicas []string) {
+	if ref.FailoverRegions == "" {
+		return "", nil
+	}
+	home = ref.Region
+	if home == "" {
+		home = regionIn(ref.SecretID)
+	}
+	if home == "" {
+		home = s.options.Region
+	}
+	if home == "" {
+		return "", nil
+	}
+	for region := range strings.FieldsSeq(ref.FailoverRegions) {
+		if region != home && !slices.Contains(replicas, region) {
+			replicas = append(replicas, region)
+		}
+	}
+	return home, replicas
+}
+
+// moved is a Ref to the replica in another region.
+func moved(ref source.Ref, region string) source.Ref {
+	ref.SecretID, ref.Region, ref.FailoverRegions = inRegion(ref.SecretID, region), region, ""
+	return ref
+}
+
+// arnParts are the parts of arn:<partition>:secretsmanager:<region>:<account>:secret:<name>, and arnRegion is
+// the one that replicas differ in (page "Replicate secrets across Regions").
+const arnParts, arnRegion = 7, 3
+
+// inRegion is an ARN as it is in another region; names stay as they are.
+func inRegion(id, region string) string {
+	parts := strings.SplitN(id, ":", arnParts)
+	if len(parts) < arnParts || parts[0] != "arn" {
+		return id
+	}
+	parts[arnRegion] = region
+	return strings.Join(parts, ":")
+}
+
+func regionIn(id string) string {
+	parts := strings.SplitN(id, ":", arnParts)
+	if len(parts) < arnParts || parts[0] != "arn" {
+		return ""
+	}
+	return parts[arnRegion]
+}
+
+// note says in a few words why a replica was of no use.
+func note(region string, err error) string {
+	why := err.Error()
+	if refused, ok := errors.AsType[*source.Error](err); ok {
+		why = refused.Explanation
+	}
+	switch source.KindOf(err) {
+	case source.RegionUnavailable:
+		return region + " does not answer either"
+	case source.SecretNotFound:
+		return "there is no replica in " + region
+	}
+	return "the replica in " + region + " is not used: " + why
+}
+
+// noted is an error with notes on it. The error itself may be remembered by a breaker, and stays as it is.
+func noted(unavailable *source.Error, notes []string) *source.Error {
+	told := *unavailable
+	told.Explanation += "; " + strings.Join(notes, "; ")
+	return &told
+}

@@ -1,0 +1,40 @@
+package failover
+
+import (
+	"testing"
+
+	"github.com/secretsync/secretsync/controllers/guard"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// The guard stands before failover, and judges by the ARN at home.
+func TestRulesHoldForReplicas(t *testing.T) {
+	for name, test := range map[string]struct {
+		patterns guard.Patterns
+		// primary is what the secret in the other region says it is a replica of.
+		primary string
+		// region is named by whoever asks.
+		region string
+		kind   source.Kind
+	}{
+		"a replica of what may be had":                    {guard.Patterns{"arn:aws:secretsmanager:" + home + ":*:secret:*"}, home, "", ""},
+		"a replica of what may not be had":                {guard.Patterns{"arn:aws:secretsmanager:" + away + ":*:secret:*"}, home, "", source.PolicyDenied},
+		"by name":                                         {guard.Patterns{"web"}, home, "", source.PolicyDenied},
+		"another secret, where home is down":              {guard.Patterns{"arn:aws:secretsmanager:" + home + ":*:secret:*"}, away, "", source.RegionUnavailable},
+		"another secret, by way of a region that is none": {guard.Patterns{"arn:aws:secretsmanager:us-*"}, away, "us-none-1", source.RegionUnavailable},
+	} {
+		w := newWorld()
+		w.put("us-none-1", "v1", noon)
+		w.fail(down("it"), home, far, "us-none-1")
+		w.regions[away].observed.PrimaryRegion = test.primary
+		question := ask("")
+		question.Reader.Namespace, question.Region = "pay", test.region
+		if test.region != "" {
+			question.SecretID = arnIn(test.region)
+		}
+		_, err := guard.New(w.source, guard.Rules{Patterns: test.patterns}).Observe(t.Context(), question)
+		if source.KindOf(err) != test.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
