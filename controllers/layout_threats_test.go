@@ -117,7 +117,8 @@ func calls(expression ast.Expr, method string) bool {
 }
 
 // TestNothingOfTheMachineIsReachable: the rooms that see what a tenant writes know no files, no environment, no
-// network and no templates. The room of the AWS SDK reads the files that AWS documents, and writes none.
+// network; templates have a room of their own, which begins with no function at all and opens nothing
+// (rule template-is-pure). The room of the AWS SDK reads the files that AWS documents, and writes none.
 func TestNothingOfTheMachineIsReachable(t *testing.T) {
 	machine := []string{"os", "io/ioutil", "net", "text/template", "html/template", "plugin", "syscall", "unsafe", "github.com/Masterminds"}
 	outside := 0
@@ -127,10 +128,12 @@ func TestNothingOfTheMachineIsReachable(t *testing.T) {
 				continue
 			}
 			probe := file.path == "controllers/secretsync/health.go" && imported == "net/http" // It answers probes, and asks nobody.
-			if outside++; !probe && !within(file.folder(), []string{"cmd", "controllers/source/aws"}) {
+			templates := file.folder() == "controllers/render/template" &&
+				slices.Contains([]string{"text/template", "text/template/parse", "net/url", "net/netip"}, imported) // These parse, and ask nobody.
+			if outside++; !probe && !templates && !within(file.folder(), []string{"cmd", "controllers/source/aws"}) {
 				t.Errorf("%s imports %s", file.path, imported)
 			}
-			if slices.Contains([]string{"os/exec", "text/template", "html/template", "plugin", "unsafe"}, imported) {
+			if slices.Contains([]string{"os/exec", "html/template", "plugin", "unsafe"}, imported) {
 				t.Errorf("%s imports %s, which nothing that is shipped may", file.path, imported)
 			}
 		}

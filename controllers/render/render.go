@@ -33,7 +33,7 @@ type Named struct {
 }
 
 // Render makes the keys. With data and dataFrom it fills what they list, or fails; a key of data goes before
-// the same key of dataFrom. Without them, a JSON object gives one key per field, and every other text and
+// the same key of dataFrom, and one of template before both. Without them, a JSON object gives one key per field, and every other text and
 // every binary gives the key "value".
 //
 // A text that begins like a JSON object but is none is refused then, so that a slip in an edit does not
@@ -43,6 +43,14 @@ type Named struct {
 // The bytes of the keys are those of the values where they can be; the caller must not change them.
 // Errors are of type *Error.
 func Render(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+	data, err := renderSources(spec, material)
+	if err != nil {
+		return nil, err
+	}
+	return renderTemplate(spec.Template, data)
+}
+
+func renderSources(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
 	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {
 		return renderWhole(material.Source)
 	}
