@@ -19,7 +19,7 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 		if from.Find == nil {
 			continue
 		}
-		found, err := c.Source.Find(ctx, c.findQuestion(p, int32(n))) //nolint:gosec // At most 32 entries.
+		found, err := c.Source.Find(ctx, c.findQuestion(p, int32(n)))
 		if err != nil {
 			return err
 		}
@@ -27,7 +27,7 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 			return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
 				"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", n)}
 		}
-		p.take(found, int32(n)) //nolint:gosec // At most 32 entries.
+		p.take(found, int32(n))
 	}
 	if len(p.inputs) > inputsMost {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
