@@ -73,6 +73,12 @@ func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, 
 		if err != nil {
 			return nil, err
 		}
-		return work(s, call, on, input)
+		if quiet(call.operation) {
+			return work(s, call, on, input)
+		}
+		before := on.labels()
+		answer, err := work(s, call, on, input)
+		s.labelled(on, before)
+		return answer, err
 	})
 }

@@ -47,6 +47,8 @@ type version struct {
 	binary  []byte
 	created time.Time
 	stages  []string
+	// empty is a version that a rotation has begun, and that has no value yet.
+	empty bool
 }
 
 func (v *version) same(text *string, binary []byte) bool {

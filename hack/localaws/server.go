@@ -38,6 +38,10 @@ type Server struct {
 	functions  map[string]RotationFunction
 	rates      map[string]*bucket
 	faults     []*Fault
+	outages    []Outage
+	queues     map[place]map[string]*queue // by place, then by name
+	bridge     bridge
+	dying      time.Time // when the first secret that is deleted is gone for good
 	log        []Call
 	rotating   sync.WaitGroup
 }
