@@ -53,6 +53,7 @@ func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
 		call.input, _ = any(input).(conditioned)
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
+		s.catchUp()
 		return work(s, call, input)
 	}
 }
@@ -78,7 +79,11 @@ func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, 
 		}
 		before := on.labels()
 		answer, err := work(s, call, on, input)
-		s.labelled(on, before)
+		if err == nil {
+			on.changed = s.now() // In whatever way (field LastChangedDate of DescribeSecret).
+			s.labelled(on, before)
+			s.spread(on)
+		}
 		return answer, err
 	})
 }

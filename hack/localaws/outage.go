@@ -57,6 +57,16 @@ func (s *Server) SetOutages(outages ...Outage) error {
 	return nil
 }
 
+// down gives how a service of a region is down, or nothing. The mutex must be held.
+func (s *Server) down(service, region string) (kind string) {
+	for _, o := range s.outages {
+		if like(o.Region, region) && slices.Contains(o.Services, service) {
+			return o.Kind
+		}
+	}
+	return ""
+}
+
 // reach fails where the called service is down in the called region: nothing looks at who calls then.
 func (s *Server) reach(r *http.Request, call *request, service string) error {
 	s.mutex.Lock()
@@ -64,12 +74,7 @@ func (s *Server) reach(r *http.Request, call *request, service string) error {
 	if found := credential.FindStringSubmatch(r.Header.Get("Authorization")); found != nil {
 		call.at.region = found[2]
 	}
-	kind := ""
-	for _, o := range s.outages {
-		if kind == "" && like(o.Region, call.at.region) && slices.Contains(o.Services, service) {
-			kind = o.Kind
-		}
-	}
+	kind := s.down(service, call.at.region)
 	s.mutex.Unlock()
 	switch kind {
 	case OutageCut:

@@ -34,7 +34,10 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 		return fmt.Errorf("no secret %s", event.SecretId)
 	}
 	before := found.labels()
-	defer func() { p.server.labelled(found, before) }()
+	defer func() {
+		p.server.labelled(found, before)
+		p.server.spread(found)
+	}()
 	switch event.Step {
 	case "createSecret":
 		return p.create(found, event.ClientRequestToken)

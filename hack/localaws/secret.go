@@ -37,7 +37,7 @@ type secret struct {
 	rotation   rotation
 	// primary is set on a replica: the region it copies.
 	primary  string
-	replicas []string
+	replicas []*replicaStatus
 }
 
 // version is one version of a secret; its value never changes.

@@ -15,6 +15,7 @@ type createInput struct {
 	Name, Description, KmsKeyId string
 	Tags                        []tag
 	AddReplicaRegions           []replicaRegion
+	ForceOverwriteReplicaSecret bool
 }
 
 type versionAnswer struct {
@@ -49,7 +50,7 @@ func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 	}
 	call.on = made
 	s.labelled(made, nil)
-	s.replicate(call.at, made, input.AddReplicaRegions)
+	s.replicate(call.at, made, input.AddReplicaRegions, input.ForceOverwriteReplicaSecret)
 	return answer, nil
 }
 

@@ -1,8 +1,11 @@
 package localaws
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
-// setUpEvents sets up queues, the way of events to them, and outages.
+// setUpEvents sets up what events, failover and rotations are tried out with.
 func (s *Server) setUpEvents(what string, body []byte) error {
 	switch what {
 	case "queues":
@@ -13,6 +16,10 @@ func (s *Server) setUpEvents(what string, body []byte) error {
 		return setUpOne(body, s.SetDelivery)
 	case "outages":
 		return setUpOne(body, func(outages []Outage) error { return s.SetOutages(outages...) })
+	case "replication-lag":
+		return setUpOne(body, func(lag time.Duration) error { s.SetReplicationLag(lag); return nil })
+	case "times":
+		return setUpOne(body, s.SetTimes)
 	case "flush-events":
 		s.FlushEvents()
 	}
