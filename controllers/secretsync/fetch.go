@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -24,17 +23,13 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// question lets a poll share the answer to somebody else's. An edit of the spec and a request for a
-// refresh want to know how things are now.
+// question is what to ask AWS.
 func (c *Controller) question(p *pass) source.Question {
-	question := source.Question{Ref: p.ref}
+	question := source.Question{Ref: p.ref, MaxAge: c.maxAge(p)}
 	if synced := p.synced(); synced != nil {
 		question.Synced = source.Version{ARN: synced.ARN, ID: synced.VersionID}
 	}
 	question.Routine = p.trigger == triggerPoll && writtenBySpec(p.sync)
-	if p.trigger == triggerPoll || p.trigger == triggerDrift && !refreshRequested(p.sync) {
-		question.MaxAge = time.Duration(sharedPart * float64(c.interval(p.sync)))
-	}
 	return question
 }
 
