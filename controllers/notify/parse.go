@@ -28,7 +28,7 @@ type Change struct {
 	ARN string
 	// Region and Account of the secret, as far as the event tells.
 	Region, Account string
-	// Event is the name of the event, for example PutSecretValue.
+	// Event is the name of the event, for example PutSecretValue, or LabelUpdated.
 	Event string
 	// Rotation is set where the event tells of one.
 	Rotation Rotation
@@ -43,11 +43,13 @@ var (
 	errNoChange = errors.New("the event tells of no change of a secret")
 )
 
-// Detail types of the events of Secrets Manager (page "Match Secrets Manager events with EventBridge").
+// Detail types of the events of Secrets Manager (pages "Match Secrets Manager events with EventBridge" and "Secret
+// Label Updated event"). The last needs no trail, and there is none of it for AWSPENDING and AWSPREVIOUS.
 const (
 	eventSource   = "aws.secretsmanager"
 	apiCall       = "AWS API Call via CloudTrail"
 	serviceEvent  = "AWS Service Event via CloudTrail"
+	labelUpdated  = "Secret Label Updated"
 	partsOfARN    = 7
 	snsEnvelope   = "Notification"
 	secretService = "secretsmanager"
@@ -62,7 +64,7 @@ func changing(event string) bool {
 		"DeleteSecret", "RestoreSecret", "TagResource", "UntagResource", "PutResourcePolicy", "DeleteResourcePolicy",
 		"ReplicateSecretToRegions", "RemoveRegionsFromReplication", "StopReplicationToReplica",
 		"ReplicationStarted", "ReplicationSucceeded", "ReplicationFailed",
-		"TestRotationStarted", "TestRotationSucceeded", "TestRotationFailed":
+		"TestRotationStarted", "TestRotationSucceeded", "TestRotationFailed", "LabelUpdated":
 		return true
 	}
 	return rotationOf(event) != ""
@@ -94,9 +96,10 @@ type envelope struct {
 	Detail     json.RawMessage
 }
 
-// detail is what CloudTrail has recorded. The names of JSON's fields are matched whatever their case, so that
+// detail is what CloudTrail has recorded, or the name of a secret whose label has moved. The names of JSON's fields are matched whatever their case, so that
 // arn is also aRN, as some events called it before February 2024.
 type detail struct {
+	Name              string
 	EventName         string
 	AWSRegion         string
 	ErrorCode         string
@@ -123,12 +126,15 @@ func Parse(body []byte) (Change, error) {
 	switch {
 	case event.Source == "" || event.DetailType == "":
 		return Change{}, errMalformed
-	case event.Source != eventSource || event.DetailType != apiCall && event.DetailType != serviceEvent:
+	case event.Source != eventSource || event.DetailType != apiCall && event.DetailType != serviceEvent && event.DetailType != labelUpdated:
 		return Change{}, errNoChange
 	}
 	var recorded detail
 	if err := json.Unmarshal(event.Detail, &recorded); err != nil {
 		return Change{}, errMalformed
+	}
+	if event.DetailType == labelUpdated {
+		recorded = detail{EventName: "LabelUpdated", Name: recorded.Name}
 	}
 	return event.change(&recorded)
 }
@@ -159,7 +165,7 @@ func (e *envelope) change(recorded *detail) (Change, error) {
 
 // secretID is the secret as the event names it first.
 func (e *envelope) secretID(recorded *detail) string {
-	name := ""
+	name := recorded.Name
 	if recorded.EventName == "CreateSecret" {
 		name = recorded.RequestParameters.Name
 	}

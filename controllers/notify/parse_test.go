@@ -40,6 +40,11 @@ func happened(name, more string) string {
 			"eventType": "AwsServiceEvent", "recipientAccountId": "` + account + `", "eventCategory": "Management"}}`
 }
 
+// moved is an event of a label that has moved.
+const moved = `{"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": "Secret Label Updated", "source": "aws.secretsmanager",
+	"account": "` + account + `", "time": "2026-03-01T12:00:00Z", "region": "` + region + `", "resources": ["` + dbARN + `"],
+	"detail": {"name": "/prod/db", "labelUpdated": "AWSCURRENT", "versionId": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}}`
+
 // change is what all of these tell; edit says what is different.
 func change(event string, edit func(*Change)) Change {
 	told := Change{SecretID: dbARN, ARN: dbARN, Region: region, Account: account, Event: event, Time: noon}
@@ -76,6 +81,8 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 		"a rotation that failed":    {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
 		"one that was given up":     {happened("RotationAbandoned", ""), change("RotationAbandoned", func(c *Change) { c.Rotation = RotationAbandoned })},
 		"a test that failed":        {happened("TestRotationFailed", ""), change("TestRotationFailed", nil)},
+		"a label that has moved":    {moved, change("LabelUpdated", byName)},
+		"one without its ARN":       {strings.Replace(moved, `["`+dbARN+`"]`, `[]`, 1), change("LabelUpdated", func(c *Change) { c.SecretID, c.ARN = "/prod/db", "" })},
 		"a replica":                 {happened("ReplicationSucceeded", ""), change("ReplicationSucceeded", nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
