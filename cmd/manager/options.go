@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,10 @@ type options struct {
 	sourceIdentity          bool
 	secretNamePatterns      string
 	namespacesTag           string
+	changeQueueURL          string
+	changeHookBindAddress   string
+	changeHookTokenFile     string
+	changeHookCertDir       string
 	pprofBindAddress        string
 	gracefulShutdownTimeout time.Duration
 	showVersion             bool
@@ -85,6 +90,10 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(guard.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
 	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")
 	flags.Int64Var(&o.memoryLimit, "memory-limit", 0, "bytes that the container may use; Go keeps below nine tenths of them, unless GOMEMLIMIT says otherwise; 0 sets no limit")
+	flags.StringVar(&o.changeQueueURL, "change-queue-url", "", "URL of the SQS queue that an EventBridge rule sends the events of Secrets Manager to; one for each operator; empty leaves changes to polling")
+	flags.StringVar(&o.changeHookBindAddress, "change-hook-bind-address", "", "address that takes such events by HTTP, POST /events, for example :8444; empty turns it off")
+	flags.StringVar(&o.changeHookTokenFile, "change-hook-token-file", "", "file of the bearer token that such requests must have; read anew when it changes")
+	flags.StringVar(&o.changeHookCertDir, "change-hook-cert-dir", "", "directory of tls.crt and tls.key for such requests, read anew when they change; empty serves plain HTTP, for use behind an ingress")
 	flags.StringVar(&o.pprofBindAddress, "pprof-bind-address", "", "address of Go's profiles; empty turns them off")
 	flags.DurationVar(&o.gracefulShutdownTimeout, "graceful-shutdown-timeout", 30*time.Second, "how long passes that are under way may take to end after a stop signal")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
@@ -109,7 +118,7 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 }
 
 func (o *options) validate(rest []string) error {
-	problems := append(o.wrongScope(), o.wrongLimits()...)
+	problems := slices.Concat(o.wrongScope(), o.wrongLimits(), o.wrongChanges())
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(rest) > 0 {
 		refuse("unexpected argument %q: options are flags, see --help", rest[0])

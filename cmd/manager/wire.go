@@ -28,6 +28,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/guard"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
+	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
@@ -44,11 +45,15 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	controller, err := newController(ctx, manager, o)
+	secrets, err := newSource(ctx, manager, o)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller)); err != nil {
+	controller, err := newController(manager, secrets, o)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller), addChanges(ctx, manager, controller, secrets, o)); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
@@ -142,23 +147,23 @@ func metricsOptions(o *options) metricsserver.Options {
 	return options
 }
 
-func newController(ctx context.Context, manager ctrl.Manager, o *options) (*secretsync.Controller, error) {
+func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Source, error) {
 	calls, err := aws.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	passes, err := secretsync.NewMetrics(metrics.Registry)
-	if err != nil {
-		return nil, fmt.Errorf("registering metrics: %w", err)
-	}
-	secrets, err := aws.New(ctx, aws.Options{
+	return aws.New(ctx, aws.Options{
 		Region: o.region, Cluster: o.clusterName, Version: version, Metrics: calls,
 		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
 		ServiceAccounts: &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()},
 		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity,
 	})
+}
+
+func newController(manager ctrl.Manager, secrets source.Source, o *options) (*secretsync.Controller, error) {
+	passes, err := secretsync.NewMetrics(metrics.Registry)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	rules, err := o.rules()
 	if err != nil {

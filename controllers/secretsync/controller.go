@@ -41,6 +41,9 @@ type Options struct {
 	Metrics *Metrics
 	// PollInterval applies to SecretSyncs without one of their own.
 	PollInterval time.Duration
+	// ChangesAlive says whether change events are known to come; polls are more seldom then. It is called from
+	// many goroutines. Default: they are not.
+	ChangesAlive func() bool
 	// Workers is how many SecretSyncs are worked on at once.
 	Workers int
 	// Clock tells the time. Default: the real one.
@@ -52,6 +55,7 @@ type Controller struct {
 	Options
 	secrets  *target.Writer
 	memories *memories
+	turns    *turns
 	// seed makes the prints of keys, and the places of secrets within a poll interval.
 	seed maphash.Seed
 	// phase is when within a pollSlot this process polls.
@@ -73,6 +77,7 @@ func New(options Options) *Controller {
 		Options:  options,
 		secrets:  &target.Writer{Client: options.Client, Live: options.Live},
 		memories: newMemories(),
+		turns:    &turns{runs: make(chan struct{})},
 		seed:     maphash.MakeSeed(),
 		phase:    somewhereWithin(pollSlot),
 		prompt:   rate.NewLimiter(promptPerSecond, promptReports),
@@ -139,6 +144,7 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 		// Status is ours alone: its changes need no pass.
 		For(&v1alpha1.SecretSync{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionStarted()))).
+		WatchesRawSource(c.turns).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf), builder.WithPredicates(c.echoes())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: c.Workers}).
 		WithLogConstructor(logConstructor(manager.GetLogger().WithName("secretsync"))).

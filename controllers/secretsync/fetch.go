@@ -40,14 +40,9 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	return err
 }
 
-// question lets a poll share the answer to somebody else's. An edit of the spec and a request for a
-// refresh want to know how things are now.
+// question is what to ask AWS.
 func (c *Controller) question(p *pass) source.Question {
-	question := source.Question{Routine: p.trigger == triggerPoll && writtenBySpec(p.sync)}
-	if p.trigger == triggerPoll || p.trigger == triggerDrift && !refreshRequested(p.sync) {
-		question.MaxAge = time.Duration(sharedPart * float64(c.interval(p.sync)))
-	}
-	return question
+	return source.Question{Routine: p.trigger == triggerPoll && writtenBySpec(p.sync), MaxAge: c.maxAge(p)}
 }
 
 // look asks the question about each of these inputs, the first of which has that place among all.

@@ -45,6 +45,10 @@ type memory struct {
 	prints prints
 	// previewed tells of what the last preview of mode Observe was.
 	previewed string
+	// told is when a change event came that no pass has followed to its end yet; zero for none.
+	told time.Time
+	// rotationFailed is when AWS said last in a change event that it could not rotate; zero for never.
+	rotationFailed time.Time
 	// unreported is a pass whose Secret is written and whose status is not. The lock of memories guards it.
 	unreported *pass
 }
@@ -78,12 +82,14 @@ func older(a, b string) bool {
 type memories struct {
 	mutex  sync.Mutex
 	byName map[types.NamespacedName]*memory
+	// news of SecretSyncs that no pass has taken yet.
+	news map[types.NamespacedName]news
 	// stopping says that the process ends.
 	stopping bool
 }
 
 func newMemories() *memories {
-	return &memories{byName: map[types.NamespacedName]*memory{}}
+	return &memories{byName: map[types.NamespacedName]*memory{}, news: map[types.NamespacedName]news{}}
 }
 
 func (m *memories) of(name types.NamespacedName, uid types.UID) *memory {
@@ -114,4 +120,5 @@ func (m *memories) forget(name types.NamespacedName) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	delete(m.byName, name)
+	delete(m.news, name)
 }

@@ -109,6 +109,9 @@ func (c *Controller) unreported(ctx context.Context, err error) (reconcile.Resul
 // plan says when to look again.
 func (c *Controller) plan(p *pass, f *failure) {
 	now, m := c.Clock.Now(), p.memory
+	if p.observed && f == nil || f != nil && f.heals == byEdit {
+		m.told = time.Time{} // AWS has answered; what else there is to do comes by itself.
+	}
 	switch {
 	case f != nil:
 		if m.failures == 0 || m.failing != f.heals {

@@ -31,6 +31,8 @@ const (
 // Priorities in the queue; what concerns a person comes with priority zero. A start brings all
 // SecretSyncs at once with handler.LowPriority, -100, so that first syncs stand between the two.
 const (
+	// priorityEvent is that of what a change event concerns.
+	priorityEvent = -50
 	// priorityFirst is that of the first syncs that are put off, and of what else somebody waits for.
 	priorityFirst = handler.LowPriority
 	// priorityReport puts status and events off until the Secrets that wait are written.
@@ -47,7 +49,7 @@ func (p *pass) priority() int {
 	return priorityFirst
 }
 
-// interval is how often a SecretSync is polled, before jitter.
+// interval is how often a SecretSync asks to be polled; zero is for one that follows change events alone.
 func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
 	if own := sync.Spec.PollInterval; own != nil {
 		return own.Duration
@@ -57,6 +59,9 @@ func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
 
 // nextPoll is when to poll next, after AWS has answered.
 func (c *Controller) nextPoll(p *pass, now time.Time) time.Time {
+	if c.interval(p.sync) == 0 {
+		return now.Add(never)
+	}
 	next := c.nextTick(p, now)
 	if !p.until.IsZero() {
 		next = earlier(next, p.until)
@@ -103,7 +108,7 @@ func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 		_, _ = place.WriteString(secret)
 		part = float64(place.Sum64()) / math.MaxUint64
 	}
-	interval := c.interval(p.sync)
+	interval := c.polls(p.sync)
 	offset := (time.Duration(part*float64(interval)).Truncate(pollSlot) + c.phase) % interval
 	// The sum keeps the reading of the monotonic clock, which Truncate takes off.
 	tick := now.Add(now.Truncate(interval).Sub(now.Round(0)) + offset)
@@ -154,6 +159,10 @@ func afterFailure(f *failure, failures int, interval time.Duration) time.Duratio
 	if f.heals == byTime {
 		return wait(retryFirst, retryMost, failures)
 	}
+	recheck := wait(recheckFirst, recheckMost, failures)
+	if interval == 0 {
+		return recheck
+	}
 	// Whoever asked for a shorter interval has accepted that many calls.
-	return min(wait(recheckFirst, recheckMost, failures), interval)
+	return min(recheck, interval)
 }
