@@ -16,7 +16,8 @@
 //
 //   - secretsync: the reconciler. It conducts the other rooms, owns the status, and sends events.
 //   - target: writes the Secret by server-side apply, and never touches somebody else's.
-//   - render: makes the keys of a Secret from a value. Pure: no client, no clock.
+//   - render: makes the keys of a Secret from values, and judges them. Pure: no client, no clock.
+//   - render/jmespath: evaluates JMESPath without changing what it selects.
 //   - guard: stands before a source, and holds back what a namespace may not have.
 //   - serviceaccount: has Kubernetes make the tokens by which a ServiceAccount assumes its role.
 //   - source: what a secret, a version, a value and a refusal are, in words of no client library.

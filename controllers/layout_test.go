@@ -163,6 +163,7 @@ func importRules() []importRule {
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/controller-runtime/pkg/client", source}, forbidden: []string{sourceAWS}},
 		{name: "render-is-pure", folder: "controllers/render", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source, render, "github.com/jmespath-community/go-jmespath/pkg/parsing"}, forbidden: []string{sourceAWS}},
+		{name: "jmespath-knows-its-parser-alone", folder: "controllers/render/jmespath", below: true, allowed: []string{"github.com/jmespath-community/go-jmespath/pkg/parsing"}},
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
