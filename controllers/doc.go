@@ -18,7 +18,8 @@
 //   - notify: learns from change events of AWS which SecretSyncs to look at now; no logic of the reconciler's.
 //   - notify/sqs: the queue of these events in Amazon SQS.
 //   - target: writes the Secret by server-side apply, and never touches somebody else's.
-//   - render: makes the keys of a Secret from a value. Pure: no client, no clock.
+//   - render: makes the keys of a Secret from values, and judges them. Pure: no client, no clock.
+//   - render/jmespath: evaluates JMESPath without changing what it selects.
 //   - render/template: Go templates over those keys, by functions that are bounded and always give the same.
 //   - guard: stands before a source, and holds back what a namespace may not have.
 //   - failover: stands before a source too, and reads replicas while a region does not answer.

@@ -67,6 +67,10 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"render with a client":           {"controllers/render/x.go", importing("k8s.io/client-go/kubernetes"), "render-is-pure"},
 		"a test of render with the SDK":  {"controllers/render/x_test.go", importing("github.com/aws/smithy-go"), "render-knows-no-aws"},
 		"render with source and the API": {"controllers/render/x.go", importing(module+"/controllers/source", module+"/api/v1alpha1", "k8s.io/api/core/v1"), ""},
+		"render with its packages":       {"controllers/render/x.go", importing(module + "/controllers/render/jmespath"), ""},
+		"jmespath with the API":          {"controllers/render/jmespath/x.go", importing(module + "/api/v1alpha1"), "jmespath-knows-its-parser-alone"},
+		"jmespath with all its library":  {"controllers/render/jmespath/x.go", importing("github.com/jmespath-community/go-jmespath/pkg/interpreter"), "jmespath-knows-its-parser-alone"},
+		"jmespath with its parser":       {"controllers/render/jmespath/x.go", importing("github.com/jmespath-community/go-jmespath/pkg/parsing", "encoding/json"), ""},
 
 		"target with source":                 {"controllers/target/x.go", importing(module + "/controllers/source"), "target-knows-no-source"},
 		"target with source/aws":             {"controllers/target/x.go", importing(module + "/controllers/source/aws"), "target-knows-no-source"},

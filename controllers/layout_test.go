@@ -171,6 +171,7 @@ func importRules() []importRule {
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source, render, "github.com/jmespath-community/go-jmespath/pkg/parsing"}, forbidden: []string{sourceAWS}},
 		{name: "template-is-pure", folder: template, below: true, allowed: []string{"go.yaml.in/yaml/v3", "software.sslmate.com/src/go-pkcs12"},
 			forbidden: []string{"crypto/rand", "math/rand", "math/rand/v2", "net/http", "os", "os/exec", "syscall", "time"}},
+		{name: "jmespath-knows-its-parser-alone", folder: "controllers/render/jmespath", below: true, allowed: []string{"github.com/jmespath-community/go-jmespath/pkg/parsing"}},
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS, module + "/controllers/notify"}},

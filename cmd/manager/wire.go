@@ -28,7 +28,6 @@ import (
 	"github.com/secretsync/secretsync/controllers/guard"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
-	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
@@ -160,7 +159,7 @@ func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Sour
 	})
 }
 
-func newController(manager ctrl.Manager, secrets source.Source, o *options) (*secretsync.Controller, error) {
+func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secretsync.Controller, error) {
 	passes, err := secretsync.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
