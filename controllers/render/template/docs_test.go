@@ -1,7 +1,10 @@
 package template
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"maps"
 	"os"
 	"regexp"
@@ -56,11 +59,21 @@ func pageData(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	leaf, intermediate, root := chainOf(t, key)
-	archive, err := pkcs12.Modern2023.Encode(key, leaf.certificate, []*x509.Certificate{intermediate.certificate, root.certificate}, "changeit")
+	chain := []*x509.Certificate{intermediate.certificate, root.certificate}
+	archive, err := pkcs12.Modern2023.Encode(key, leaf.certificate, chain, "changeit")
 	if err != nil {
 		t.Fatal(err)
 	}
-	data["p12"] = string(archive)
+	open, err := pkcs12.Passwordless.Encode(key, leaf.certificate, chain, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data["p12"], data["open"] = string(archive), base64.StdEncoding.EncodeToString(open)
+	data["rsa"] = encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(bits))
 	data["bundle"] = encode("CERTIFICATE", root.certificate.Raw) + encode("CERTIFICATE", leaf.certificate.Raw) +
 		encode("CERTIFICATE", intermediate.certificate.Raw) + encode("PRIVATE KEY", pkcs8)
 	return data
