@@ -64,7 +64,7 @@ func benchObserve(b *testing.B, question source.Question) {
 
 // BenchmarkObserve is a check of a version that takes a DescribeSecret of its own.
 func BenchmarkObserve(b *testing.B) {
-	benchObserve(b, source.Question{Ref: source.Ref{SecretID: "/prod/payments/db"}})
+	benchObserve(b, source.Question{Ref: current("/prod/payments/db")})
 }
 
 // BenchmarkObserveShared is one that somebody else's answer serves.
