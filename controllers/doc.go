@@ -10,11 +10,13 @@
 //	GetSecretValue       ▲           ▲          ▲                  │ edited, deleted
 //	                     └───────────┼──────────┘                  │
 //	                            secretsync ◄───────────────────────┘
+//	                                 ├──► rollout ──► Deployments, StatefulSets, DaemonSets
 //	                                 └──► conditions, events, metrics
 //
 // The rooms, from the top down; each knows only what stands below it:
 //
 //   - secretsync: the reconciler. It conducts the other rooms, owns the status, and sends events.
+//   - rollout: restarts the workloads that use a Secret when its content has changed.
 //   - target: writes the Secret by server-side apply, and never touches somebody else's.
 //   - render: makes the keys of a Secret from a value. Pure: no client, no clock.
 //   - guard: stands before a source, and holds back what a namespace may not have.

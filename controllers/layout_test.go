@@ -164,6 +164,8 @@ func importRules() []importRule {
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source}, forbidden: []string{sourceAWS}},
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
+		{name: "rollout-knows-kubernetes-alone", folder: "controllers/rollout", below: true,
+			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/utils", "sigs.k8s.io/controller-runtime/pkg/client", api}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "no-room-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},
 		{name: "localaws-is-std-only", folder: "hack/localaws", below: true, allowed: []string{module + "/hack/localaws"}},

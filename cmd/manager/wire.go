@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/guard"
+	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
 	"github.com/secretsync/secretsync/controllers/source/aws"
@@ -66,7 +68,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 	kubernetes.UserAgent = "secretsync/" + version
 
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	lease, err := o.leaseName()
@@ -163,7 +165,12 @@ func newController(ctx context.Context, manager ctrl.Manager, o *options) (*secr
 	if err != nil {
 		return nil, err
 	}
+	var rollouts *rollout.Restarter
+	if o.rollouts {
+		rollouts = rollout.New(rollout.Options{Client: manager.GetClient(), Live: manager.GetAPIReader()})
+	}
 	return secretsync.New(secretsync.Options{
+		Rollouts:     rollouts,
 		Client:       manager.GetClient(),
 		Live:         manager.GetAPIReader(),
 		Source:       guard.New(secrets, rules),

@@ -43,6 +43,8 @@ type memory struct {
 	truce     time.Time
 	// prints tell which keys change from one version to the next.
 	prints prints
+	// restarted are workloads whose restart no event has told of yet.
+	restarted []string
 	// unreported is a pass whose Secret is written and whose status is not. The lock of memories guards it.
 	unreported *pass
 }
