@@ -10,6 +10,7 @@
 //	GetSecretValue       ▲           ▲          ▲                  │ edited, deleted
 //	                     └───────────┼──────────┘                  │
 //	events ──► notify ──────►   secretsync ◄───────────────────────┘
+//	                                 ├──► rollout ──► Deployments, StatefulSets, DaemonSets
 //	                                 └──► conditions, events, metrics
 //
 // The rooms, from the top down; each knows only what stands below it:
@@ -17,6 +18,7 @@
 //   - secretsync: the reconciler. It conducts the other rooms, owns the status, and sends events.
 //   - notify: learns from change events of AWS which SecretSyncs to look at now; no logic of the reconciler's.
 //   - notify/sqs: the queue of these events in Amazon SQS.
+//   - rollout: restarts the workloads that use a Secret when its content has changed.
 //   - target: writes the Secret by server-side apply, and never touches somebody else's.
 //   - render: makes the keys of a Secret from values, and judges them. Pure: no client, no clock.
 //   - render/jmespath: evaluates JMESPath without changing what it selects.

@@ -76,6 +76,8 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"target with source/aws":             {"controllers/target/x.go", importing(module + "/controllers/source/aws"), "target-knows-no-source"},
 		"target with the SDK":                {"controllers/target/x.go", importing("github.com/aws/aws-sdk-go-v2/config"), "target-knows-no-source"},
 		"target with a client":               {"controllers/target/x.go", importing("sigs.k8s.io/controller-runtime/pkg/client", module+"/api/v1alpha1"), ""},
+		"rollout with source":                {"controllers/rollout/x.go", importing(module + "/controllers/source"), "rollout-knows-kubernetes-alone"},
+		"rollout with a client":              {"controllers/rollout/x.go", importing("sigs.k8s.io/controller-runtime/pkg/client", module+"/api/v1alpha1"), ""},
 		"the reconciler with source/aws":     {"controllers/secretsync/x.go", importing(module + "/controllers/source/aws"), "secretsync-knows-no-aws"},
 		"a room with the reconciler":         {"controllers/target/x.go", importing(module + "/controllers/secretsync"), "no-room-knows-the-reconciler"},
 		"a room's test with it":              {"controllers/render/x_test.go", importing(module + "/controllers/secretsync"), "no-room-knows-the-reconciler"},

@@ -36,6 +36,7 @@ type options struct {
 	memoryLimit             int64
 	sessionTags             bool
 	sourceIdentity          bool
+	rollouts                bool
 	secretNamePatterns      string
 	namespacesTag           string
 	changeQueueURL          string
@@ -86,6 +87,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 0, "requests a second to the Kubernetes API server, twice that in a burst; 0 leaves pacing to the server's priority and fairness")
 	flags.BoolVar(&o.sessionTags, "session-tags", true, "give roles that SecretSyncs name in spec.auth the session tags kubernetes-namespace, kubernetes-service-account and kubernetes-cluster; their trust policies must allow sts:TagSession")
 	flags.BoolVar(&o.sourceIdentity, "source-identity", false, "set the session's name as its source identity too; trust policies must allow sts:SetSourceIdentity")
+	flags.BoolVar(&o.rollouts, "rollouts", false, "restart workloads when a Secret that they use has changed; needs the permissions of the component rollouts")
 	flags.StringVar(&o.secretNamePatterns, "secret-name-patterns", "", "comma-separated patterns of the secrets that a namespace may have by the operator's own identity, for example /prod/{namespace}/*; empty lets it have all")
 	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(guard.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
 	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,6 +27,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/failover"
 	"github.com/secretsync/secretsync/controllers/guard"
+	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
 	"github.com/secretsync/secretsync/controllers/source/aws"
@@ -71,7 +73,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 	kubernetes.UserAgent = "secretsync/" + version
 
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	lease, err := o.leaseName()
@@ -173,7 +175,12 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	withReplicas := failover.New(failover.Options{Source: secrets, Region: secrets.Region(), Metrics: replicas})
+	var rollouts *rollout.Restarter
+	if o.rollouts {
+		rollouts = rollout.New(rollout.Options{Client: manager.GetClient(), Live: manager.GetAPIReader()})
+	}
 	return secretsync.New(secretsync.Options{
+		Rollouts:     rollouts,
 		Client:       manager.GetClient(),
 		Live:         manager.GetAPIReader(),
 		Source:       guard.New(withReplicas, rules),

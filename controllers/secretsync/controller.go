@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -35,6 +36,8 @@ type Options struct {
 	Live client.Reader
 	// Source reads from Secrets Manager.
 	Source source.Source
+	// Rollouts restarts workloads. Default: nobody restarts any.
+	Rollouts *rollout.Restarter
 	// Events takes the events; they go to the API events.k8s.io.
 	Events events.EventRecorder
 	// Metrics counts what passes did.
@@ -119,6 +122,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := c.keep(ctx, p); p.err == nil {
 		p.err = err
 	}
+	c.restart(ctx, p)
 	switch {
 	case c.putReportOff(p):
 		return again(c.reportAfter(p), priorityReport), nil

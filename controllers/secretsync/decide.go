@@ -40,6 +40,7 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
+	p.drifted = drifted
 	p.trigger = why(p, drifted, now)
 	p.done = p.trigger == triggerNone
 	return nil

@@ -49,6 +49,8 @@ type memory struct {
 	told time.Time
 	// rotationFailed is when AWS said last in a change event that it could not rotate; zero for never.
 	rotationFailed time.Time
+	// restarted are workloads whose restart no event has told of yet.
+	restarted []string
 	// unreported is a pass whose Secret is written and whose status is not. The lock of memories guards it.
 	unreported *pass
 }

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -50,6 +51,12 @@ type pass struct {
 	burst time.Time
 	// untidy says that what a former spec left behind is still there.
 	untidy bool
+	// drifted says that somebody has touched the Secret since status was written: somebody else, or a process that
+	// could not say so.
+	drifted bool
+	// rollout is how far restarts are after the step of this pass, if it took one; stepAgain when the next is due.
+	rollout   *rollout.Progress
+	stepAgain time.Duration
 	// touched says that somebody else has touched the Secret while it was written.
 	touched bool
 }
