@@ -15,12 +15,13 @@ import (
 
 // Reasons of events. Each is sent on a transition, never because a pass found things as they were.
 const (
-	eventCreated         = "SecretCreated"
-	eventUpdated         = "SecretUpdated"
-	eventRepaired        = "SecretRepaired"
-	eventFailed          = "SyncFailed"
-	eventRecovered       = "SyncRecovered"
-	eventRotationOverdue = "RotationOverdue"
+	eventCreated   = "SecretCreated"
+	eventUpdated   = "SecretUpdated"
+	eventRepaired  = "SecretRepaired"
+	eventFailed    = "SyncFailed"
+	eventRecovered = "SyncRecovered"
+	// eventRotationRecovered ends what was told by an event called as the reason of RotationHealthy.
+	eventRotationRecovered = "RotationRecovered"
 )
 
 // noteMost is the longest note of an event (events.k8s.io/v1 allows 1 kB).
@@ -40,11 +41,24 @@ func (c *Controller) announce(ctx context.Context, p *pass, f *failure) {
 		c.send(p, corev1.EventTypeNormal, eventRecovered, "Sync", "Recovered from "+was+": "+holds(p.sync))
 		ctrl.LoggerFrom(ctx).Info("sync recovered", "from", was)
 	}
-	if overdue(p.sync) && !overdue(p.before) {
-		health := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
-		c.send(p, corev1.EventTypeWarning, eventRotationOverdue, "Observe", health.Message)
-	}
+	c.announceRotation(p)
 	c.Metrics.count(p, f)
+}
+
+// announceRotation tells of a rotation that is no longer healthy, by the name of the reason, and of one that is
+// again.
+func (c *Controller) announceRotation(p *pass) {
+	was, wasUnhealthy := rotationReason(p.before)
+	is, unhealthy := rotationReason(p.sync)
+	p.memory.rotation.set(is)
+	switch {
+	case unhealthy && is != was:
+		health := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+		c.send(p, corev1.EventTypeWarning, is, "Observe", health.Message)
+	case wasUnhealthy && !unhealthy && is != "":
+		health := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+		c.send(p, corev1.EventTypeNormal, eventRotationRecovered, "Observe", "Recovered from "+was+": "+health.Message)
+	}
 }
 
 func (c *Controller) announceWrite(ctx context.Context, p *pass) {
@@ -93,11 +107,6 @@ func troubleOf(sync *v1alpha1.SecretSync) string {
 		}
 	}
 	return ""
-}
-
-func overdue(sync *v1alpha1.SecretSync) bool {
-	health := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
-	return health != nil && health.Reason == v1alpha1.ReasonRotationOverdue
 }
 
 func (c *Controller) send(p *pass, kind, reason, action, note string) {

@@ -30,6 +30,9 @@ func (c *Controller) question(p *pass) source.Question {
 	question := source.Question{Ref: p.ref}
 	if synced := p.synced(); synced != nil {
 		question.Synced = source.Version{ARN: synced.ARN, ID: synced.VersionID}
+		if made := synced.VersionCreatedTime; made != nil {
+			question.Synced.Created = made.Time
+		}
 	}
 	question.Routine = p.trigger == triggerPoll && writtenBySpec(p.sync)
 	if p.trigger == triggerPoll || p.trigger == triggerDrift && !refreshRequested(p.sync) {

@@ -61,6 +61,8 @@ func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
 			Region:       sync.Spec.Source.Region,
 			Identity:     identityOf(sync),
 			Reader:       source.Reader{Namespace: sync.Namespace, Name: sync.Name},
+
+			FailoverRegions: strings.Join(sync.Spec.Source.FailoverRegions, " "),
 		},
 	}
 }

@@ -26,9 +26,10 @@ func (c *Controller) describe(p *pass, f *failure) {
 	} else if p.observed && f == nil {
 		p.describeSource(p.observation.Version)
 	}
-	if rotation := p.observation.Version.Rotation; rotation != nil {
-		c.set(p, rotationHealth(rotation, c.Clock.Now()))
-	} else if synced := p.synced(); p.observed && synced != nil && synced.ARN != p.observation.Version.ARN {
+	if p.observed {
+		c.describeRotation(p, p.rotationFacts())
+	}
+	if synced := p.synced(); p.observed && p.observation.Version.Rotation == nil && synced != nil && synced.ARN != p.observation.Version.ARN {
 		// What was said of another secret's rotation holds no more.
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionRotationHealthy)
 	}
@@ -38,6 +39,18 @@ func (c *Controller) describe(p *pass, f *failure) {
 		status.LastHandledRefresh = p.sync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
 	}
 	c.conclude(p, f)
+}
+
+// rotationFacts are those of the version that was observed.
+func (p *pass) rotationFacts() rotationFacts {
+	facts := rotationFacts{secretID: p.ref.SecretID, version: p.observation.Version}
+	switch synced := p.synced(); {
+	case p.fetched.Version.ID == facts.version.ID:
+		facts.created = p.fetched.Version.Created
+	case synced != nil && synced.VersionID == facts.version.ID && synced.VersionCreatedTime != nil:
+		facts.created = synced.VersionCreatedTime.Time
+	}
+	return facts
 }
 
 // describeWrite notes the Secret as it is after a write.
@@ -80,6 +93,10 @@ func (p *pass) describeSource(version source.Version) {
 	if rotation := p.observation.Version.Rotation; rotation != nil {
 		described.LastRotatedTime = timeOrNil(rotation.LastRotated)
 		described.NextRotationTime = timeOrNil(rotation.Next)
+	}
+	described.VersionCreatedTime = timeOrNil(version.Created)
+	if synced := p.synced(); version.Created.IsZero() && synced != nil && synced.ARN == version.ARN && synced.VersionID == version.ID {
+		described.VersionCreatedTime = synced.VersionCreatedTime
 	}
 	p.sync.Status.Sources = []v1alpha1.SourceStatus{described}
 }
