@@ -17,8 +17,13 @@ func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request, body []byte)
 		_ = json.NewEncoder(w).Encode(s.Calls()) // The client is gone; nobody is left to tell.
 		return
 	}
+	if what == "events" && r.Method == http.MethodGet {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(s.Events()) // Likewise.
+		return
+	}
 	if r.Method != http.MethodPost {
-		http.Error(w, "post to rules, faults, rate, key, users, roles, providers, forget-identities or reset, or get calls", http.StatusMethodNotAllowed)
+		http.Error(w, "post to what docs/try-without-aws.md lists, or get calls or events", http.StatusMethodNotAllowed)
 		return
 	}
 	if err := s.setUp(what, body); err != nil {
@@ -66,6 +71,8 @@ func (s *Server) setUp(what string, body []byte) error {
 		return s.SetKeyPolicy(key.Key, string(key.Policy), key.Grants...)
 	case "users", "roles", "providers":
 		return s.setUpIdentity(what, body)
+	case "queues", "event-rules", "delivery", "flush-events", "outages", "replication-lag", "times":
+		return s.setUpEvents(what, body)
 	case "forget-identities":
 		s.ForgetIdentities()
 	case "reset":

@@ -35,12 +35,12 @@ func (s *Server) describe(found *secret) description {
 		ARN: found.arn, Name: found.name, Description: found.description, KmsKeyId: found.kmsKey,
 		LastRotatedDate: epochOrNil(found.lastRotated), LastChangedDate: epochOrNil(found.changed),
 		LastAccessedDate: epochOrNil(found.accessed), DeletedDate: epochOrNil(found.deleted), CreatedDate: epochOrNil(found.created),
-		Tags: found.tagList(), OwningService: found.owningService, PrimaryRegion: found.primary,
+		Tags: found.tagList(), OwningService: found.owningService, PrimaryRegion: found.primary, ReplicationStatus: found.statuses(),
 		RotationEnabled: found.rotation.enabled, RotationLambdaARN: found.rotation.function,
 		RotationRules: found.rotation.rules, NextRotationDate: epochOrNil(found.rotation.next),
 	}
-	for _, region := range found.replicas {
-		d.ReplicationStatus = append(d.ReplicationStatus, replicaStatus{Region: region, Status: "InSync"})
+	if !found.rotation.enabled {
+		d.LastRotatedDate, d.NextRotationDate = nil, nil // As the fields' descriptions have it.
 	}
 	return d
 }

@@ -53,6 +53,7 @@ func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
 		call.input, _ = any(input).(conditioned)
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
+		s.catchUp()
 		return work(s, call, input)
 	}
 }
@@ -73,6 +74,16 @@ func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, 
 		if err != nil {
 			return nil, err
 		}
-		return work(s, call, on, input)
+		if quiet(call.operation) {
+			return work(s, call, on, input)
+		}
+		before := on.labels()
+		answer, err := work(s, call, on, input)
+		if err == nil {
+			on.changed = s.now() // In whatever way (field LastChangedDate of DescribeSecret).
+			s.labelled(on, before)
+			s.spread(on)
+		}
+		return answer, err
 	})
 }

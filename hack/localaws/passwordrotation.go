@@ -33,6 +33,11 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 	if found == nil {
 		return fmt.Errorf("no secret %s", event.SecretId)
 	}
+	before := found.labels()
+	defer func() {
+		p.server.labelled(found, before)
+		p.server.spread(found)
+	}()
 	switch event.Step {
 	case "createSecret":
 		return p.create(found, event.ClientRequestToken)
@@ -46,7 +51,7 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 }
 
 func (p passwordRotation) create(found *secret, token string) error {
-	if _, again := found.versions[token]; again {
+	if v := found.versions[token]; v != nil && !v.empty {
 		return nil // An earlier try came this far.
 	}
 	current := found.carrier(stageCurrent)

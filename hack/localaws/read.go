@@ -51,13 +51,13 @@ func pick(found *secret, versionID, stage string) (*version, error) {
 		if stage == "" {
 			stage = stageCurrent
 		}
-		if v := found.carrier(stage); v != nil {
+		if v := found.carrier(stage); v != nil && !v.empty {
 			return v, nil
 		}
 		return nil, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", stage)
 	}
 	v, known := found.versions[versionID]
-	if !known {
+	if !known || v.empty {
 		return nil, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", versionID)
 	}
 	if stage != "" && !slices.Contains(v.stages, stage) {

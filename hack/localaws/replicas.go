@@ -1,37 +1,175 @@
 package localaws
 
-import "slices"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 type replicaRegion struct{ Region, KmsKeyId string }
 
-type replicaStatus struct{ Region, Status string }
+// replicaStatus is how it stands with one replica.
+type replicaStatus struct {
+	Region        string
+	KmsKeyId      string `json:",omitempty"`
+	Status        string
+	StatusMessage string `json:",omitempty"`
+}
+
+const (
+	replicaInSync     = "InSync"
+	replicaInProgress = "InProgress"
+	replicaFailed     = "Failed"
+)
 
 type replicaAnswer struct {
 	ARN               string
 	ReplicationStatus []replicaStatus `json:",omitempty"`
 }
 
-// replicate makes a secret readable in other regions, under the same name and suffix. Replicas share
-// the versions of the primary, so they are never behind.
-func (s *Server) replicate(at place, primary *secret, regions []replicaRegion) {
-	for _, r := range regions {
-		elsewhere := place{account: at.account, region: r.Region}
-		replica := s.add(elsewhere, primary.name)
-		replica.arn = secretARN(elsewhere, primary.name) + primary.arn[len(primary.arn)-7:]
-		replica.versions, replica.tags = primary.versions, primary.tags
-		replica.primary, replica.kmsKey = at.region, r.KmsKeyId
-		primary.replicas = append(primary.replicas, r.Region)
+// transfer is a state of a primary on its way to a region.
+type transfer struct {
+	primary   *secret
+	at        place
+	due       time.Time
+	versions  map[string]*version
+	tags      map[string]string
+	described string
+	// first is the one that makes the replica.
+	first bool
+}
+
+// SetReplicationLag makes replicas follow their primary that much later, by the server's clock. 0 brings
+// what is under way at once, and from then on replicas are never behind. A region that is down for Secrets
+// Manager gets its state when it is back.
+func (s *Server) SetReplicationLag(lag time.Duration) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.lag = lag
+	if lag <= 0 {
+		for _, t := range s.transfers {
+			t.due = time.Time{}
+		}
 	}
+	s.catchUp()
+}
+
+// replicate begins to make a secret readable in other regions, under the same name and suffix.
+func (s *Server) replicate(at place, primary *secret, regions []replicaRegion, overwrite bool) {
+	for _, r := range regions {
+		status := &replicaStatus{Region: r.Region, KmsKeyId: r.KmsKeyId, Status: replicaInProgress}
+		primary.replicas = append(primary.replicas, status)
+		s.did("ReplicationStarted", primary, nil, "")
+		there := s.secrets[place{account: at.account, region: r.Region}][primary.name]
+		if there != nil && !overwrite {
+			status.Status, status.StatusMessage = replicaFailed, "Replication failed: Secret name "+primary.name+" already exists in region "+r.Region+"."
+			s.did("ReplicationFailed", primary, nil, status.StatusMessage)
+			continue
+		}
+		s.depart(primary, status, true)
+	}
+	s.catchUp()
+}
+
+// spread sends what a primary is now to its replicas.
+func (s *Server) spread(primary *secret) {
+	for _, status := range primary.replicas {
+		if status.Status != replicaFailed {
+			status.Status = replicaInProgress
+			s.depart(primary, status, false)
+		}
+	}
+	s.catchUp()
+}
+
+func (s *Server) depart(primary *secret, to *replicaStatus, first bool) {
+	t := &transfer{primary: primary, at: place{account: primary.place().account, region: to.Region}, due: s.now().Add(s.lag), first: first,
+		versions: twins(primary.versions), tags: maps.Clone(primary.tags), described: primary.description}
+	s.transfers = append(s.transfers, t)
+}
+
+// twins are versions whose labels move on their own.
+func twins(versions map[string]*version) map[string]*version {
+	own := map[string]*version{}
+	for id, v := range versions {
+		twin := *v
+		twin.stages = slices.Clone(v.stages)
+		own[id] = &twin
+	}
+	return own
+}
+
+// catchUp brings the states that are due to their regions, in the order in which they were sent.
+func (s *Server) catchUp() {
+	if len(s.transfers) == 0 {
+		return
+	}
+	now := s.now()
+	var due, later []*transfer
+	for _, t := range s.transfers {
+		if now.Before(t.due) || s.down("secretsmanager", t.at.region) != "" {
+			later = append(later, t)
+		} else {
+			due = append(due, t)
+		}
+	}
+	s.transfers = later
+	for _, t := range due {
+		s.arrive(t)
+	}
+}
+
+func (s *Server) arrive(t *transfer) {
+	status := t.primary.replica(t.at.region)
+	if status == nil {
+		return // It was taken out of the replication meanwhile.
+	}
+	replica := s.secrets[t.at][t.primary.name]
+	if t.first {
+		replica = s.add(t.at, t.primary.name)
+		replica.arn = secretARN(t.at, t.primary.name) + t.primary.arn[len(t.primary.arn)-7:]
+		replica.primary, replica.kmsKey = t.primary.place().region, status.KmsKeyId
+	}
+	if replica == nil || replica.primary == "" {
+		return
+	}
+	replica.versions, replica.tags, replica.description, replica.changed = t.versions, t.tags, t.described, s.now()
+	if !slices.ContainsFunc(s.transfers, func(later *transfer) bool { return later.primary == t.primary && later.at == t.at }) {
+		status.Status = replicaInSync
+	}
+	if t.first {
+		s.did("ReplicationSucceeded", t.primary, nil, "")
+	}
+}
+
+// replica finds how it stands with a region; nil is none.
+func (s *secret) replica(region string) *replicaStatus {
+	for _, status := range s.replicas {
+		if status.Region == region {
+			return status
+		}
+	}
+	return nil
+}
+
+// statuses are how it stands with all regions.
+func (s *secret) statuses() []replicaStatus {
+	var all []replicaStatus
+	for _, status := range s.replicas {
+		all = append(all, *status)
+	}
+	return all
 }
 
 type replicateInput struct {
 	bySecret
-	AddReplicaRegions []replicaRegion
+	AddReplicaRegions           []replicaRegion
+	ForceOverwriteReplicaSecret bool
 }
 
 func (s *Server) replicateSecretToRegions(call *request, found *secret, input *replicateInput) (any, error) {
-	s.replicate(call.at, found, input.AddReplicaRegions)
-	return replicaAnswer{ARN: found.arn, ReplicationStatus: s.describe(found).ReplicationStatus}, nil
+	s.replicate(call.at, found, input.AddReplicaRegions, input.ForceOverwriteReplicaSecret)
+	return replicaAnswer{ARN: found.arn, ReplicationStatus: found.statuses()}, nil
 }
 
 type removeRegionsInput struct {
@@ -41,10 +179,13 @@ type removeRegionsInput struct {
 
 func (s *Server) removeRegionsFromReplication(call *request, found *secret, input *removeRegionsInput) (any, error) {
 	for _, region := range input.RemoveReplicaRegions {
-		delete(s.secrets[place{account: call.at.account, region: region}], found.name)
+		at := place{account: call.at.account, region: region}
+		if there := s.secrets[at][found.name]; there != nil && there.primary != "" {
+			delete(s.secrets[at], found.name)
+		}
 	}
-	found.replicas = slices.DeleteFunc(found.replicas, func(region string) bool { return slices.Contains(input.RemoveReplicaRegions, region) })
-	return replicaAnswer{ARN: found.arn, ReplicationStatus: s.describe(found).ReplicationStatus}, nil
+	found.replicas = slices.DeleteFunc(found.replicas, func(status *replicaStatus) bool { return slices.Contains(input.RemoveReplicaRegions, status.Region) })
+	return replicaAnswer{ARN: found.arn, ReplicationStatus: found.statuses()}, nil
 }
 
 // stopReplicationToReplica makes a replica a secret of its own.
@@ -54,14 +195,8 @@ func (s *Server) stopReplicationToReplica(call *request, found *secret, _ *bySec
 	}
 	primary := s.secrets[place{account: call.at.account, region: found.primary}][found.name]
 	if primary != nil {
-		primary.replicas = slices.DeleteFunc(primary.replicas, func(region string) bool { return region == call.at.region })
+		primary.replicas = slices.DeleteFunc(primary.replicas, func(status *replicaStatus) bool { return status.Region == call.at.region })
 	}
-	own := map[string]*version{}
-	for id, v := range found.versions {
-		twin := *v
-		twin.stages = slices.Clone(v.stages)
-		own[id] = &twin
-	}
-	found.versions, found.primary = own, ""
+	found.primary = ""
 	return replicaAnswer{ARN: found.arn}, nil
 }

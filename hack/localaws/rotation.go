@@ -75,10 +75,13 @@ func (s *Server) rotateSecret(_ *request, found *secret, input *rotateInput) (an
 		steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 	}
 	if pending := found.carrier(stagePending); immediately && pending != nil && pending != found.carrier(stageCurrent) {
-		s.rotating.Go(func() { s.runRotation(found, function, pending.id, steps) })
+		s.rotateBy(found, function, pending.id, steps)
 		return nil, refuse("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
 	}
-	s.rotating.Go(func() { s.runRotation(found, function, token, steps) })
+	if immediately {
+		s.stagePending(found, token)
+	}
+	s.rotateBy(found, function, token, steps)
 	return versionAnswer{ARN: found.arn, Name: found.name, VersionId: token}, nil
 }
 
@@ -95,22 +98,68 @@ func (s *Server) function(arn string) (RotationFunction, error) {
 	return nil, refuse("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
 }
 
-// runRotation calls the steps one after the other, outside the lock: the function calls back.
-func (s *Server) runRotation(found *secret, function RotationFunction, token string, steps []string) {
+// stagePending puts AWSPENDING on a version that has no value yet: rotation functions look for the label
+// before they make the value, and a rotation that fails early leaves it there (operation RotateSecret).
+func (s *Server) stagePending(found *secret, token string) {
+	v := found.versions[token]
+	if v == nil {
+		v = &version{id: token, created: s.now(), empty: true}
+		found.versions[token] = v
+	}
+	found.move(stagePending, v)
+}
+
+// rotateBy begins a rotation, or the test of one. The mutex must be held; it is free while the steps are
+// called, as the function calls back.
+func (s *Server) rotateBy(found *secret, function RotationFunction, token string, steps []string) {
+	name := "Rotation"
+	if len(steps) == 1 {
+		name = "TestRotation"
+	}
+	s.rotated(found, name+"Started", token, "")
+	by := found.rotation.function
+	s.rotating.Go(func() {
+		failed := callSteps(function, RotationEvent{SecretId: found.arn, ClientRequestToken: token}, steps)
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		switch {
+		case failed != "":
+			s.rotated(found, name+"Failed", token, "Error when executing lambda "+by+" during "+failed+" step")
+			return
+		case len(steps) > 1:
+			found.lastRotated = s.now()
+			found.rotation.next = nextRotation(found.rotation.rules, s.now())
+		}
+		s.rotated(found, name+"Succeeded", token, "")
+	})
+}
+
+// callSteps calls the steps one after the other, and tells the one that failed.
+func callSteps(function RotationFunction, event RotationEvent, steps []string) (failed string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, step := range steps {
-		if function(ctx, RotationEvent{Step: step, SecretId: found.arn, ClientRequestToken: token}) != nil {
-			return
+		if event.Step = step; function(ctx, event) != nil {
+			return step
 		}
 	}
-	if len(steps) == 1 {
+	return ""
+}
+
+// rotated makes the event of a rotation.
+func (s *Server) rotated(found *secret, what, token, problem string) {
+	s.did(what, found, map[string]any{"ClientRequestToken": token}, problem)
+}
+
+// abandon ends a rotation under way where somebody else makes a new AWSCURRENT meanwhile: AWSPENDING goes,
+// so that a later rotation can succeed (page "Log AWS Secrets Manager events with AWS CloudTrail").
+func (s *Server) abandon(found *secret, made *version) {
+	pending := found.carrier(stagePending)
+	if !found.rotation.enabled || pending == nil || pending == made || found.carrier(stageCurrent) != made {
 		return
 	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	found.lastRotated = s.now()
-	found.rotation.next = nextRotation(found.rotation.rules, s.now())
+	found.move(stagePending, nil)
+	s.rotated(found, "RotationAbandoned", pending.id, "")
 }
 
 func postEvent(url string) RotationFunction {

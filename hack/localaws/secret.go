@@ -37,7 +37,7 @@ type secret struct {
 	rotation   rotation
 	// primary is set on a replica: the region it copies.
 	primary  string
-	replicas []string
+	replicas []*replicaStatus
 }
 
 // version is one version of a secret; its value never changes.
@@ -47,6 +47,8 @@ type version struct {
 	binary  []byte
 	created time.Time
 	stages  []string
+	// empty is a version that a rotation has begun, and that has no value yet.
+	empty bool
 }
 
 func (v *version) same(text *string, binary []byte) bool {

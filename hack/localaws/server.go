@@ -38,6 +38,12 @@ type Server struct {
 	functions  map[string]RotationFunction
 	rates      map[string]*bucket
 	faults     []*Fault
+	outages    []Outage
+	queues     map[place]map[string]*queue // by place, then by name
+	bridge     bridge
+	lag        time.Duration // of replicas behind their primary
+	transfers  []*transfer
+	dying      time.Time // when the first secret that is deleted is gone for good
 	log        []Call
 	rotating   sync.WaitGroup
 }

@@ -47,6 +47,9 @@ func (s *Server) serveSTS(w http.ResponseWriter, r *http.Request, call *request)
 }
 
 func (s *Server) sts(r *http.Request, call *request, form url.Values) (any, error) {
+	if err := s.reach(r, call, "sts"); err != nil {
+		return nil, err
+	}
 	if call.operation == "AssumeRoleWithWebIdentity" {
 		s.identify("", call) // Its token takes the place of a signature.
 	} else if err := s.authenticate(r, call, queryProtocol()); err != nil {

@@ -41,9 +41,14 @@ type request struct {
 	input conditioned
 	// assumed is the role that the caller wants to have.
 	assumed string
+	// on is the secret that the call is about, once it is found.
+	on *secret
 	// read are the ARNs of the secrets whose values the answer holds.
 	read []string
 }
+
+// asRefusal finds the refusal in an error.
+func asRefusal(err error) (*awsError, bool) { return errors.AsType[*awsError](err) }
 
 func (r *request) decode(into any) error {
 	if err := json.Unmarshal(r.body, into); err != nil {
@@ -55,10 +60,10 @@ func (r *request) decode(into any) error {
 // credential finds access key id and region in the Authorization header of Signature Version 4.
 var credential = regexp.MustCompile(`Credential=([^/]+)/\d+/([^/]+)/`)
 
-// maxBody is more than the largest request of Secrets Manager: 64 KiB of binary, in base64.
-const maxBody = 1 << 20
+// maxBody is more than the largest request: a batch of SQS, whose bodies JSON may make longer.
+const maxBody = 4 << 20
 
-// ServeHTTP answers Secrets Manager (by its X-Amz-Target header) and STS (by its form).
+// ServeHTTP answers Secrets Manager and SQS (by their X-Amz-Target header) and STS (by its form).
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -75,7 +80,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveSTS(w, r, call)
 		return
 	}
-	_, call.operation, _ = strings.Cut(target, ".")
+	service, operation, _ := strings.Cut(target, ".")
+	call.operation = operation
+	if service == sqsTarget {
+		s.serveSQS(w, r, call)
+		return
+	}
 	answer, err := s.answer(r, call)
 	if errors.Is(err, errCut) {
 		panic(http.ErrAbortHandler) // The way to cut a connection in net/http.
@@ -92,7 +102,10 @@ func (s *Server) answer(r *http.Request, call *request) (any, error) {
 	if !known {
 		return nil, refuse("UnknownOperationException", "")
 	}
-	err := s.authenticate(r, call, jsonProtocol())
+	err := s.reach(r, call, "secretsmanager")
+	if err == nil {
+		err = s.authenticate(r, call, jsonProtocol())
+	}
 	if err == nil {
 		err = s.beforeCall(r.Context(), call)
 	}
@@ -102,6 +115,7 @@ func (s *Server) answer(r *http.Request, call *request) (any, error) {
 		if answer, refused = operation(s, call); refused != nil {
 			err = refused
 		}
+		s.trail(call, answer, refused)
 	}
 	s.record(call, err)
 	return answer, err

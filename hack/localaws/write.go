@@ -15,6 +15,7 @@ type createInput struct {
 	Name, Description, KmsKeyId string
 	Tags                        []tag
 	AddReplicaRegions           []replicaRegion
+	ForceOverwriteReplicaSecret bool
 }
 
 type versionAnswer struct {
@@ -47,7 +48,9 @@ func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 		}
 		answer.VersionId = v.id
 	}
-	s.replicate(call.at, made, input.AddReplicaRegions)
+	call.on = made
+	s.labelled(made, nil)
+	s.replicate(call.at, made, input.AddReplicaRegions, input.ForceOverwriteReplicaSecret)
 	return answer, nil
 }
 
@@ -99,6 +102,9 @@ func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (*ve
 		return nil, refuse("InvalidParameterException", "ClientRequestToken must be %d-%d characters long.", tokenLeast, tokenMost)
 	}
 	v, known := to.versions[id]
+	if known && v.empty {
+		v.text, v.binary, v.created, v.empty = input.SecretString, input.SecretBinary, s.now(), false
+	}
 	if known && !v.same(input.SecretString, input.SecretBinary) {
 		return nil, refuse("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", id, to.arn)
 	}
@@ -113,6 +119,7 @@ func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (*ve
 		to.move(stage, v)
 	}
 	to.changed = s.now()
+	s.abandon(to, v)
 	return v, nil
 }
 
@@ -213,5 +220,6 @@ func (s *Server) findAllowed(call *request, id string) (*secret, error) {
 		}
 		return nil, err
 	}
+	call.on = found
 	return found, s.allow(call, action, found.arn, found)
 }

@@ -1,0 +1,162 @@
+package localaws_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// numbered makes a number of events whose order can be seen, and tells the order in which they arrive.
+func (w *world) numbered(count int, how localaws.Delivery) (numbers []string) {
+	w.Helper()
+	if err := w.SetDelivery(how); err != nil {
+		w.Fatal(err)
+	}
+	for i := range count {
+		_, err := w.UntagResource(w.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{fmt.Sprint(i)}})
+		must(w.T, "", err)
+	}
+	if err := w.AwaitDelivery(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+	for _, event := range w.arrived() {
+		numbers = append(numbers, fmt.Sprint(event.Detail.RequestParameters["tagKeys"].([]any)[0]))
+	}
+	return numbers
+}
+
+func TestEventsFareAsTheyAreTold(t *testing.T) {
+	for name, test := range map[string]struct {
+		how  localaws.Delivery
+		want []string
+	}{
+		"at once":                      {want: []string{"0", "1", "2", "3"}},
+		"late":                         {how: localaws.Delivery{Delay: 20 * time.Millisecond}, want: []string{"0", "1", "2", "3"}},
+		"all twice":                    {how: localaws.Delivery{Duplicated: 1}, want: []string{"0", "0", "1", "1", "2", "2", "3", "3"}},
+		"all lost":                     {how: localaws.Delivery{Lost: 1}},
+		"some lost, by the seed":       {how: localaws.Delivery{Lost: 0.5, Seed: 1}, want: []string{"1", "2", "3"}},
+		"some overtaken, by the seed":  {how: localaws.Delivery{Reordered: 0.5, Seed: 5}, want: []string{"1", "0", "2", "3"}},
+		"late, and some of them twice": {how: localaws.Delivery{Delay: 20 * time.Millisecond, Duplicated: 0.5, Seed: 3}, want: []string{"0", "0", "1", "1", "2", "3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.create("db", "one")
+			w.follow(localaws.EventRule{EventNames: []string{"UntagResource"}})
+			if diff := cmp.Diff(test.want, w.numbered(4, test.how)); diff != "" {
+				t.Errorf("events differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEventsAreHeldUntilTheyAreFlushed(t *testing.T) {
+	w := newWorld(t)
+	w.follow(localaws.EventRule{})
+	must(t, "", w.SetDelivery(localaws.Delivery{Hold: true}))
+	w.create("db", "one")
+	w.put("db", "two")
+	if got := w.arrivedNames(); len(got) != 0 {
+		t.Errorf("held events arrive: %v", got)
+	}
+	if count := w.FlushEvents(); count != 2 {
+		t.Errorf("%d events are flushed", count)
+	}
+	if diff := cmp.Diff([]string{"CreateSecret", "PutSecretValue"}, w.arrivedNames()); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
+	}
+	if w.SetDelivery(localaws.Delivery{Lost: 1.5}) == nil || w.SetDelivery(localaws.Delivery{Delay: -1}) == nil {
+		t.Error("a delivery that can't be is taken")
+	}
+}
+
+func TestAnEventArrivesAtAReceiver(t *testing.T) {
+	l := newLane(t)
+	l.follow(localaws.EventRule{})
+	l.create("db", "one")
+	received, err := l.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &l.url, WaitTimeSeconds: 20})
+	var event told
+	if err := json.Unmarshal([]byte(aws.ToString(must(t, received, err).Messages[0].Body)), &event); err != nil || event.Detail.EventName != "CreateSecret" {
+		t.Errorf("got %+v, %v", event, err)
+	}
+}
+
+func TestARuleSeesItsOwnRegionAndAccount(t *testing.T) {
+	for name, test := range map[string]struct {
+		rule localaws.EventRule
+		want int
+	}{
+		"the same":       {want: 1},
+		"another region": {rule: localaws.EventRule{Region: "eu-central-1"}},
+		"any region":     {rule: localaws.EventRule{Region: "*"}, want: 1},
+		"other account":  {rule: localaws.EventRule{Account: "444455556666"}},
+		"another type":   {rule: localaws.EventRule{DetailTypes: []string{localaws.ByService}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.follow(test.rule)
+			w.create("db", "one")
+			if got := w.arrivedNames(); len(got) != test.want {
+				t.Errorf("events %v", got)
+			}
+		})
+	}
+	w := newWorld(t)
+	if _, err := w.AddEventRule(localaws.EventRule{Queue: queueARN}); err == nil {
+		t.Error("a rule for no queue is taken")
+	}
+}
+
+func TestAQueuesPolicyLetsEventsIn(t *testing.T) {
+	const policy = `{"Statement": {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "` + queueARN + `",
+		"Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-1:111122223333:rule/changes"}}}}`
+	for rule, want := range map[string]int{"changes": 1, "others": 0} {
+		t.Run(rule, func(t *testing.T) {
+			w := newWorld(t)
+			w.follow(localaws.EventRule{Name: rule})
+			_, err := w.AddQueue(localaws.Queue{Name: "changes", Policy: policy})
+			must(t, "", err)
+			w.create("db", "one")
+			if got := w.arrivedNames(); len(got) != want {
+				t.Errorf("events %v", got)
+			}
+		})
+	}
+}
+
+func TestALabelThatMovesHasAnEventOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	w.RegisterRotationFunction(functionARN, w.RotatePassword())
+	w.follow(localaws.EventRule{DetailTypes: []string{localaws.LabelUpdated}})
+	made := w.create("db", `{"password":"one"}`)
+	first, arn := aws.ToString(made.VersionId), aws.ToString(made.ARN)
+	second := w.put("db", `{"password":"two"}`)
+	third := w.put("db", `{"password":"three"}`, "BLUE", "AWSPENDING")
+	_, err := w.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSCURRENT"),
+		MoveToVersionId: &first, RemoveFromVersionId: &second})
+	must(t, "", err)
+	_, err = w.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: &third})
+	must(t, "", err)
+	fourth, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+	must(t, "", err)
+	w.await("the rotation moves the label", func() bool { return len(w.arrived()) == 5 })
+	want := []string{"AWSCURRENT " + first, "AWSCURRENT " + second, "BLUE " + third, "AWSCURRENT " + first, "AWSCURRENT " + fourth}
+	var got []string
+	for _, event := range w.arrived() {
+		got = append(got, event.Detail.LabelUpdated+" "+event.Detail.VersionID)
+		if event.DetailType != "Secret Label Updated" || !slices.Equal(event.Resources, []string{arn}) || event.Detail.Name != "db" {
+			t.Errorf("event: %+v", event)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("labels differ (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,19 @@
+package localaws
+
+// signal wakes everybody who waits for something to change. Its zero value works; the mutex must be held.
+type signal struct{ next chan struct{} }
+
+// wait gives a channel that is closed by the next wake.
+func (s *signal) wait() <-chan struct{} {
+	if s.next == nil {
+		s.next = make(chan struct{})
+	}
+	return s.next
+}
+
+func (s *signal) wake() {
+	if s.next != nil {
+		close(s.next)
+		s.next = nil
+	}
+}
