@@ -57,15 +57,16 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 	})
 }
 
-// failureOf is when the rotation failed that a change tells of; zero where it tells of none.
-func failureOf(change notify.Change) time.Time {
-	switch {
-	case change.Rotation != notify.RotationFailed:
-		return time.Time{}
-	case change.Time.IsZero():
-		return time.Now()
+// failureOf is the failure of a rotation that a change tells of; zero where it tells of none.
+func failureOf(change notify.Change) secretsync.RotationFailure {
+	if change.Rotation != notify.RotationFailed {
+		return secretsync.RotationFailure{}
 	}
-	return change.Time
+	failure := secretsync.RotationFailure{ARN: change.ARN, At: change.Time}
+	if failure.At.IsZero() {
+		failure.At = time.Now()
+	}
+	return failure
 }
 
 // wrongChanges says what is wrong with the flags of change events.

@@ -16,13 +16,14 @@ import (
 
 // Reasons of events. Each is sent on a transition, never because a pass found things as they were.
 const (
-	eventCreated         = "SecretCreated"
-	eventUpdated         = "SecretUpdated"
-	eventRepaired        = "SecretRepaired"
-	eventFailed          = "SyncFailed"
-	eventRecovered       = "SyncRecovered"
-	eventRotationOverdue = "RotationOverdue"
-	eventWouldChange     = "SecretWouldChange"
+	eventCreated     = "SecretCreated"
+	eventUpdated     = "SecretUpdated"
+	eventRepaired    = "SecretRepaired"
+	eventFailed      = "SyncFailed"
+	eventRecovered   = "SyncRecovered"
+	eventWouldChange = "SecretWouldChange"
+	// eventRotationRecovered ends what was told by an event called as the reason of RotationHealthy.
+	eventRotationRecovered = "RotationRecovered"
 )
 
 // noteMost is the longest note of an event (events.k8s.io/v1 allows 1 kB).
@@ -45,11 +46,24 @@ func (c *Controller) announce(ctx context.Context, p *pass, f *failure) {
 	if note := previewNews(p); note != "" && f == nil {
 		c.send(p, corev1.EventTypeNormal, eventWouldChange, "Observe", note)
 	}
-	if overdue(p.sync) && !overdue(p.before) {
-		health := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
-		c.send(p, corev1.EventTypeWarning, eventRotationOverdue, "Observe", health.Message)
-	}
+	c.announceRotation(p)
 	c.Metrics.count(p, f)
+}
+
+// announceRotation tells of a rotation that is no longer healthy, by the name of the reason, and of one that is
+// again.
+func (c *Controller) announceRotation(p *pass) {
+	was, wasUnhealthy := rotationReason(p.before)
+	is, unhealthy := rotationReason(p.sync)
+	p.memory.rotation.set(is)
+	switch {
+	case unhealthy && is != was:
+		health := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+		c.send(p, corev1.EventTypeWarning, is, "Observe", health.Message)
+	case wasUnhealthy && !unhealthy && is != "":
+		health := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+		c.send(p, corev1.EventTypeNormal, eventRotationRecovered, "Observe", "Recovered from "+was+": "+health.Message)
+	}
 }
 
 func (c *Controller) announceWrite(ctx context.Context, p *pass) {
@@ -126,11 +140,6 @@ func troubleOf(sync *v1alpha1.SecretSync) string {
 		}
 	}
 	return ""
-}
-
-func overdue(sync *v1alpha1.SecretSync) bool {
-	health := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
-	return health != nil && health.Reason == v1alpha1.ReasonRotationOverdue
 }
 
 func (c *Controller) send(p *pass, kind, reason, action, note string) {

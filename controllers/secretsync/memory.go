@@ -47,10 +47,14 @@ type memory struct {
 	previewed string
 	// told is when a change event came that no pass has followed to its end yet; zero for none.
 	told time.Time
-	// rotationFailed is when AWS said last in a change event that it could not rotate; zero for never.
-	rotationFailed time.Time
+	// rotationsFailed are when AWS said last in a change event that it could not rotate a secret, by its ARN.
+	rotationsFailed map[string]time.Time
 	// restarted are workloads whose restart no event has told of yet.
 	restarted []string
+	// waits are since when new versions have waited under AWSPENDING.
+	waits waits
+	// rotation is the reason of the condition RotationHealthy.
+	rotation word
 	// unreported is a pass whose Secret is written and whose status is not. The lock of memories guards it.
 	unreported *pass
 }
@@ -66,6 +70,18 @@ func (m *moment) get() time.Time {
 		return *at
 	}
 	return time.Time{}
+}
+
+// word is a text that others may look at meanwhile.
+type word struct{ at atomic.Pointer[string] }
+
+func (w *word) set(text string) { w.at.Store(&text) }
+
+func (w *word) get() string {
+	if at := w.at.Load(); at != nil {
+		return *at
+	}
+	return ""
 }
 
 // ahead says whether the object in the cache is older than our own last write, so that a pass over
@@ -116,6 +132,18 @@ func (m *memories) mostOverdue(now time.Time) time.Duration {
 		}
 	}
 	return most
+}
+
+// rotations counts the SecretSyncs whose condition RotationHealthy has a reason.
+func (m *memories) rotations(reason string) (count int) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, one := range m.byName {
+		if one.rotation.get() == reason {
+			count++
+		}
+	}
+	return count
 }
 
 func (m *memories) forget(name types.NamespacedName) {

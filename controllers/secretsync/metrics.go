@@ -1,17 +1,21 @@
 package secretsync
 
 import (
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // Metrics counts what passes did. Its labels are bounded: reasons and outcomes, never names.
 type Metrics struct {
-	registerer prometheus.Registerer
-	syncs      *prometheus.CounterVec
+	registerer  prometheus.Registerer
+	syncs       *prometheus.CounterVec
+	propagation prometheus.Histogram
 }
 
 // NewMetrics registers the metrics.
@@ -22,16 +26,46 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 			Name: "secretsync_syncs_total",
 			Help: "Passes over SecretSyncs that asked AWS, by outcome (created, updated, unchanged, failed) and, where failed, reason.",
 		}, []string{"outcome", "reason"}),
+		propagation: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "secretsync_propagation_seconds",
+			Help:    "From when AWS got a new version to when the Secret was updated with it, in seconds, where a newer version came after a former one.",
+			Buckets: []float64{.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 24 * 3600},
+		}),
 	}
-	return metrics, registerer.Register(metrics.syncs)
+	return metrics, errors.Join(registerer.Register(metrics.syncs), registerer.Register(metrics.propagation))
 }
 
-// watch registers the gauge that tells whether polling keeps up. It is worked out when it is asked for.
+// propagated measures how long a version took from AWS into the Secret, by when it and the one before it were
+// made. First syncs do not count, nor do rollbacks: how long ago those versions were made tells nothing.
+func (m *Metrics) propagated(made, former, written time.Time) {
+	if !former.IsZero() && made.After(former) {
+		m.propagation.Observe(max(0, written.Sub(made).Seconds())) // AWS's clock is not ours.
+	}
+}
+
+// rotationReasons are those of the condition RotationHealthy.
+func rotationReasons() []string {
+	return []string{
+		v1alpha1.ReasonRotationOnSchedule, v1alpha1.ReasonRotationInProgress, v1alpha1.ReasonRotationOverdue, v1alpha1.ReasonRotationDisabled,
+		v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationFailed, v1alpha1.ReasonRotationNever, v1alpha1.ReasonRotationTooOld,
+	}
+}
+
+// watch registers the gauges that tell whether polling keeps up, and how rotations are. They are worked out when
+// they are asked for.
 func (m *Metrics) watch(c *Controller) error {
-	return m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	var errs []error
+	for _, reason := range rotationReasons() {
+		errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "secretsync_rotation_health",
+			Help:        "SecretSyncs by the reason of their condition RotationHealthy.",
+			ConstLabels: prometheus.Labels{"reason": reason},
+		}, func() float64 { return float64(c.memories.rotations(reason)) })))
+	}
+	return errors.Join(append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_most_overdue_seconds",
 		Help: "For how long the SecretSync that waits longest has been due to be looked at. Seconds are normal; more means that polling does not keep up.",
-	}, func() float64 { return c.memories.mostOverdue(c.Clock.Now()).Seconds() }))
+	}, func() float64 { return c.memories.mostOverdue(c.Clock.Now()).Seconds() })))...)
 }
 
 func (m *Metrics) count(p *pass, f *failure) {

@@ -28,8 +28,16 @@ const (
 type news struct {
 	// at is when the latest of them came.
 	at time.Time
-	// rotationFailed is when AWS said last that it could not rotate; zero for never.
-	rotationFailed time.Time
+	// failed are when AWS said last that it could not rotate a secret, by its ARN.
+	failed map[string]time.Time
+}
+
+// RotationFailure is what a change event tells of a rotation that failed.
+type RotationFailure struct {
+	// ARN is the full ARN of the secret; empty where the event tells of no failure.
+	ARN string
+	// At is when it failed.
+	At time.Time
 }
 
 // turns is the queue of the controller, which controller-runtime makes.
@@ -47,9 +55,8 @@ func (t *turns) Start(_ context.Context, queue workqueue.TypedRateLimitingInterf
 }
 
 // Notify has SecretSyncs looked at now, as a change event concerns them: AWS is asked anew, once for all of
-// them that follow one secret. It returns nil once they are in the queue. Where the event tells that a rotation
-// has failed, rotationFailed is when; else it is zero.
-func (c *Controller) Notify(ctx context.Context, names []types.NamespacedName, rotationFailed time.Time) error {
+// them that follow one secret. It returns nil once they are in the queue.
+func (c *Controller) Notify(ctx context.Context, names []types.NamespacedName, failure RotationFailure) error {
 	select {
 	case <-c.turns.runs:
 	case <-ctx.Done():
@@ -57,7 +64,7 @@ func (c *Controller) Notify(ctx context.Context, names []types.NamespacedName, r
 	}
 	requests := make([]reconcile.Request, 0, len(names))
 	for _, name := range names {
-		c.memories.tell(name, news{at: c.Clock.Now(), rotationFailed: rotationFailed})
+		c.memories.tell(name, c.Clock.Now(), failure)
 		requests = append(requests, reconcile.Request{NamespacedName: name})
 	}
 	priority := priorityEvent
@@ -75,13 +82,26 @@ func (c *Controller) Notify(ctx context.Context, names []types.NamespacedName, r
 }
 
 // tell keeps news until the next pass takes them.
-func (m *memories) tell(name types.NamespacedName, latest news) {
+func (m *memories) tell(name types.NamespacedName, at time.Time, failure RotationFailure) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	if former := m.news[name]; former.rotationFailed.After(latest.rotationFailed) {
-		latest.rotationFailed = former.rotationFailed // Events come in any order.
+	latest := m.news[name]
+	latest.at = at
+	if failure.ARN != "" {
+		latest.failed = withFailure(latest.failed, failure.ARN, failure.At)
 	}
 	m.news[name] = latest
+}
+
+// withFailure notes a failure, unless a later one is known: events come in any order.
+func withFailure(known map[string]time.Time, arn string, at time.Time) map[string]time.Time {
+	if known == nil {
+		known = map[string]time.Time{}
+	}
+	if at.After(known[arn]) {
+		known[arn] = at
+	}
+	return known
 }
 
 // hear puts the news of a SecretSync into its memory.
@@ -95,8 +115,8 @@ func (m *memories) hear(p *pass) {
 	}
 	delete(m.news, name)
 	p.memory.told = latest.at
-	if latest.rotationFailed.After(p.memory.rotationFailed) {
-		p.memory.rotationFailed = latest.rotationFailed
+	for arn, at := range latest.failed {
+		p.memory.rotationsFailed = withFailure(p.memory.rotationsFailed, arn, at)
 	}
 }
 

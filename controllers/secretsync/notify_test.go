@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -49,7 +50,7 @@ func TestAnEventGoesBeforePollsAndFirstSyncs(t *testing.T) {
 	add("first sync", priorityFirst)
 	add("report", priorityReport)
 	add("edit", 0)
-	if err := c.Notify(t.Context(), []types.NamespacedName{{Name: "event"}}, time.Time{}); err != nil {
+	if err := c.Notify(t.Context(), []types.NamespacedName{{Name: "event"}}, RotationFailure{}); err != nil {
 		t.Fatal(err)
 	}
 	var order []string
@@ -67,7 +68,7 @@ func TestAPlainQueueTakesEventsToo(t *testing.T) {
 	c, _, _ := told(time.Hour)
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	t.Cleanup(queue.ShutDown)
-	if err := errors.Join(c.turns.Start(t.Context(), queue), c.Notify(t.Context(), []types.NamespacedName{db}, time.Time{})); err != nil {
+	if err := errors.Join(c.turns.Start(t.Context(), queue), c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{})); err != nil {
 		t.Fatal(err)
 	}
 	if request, _ := queue.Get(); request.NamespacedName != db {
@@ -80,18 +81,18 @@ func TestAnEventThatNobodyComesToIsNotDoneWith(t *testing.T) {
 	c, _, _ := told(time.Hour)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.Notify(ended, []types.NamespacedName{db}, time.Time{}); err == nil {
+	if err := c.Notify(ended, []types.NamespacedName{db}, RotationFailure{}); err == nil {
 		t.Error("without a queue an event is done with")
 	}
 	queue := priorityqueue.New[reconcile.Request]("test")
 	if err := c.turns.Start(t.Context(), queue); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Notify(ended, []types.NamespacedName{db}, time.Time{}); err == nil {
+	if err := c.Notify(ended, []types.NamespacedName{db}, RotationFailure{}); err == nil {
 		t.Error("while the operator stops an event is done with")
 	}
 	queue.ShutDown()
-	if err := c.Notify(t.Context(), []types.NamespacedName{db}, time.Time{}); err == nil {
+	if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{}); err == nil {
 		t.Error("after the queue was shut down an event is done with")
 	}
 }
@@ -115,7 +116,7 @@ func TestAnEventIsFollowedUntilAWSHasAnswered(t *testing.T) {
 			if c.memories.hear(p); why(p, false, noon) != triggerNone {
 				t.Fatal("the pass has a reason before the event")
 			}
-			if err := c.Notify(t.Context(), []types.NamespacedName{db, {Name: "other"}}, time.Time{}); err != nil {
+			if err := c.Notify(t.Context(), []types.NamespacedName{db, {Name: "other"}}, RotationFailure{}); err != nil {
 				t.Fatal(err)
 			}
 			if c.memories.hear(p); why(p, false, noon) != triggerEvent {
@@ -126,7 +127,7 @@ func TestAnEventIsFollowedUntilAWSHasAnswered(t *testing.T) {
 			if got := why(p, false, noon); got != test.want {
 				t.Errorf("the reason for the next pass is %q, want %q", got, test.want)
 			}
-			if err := c.Notify(t.Context(), []types.NamespacedName{db}, time.Time{}); err != nil {
+			if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{}); err != nil {
 				t.Fatal(err)
 			}
 			if c.memories.hear(p); why(p, false, noon) != triggerEvent {
@@ -139,7 +140,7 @@ func TestAnEventIsFollowedUntilAWSHasAnswered(t *testing.T) {
 func TestAnAnswerIsSharedThatIsNewerThanTheEvent(t *testing.T) {
 	c, clock, p := told(time.Hour)
 	newQueue(t, c)
-	if err := c.Notify(t.Context(), []types.NamespacedName{db}, time.Time{}); err != nil {
+	if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{}); err != nil {
 		t.Fatal(err)
 	}
 	c.memories.hear(p)
@@ -163,23 +164,24 @@ func TestAFailedRotationIsRememberedInWhateverOrderEventsCome(t *testing.T) {
 	c, _, p := told(time.Hour)
 	newQueue(t, c)
 	earlier, later := noon.Add(-time.Hour), noon
-	for _, at := range []time.Time{earlier, later, earlier, {}} {
-		if err := c.Notify(t.Context(), []types.NamespacedName{db}, at); err != nil {
+	for _, failure := range []RotationFailure{{"arn", earlier}, {"other", earlier}, {"arn", later}, {"arn", earlier}, {}} {
+		if err := c.Notify(t.Context(), []types.NamespacedName{db}, failure); err != nil {
 			t.Fatal(err)
 		}
-		if at.Equal(later) {
+		if failure.At.Equal(later) {
 			c.memories.hear(p)
 		}
 	}
-	if c.memories.hear(p); !p.memory.rotationFailed.Equal(later) {
-		t.Errorf("the rotation has failed at %s, want %s", p.memory.rotationFailed, later)
+	c.memories.hear(p)
+	if want := map[string]time.Time{"arn": later, "other": earlier}; !cmp.Equal(want, p.memory.rotationsFailed) {
+		t.Errorf("rotations have failed: %v, want %v", p.memory.rotationsFailed, want)
 	}
 }
 
 func TestNewsGoWithTheSecretSync(t *testing.T) {
 	c, _, p := told(time.Hour)
 	newQueue(t, c)
-	if err := c.Notify(t.Context(), []types.NamespacedName{db}, noon); err != nil {
+	if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{ARN: "arn", At: noon}); err != nil {
 		t.Fatal(err)
 	}
 	c.memories.forget(db)

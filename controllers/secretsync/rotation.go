@@ -2,6 +2,8 @@ package secretsync
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -11,69 +13,226 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// rotationGrace is how long after its time a rotation counts as overdue. NextRotationDate is the
-// start of a window within which AWS rotates, which is a day unless the rules say less (page
-// "Schedule expressions in Secrets Manager rotation").
-const rotationGrace = 24 * time.Hour
+const (
+	// defaultWindow is how long after its time a rotation counts as overdue where AWS tells no window.
+	defaultWindow = 24 * time.Hour
+	// rotationTakes is how long a new version may wait under AWSPENDING: the four steps of a rotation are four
+	// calls of a function, of 15 minutes at most each (pages "Rotation by Lambda function" of the AWS Secrets
+	// Manager User Guide and "Lambda quotas" of the AWS Lambda Developer Guide).
+	rotationTakes = time.Hour
+)
 
-// describeRotation sets the condition by the secrets whose rotation is known: the first in trouble, else the
-// first that rotates.
-func (c *Controller) describeRotation(p *pass) {
-	var worst *metav1.Condition
-	known, another := false, false
-	for n, one := range p.inputs {
-		version := one.observation.Version
-		if synced := p.synced(n, one); synced != nil && synced.ARN != version.ARN {
-			another = true
+// rotationFacts are what the rotation of one secret is judged by.
+type rotationFacts struct {
+	// secretID as the spec names it, for messages.
+	secretID string
+	// version that was observed. Its Rotation may be nil: then its age alone is judged.
+	version source.Version
+	// created is when AWS got that version, as far as it is known; else zero.
+	created time.Time
+	// pendingSince is since when its Rotation.PendingVersion is known to wait, as waits has it; else zero.
+	pendingSince time.Time
+	// failedAt is when AWS has said, by a change event, that a rotation failed; else zero.
+	failedAt time.Time
+	// maxAge is that of spec.rotation; zero for none.
+	maxAge time.Duration
+	// former is the condition RotationHealthy as it was, or nil. What was known before the operator started
+	// anew, and AWS does not tell, is read from there.
+	former *metav1.Condition
+}
+
+// describeRotation sets the condition RotationHealthy by what was observed of the secrets, of which the facts
+// say id, version and dates. It stays as it is where nothing is known, but for an age that is no longer one.
+func (c *Controller) describeRotation(p *pass, observed ...rotationFacts) {
+	now := c.Clock.Now()
+	former := meta.FindStatusCondition(p.before.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+	var all []metav1.Condition
+	for _, facts := range observed {
+		facts.former = former
+		if expected := p.sync.Spec.Rotation; expected != nil && expected.MaxAge != nil {
+			facts.maxAge = expected.MaxAge.Duration
 		}
-		if version.Rotation == nil {
-			continue
+		if facts.version.Rotation != nil {
+			facts.pendingSince = p.memory.waits.see(facts.version, now)
 		}
-		known = true
-		if health := rotationHealth(version.Rotation, c.Clock.Now()); worst == nil || graver(health.Status) > graver(worst.Status) {
-			worst = &health
+		if health, known := rotationHealth(facts, now); known {
+			all = append(all, health)
 		}
 	}
 	switch {
-	case known:
-		c.set(p, *worst)
-	case p.observed && another:
-		// What was said of another secret's rotation holds no more.
+	case len(all) > 0:
+		c.set(p, worstRotation(all...))
+	case former != nil && former.Reason == v1alpha1.ReasonRotationTooOld && len(observed) > 0:
 		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
 	}
 }
 
-// graver orders the states of rotations: what is in trouble goes before what runs, and that before what has
-// no rotation.
-func graver(status metav1.ConditionStatus) int {
-	switch status {
-	case metav1.ConditionFalse:
-		return 2
-	case metav1.ConditionTrue:
-		return 1
+// rotationHealth says how the rotation of a secret is. Nothing is to be said, and a condition that is there
+// stays as it is, where nothing is known.
+//
+// The worst comes first: what AWS has said itself, then what has come to a halt, then what did not begin, then
+// age.
+func rotationHealth(facts rotationFacts, now time.Time) (health metav1.Condition, known bool) {
+	rotation := facts.version.Rotation
+	if rotation == nil {
+		return facts.tooOld(now)
 	}
-	return 0
-}
-
-// rotationHealth says how the rotation of a secret is, from what DescribeSecret tells.
-func rotationHealth(rotation *source.Rotation, now time.Time) metav1.Condition {
-	health := metav1.Condition{Type: v1alpha1.ConditionRotationHealthy, Status: metav1.ConditionTrue}
+	for _, judge := range []func(time.Time) (metav1.Condition, bool){
+		facts.failed, facts.stuck, facts.late, facts.tooOld,
+	} {
+		if health, found := judge(now); found {
+			return health, true
+		}
+	}
 	switch {
 	case !rotation.Enabled:
-		health.Status = metav1.ConditionUnknown
-		health.Reason = v1alpha1.ReasonRotationDisabled
-		health.Message = "AWS does not rotate this secret"
-	case !rotation.Next.IsZero() && now.After(rotation.Next.Add(rotationGrace)):
-		health.Status = metav1.ConditionFalse
-		health.Reason = v1alpha1.ReasonRotationOverdue
-		health.Message = fmt.Sprintf("The rotation planned for %s did not happen: look at the rotation function's log",
-			rotation.Next.UTC().Format(time.RFC3339))
-	case rotation.Pending:
-		health.Reason = v1alpha1.ReasonRotationInProgress
-		health.Message = "A new version waits under AWSPENDING"
-	default:
-		health.Reason = v1alpha1.ReasonRotationOnSchedule
-		health.Message = "AWS rotates this secret on schedule"
+		return rotationIs(metav1.ConditionUnknown, v1alpha1.ReasonRotationDisabled, "AWS does not rotate secret %s", facts.secretID), true
+	case rotation.PendingVersion != "":
+		return rotationIs(metav1.ConditionTrue, v1alpha1.ReasonRotationInProgress,
+			"A new version of secret %s waits under AWSPENDING", facts.secretID), true
 	}
-	return health
+	return rotationIs(metav1.ConditionTrue, v1alpha1.ReasonRotationOnSchedule, "AWS rotates secret %s on schedule", facts.secretID), true
+}
+
+func rotationIs(status metav1.ConditionStatus, reason, format string, arguments ...any) metav1.Condition {
+	return condition(v1alpha1.ConditionRotationHealthy, status, reason, fmt.Sprintf(format, arguments...))
+}
+
+// failed is for a rotation that AWS has called failed, and that was not made up for since.
+func (f rotationFacts) failed(time.Time) (health metav1.Condition, found bool) {
+	at := f.failedAt
+	if at.IsZero() && f.was(v1alpha1.ReasonRotationFailed) {
+		at = f.former.LastTransitionTime.Time
+	}
+	if at.IsZero() || !f.version.Rotation.Enabled || f.version.Rotation.LastRotated.After(at) {
+		return health, false
+	}
+	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationFailed,
+		"AWS says that a rotation of secret %s failed: look at the rotation function's log in CloudWatch, and at the event "+
+			"RotationFailed in CloudTrail; RotateSecret (aws secretsmanager rotate-secret) tries again", f.secretID), true
+}
+
+// stuck is for a new version that waits for longer than a rotation takes. Nothing has changed a secret since
+// LastChangedDate, so that AWSPENDING has been where it is for that long at least.
+func (f rotationFacts) stuck(now time.Time) (health metav1.Condition, found bool) {
+	rotation := f.version.Rotation
+	if rotation.PendingVersion == "" || !rotation.Enabled {
+		return health, false
+	}
+	since := f.pendingSince
+	if changed := f.version.Changed; since.IsZero() || !changed.IsZero() && changed.Before(since) {
+		since = changed
+	}
+	lasting := !since.IsZero() && now.Sub(since) > rotationTakes
+	if !lasting && !(f.was(v1alpha1.ReasonRotationStuck) && strings.Contains(f.former.Message, rotation.PendingVersion)) {
+		return health, false
+	}
+	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationStuck,
+		"Version %s of secret %s has waited under AWSPENDING for longer than a rotation takes: look at the rotation function's log in "+
+			"CloudWatch; RotateSecret (aws secretsmanager rotate-secret) tries again with that version, and taking the label away from it "+
+			"(aws secretsmanager update-secret-version-stage) gives it up", rotation.PendingVersion, f.secretID), true
+}
+
+// late is for a rotation that did not happen when it was planned, or never did.
+func (f rotationFacts) late(now time.Time) (health metav1.Condition, found bool) {
+	rotation := f.version.Rotation
+	window := rotation.Window
+	if window <= 0 {
+		window = defaultWindow
+	}
+	missed := !rotation.Next.IsZero() && now.After(rotation.Next.Add(window))
+	never := rotation.LastRotated.IsZero()
+	switch {
+	case !rotation.Enabled:
+	case never && missed:
+		return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationNever,
+			"AWS has never rotated secret %s, though rotation is on and was planned for %s: see that Secrets Manager may invoke the "+
+				"rotation function, and look at its log in CloudWatch", f.secretID, stamp(rotation.Next)), true
+	case never && rotation.Next.IsZero() && rotation.Every > 0 && !f.version.Changed.IsZero() && now.Sub(f.version.Changed) > rotation.Every+window:
+		return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationNever,
+			"AWS has never rotated secret %s, though rotation is on and its schedule is shorter than the time since the secret was last "+
+				"changed, %s: see that Secrets Manager may invoke the rotation function, and look at its log in CloudWatch",
+			f.secretID, stamp(f.version.Changed)), true
+	case missed:
+		return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationOverdue,
+			"The rotation of secret %s planned for %s did not happen: look at the rotation function's log in CloudWatch, and at the event "+
+				"RotationFailed in CloudTrail", f.secretID, stamp(rotation.Next)), true
+	}
+	return health, false
+}
+
+// tooOld is for a value that is older than spec.rotation.maxAge, by the best date that is known: when the
+// version was made, else when AWS last rotated the secret, else when the secret was last changed in any way,
+// since when the value is at least as old.
+func (f rotationFacts) tooOld(now time.Time) (health metav1.Condition, found bool) {
+	if f.maxAge <= 0 {
+		return health, false
+	}
+	from, how := f.created, "was made"
+	if from.IsZero() {
+		from = f.version.Created
+	}
+	current := slices.Contains(f.version.Stages, v1alpha1.DefaultVersionStage)
+	if rotation := f.version.Rotation; from.IsZero() && current && rotation != nil {
+		from, how = rotation.LastRotated, "was last rotated"
+	}
+	if from.IsZero() && current {
+		from, how = f.version.Changed, "was last changed"
+	}
+	if from.IsZero() || now.Sub(from) <= f.maxAge {
+		return health, false
+	}
+	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationTooOld,
+		"The value of secret %s %s on %s, and spec.rotation.maxAge lets it become %s old: rotate it (aws secretsmanager rotate-secret), "+
+			"or put a new value into it", f.secretID, how, stamp(from), f.maxAge), true
+}
+
+// was says whether the condition had a reason, and spoke of this secret.
+func (f rotationFacts) was(reason string) bool {
+	return f.former != nil && f.former.Reason == reason && strings.Contains(f.former.Message, "secret "+f.secretID+" ")
+}
+
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+// worstRotation is the condition that speaks for several secrets: the first of the worst.
+func worstRotation(conditions ...metav1.Condition) metav1.Condition {
+	severity := []metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionTrue, metav1.ConditionUnknown}
+	return slices.MinFunc(conditions, func(a, b metav1.Condition) int {
+		return slices.Index(severity, a.Status) - slices.Index(severity, b.Status)
+	})
+}
+
+// waits remembers since when versions have waited under AWSPENDING, by the ARN of their secret. AWS does not
+// tell.
+type waits map[string]pending
+
+type pending struct {
+	version string
+	since   time.Time
+}
+
+// see takes note of the version that waits, if any, and gives since when it has. The version's Rotation must be
+// known.
+func (w *waits) see(version source.Version, now time.Time) time.Time {
+	if version.Rotation.PendingVersion == "" {
+		delete(*w, version.ARN)
+		return time.Time{}
+	}
+	if known := (*w)[version.ARN]; known.version == version.Rotation.PendingVersion {
+		return known.since
+	}
+	if *w == nil {
+		*w = waits{}
+	}
+	(*w)[version.ARN] = pending{version.Rotation.PendingVersion, now}
+	return now
+}
+
+// rotationReason is that of the condition RotationHealthy, and whether it is False.
+func rotationReason(sync *v1alpha1.SecretSync) (reason string, unhealthy bool) {
+	health := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+	if health == nil {
+		return "", false
+	}
+	return health.Reason, health.Status == metav1.ConditionFalse
 }

@@ -26,7 +26,13 @@ func (c *Controller) describe(p *pass, f *failure) {
 	} else if p.observed && f == nil {
 		c.describeObserved(p)
 	}
-	c.describeRotation(p)
+	if p.observed {
+		c.describeRotation(p, p.rotationFacts()...)
+	}
+	if p.observed && p.anotherSecret() {
+		// What was said of another secret's rotation holds no more.
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionRotationHealthy)
+	}
 	// What is tried again by itself is not handled yet: a script would go on with the former version.
 	handled := p.observed && f == nil || f != nil && f.heals == byEdit
 	if handled && refreshRequested(p.sync) {

@@ -81,10 +81,14 @@ type Rotation struct {
 	Enabled bool
 	// LastRotated is zero for a secret that was never rotated.
 	LastRotated time.Time
-	// Next is zero where no rotation is planned. AWS may rotate at any time within the window after it.
+	// Next is when AWS means to rotate next; zero where no rotation is planned.
 	Next time.Time
-	// Pending says that AWSPENDING is on another version than AWSCURRENT.
-	Pending bool
+	// Window is how long after Next a rotation is still in time.
+	Window time.Duration
+	// Every is how long AWS lets pass between rotations; zero where it does not tell.
+	Every time.Duration
+	// PendingVersion is the one that AWSPENDING is on, where that is another one than has AWSCURRENT; else empty.
+	PendingVersion string
 }
 
 // Observation answers which version a Ref points at.

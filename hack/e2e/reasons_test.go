@@ -2,17 +2,12 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -94,52 +89,6 @@ func TestAdmissionInTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitKeys("db", map[string]string{"value": content})
-}
-
-// TestRotationHealth brings about each state of a rotation.
-func TestRotationHealth(t *testing.T) {
-	const stuck, works = "arn:aws:lambda:eu-west-1:111122223333:function:stuck", "arn:aws:lambda:eu-west-1:111122223333:function:works"
-	s := newScene(t)
-	s.stand.AWS.RegisterRotationFunction(works, s.stand.AWS.RotatePassword())
-	half := s.stand.AWS.RotatePassword()
-	s.stand.AWS.RegisterRotationFunction(stuck, func(ctx context.Context, event localaws.RotationEvent) error {
-		if event.Step != "createSecret" {
-			return errors.New("the database does not answer")
-		}
-		return half(ctx, event)
-	})
-	rotate := func(id, function string) {
-		_, err := s.aws.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &id, RotationLambdaARN: &function,
-			RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")}})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, test := range map[string]struct {
-		cause  func(id string)
-		reason string
-	}{
-		"off":         {func(string) {}, v1alpha1.ReasonRotationDisabled},
-		"on-schedule": {func(id string) { rotate(id, works) }, v1alpha1.ReasonRotationOnSchedule},
-		"in-progress": {func(id string) { rotate(id, stuck) }, v1alpha1.ReasonRotationInProgress},
-		"overdue": {func(id string) {
-			const ago = -48 * time.Hour
-			s.stand.AWS.Shift(ago)
-			defer s.stand.AWS.Shift(-ago)
-			rotate(id, stuck)
-		}, v1alpha1.ReasonRotationOverdue},
-	} {
-		t.Run(name, func(*testing.T) {
-			id, _ := s.createSecret(name, `{"password":"`+value()+`"}`)
-			s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
-			s.awaitReady(name)
-			test.cause(id)
-			s.awaitTrouble(name, v1alpha1.ConditionRotationHealthy, test.reason)
-			if test.reason == v1alpha1.ReasonRotationOverdue {
-				s.awaitEvent(name, "RotationOverdue", "did not happen")
-			}
-		})
-	}
 }
 
 // TestIRSA runs the operator with a token of its ServiceAccount instead of keys, as on EKS.

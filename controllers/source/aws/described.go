@@ -2,6 +2,7 @@ package aws
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
+
+const day = 24 * time.Hour
 
 // Staging labels that Secrets Manager moves itself.
 const (
@@ -42,7 +45,7 @@ func describedBy(output *secretsmanager.DescribeSecretOutput, region string) des
 	return describe(region, &types.SecretListEntry{
 		ARN: output.ARN, KmsKeyId: output.KmsKeyId, DeletedDate: output.DeletedDate, LastChangedDate: output.LastChangedDate,
 		PrimaryRegion: output.PrimaryRegion, SecretVersionsToStages: output.VersionIdsToStages, Tags: output.Tags,
-		RotationEnabled: output.RotationEnabled, LastRotatedDate: output.LastRotatedDate, NextRotationDate: output.NextRotationDate,
+		RotationEnabled: output.RotationEnabled, RotationRules: output.RotationRules, LastRotatedDate: output.LastRotatedDate, NextRotationDate: output.NextRotationDate,
 	})
 }
 
@@ -58,14 +61,31 @@ func describe(region string, entry *types.SecretListEntry) described {
 		}
 	}
 	slices.SortFunc(d.labels, func(a, b label) int { return strings.Compare(a.stage, b.stage) })
-	pending := d.carrier(stagePending)
 	d.rotation = source.Rotation{
 		Enabled:     aws.ToBool(entry.RotationEnabled),
 		LastRotated: aws.ToTime(entry.LastRotatedDate),
 		Next:        aws.ToTime(entry.NextRotationDate),
-		Pending:     pending != "" && pending != d.carrier(stageCurrent),
+	}
+	if rules := entry.RotationRules; rules != nil {
+		d.rotation.Window, d.rotation.Every = windowOf(rules), day*time.Duration(aws.ToInt64(rules.AutomaticallyAfterDays))
+	}
+	if pending := d.carrier(stagePending); pending != d.carrier(stageCurrent) {
+		d.rotation.PendingVersion = pending
 	}
 	return d
+}
+
+// windowOf is how long AWS takes to begin with a rotation: as long as the rules say, else an hour for a
+// schedule in hours, and up to the end of the day for one in days (page "RotationRulesType"). The schedules
+// of cron() are taken for one in days.
+func windowOf(rules *types.RotationRulesType) time.Duration {
+	if window, err := time.ParseDuration(aws.ToString(rules.Duration)); err == nil && window > 0 {
+		return window
+	}
+	if hourly := regexp.MustCompile(`^rate\(\d+ hours?\)$`); hourly.MatchString(aws.ToString(rules.ScheduleExpression)) {
+		return time.Hour
+	}
+	return day
 }
 
 // tagOf is the tag that says which namespaces may have a secret.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
@@ -40,7 +41,7 @@ func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
 			}
 			slices.Sort(got.Version.Stages)
 			want := source.Version{ARN: aws.ToString(created.ARN), ID: test.want, Stages: test.stages, Region: "eu-west-1",
-				Rotation: &source.Rotation{Pending: true}, Tag: &source.Tag{}}
+				Rotation: &source.Rotation{PendingVersion: pending}, Tag: &source.Tag{}}
 			if want.Changed = got.Version.Changed; time.Since(want.Changed) > time.Minute {
 				t.Errorf("the secret was changed at %s", want.Changed)
 			}
@@ -149,7 +150,23 @@ func TestRotationIsObserved(t *testing.T) {
 		},
 		"under way": {
 			secretsmanager.DescribeSecretOutput{RotationEnabled: aws.Bool(true), VersionIdsToStages: map[string][]string{"a": {"AWSCURRENT"}, "b": {"AWSPENDING"}}},
-			source.Rotation{Enabled: true, Pending: true},
+			source.Rotation{Enabled: true, PendingVersion: "b"},
+		},
+		"by a schedule in days": {
+			secretsmanager.DescribeSecretOutput{RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)}},
+			source.Rotation{Window: 24 * time.Hour, Every: 30 * 24 * time.Hour},
+		},
+		"by a schedule in hours": {
+			secretsmanager.DescribeSecretOutput{RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")}},
+			source.Rotation{Window: time.Hour},
+		},
+		"by a schedule with a window": {
+			secretsmanager.DescribeSecretOutput{RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)"), Duration: aws.String("3h")}},
+			source.Rotation{Window: 3 * time.Hour},
+		},
+		"by a cron schedule": {
+			secretsmanager.DescribeSecretOutput{RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("cron(0 8 1 * ? *)")}},
+			source.Rotation{Window: 24 * time.Hour},
 		},
 	} {
 		if diff := cmp.Diff(test.want, describedBy(&test.described, "eu-west-1").rotation); diff != "" {

@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+const (
+	stuckFunction = "arn:aws:lambda:eu-west-1:111122223333:function:stuck"
+	goodFunction  = "arn:aws:lambda:eu-west-1:111122223333:function:works"
+)
+
+// rotationScene has two rotation functions: one that works, and one that never gets past its first step.
+func rotationScene(t *testing.T) *scene {
+	s := newScene(t)
+	s.stand.AWS.RegisterRotationFunction(goodFunction, s.stand.AWS.RotatePassword())
+	half := s.stand.AWS.RotatePassword()
+	s.stand.AWS.RegisterRotationFunction(stuckFunction, func(ctx context.Context, event localaws.RotationEvent) error {
+		if event.Step != "createSecret" {
+			return errors.New("the database does not answer")
+		}
+		return half(ctx, event)
+	})
+	return s
+}
+
+func (s *scene) rotate(id, function string, now bool) {
+	s.Helper()
+	_, err := s.aws.RotateSecret(s.Context(), &secretsmanager.RotateSecretInput{SecretId: &id, RotationLambdaARN: &function, RotateImmediately: &now,
+		RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")}})
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *scene) setTimes(times localaws.Times) {
+	s.Helper()
+	if err := s.stand.AWS.SetTimes(times); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// TestRotationHealth brings about each state of a rotation.
+func TestRotationHealth(t *testing.T) {
+	s := rotationScene(t)
+	long := time.Now().Add(-48 * time.Hour)
+	for name, test := range map[string]struct {
+		maxAge time.Duration
+		cause  func(name, id string)
+		reason string
+		// says is part of the event; empty for a state that is none to tell of.
+		says string
+	}{
+		"off":         {cause: func(string, string) {}, reason: v1alpha1.ReasonRotationDisabled},
+		"on-schedule": {cause: func(_, id string) { s.rotate(id, goodFunction, true) }, reason: v1alpha1.ReasonRotationOnSchedule},
+		"in-progress": {cause: func(_, id string) { s.rotate(id, stuckFunction, true) }, reason: v1alpha1.ReasonRotationInProgress},
+		"stuck": {cause: func(name, id string) {
+			s.rotate(id, stuckFunction, true)
+			s.awaitTrouble(name, v1alpha1.ConditionRotationHealthy, v1alpha1.ReasonRotationInProgress)
+			s.setTimes(localaws.Times{SecretId: id, LastChanged: long})
+		}, reason: v1alpha1.ReasonRotationStuck, says: "has waited under AWSPENDING"},
+		"overdue": {cause: func(name, id string) {
+			s.rotate(id, goodFunction, true)
+			s.await("the secret is rotated", func() bool { return s.get(name).Status.LastRotationTime != nil })
+			s.setTimes(localaws.Times{SecretId: id, LastRotated: long, NextRotation: long.Add(4 * time.Hour)})
+		}, reason: v1alpha1.ReasonRotationOverdue, says: "did not happen"},
+		"never": {cause: func(_, id string) {
+			s.rotate(id, goodFunction, false)
+			s.setTimes(localaws.Times{SecretId: id, NextRotation: long})
+		}, reason: v1alpha1.ReasonRotationNever, says: "has never rotated"},
+		"too-old": {maxAge: 24 * time.Hour, cause: func(string, string) {}, reason: v1alpha1.ReasonRotationTooOld,
+			says: "spec.rotation.maxAge lets it become 24h0m0s old"},
+	} {
+		t.Run(name, func(*testing.T) {
+			id, version := s.createSecret(name, `{"password":"`+value()+`"}`)
+			spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast}
+			if test.maxAge > 0 {
+				s.setTimes(localaws.Times{SecretId: id, Versions: map[string]time.Time{version: long}})
+				spec.Rotation = &v1alpha1.RotationExpectations{MaxAge: &metav1.Duration{Duration: test.maxAge}}
+			}
+			s.sync(name, spec)
+			s.awaitReady(name)
+			test.cause(name, id)
+			s.awaitTrouble(name, v1alpha1.ConditionRotationHealthy, test.reason)
+			if test.says != "" {
+				s.awaitEvent(name, test.reason, test.says, id)
+			}
+		})
+	}
+}
+
+// TestRotationRecovers: what was unhealthy is told of once when it is well again.
+func TestRotationRecovers(t *testing.T) {
+	s := rotationScene(t)
+	id, _ := s.createSecret("db", `{"password":"`+value()+`"}`)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("db")
+	s.rotate(id, goodFunction, false)
+	s.setTimes(localaws.Times{SecretId: id, NextRotation: time.Now().Add(-48 * time.Hour)})
+	s.awaitEvent("db", v1alpha1.ReasonRotationNever)
+	s.rotate(id, goodFunction, true)
+	s.awaitTrouble("db", v1alpha1.ConditionRotationHealthy, v1alpha1.ReasonRotationOnSchedule)
+	s.awaitEvent("db", "RotationRecovered", "Recovered from RotationNever")
+}
