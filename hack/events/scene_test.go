@@ -91,9 +91,9 @@ func (s *scene) queueURL() string {
 }
 
 // start starts a manager that takes events from the queue.
-func (s *scene) start(flags ...string) {
+func (s *scene) start() {
 	s.Helper()
-	s.startPlain(append([]string{"--change-queue-url=" + s.queueURL()}, flags...)...)
+	s.startPlain("--change-queue-url=" + s.queueURL())
 }
 
 // startPlain starts a manager, which ends with the test unless it has ended before.
