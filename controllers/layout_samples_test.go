@@ -56,6 +56,14 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"source/aws with the API":              {"controllers/source/aws/x.go", importing(module + "/api/v1alpha1"), "source-aws-knows-no-kubernetes"},
 		"source/aws with the SDK":              {"controllers/source/aws/x.go", importing("github.com/aws/aws-sdk-go-v2/aws", module+"/controllers/source"), ""},
 
+		"notify with the SDK":           {"controllers/notify/x.go", importing("github.com/aws/aws-sdk-go-v2/aws"), "notify-knows-no-aws"},
+		"notify with source/aws":        {"controllers/notify/x.go", importing(module + "/controllers/source/aws"), "notify-knows-no-aws"},
+		"a test of notify with the SDK": {"controllers/notify/x_test.go", importing("github.com/aws/smithy-go"), "notify-knows-no-aws"},
+		"notify with the API":           {"controllers/notify/x.go", importing(module+"/api/v1alpha1", "k8s.io/apimachinery/pkg/types"), ""},
+		"notify/sqs with the API":       {"controllers/notify/sqs/x.go", importing(module + "/api/v1alpha1"), "notify-sqs-knows-notify-and-the-sdk"},
+		"notify/sqs with the SDK":       {"controllers/notify/sqs/x.go", importing("github.com/aws/aws-sdk-go-v2/service/sqs", module+"/controllers/notify"), ""},
+		"the reconciler with notify":    {"controllers/secretsync/x.go", importing(module + "/controllers/notify"), "secretsync-knows-no-aws"},
+
 		"render with the SDK":            {"controllers/render/x.go", importing("github.com/aws/aws-sdk-go-v2/aws"), "render-is-pure"},
 		"render with a YAML library":     {"controllers/render/x.go", importing("go.yaml.in/yaml/v3"), "render-is-pure"},
 		"template with a YAML library":   {"controllers/render/template/x.go", importing("go.yaml.in/yaml/v3"), ""},

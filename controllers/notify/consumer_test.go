@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -119,9 +120,7 @@ func (d *desk) send(receipt, body string) {
 func (d *desk) show() {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	for receipt, body := range d.hidden {
-		d.waiting[receipt] = body
-	}
+	maps.Copy(d.waiting, d.hidden)
 	clear(d.hidden)
 }
 

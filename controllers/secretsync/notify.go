@@ -109,8 +109,8 @@ func (m *memories) hear(p *pass) {
 	name := client.ObjectKeyFromObject(p.sync)
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	latest, any := m.news[name]
-	if !any {
+	latest, told := m.news[name]
+	if !told {
 		return
 	}
 	delete(m.news, name)

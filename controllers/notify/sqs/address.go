@@ -21,9 +21,7 @@ type Address struct {
 }
 
 var (
-	//nolint:gochecknoglobals // patterns never change
 	hostPattern = regexp.MustCompile(`^sqs(?:-fips)?\.([a-z]{2,}(?:-[a-z0-9]+)+-[0-9]+)\.[a-z0-9.-]+$`)
-	//nolint:gochecknoglobals // patterns never change
 	pathPattern = regexp.MustCompile(`^/([0-9]{12})/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)$`)
 
 	errAddress = errors.New("must be the URL of an SQS queue, https://sqs.<region>.amazonaws.com/<account>/<name>")
