@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,7 +126,7 @@ func TestARequestIsTheSameAsTheSDKs(t *testing.T) {
 	if diff := cmp.Diff(theirs.Header, ours.Header); diff != "" {
 		t.Errorf("headers differ (-SDK +ours):\n%s", diff)
 	}
-	if ours.Header.Get(headerToken) != "a-token" || !strings.Contains(ours.Header.Get(headerAgent), "app/an-app") {
+	if ours.Header.Get(headerSession) != "a-token" || !strings.Contains(ours.Header.Get(headerAgent), "app/an-app") {
 		t.Errorf("headers are %v", ours.Header)
 	}
 	type line struct{ Method, URL, Host, Body string }
@@ -291,7 +292,7 @@ func endless(w http.ResponseWriter, r *http.Request) {
 }
 
 func retryAfter(err error) time.Duration {
-	if refusal, ok := err.(*source.Error); ok { //nolint:errorlint // it is none other
+	if refusal, ok := errors.AsType[*source.Error](err); ok {
 		return refusal.RetryAfter
 	}
 	return 0
@@ -315,6 +316,10 @@ func TestTheClocksDifferenceIsTheOneThatTheSDKFound(t *testing.T) {
 	signed, err := time.Parse(dateFormat, w.seen[2].Header.Get(headerDate))
 	if off := signed.Sub(time.Now().Add(ahead)); err != nil || off.Abs() > time.Minute {
 		t.Errorf("the request is signed %s off: %v", off, err)
+	}
+	theirs, ours := w.seen[1].Header.Get(headerAttempt), w.seen[2].Header.Get(headerAttempt)
+	if !strings.HasPrefix(theirs, "attempt=1; max=1; ttl=") || ours != "attempt=1; max=1" {
+		t.Errorf("the SDK says %q of its attempt, and %q is said of ours: it would be out of time at once", theirs, ours)
 	}
 }
 
