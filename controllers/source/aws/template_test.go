@@ -149,7 +149,8 @@ func TestTheUserAgentNamesTheReaderOfEachCall(t *testing.T) {
 			t.Errorf("the request for %q was not made by the SDK, which replaces what may not stand in a user agent", odd)
 		}
 	}
-	if before := w.bySDK.Load(); w.mustPoll(t, "db") != before+1 || w.mustPoll(t, "db") != before+1 {
+	before := w.bySDK.Load()
+	if first, second := w.mustPoll(t, "db"), w.mustPoll(t, "db"); first != before+1 || second != before+1 {
 		t.Error("a template was made of a request whose reader can't be told in it, or none of the next")
 	}
 }
@@ -238,7 +239,7 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		}
 	}
-	cut := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+	cut := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
 		want   source.Kind
@@ -253,7 +254,7 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 		"a cut connection":            {cut, source.RegionUnavailable},
 		"silence":                     {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.RegionUnavailable},
 		"an answer that breaks off":   {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "500"); cut(w, r) }, source.RegionUnavailable},
-		"an answer that does not end": {func(w http.ResponseWriter, r *http.Request) { endless(w, r) }, source.RegionUnavailable},
+		"an answer that does not end": {endless, source.RegionUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWired(t, Options{CallTimeout: 2 * time.Second})
