@@ -27,15 +27,15 @@ type options = func(*secretsmanager.Options)
 func call[I, O any](ctx context.Context, e *endpoint, q question,
 	operation func(*secretsmanager.Client, context.Context, *I, ...options) (*O, error), input *I,
 ) (*O, error) {
-	return ask(ctx, e, q, func(ctx context.Context, q *question, input *I) (*O, error) {
+	return callBy(ctx, e, q, func(ctx context.Context, q *question, input *I) (*O, error) {
 		return operation(e.client, ctx, input, e.s.audit(q.ref.Reader), watchWire(&q.host))
 	}, input)
 }
 
-// ask makes one call when it is its turn and within its time, measures it and explains its error. A
+// callBy makes one call when it is its turn and within its time, measures it and explains its error. A
 // call is repeated here only to be signed anew, once, by the SDK itself or with credentials that AWS does
 // not refuse; all else is for the reconciler, which backs off.
-func ask[I, O any](ctx context.Context, e *endpoint, q question, made func(context.Context, *question, *I) (*O, error), input *I) (*O, error) {
+func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(context.Context, *question, *I) (*O, error), input *I) (*O, error) {
 	s, turn := e.s, e.paces[q.operation]
 	if err := turn.wait(ctx, q.routine); err != nil {
 		return nil, err

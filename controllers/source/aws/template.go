@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,9 @@ const (
 	headerAgent      = "User-Agent"
 	headerSignature  = "Authorization"
 	headerDate       = "X-Amz-Date"
-	headerToken      = "X-Amz-Security-Token" //nolint:gosec // The name of a header.
+	headerSession    = "X-Amz-Security-Token"
 	headerInvocation = "Amz-Sdk-Invocation-Id"
+	headerAttempt    = "Amz-Sdk-Request"
 	headerRequestID  = "X-Amzn-Requestid"
 )
 
@@ -107,9 +109,12 @@ func (e *endpoint) templateOf(sent *http.Request, reader source.Reader) *templat
 	made := &template{made: e.s.options.Now(), options: e.client.Options(), url: *sent.URL, header: http.Header{}}
 	for name, values := range sent.Header {
 		switch name {
-		case "Content-Type", "X-Amz-Target", "Amz-Sdk-Request":
-			made.header[name] = values
-		case headerAgent, headerSignature, headerDate, headerToken, headerInvocation:
+		case "Content-Type", "X-Amz-Target":
+			made.header[name] = slices.Clone(values)
+		case headerAttempt:
+			number, _, _ := strings.Cut(sent.Header.Get(name), "; ttl=") // When that call's caller gives up.
+			made.header[name] = []string{number}
+		case headerAgent, headerSignature, headerDate, headerSession, headerInvocation:
 		default:
 			return nil
 		}
@@ -179,7 +184,9 @@ func (t *template) request(ctx context.Context, reader source.Reader, input *sec
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(struct{ SecretId string }{aws.ToString(input.SecretId)}) //nolint:revive // AWS's spelling.
+	body, err := json.Marshal(struct {
+		SecretID string `json:"SecretId"`
+	}{aws.ToString(input.SecretId)})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,7 +126,7 @@ func TestARequestIsTheSameAsTheSDKs(t *testing.T) {
 	if diff := cmp.Diff(theirs.Header, ours.Header); diff != "" {
 		t.Errorf("headers differ (-SDK +ours):\n%s", diff)
 	}
-	if ours.Header.Get(headerToken) != "a-token" || !strings.Contains(ours.Header.Get(headerAgent), "app/an-app") {
+	if ours.Header.Get(headerSession) != "a-token" || !strings.Contains(ours.Header.Get(headerAgent), "app/an-app") {
 		t.Errorf("headers are %v", ours.Header)
 	}
 	type line struct{ Method, URL, Host, Body string }
@@ -148,7 +149,8 @@ func TestTheUserAgentNamesTheReaderOfEachCall(t *testing.T) {
 			t.Errorf("the request for %q was not made by the SDK, which replaces what may not stand in a user agent", odd)
 		}
 	}
-	if before := w.bySDK.Load(); w.mustPoll(t, "db") != before+1 || w.mustPoll(t, "db") != before+1 {
+	before := w.bySDK.Load()
+	if first, second := w.mustPoll(t, "db"), w.mustPoll(t, "db"); first != before+1 || second != before+1 {
 		t.Error("a template was made of a request whose reader can't be told in it, or none of the next")
 	}
 }
@@ -237,7 +239,7 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		}
 	}
-	cut := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+	cut := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
 		want   source.Kind
@@ -252,7 +254,7 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 		"a cut connection":            {cut, source.RegionUnavailable},
 		"silence":                     {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.RegionUnavailable},
 		"an answer that breaks off":   {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "500"); cut(w, r) }, source.RegionUnavailable},
-		"an answer that does not end": {func(w http.ResponseWriter, r *http.Request) { endless(w, r) }, source.RegionUnavailable},
+		"an answer that does not end": {endless, source.RegionUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWired(t, Options{CallTimeout: 2 * time.Second})
@@ -291,7 +293,7 @@ func endless(w http.ResponseWriter, r *http.Request) {
 }
 
 func retryAfter(err error) time.Duration {
-	if refusal, ok := err.(*source.Error); ok { //nolint:errorlint // it is none other
+	if refusal, ok := errors.AsType[*source.Error](err); ok {
 		return refusal.RetryAfter
 	}
 	return 0
@@ -315,6 +317,10 @@ func TestTheClocksDifferenceIsTheOneThatTheSDKFound(t *testing.T) {
 	signed, err := time.Parse(dateFormat, w.seen[2].Header.Get(headerDate))
 	if off := signed.Sub(time.Now().Add(ahead)); err != nil || off.Abs() > time.Minute {
 		t.Errorf("the request is signed %s off: %v", off, err)
+	}
+	theirs, ours := w.seen[1].Header.Get(headerAttempt), w.seen[2].Header.Get(headerAttempt)
+	if !strings.HasPrefix(theirs, "attempt=1; max=1; ttl=") || ours != "attempt=1; max=1" {
+		t.Errorf("the SDK says %q of its attempt, and %q is said of ours: it would be out of time at once", theirs, ours)
 	}
 }
 

@@ -19,9 +19,8 @@ const maxAnswer = 16 << 20
 // errTooLong is an answer that goes on and on.
 var errTooLong = errors.New("the answer is too long")
 
-// watchWire notes which host is asked, as the SDK's error for a call that timed out does not tell, and bounds
-// what is read of the answer.
-// Whoever wants to sees each request as it leaves.
+// watchWire notes which host is asked, as the SDK's error for a call that timed out does not tell, shows the
+// request as it leaves, and bounds what is read of the answer.
 func watchWire(host *string, seen ...func(*http.Request)) func(*secretsmanager.Options) {
 	note := middleware.DeserializeMiddlewareFunc("SecretSyncWire", func(
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
