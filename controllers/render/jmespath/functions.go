@@ -65,6 +65,9 @@ func (s *search) call(node parsing.ASTNode, current any) (any, error) {
 			return nil, err
 		}
 		wanted := function.takes[min(i, len(function.takes)-1)]
+		if err := s.spend(size(argument)); err != nil {
+			return nil, err
+		}
 		if !suits(argument, wanted) {
 			return nil, fail("argument %d of function %s must be %s and is %s", i+1, name, described(wanted), kind(argument))
 		}

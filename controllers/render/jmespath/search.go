@@ -8,7 +8,7 @@ import (
 
 // budget is how much work one search may be: values looked at and bytes written. A short expression can ask for
 // more than any machine has, as each "[@, @] | []" doubles a list.
-const budget = 4 << 20
+const budget = 1 << 20
 
 // search is one evaluation of an expression.
 type search struct {
@@ -117,6 +117,9 @@ func (s *search) compare(operator, left, right any) (any, error) {
 	if !ok || !too {
 		return nil, nil
 	}
+	if err := s.spend(size(left) + size(right)); err != nil {
+		return nil, err
+	}
 	order, err := compareNumbers(one, other)
 	if err != nil {
 		return nil, err
@@ -134,7 +137,7 @@ func (s *search) compare(operator, left, right any) (any, error) {
 
 // equal compares by value: 1.0 is 1, whatever it is written like.
 func (s *search) equal(left, right any) (bool, error) {
-	if err := s.spend(0); err != nil {
+	if err := s.spend(size(left) + size(right)); err != nil {
 		return false, err
 	}
 	switch left := left.(type) {

@@ -214,6 +214,24 @@ func TestSearchRefuses(t *testing.T) {
 	}
 }
 
+// TestWorkIsBounded has lists of very many references to a number, and to a text, that are long.
+func TestWorkIsBounded(t *testing.T) {
+	document := Parse([]byte(`{"n":` + strings.Repeat("7", 30000) + `,"t":"` + strings.Repeat("t", 30000) + `","o":{"a":1,"b":2}}`))
+	many := func(what string) string { return "[" + what + "]" + strings.Repeat(" | [@, @][]", 20) }
+	for _, expression := range []string{
+		"sort(" + many("n") + ")", "max_by(" + many("@") + ", &n)", many("@") + "[?n > `1`]", many("@") + "[?n == `1`]", many("@") + "[?t == 'x']",
+		"sum(" + many("n") + ")", many("@") + "[?contains(t, 'x')]", many("@") + "[*].length(t)", many("@") + "[*].to_number(t)", many("o") + "[*].*", "sort(" + many("t") + ")",
+	} {
+		compiled, err := Compile(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := compiled.Search(document); err == nil {
+			t.Errorf("%.40s… was done to its end", expression)
+		}
+	}
+}
+
 func TestNumbersAreComparedExactly(t *testing.T) {
 	ascending := []number{"-1e400", "-12345678901234567890", "-12345678901234567889", "-0.1", "-1E-400", "0", "1e-400", "0.1", "0.10000000000000000001", "9.99", "10", "9007199254740992", "9007199254740993", "1e400"}
 	for i, one := range ascending {
