@@ -68,24 +68,29 @@ func FuzzNames(f *testing.F) {
 		if choice&16 > 0 {
 			entry.Find = &v1alpha1.Find{NamePrefix: "/"}
 		}
-		spec := v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}
-		material := Material{DataFrom: [][]Named{{{Name: name, Value: source.TextValue(content)}}}}
-		data, err := Render(&spec, material)
-		again, twice := Render(&spec, material)
-		if err != nil {
-			refuseMarker(t, content, "", err)
-			if twice == nil || twice.Error() != err.Error() || data != nil {
-				t.Error("a refusal came with keys, or not again")
-			}
-			return
-		}
-		if len(data) == 0 || len(data) != len(again) {
-			t.Error("neither keys nor a refusal, or others the second time")
-		}
-		for key := range data {
-			if len(validation.IsConfigMapKey(key)) > 0 || !strings.HasPrefix(key, "P_") {
-				t.Errorf("key %q is none that Kubernetes takes, or has no prefix", key)
-			}
-		}
+		checkNames(t, entry, name, content)
 	})
+}
+
+func checkNames(t *testing.T, entry v1alpha1.DataFrom, name, content string) {
+	t.Helper()
+	spec := v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}
+	material := Material{DataFrom: [][]Named{{{Name: name, Value: source.TextValue(content)}}}}
+	data, err := Render(&spec, material)
+	again, twice := Render(&spec, material)
+	if err != nil {
+		refuseMarker(t, content, "", err)
+		if twice == nil || twice.Error() != err.Error() || data != nil {
+			t.Error("a refusal came with keys, or not again")
+		}
+		return
+	}
+	if len(data) == 0 || len(data) != len(again) {
+		t.Error("neither keys nor a refusal, or others the second time")
+	}
+	for key := range data {
+		if len(validation.IsConfigMapKey(key)) > 0 || !strings.HasPrefix(key, "P_") {
+			t.Errorf("key %q is none that Kubernetes takes, or has no prefix", key)
+		}
+	}
 }
