@@ -46,6 +46,11 @@ func Render(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte
 	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {
 		return renderWhole(material.Source)
 	}
+	return renderEntries(spec, material)
+}
+
+// renderEntries makes the keys of dataFrom, and those of data over them.
+func renderEntries(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
 	opened := newDocuments()
 	data, err := opened.renderFrom(spec.DataFrom, material.DataFrom)
 	if err != nil {
