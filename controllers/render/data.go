@@ -33,7 +33,7 @@ func (d documents) renderKeys(entries []v1alpha1.DataKey, values []*source.Value
 // take gives what one entry of spec.data takes of a value.
 func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, error) {
 	if len(value.Bytes()) == 0 {
-		return nil, errEmpty()
+		return nil, invalid("key %q takes nothing, as the secret's value is empty: put a value into it in AWS", entry.Key)
 	}
 	taken := value.Bytes()
 	var err error
@@ -78,7 +78,7 @@ func (d documents) search(value *source.Value, entry v1alpha1.DataKey) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	found, there, err := expression.Search(tree)
+	found, there, err := expression.Search(tree, d.work)
 	if err != nil {
 		return nil, invalid("%s can't be used on this value, %s: correct the expression, or the value in AWS", field, err)
 	}

@@ -28,13 +28,21 @@ type parsed struct {
 }
 
 // documents remembers what was parsed, so that a value is parsed once however many keys are taken from it.
-type documents map[*source.Value]*parsed
+type documents struct {
+	values map[*source.Value]*parsed
+	// work is what all JMESPath expressions of a spec may be together.
+	work *jmespath.Budget
+}
+
+func newDocuments() documents {
+	return documents{values: map[*source.Value]*parsed{}, work: jmespath.NewBudget()}
+}
 
 func (d documents) of(value *source.Value) *parsed {
-	if d[value] == nil {
-		d[value] = &parsed{}
+	if d.values[value] == nil {
+		d.values[value] = &parsed{}
 	}
-	return d[value]
+	return d.values[value]
 }
 
 // wish says who wants which property, for errors.

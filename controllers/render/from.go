@@ -63,7 +63,7 @@ func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []Named) 
 	}
 	for i := range secrets {
 		err := g.secret(index, entry, naming, &secrets[i])
-		if err != nil && !(entry.Optional && notThere(err)) {
+		if err != nil && (!entry.Optional || !notThere(err)) {
 			return err
 		}
 	}

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,7 +75,7 @@ func TestDataFrom(t *testing.T) {
 		"found, nothing, being optional":                    {v1alpha1.DataFrom{Find: values, Optional: true}, nil, map[string]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := documents{}.renderFrom([]v1alpha1.DataFrom{test.entry}, [][]Named{test.secrets})
+			data, err := newDocuments().renderFrom([]v1alpha1.DataFrom{test.entry}, [][]Named{test.secrets})
 			if diff := cmp.Diff(test.want, asText(data)); err != nil || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
@@ -119,6 +121,7 @@ func TestDataFromRefuses(t *testing.T) {
 		"a name that no key may have":       {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{`field "my key"`, "spec.dataFrom[0].conversion"}},
 		"a name that no conversion mends":   {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]Named{found("x", `{"..a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue, []string{`field "..a"`}},
 		"a name of which nothing is left":   {[]v1alpha1.DataFrom{{Prefix: "P_", Rename: []v1alpha1.Rename{{Match: ".*"}}}}, [][]Named{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"my key"`}},
+		"a name that grows without end":     {[]v1alpha1.DataFrom{{Rename: slices.Repeat([]v1alpha1.Rename{{Match: ".", Replace: strings.Repeat("$0", 200)}}, 16)}}, [][]Named{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0].rename[1]", "4096"}},
 		"a secret named as the prefix":      {[]v1alpha1.DataFrom{{Find: values}}, [][]Named{found("/prod/", marker)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"/prod/"`}},
 		"a rename that is none":             {[]v1alpha1.DataFrom{{}, {Rename: []v1alpha1.Rename{{Match: "a"}, {Match: "a("}}}}, [][]Named{found("x", `{}`), found("y", `{}`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[1].rename[1].match"}},
 		"a text":                            {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", marker)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "not a JSON object", "spec.data"}},

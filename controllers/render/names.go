@@ -11,6 +11,9 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
+// renamedBytes bounds what rename makes of a name on its way to a key: sixteen entries could multiply it beyond any memory.
+const renamedBytes = 4096
+
 // naming makes keys of the names that one entry of spec.dataFrom meets.
 type naming struct {
 	// field is the entry's place in the spec.
@@ -53,8 +56,11 @@ func (n *naming) takes(name string) bool {
 // key is what a name becomes.
 func (n *naming) key(from origin) (string, error) {
 	name := from.name
-	for _, rename := range n.renames {
+	for i, rename := range n.renames {
 		name = rename.match.ReplaceAllString(name, rename.replace)
+		if len(name) > max(renamedBytes, len(from.name)) {
+			return "", invalid("%s.rename[%d] makes the name of %s longer than %d bytes: correct it, or exclude the name", n.field, i, from, renamedBytes)
+		}
 	}
 	if name == "" {
 		return "", invalid("%s: nothing is left of the name of %s to make a key of: exclude it, or correct rename", n.field, from)

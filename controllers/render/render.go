@@ -54,7 +54,12 @@ func renderSources(spec *v1alpha1.SecretSyncSpec, material Material) (map[string
 	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {
 		return renderWhole(material.Source)
 	}
-	opened := documents{}
+	return renderEntries(spec, material)
+}
+
+// renderEntries makes the keys of dataFrom, and those of data over them.
+func renderEntries(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+	opened := newDocuments()
 	data, err := opened.renderFrom(spec.DataFrom, material.DataFrom)
 	if err != nil {
 		return nil, err
@@ -74,15 +79,13 @@ func renderWhole(value *source.Value) (map[string][]byte, error) {
 		return nil, invalid("there is nothing to write: no value was read for spec.source")
 	}
 	if len(value.Bytes()) == 0 {
-		return nil, errEmpty()
+		return nil, invalid("the secret's value is empty: put a value into it in AWS")
 	}
 	if !looksLikeObject(value) {
 		return map[string][]byte{wholeKey: value.Bytes()}, nil
 	}
 	return renderFields(value)
 }
-
-func errEmpty() error { return invalid("the secret's value is empty: put a value into it in AWS") }
 
 func looksLikeObject(value *source.Value) bool {
 	return !value.Binary() && bytes.HasPrefix(bytes.TrimLeft(value.Bytes(), " \t\r\n"), []byte("{"))

@@ -2,6 +2,8 @@ package jmespath
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -65,6 +67,9 @@ func (s *search) call(node parsing.ASTNode, current any) (any, error) {
 			return nil, err
 		}
 		wanted := function.takes[min(i, len(function.takes)-1)]
+		if err := s.spend(size(argument)); err != nil {
+			return nil, err
+		}
 		if !suits(argument, wanted) {
 			return nil, fail("argument %d of function %s must be %s and is %s", i+1, name, described(wanted), kind(argument))
 		}
@@ -188,9 +193,7 @@ func merge(s *search, arguments []any) (any, error) {
 	made := &object{fields: map[string]any{}}
 	for _, argument := range arguments {
 		object, _ := argument.(*object)
-		for name, value := range object.fields {
-			made.fields[name] = value
-		}
+		maps.Copy(made.fields, object.fields)
 		if err := s.spend(len(object.fields)); err != nil {
 			return nil, err
 		}
@@ -217,8 +220,8 @@ func reverse(s *search, arguments []any) (any, error) {
 	}
 	given := items(arguments[0])
 	made := &list{items: make([]any, 0, len(given))}
-	for i := len(given) - 1; i >= 0; i-- {
-		made.items = append(made.items, given[i])
+	for _, item := range slices.Backward(given) {
+		made.items = append(made.items, item)
 	}
 	return made, s.spend(len(given))
 }

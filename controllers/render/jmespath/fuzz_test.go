@@ -22,25 +22,30 @@ func FuzzSearch(f *testing.F) {
 		if len(expression) > 1024 || !json.Valid([]byte(content)) || strings.Contains(expression, marker) {
 			return
 		}
-		compiled, err := Compile(expression)
-		if err != nil {
-			return
-		}
-		got, there, err := compiled.Search(Parse([]byte(content)))
-		again, _, twice := compiled.Search(Parse([]byte(content)))
-		if (err == nil) != (twice == nil) || string(got) != string(again) {
-			t.Fatal("the same search gives another result")
-		}
-		if err != nil && strings.Contains(err.Error(), marker) {
-			t.Fatal("the error quotes the document")
-		}
-		// In a list, whatever was found is written as JSON.
-		listed, err := Compile("[" + expression + "]")
-		if err != nil || !there {
-			return
-		}
-		if got, _, err := listed.Search(Parse([]byte(content))); err == nil && len(got) > 0 && !json.Valid(got) {
-			t.Fatal("what was computed is no JSON")
-		}
+		checkSearch(t, expression, []byte(content), marker)
 	})
+}
+
+func checkSearch(t *testing.T, expression string, content []byte, marker string) {
+	t.Helper()
+	compiled, err := Compile(expression)
+	if err != nil {
+		return
+	}
+	got, there, err := compiled.Search(Parse(content), NewBudget())
+	again, _, twice := compiled.Search(Parse(content), NewBudget())
+	if (err == nil) != (twice == nil) || string(got) != string(again) {
+		t.Fatal("the same search gives another result")
+	}
+	if err != nil && strings.Contains(err.Error(), marker) {
+		t.Fatal("the error quotes the document")
+	}
+	// In a list, whatever was found is written as JSON.
+	listed, err := Compile("[" + expression + "]")
+	if err != nil || !there {
+		return
+	}
+	if got, _, err := listed.Search(Parse(content), NewBudget()); err == nil && len(got) > 0 && !json.Valid(got) {
+		t.Fatal("what was computed is no JSON")
+	}
 }

@@ -17,12 +17,15 @@ func compareKeyed(one, other keyed) int {
 }
 
 // keyedItems pairs items with what they are ordered by, which must be numbers all of them, or strings.
-func keyedItems(given []any, by func(item any) (any, error)) ([]keyed, error) {
+func (s *search) keyedItems(given []any, by func(item any) (any, error)) ([]keyed, error) {
 	pairs := make([]keyed, 0, len(given))
 	first := ""
 	for i, item := range given {
 		key, err := by(item)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.spend(size(key)); err != nil {
 			return nil, err
 		}
 		if i == 0 {
@@ -57,7 +60,7 @@ func (s *search) by(argument any) func(item any) (any, error) {
 }
 
 func (s *search) ordered(given []any, by func(any) (any, error)) (any, error) {
-	pairs, err := keyedItems(given, by)
+	pairs, err := s.keyedItems(given, by)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +79,8 @@ func sortedBy(s *search, arguments []any) (any, error) {
 }
 
 // best is the first of the items that no other one exceeds in the direction; null for an empty list.
-func best(given []any, by func(any) (any, error), direction int) (any, error) {
-	pairs, err := keyedItems(given, by)
+func (s *search) best(given []any, by func(any) (any, error), direction int) (any, error) {
+	pairs, err := s.keyedItems(given, by)
 	if err != nil || len(pairs) == 0 {
 		return nil, err
 	}
@@ -91,11 +94,11 @@ func best(given []any, by func(any) (any, error), direction int) (any, error) {
 }
 
 func extreme(direction int) func(*search, []any) (any, error) {
-	return func(_ *search, arguments []any) (any, error) { return best(items(arguments[0]), itself, direction) }
+	return func(s *search, arguments []any) (any, error) { return s.best(items(arguments[0]), itself, direction) }
 }
 
 func extremeBy(direction int) func(*search, []any) (any, error) {
 	return func(s *search, arguments []any) (any, error) {
-		return best(items(arguments[0]), s.by(arguments[1]), direction)
+		return s.best(items(arguments[0]), s.by(arguments[1]), direction)
 	}
 }

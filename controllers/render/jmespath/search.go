@@ -6,14 +6,24 @@ import (
 	"github.com/jmespath-community/go-jmespath/pkg/parsing"
 )
 
-// budget is how much work one search may be: values looked at and bytes written. A short expression can ask for
-// more than any machine has, as each "[@, @] | []" doubles a list.
-const budget = 4 << 20
+// Work is counted in values looked at and bytes written. It is bounded, as a short expression can ask for more than any
+// machine has: each "[@, @] | []" doubles a list.
+const (
+	// workPerSearch bounds the memory of a search too.
+	workPerSearch = 1 << 20
+	workPerBudget = 8 << 20
+)
+
+// Budget is the work that several searches may be together.
+type Budget struct{ left int }
+
+// NewBudget is enough for hundreds of searches in the largest secret that AWS holds.
+func NewBudget() *Budget { return &Budget{left: workPerBudget} }
 
 // search is one evaluation of an expression.
 type search struct {
 	functions map[string]function
-	// left is what is left of the budget.
+	// left is the work that is left to do.
 	left int
 }
 
@@ -29,8 +39,10 @@ func (s *search) spend(work int) error {
 
 // Search gives the text of what the expression finds: that of a string, and for everything else its JSON, where what
 // stands in the document comes as it stands. It says false where nothing or null is found. Errors are of type *Error.
-func (e *Expression) Search(document *Document) ([]byte, bool, error) {
-	s := &search{functions: functions(), left: budget}
+func (e *Expression) Search(document *Document, budget *Budget) ([]byte, bool, error) {
+	allowed := min(budget.left, workPerSearch)
+	s := &search{functions: functions(), left: allowed}
+	defer func() { budget.left -= allowed - max(s.left, 0) }()
 	found, err := s.eval(e.root, document.root)
 	if err != nil || found == nil {
 		return nil, false, err
@@ -117,6 +129,9 @@ func (s *search) compare(operator, left, right any) (any, error) {
 	if !ok || !too {
 		return nil, nil
 	}
+	if err := s.spend(size(left) + size(right)); err != nil {
+		return nil, err
+	}
 	order, err := compareNumbers(one, other)
 	if err != nil {
 		return nil, err
@@ -134,7 +149,7 @@ func (s *search) compare(operator, left, right any) (any, error) {
 
 // equal compares by value: 1.0 is 1, whatever it is written like.
 func (s *search) equal(left, right any) (bool, error) {
-	if err := s.spend(0); err != nil {
+	if err := s.spend(size(left) + size(right)); err != nil {
 		return false, err
 	}
 	switch left := left.(type) {
@@ -150,29 +165,39 @@ func (s *search) equal(left, right any) (bool, error) {
 		if !ok || len(left.items) != len(other.items) {
 			return false, nil
 		}
-		for i, item := range left.items {
-			if equal, err := s.equal(item, other.items[i]); !equal {
-				return false, err
-			}
-		}
-		return true, nil
+		return s.equalLists(left, other)
 	case *object:
 		other, ok := right.(*object)
 		if !ok || len(left.fields) != len(other.fields) {
 			return false, nil
 		}
-		for _, name := range left.names() {
-			field, there := other.fields[name]
-			if !there {
-				return false, nil
-			}
-			if equal, err := s.equal(left.fields[name], field); !equal {
-				return false, err
-			}
-		}
-		return true, nil
+		return s.equalObjects(left, other)
 	case *reference:
 		return false, nil
 	}
 	return left == right, nil
+}
+
+// equalLists compares lists of one length.
+func (s *search) equalLists(left, right *list) (bool, error) {
+	for i, item := range left.items {
+		if equal, err := s.equal(item, right.items[i]); !equal {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// equalObjects compares objects with as many fields.
+func (s *search) equalObjects(left, right *object) (bool, error) {
+	for _, name := range left.names() {
+		field, there := right.fields[name]
+		if !there {
+			return false, nil
+		}
+		if equal, err := s.equal(left.fields[name], field); !equal {
+			return false, err
+		}
+	}
+	return true, nil
 }

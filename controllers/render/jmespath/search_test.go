@@ -107,7 +107,7 @@ func TestSearch(t *testing.T) {
 			}
 			document := Parse([]byte(sample))
 			for range 3 { // The same, each time: maps have no order of their own.
-				got, there, err := compiled.Search(document)
+				got, there, err := compiled.Search(document, NewBudget())
 				if err != nil || !there || string(got) != want {
 					t.Fatalf("got %q (%t, %v), want %q", got, there, err, want)
 				}
@@ -125,7 +125,7 @@ func TestSearchFindsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, there, err := compiled.Search(Parse([]byte(sample))); there || err != nil {
+		if got, there, err := compiled.Search(Parse([]byte(sample)), NewBudget()); there || err != nil {
 			t.Errorf("%s gives %q, %v", expression, got, err)
 		}
 	}
@@ -137,7 +137,7 @@ func TestScalarsAsDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := compiled.Search(Parse([]byte(content))); string(got) != want || err != nil {
+		if got, _, err := compiled.Search(Parse([]byte(content)), NewBudget()); string(got) != want || err != nil {
 			t.Errorf("%q gives %q, %v", content, got, err)
 		}
 	}
@@ -207,10 +207,46 @@ func TestSearchRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(expression, err)
 		}
-		got, _, err := compiled.Search(Parse([]byte(marked)))
+		got, _, err := compiled.Search(Parse([]byte(marked)), NewBudget())
 		if _, ok := errors.AsType[*Error](err); !ok || !strings.Contains(err.Error(), mention) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%.60s gives %.60q, %v; want an error that mentions %q", expression, got, err, mention)
 		}
+	}
+}
+
+// TestWorkIsBounded has lists of very many references to a number, and to a text, that are long.
+func TestWorkIsBounded(t *testing.T) {
+	document := Parse([]byte(`{"n":` + strings.Repeat("7", 30000) + `,"t":"` + strings.Repeat("t", 30000) + `","o":{"a":1,"b":2}}`))
+	many := func(what string) string { return "[" + what + "]" + strings.Repeat(" | [@, @][]", 20) }
+	for _, expression := range []string{
+		"sort(" + many("n") + ")", "max_by(" + many("@") + ", &n)", many("@") + "[?n > `1`]", many("@") + "[?n == `1`]", many("@") + "[?t == 'x']",
+		"sum(" + many("n") + ")", many("@") + "[?contains(t, 'x')]", many("@") + "[*].length(t)", many("@") + "[*].to_number(t)", many("o") + "[*].*", "sort(" + many("t") + ")",
+	} {
+		compiled, err := Compile(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := compiled.Search(document, NewBudget()); err == nil {
+			t.Errorf("%.40s… was done to its end", expression)
+		}
+	}
+}
+
+func TestSearchesShareABudget(t *testing.T) {
+	compiled, err := Compile("[*].a | length(@)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, budget := Parse([]byte("["+strings.Repeat(`{"a":1},`, 8000)+`{"a":1}]`)), NewBudget()
+	done := 0
+	for range 1000 {
+		if _, _, err := compiled.Search(document, budget); err != nil {
+			break
+		}
+		done++
+	}
+	if done < 100 || done == 1000 {
+		t.Errorf("%d searches in the largest value were done", done)
 	}
 }
 

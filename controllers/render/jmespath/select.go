@@ -75,6 +75,9 @@ func (s *search) project(node parsing.ASTNode, current any) (any, error) {
 	if !ok {
 		return nil, nil
 	}
+	if err := s.spend(len(items)); err != nil {
+		return nil, err
+	}
 	if node.NodeType == parsing.ASTFlatten {
 		return s.flatten(items)
 	}

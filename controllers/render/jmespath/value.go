@@ -122,3 +122,18 @@ func kind(value any) string {
 	}
 	return "expression"
 }
+
+// size is about how much work it is to look at a value once.
+func size(value any) int {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case number:
+		return len(value)
+	case *list:
+		return len(value.items)
+	case *object:
+		return len(value.fields)
+	}
+	return 0
+}
