@@ -62,8 +62,9 @@ func fromJSON(c *call) any {
 	if err != nil {
 		c.refuse("the value is not JSON: it ends too early")
 	}
+	end := decoder.InputOffset()
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		c.refuse("the value is not JSON: more follows behind byte %d", decoder.InputOffset())
+		c.refuse("the value is not JSON: more follows behind byte %d", end)
 	}
 	return value
 }

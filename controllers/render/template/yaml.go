@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -57,6 +58,11 @@ func yamlNode(c *call, value any) *yaml.Node {
 	node := &yaml.Node{}
 	if err := node.Encode(value); err != nil {
 		c.refuse("the value has no YAML")
+	}
+	// A block would lose the line break at its end with the document's last one; "<<" and "=" mean something
+	// where they are not quoted.
+	if text, ok := value.(string); ok && (strings.HasSuffix(text, "\n") || text == "<<" || text == "=") {
+		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
 }
@@ -183,6 +189,10 @@ func (r *yamlReader) scalar(node *yaml.Node) any {
 		return on
 	case "!!int", "!!float":
 		return r.number(node)
+	}
+	// The library takes a number that is too large for it for a text.
+	if node.Style == 0 && json.Valid([]byte(node.Value)) {
+		return json.Number(node.Value)
 	}
 	return node.Value
 }
