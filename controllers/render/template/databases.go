@@ -160,7 +160,7 @@ func mysqlDSN(c *call) any {
 	if d.username != "" || d.password != "" {
 		dsn = d.username + ":" + d.password + "@"
 	}
-	network := "tcp(" + d.host + ")"
+	var network string
 	if strings.HasPrefix(d.host, "/") {
 		if strings.ContainsAny(d.host, "()@?") {
 			c.refuse("the field \"host\" has a character out of ( ) @ ? which a DSN cannot have there")
