@@ -150,7 +150,7 @@ func command(at parse.Node, name string) *parse.CommandNode {
 // guards are the functions that guard names.
 func (e *execution) guards() map[string]any {
 	step := func(nodes int) (string, error) {
-		return "", stopped(func() { e.budget.spend(1 + nodes) })
+		return "", stopped(func() { e.budget.spend(2 + nodes) })
 	}
 	return map[string]any{
 		stepFunction: step,

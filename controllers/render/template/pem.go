@@ -39,6 +39,7 @@ func pemFunctions() map[string]function {
 func (c *call) blocks(i int) []*pem.Block {
 	var all []*pem.Block
 	rest := []byte(c.text(i))
+	c.budget.spendBytes(4 * len(rest))
 	for {
 		// pem.Decode wants the first block at the start of a line, and bundles may begin with a text.
 		if at := bytes.Index(rest, []byte("-----BEGIN ")); at > 0 {

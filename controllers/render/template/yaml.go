@@ -22,6 +22,7 @@ func yamlFunctions() map[string]function {
 
 func toYAML(c *call) any {
 	value := c.deep(0)
+	c.budget.spendBytes(15 * weight(value, 4*maxValue)) // Each text goes through the library's parser.
 	checkText(c, value)
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
