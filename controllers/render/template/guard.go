@@ -119,7 +119,7 @@ func named(name string, arguments []parse.Node, first bool) string {
 		return namedIndex
 	case name == "required" && len(arguments) > 0 && written(arguments[:1]):
 		return namedRequired
-	case name == "fail" && first && written(arguments):
+	case name == "fail" && written(arguments):
 		return namedFail
 	}
 	return name

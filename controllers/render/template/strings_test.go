@@ -35,7 +35,7 @@ func TestFunctionsRefuse(t *testing.T) {
 		`{{ quote }}`:                  "quote: has 0 arguments, and takes 1 or more",
 		`{{ trunc .s .s }}`:            "trunc: argument 1 must be a whole number",
 		`{{ upper (list 1) }}`:         "upper: argument 1 is a list, and a text is needed",
-		`{{ upper nil }}`:              "nil",
+		`{{ upper nil }}`:              "upper: argument 1 is null, and a text is needed",
 		`{{ upper . }}`:                "upper: argument 1 is a map, and a text is needed",
 		`{{ join "," .s }}`:            "join: argument 2 is a text, and a list is needed",
 		`{{ join "," (list (list)) }}`: "join: an item of the list is a list",
