@@ -96,15 +96,15 @@ func TestChangeEventsAreTakenInEitherWay(t *testing.T) {
 
 func TestAFailedRotationIsHandedOn(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	if got := failureOf(notify.Change{Rotation: notify.RotationFailed, Time: at}); !got.Equal(at) {
-		t.Errorf("a failure is said to be at %s", got)
+	if got := failureOf(notify.Change{Rotation: notify.RotationFailed, ARN: "arn", Time: at}); !got.At.Equal(at) || got.ARN != "arn" {
+		t.Errorf("a failure is said to be %+v", got)
 	}
-	if got := failureOf(notify.Change{Rotation: notify.RotationFailed}); got.IsZero() {
+	if got := failureOf(notify.Change{Rotation: notify.RotationFailed, ARN: "arn"}); got.At.IsZero() {
 		t.Error("a failure without a time is none")
 	}
 	for _, other := range []notify.Rotation{"", notify.RotationStarted, notify.RotationSucceeded, notify.RotationAbandoned} {
-		if got := failureOf(notify.Change{Rotation: other, Time: at}); !got.IsZero() {
-			t.Errorf("rotation %q is said to have failed at %s", other, got)
+		if got := failureOf(notify.Change{Rotation: other, ARN: "arn", Time: at}); got.ARN != "" || !got.At.IsZero() {
+			t.Errorf("rotation %q is said to have failed: %+v", other, got)
 		}
 	}
 }

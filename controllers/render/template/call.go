@@ -52,7 +52,7 @@ func (e *execution) bind(name string, f function) func(...any) (any, error) {
 			arguments[i] = plain(argument)
 			read += size(arguments[i])
 		}
-		e.budget.spend(1 + f.cost)
+		e.budget.spend(2 + f.cost)
 		e.budget.spendBytes(read)
 		result = f.run(c)
 		made := weight(result, maxValue+1024)

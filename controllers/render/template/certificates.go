@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 )
 
 // maxCertificates is how many certificates a chain is looked for in.
@@ -62,7 +63,7 @@ func (c *call) chain(certificates []*x509.Certificate) []*x509.Certificate {
 	for len(ordered) < len(certificates) {
 		var next *x509.Certificate
 		for _, candidate := range certificates {
-			if !has(ordered, candidate) && issuedBy(ordered[len(ordered)-1], candidate) {
+			if !slices.Contains(ordered, candidate) && issuedBy(ordered[len(ordered)-1], candidate) {
 				next = candidate
 				break
 			}
@@ -73,15 +74,6 @@ func (c *call) chain(certificates []*x509.Certificate) []*x509.Certificate {
 		ordered = append(ordered, next)
 	}
 	return ordered
-}
-
-func has(certificates []*x509.Certificate, one *x509.Certificate) bool {
-	for _, certificate := range certificates {
-		if certificate == one {
-			return true
-		}
-	}
-	return false
 }
 
 func issuedBy(certificate, issuer *x509.Certificate) bool {
@@ -133,7 +125,7 @@ func pemPublicKey(c *call) any {
 			c.refuse("certificate 1 of the bundle is damaged")
 		}
 		public = certificate.PublicKey
-	} else if private, ok := c.key(0).(interface{ Public() crypto.PublicKey }); ok {
+	} else if private, ok := c.key().(interface{ Public() crypto.PublicKey }); ok {
 		public = private.Public()
 	}
 	der, err := x509.MarshalPKIXPublicKey(public)

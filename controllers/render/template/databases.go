@@ -13,15 +13,16 @@ import (
 // wins (page "JSON structure of AWS Secrets Manager secrets"): host, port, username, password and dbname; and
 // parameters, a map of what stands behind the "?". Everything else in the map is ignored.
 func databaseFunctions() map[string]function {
+	const cost = 20
 	return map[string]function{
-		"postgresURL":  {1, -1, 0, postgresURL},
-		"mysqlURL":     {1, -1, 0, func(c *call) any { return c.database().url("mysql", "") }},
-		"mysqlDSN":     {1, -1, 0, mysqlDSN},
-		"sqlserverURL": {1, -1, 0, sqlserverURL},
-		"mongodbURL":   {1, -1, 0, func(c *call) any { return c.database().url("mongodb", "authSource") }},
-		"redisURL":     {1, -1, 0, redisURL},
-		"jdbcURL":      {1, -1, 0, jdbcURL},
-		"pgpass":       {1, -1, 0, pgpass},
+		"postgresURL":  {1, -1, cost, postgresURL},
+		"mysqlURL":     {1, -1, cost, func(c *call) any { return c.database().url("mysql", "") }},
+		"mysqlDSN":     {1, -1, cost, mysqlDSN},
+		"sqlserverURL": {1, -1, cost, sqlserverURL},
+		"mongodbURL":   {1, -1, cost, func(c *call) any { return c.database().url("mongodb", "authSource") }},
+		"redisURL":     {1, -1, cost, redisURL},
+		"jdbcURL":      {1, -1, cost, jdbcURL},
+		"pgpass":       {1, -1, cost, pgpass},
 	}
 }
 
@@ -55,6 +56,7 @@ func (c *call) database() *database {
 		if !ok {
 			c.refuse("a value of the field \"parameters\" is %s, and a text is needed", kind(value))
 		}
+		c.budget.spendBytes(8 * len(text))
 		d.parameters[name] = text
 	}
 	return d
@@ -65,6 +67,7 @@ func (d *database) field(name string) string {
 	if !ok && d.fields[name] != nil {
 		d.refuse("the field %q is %s, and a text is needed", name, kind(d.fields[name]))
 	}
+	d.budget.spendBytes(8 * len(text))
 	return text
 }
 
@@ -160,7 +163,7 @@ func mysqlDSN(c *call) any {
 	if d.username != "" || d.password != "" {
 		dsn = d.username + ":" + d.password + "@"
 	}
-	network := "tcp(" + d.host + ")"
+	var network string
 	if strings.HasPrefix(d.host, "/") {
 		if strings.ContainsAny(d.host, "()@?") {
 			c.refuse("the field \"host\" has a character out of ( ) @ ? which a DSN cannot have there")

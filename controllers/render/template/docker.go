@@ -2,7 +2,7 @@ package template
 
 // dockerFunctions make what a Secret of type kubernetes.io/dockerconfigjson has under .dockerconfigjson.
 func dockerFunctions() map[string]function {
-	return map[string]function{"dockerConfigJson": {1, -1, 0, dockerConfigJSON}}
+	return map[string]function{"dockerConfigJson": {1, -1, 20, dockerConfigJSON}}
 }
 
 // dockerConfigJSON takes a map per registry: registry, username, password and, for old clients, email.
@@ -15,6 +15,7 @@ func dockerConfigJSON(c *call) any {
 			if !ok && login[name] != nil || needed && text == "" {
 				c.refuse("argument %d needs a text as field %q", i+1, name)
 			}
+			c.budget.spendBytes(len(text))
 			return c.valid(text)
 		}
 		registry, username, password := part("registry", true), part("username", true), part("password", true)

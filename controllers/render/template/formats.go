@@ -11,9 +11,9 @@ import (
 
 func formatFunctions() map[string]function {
 	return map[string]function{
-		"toToml":       {1, 1, 0, toTOML},
-		"toProperties": {1, 1, 0, toProperties},
-		"toDotenv":     {1, 1, 0, toDotenv},
+		"toToml":       {1, 1, 20, toTOML},
+		"toProperties": {1, 1, 20, toProperties},
+		"toDotenv":     {1, 1, 20, toDotenv},
 	}
 }
 

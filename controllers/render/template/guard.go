@@ -119,7 +119,7 @@ func named(name string, arguments []parse.Node, first bool) string {
 		return namedIndex
 	case name == "required" && len(arguments) > 0 && written(arguments[:1]):
 		return namedRequired
-	case name == "fail" && first && written(arguments):
+	case name == "fail" && written(arguments):
 		return namedFail
 	}
 	return name
@@ -150,7 +150,7 @@ func command(at parse.Node, name string) *parse.CommandNode {
 // guards are the functions that guard names.
 func (e *execution) guards() map[string]any {
 	step := func(nodes int) (string, error) {
-		return "", stopped(func() { e.budget.spend(1 + nodes) })
+		return "", stopped(func() { e.budget.spend(2 + nodes) })
 	}
 	return map[string]any{
 		stepFunction: step,

@@ -20,6 +20,7 @@ func jsonFunctions() map[string]function {
 // marshal writes a value with its names in order and each number digit for digit. It does not write "<" as
 // \u003c: JSON does not ask for it, and passwords stay as they are read.
 func marshal(c *call, value any, indent string) []byte {
+	c.budget.spendBytes(3 * weight(value, 4*maxValue))
 	checkText(c, value)
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -62,8 +63,9 @@ func fromJSON(c *call) any {
 	if err != nil {
 		c.refuse("the value is not JSON: it ends too early")
 	}
+	end := decoder.InputOffset()
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		c.refuse("the value is not JSON: more follows behind byte %d", decoder.InputOffset())
+		c.refuse("the value is not JSON: more follows behind byte %d", end)
 	}
 	return value
 }

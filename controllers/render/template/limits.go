@@ -13,8 +13,8 @@ const (
 	maxOutput = 1 << 20
 	// maxValue is how many bytes a value within a template may have.
 	maxValue = 1 << 20
-	// maxSteps is how many steps there may be. A step is a node of a template, a function, or bytesPerStep bytes
-	// that a function reads or gives; a million of them take about a second.
+	// maxSteps is how many steps there may be. A step is a node of a template, or bytesPerStep bytes that a function
+	// reads or gives; functions cost more of them the slower they are. A million take about a second.
 	maxSteps = 1_000_000
 	// bytesPerStep also bounds memory: what functions give can have maxSteps times this many bytes at most.
 	bytesPerStep = 64

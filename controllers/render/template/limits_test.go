@@ -62,11 +62,7 @@ func TestAllKeysShareOneOutput(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := render(`{{ $all := list }}{{ range $i, $_ := until }}{{ end }}`, nil)
-	if err == nil {
-		t.Fatal("until is known")
-	}
-	_, err = render(`{{ range 100000 }}{{ $x := repeat 200 $.s }}{{ $y := print $x $x "" }}{{ end }}`, map[string]string{"s": strings.Repeat("x", 2<<10)})
+	_, err := render(`{{ range 100000 }}{{ $x := repeat 200 $.s }}{{ $y := print $x $x "" }}{{ end }}`, map[string]string{"s": strings.Repeat("x", 2<<10)})
 	if err == nil {
 		t.Fatal("it ended")
 	}

@@ -39,6 +39,7 @@ func pemFunctions() map[string]function {
 func (c *call) blocks(i int) []*pem.Block {
 	var all []*pem.Block
 	rest := []byte(c.text(i))
+	c.budget.spendBytes(4 * len(rest))
 	for {
 		// pem.Decode wants the first block at the start of a line, and bundles may begin with a text.
 		if at := bytes.Index(rest, []byte("-----BEGIN ")); at > 0 {
@@ -97,9 +98,9 @@ func filterPEM(c *call) any {
 	return encodeBlocks(blocks)
 }
 
-// key parses the private key of a bundle.
-func (c *call) key(i int) any {
-	block := c.keyBlock(i)
+// key parses the private key of the bundle that is the first argument.
+func (c *call) key() any {
+	block := c.keyBlock(0)
 	if len(block.Bytes) > maxKey {
 		c.refuse("the private key has %d bytes, more than %d", len(block.Bytes), maxKey)
 	}
@@ -129,12 +130,12 @@ func encodeDER(c *call, kind string, der []byte, err error) string {
 }
 
 func pemPKCS8(c *call) any {
-	der, err := x509.MarshalPKCS8PrivateKey(c.key(0))
+	der, err := x509.MarshalPKCS8PrivateKey(c.key())
 	return encodeDER(c, blockPKCS8, der, err)
 }
 
 func pemPKCS1(c *call) any {
-	key, ok := c.key(0).(*rsa.PrivateKey)
+	key, ok := c.key().(*rsa.PrivateKey)
 	if !ok {
 		c.refuse("the private key is not RSA, and PKCS#1 is for RSA alone")
 	}
@@ -142,7 +143,7 @@ func pemPKCS1(c *call) any {
 }
 
 func pemSEC1(c *call) any {
-	key, ok := c.key(0).(*ecdsa.PrivateKey)
+	key, ok := c.key().(*ecdsa.PrivateKey)
 	if !ok {
 		c.refuse("the private key is not of an elliptic curve, and SEC 1 is for those alone")
 	}

@@ -70,8 +70,8 @@ func printf(c *call) any {
 		flags := strings.TrimLeft(after, "+-# 0")
 		body := strings.TrimLeft(flags, "0123456789.")
 		width, precision, _ := strings.Cut(flags[:len(flags)-len(body)], ".")
-		if len(width) > 4 || len(precision) > 4 {
-			c.refuse("a width or precision has more than 4 digits")
+		if len(width) > 4 || len(precision) > 3 {
+			c.refuse("a width has more than 4 digits, or a precision more than 3")
 		}
 		if body == "" {
 			c.refuse("the format ends within a verb")

@@ -138,7 +138,7 @@ const impure = "env expandenv getHostByName now date dateInZone dateModify ago u
 	"lookup include tpl getSecretKey readFile pemToPkcs12 pemToPkcs12Pass fullPemToPkcs12 pemTruststoreToPKCS12 osBase osDir"
 
 func TestImpureFunctionsAreUnknown(t *testing.T) {
-	for _, name := range strings.Fields(impure) {
+	for name := range strings.FieldsSeq(impure) {
 		refuses(t, nil, map[string]string{"{{ " + name + " }}": `function "` + name + `" not defined`})
 	}
 }

@@ -6,11 +6,16 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/binary"
 	"encoding/pem"
 	"math/big"
 	"net"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,15 +162,88 @@ func TestArchivesAreOpened(t *testing.T) {
 }
 
 func TestArchivesWithManyRoundsAreRefused(t *testing.T) {
+	type derivation struct {
+		Salt   []byte
+		Rounds int
+	}
+	der := func(value any) []byte {
+		encoded, err := asn1.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return encoded
+	}
+	refuses(t, map[string]string{
+		"many":   string(der(derivation{[]byte("salt"), 1 << 62})),
+		"below":  string(der([]any{1, der([]any{der(derivation{[]byte("salt"), maxRounds + 1})})})),
+		"summed": string(der([]any{derivation{[]byte("salt"), maxRounds / 2}, derivation{[]byte("salt"), maxRounds/2 + 1}})),
+		"minus":  string(der(derivation{[]byte("salt"), -1})),
+		"few":    string(der(derivation{[]byte("salt"), 2048})),
+	}, map[string]string{
+		`{{ pkcs12key .many }}`:   "more than 1000000 rounds",
+		`{{ pkcs12cert .below }}`: "more than 1000000 rounds",
+		`{{ pkcs12key .summed }}`: "more than 1000000 rounds",
+		`{{ pkcs12key .minus }}`:  "more than 1000000 rounds",
+		`{{ pkcs12key .few }}`:    "cannot be opened",
+		`{{ pkcs12cert "" }}`:     "cannot be opened",
+	})
+}
+
+// TestTheKeyThatCanBeSeenIsDecryptedFirst: another one could hide in an encrypted part, with rounds that cannot be seen.
+func TestTheKeyThatCanBeSeenIsDecryptedFirst(t *testing.T) {
 	key := curve(t)
 	leaf := issue(t, "leaf", nil, key, "example.com")
-	archive, err := pkcs12.Modern2023.WithIterations(2_000_000).Encode(key, leaf.certificate, nil, "")
+	archive, err := pkcs12.Modern2023.Encode(key, leaf.certificate, nil, "x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	refuses(t, map[string]string{"p12": string(archive), "half": string(archive[:len(archive)/2])}, map[string]string{
-		`{{ pkcs12key .p12 }}`:   "more than 1000000 rounds",
-		`{{ pkcs12cert .half }}`: "cannot be opened",
-		`{{ pkcs12cert "" }}`:    "cannot be opened",
-	})
+	parts := func(archive []byte) (parts []contentInfo) {
+		var outer pfx
+		var safe []byte
+		_, err := asn1.Unmarshal(archive, &outer)
+		if err == nil {
+			_, err = asn1.Unmarshal(outer.AuthSafe.Content.Bytes, &safe)
+		}
+		if err == nil {
+			_, err = asn1.Unmarshal(safe, &parts)
+		}
+		if err != nil || len(parts) != 2 {
+			t.Fatalf("%d parts, %v", len(parts), err)
+		}
+		return parts
+	}
+	if holdsKey(parts(archive)[0]) {
+		t.Fatal("the library writes the key first: the test shows nothing")
+	}
+	ordered, err := keyFirst(archive, encodings("x")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := parts(ordered); !holdsKey(after[0]) || holdsKey(after[1]) {
+		t.Error("the key is not in the first part alone")
+	}
+}
+
+// TestTrustStoresAreReadBack reads the format as OpenJDK's JavaKeyStore does.
+func TestTrustStoresAreReadBack(t *testing.T) {
+	leaf, _, root := chainOf(t, curve(t))
+	data := map[string]string{"bundle": encode("CERTIFICATE", leaf.certificate.Raw) + encode("CERTIFICATE", root.certificate.Raw)}
+	got, err := render(`{{ jksTruststore "chängeit" .bundle }}`, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, digest := got[:len(got)-sha1.Size], got[len(got)-sha1.Size:]
+	sum := sha1.Sum([]byte("\x00c\x00h\x00\xe4\x00n\x00g\x00e\x00i\x00tMighty Aphrodite" + body))
+	if digest != string(sum[:]) {
+		t.Error("the digest is not that of the password and the content")
+	}
+	want := "\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x02"
+	for i, certificate := range []*x509.Certificate{leaf.certificate, root.certificate} {
+		want += "\x00\x00\x00\x02\x00\x0fcertificate-00" + strconv.Itoa(i+1) + strings.Repeat("\x00", 8) + "\x00\x05X.509" +
+			string(binary.BigEndian.AppendUint32(nil, uint32(len(certificate.Raw)))) + string(certificate.Raw)
+	}
+	if body != want {
+		t.Error("the content is not two trusted certificates")
+	}
+	refuses(t, data, map[string]string{`{{ jksTruststore "short" .bundle }}`: "6 characters or more", `{{ jksTruststore "changeit" "x" }}`: "no PEM block CERTIFICATE"})
 }

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -21,6 +22,7 @@ func yamlFunctions() map[string]function {
 
 func toYAML(c *call) any {
 	value := c.deep(0)
+	c.budget.spendBytes(15 * weight(value, 4*maxValue)) // Each text goes through the library's parser.
 	checkText(c, value)
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
@@ -57,6 +59,11 @@ func yamlNode(c *call, value any) *yaml.Node {
 	node := &yaml.Node{}
 	if err := node.Encode(value); err != nil {
 		c.refuse("the value has no YAML")
+	}
+	// A block would lose the line break at its end with the document's last one; "<<" and "=" mean something
+	// where they are not quoted.
+	if text, ok := value.(string); ok && (strings.HasSuffix(text, "\n") || text == "<<" || text == "=") {
+		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
 }
@@ -183,6 +190,10 @@ func (r *yamlReader) scalar(node *yaml.Node) any {
 		return on
 	case "!!int", "!!float":
 		return r.number(node)
+	}
+	// The library takes a number that is too large for it for a text.
+	if node.Style == 0 && json.Valid([]byte(node.Value)) {
+		return json.Number(node.Value)
 	}
 	return node.Value
 }
