@@ -142,7 +142,7 @@ func TestNothingOfTheMachineIsReachable(t *testing.T) {
 				continue
 			}
 			probe := file.path == "controllers/secretsync/health.go" && imported == "net/http" // It answers probes, and asks nobody.
-			hook := file.path == "controllers/notify/hook.go" // It takes events, and reads the file of its token; tenants have no say in it.
+			hook := file.path == "controllers/notify/hook.go"                                  // It takes events, and reads the file of its token; tenants have no say in it.
 			if outside++; !probe && !hook && !within(file.folder(), []string{"cmd", "controllers/source/aws", "controllers/notify/sqs"}) {
 				t.Errorf("%s imports %s", file.path, imported)
 			}

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) (code int, err error) {
 	ctx := context.Background()
-	all, err := stand.New(ctx, stand.Options{Root: root, Race: true, Audit: true, ServiceAccountTokens: true, Rollouts: true})
+	all, err := stand.New(ctx, stand.Options{Root: root, Race: true, Audit: true, ServiceAccountTokens: true})
 	if all != nil {
 		defer func() {
 			if closing := all.Close(); closing != nil && err == nil {
@@ -56,7 +56,7 @@ func runAll(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	if flag.Lookup("test.run").Value.String() == "" { // All tests have run, and so all that the operator does.
-		err = checkRoles(all.Plane, stand.OperatorAccount, "rbac/role.yaml", "components/service-account-tokens/role.yaml", "components/rollouts/role.yaml")
+		err = checkRoles(all.Plane, stand.OperatorAccount, "rbac/role.yaml", "components/service-account-tokens/role.yaml")
 	}
 	return code, errors.Join(err, searchForValues(ctx, all))
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -48,7 +47,7 @@ func (s *Stand) StartManager(name string, flags ...string) (*Manager, error) {
 	m.command = exec.Command(s.Binary, append([]string{
 		"--leader-elect=false", "--log-level=debug", "--cluster-name=stand",
 		"--health-probe-bind-address=" + m.Health,
-		"--metrics-bind-address=" + m.Metrics, "--metrics-secure=false", "--rollouts=" + strconv.FormatBool(s.rollouts),
+		"--metrics-bind-address=" + m.Metrics, "--metrics-secure=false",
 	}, flags...)...)
 	m.command.Stdout, m.command.Stderr = log, log
 	m.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

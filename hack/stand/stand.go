@@ -44,8 +44,6 @@ type Options struct {
 	Audit bool
 	// ServiceAccountTokens lets the operator act as ServiceAccounts, as the component service-account-tokens does.
 	ServiceAccountTokens bool
-	// Rollouts lets the operator restart workloads, as the component rollouts does.
-	Rollouts bool
 	// Bare leaves the installation to the caller, Kubeconfig with it.
 	Bare bool
 }
@@ -65,13 +63,11 @@ type Stand struct {
 	Credentials []string
 	// Kubeconfig is the operator's own: it may do what its role lets it, and nothing else.
 	Kubeconfig string
-
-	rollouts bool
 }
 
 // New sets a stand up. Close it even after an error, unless it is nil.
 func New(ctx context.Context, options Options) (*Stand, error) {
-	s := &Stand{rollouts: options.Rollouts}
+	s := &Stand{}
 	var err error
 	if s.Plane, err = controlplane.Start(ctx, controlplane.Options{Audit: options.Audit}); err != nil {
 		return nil, err
@@ -90,9 +86,6 @@ func New(ctx context.Context, options Options) (*Stand, error) {
 		roles := []string{"config/rbac/role.yaml"}
 		if options.ServiceAccountTokens {
 			roles = append(roles, "config/components/service-account-tokens/role.yaml")
-		}
-		if options.Rollouts {
-			roles = append(roles, "config/components/rollouts/role.yaml")
 		}
 		if err := s.install(ctx, options.Root, roles); err != nil {
 			return s, fmt.Errorf("installing: %w", err)
