@@ -25,8 +25,9 @@ func (c *Controller) printsOf(data map[string][]byte) prints {
 	return all
 }
 
-// changes are the names of the keys that an update adds, removes or gives another value.
-type changes struct{ added, removed, changed []string }
+// changes are the names of the keys that an update adds, removes or gives another value, and of those that it
+// writes over a value which must not be compared.
+type changes struct{ added, removed, changed, unseen []string }
 
 // compare finds what is about to change. After a restart nothing is remembered: then the Secret is
 // read, once, at its first update.
@@ -74,7 +75,7 @@ func (c changes) String() string {
 	for _, part := range []struct {
 		verb string
 		keys []string
-	}{{"changed", c.changed}, {"added", c.added}, {"removed", c.removed}} {
+	}{{"changed", c.changed}, {"added", c.added}, {"removed", c.removed}, {"not compared", c.unseen}} {
 		if len(part.keys) > 0 {
 			parts = append(parts, part.verb+" "+listed(part.keys))
 		}
