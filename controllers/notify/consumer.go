@@ -109,9 +109,7 @@ func (c *Consumer) handle(ctx context.Context, messages []Message) (progress boo
 	var done []Message
 	for _, message := range messages {
 		result := c.feed.take(ctx, []byte(message.Body))
-		if result.proves() {
-			c.prove(result.age)
-		}
+		c.prove(result.age)
 		switch {
 		case result.err == nil:
 			done = append(done, message)
@@ -128,7 +126,7 @@ func (c *Consumer) handle(ctx context.Context, messages []Message) (progress boo
 	return true
 }
 
-// prove notes whether events come in good time.
+// prove notes whether changes are told of in good time.
 func (c *Consumer) prove(age time.Duration) {
 	if age < 0 {
 		return

@@ -31,14 +31,11 @@ func (f *Feed) now() time.Time {
 // taken is what became of one event.
 type taken struct {
 	outcome string
-	// age of the event; negative where it does not tell its time.
+	// age of the event; negative where it tells of no change, or not of its time.
 	age time.Duration
 	// err is why it is not done with, and has to come again.
 	err error
 }
-
-// proves says whether the event shows that changes of secrets are told of.
-func (t taken) proves() bool { return t.outcome == outcomeNotified || t.outcome == outcomeStranger }
 
 // take handles one event.
 func (f *Feed) take(ctx context.Context, body []byte) taken {
