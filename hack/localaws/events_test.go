@@ -192,4 +192,11 @@ func TestReadsAreEventsOnlyWhereARuleWantsThem(t *testing.T) {
 	if diff := cmp.Diff([]string{"GetSecretValue", "DescribeSecret"}, w.arrivedNames()); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
+	other, err := w.AddQueue(localaws.Queue{Name: "others"})
+	_, ruled := w.AddEventRule(localaws.EventRule{Name: "others", Queue: must(t, other, err)})
+	must(t, "", ruled)
+	w.described("db")
+	if got := w.Messages(other); len(got) != 0 {
+		t.Errorf("another rule's reads arrive: %q", got)
+	}
 }

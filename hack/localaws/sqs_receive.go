@@ -11,7 +11,7 @@ const (
 	// receiveMost is how many messages one call receives.
 	receiveMost = 10
 	// lookAgain is how often a long poll looks at the clock, which may be moved under it.
-	lookAgain = 20 * time.Millisecond
+	lookAgain = 50 * time.Millisecond
 )
 
 type receiveInput struct {
