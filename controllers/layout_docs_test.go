@@ -130,6 +130,26 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+func TestEverySampleIsInTheGallery(t *testing.T) {
+	page, base := read(t, "docs/gallery.md"), read(t, "config/samples/kustomization.yaml")
+	files, err := filepath.Glob("../config/samples/*.yaml")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d samples, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		if name == "kustomization.yaml" {
+			continue
+		}
+		if !strings.Contains(page, "](../config/samples/"+name+")") {
+			t.Errorf("docs/gallery.md does not have %s", name)
+		}
+		if !strings.Contains(base, "- "+name+"\n") {
+			t.Errorf("config/samples/kustomization.yaml does not have %s", name)
+		}
+	}
+}
+
 // anchors are those that headings get where Markdown is shown.
 func anchors(text string) map[string]bool {
 	all := map[string]bool{}
