@@ -104,12 +104,19 @@ func (f rotationFacts) failed(time.Time) (health metav1.Condition, found bool) {
 	if at.IsZero() && f.was(v1alpha1.ReasonRotationFailed) {
 		at = f.former.LastTransitionTime.Time
 	}
-	if at.IsZero() || !f.version.Rotation.Enabled || f.version.Rotation.LastRotated.After(at) {
+	if at.IsZero() || !f.version.Rotation.Enabled || f.rotatedSince(at) {
 		return health, false
 	}
 	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationFailed,
 		"AWS says that a rotation of secret %s failed: look at the rotation function's log in CloudWatch, and at the event "+
 			"RotationFailed in CloudTrail; RotateSecret (aws secretsmanager rotate-secret) tries again", f.secretID), true
+}
+
+// rotatedSince says whether a rotation has ended after one that failed. Events tell the second alone: of two in
+// the same one, the version that waits under AWSPENDING tells whether the latter has ended.
+func (f rotationFacts) rotatedSince(failure time.Time) bool {
+	rotated, failed := f.version.Rotation.LastRotated.Truncate(time.Second), failure.Truncate(time.Second)
+	return rotated.After(failed) || rotated.Equal(failed) && f.version.Rotation.PendingVersion == ""
 }
 
 // stuck is for a new version that waits for longer than a rotation takes. Nothing has changed a secret since

@@ -37,7 +37,11 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	manager, err := all.StartManager("manager")
+	queue, err := addQueue(all)
+	if err != nil {
+		return err
+	}
+	manager, err := all.StartManager("manager", "--change-queue-url="+queue)
 	if err != nil {
 		return err
 	}

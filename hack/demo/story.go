@@ -23,16 +23,19 @@ const (
 
 // story is what the demo tells, chapter by chapter.
 type story struct {
-	stand   *stand.Stand
-	aws     *secretsmanager.Client
-	chapter int
-	// first is the version that the secret begins with, second the one after its rotation.
+	stand *stand.Stand
+	aws   *secretsmanager.Client
+	// function rotates the secret.
+	function *fragile
+	chapter  int
+	// second is the version that AWSCURRENT is on, first the one before it.
 	first, second string
 }
 
 func newStory(all *stand.Stand) *story {
-	all.AWS.RegisterRotationFunction(rotationFunction, all.AWS.RotatePassword())
-	return &story{stand: all, aws: secretsmanager.New(secretsmanager.Options{
+	function := &fragile{works: all.AWS.RotatePassword()}
+	all.AWS.RegisterRotationFunction(rotationFunction, function.step)
+	return &story{stand: all, function: function, aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(all.AWS.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider("me", "not-checked", ""),
 	})}
@@ -40,7 +43,7 @@ func newStory(all *stand.Stand) *story {
 
 func (s *story) tell(ctx context.Context) error {
 	for _, chapter := range []func(context.Context) error{
-		s.create, s.sync, s.rotate, s.rollBack, s.repair, s.deny, s.remove,
+		s.create, s.sync, s.rotate, s.atOnce, s.explainFailure, s.rollBack, s.repair, s.deny, s.remove,
 	} {
 		if err := chapter(ctx); err != nil {
 			return err
@@ -123,13 +126,17 @@ func (s *story) rollBack(ctx context.Context) error {
 
 func (s *story) repair(ctx context.Context) error {
 	s.heading("Somebody edits the Secret; it is repaired at once")
+	password, err := s.ask(ctx, "get", "secret", name, "-n", namespace, "-o", "jsonpath={.data.password}")
+	if err != nil {
+		return err
+	}
 	if _, err := s.kubectl(ctx, "patch", "secret", name, "-n", namespace, "--type=merge", "-p", `{"stringData":{"password":"by hand"}}`); err != nil {
 		return err
 	}
 	if err := s.tells(ctx, "SecretRepaired", "kubectl"); err != nil {
 		return err
 	}
-	return s.until(ctx, "the password is the old one again", contains("Y29ycmVjdC1ob3JzZQ=="), "get", "secret", name, "-n", namespace, "-o", "jsonpath={.data.password}")
+	return s.until(ctx, "the password is the old one again", contains(password), "get", "secret", name, "-n", namespace, "-o", "jsonpath={.data.password}")
 }
 
 func (s *story) deny(ctx context.Context) error {
