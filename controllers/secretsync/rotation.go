@@ -124,7 +124,8 @@ func (f rotationFacts) stuck(now time.Time) (health metav1.Condition, found bool
 		since = changed
 	}
 	lasting := !since.IsZero() && now.Sub(since) > rotationTakes
-	if !lasting && !(f.was(v1alpha1.ReasonRotationStuck) && strings.Contains(f.former.Message, rotation.PendingVersion)) {
+	before := f.was(v1alpha1.ReasonRotationStuck) && strings.Contains(f.former.Message, rotation.PendingVersion)
+	if !lasting && !before {
 		return health, false
 	}
 	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationStuck,
