@@ -19,12 +19,14 @@ generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is gen
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/secretsync/... output:rbac:dir=config/rbac
 	bin/controller-gen rbac:roleName=secretsync-service-account-tokens paths=./controllers/serviceaccount/... output:rbac:dir=config/components/service-account-tokens
+	bin/controller-gen rbac:roleName=secretsync-rollouts paths=./controllers/rollout/... output:rbac:dir=config/components/rollouts
 	bin/controller-gen rbac:roleName=secretsync-metrics-auth,fileName=metrics_auth_role.yaml paths=./cmd/... output:rbac:dir=config/rbac
 	cp config/crd/secretsync.dev_secretsyncs.yaml config/chart/files/secretsyncs.yaml
 	cp config/rbac/role.yaml config/chart/files/role.yaml
 	cp config/rbac/leader_election_role.yaml config/chart/files/leader-election-role.yaml
 	cp config/rbac/metrics_auth_role.yaml config/chart/files/metrics-auth-role.yaml
 	cp config/components/service-account-tokens/role.yaml config/chart/files/service-account-tokens-role.yaml
+	cp config/components/rollouts/role.yaml config/chart/files/rollouts-role.yaml
 	bin/crd-ref-docs --config hack/tools/crd-ref-docs/config.yaml --renderer markdown --source-path api --output-path docs/reference/api.md --log-level ERROR
 
 .PHONY: verify

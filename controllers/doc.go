@@ -9,19 +9,25 @@
 //	DescribeSecret ──► source ──► render ──► target ──────────► Secret
 //	GetSecretValue       ▲           ▲          ▲                  │ edited, deleted
 //	                     └───────────┼──────────┘                  │
-//	                            secretsync ◄───────────────────────┘
+//	events ──► notify ──────►   secretsync ◄───────────────────────┘
+//	                                 ├──► rollout ──► Deployments, StatefulSets, DaemonSets
 //	                                 └──► conditions, events, metrics
 //
 // The rooms, from the top down; each knows only what stands below it:
 //
 //   - secretsync: the reconciler. It conducts the other rooms, owns the status, and sends events.
+//   - notify: learns from change events of AWS which SecretSyncs to look at now; no logic of the reconciler's.
+//   - notify/sqs: the queue of these events in Amazon SQS.
+//   - rollout: restarts the workloads that use a Secret when its content has changed.
 //   - target: writes the Secret by server-side apply, and never touches somebody else's.
-//   - render: makes the keys of a Secret from a value. Pure: no client, no clock.
+//   - render: makes the keys of a Secret from values, and judges them. Pure: no client, no clock.
+//   - render/jmespath: evaluates JMESPath without changing what it selects.
+//   - render/template: Go templates over those keys, by functions that are bounded and always give the same.
 //   - guard: stands before a source, and holds back what a namespace may not have.
 //   - failover: stands before a source too, and reads replicas while a region does not answer.
 //   - serviceaccount: has Kubernetes make the tokens by which a ServiceAccount assumes its role.
 //   - source: what a secret, a version, a value and a refusal are, in words of no client library.
-//   - source/aws: answers source's questions from AWS Secrets Manager; the only room that knows the SDK.
+//   - source/aws: answers source's questions from AWS Secrets Manager; beside notify/sqs the only room that knows the SDK.
 //
 // Only cmd/manager sees them all: it gives source/aws to secretsync as a source.Source. The contract
 // with users, api/v1alpha1, stands below everything and imports none of it.

@@ -151,22 +151,32 @@ type importRule struct {
 // importRules are the walls of the house; checkMeetings has one more.
 func importRules() []importRule {
 	const awsSDK, smithy = "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
+	const template = "controllers/render/template"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
+	render := module + "/controllers/render"
 	return []importRule{
 		{name: "api-stands-alone", folder: "api", below: true, allowed: []string{"k8s.io", module + "/api"}},
 		{name: "source-is-std-only", folder: "controllers/source", allowed: []string{}},
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
+		{name: "notify-knows-no-aws", folder: "controllers/notify", below: true, testsToo: true, except: "controllers/notify/sqs",
+			forbidden: []string{awsSDK, smithy, source}},
+		{name: "notify-sqs-knows-notify-and-the-sdk", folder: "controllers/notify/sqs", below: true, allowed: []string{awsSDK, smithy, module + "/controllers/notify"}},
 		{name: "guard-knows-source-alone", folder: "controllers/guard", below: true, allowed: []string{source}, forbidden: []string{sourceAWS}},
 		{name: "failover-knows-source-alone", folder: "controllers/failover", below: true,
 			allowed: []string{"github.com/prometheus/client_golang/prometheus", source}, forbidden: []string{sourceAWS}},
 		{name: "serviceaccount-knows-kubernetes-and-source", folder: "controllers/serviceaccount", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/controller-runtime/pkg/client", source}, forbidden: []string{sourceAWS}},
-		{name: "render-is-pure", folder: "controllers/render", below: true,
-			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source}, forbidden: []string{sourceAWS}},
+		{name: "render-is-pure", folder: "controllers/render", below: true, except: template,
+			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source, render, "github.com/jmespath-community/go-jmespath/pkg/parsing"}, forbidden: []string{sourceAWS}},
+		{name: "template-is-pure", folder: template, below: true, allowed: []string{"go.yaml.in/yaml/v3", "software.sslmate.com/src/go-pkcs12"},
+			forbidden: []string{"crypto/rand", "math/rand", "math/rand/v2", "net/http", "os", "os/exec", "syscall", "time"}},
+		{name: "jmespath-knows-its-parser-alone", folder: "controllers/render/jmespath", below: true, allowed: []string{"github.com/jmespath-community/go-jmespath/pkg/parsing"}},
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
-		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
+		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS, module + "/controllers/notify"}},
+		{name: "rollout-knows-kubernetes-alone", folder: "controllers/rollout", below: true,
+			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/utils", "sigs.k8s.io/controller-runtime/pkg/client", api}},
 		{name: "no-room-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},
 		{name: "localaws-is-std-only", folder: "hack/localaws", below: true, allowed: []string{module + "/hack/localaws"}},
 		{name: "nothing-shipped-needs-hack", folder: "controllers", below: true, forbidden: []string{module + "/hack"}},

@@ -92,6 +92,9 @@ type SourceStatus struct {
 	// secretID as the spec names it.
 	// +optional
 	SecretID string `json:"secretID,omitempty"`
+	// foundBy is the place, in spec.dataFrom, of the entry whose find found the secret.
+	// +optional
+	FoundBy *int32 `json:"foundBy,omitempty"`
 	// arn is the full ARN of the secret.
 	// +optional
 	ARN string `json:"arn,omitempty"`

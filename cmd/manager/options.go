@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,13 @@ type options struct {
 	memoryLimit             int64
 	sessionTags             bool
 	sourceIdentity          bool
+	rollouts                bool
 	secretNamePatterns      string
 	namespacesTag           string
+	changeQueueURL          string
+	changeHookBindAddress   string
+	changeHookTokenFile     string
+	changeHookCertDir       string
 	pprofBindAddress        string
 	gracefulShutdownTimeout time.Duration
 	showVersion             bool
@@ -81,10 +87,15 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 0, "requests a second to the Kubernetes API server, twice that in a burst; 0 leaves pacing to the server's priority and fairness")
 	flags.BoolVar(&o.sessionTags, "session-tags", true, "give roles that SecretSyncs name in spec.auth the session tags kubernetes-namespace, kubernetes-service-account and kubernetes-cluster; their trust policies must allow sts:TagSession")
 	flags.BoolVar(&o.sourceIdentity, "source-identity", false, "set the session's name as its source identity too; trust policies must allow sts:SetSourceIdentity")
+	flags.BoolVar(&o.rollouts, "rollouts", false, "restart workloads when a Secret that they use has changed; needs the permissions of the component rollouts")
 	flags.StringVar(&o.secretNamePatterns, "secret-name-patterns", "", "comma-separated patterns of the secrets that a namespace may have by the operator's own identity, for example /prod/{namespace}/*; empty lets it have all")
 	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(guard.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
 	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")
 	flags.Int64Var(&o.memoryLimit, "memory-limit", 0, "bytes that the container may use; Go keeps below nine tenths of them, unless GOMEMLIMIT says otherwise; 0 sets no limit")
+	flags.StringVar(&o.changeQueueURL, "change-queue-url", "", "URL of the SQS queue that an EventBridge rule sends the events of Secrets Manager to; one for each operator; empty leaves changes to polling")
+	flags.StringVar(&o.changeHookBindAddress, "change-hook-bind-address", "", "address that takes such events by HTTP, POST /events, for example :8444; empty turns it off")
+	flags.StringVar(&o.changeHookTokenFile, "change-hook-token-file", "", "file of the bearer token that such requests must have; read anew when it changes")
+	flags.StringVar(&o.changeHookCertDir, "change-hook-cert-dir", "", "directory of tls.crt and tls.key for such requests, read anew when they change; empty serves plain HTTP, for use behind an ingress")
 	flags.StringVar(&o.pprofBindAddress, "pprof-bind-address", "", "address of Go's profiles; empty turns them off")
 	flags.DurationVar(&o.gracefulShutdownTimeout, "graceful-shutdown-timeout", 30*time.Second, "how long passes that are under way may take to end after a stop signal")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
@@ -109,7 +120,7 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 }
 
 func (o *options) validate(rest []string) error {
-	problems := append(o.wrongScope(), o.wrongLimits()...)
+	problems := slices.Concat(o.wrongScope(), o.wrongLimits(), o.wrongChanges())
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(rest) > 0 {
 		refuse("unexpected argument %q: options are flags, see --help", rest[0])

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/notify"
 )
 
 func environment(variables map[string]string) func(string) string {
@@ -42,24 +44,29 @@ func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 
 func TestBadOptionsAreNamed(t *testing.T) {
 	for arguments, mentions := range map[string][]string{
-		"--poll-interval=500ms":                {"--poll-interval=500ms", "between 1s and 24h"},
-		"--poll-interval=25h":                  {"--poll-interval=25h0m0s", "between 1s and 24h"},
-		"--poll-interval=soon":                 {"-poll-interval", "soon"},
-		"--workers=0":                          {"--workers=0", "at least 1"},
-		"--kube-api-qps=-1":                    {"--kube-api-qps=-1", "negative"},
-		"--value-cache-bytes=-1":               {"--value-cache-bytes=-1", "negative"},
-		"--secret-name-patterns=/prod/{ns}/*":  {"--secret-name-patterns", "{namespace}"},
-		"--namespaces-tag=Yes":                 {"--namespaces-tag", "Honor or Require"},
-		"--memory-limit=-1":                    {"--memory-limit=-1", "negative"},
-		"--graceful-shutdown-timeout=-1s":      {"--graceful-shutdown-timeout=-1s", "negative"},
-		"--watch-namespaces=payments,Team*":    {"--watch-namespaces", `"Team*"`, "commas"},
-		"--watch-label-selector=a=b=c":         {`--watch-label-selector="a=b=c"`, "label selector", "sharding.secretsync.dev/key=a"},
-		"--log-format=xml":                     {`--log-format="xml"`, "json or console"},
-		"--log-level=loud":                     {`--log-level="loud"`, "info or debug"},
-		"--no-such-flag":                       {"-no-such-flag"},
-		"start":                                {`unexpected argument "start"`, "--help"},
-		"--workers=0 --log-format=xml --x-y=z": {"-x-y"},
-		"--workers=0 --log-format=xml":         {"--workers=0", "--log-format"},
+		"--poll-interval=500ms":               {"--poll-interval=500ms", "between 1s and 24h"},
+		"--poll-interval=25h":                 {"--poll-interval=25h0m0s", "between 1s and 24h"},
+		"--poll-interval=soon":                {"-poll-interval", "soon"},
+		"--workers=0":                         {"--workers=0", "at least 1"},
+		"--kube-api-qps=-1":                   {"--kube-api-qps=-1", "negative"},
+		"--value-cache-bytes=-1":              {"--value-cache-bytes=-1", "negative"},
+		"--secret-name-patterns=/prod/{ns}/*": {"--secret-name-patterns", "{namespace}"},
+		"--namespaces-tag=Yes":                {"--namespaces-tag", "Honor or Require"},
+		"--memory-limit=-1":                   {"--memory-limit=-1", "negative"},
+		"--graceful-shutdown-timeout=-1s":     {"--graceful-shutdown-timeout=-1s", "negative"},
+		"--watch-namespaces=payments,Team*":   {"--watch-namespaces", `"Team*"`, "commas"},
+		"--watch-label-selector=a=b=c":        {`--watch-label-selector="a=b=c"`, "label selector", "sharding.secretsync.dev/key=a"},
+		"--change-queue-url=changes":          {"--change-queue-url", "https://sqs.<region>.amazonaws.com"},
+		"--change-queue-url=http://sqs.eu-west-1.amazonaws.com/111122223333/changes": {"--change-queue-url", "https://"},
+		"--change-hook-bind-address=8444 --change-hook-token-file=/token":            {`--change-hook-bind-address="8444"`, ":8444"},
+		"--change-hook-bind-address=:8444":                                           {"--change-hook-token-file", "everybody"},
+		"--change-hook-cert-dir=/certs":                                              {"--change-hook-cert-dir", "--change-hook-bind-address"},
+		"--log-format=xml":                                                           {`--log-format="xml"`, "json or console"},
+		"--log-level=loud":                                                           {`--log-level="loud"`, "info or debug"},
+		"--no-such-flag":                                                             {"-no-such-flag"},
+		"start":                                                                      {`unexpected argument "start"`, "--help"},
+		"--workers=0 --log-format=xml --x-y=z":                                       {"-x-y"},
+		"--workers=0 --log-format=xml":                                               {"--workers=0", "--log-format"},
 	} {
 		var said bytes.Buffer
 		if _, err := parseOptions(strings.Fields(arguments), environment(nil), &said); err == nil {
@@ -69,6 +76,35 @@ func TestBadOptionsAreNamed(t *testing.T) {
 			if !strings.Contains(said.String(), mention) {
 				t.Errorf("%s: %q does not mention %q", arguments, said.String(), mention)
 			}
+		}
+	}
+}
+
+func TestChangeEventsAreTakenInEitherWay(t *testing.T) {
+	for _, arguments := range []string{
+		"--change-queue-url=https://sqs.eu-west-1.amazonaws.com/111122223333/changes",
+		"--change-queue-url=http://127.0.0.1:4566/111122223333/changes",
+		"--change-hook-bind-address=:8444 --change-hook-token-file=/token",
+		"--change-hook-bind-address=127.0.0.1:8444 --change-hook-token-file=/token --change-hook-cert-dir=/certs",
+	} {
+		var said bytes.Buffer
+		if _, err := parseOptions(strings.Fields(arguments), environment(nil), &said); err != nil {
+			t.Errorf("%s: %v: %s", arguments, err, said.String())
+		}
+	}
+}
+
+func TestAFailedRotationIsHandedOn(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	if got := failureOf(notify.Change{Rotation: notify.RotationFailed, ARN: "arn", Time: at}); !got.At.Equal(at) || got.ARN != "arn" {
+		t.Errorf("a failure is said to be %+v", got)
+	}
+	if got := failureOf(notify.Change{Rotation: notify.RotationFailed, ARN: "arn"}); got.At.IsZero() {
+		t.Error("a failure without a time is none")
+	}
+	for _, other := range []notify.Rotation{"", notify.RotationStarted, notify.RotationSucceeded, notify.RotationAbandoned} {
+		if got := failureOf(notify.Change{Rotation: other, ARN: "arn", Time: at}); got.ARN != "" || !got.At.IsZero() {
+			t.Errorf("rotation %q is said to have failed: %+v", other, got)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,6 +27,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/failover"
 	"github.com/secretsync/secretsync/controllers/guard"
+	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
 	"github.com/secretsync/secretsync/controllers/source/aws"
@@ -44,11 +46,15 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	controller, err := newController(ctx, manager, o)
+	secrets, err := newSource(ctx, manager, o)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller)); err != nil {
+	controller, err := newController(manager, secrets, o)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller), addChanges(ctx, manager, controller, secrets, o)); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
@@ -67,7 +73,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 	kubernetes.UserAgent = "secretsync/" + version
 
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	lease, err := o.leaseName()
@@ -142,23 +148,23 @@ func metricsOptions(o *options) metricsserver.Options {
 	return options
 }
 
-func newController(ctx context.Context, manager ctrl.Manager, o *options) (*secretsync.Controller, error) {
+func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Source, error) {
 	calls, err := aws.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	passes, err := secretsync.NewMetrics(metrics.Registry)
-	if err != nil {
-		return nil, fmt.Errorf("registering metrics: %w", err)
-	}
-	secrets, err := aws.New(ctx, aws.Options{
+	return aws.New(ctx, aws.Options{
 		Region: o.region, Cluster: o.clusterName, Version: version, Metrics: calls,
 		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
 		ServiceAccounts: &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()},
 		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity,
 	})
+}
+
+func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secretsync.Controller, error) {
+	passes, err := secretsync.NewMetrics(metrics.Registry)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	rules, err := o.rules()
 	if err != nil {
@@ -169,7 +175,12 @@ func newController(ctx context.Context, manager ctrl.Manager, o *options) (*secr
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	withReplicas := failover.New(failover.Options{Source: secrets, Region: secrets.Region(), Metrics: replicas})
+	var rollouts *rollout.Restarter
+	if o.rollouts {
+		rollouts = rollout.New(rollout.Options{Client: manager.GetClient(), Live: manager.GetAPIReader()})
+	}
 	return secretsync.New(secretsync.Options{
+		Rollouts:     rollouts,
 		Client:       manager.GetClient(),
 		Live:         manager.GetAPIReader(),
 		Source:       guard.New(withReplicas, rules),

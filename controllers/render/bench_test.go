@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -19,7 +20,7 @@ func BenchmarkRender(b *testing.B) {
 		b.Run(fmt.Sprintf("fields=%d", fields), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if data, err := Render(value, nil); err != nil || len(data) != fields {
+				if data, err := Render(&v1alpha1.SecretSyncSpec{}, Material{Source: &value}); err != nil || len(data) != fields {
 					b.Fatal(len(data), err)
 				}
 			}

@@ -33,6 +33,8 @@ func CheckType(secretType corev1.SecretType, data map[string][]byte) error {
 		}
 	}
 	switch secretType {
+	case corev1.SecretTypeTLS:
+		return checkTLS(data)
 	case corev1.SecretTypeBasicAuth:
 		_, user := data[corev1.BasicAuthUsernameKey]
 		_, password := data[corev1.BasicAuthPasswordKey]
@@ -52,14 +54,20 @@ func CheckType(secretType corev1.SecretType, data map[string][]byte) error {
 // CheckSize says whether Kubernetes takes that much: the values of a Secret may have 1 MiB together.
 // Errors are of type *Error, with reason TargetTooLarge.
 func CheckSize(data map[string][]byte) error {
-	size := 0
-	for _, value := range data {
-		size += len(value)
-	}
+	size := sizeOf(data)
 	if size <= corev1.MaxSecretSize {
 		return nil
 	}
 	return &Error{Reason: v1alpha1.ReasonTargetTooLarge, Message: fmt.Sprintf(
 		"the values of the Secret would have %d bytes together, and Kubernetes allows %d: list fewer keys under spec.data",
 		size, corev1.MaxSecretSize)}
+}
+
+// sizeOf is how many bytes the values have together.
+func sizeOf(data map[string][]byte) int {
+	size := 0
+	for _, value := range data {
+		size += len(value)
+	}
+	return size
 }

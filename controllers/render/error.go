@@ -8,7 +8,8 @@ import (
 
 // Error says why a value cannot become the keys asked for.
 type Error struct {
-	// Reason is ReasonPropertyNotFound, ReasonInvalidValue or ReasonTargetTooLarge of api/v1alpha1.
+	// Reason is one of api/v1alpha1: ReasonPropertyNotFound, ReasonInvalidValue, ReasonValueRejected and
+	// ReasonTargetTooLarge; and ReasonSecretNotFound, where find has found none.
 	Reason string
 	// Message names the key, the field and the remedy.
 	Message string

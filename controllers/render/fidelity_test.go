@@ -57,8 +57,14 @@ func TestFieldsLandByteForByte(t *testing.T) {
 				"by a dotted name":           {`{"a.b":` + test.json + `,"a":{"b":"x"}}`, []v1alpha1.DataKey{{Key: "key", Property: "a.b"}}},
 				"by a slashed name":          {`{"/prod/db":` + test.json + `}`, []v1alpha1.DataKey{{Key: "key", Property: "/prod/db"}}},
 				"by a name in other letters": {`{"KEY":"x","ключ":` + test.json + `,"Ключ":"y"}`, []v1alpha1.DataKey{{Key: "key", Property: "ключ"}}},
+				"by an item of a list":       {`{"l":[0, ` + test.json + ` ,1]}`, []v1alpha1.DataKey{{Key: "key", Property: "l[1]"}}},
+				"by the last item of all":    {`[0,` + test.json + `]`, []v1alpha1.DataKey{{Key: "key", Property: "[-1]"}}},
+				"by JMESPath":                {`{"a":[{"b": ` + test.json + ` }]}`, []v1alpha1.DataKey{{Key: "key", JMESPath: "a[0].b"}}},
 			} {
-				data, err := Render(source.TextValue(attempt.content), attempt.keys)
+				if test.want == "null" && strings.Contains(how, "JMESPath") {
+					continue // JMESPath has null for what is not there.
+				}
+				data, err := renderOne(source.TextValue(attempt.content), attempt.keys)
 				if err != nil {
 					t.Errorf("%s: %v", how, err)
 					continue
@@ -68,6 +74,29 @@ func TestFieldsLandByteForByte(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFieldsOfDataFromLandByteForByte(t *testing.T) {
+	for name, test := range fidelity() {
+		for how, entry := range map[string]v1alpha1.DataFrom{
+			"of a source":            {},
+			"of a property":          {Property: "p"},
+			"of those found":         {Find: &v1alpha1.Find{NamePrefix: "n", Take: v1alpha1.FindTakeFields}},
+			"of a property of those": {Find: &v1alpha1.Find{NamePrefix: "n", Take: v1alpha1.FindTakeFields}, Property: "p"},
+		} {
+			content := `{"a.key/1" : ` + test.json + "\r\n}"
+			if entry.Property != "" {
+				content = `{"p":` + content + "}"
+			}
+			entry.Conversion = v1alpha1.KeyConversionUnicode
+			for _, value := range []source.Value{source.TextValue(content), source.BinaryValue([]byte(content))} {
+				data, err := Render(&v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}, Material{DataFrom: [][]Named{{{Name: "name", Value: value}}}})
+				if got := string(data["a.key_U002f_1"]); err != nil || got != test.want || len(data) != 1 {
+					t.Errorf("%s, %s: got %.80q, %v, want %.80q", name, how, got, err, test.want)
+				}
+			}
+		}
 	}
 }
 
@@ -86,7 +115,7 @@ func TestWholeValuesLandByteForByte(t *testing.T) {
 		"a binary of zeros":                      source.BinaryValue(make([]byte, 65536)),
 	} {
 		for how, keys := range map[string][]v1alpha1.DataKey{"value": nil, "chosen": {{Key: "chosen"}}} {
-			data, err := Render(value, keys)
+			data, err := renderOne(value, keys)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -94,6 +123,11 @@ func TestWholeValuesLandByteForByte(t *testing.T) {
 			if string(data[how]) != string(value.Bytes()) || len(data) != 1 {
 				t.Errorf("%s: the key %q has %d bytes, want %d", name, how, len(data[how]), len(value.Bytes()))
 			}
+		}
+		find := v1alpha1.DataFrom{Find: &v1alpha1.Find{NamePrefix: "/"}}
+		data, err := Render(&v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{find}}, Material{DataFrom: [][]Named{{{Name: "/found", Value: value}}}})
+		if err != nil || string(data["found"]) != string(value.Bytes()) || len(data) != 1 {
+			t.Errorf("%s: found, the key has %d bytes, want %d (%v)", name, len(data["found"]), len(value.Bytes()), err)
 		}
 	}
 }
@@ -113,7 +147,7 @@ func TestRefusalsStayShort(t *testing.T) {
 		if test.property != "" {
 			keys = []v1alpha1.DataKey{{Key: "k", Property: test.property}}
 		}
-		_, err := Render(source.TextValue(test.content), keys)
+		_, err := renderOne(source.TextValue(test.content), keys)
 		if refusal, ok := errors.AsType[*Error](err); !ok || len(refusal.Message) > 2000 {
 			t.Errorf("%s: a refusal of %d bytes", name, len(err.Error()))
 		}

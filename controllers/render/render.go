@@ -14,20 +14,72 @@ import (
 // wholeKey is the key of a value that is not a JSON object.
 const wholeKey = "value"
 
-// Render makes the keys. With a list of keys it fills exactly those, or fails. Without one, a JSON
-// object gives one key per field, and every other text and every binary gives the key "value".
+// Material is what the entries of a spec are made from, by their order in the spec.
+type Material struct {
+	// Source is the value of spec.source; nil where nothing reads it, or an optional one is not there.
+	Source *source.Value
+	// Data has for each entry of spec.data its value; nil where the secret or version of an optional entry is not
+	// there. Entries that share a pointer share the work of parsing.
+	Data []*source.Value
+	// DataFrom has for each entry of spec.dataFrom the secrets it takes: one for a source, any number for find,
+	// none where an optional one is not there.
+	DataFrom [][]Named
+}
+
+// Named is a value with the name of its secret, as AWS has it without the ARN's suffix.
+type Named struct {
+	Name  string
+	Value source.Value
+}
+
+// Render makes the keys. With data and dataFrom it fills what they list, or fails; a key of data goes before
+// the same key of dataFrom, and one of template before both. Without them, a JSON object gives one key per field, and every other text and
+// every binary gives the key "value".
 //
-// A text that begins like a JSON object but is none is refused, so that a slip in an edit does not
-// change the shape of a Secret that programs rely on.
+// A text that begins like a JSON object but is none is refused then, so that a slip in an edit does not
+// change the shape of a Secret that programs rely on. So is whatever gives no key at all: nothing that was
+// synced is emptied.
 //
-// The bytes of the keys are those of the value where they can be; the caller must not change them.
+// The bytes of the keys are those of the values where they can be; the caller must not change them.
 // Errors are of type *Error.
-func Render(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, error) {
+func Render(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+	data, err := renderSources(spec, material)
+	if err != nil {
+		return nil, err
+	}
+	return renderTemplate(spec.Template, data)
+}
+
+func renderSources(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {
+		return renderWhole(material.Source)
+	}
+	return renderEntries(spec, material)
+}
+
+// renderEntries makes the keys of dataFrom, and those of data over them.
+func renderEntries(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+	opened := newDocuments()
+	data, err := opened.renderFrom(spec.DataFrom, material.DataFrom)
+	if err != nil {
+		return nil, err
+	}
+	if err := opened.renderKeys(spec.Data, material.Data, data); err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, invalid("there is nothing to write: no entry of spec.data and spec.dataFrom gives a key; " +
+			"correct them, or put into AWS what they look for")
+	}
+	return data, nil
+}
+
+func renderWhole(value *source.Value) (map[string][]byte, error) {
+	if value == nil {
+		return nil, invalid("there is nothing to write: no value was read for spec.source")
+	}
 	if len(value.Bytes()) == 0 {
 		return nil, invalid("the secret's value is empty: put a value into it in AWS")
-	}
-	if len(keys) > 0 {
-		return renderKeys(value, keys)
 	}
 	if !looksLikeObject(value) {
 		return map[string][]byte{wholeKey: value.Bytes()}, nil
@@ -35,11 +87,11 @@ func Render(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, err
 	return renderFields(value)
 }
 
-func looksLikeObject(value source.Value) bool {
+func looksLikeObject(value *source.Value) bool {
 	return !value.Binary() && bytes.HasPrefix(bytes.TrimLeft(value.Bytes(), " \t\r\n"), []byte("{"))
 }
 
-func renderFields(value source.Value) (map[string][]byte, error) {
+func renderFields(value *source.Value) (map[string][]byte, error) {
 	fields, err := parseObject(value.Bytes())
 	if err != nil {
 		return nil, invalid("the secret's value begins like a JSON object but is not valid JSON (%s): "+
@@ -56,30 +108,6 @@ func renderFields(value source.Value) (map[string][]byte, error) {
 				"list the keys wanted under spec.data and name the field as property", shown(name))
 		}
 		data[name] = text(fields[name])
-	}
-	return data, nil
-}
-
-func renderKeys(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, error) {
-	data := make(map[string][]byte, len(keys))
-	var object *object
-	for _, key := range keys {
-		if key.Property == "" {
-			data[key.Key] = value.Bytes()
-			continue
-		}
-		if object == nil {
-			parsed, err := openObject(value, key)
-			if err != nil {
-				return nil, err
-			}
-			object = parsed
-		}
-		raw, err := object.find(key)
-		if err != nil {
-			return nil, err
-		}
-		data[key.Key] = text(raw)
 	}
 	return data, nil
 }

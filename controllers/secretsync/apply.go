@@ -35,15 +35,15 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 }
 
 func desired(p *pass) target.Desired {
-	spec, version := &p.sync.Spec, p.fetched.Version
+	spec, version := &p.sync.Spec, p.version()
 	annotations := maps.Clone(spec.Target.Annotations)
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
 	annotations[v1alpha1.AnnotationSecretARN] = version.ARN
 	annotations[v1alpha1.AnnotationVersionID] = version.ID
-	if p.ref.VersionStage != "" {
-		annotations[v1alpha1.AnnotationVersionStage] = p.ref.VersionStage
+	if stage := p.main().ref.VersionStage; stage != "" {
+		annotations[v1alpha1.AnnotationVersionStage] = stage
 	}
 	wanted := target.Desired{
 		Namespace:   p.sync.Namespace,
@@ -54,6 +54,8 @@ func desired(p *pass) target.Desired {
 		Annotations: annotations,
 		Data:        p.data,
 		Generation:  p.sync.Generation,
+		Immutable:   spec.Target.Immutable,
+		Recreate:    spec.Target.ReplacePolicy == v1alpha1.ReplaceRecreate,
 		Merge:       spec.Target.Merges(),
 	}
 	if written := p.sync.Status.Secret; written != nil && written.Name == wanted.Name {

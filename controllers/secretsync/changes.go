@@ -26,7 +26,11 @@ func (c *Controller) printsOf(data map[string][]byte) prints {
 }
 
 // changes are the names of the keys that an update adds, removes or gives another value.
-type changes struct{ added, removed, changed []string }
+type changes struct {
+	added, removed, changed []string
+	// reread says that the Secret itself was compared with, and not what is remembered of it.
+	reread bool
+}
 
 // compare finds what is about to change. After a restart nothing is remembered: then the Secret is
 // read, once, at its first update.
@@ -36,7 +40,8 @@ func (c *Controller) compare(ctx context.Context, p *pass) (changes, error) {
 		return changes{}, nil
 	}
 	former := p.memory.prints
-	if former == nil {
+	reread := former == nil
+	if reread {
 		values, err := c.secrets.Values(ctx, p.sync.Namespace, written.Name)
 		if err != nil {
 			return changes{}, err
@@ -44,7 +49,9 @@ func (c *Controller) compare(ctx context.Context, p *pass) (changes, error) {
 		former = c.printsOf(values)
 		maps.DeleteFunc(former, func(key string, _ uint64) bool { return !slices.Contains(written.Keys, key) })
 	}
-	return difference(former, c.printsOf(p.data)), nil
+	all := difference(former, c.printsOf(p.data))
+	all.reread = reread
+	return all, nil
 }
 
 func difference(former, latter prints) changes {

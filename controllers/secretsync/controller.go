@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -35,12 +36,17 @@ type Options struct {
 	Live client.Reader
 	// Source reads from Secrets Manager.
 	Source source.Source
+	// Rollouts restarts workloads. Default: nobody restarts any.
+	Rollouts *rollout.Restarter
 	// Events takes the events; they go to the API events.k8s.io.
 	Events events.EventRecorder
 	// Metrics counts what passes did.
 	Metrics *Metrics
 	// PollInterval applies to SecretSyncs without one of their own.
 	PollInterval time.Duration
+	// ChangesAlive says whether change events are known to come; polls are more seldom then. It is called from
+	// many goroutines. Default: they are not.
+	ChangesAlive func() bool
 	// Workers is how many SecretSyncs are worked on at once.
 	Workers int
 	// Clock tells the time. Default: the real one.
@@ -52,6 +58,7 @@ type Controller struct {
 	Options
 	secrets  *target.Writer
 	memories *memories
+	turns    *turns
 	// seed makes the prints of keys, and the places of secrets within a poll interval.
 	seed maphash.Seed
 	// phase is when within a pollSlot this process polls.
@@ -73,6 +80,7 @@ func New(options Options) *Controller {
 		Options:  options,
 		secrets:  &target.Writer{Client: options.Client, Live: options.Live},
 		memories: newMemories(),
+		turns:    &turns{runs: make(chan struct{})},
 		seed:     maphash.MakeSeed(),
 		phase:    somewhereWithin(pollSlot),
 		prompt:   rate.NewLimiter(promptPerSecond, promptReports),
@@ -106,7 +114,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		return again(cacheLag, priorityPoll), nil
 	}
 	p := c.begin(sync, memory)
-	for _, phase := range []phase{c.decide, c.hold, c.observe, c.fetch, c.render, c.apply, c.tidy} {
+	for _, phase := range []phase{c.decide, c.hold, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
 		if p.err = phase(ctx, p); p.err != nil || p.done {
 			break
 		}
@@ -114,6 +122,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := c.keep(ctx, p); p.err == nil {
 		p.err = err
 	}
+	c.restart(ctx, p)
 	switch {
 	case c.putReportOff(p):
 		return again(c.reportAfter(p), priorityReport), nil
@@ -139,6 +148,7 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 		// Status is ours alone: its changes need no pass.
 		For(&v1alpha1.SecretSync{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionStarted()))).
+		WatchesRawSource(c.turns).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf), builder.WithPredicates(c.echoes())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: c.Workers}).
 		WithLogConstructor(logConstructor(manager.GetLogger().WithName("secretsync"))).

@@ -18,15 +18,17 @@ const (
 	triggerSpec    trigger = "spec"    // the spec is new or was edited
 	triggerRefresh trigger = "refresh" // the refresh annotation was changed
 	triggerDrift   trigger = "drift"   // the Secret was edited or deleted
+	triggerEvent   trigger = "event"   // a change event of AWS concerns the SecretSync
 	triggerPoll    trigger = "poll"    // the poll, or the next try, is due
 )
 
 // decide ends the pass where there is nothing to do, which is most passes: those after a restart of
 // the operator, and those that our own writes set off.
 func (c *Controller) decide(ctx context.Context, p *pass) error {
+	c.memories.hear(p)
 	if p.sync.Spec.Suspend {
 		p.memory.nextLook.set(time.Time{})
-		p.memory.failures = 0
+		p.memory.failures, p.memory.told = 0, time.Time{}
 		p.done = true
 		return nil
 	}
@@ -38,6 +40,7 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
+	p.drifted = drifted
 	p.trigger = why(p, drifted, now)
 	p.done = p.trigger == triggerNone
 	return nil
@@ -52,6 +55,8 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 		return triggerDrift // Even where a refresh is requested: the version alone would not tell.
 	case refreshRequested(p.sync):
 		return triggerRefresh
+	case !p.memory.told.IsZero():
+		return triggerEvent
 	case !now.Before(p.memory.nextLook.get()):
 		return triggerPoll
 	}
@@ -67,8 +72,11 @@ func refreshRequested(sync *v1alpha1.SecretSync) bool {
 // asked for at its own moment of the interval, so that a start is no stampede; the rest at once.
 func (c *Controller) firstLook(p *pass, now time.Time) time.Time {
 	inSync := writtenBySpec(p.sync) && meta.IsStatusConditionTrue(p.sync.Status.Conditions, v1alpha1.ConditionReady)
-	if !inSync {
+	switch {
+	case !inSync:
 		return now
+	case c.interval(p.sync) == 0:
+		return c.firstOfUnpolled(now)
 	}
 	return c.nextTick(p, now)
 }

@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,11 +16,12 @@ import (
 
 // Reasons of events. Each is sent on a transition, never because a pass found things as they were.
 const (
-	eventCreated   = "SecretCreated"
-	eventUpdated   = "SecretUpdated"
-	eventRepaired  = "SecretRepaired"
-	eventFailed    = "SyncFailed"
-	eventRecovered = "SyncRecovered"
+	eventCreated     = "SecretCreated"
+	eventUpdated     = "SecretUpdated"
+	eventRepaired    = "SecretRepaired"
+	eventFailed      = "SyncFailed"
+	eventRecovered   = "SyncRecovered"
+	eventWouldChange = "SecretWouldChange"
 	// eventRotationRecovered ends what was told by an event called as the reason of RotationHealthy.
 	eventRotationRecovered = "RotationRecovered"
 )
@@ -40,6 +42,9 @@ func (c *Controller) announce(ctx context.Context, p *pass, f *failure) {
 	case f == nil && was != "" && p.observed:
 		c.send(p, corev1.EventTypeNormal, eventRecovered, "Sync", "Recovered from "+was+": "+holds(p.sync))
 		ctrl.LoggerFrom(ctx).Info("sync recovered", "from", was)
+	}
+	if note := previewNews(p); note != "" && f == nil {
+		c.send(p, corev1.EventTypeNormal, eventWouldChange, "Observe", note)
 	}
 	c.announceRotation(p)
 	c.Metrics.count(p, f)
@@ -68,14 +73,15 @@ func (c *Controller) announceWrite(ctx context.Context, p *pass) {
 	}
 	c.send(p, corev1.EventTypeNormal, reason, "Apply", note)
 	ctrl.LoggerFrom(ctx).Info("applied Secret", "event", reason, "secret", p.sync.TargetName(),
-		"version", p.fetched.Version.ID, "trigger", p.trigger)
+		"version", p.version().ID, "trigger", p.trigger)
 }
 
 // writeNews says what a write changed, by names of keys and versions; nothing where it changed nothing.
 func writeNews(p *pass) (reason, note string) {
-	name, version := p.sync.TargetName(), p.fetched.Version.ID
-	former, old := p.before.Status.Secret, p.synced()
-	known := former != nil && former.Name == name && old != nil
+	name, version := p.sync.TargetName(), p.version().ID
+	former := p.before.Status.Secret
+	known := former != nil && former.Name == name && len(p.before.Status.Sources) > 0
+	moves := p.moves()
 	switch {
 	case p.applied.Outcome == target.Unchanged:
 		return "", ""
@@ -83,12 +89,39 @@ func writeNews(p *pass) (reason, note string) {
 		return eventCreated, "Created Secret " + name + " with version " + version + ": keys " + listed(p.keys)
 	case p.applied.Outcome == target.Created:
 		return eventRepaired, "Secret " + name + " was deleted; made it anew with version " + version
-	case known && old.VersionID != version:
-		return eventUpdated, "Updated Secret " + name + " from version " + old.VersionID + " to " + version + ": " + p.changes.String()
+	case known && moves != "":
+		return eventUpdated, "Updated Secret " + name + moves + ": " + p.changes.String()
 	case p.trigger == triggerDrift:
 		return eventRepaired, "Secret " + name + " was edited" + by(p.applied.Intruders) + "; restored version " + version
 	}
 	return eventUpdated, "Updated Secret " + name + " to the edited spec, version " + version + ": " + p.changes.String()
+}
+
+// movesShown bounds how many secrets an event names.
+const movesShown = 3
+
+// moves says from which versions to which others the Secret goes; empty where it goes to none.
+func (p *pass) moves() string {
+	var moves []string
+	all := p.all()
+	for n, one := range all {
+		old, is := p.synced(n, one), one.fetched.Version.ID
+		if old == nil || old.VersionID == is || old.VersionID == "" || is == "" {
+			continue
+		}
+		move := " from version " + old.VersionID + " to " + is
+		if len(all) > 1 {
+			move += " of " + one.ref.SecretID
+			if one.ref.VersionStage != v1alpha1.DefaultVersionStage {
+				move += " (" + one.ref.VersionStage + ")"
+			}
+		}
+		moves = append(moves, move)
+	}
+	if more := len(moves) - movesShown; more > 0 {
+		return strings.Join(moves[:movesShown], ",") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(moves, ",")
 }
 
 func by(intruders []string) string {

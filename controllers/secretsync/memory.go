@@ -43,6 +43,14 @@ type memory struct {
 	truce     time.Time
 	// prints tell which keys change from one version to the next.
 	prints prints
+	// previewed tells of what the last preview of mode Observe was.
+	previewed string
+	// told is when a change event came that no pass has followed to its end yet; zero for none.
+	told time.Time
+	// rotationsFailed are when AWS said last in a change event that it could not rotate a secret, by its ARN.
+	rotationsFailed map[string]time.Time
+	// restarted are workloads whose restart no event has told of yet.
+	restarted []string
 	// waits are since when new versions have waited under AWSPENDING.
 	waits waits
 	// rotation is the reason of the condition RotationHealthy.
@@ -92,12 +100,14 @@ func older(a, b string) bool {
 type memories struct {
 	mutex  sync.Mutex
 	byName map[types.NamespacedName]*memory
+	// news of SecretSyncs that no pass has taken yet.
+	news map[types.NamespacedName]news
 	// stopping says that the process ends.
 	stopping bool
 }
 
 func newMemories() *memories {
-	return &memories{byName: map[types.NamespacedName]*memory{}}
+	return &memories{byName: map[types.NamespacedName]*memory{}, news: map[types.NamespacedName]news{}}
 }
 
 func (m *memories) of(name types.NamespacedName, uid types.UID) *memory {
@@ -140,4 +150,5 @@ func (m *memories) forget(name types.NamespacedName) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	delete(m.byName, name)
+	delete(m.news, name)
 }

@@ -89,7 +89,7 @@ func TestRotationHealthGoesWithItsSecret(t *testing.T) {
 	if meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy) == nil {
 		t.Error("it is lost where the same secret is followed, and this call did not tell")
 	}
-	p.observation.Version.ARN = "another"
+	p.inputs[0].observation.Version.ARN = "another"
 	d.describe(p, nil)
 	if meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy) != nil {
 		t.Error("it is still there for another secret")

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -32,39 +33,38 @@ type pass struct {
 	// err is what stopped the pass.
 	err error
 
-	ref         source.Ref
-	observation source.Observation
+	// identity is on whose authority AWS is asked.
+	identity source.Identity
+	// inputs are the versions that the Secret is made of, former those that keepPrevious keeps beside them,
+	// until is when it does so no more.
+	inputs, former []*input
+	entries        entries
+	until          time.Time
 	// observed says that AWS has answered in this pass.
 	observed bool
-	fetched  source.Fetched
 	data     map[string][]byte
 	keys     []string // of data, sorted
 	changes  changes
+	preview  *preview
 	applied  *target.Result
 	// burst is when the Secret was written, where that was one of many that polls found at once.
 	burst time.Time
 	// untidy says that what a former spec left behind is still there.
 	untidy bool
+	// drifted says that somebody has touched the Secret since status was written: somebody else, or a process that
+	// could not say so.
+	drifted bool
+	// rollout is how far restarts are after the step of this pass, if it took one; stepAgain when the next is due.
+	rollout   *rollout.Progress
+	stepAgain time.Duration
 	// touched says that somebody else has touched the Secret while it was written.
 	touched bool
 }
 
 func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
-	return &pass{
-		sync:   sync,
-		before: sync.DeepCopy(),
-		memory: memory,
-		ref: source.Ref{
-			SecretID:     sync.Spec.Source.SecretID,
-			VersionStage: sync.Spec.Source.StageOrDefault(),
-			VersionID:    sync.Spec.Source.VersionID,
-			Region:       sync.Spec.Source.Region,
-			Identity:     identityOf(sync),
-			Reader:       source.Reader{Namespace: sync.Namespace, Name: sync.Name},
-
-			FailoverRegions: strings.Join(sync.Spec.Source.FailoverRegions, " "),
-		},
-	}
+	p := &pass{sync: sync, before: sync.DeepCopy(), memory: memory, identity: identityOf(sync)}
+	p.readBy()
+	return p
 }
 
 // identityOf is on whose authority a SecretSync reads. Even the operator's own, with a role on top, is one
@@ -81,14 +81,6 @@ func identityOf(sync *v1alpha1.SecretSync) source.Identity {
 		who.ServiceAccount = auth.ServiceAccountRef.Name
 	}
 	return who
-}
-
-// synced is the version in the Secret, or nil before the first sync.
-func (p *pass) synced() *v1alpha1.SourceStatus {
-	if len(p.before.Status.Sources) == 0 {
-		return nil
-	}
-	return &p.before.Status.Sources[0]
 }
 
 // deletionStarted lets the update through by which a SecretSync with a finalizer begins to go.

@@ -34,12 +34,19 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if passing(f, p.memory) {
 		return again(p.memory.nextLook.get().Sub(c.Clock.Now()), p.priority()), nil
 	}
-	if p.trigger != triggerNone || p.sync.Spec.Suspend || f != nil {
+	told := p.trigger != triggerNone || p.sync.Spec.Suspend || f != nil
+	if told {
 		c.describe(p, f)
+	}
+	if told || p.rollout != nil || len(p.memory.restarted) > 0 {
+		c.describeRollout(p)
 		if err := c.write(ctx, p); err != nil {
 			return reconcile.Result{}, err
 		}
-		c.announce(ctx, p, f)
+		if told {
+			c.announce(ctx, p, f)
+		}
+		c.announceRollout(ctx, p)
 	}
 	if p.sync.Spec.Suspend && f == nil {
 		return reconcile.Result{}, nil
@@ -47,7 +54,7 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if p.touched {
 		return again(0, 0), nil
 	}
-	return again(p.memory.nextLook.get().Sub(c.Clock.Now()), priorityPoll), nil
+	return c.nextTurn(p), nil
 }
 
 func again(after time.Duration, priority int) reconcile.Result {
@@ -109,6 +116,9 @@ func (c *Controller) unreported(ctx context.Context, err error) (reconcile.Resul
 // plan says when to look again.
 func (c *Controller) plan(p *pass, f *failure) {
 	now, m := c.Clock.Now(), p.memory
+	if p.observed && f == nil || f != nil && f.heals == byEdit {
+		m.told = time.Time{} // AWS has answered; what else there is to do comes by itself.
+	}
 	switch {
 	case f != nil:
 		if m.failures == 0 || m.failing != f.heals {

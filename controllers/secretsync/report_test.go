@@ -30,12 +30,13 @@ func written(former, fetched string) *pass {
 	if former != "" {
 		sync.Status.ObservedGeneration = 1
 		sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", Generation: 1, Keys: []string{"a", "b"}}
-		sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionID: former}}
+		sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionStage: "AWSCURRENT", VersionID: former}}
 	}
 	p := &pass{sync: sync, before: sync.DeepCopy(), memory: &memory{}, trigger: triggerPoll, observed: true, keys: []string{"a", "b"}}
-	p.ref = source.Ref{SecretID: "db", VersionStage: "AWSCURRENT"}
-	p.observation.Version = source.Version{ARN: "arn", ID: fetched}
-	p.fetched.Version = p.observation.Version
+	one := &input{ref: source.Ref{SecretID: "db", VersionStage: "AWSCURRENT"}}
+	one.observation.Version = source.Version{ARN: "arn", ID: fetched}
+	one.fetched.Version = one.observation.Version
+	p.inputs = []*input{one}
 	sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", Keys: []string{"a", "b"}, Generation: 1}
 	return p
 }
@@ -107,7 +108,7 @@ func TestAStatusThatIsTheSameIsNotWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := d.writes
-	again := &pass{sync: p.sync.DeepCopy(), before: p.sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, observed: true, ref: p.ref, observation: p.observation}
+	again := &pass{sync: p.sync.DeepCopy(), before: p.sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, observed: true, inputs: p.inputs}
 	d.clock.SetTime(noon.Add(time.Hour))
 	if _, err := d.report(t.Context(), again); err != nil {
 		t.Fatal(err)
@@ -122,13 +123,13 @@ func TestAStopReportsWhatWasPutOff(t *testing.T) {
 	p.applied = &target.Result{Outcome: target.Created, UID: "secret", ResourceVersion: "7"}
 	p.data = map[string][]byte{"a": []byte("hunter2")}
 	value := source.TextValue("hunter2")
-	p.fetched.Value, p.observation.Value = value, &value
+	p.inputs[0].fetched.Value, p.inputs[0].observation.Value = value, &value
 	d := newDesk(t, p.before.DeepCopy())
 	p.memory = d.memories.of(here, "uid")
 	if !d.putReportOff(p) {
 		t.Fatal("the report was not put off")
 	}
-	if p.data != nil || p.observation.Value != nil || p.fetched.Value.Bytes() != nil {
+	if p.data != nil || p.inputs[0].observation.Value != nil || p.inputs[0].fetched.Value.Bytes() != nil {
 		t.Error("a value is kept while the report waits")
 	}
 	stopped, stop := context.WithCancel(t.Context())
@@ -277,7 +278,7 @@ func TestReadyLastsWhileTheValueIsFresh(t *testing.T) {
 	d := newDesk(t, p.before.DeepCopy())
 	outage := &failure{reason: v1alpha1.ReasonRegionUnavailable, message: "away", heals: byTime}
 	fail := func() metav1.ConditionStatus {
-		again := &pass{sync: p.sync, before: p.sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, ref: p.ref, err: outage}
+		again := &pass{sync: p.sync, before: p.sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, inputs: p.inputs, err: outage}
 		again.sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionID: "version-1"}}
 		if _, err := d.report(t.Context(), again); err != nil {
 			t.Fatal(err)
@@ -320,7 +321,7 @@ func TestTroubleMakesNothingReady(t *testing.T) {
 		{reason: v1alpha1.ReasonRegionUnavailable, message: "away", heals: byTime},
 		{reason: v1alpha1.ReasonRegionUnavailable, message: "away", heals: byTime},
 	} {
-		again := &pass{sync: p.sync, before: p.sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, ref: p.ref, err: f}
+		again := &pass{sync: p.sync, before: p.sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, inputs: p.inputs, err: f}
 		again.sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionID: "version-1"}}
 		if _, err := d.report(t.Context(), again); err != nil {
 			t.Fatal(err)

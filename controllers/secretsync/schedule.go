@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 const (
@@ -30,6 +31,8 @@ const (
 // Priorities in the queue; what concerns a person comes with priority zero. A start brings all
 // SecretSyncs at once with handler.LowPriority, -100, so that first syncs stand between the two.
 const (
+	// priorityEvent is that of what a change event concerns.
+	priorityEvent = -50
 	// priorityFirst is that of the first syncs that are put off, and of what else somebody waits for.
 	priorityFirst = handler.LowPriority
 	// priorityReport puts status and events off until the Secrets that wait are written.
@@ -46,7 +49,7 @@ func (p *pass) priority() int {
 	return priorityFirst
 }
 
-// interval is how often a SecretSync is polled, before jitter.
+// interval is how often a SecretSync asks to be polled; zero is for one that follows change events alone.
 func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
 	if own := sync.Spec.PollInterval; own != nil {
 		return own.Duration
@@ -56,8 +59,21 @@ func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
 
 // nextPoll is when to poll next, after AWS has answered.
 func (c *Controller) nextPoll(p *pass, now time.Time) time.Time {
+	if c.interval(p.sync) == 0 {
+		return now.Add(never)
+	}
 	next := c.nextTick(p, now)
-	rotation := p.observation.Version.Rotation
+	if !p.until.IsZero() {
+		next = earlier(next, p.until)
+	}
+	for _, one := range p.inputs {
+		next = aroundRotation(next, now, one.observation.Version.Rotation)
+	}
+	return next
+}
+
+// aroundRotation brings a poll forward to where a rotation is planned, or due.
+func aroundRotation(next, now time.Time, rotation *source.Rotation) time.Time {
 	if rotation == nil || !rotation.Enabled || rotation.Next.IsZero() {
 		return next
 	}
@@ -85,13 +101,14 @@ func earlier(a, b time.Time) time.Time {
 func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 	var place maphash.Hash
 	place.SetSeed(c.seed)
-	_, _ = place.WriteString(p.ref.Region) // Never fails, nor does the next.
+	region, secret, swept := p.polled()
+	_, _ = place.WriteString(region) // Never fails, nor does the next.
 	part := 0.0
-	if !p.observation.Swept {
-		_, _ = place.WriteString(p.ref.SecretID)
+	if !swept {
+		_, _ = place.WriteString(secret)
 		part = float64(place.Sum64()) / math.MaxUint64
 	}
-	interval := c.interval(p.sync)
+	interval := c.polls(p.sync)
 	offset := (time.Duration(part*float64(interval)).Truncate(pollSlot) + c.phase) % interval
 	// The sum keeps the reading of the monotonic clock, which Truncate takes off.
 	tick := now.Add(now.Truncate(interval).Sub(now.Round(0)) + offset)
@@ -99,6 +116,26 @@ func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 		tick = tick.Add(interval)
 	}
 	return tick
+}
+
+// polled is what a SecretSync is polled with others for: the first secret it reads, which a sweep of all that
+// it reads may answer for, or what it looks for.
+func (p *pass) polled() (region, secret string, swept bool) {
+	for _, one := range p.inputs {
+		swept = one.observation.Swept
+		if !swept {
+			break
+		}
+	}
+	if one := p.main(); one != nil {
+		return one.ref.Region, one.ref.SecretID, swept
+	}
+	for _, from := range p.sync.Spec.DataFrom {
+		if from.Find != nil {
+			return from.Find.Region, from.Find.NamePrefix, false
+		}
+	}
+	return "", "", false
 }
 
 // somewhereWithin is any moment of an interval.
@@ -122,6 +159,10 @@ func afterFailure(f *failure, failures int, interval time.Duration) time.Duratio
 	if f.heals == byTime {
 		return wait(retryFirst, retryMost, failures)
 	}
+	recheck := wait(recheckFirst, recheckMost, failures)
+	if interval == 0 {
+		return recheck
+	}
 	// Whoever asked for a shorter interval has accepted that many calls.
-	return min(wait(recheckFirst, recheckMost, failures), interval)
+	return min(recheck, interval)
 }

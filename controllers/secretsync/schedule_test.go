@@ -55,7 +55,7 @@ func TestPollsThatShareASweepKeepTogether(t *testing.T) {
 	ticks := map[time.Time]bool{}
 	for i := range 100 {
 		p := polled(c, "s", fmt.Sprintf("db-%d", i), 10*time.Minute)
-		p.observation.Swept = true
+		p.inputs[0].observation.Swept = true
 		ticks[c.nextTick(p, noon)] = true
 	}
 	if len(ticks) != 1 {
@@ -81,7 +81,7 @@ func TestPollsGatherAroundARotation(t *testing.T) {
 			latest := time.Duration(0)
 			for i := range 200 { // Some of the places within the interval are early by themselves.
 				p := polled(c, "s", fmt.Sprintf("db-%d", i), time.Hour)
-				p.observation.Version.Rotation = test.rotation
+				p.inputs[0].observation.Version.Rotation = test.rotation
 				until := c.nextPoll(p, noon).Sub(noon)
 				if until <= 0 || until > test.most {
 					t.Fatalf("the next poll is in %s, want %s at most", until, test.most)

@@ -24,12 +24,12 @@ func (c *Controller) describe(p *pass, f *failure) {
 	if p.applied != nil {
 		c.describeWrite(p)
 	} else if p.observed && f == nil {
-		p.describeSource(p.observation.Version)
+		c.describeObserved(p)
 	}
 	if p.observed {
-		c.describeRotation(p, p.rotationFacts())
+		c.describeRotation(p, p.rotationFacts()...)
 	}
-	if synced := p.synced(); p.observed && p.observation.Version.Rotation == nil && synced != nil && synced.ARN != p.observation.Version.ARN {
+	if p.observed && p.anotherSecret() {
 		// What was said of another secret's rotation holds no more.
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionRotationHealthy)
 	}
@@ -41,18 +41,6 @@ func (c *Controller) describe(p *pass, f *failure) {
 	c.conclude(p, f)
 }
 
-// rotationFacts are those of the version that was observed.
-func (p *pass) rotationFacts() rotationFacts {
-	facts := rotationFacts{secretID: p.ref.SecretID, version: p.observation.Version}
-	switch synced := p.synced(); {
-	case p.fetched.Version.ID == facts.version.ID:
-		facts.created = p.fetched.Version.Created
-	case synced != nil && synced.VersionID == facts.version.ID && synced.VersionCreatedTime != nil:
-		facts.created = synced.VersionCreatedTime.Time
-	}
-	return facts
-}
-
 // describeWrite notes the Secret as it is after a write.
 func (c *Controller) describeWrite(p *pass) {
 	status, now := &p.sync.Status, metav1.NewTime(c.Clock.Now())
@@ -62,10 +50,11 @@ func (c *Controller) describeWrite(p *pass) {
 	if p.untidy {
 		return // The Secret of the former name is not forgotten before it is tidied away.
 	}
-	if old := p.synced(); old != nil && old.ARN == p.fetched.Version.ARN && old.VersionID != p.fetched.Version.ID {
+	if len(p.rotated()) > 0 {
 		status.LastRotationTime = &now
 	}
-	p.describeSource(p.fetched.Version)
+	p.describeSources(func(one *input) source.Version { return one.fetched.Version })
+	status.PreviousUntil = timeOrNil(p.until)
 	status.Secret = &v1alpha1.SecretStatus{
 		Name:            p.sync.TargetName(),
 		UID:             p.applied.UID,
@@ -79,26 +68,65 @@ func (c *Controller) describeWrite(p *pass) {
 	}
 }
 
-// describeSource notes the version in the Secret.
-func (p *pass) describeSource(version source.Version) {
-	described := v1alpha1.SourceStatus{
-		SecretID:      p.ref.SecretID,
-		ARN:           version.ARN,
-		Region:        version.Region,
-		VersionStage:  p.ref.VersionStage,
-		VersionID:     version.ID,
-		VersionStages: slices.Sorted(slices.Values(version.Stages)),
-		Hint:          p.observation.Hint,
+// describeObserved notes what a pass that wrote nothing has seen of the versions that are in the Secret.
+func (c *Controller) describeObserved(p *pass) {
+	if !observes(p.sync) {
+		p.describeSources(observedVersion)
 	}
-	if rotation := p.observation.Version.Rotation; rotation != nil {
+}
+
+func observedVersion(one *input) source.Version { return one.observation.Version }
+
+// describeSources notes the versions in the Secret.
+func (p *pass) describeSources(versionOf func(*input) source.Version) {
+	all := p.all()
+	described := make([]v1alpha1.SourceStatus, len(all))
+	for n, one := range all {
+		described[n] = describedSource(one, versionOf(one))
+		if old := p.synced(n, one); old != nil && old.VersionID == described[n].VersionID && described[n].VersionCreatedTime == nil {
+			described[n].VersionCreatedTime = old.VersionCreatedTime // DescribeSecret does not tell.
+		}
+	}
+	p.sync.Status.Sources = described
+}
+
+func describedSource(one *input, version source.Version) v1alpha1.SourceStatus {
+	described := v1alpha1.SourceStatus{
+		SecretID:           one.ref.SecretID,
+		FoundBy:            one.foundBy,
+		ARN:                version.ARN,
+		Region:             version.Region,
+		VersionStage:       one.ref.VersionStage,
+		VersionID:          version.ID,
+		VersionStages:      slices.Sorted(slices.Values(version.Stages)),
+		VersionCreatedTime: timeOrNil(version.Created),
+		Hint:               one.observation.Hint,
+	}
+	if rotation := one.observation.Version.Rotation; rotation != nil {
 		described.LastRotatedTime = timeOrNil(rotation.LastRotated)
 		described.NextRotationTime = timeOrNil(rotation.Next)
 	}
-	described.VersionCreatedTime = timeOrNil(version.Created)
-	if synced := p.synced(); version.Created.IsZero() && synced != nil && synced.ARN == version.ARN && synced.VersionID == version.ID {
-		described.VersionCreatedTime = synced.VersionCreatedTime
+	return described
+}
+
+// madeAt is when AWS got the version in the Secret; zero where that is not known.
+func madeAt(synced *v1alpha1.SourceStatus) time.Time {
+	if synced.VersionCreatedTime == nil {
+		return time.Time{}
 	}
-	p.sync.Status.Sources = []v1alpha1.SourceStatus{described}
+	return synced.VersionCreatedTime.Time
+}
+
+// rotated are the inputs of which the Secret holds, or held, another version of the same secret.
+func (p *pass) rotated() []*input {
+	var rotated []*input
+	for n, one := range p.inputs {
+		old, now := p.synced(n, one), one.fetched.Version
+		if old != nil && old.VersionID != "" && old.ARN == now.ARN && old.VersionID != now.ID {
+			rotated = append(rotated, one)
+		}
+	}
+	return rotated
 }
 
 // timeOrNil cuts to whole seconds, as the API server will: otherwise each pass would find a change.
@@ -120,6 +148,10 @@ func (c *Controller) conclude(p *pass, f *failure) {
 	case f != nil:
 		c.set(p, c.readyDuring(p, f))
 		c.set(p, condition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, f.reason, f.message))
+		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionStalled)
+	case observes(p.sync) && !p.sync.Spec.Suspend:
+		c.describePreview(p)
+		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionReconciling)
 		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionStalled)
 	default:
 		c.set(p, settled(p.sync))
@@ -160,11 +192,25 @@ func settled(sync *v1alpha1.SecretSync) metav1.Condition {
 
 // holds says what the Secret has in it.
 func holds(sync *v1alpha1.SecretSync) string {
-	written, from := sync.Status.Secret, sync.Status.Sources[0]
-	if from.VersionStage == "" {
-		return fmt.Sprintf("Secret %s holds version %s of %s", written.Name, from.VersionID, from.SecretID)
+	written, from := sync.Status.Secret, mainSource(sync)
+	held := fmt.Sprintf("Secret %s holds version %s of %s", written.Name, from.VersionID, from.SecretID)
+	if from.VersionStage != "" {
+		held += " (" + from.VersionStage + ")"
 	}
-	return fmt.Sprintf("Secret %s holds version %s of %s (%s)", written.Name, from.VersionID, from.SecretID, from.VersionStage)
+	if more := len(sync.Status.Sources) - 1; more > 0 {
+		held += fmt.Sprintf(" and what it takes of %d more", more)
+	}
+	return held
+}
+
+// mainSource is the first version that the Secret was made of; an optional one may not be there.
+func mainSource(sync *v1alpha1.SecretSync) v1alpha1.SourceStatus {
+	for _, one := range sync.Status.Sources {
+		if one.VersionID != "" {
+			return one
+		}
+	}
+	return sync.Status.Sources[0]
 }
 
 // kept says what stays in the Secret while a pass fails; of one that others have touched nobody knows.
@@ -176,7 +222,7 @@ func kept(p *pass) string {
 	case p.trigger == triggerDrift:
 		return fmt.Sprintf(". Secret %s was edited or deleted, and is not restored yet", status.Secret.Name)
 	}
-	return fmt.Sprintf(". Secret %s keeps version %s", status.Secret.Name, status.Sources[0].VersionID)
+	return fmt.Sprintf(". Secret %s keeps version %s", status.Secret.Name, mainSource(p.sync).VersionID)
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {

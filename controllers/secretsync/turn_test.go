@@ -220,7 +220,7 @@ func TestAnEventWaitsForItsStatus(t *testing.T) {
 	if _, err := w.Reconcile(t.Context(), reconcile.Request{NamespacedName: here}); err == nil || len(w.sent()) > 0 {
 		t.Fatalf("with a status that was not written: %v", err)
 	}
-	if kept := w.memories.byName[here].unreported; kept == nil || kept.data != nil || kept.fetched.Value.Bytes() != nil {
+	if kept := w.memories.byName[here].unreported; kept == nil || kept.data != nil || kept.inputs[0].fetched.Value.Bytes() != nil {
 		t.Error("the pass is lost, or keeps values")
 	}
 	w.refuses = false

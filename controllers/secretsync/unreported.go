@@ -87,7 +87,10 @@ func (m *memories) putUnreported(p *pass) bool {
 	if m.stopping {
 		return false
 	}
-	p.data, p.fetched.Value, p.observation.Value = nil, source.Value{}, nil // Values are not kept.
+	p.data = nil // Values are not kept.
+	for _, one := range p.all() {
+		one.fetched.Value, one.observation.Value = source.Value{}, nil
+	}
 	p.memory.unreported = p
 	return true
 }

@@ -37,7 +37,8 @@ func (v Value) Bytes() []byte {
 	return v.content()
 }
 
-// Binary says whether the value is a SecretBinary, which is never looked into.
+// Binary says whether the value is a SecretBinary, which is looked into only where it is a JSON document and
+// somebody asks for a part of it.
 func (v Value) Binary() bool { return v.binary }
 
 // String hides the content.

@@ -42,7 +42,11 @@ func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
 	if !ours(desired, state) {
 		return Result{}, foreign(desired, state)
 	}
-	return w.update(ctx, desired, state)
+	result, err := w.update(ctx, desired, state)
+	if replaceable(desired, err) {
+		return w.replace(ctx, desired)
+	}
+	return result, err
 }
 
 // find looks for the Secret where that is cheap: the cache knows every Secret of ours. A Secret that
@@ -70,6 +74,9 @@ func (w *Writer) create(ctx context.Context, desired Desired) (Result, error) {
 		},
 		Type: desired.Type,
 		Data: desired.Data,
+	}
+	if desired.Immutable {
+		secret.Immutable = &desired.Immutable
 	}
 	if desired.OwnerReference != nil {
 		secret.OwnerReferences = []metav1.OwnerReference{*desired.OwnerReference}
@@ -188,6 +195,9 @@ func (w *Writer) apply(ctx context.Context, desired Desired, state State, take t
 	}
 	if !desired.Merge {
 		secret.WithType(desired.Type).WithAnnotations(annotations(desired))
+		if desired.Immutable {
+			secret.WithImmutable(true)
+		}
 	}
 	if reference := desired.OwnerReference; reference != nil && !desired.Merge {
 		secret.WithOwnerReferences(metav1ac.OwnerReference().

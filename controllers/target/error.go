@@ -78,10 +78,10 @@ func invalid(err error, name string) error {
 		case field == "type":
 			return &Error{Reason: v1alpha1.ReasonTargetImmutable, Message: fmt.Sprintf(
 				"Secret %q has another type, and Kubernetes does not let a Secret change its type: "+
-					"delete the Secret to have it made anew, or set spec.target.type back", name)}
+					"delete the Secret to have it made anew, set spec.target.replacePolicy: Recreate, or set spec.target.type back", name)}
 		case field == "immutable", field == "data" && immutable(err):
 			return &Error{Reason: v1alpha1.ReasonTargetImmutable, Message: fmt.Sprintf(
-				"Secret %q is marked immutable: delete it to have it made anew", name)}
+				"Secret %q is marked immutable: delete it to have it made anew, or set spec.target.replacePolicy: Recreate", name)}
 		case field == "data" && tooLong(err):
 			return &Error{Reason: v1alpha1.ReasonTargetTooLarge, Message: fmt.Sprintf(
 				"Secret %q would exceed the 1 MiB that Kubernetes allows: list fewer keys under spec.data", name)}

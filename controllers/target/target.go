@@ -40,6 +40,11 @@ type Desired struct {
 	Data           map[string][]byte
 	// Generation of the spec that all this follows from.
 	Generation int64
+	// Immutable marks the Secret as one that nobody may change.
+	Immutable bool
+	// Recreate deletes a Secret of our own, and makes it anew, where Kubernetes does not let it change as
+	// desired.
+	Recreate bool
 	// Merge adds the keys to a Secret that belongs to somebody else, instead of owning it.
 	Merge bool
 	// Previous is the Secret as it was written last; nil where it never was.

@@ -33,6 +33,7 @@ func scenarios() []scenario {
 		{"steady-sweep", steadySweep},
 		{"shared-secret", sharedSecret},
 		{"mass-rotation", massRotation},
+		{"events", follow},
 		{"restart", restart},
 		{"throttled", throttled},
 		{"slow-account", slowAccount},

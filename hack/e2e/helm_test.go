@@ -101,10 +101,12 @@ func (c *cluster) startAsInstalled(deployment string) *stand.Manager {
 	return manager
 }
 
-// elsewhere leaves the flags as they are, but for the ports, of which a machine has only one each.
+// elsewhere leaves the flags as they are, but for the ports, of which a machine has only one each, and for the hook
+// of change events, whose files the kubelet would mount.
 func (c *cluster) elsewhere(flags []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool {
-		return strings.HasPrefix(flag, "--metrics-bind-address=") || strings.HasPrefix(flag, "--health-probe-bind-address=")
+		return strings.HasPrefix(flag, "--metrics-bind-address=") || strings.HasPrefix(flag, "--health-probe-bind-address=") ||
+			strings.HasPrefix(flag, "--change-hook-")
 	})
 }
 

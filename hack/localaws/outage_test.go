@@ -3,6 +3,8 @@ package localaws_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,6 +127,10 @@ func TestTimesCanBeSet(t *testing.T) {
 	w.create("db", "one")
 	second, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 	must(t, "", err)
+	w.await("the rotation fails", func() bool {
+		events := w.Events()
+		return strings.Contains(fmt.Sprint(events[len(events)-1].Detail), "RotationFailed")
+	})
 	long := time.Now().Add(-100 * 24 * time.Hour).Truncate(time.Second)
 	must(t, "", w.SetTimes(localaws.Times{SecretId: "db", Created: long, LastChanged: long.Add(1 * time.Hour), LastRotated: long.Add(2 * time.Hour),
 		NextRotation: long.Add(3 * time.Hour), Versions: map[string]time.Time{second: long.Add(4 * time.Hour)}}))

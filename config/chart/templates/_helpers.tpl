@@ -53,3 +53,30 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- toYaml $rules -}}
 {{- end -}}
+
+{{/* The volumes of the hook for change events, and where they are mounted. */}}
+{{- define "secretsync.hookVolumes" -}}
+{{- with .Values.changeEvents.hook -}}
+{{- if .enabled }}
+- name: change-hook
+  secret:
+    secretName: {{ required "changeEvents.hook.tokenSecret must name the Secret whose key \"token\" senders of change events bear" .tokenSecret }}
+    items: [{key: token, path: token}]
+{{- with .certSecret }}
+- name: change-hook-cert
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "secretsync.hookMounts" -}}
+{{- with .Values.changeEvents.hook -}}
+{{- if .enabled }}
+- {name: change-hook, mountPath: /var/run/secrets/change-hook, readOnly: true}
+{{- if .certSecret }}
+- {name: change-hook-cert, mountPath: /var/run/secrets/change-hook-cert, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -26,20 +26,24 @@ func (c canned) Do(request *http.Request) (*http.Response, error) {
 
 const benchARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/payments/db-a1B2c3"
 
-func benchSource(b *testing.B) *Source {
-	b.Helper()
-	isolate(b, "http://127.0.0.1:1")
+// benchAnswers are what AWS answers to each operation.
+func benchAnswers() canned {
 	listed := make([]string, 0, sweepPage)
 	for i := range sweepPage {
 		listed = append(listed, fmt.Sprintf(`{"ARN":"%s%d-a1B2c3","Name":"s%d","SecretVersionsToStages":{"v1":["AWSCURRENT"]}}`, "arn:x:", i, i))
 	}
-	answers := canned{
+	return canned{
 		describeSecret: `{"ARN":"` + benchARN + `","Name":"/prod/payments/db","VersionIdsToStages":{"v1":["AWSCURRENT"],"v0":["AWSPREVIOUS"]}}`,
 		getSecretValue: `{"ARN":"` + benchARN + `","Name":"/prod/payments/db","VersionId":"v1","VersionStages":["AWSCURRENT"],"SecretString":"{}"}`,
 		listSecrets:    `{"SecretList":[` + strings.Join(listed, ",") + `]}`,
 	}
+}
+
+func benchSource(b *testing.B) *Source {
+	b.Helper()
+	isolate(b, "http://127.0.0.1:1")
 	s, err := New(b.Context(), Options{Region: "eu-west-1", ValueCacheBytes: 1 << 20,
-		LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(answers)}})
+		LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(benchAnswers())}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -60,7 +64,7 @@ func benchObserve(b *testing.B, question source.Question) {
 
 // BenchmarkObserve is a check of a version that takes a DescribeSecret of its own.
 func BenchmarkObserve(b *testing.B) {
-	benchObserve(b, source.Question{Ref: source.Ref{SecretID: "/prod/payments/db"}})
+	benchObserve(b, source.Question{Ref: current("/prod/payments/db")})
 }
 
 // BenchmarkObserveShared is one that somebody else's answer serves.

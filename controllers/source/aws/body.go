@@ -17,7 +17,7 @@ type wholeBodies struct{ aws.HTTPClient }
 
 // Do sends a request.
 func (c wholeBodies) Do(request *http.Request) (*http.Response, error) {
-	if request.Body == nil || request.Body == http.NoBody || request.ContentLength <= 0 {
+	if request.Body == nil || request.Body == http.NoBody || request.ContentLength <= 0 || request.GetBody != nil {
 		return c.HTTPClient.Do(request)
 	}
 	content, err := io.ReadAll(request.Body)

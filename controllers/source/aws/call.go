@@ -23,12 +23,19 @@ const otherRegion = "other"
 // options are those of one call.
 type options = func(*secretsmanager.Options)
 
-// call makes one call when it is its turn and within its time, measures it and explains its error. A
-// call is repeated here only to be signed anew, once, with credentials that AWS does not refuse; all else
-// is for the reconciler, which backs off. It is a function, as methods can't have type parameters.
+// call has the SDK make one call. It is a function, as methods can't have type parameters.
 func call[I, O any](ctx context.Context, e *endpoint, q question,
 	operation func(*secretsmanager.Client, context.Context, *I, ...options) (*O, error), input *I,
 ) (*O, error) {
+	return callBy(ctx, e, q, func(ctx context.Context, q *question, input *I) (*O, error) {
+		return operation(e.client, ctx, input, e.s.audit(q.ref.Reader), watchWire(&q.host))
+	}, input)
+}
+
+// callBy makes one call when it is its turn and within its time, measures it and explains its error. A
+// call is repeated here only to be signed anew, once, by the SDK itself or with credentials that AWS does
+// not refuse; all else is for the reconciler, which backs off.
+func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(context.Context, *question, *I) (*O, error), input *I) (*O, error) {
 	s, turn := e.s, e.paces[q.operation]
 	if err := turn.wait(ctx, q.routine); err != nil {
 		return nil, err
@@ -41,13 +48,13 @@ func call[I, O any](ctx context.Context, e *endpoint, q question,
 	}
 	for first := true; ; first = false {
 		started := time.Now()
-		output, err := operation(e.client, timed, input, s.audit(q.ref.Reader), watchWire(&q.host))
-		renewed := err != nil && first && e.who.doubt(timed, err)
+		output, err := made(timed, &q, input)
+		again := err != nil && first && (e.who.doubt(timed, err) || q.remake)
 		if err != nil {
 			output, err = nil, q.explain(ctx, err)
 		}
 		s.options.Metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)
-		if !renewed {
+		if !again {
 			turn.learn(source.KindOf(err) == source.Throttled)
 			e.learn(err)
 			return output, err
@@ -81,4 +88,6 @@ type question struct {
 	// ownRole is that of the operator's own identity.
 	ownRole string
 	timeout time.Duration
+	// remake says that the SDK itself is to make the request that was refused.
+	remake bool
 }

@@ -19,6 +19,8 @@ type endpoint struct {
 	who    *identity
 	region string
 	client *secretsmanager.Client
+	// template is what DescribeSecret is made after, once the SDK has made one.
+	template atomic.Pointer[template]
 	// used is when somebody asked last. The mutex of the Source guards it.
 	used time.Time
 	// room bounds the questions that wait for this endpoint, routine those of them that nobody waits for.

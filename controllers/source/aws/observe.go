@@ -78,7 +78,7 @@ func (e *endpoint) describe(ctx context.Context, asked source.Question) (describ
 	ref := asked.Ref
 	answer, err := e.described.ask(ctx, ref.SecretID, asked.MaxAge, func(ctx context.Context) (described, error) {
 		q := question{operation: describeSecret, ref: ref, region: e.region, routine: asked.Routine}
-		output, err := call(ctx, e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
+		output, err := callBy(ctx, e, q, e.describeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
 		if err != nil {
 			return described{}, err
 		}

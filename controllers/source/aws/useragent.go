@@ -12,10 +12,21 @@ import (
 // namespace (63) and a name (253).
 const maxClusterShown = 128
 
+// Keys of the user agent that say on whose behalf a call is made.
+const (
+	agentNamespace = "kubernetes-namespace"
+	agentSync      = "kubernetes-secretsync"
+)
+
 // product names the operator in the user agent of every call, those to STS included. AWS_SDK_UA_APP_ID
 // stays free for the user.
 func product(version string) []func(*middleware.Stack) error {
 	return []func(*middleware.Stack) error{awsmiddleware.AddUserAgentKeyValue("SecretSync", version)}
+}
+
+// readerInAgent is what audit makes of a reader whose names need nothing replaced.
+func readerInAgent(reader source.Reader) string {
+	return " " + agentNamespace + "/" + reader.Namespace + " " + agentSync + "/" + reader.Name
 }
 
 // audit puts into the user agent on whose behalf a call is made: CloudTrail records it. The SDK
@@ -28,8 +39,8 @@ func (s *Source) audit(reader source.Reader) func(*secretsmanager.Options) {
 		}
 		if reader.Name != "" {
 			o.APIOptions = append(o.APIOptions,
-				awsmiddleware.AddUserAgentKeyValue("kubernetes-namespace", reader.Namespace),
-				awsmiddleware.AddUserAgentKeyValue("kubernetes-secretsync", reader.Name))
+				awsmiddleware.AddUserAgentKeyValue(agentNamespace, reader.Namespace),
+				awsmiddleware.AddUserAgentKeyValue(agentSync, reader.Name))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/middleware"
@@ -18,14 +19,17 @@ const maxAnswer = 16 << 20
 // errTooLong is an answer that goes on and on.
 var errTooLong = errors.New("the answer is too long")
 
-// watchWire notes which host is asked, as the SDK's error for a call that timed out does not tell, and bounds
-// what is read of the answer.
-func watchWire(host *string) func(*secretsmanager.Options) {
+// watchWire notes which host is asked, as the SDK's error for a call that timed out does not tell, shows the
+// request as it leaves, and bounds what is read of the answer.
+func watchWire(host *string, seen ...func(*http.Request)) func(*secretsmanager.Options) {
 	note := middleware.DeserializeMiddlewareFunc("SecretSyncWire", func(
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
 	) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		if request, ok := in.Request.(*smithyhttp.Request); ok && request.URL != nil {
 			*host = request.URL.Host
+			for _, see := range seen {
+				see(request.Request)
+			}
 		}
 		out, metadata, err := next.HandleDeserialize(ctx, in)
 		if answer, ok := out.RawResponse.(*smithyhttp.Response); ok && answer.Body != nil {

@@ -1,0 +1,176 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// secretIndex finds SecretSyncs by the names that the secrets in their specs may have, and by anyFound those
+// that look for secrets. No name of a secret has a star in it.
+const (
+	secretIndex = "secret"
+	anyFound    = "*"
+)
+
+// Index tells the cache what Matcher asks it for. Call it before the cache starts.
+func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	err := indexer.IndexField(ctx, &v1alpha1.SecretSync{}, secretIndex, func(object client.Object) []string {
+		return indexed(&object.(*v1alpha1.SecretSync).Spec)
+	})
+	if err != nil {
+		return fmt.Errorf("indexing SecretSyncs by secret: %w", err)
+	}
+	return nil
+}
+
+func indexed(spec *v1alpha1.SecretSyncSpec) []string {
+	var names []string
+	for _, one := range followed(spec) {
+		names = append(names, namesOf(one.secretID)...)
+	}
+	if slices.ContainsFunc(spec.DataFrom, func(entry v1alpha1.DataFrom) bool { return entry.Find != nil }) {
+		names = append(names, anyFound)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// reference is a secret that a spec names, and the regions that it may be read from. No region stands for
+// the operator's.
+type reference struct {
+	secretID string
+	regions  []string
+}
+
+// followed are the secrets that a spec names. Entries that name none read that of spec.source.
+func followed(spec *v1alpha1.SecretSyncSpec) []reference {
+	var all []reference
+	if own := &spec.Source; own.SecretID != "" {
+		all = append(all, reference{own.SecretID, append([]string{regionOf(own.SecretID, own.Region)}, own.FailoverRegions...)})
+	}
+	add := func(entry *v1alpha1.EntrySource) {
+		if entry != nil && entry.SecretID != "" {
+			all = append(all, reference{entry.SecretID, []string{regionOf(entry.SecretID, entry.Region)}})
+		}
+	}
+	for i := range spec.Data {
+		add(spec.Data[i].Source)
+	}
+	for i := range spec.DataFrom {
+		add(spec.DataFrom[i].Source)
+	}
+	return all
+}
+
+// regionOf is the one that is asked for, or the ARN's, or none.
+func regionOf(secretID, asked string) string {
+	if at, ok := placeIn(secretID); ok && asked == "" {
+		return at.region
+	}
+	return asked
+}
+
+// Matcher finds the SecretSyncs that a change concerns.
+type Matcher struct {
+	// Client reads SecretSyncs from a cache that Index was called for.
+	Client client.Reader
+	// Region is the operator's own; empty where it has none.
+	Region string
+}
+
+// Match gives the SecretSyncs that follow the secret of a change, or that look for secrets called as it is.
+// Where something is not known, as the account of a secret that is named without one, it is taken to fit:
+// to look once too often does no harm.
+func (m *Matcher) Match(ctx context.Context, change Change) ([]types.NamespacedName, error) {
+	found := map[types.NamespacedName]bool{}
+	for _, key := range append(change.names(), anyFound) {
+		var syncs v1alpha1.SecretSyncList
+		if err := m.Client.List(ctx, &syncs, client.MatchingFields{secretIndex: key}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing the SecretSyncs of a secret: %w", err)
+		}
+		for i := range syncs.Items {
+			if sync := &syncs.Items[i]; m.concerns(change, sync) {
+				found[client.ObjectKeyFromObject(sync)] = true
+			}
+		}
+	}
+	names := make([]types.NamespacedName, 0, len(found))
+	for name := range found {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
+	return names, nil
+}
+
+func (m *Matcher) concerns(change Change, sync *v1alpha1.SecretSync) bool {
+	for _, one := range followed(&sync.Spec) {
+		if change.isOf(one.secretID) && m.inReach(change, one.regions) && accountFits(change, one.secretID, sync) {
+			return true
+		}
+	}
+	for i := range sync.Spec.DataFrom {
+		find := sync.Spec.DataFrom[i].Find
+		if find == nil {
+			continue
+		}
+		region := find.Region
+		if region == "" {
+			region = regionOf(sync.Spec.Source.SecretID, sync.Spec.Source.Region)
+		}
+		if m.inReach(change, []string{region}) && slices.ContainsFunc(change.names(), func(name string) bool { return mayFind(find, name) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// inReach says whether a change happened in one of some regions.
+func (m *Matcher) inReach(change Change, regions []string) bool {
+	return change.Region == "" || slices.ContainsFunc(regions, func(region string) bool {
+		if region == "" {
+			region = m.Region
+		}
+		return region == "" || region == change.Region
+	})
+}
+
+// accountFits says whether a secret is in the account of a change. Of a secret that is named without its
+// account only AWS knows, and the status, as long as it tells of this very spec.
+func accountFits(change Change, secretID string, sync *v1alpha1.SecretSync) bool {
+	if change.Account == "" {
+		return true
+	}
+	if at, ok := placeIn(secretID); ok {
+		return at.account == change.Account
+	}
+	status := &sync.Status
+	if status.Secret == nil || status.Secret.Generation != sync.Generation {
+		return true
+	}
+	for i := range status.Sources {
+		if at, ok := placeIn(status.Sources[i].ARN); ok && status.Sources[i].SecretID == secretID {
+			return at.account == change.Account
+		}
+	}
+	return true
+}
+
+// mayFind says whether a secret of a name may be found. Its tags are not known, so they count for nothing.
+func mayFind(find *v1alpha1.Find, name string) bool {
+	if !strings.HasPrefix(name, find.NamePrefix) {
+		return false
+	}
+	if find.NamePattern == "" {
+		return true
+	}
+	pattern, err := regexp.Compile(`^(?:` + find.NamePattern + `)$`)
+	return err == nil && pattern.MatchString(name) // A pattern that is none finds nothing at all.
+}

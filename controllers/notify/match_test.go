@@ -1,0 +1,144 @@
+package notify
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// knowing is a Matcher that knows some SecretSyncs, all in namespace "payments", by name.
+func knowing(t *testing.T, syncs map[string]v1alpha1.SecretSync) *Matcher {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.SecretSync{}, secretIndex, func(object client.Object) []string {
+		return indexed(&object.(*v1alpha1.SecretSync).Spec)
+	})
+	for name, sync := range syncs {
+		sync.Namespace, sync.Name = "payments", name
+		builder.WithObjects(&sync)
+	}
+	return &Matcher{Client: builder.Build(), Region: region}
+}
+
+func following(source v1alpha1.SecretSource) v1alpha1.SecretSync {
+	return v1alpha1.SecretSync{Spec: v1alpha1.SecretSyncSpec{Source: source}}
+}
+
+func followingID(secretID string) v1alpha1.SecretSync {
+	return following(v1alpha1.SecretSource{SecretID: secretID})
+}
+
+func named(names ...string) []types.NamespacedName {
+	all := make([]types.NamespacedName, 0, len(names))
+	for _, name := range names {
+		all = append(all, types.NamespacedName{Namespace: "payments", Name: name})
+	}
+	return all
+}
+
+func TestAChangeConcernsThoseWhoFollowTheSecret(t *testing.T) {
+	const tricky = "/prod/db-abcdef" // A name that ends as a full ARN does.
+	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+		"by-name":           followingID("/prod/db"),
+		"by-partial-arn":    followingID(prefix + "/prod/db"),
+		"by-full-arn":       followingID(dbARN),
+		"former-arn":        followingID(prefix + "/prod/db-zzzzzz"),
+		"longer-name":       followingID("/prod/db-replica"),
+		"tricky-name":       followingID(tricky),
+		"tricky-arn":        followingID(prefix + tricky),
+		"elsewhere-by-name": following(v1alpha1.SecretSource{SecretID: "/prod/db", Region: "us-east-1"}),
+		"elsewhere-by-arn":  followingID("arn:aws:secretsmanager:us-east-1:111122223333:secret:/prod/db-a1B2c3"),
+		"other-account":     followingID("arn:aws:secretsmanager:eu-west-1:444455556666:secret:/prod/db-a1B2c3"),
+		"fails-over":        following(v1alpha1.SecretSource{SecretID: "/prod/db", Region: "us-east-1", FailoverRegions: []string{region}}),
+		"stranger":          followingID("/prod/other"),
+	})
+	followers := []string{"by-full-arn", "by-name", "by-partial-arn", "fails-over"}
+	for name, test := range map[string]struct {
+		change Change
+		want   []string
+	}{
+		"named by name":                      {Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, followers},
+		"named by full ARN":                  {Change{SecretID: dbARN, ARN: dbARN, Region: region, Account: account}, followers},
+		"of which the full ARN is not known": {Change{SecretID: "/prod/db", Region: region, Account: account}, []string{"by-full-arn", "by-name", "by-partial-arn", "fails-over", "former-arn", "tricky-arn"}},
+		"by an ARN that may be partial":      {Change{SecretID: prefix + "/prod/db", Region: region, Account: account}, []string{"by-full-arn", "by-name", "by-partial-arn", "fails-over", "former-arn", "tricky-arn"}},
+		"by an ARN that may be full":         {Change{SecretID: dbARN, Region: region, Account: account}, followers},
+		"of the secret with the tricky name": {Change{SecretID: tricky, ARN: prefix + tricky + "-a1B2c3", Region: region, Account: account}, []string{"tricky-arn", "tricky-name"}},
+		"of a secret whose ARN looks so":     {Change{SecretID: "/prod/db", ARN: prefix + tricky, Region: region, Account: account}, []string{"by-name", "by-partial-arn", "fails-over", "tricky-arn"}},
+		"in another region":                  {Change{SecretID: "/prod/db", ARN: "arn:aws:secretsmanager:us-east-1:111122223333:secret:/prod/db-a1B2c3", Region: "us-east-1", Account: account}, []string{"elsewhere-by-arn", "elsewhere-by-name", "fails-over"}},
+		"in another account":                 {Change{SecretID: dbARN, ARN: "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/prod/db-a1B2c3", Region: region, Account: "444455556666"}, []string{"by-name", "fails-over", "other-account"}},
+		"of a secret that nobody follows":    {Change{SecretID: "/prod/d", ARN: prefix + "/prod/d-a1B2c3", Region: region, Account: account}, nil},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, matcher, test.change, test.want) })
+	}
+}
+
+func check(t *testing.T, matcher *Matcher, change Change, want []string) {
+	t.Helper()
+	got, err := matcher.Match(t.Context(), change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(named(want...), got); diff != "" {
+		t.Errorf("SecretSyncs differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryPlaceThatNamesASecretCounts(t *testing.T) {
+	entry := func(id string) *v1alpha1.EntrySource { return &v1alpha1.EntrySource{SecretID: id} }
+	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+		"data":         {Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "x"}, Data: []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: entry("/prod/db")}}}},
+		"data-from":    {Spec: v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Source: entry("y")}, {Source: entry(prefix + "/prod/db")}}}},
+		"stage":        {Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "/prod/db"}, Data: []v1alpha1.DataKey{{Key: "a", Source: &v1alpha1.EntrySource{VersionStage: "AWSPREVIOUS"}}}}},
+		"other-region": {Spec: v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{{Key: "a", Source: &v1alpha1.EntrySource{SecretID: "/prod/db", Region: "us-east-1"}}}}},
+		"none-of-it":   {Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "x"}, Data: []v1alpha1.DataKey{{Key: "a", Source: entry("z")}}}},
+	})
+	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"data", "data-from", "stage"})
+}
+
+func TestThoseWhoLookForSecretsAreToldByName(t *testing.T) {
+	finding := func(find v1alpha1.Find) v1alpha1.SecretSync {
+		return v1alpha1.SecretSync{Spec: v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &find}}}}
+	}
+	inUSA := finding(v1alpha1.Find{NamePrefix: "/prod/"})
+	inUSA.Spec.Source = v1alpha1.SecretSource{SecretID: "x", Region: "us-east-1"}
+	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+		"prefix":        finding(v1alpha1.Find{NamePrefix: "/prod/"}),
+		"other-prefix":  finding(v1alpha1.Find{NamePrefix: "/test/"}),
+		"pattern":       finding(v1alpha1.Find{NamePattern: "/[a-z]+/db"}),
+		"part-of-it":    finding(v1alpha1.Find{NamePattern: "prod|db"}), // Patterns match whole names.
+		"no-pattern":    finding(v1alpha1.Find{NamePattern: "("}),
+		"both":          finding(v1alpha1.Find{NamePrefix: "/prod/", NamePattern: ".*/db"}),
+		"one-of-both":   finding(v1alpha1.Find{NamePrefix: "/prod/", NamePattern: ".*/cache"}),
+		"tags":          finding(v1alpha1.Find{Tags: map[string]string{"team": "payments"}}),
+		"other-region":  finding(v1alpha1.Find{NamePrefix: "/prod/", Region: "us-east-1"}),
+		"source-region": inUSA,
+	})
+	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"both", "pattern", "prefix", "tags"})
+	check(t, matcher, Change{SecretID: "/prod/db", Region: "us-east-1"}, []string{"other-region", "source-region"})
+}
+
+func TestTheAccountOfANameIsTheOneThatStatusTells(t *testing.T) {
+	synced := func(arn string, generation int64) v1alpha1.SecretSync {
+		sync := followingID("/prod/db")
+		sync.ObjectMeta = metav1.ObjectMeta{Generation: 2}
+		sync.Status.Secret = &v1alpha1.SecretStatus{Generation: generation}
+		sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "/prod/db", ARN: arn}}
+		return sync
+	}
+	other := "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/prod/db-x9y8z7"
+	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+		"here": synced(dbARN, 2), "there": synced(other, 2), "was-there": synced(other, 1), "never-synced": followingID("/prod/db"),
+		"made-anew": synced(prefix+"/prod/db-zzzzzz", 2),
+	})
+	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"here", "made-anew", "never-synced", "was-there"})
+}

@@ -1,0 +1,65 @@
+package notify
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Outcomes of messages.
+const (
+	// outcomeNotified is a change of a secret that somebody follows.
+	outcomeNotified = "notified"
+	// outcomeStranger is a change of a secret that nobody here follows.
+	outcomeStranger = "stranger"
+	// outcomeIgnored is an event of something else, or of a call that changed nothing.
+	outcomeIgnored = "ignored"
+	// outcomeMalformed is a message that can't be read. It is left to the queue, which moves it to its
+	// dead-letter queue.
+	outcomeMalformed = "malformed"
+	// outcomeFailed is a message that could not be handed on; it comes again.
+	outcomeFailed = "failed"
+	// outcomeUnauthorized and outcomeLimited are requests to the hook that were turned away.
+	outcomeUnauthorized = "unauthorized"
+	outcomeLimited      = "limited"
+)
+
+// Metrics counts change events.
+type Metrics struct {
+	registerer prometheus.Registerer
+	events     *prometheus.CounterVec
+	age        prometheus.Histogram
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		registerer: registerer,
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "secretsync_change_events_total",
+			Help: "Change events received, by outcome (notified, stranger, ignored, malformed, failed, unauthorized, limited).",
+		}, []string{"outcome"}),
+		age: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "secretsync_change_event_age_seconds",
+			Help:    "Age of change events when they were received, from when the change happened.",
+			Buckets: []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14400, 86400},
+		}),
+	}
+	for _, outcome := range []string{outcomeNotified, outcomeStranger, outcomeIgnored, outcomeMalformed, outcomeFailed} {
+		m.events.WithLabelValues(outcome) // Zero from the start, so that the first of them is an increase.
+	}
+	return m, errors.Join(registerer.Register(m.events), registerer.Register(m.age))
+}
+
+// watch registers the gauge that tells whether the queue answers.
+func (m *Metrics) watch(c *Consumer) error {
+	return m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "secretsync_change_queue_up",
+		Help: "1 while the queue of change events answers, 0 while it does not, or another replica leads.",
+	}, func() float64 {
+		if c.answers.Load() {
+			return 1
+		}
+		return 0
+	}))
+}

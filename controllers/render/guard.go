@@ -1,0 +1,108 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func rejected(format string, args ...any) error {
+	return &Error{Reason: v1alpha1.ReasonValueRejected, Message: fmt.Sprintf(format, args...)}
+}
+
+// Guard says whether the guards let the keys be published; nil guards let everything. Errors are of type *Error, with
+// reason ValueRejected; or with InvalidValue, where a guard's pattern is no regular expression.
+func Guard(guards *v1alpha1.Guards, data map[string][]byte) error {
+	if guards == nil {
+		return nil
+	}
+	for _, key := range guards.RequiredKeys {
+		value, there := data[key]
+		switch {
+		case !there:
+			return rejected("spec.guards.requiredKeys asks for the key %q, which is not there: put it into AWS, or take it from the list", key)
+		case len(value) == 0:
+			return rejected("spec.guards.requiredKeys asks for the key %q, which is empty: give it a value in AWS, or take it from the list", key)
+		}
+	}
+	for i := range guards.Keys {
+		if err := guardKeys(&guards.Keys[i], data); err != nil {
+			return err
+		}
+	}
+	for _, pair := range guards.KeyPairs {
+		if err := guardPair(pair, data); err != nil {
+			return err
+		}
+	}
+	return guardSize(guards.MaxBytes, data)
+}
+
+// guardKeys holds one guard against each key that it is for.
+func guardKeys(guard *v1alpha1.KeyGuard, data map[string][]byte) error {
+	field := fmt.Sprintf("spec.guards.keys[%q]", guard.Key)
+	whole, err := wholeMatch(guard.Pattern)
+	if err != nil {
+		return invalid("%s.pattern is no regular expression: %s", field, err)
+	}
+	// In order, so that of several such keys it is always the same one that the error names.
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if !matches(guard.Key, key) {
+			continue
+		}
+		value := data[key]
+		size := int64(len(value))
+		switch {
+		case guard.MinBytes != nil && size < *guard.MinBytes:
+			return rejected("%s.minBytes refuses the key %q, which has %d bytes and must have at least %d: mend the value in AWS, or change the guard", field, key, size, *guard.MinBytes)
+		case guard.MaxBytes != nil && size > *guard.MaxBytes:
+			return rejected("%s.maxBytes refuses the key %q, which has %d bytes and may have at most %d: mend the value in AWS, or change the guard", field, key, size, *guard.MaxBytes)
+		case whole != nil && !whole.Match(value):
+			return rejected("%s.pattern refuses the key %q, as its whole value does not match: mend the value in AWS, or change the guard", field, key)
+		}
+		if err := checkFormat(guard.Format, value); err != nil {
+			return rejected("%s.format refuses the key %q, which is not %s (%s): mend the value in AWS, or change the guard", field, key, guard.Format, err)
+		}
+	}
+	return nil
+}
+
+// wholeMatch compiles a pattern so that it has to match from the first byte to the last; nil for none.
+func wholeMatch(pattern string) (*regexp.Regexp, error) {
+	if pattern == "" {
+		return nil, nil
+	}
+	// By itself first: a pattern must not close the brackets that are put around it.
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+}
+
+func guardPair(pair v1alpha1.KeyPairGuard, data map[string][]byte) error {
+	field := fmt.Sprintf("spec.guards.keyPairs[%q]", pair.Certificate)
+	for _, key := range []string{pair.Certificate, pair.PrivateKey} {
+		if _, there := data[key]; !there {
+			return rejected("%s asks for the key %q, which is not there: put it into AWS, or change the guard", field, key)
+		}
+	}
+	if trouble := checkPair(data[pair.Certificate], data[pair.PrivateKey]); trouble != nil {
+		return rejected("%s refuses the certificate %q with the private key %q: %s; mend the values in AWS, or change the guard",
+			field, pair.Certificate, pair.PrivateKey, trouble.problem)
+	}
+	return nil
+}
+
+func guardSize(most *int64, data map[string][]byte) error {
+	if most == nil {
+		return nil
+	}
+	size := sizeOf(data)
+	if int64(size) > *most {
+		return rejected("spec.guards.maxBytes refuses the values, which have %d bytes together and may have at most %d: list fewer keys, or change the guard", size, *most)
+	}
+	return nil
+}

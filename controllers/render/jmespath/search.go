@@ -1,0 +1,203 @@
+package jmespath
+
+import (
+	"bytes"
+
+	"github.com/jmespath-community/go-jmespath/pkg/parsing"
+)
+
+// Work is counted in values looked at and bytes written. It is bounded, as a short expression can ask for more than any
+// machine has: each "[@, @] | []" doubles a list.
+const (
+	// workPerSearch bounds the memory of a search too.
+	workPerSearch = 1 << 20
+	workPerBudget = 8 << 20
+)
+
+// Budget is the work that several searches may be together.
+type Budget struct{ left int }
+
+// NewBudget is enough for hundreds of searches in the largest secret that AWS holds.
+func NewBudget() *Budget { return &Budget{left: workPerBudget} }
+
+// search is one evaluation of an expression.
+type search struct {
+	functions map[string]function
+	// left is the work that is left to do.
+	left int
+}
+
+// reference is an expression as the argument of a function.
+type reference struct{ node parsing.ASTNode }
+
+func (s *search) spend(work int) error {
+	if s.left -= work + 1; s.left < 0 {
+		return fail("it makes too much out of the value")
+	}
+	return nil
+}
+
+// Search gives the text of what the expression finds: that of a string, and for everything else its JSON, where what
+// stands in the document comes as it stands. It says false where nothing or null is found. Errors are of type *Error.
+func (e *Expression) Search(document *Document, budget *Budget) ([]byte, bool, error) {
+	allowed := min(budget.left, workPerSearch)
+	s := &search{functions: functions(), left: allowed}
+	defer func() { budget.left -= allowed - max(s.left, 0) }()
+	found, err := s.eval(e.root, document.root)
+	if err != nil || found == nil {
+		return nil, false, err
+	}
+	if text, ok := found.(string); ok {
+		return []byte(text), true, nil
+	}
+	var written bytes.Buffer
+	if err := s.encode(&written, found); err != nil {
+		return nil, false, err
+	}
+	return written.Bytes(), true, nil
+}
+
+// eval gives the value of an expression for a current node.
+func (s *search) eval(node parsing.ASTNode, current any) (any, error) {
+	if err := s.spend(0); err != nil {
+		return nil, err
+	}
+	switch node.NodeType {
+	case parsing.ASTIdentity, parsing.ASTCurrentNode:
+		return current, nil
+	case parsing.ASTLiteral:
+		return literal(node.Value)
+	case parsing.ASTExpRef:
+		return &reference{node: node.Children[0]}, nil
+	case parsing.ASTField, parsing.ASTIndex, parsing.ASTSlice:
+		return s.pick(node, current)
+	case parsing.ASTSubexpression, parsing.ASTIndexExpression, parsing.ASTPipe:
+		left, err := s.eval(node.Children[0], current)
+		if err != nil {
+			return nil, err
+		}
+		return s.eval(node.Children[1], left)
+	case parsing.ASTProjection, parsing.ASTValueProjection, parsing.ASTFilterProjection, parsing.ASTFlatten:
+		return s.project(node, current)
+	case parsing.ASTMultiSelectList, parsing.ASTMultiSelectHash:
+		return s.multiSelect(node, current)
+	case parsing.ASTFunctionExpression:
+		return s.call(node, current)
+	case parsing.ASTKeyValPair:
+		return s.eval(node.Children[0], current)
+	}
+	return s.decide(node, current)
+}
+
+// decide evaluates what compares values, or tells true from false.
+func (s *search) decide(node parsing.ASTNode, current any) (any, error) {
+	left, err := s.eval(node.Children[0], current)
+	if err != nil {
+		return nil, err
+	}
+	switch node.NodeType {
+	case parsing.ASTNotExpression:
+		return !truthy(left), nil
+	case parsing.ASTOrExpression:
+		if truthy(left) {
+			return left, nil
+		}
+		return s.eval(node.Children[1], current)
+	case parsing.ASTAndExpression:
+		if !truthy(left) {
+			return left, nil
+		}
+		return s.eval(node.Children[1], current)
+	case parsing.ASTComparator:
+		right, err := s.eval(node.Children[1], current)
+		if err != nil {
+			return nil, err
+		}
+		return s.compare(node.Value, left, right)
+	}
+	return nil, fail("a part of it is not known")
+}
+
+// compare orders numbers alone, as JMESPath does; of anything else the order is null.
+func (s *search) compare(operator, left, right any) (any, error) {
+	if operator == parsing.TOKEQ || operator == parsing.TOKNE {
+		equal, err := s.equal(left, right)
+		return equal == (operator == parsing.TOKEQ), err
+	}
+	one, ok := left.(number)
+	other, too := right.(number)
+	if !ok || !too {
+		return nil, nil
+	}
+	if err := s.spend(size(left) + size(right)); err != nil {
+		return nil, err
+	}
+	order, err := compareNumbers(one, other)
+	if err != nil {
+		return nil, err
+	}
+	switch operator {
+	case parsing.TOKLT:
+		return order < 0, nil
+	case parsing.TOKLTE:
+		return order <= 0, nil
+	case parsing.TOKGT:
+		return order > 0, nil
+	}
+	return order >= 0, nil
+}
+
+// equal compares by value: 1.0 is 1, whatever it is written like.
+func (s *search) equal(left, right any) (bool, error) {
+	if err := s.spend(size(left) + size(right)); err != nil {
+		return false, err
+	}
+	switch left := left.(type) {
+	case number:
+		other, ok := right.(number)
+		if !ok || left == other {
+			return ok, nil
+		}
+		order, err := compareNumbers(left, other)
+		return order == 0, err
+	case *list:
+		other, ok := right.(*list)
+		if !ok || len(left.items) != len(other.items) {
+			return false, nil
+		}
+		return s.equalLists(left, other)
+	case *object:
+		other, ok := right.(*object)
+		if !ok || len(left.fields) != len(other.fields) {
+			return false, nil
+		}
+		return s.equalObjects(left, other)
+	case *reference:
+		return false, nil
+	}
+	return left == right, nil
+}
+
+// equalLists compares lists of one length.
+func (s *search) equalLists(left, right *list) (bool, error) {
+	for i, item := range left.items {
+		if equal, err := s.equal(item, right.items[i]); !equal {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// equalObjects compares objects with as many fields.
+func (s *search) equalObjects(left, right *object) (bool, error) {
+	for _, name := range left.names() {
+		field, there := right.fields[name]
+		if !there {
+			return false, nil
+		}
+		if equal, err := s.equal(left.fields[name], field); !equal {
+			return false, err
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,93 @@
+package render
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// pairTrouble says why a certificate and a private key are no pair.
+type pairTrouble struct {
+	// certificate says that the certificate is to blame; else it is the private key.
+	certificate bool
+	problem     string
+}
+
+// checkPair says why a certificate in PEM, the leaf first, and a private key in PEM do not belong together; nil where
+// they do.
+func checkPair(certificate, privateKey []byte) *pairTrouble {
+	leaf, err := leafOf(certificate)
+	if err != nil {
+		return &pairTrouble{certificate: true, problem: "the certificate can't be read (" + err.Error() + ")"}
+	}
+	public, err := publicKeyOf(privateKey)
+	if err != nil {
+		return &pairTrouble{problem: "the private key can't be read (" + err.Error() + ")"}
+	}
+	certified, ok := leaf.PublicKey.(interface {
+		Equal(other crypto.PublicKey) bool
+	})
+	if !ok || !certified.Equal(public) {
+		return &pairTrouble{problem: "the certificate is for another key"}
+	}
+	return nil
+}
+
+func leafOf(certificate []byte) (*x509.Certificate, error) {
+	found, err := blocks(certificate)
+	if err != nil {
+		return nil, err
+	}
+	first := slices.IndexFunc(found, func(block *pem.Block) bool { return block.Type == certificateBlock })
+	if first < 0 {
+		return nil, errors.New("none of its PEM blocks is a certificate")
+	}
+	leaf, err := x509.ParseCertificate(found[first].Bytes)
+	if err != nil {
+		return nil, errors.New("its first PEM block holds no certificate that can be read")
+	}
+	return leaf, nil
+}
+
+// publicKeyOf is the public half of the first private key. Parameters of curves, which openssl writes before it,
+// are passed over.
+func publicKeyOf(privateKey []byte) (crypto.PublicKey, error) {
+	found, err := blocks(privateKey)
+	if err != nil {
+		return nil, err
+	}
+	first := slices.IndexFunc(found, func(block *pem.Block) bool { return strings.HasSuffix(block.Type, "PRIVATE KEY") })
+	if first < 0 {
+		return nil, errors.New("none of its PEM blocks is a private key")
+	}
+	block := found[first]
+	if strings.HasPrefix(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "" {
+		return nil, errors.New("it is encrypted")
+	}
+	parsed, err := parsePrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := parsed.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("it is no key for signatures")
+	}
+	return private.Public(), nil
+}
+
+// parsePrivateKey reads PKCS #8, PKCS #1 and SEC 1, whatever the block is called, as TLS servers do.
+func parsePrivateKey(content []byte) (any, error) {
+	if key, err := x509.ParsePKCS8PrivateKey(content); err == nil {
+		return key, nil
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(content); err == nil {
+		return key, nil
+	}
+	if key, err := x509.ParseECPrivateKey(content); err == nil {
+		return key, nil
+	}
+	return nil, errors.New("it is neither PKCS #8 nor PKCS #1 nor SEC 1")
+}

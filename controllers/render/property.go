@@ -1,0 +1,168 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// Bounds of what an error says about fields, as a message in a condition may have 32 KiB at most.
+const (
+	// namesShown is how many names of fields are listed.
+	namesShown = 10
+	// nameShown is how many bytes of each.
+	nameShown = 100
+	// indexDigits is how many digits an index has at most: AWS holds no list that long.
+	indexDigits = 6
+)
+
+// gap is where a path ends too early.
+type gap struct {
+	// path leads to the gap; empty for the whole document.
+	path string
+	// at is what is there; nil for what has neither fields nor items.
+	at *document
+}
+
+// find looks a property up: first as the literal name of a field, then as a path. The first name of a path may have
+// dots in it: of several that would do, the shortest one counts.
+func (d *document) find(wish wish) (json.RawMessage, error) {
+	if raw, ok := d.fields[wish.property]; ok {
+		return raw, nil
+	}
+	steps := strings.Split(wish.property, ".")
+	if d.fields == nil && !strings.HasPrefix(wish.property, "[") {
+		return nil, invalid("%s, but the secret's value is not a JSON object (it is a list): begin the property with the number "+
+			"of an item, as in \"[0].name\", or mend the value in AWS", wish)
+	}
+	raw, missing := d.walk(steps)
+	for length := 2; missing != nil && length <= len(steps); length++ {
+		first := strings.Join(steps[:length], ".")
+		if found, none := d.walk(append([]string{first}, steps[length:]...)); none == nil {
+			return found, nil
+		}
+	}
+	if missing != nil {
+		return nil, notFound(wish, missing)
+	}
+	return raw, nil
+}
+
+// walk follows a path to its end.
+func (d *document) walk(steps []string) (json.RawMessage, *gap) {
+	at := d
+	for i, step := range steps {
+		before := strings.Join(steps[:i], ".")
+		raw, missing := at.step(step, before)
+		if missing != nil || i == len(steps)-1 {
+			return raw, missing
+		}
+		below, err := parseDocument(raw)
+		if err != nil {
+			return nil, &gap{path: strings.Join(steps[:i+1], ".")}
+		}
+		at = below
+	}
+	return nil, &gap{at: d}
+}
+
+// step goes to a field, and on to items of lists where numbers in brackets follow its name.
+func (d *document) step(step, before string) (json.RawMessage, *gap) {
+	if raw, ok := d.fields[step]; ok {
+		return raw, nil
+	}
+	name, indexes := cutIndexes(step)
+	raw := d.raw
+	if name != "" || len(indexes) == 0 {
+		field, ok := d.fields[name]
+		if !ok || len(indexes) == 0 {
+			return nil, &gap{path: before, at: d}
+		}
+		raw = field
+	}
+	path := strings.TrimPrefix(before+"."+name, ".")
+	for _, index := range indexes {
+		list, err := parseDocument(raw)
+		if err != nil {
+			return nil, &gap{path: path}
+		}
+		at := index
+		if at < 0 {
+			at += len(list.items)
+		}
+		if at < 0 || at >= len(list.items) {
+			return nil, &gap{path: path, at: list}
+		}
+		raw = list.items[at]
+		path += fmt.Sprintf("[%d]", index)
+	}
+	return raw, nil
+}
+
+// cutIndexes splits "hosts[0][-1]" into the name and the numbers. Brackets with anything else in them belong to the name.
+func cutIndexes(step string) (string, []int) {
+	var indexes []int
+	for strings.HasSuffix(step, "]") {
+		open := strings.LastIndexByte(step, '[')
+		if open < 0 {
+			break
+		}
+		index, ok := parseIndex(step[open+1 : len(step)-1])
+		if !ok {
+			break
+		}
+		indexes = append(indexes, index)
+		step = step[:open]
+	}
+	slices.Reverse(indexes)
+	return step, indexes
+}
+
+func parseIndex(digits string) (int, bool) {
+	unsigned := strings.TrimPrefix(digits, "-")
+	if unsigned == "" || len(unsigned) > indexDigits || strings.Trim(unsigned, "0123456789") != "" {
+		return 0, false
+	}
+	index, err := strconv.Atoi(digits)
+	return index, err == nil
+}
+
+// notFound names what there is, so that a misspelling is seen at a glance.
+func notFound(wish wish, missing *gap) error {
+	where := "the JSON document"
+	if missing.path != "" {
+		where = shown(missing.path)
+	}
+	return &Error{Reason: v1alpha1.ReasonPropertyNotFound, Message: fmt.Sprintf(
+		"%s, but %s has %s: correct the property, or add the field in AWS", wish, where, missing.at.has())}
+}
+
+func (d *document) has() string {
+	switch {
+	case d == nil || len(d.fields) == 0 && d.items == nil:
+		return "no fields"
+	case d.fields == nil:
+		return fmt.Sprintf("%d items", len(d.items))
+	}
+	var listed []string
+	for _, name := range slices.Sorted(maps.Keys(d.fields))[:min(len(d.fields), namesShown)] {
+		listed = append(listed, shown(name))
+	}
+	if more := len(d.fields) - len(listed); more > 0 {
+		return fmt.Sprintf("only the fields %s and %d more", strings.Join(listed, ", "), more)
+	}
+	return "only the fields " + strings.Join(listed, ", ")
+}
+
+// shown quotes a name, so that it is seen where it ends, and cuts it where it is a text by itself.
+func shown(name string) string {
+	if len(name) > nameShown {
+		name = strings.ToValidUTF8(name[:nameShown], "") + "…"
+	}
+	return strconv.Quote(name)
+}

@@ -1,0 +1,197 @@
+package template
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Values within templates are of these kinds alone: string, bool, int, float64, json.Number, nil,
+// []any and map[string]any.
+
+// function is one that templates may call.
+type function struct {
+	// least and most are how many arguments it takes; most is -1 where there is no bound.
+	least, most int
+	// cost is how many steps it takes, besides those for what it reads and gives.
+	cost int
+	run  func(*call) any
+}
+
+// call is one call of a function. Its methods end the call by a panic with *refusal where an argument is not
+// what the function takes: bind turns that into the error, and functions read without a branch per argument.
+type call struct {
+	name      string
+	arguments []any
+	*execution
+}
+
+// bind makes a function what text/template can call. Whatever it panics with stays here, as it may quote a value.
+func (e *execution) bind(name string, f function) func(...any) (any, error) {
+	return func(arguments ...any) (result any, err error) {
+		defer func() {
+			switch failure := recover().(type) {
+			case nil:
+			case *refusal:
+				result, err = nil, failure
+			case *exhausted:
+				result, err = nil, failure
+			default:
+				result, err = nil, &refusal{name + " failed on these values"}
+			}
+		}()
+		c := &call{name: name, arguments: arguments, execution: e}
+		if len(arguments) < f.least || f.most >= 0 && len(arguments) > f.most {
+			c.refuse("has %d arguments, and takes %s", len(arguments), f.takes())
+		}
+		read := 0
+		for i, argument := range arguments {
+			arguments[i] = plain(argument)
+			read += size(arguments[i])
+		}
+		e.budget.spend(2 + f.cost)
+		e.budget.spendBytes(read)
+		result = f.run(c)
+		made := weight(result, maxValue+1024)
+		if made > maxValue+16 {
+			c.refuse("gives more than %d bytes", maxValue)
+		}
+		e.budget.spendBytes(made)
+		return result, nil
+	}
+}
+
+// plain brings what constants and builtins of text/template give to the kinds of values.
+func plain(value any) any {
+	switch value.(type) {
+	case nil, string, bool, int, float64, json.Number, []any, map[string]any:
+		return value
+	}
+	reflected := reflect.ValueOf(value)
+	switch {
+	case reflected.CanInt():
+		return int(reflected.Int())
+	case reflected.CanUint() && reflected.Uint() <= math.MaxInt:
+		return int(reflected.Uint()) //nolint:gosec // the line above has compared it
+	case reflected.CanFloat():
+		return reflected.Float()
+	}
+	panic(&refusal{"an argument is of a kind that no function takes"})
+}
+
+func size(value any) int {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case json.Number:
+		return len(value)
+	}
+	return 0
+}
+
+func (f function) takes() string {
+	switch {
+	case f.most < 0:
+		return fmt.Sprintf("%d or more", f.least)
+	case f.least == f.most:
+		return strconv.Itoa(f.least)
+	}
+	return fmt.Sprintf("%d to %d", f.least, f.most)
+}
+
+func (c *call) refuse(format string, arguments ...any) {
+	panic(&refusal{c.name + ": " + fmt.Sprintf(format, arguments...)})
+}
+
+func (c *call) count() int { return len(c.arguments) }
+
+// text is a scalar as its text.
+func (c *call) text(i int) string {
+	text, ok := scalar(c.arguments[i])
+	if !ok {
+		c.refuse("argument %d is %s, and a text is needed", i+1, kind(c.arguments[i]))
+	}
+	return text
+}
+
+// valid is a text for formats that are UTF-8 and hold no other bytes.
+func (c *call) valid(text string) string {
+	if !utf8.ValidString(text) {
+		c.refuse("a value is not UTF-8 text: encode it first, for example by b64enc")
+	}
+	return text
+}
+
+func (c *call) integer(i int) int {
+	number, err := strconv.Atoi(c.text(i))
+	if err != nil {
+		c.refuse("argument %d must be a whole number", i+1)
+	}
+	return number
+}
+
+func (c *call) object(i int) map[string]any {
+	object, ok := c.arguments[i].(map[string]any)
+	if !ok {
+		c.refuse("argument %d is %s, and a map is needed", i+1, kind(c.arguments[i]))
+	}
+	return object
+}
+
+func (c *call) list(i int) []any {
+	list, ok := c.arguments[i].([]any)
+	if !ok {
+		c.refuse("argument %d is %s, and a list is needed", i+1, kind(c.arguments[i]))
+	}
+	return list
+}
+
+// deep is an argument that the function reads down to its last value.
+func (c *call) deep(i int) any {
+	c.budget.spendBytes(c.fits(weight(c.arguments[i], 4*maxValue)))
+	return c.arguments[i]
+}
+
+// fits refuses a size before memory is taken for it.
+func (c *call) fits(bytes int) int {
+	if bytes < 0 || bytes > 4*maxValue {
+		c.refuse("works on more than %d bytes", maxValue)
+	}
+	return bytes
+}
+
+// scalar is the text of everything but maps, lists and null.
+func scalar(value any) (string, bool) {
+	switch value := value.(type) {
+	case string:
+		return value, true
+	case json.Number:
+		return value.String(), true
+	case bool:
+		return strconv.FormatBool(value), true
+	case int:
+		return strconv.Itoa(value), true
+	case float64:
+		return strconv.FormatFloat(value, 'f', -1, 64), true
+	}
+	return "", false
+}
+
+func kind(value any) string {
+	switch value.(type) {
+	case map[string]any:
+		return "a map"
+	case []any:
+		return "a list"
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case int, float64, json.Number:
+		return "a number"
+	}
+	return "a text"
+}

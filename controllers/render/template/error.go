@@ -1,0 +1,141 @@
+package template
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	texttemplate "text/template"
+)
+
+// Bounds of what an error says, as a message in a condition may have 32 KiB at most.
+const (
+	// namesShown is how many names of fields are listed.
+	namesShown = 10
+	// nameShown is how many bytes of a name, or of what the author of a template wrote.
+	nameShown = 200
+)
+
+// Error says why a template gives no key.
+type Error struct {
+	// Key is the key of spec.template.data whose template it is.
+	Key string
+	// Message says where in the template, what, and the remedy. It has no part of a value.
+	Message string
+}
+
+// Error is the message, led by the field of the spec.
+func (e *Error) Error() string {
+	return fmt.Sprintf("spec.template.data[%q]: %s", e.Key, e.Message)
+}
+
+// refusal is what a function says instead of a result. Its text has no part of a value.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
+
+// exhausted ends a template that wants more than it may have.
+type exhausted struct{ text string }
+
+func (e *exhausted) Error() string { return e.text }
+
+// parseError keeps what text/template says of a source: it quotes the template, which is no secret, and has
+// seen no value.
+func parseError(key string, err error) error {
+	text := strings.TrimPrefix(err.Error(), "template: ")
+	line := regexp.MustCompile(`^[-._a-zA-Z0-9]*:(\d+)(?::\d+)?: (?s)(.*)$`).FindStringSubmatch(text)
+	if line == nil {
+		return &Error{Key: key, Message: "cannot be parsed: " + cut(text)}
+	}
+	advice := ""
+	if strings.HasPrefix(line[2], "function ") {
+		advice = " (docs/templates.md lists those that there are)"
+	}
+	return &Error{Key: key, Message: fmt.Sprintf("line %s: %s%s", line[1], cut(line[2]), advice)}
+}
+
+// executeError maps what text/template says of an execution, as that quotes values, to what may be said.
+func executeError(key string, err error, fields []string) error {
+	message := "the template failed on these values"
+	switch {
+	case errors.As(err, new(*exhausted)):
+		message = because[*exhausted](err)
+	case errors.As(err, new(*refusal)):
+		message = because[*refusal](err)
+	default:
+		failed, ok := errors.AsType[texttemplate.ExecError](err)
+		builtin := regexp.MustCompile(`^[^>]*>: error calling (\w+): `).FindStringSubmatch(err.Error())
+		switch {
+		case ok && errors.Unwrap(failed.Err) == nil:
+			message = engineMessage(failed.Err.Error(), fields)
+		case builtin != nil:
+			message = builtin[1] + ": an argument is of another kind than the function takes, or out of range"
+		}
+	}
+	at := regexp.MustCompile(`^template: [-._a-zA-Z0-9]*:(\d+):(\d+): `).FindStringSubmatch(err.Error())
+	if at != nil {
+		message = fmt.Sprintf("line %s, column %s: %s", at[1], at[2], message)
+	}
+	return &Error{Key: key, Message: message}
+}
+
+func because[E error](err error) string {
+	found, _ := errors.AsType[E](err)
+	return found.Error()
+}
+
+// engineMessage says in fixed words what text/template found. Only a name that the template's author wrote is
+// taken over: that of a field, which an identifier in the template must spell.
+func engineMessage(text string, fields []string) string {
+	if name := regexp.MustCompile(`>: map has no entry for key "(\w+)"$`).FindStringSubmatch(text); name != nil {
+		return missing(strconv.Quote(cut(name[1])), fields)
+	}
+	for _, known := range []struct{ contains, message string }{
+		{": can't evaluate field ", "a field is asked of a value that has none: only maps have fields"},
+		{": nil data; no entry for key ", "a field is asked of null"},
+		{": nil pointer evaluating ", "a field is asked of null"},
+		{": range can't iterate over ", "range needs a list, a map or a number"},
+		{": exceeded maximum template depth", "templates call each other too deeply"},
+		{": template ", "it calls a template that is not defined, or is empty"},
+		{": wrong type for value", "an argument is of another kind than the function takes"},
+		{": wrong number of args", "a function has too few or too many arguments"},
+		{" is not a method but has arguments", "a field cannot have arguments"},
+		{" has arguments but cannot be invoked", "a field cannot have arguments"},
+	} {
+		if strings.Contains(text, known.contains) {
+			return known.message
+		}
+	}
+	return "it cannot be evaluated on these values"
+}
+
+// missing names the fields that there are, so that a misspelling is seen at a glance.
+func missing(name string, fields []string) string {
+	if name != "" {
+		name = " " + name
+	}
+	there := "there are no fields"
+	if len(fields) > 0 {
+		var listed []string
+		for _, field := range fields[:min(len(fields), namesShown)] {
+			listed = append(listed, strconv.Quote(cut(field)))
+		}
+		there = "the keys of the data are " + strings.Join(listed, ", ")
+		if more := len(fields) - len(listed); more > 0 {
+			there += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	return fmt.Sprintf("there is no field%s, and %s: correct the name, or take what may be missing by get", name, there)
+}
+
+// cut bounds a text, and keeps it on one line.
+func cut(text string) string {
+	text = strings.Join(slices.DeleteFunc(strings.FieldsFunc(strings.ToValidUTF8(text, "�"), func(r rune) bool { return r < ' ' }),
+		func(part string) bool { return part == "" }), " ")
+	if len(text) <= nameShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:nameShown], "") + "…"
+}

@@ -1,0 +1,53 @@
+package template
+
+import (
+	"crypto/sha1" //nolint:gosec // the format of Java's JKS key stores fixes it
+	"encoding/binary"
+	"fmt"
+	"unicode/utf16"
+)
+
+func jksFunctions() map[string]function {
+	return map[string]function{"jksTruststore": {2, 2, 2_000, jksTruststore}}
+}
+
+// Marks of the format (class sun.security.provider.JavaKeyStore of OpenJDK).
+const (
+	jksMagic       = 0xFEEDFEED
+	jksVersion     = 2
+	jksTrustedCert = 2
+)
+
+// jksTruststore is a Java key store of trusted certificates. Its entries are as old as the epoch: the hour of
+// its making would give other bytes each time. The password signs the store, and hides nothing.
+func jksTruststore(c *call) any {
+	var password []byte
+	for _, unit := range utf16.Encode([]rune(c.valid(c.text(0)))) {
+		password = binary.BigEndian.AppendUint16(password, unit)
+	}
+	if len(password) < 12 {
+		c.refuse("the password must have 6 characters or more, as keytool asks for")
+	}
+	certificates := c.certificates(1)
+	store := binary.BigEndian.AppendUint32(nil, jksMagic)
+	store = binary.BigEndian.AppendUint32(store, jksVersion)
+	store = binary.BigEndian.AppendUint32(store, uint32(len(certificates))) //nolint:gosec // at most maxCertificates
+	for i, certificate := range certificates {
+		store = binary.BigEndian.AppendUint32(store, jksTrustedCert)
+		store = jksText(store, fmt.Sprintf("certificate-%03d", i+1))
+		store = binary.BigEndian.AppendUint64(store, 0)
+		store = jksText(store, "X.509")
+		store = binary.BigEndian.AppendUint32(store, uint32(len(certificate.Raw))) //nolint:gosec // at most maxValue
+		store = append(store, certificate.Raw...)
+	}
+	digest := sha1.New() //nolint:gosec // as above
+	digest.Write(password)
+	digest.Write([]byte("Mighty Aphrodite"))
+	digest.Write(store)
+	return string(digest.Sum(store))
+}
+
+func jksText(store []byte, ascii string) []byte {
+	store = binary.BigEndian.AppendUint16(store, uint16(len(ascii))) //nolint:gosec // names that are written above
+	return append(store, ascii...)
+}

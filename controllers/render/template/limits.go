@@ -1,0 +1,92 @@
+package template
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Bounds of all templates of a SecretSync together, but for maxSource and maxDepth, which are of each.
+const (
+	// maxSource is how many bytes a template may have.
+	maxSource = 64 << 10
+	// maxOutput is how many bytes the keys may have together: Kubernetes lets a Secret have no more.
+	maxOutput = 1 << 20
+	// maxValue is how many bytes a value within a template may have.
+	maxValue = 1 << 20
+	// maxSteps is how many steps there may be. A step is a node of a template, or bytesPerStep bytes that a function
+	// reads or gives; functions cost more of them the slower they are. A million take about a second.
+	maxSteps = 1_000_000
+	// bytesPerStep also bounds memory: what functions give can have maxSteps times this many bytes at most.
+	bytesPerStep = 64
+	// maxDepth is how deeply templates may call one another.
+	maxDepth = 64
+)
+
+// budget is what the templates may still use.
+type budget struct {
+	steps  int
+	depth  int
+	output int
+}
+
+func newBudget() *budget { return &budget{steps: maxSteps, output: maxOutput} }
+
+// spend takes steps, and panics with *exhausted when there are no more: the callers are deep in functions
+// and all of them end.
+func (b *budget) spend(steps int) {
+	b.steps -= steps
+	if b.steps < 0 {
+		b.steps = 0
+		panic(&exhausted{fmt.Sprintf("the templates take more than %d steps: take a loop or a recursion out, or use large values less often", maxSteps)})
+	}
+}
+
+func (b *budget) spendBytes(bytes int) { b.spend(bytes / bytesPerStep) }
+
+// writer takes what a template prints, up to the limit of the output.
+type writer struct {
+	budget  *budget
+	content []byte
+}
+
+// Write fails once there is too much.
+func (w *writer) Write(content []byte) (int, error) {
+	w.budget.output -= len(content)
+	if w.budget.output < 0 {
+		w.budget.output = 0
+		return 0, &exhausted{fmt.Sprintf("the templates give more than %d bytes together, which is all that a Secret may have", maxOutput)}
+	}
+	w.content = append(w.content, content...)
+	return len(content), nil
+}
+
+// weight is how large a value is when everything in it is written out. It stops counting above a bound, as a
+// map may hold another many times over.
+func weight(value any, bound int) int {
+	const each = 16
+	switch value := value.(type) {
+	case string:
+		return each + len(value)
+	case json.Number:
+		return each + len(value)
+	case []any:
+		sum := each
+		for _, item := range value {
+			if sum > bound {
+				break
+			}
+			sum += weight(item, bound-sum)
+		}
+		return sum
+	case map[string]any:
+		sum := each
+		for name, item := range value {
+			if sum > bound {
+				break
+			}
+			sum += each + len(name) + weight(item, bound-sum)
+		}
+		return sum
+	}
+	return each
+}

@@ -1,0 +1,131 @@
+package template
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // a digest that any reader of PKCS#12 knows; nothing rests on it here
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"unicode/utf16"
+)
+
+// The outer structure of an archive (RFC 7292, section 4).
+type pfx struct {
+	Version  int
+	AuthSafe contentInfo
+	Mac      macData `asn1:"optional"`
+}
+
+type contentInfo struct {
+	Type    asn1.ObjectIdentifier
+	Content asn1.RawValue `asn1:"tag:0,explicit,optional"`
+}
+
+type macData struct {
+	Mac struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Digest    []byte
+	}
+	Salt       []byte
+	Iterations int `asn1:"optional,default:1"`
+}
+
+// safeBag is one thing in a part of an archive.
+type safeBag struct {
+	ID         asn1.ObjectIdentifier
+	Value      asn1.RawValue `asn1:"tag:0,explicit"`
+	Attributes asn1.RawValue `asn1:"optional"`
+}
+
+// encodings are the bytes that programs make of a password: UTF-16 with a zero behind it, and of no password
+// also none.
+func encodings(password string) [][]byte {
+	var encoded []byte
+	for _, unit := range utf16.Encode([]rune(password + "\x00")) {
+		encoded = binary.BigEndian.AppendUint16(encoded, unit)
+	}
+	if password == "" {
+		return [][]byte{encoded, nil}
+	}
+	return [][]byte{encoded}
+}
+
+// keyFirst puts the part with the private key before the encrypted ones, and signs the archive again with a
+// single round.
+func keyFirst(content, password []byte) ([]byte, error) {
+	var archive pfx
+	var parts []contentInfo
+	var safe []byte
+	if rest, err := asn1.Unmarshal(content, &archive); err != nil || len(rest) > 0 {
+		return nil, errors.New("it is no archive")
+	}
+	if _, err := asn1.Unmarshal(archive.AuthSafe.Content.Bytes, &safe); err != nil {
+		return nil, err
+	}
+	if _, err := asn1.Unmarshal(safe, &parts); err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(parts, holdsKey)
+	if at < 0 {
+		return nil, errors.New("no part that can be seen has a private key")
+	}
+	first := parts[at]
+	return sign(archive, slices.Insert(slices.Delete(parts, at, at+1), 0, first), password)
+}
+
+// holdsKey says whether a part that is not encrypted has a private key, which may be encrypted by itself.
+func holdsKey(part contentInfo) bool {
+	data := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
+	keyBag, shroudedKeyBag := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
+	var content []byte
+	var bags []safeBag
+	if !part.Type.Equal(data) {
+		return false
+	}
+	if _, err := asn1.Unmarshal(part.Content.Bytes, &content); err != nil {
+		return false
+	}
+	if _, err := asn1.Unmarshal(content, &bags); err != nil {
+		return false
+	}
+	return slices.ContainsFunc(bags, func(bag safeBag) bool { return bag.ID.Equal(keyBag) || bag.ID.Equal(shroudedKeyBag) })
+}
+
+func sign(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {
+	for i := range parts {
+		parts[i].Content = explicit(parts[i].Content.Bytes)
+	}
+	safe, err := asn1.Marshal(parts)
+	if err != nil {
+		return nil, err
+	}
+	octets, err := asn1.Marshal(safe)
+	if err != nil {
+		return nil, err
+	}
+	archive.AuthSafe.Content = explicit(octets)
+	archive.Mac = macData{Salt: []byte("a salt"), Iterations: 1}
+	archive.Mac.Mac.Algorithm = pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, Parameters: asn1.NullRawValue}
+	mac := hmac.New(sha1.New, macKey(archive.Mac.Salt, password))
+	mac.Write(safe)
+	archive.Mac.Mac.Digest = mac.Sum(nil)
+	return asn1.Marshal(archive)
+}
+
+func explicit(content []byte) asn1.RawValue {
+	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: content}
+}
+
+// macKey is RFC 7292, appendix B.2, for SHA-1, one round and the purpose 3.
+func macKey(salt, password []byte) []byte {
+	const block = 64
+	input := slices.Repeat([]byte{3}, block)
+	for _, part := range [][]byte{salt, password} {
+		length := (len(part) + block - 1) / block * block
+		input = append(input, stretch(part, length)...)
+	}
+	key := sha1.Sum(input) //nolint:gosec // as above
+	return key[:]
+}

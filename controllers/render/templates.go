@@ -1,0 +1,29 @@
+package render
+
+import (
+	"errors"
+	"maps"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/render/template"
+)
+
+// renderTemplate makes the keys of spec.template out of those that the sources give: beside them, or, with
+// mergePolicy Replace, instead of them. A template's key goes before the same key of a source.
+func renderTemplate(spec *v1alpha1.Template, data map[string][]byte) (map[string][]byte, error) {
+	if spec == nil {
+		return data, nil
+	}
+	made, err := template.Execute(spec.Data, data)
+	if failed, ok := errors.AsType[*template.Error](err); ok {
+		return nil, &Error{Reason: v1alpha1.ReasonTemplateFailed, Message: failed.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if spec.MergePolicy != v1alpha1.TemplateMergeReplace {
+		maps.Copy(data, made)
+		return data, nil
+	}
+	return made, nil
+}

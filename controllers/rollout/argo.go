@@ -1,0 +1,74 @@
+package rollout
+
+import (
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// kindRollout is the kind of Argo Rollouts.
+const kindRollout = "Rollout"
+
+// argoRollouts are they, in the version that all releases serve.
+func argoRollouts() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: kindRollout}
+}
+
+// rollout is one of Argo Rollouts. A restart there is no new template, which would set a canary off, but
+// spec.restartAt: pods that are older are evicted (page "Restarting Rollout Pods" of Argo Rollouts). So the
+// stamps stand on the Rollout itself. A restart goes on while a canary is paused, and has come through once
+// status.restartedAt says so.
+//
+// The template may be that of a Deployment, which spec.workloadRef names. referenced gives it, or nil.
+func rollout(u *unstructured.Unstructured, referenced func(name string) *corev1.PodTemplateSpec) *workload {
+	w := &workload{kind: kindRollout, object: u, stamps: u.GetAnnotations()}
+	if name, ok := workloadRef(u); ok {
+		w.template = referenced(name)
+	} else if fields, found, err := unstructured.NestedMap(u.Object, "spec", "template"); found && err == nil {
+		template := &corev1.PodTemplateSpec{}
+		// A template that is not one has no pods either, and so uses nothing.
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(fields, template) == nil {
+			w.template = template
+		}
+	}
+	w.paused, _, _ = unstructured.NestedBool(u.Object, "spec", "paused")
+	wanted, done := moment(u, "spec", "restartAt"), moment(u, "status", "restartedAt")
+	w.moving = done.Before(wanted)
+	w.gone = outcome{state: Done}
+	if w.moving {
+		w.gone = outcome{RollingOut, "its pods from before " + wanted.Format(time.RFC3339) + " are evicted one after the other"}
+	}
+	return w
+}
+
+// workloadRef is the name of the Deployment whose template a Rollout takes.
+func workloadRef(u *unstructured.Unstructured) (name string, ok bool) {
+	reference, found, err := unstructured.NestedStringMap(u.Object, "spec", "workloadRef")
+	return reference["name"], found && err == nil && reference["kind"] == "Deployment"
+}
+
+// moment is a time in a field, or zero.
+func moment(u *unstructured.Unstructured, fields ...string) time.Time {
+	text, _, _ := unstructured.NestedString(u.Object, fields...)
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// stampRollout has a Rollout restarted.
+func stampRollout(u *unstructured.Unstructured, stamps map[string]string, at time.Time) error {
+	annotations := u.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	maps.Copy(annotations, stamps)
+	u.SetAnnotations(annotations)
+	at = later(at, moment(u, "spec", "restartAt"))
+	return unstructured.SetNestedField(u.Object, at.UTC().Format(time.RFC3339), "spec", "restartAt")
+}

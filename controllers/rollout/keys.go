@@ -1,0 +1,34 @@
+package rollout
+
+import (
+	"slices"
+	"strings"
+)
+
+// Concerned are the keys whose change calls for a restart: those that no pattern of ignoreKeys matches, in which
+// "*" stands for any characters.
+func Concerned(keys, ignored []string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		return slices.ContainsFunc(ignored, func(pattern string) bool { return matches(pattern, key) })
+	})
+}
+
+func matches(pattern, key string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == key
+	}
+	last := len(parts) - 1
+	key, begins := strings.CutPrefix(key, parts[0])
+	if !begins {
+		return false
+	}
+	for _, part := range parts[1:last] {
+		_, after, found := strings.Cut(key, part)
+		if !found {
+			return false
+		}
+		key = after
+	}
+	return strings.HasSuffix(key, parts[last])
+}

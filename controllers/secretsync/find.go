@@ -1,0 +1,72 @@
+package secretsync
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// inputsMost is how many versions a Secret is made of at most. Status has room for that many, twice.
+const inputsMost = 256
+
+// find adds the secrets that the entries with find choose. Where none is there, the Secret keeps what it
+// has: an empty answer is more often a mistake than a wish.
+func (c *Controller) find(ctx context.Context, p *pass) error {
+	for n := range p.sync.Spec.DataFrom {
+		from := &p.sync.Spec.DataFrom[n]
+		if from.Find == nil {
+			continue
+		}
+		found, err := c.Source.Find(ctx, c.findQuestion(p, int32(n)))
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 && !from.Optional {
+			return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
+				"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", n)}
+		}
+		p.take(found, int32(n))
+	}
+	if len(p.inputs) > inputsMost {
+		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
+			"the Secret would be made of %d secrets, and %d are the most: narrow spec.dataFrom[].find", len(p.inputs), inputsMost)}
+	}
+	return nil
+}
+
+// findQuestion is what an entry with find asks.
+func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
+	find := p.sync.Spec.DataFrom[entry].Find
+	question := source.FindQuestion{
+		NamePrefix: find.NamePrefix, NamePattern: find.NamePattern, Tags: find.Tags, Region: find.Region,
+		Identity: p.identity, Reader: source.Reader{Namespace: p.sync.Namespace, Name: p.sync.Name},
+		MaxAge: c.question(p).MaxAge,
+	}
+	if question.Region == "" {
+		question.Region = p.sync.Spec.Source.Region
+	}
+	for i := range p.before.Status.Sources {
+		if status := &p.before.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry && status.ARN != "" {
+			question.Known = append(question.Known, status.ARN)
+		}
+	}
+	return question
+}
+
+// take makes inputs of what was found.
+func (p *pass) take(found []source.Found, entry int32) {
+	for _, secret := range found {
+		named := len(p.inputs)
+		one := p.input(source.Ref{
+			SecretID: secret.ARN, VersionStage: v1alpha1.DefaultVersionStage, Region: secret.Region,
+			Identity: p.identity, Reader: source.Reader{Namespace: p.sync.Namespace, Name: p.sync.Name},
+		}, true)
+		one.name = secret.Name
+		if len(p.inputs) > named { // The spec does not name it too.
+			one.foundBy = &entry
+		}
+		p.entries.dataFrom[entry] = append(p.entries.dataFrom[entry], one)
+	}
+}

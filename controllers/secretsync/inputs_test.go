@@ -1,0 +1,294 @@
+package secretsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// shelf is a source with several secrets in it: by their names, which version each staging label is on.
+type shelf struct {
+	mutex   sync.Mutex
+	labels  map[string]map[string]string
+	refused map[string]error
+	// onFetch is called before a value is read; nil does nothing.
+	onFetch func(s *shelf)
+	fetched int
+	found   []string
+}
+
+func (s *shelf) at(ref source.Ref) (source.Version, error) {
+	name := strings.TrimPrefix(ref.SecretID, "arn:")
+	if err := s.refused[name]; err != nil {
+		return source.Version{}, err
+	}
+	stages, there := s.labels[name]
+	if !there {
+		return source.Version{}, &source.Error{Kind: source.SecretNotFound}
+	}
+	id := ref.VersionID
+	if id == "" {
+		id = stages[ref.VersionStage]
+	}
+	if id == "" {
+		return source.Version{}, &source.Error{Kind: source.VersionNotFound}
+	}
+	return source.Version{ARN: "arn:" + name, ID: id}, nil
+}
+
+func (s *shelf) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	version, err := s.at(question.Ref)
+	return source.Observation{Version: version}, err
+}
+
+func (s *shelf) Fetch(_ context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.onFetch != nil {
+		s.onFetch(s)
+	}
+	s.fetched++
+	version, err := s.at(ref)
+	return source.Fetched{Version: version, Value: source.TextValue(version.ID)}, err
+}
+
+func (s *shelf) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
+	var found []source.Found
+	for _, name := range s.found {
+		found = append(found, source.Found{ARN: "arn:" + name, Name: name})
+	}
+	return found, nil
+}
+
+// current and previous make the labels of a secret.
+func stages(current, previous string) map[string]string {
+	return map[string]string{"AWSCURRENT": current, "AWSPREVIOUS": previous}
+}
+
+func other(secretID, stage string) *v1alpha1.EntrySource {
+	return &v1alpha1.EntrySource{SecretID: secretID, VersionStage: stage}
+}
+
+// passOver is a pass over a SecretSync with that spec, for the source.
+func passOver(c *Controller, spec v1alpha1.SecretSyncSpec) *pass {
+	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", Generation: 1}, Spec: spec}
+	p := c.begin(made, &memory{})
+	p.trigger = triggerSpec
+	return p
+}
+
+func read(c *Controller, p *pass) error {
+	for _, phase := range []phase{c.observe, c.fetch, c.render} {
+		if err := phase(context.Background(), p); err != nil || p.done {
+			return err
+		}
+	}
+	return nil
+}
+
+func rendered(p *pass) map[string]string {
+	text := map[string]string{}
+	for key, value := range p.data {
+		text[key] = string(value)
+	}
+	return text
+}
+
+func TestWhatASpecReads(t *testing.T) {
+	db := v1alpha1.SecretSource{SecretID: "db", Region: "eu-west-1"}
+	for name, test := range map[string]struct {
+		spec v1alpha1.SecretSyncSpec
+		want []string // secret, stage or version, region; "?" marks the optional ones.
+	}{
+		"the whole secret": {v1alpha1.SecretSyncSpec{Source: db}, []string{"db AWSCURRENT eu-west-1"}},
+		"its versions side by side, spec.source first": {v1alpha1.SecretSyncSpec{Source: db, Data: []v1alpha1.DataKey{
+			{Key: "old", Source: other("", "AWSPREVIOUS"), Optional: true}, {Key: "new"},
+		}}, []string{"db AWSCURRENT eu-west-1", "db AWSPREVIOUS eu-west-1 ?"}},
+		"a secret of its own takes nothing from spec.source": {v1alpha1.SecretSyncSpec{Source: db, Data: []v1alpha1.DataKey{
+			{Key: "key", Source: other("stripe", "")},
+		}}, []string{"stripe AWSCURRENT "}},
+		"one that two entries read is read once, and optional only if both can do without": {v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{
+			{Key: "a", Source: other("x", ""), Optional: true}, {Key: "b", Source: other("x", "AWSCURRENT")}, {Key: "c", Source: other("y", ""), Optional: true},
+		}}, []string{"x AWSCURRENT ", "y AWSCURRENT  ?"}},
+		"dataFrom after data": {v1alpha1.SecretSyncSpec{Source: db, Data: []v1alpha1.DataKey{{Key: "a", Source: other("x", "")}},
+			DataFrom: []v1alpha1.DataFrom{{Source: other("flags", "")}, {}}}, []string{"db AWSCURRENT eu-west-1", "x AWSCURRENT ", "flags AWSCURRENT "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := passOver(New(Options{}), test.spec)
+			var got []string
+			for _, one := range p.inputs {
+				line := one.ref.SecretID + " " + one.ref.VersionStage + one.ref.VersionID + " " + one.ref.Region
+				if one.optional {
+					line += " ?"
+				}
+				got = append(got, line)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestVersionsAreNeverMixed: labels move while values are read, once or for ever.
+func TestVersionsAreNeverMixed(t *testing.T) {
+	spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Data: []v1alpha1.DataKey{
+		{Key: "current"}, {Key: "previous", Source: other("", "AWSPREVIOUS")}, {Key: "twin", Source: other("twin", "")},
+	}}
+	rotate := func(s *shelf, n int) {
+		s.labels["db"] = stages(fmt.Sprintf("v%d", n+1), fmt.Sprintf("v%d", n))
+		s.labels["twin"] = stages(fmt.Sprintf("v%d", n+1), "")
+	}
+	for moves := range 4 {
+		t.Run(fmt.Sprintf("%d rotations", moves), func(t *testing.T) {
+			aws := &shelf{labels: map[string]map[string]string{}}
+			rotate(aws, 1)
+			left := moves
+			aws.onFetch = func(s *shelf) {
+				if left > 0 {
+					rotate(s, 2+moves-left)
+					left--
+				}
+			}
+			c := New(Options{Source: aws})
+			p := passOver(c, spec)
+			if err := read(c, p); err != nil {
+				t.Fatal(err)
+			}
+			got, now := rendered(p), aws.labels["db"]
+			if want := map[string]string{"current": now["AWSCURRENT"], "previous": now["AWSPREVIOUS"], "twin": now["AWSCURRENT"]}; !cmp.Equal(want, got) {
+				t.Error(cmp.Diff(want, got))
+			}
+		})
+	}
+	aws, n := &shelf{labels: map[string]map[string]string{}}, 1
+	rotate(aws, n)
+	aws.onFetch = func(s *shelf) { n++; rotate(s, n) }
+	c := New(Options{Source: aws})
+	p := passOver(c, spec)
+	if err := read(c, p); source.KindOf(err) != source.Busy || p.data != nil {
+		t.Errorf("labels that never rest: %v", err)
+	}
+}
+
+func TestWhatMayBeMissing(t *testing.T) {
+	entry := int32(0)
+	named, optional, found := &input{}, &input{optional: true}, &input{optional: true, foundBy: &entry}
+	for name, test := range map[string]struct {
+		one    *input
+		kind   source.Kind
+		synced bool
+		want   bool
+	}{
+		"a version that is needed":                       {named, source.VersionNotFound, false, false},
+		"a version that is optional":                     {optional, source.VersionNotFound, false, true},
+		"one that was there before, as labels come off":  {optional, source.VersionNotFound, true, true},
+		"a secret that is optional":                      {optional, source.SecretNotFound, false, true},
+		"one that was synced before":                     {optional, source.SecretNotFound, true, false},
+		"an optional secret that is about to be deleted": {optional, source.SecretPendingDeletion, false, false},
+		"a denial":                                    {optional, source.AccessDenied, false, false},
+		"one that find has found, and that goes":      {found, source.SecretPendingDeletion, true, true},
+		"one that find has found, and that is gone":   {found, source.SecretNotFound, true, true},
+		"one that find has found, and that is denied": {found, source.AccessDenied, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.one.lacks(&source.Error{Kind: test.kind}, test.synced); got != test.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestTheErrorThatSaysMostIsTold(t *testing.T) {
+	busy, denied := &source.Error{Kind: source.Busy}, &source.Error{Kind: source.AccessDenied}
+	err := each(t.Context(), make([]*input, 3), func(_ context.Context, n int, _ *input) error {
+		return []error{busy, denied, errors.New("later")}[n]
+	})
+	if !errors.Is(err, denied) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFindFollowsWhatComesAndGoes(t *testing.T) {
+	aws := &shelf{labels: map[string]map[string]string{"a": stages("1", ""), "b": stages("2", ""), "new": {}}, found: []string{"a", "b", "new"}}
+	c := New(Options{Source: aws})
+	spec := v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: "x"}, Prefix: "K_"}}}
+	p := passOver(c, spec)
+	if err := read(c, p); err != nil || !cmp.Equal(rendered(p), map[string]string{"K_a": "1", "K_b": "2"}) {
+		t.Fatalf("%v, %v", err, rendered(p))
+	}
+	p.describeSources(observedVersion)
+	p.sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", Generation: 1}
+	again := c.begin(p.sync, &memory{})
+	again.trigger = triggerPoll
+	if err := c.observe(t.Context(), again); err != nil || !again.done {
+		t.Errorf("unchanged, it is looked at again: %v", err)
+	}
+	if known := c.findQuestion(again, 0).Known; len(known) != 2 {
+		t.Errorf("known before: %v", known)
+	}
+	aws.found = []string{"b"}
+	gone := c.begin(p.sync, &memory{})
+	gone.trigger = triggerPoll
+	if err := read(c, gone); err != nil || !cmp.Equal(rendered(gone), map[string]string{"K_b": "2"}) {
+		t.Errorf("%v, %v", err, rendered(gone))
+	}
+	aws.found = nil
+	none := c.begin(p.sync, &memory{})
+	none.trigger = triggerPoll
+	if err := read(c, none); source.KindOf(err) != source.SecretNotFound || !strings.Contains(err.Error(), "spec.dataFrom[0].find") {
+		t.Errorf("nothing is found: %v", err)
+	}
+}
+
+// TestFormerValuesStayForAWhile: they come with a rotation, stay for its time and go by themselves; a
+// template, a property or a version that was not there before does not keep the present from coming.
+func TestFormerValuesStayForAWhile(t *testing.T) {
+	aws := &shelf{labels: map[string]map[string]string{"db": stages("v1", "")}}
+	d := newDesk(t)
+	d.Source = aws
+	spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, KeepPrevious: &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}}
+	p := passOver(d.Controller, spec)
+	next := func(want map[string]string, done bool) {
+		t.Helper()
+		if p.applied == nil && p.data != nil {
+			p.describeSources(func(one *input) source.Version { return one.fetched.Version })
+			p.sync.Status.PreviousUntil = timeOrNil(p.until)
+			p.sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", Generation: 1}
+		}
+		p = d.begin(p.sync, &memory{})
+		p.trigger = triggerPoll
+		if err := read(d.Controller, p); err != nil || p.done != done || !done && !cmp.Equal(want, rendered(p)) {
+			t.Errorf("%v, done %v: %v", err, p.done, rendered(p))
+		}
+	}
+	next(map[string]string{"value": "v1"}, false)
+	next(nil, true)
+	aws.labels["db"] = stages("v2", "v1")
+	next(map[string]string{"value": "v2", "value_previous": "v1"}, false)
+	next(nil, true)
+	if look := d.nextPoll(p, noon.Add(59*time.Minute)); look.After(noon.Add(time.Hour)) {
+		t.Errorf("the next look is at %s", look)
+	}
+	d.clock.SetTime(noon.Add(30 * time.Minute))
+	aws.labels["db"] = stages("v3", "v2")
+	next(map[string]string{"value": "v3", "value_previous": "v2"}, false)
+	d.clock.SetTime(noon.Add(time.Hour + time.Minute))
+	next(nil, true)
+	d.clock.SetTime(noon.Add(2 * time.Hour))
+	next(map[string]string{"value": "v3"}, false)
+	aws.labels["db"] = stages("v4", "") // Whatever has become of v3.
+	next(map[string]string{"value": "v4"}, false)
+}

@@ -1,0 +1,236 @@
+package secretsync
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+var db = types.NamespacedName{Namespace: "payments", Name: "db"}
+
+// told is a pass over a SecretSync, and a controller whose clock shows noon.
+func told(interval time.Duration) (*Controller, *clocktesting.FakePassiveClock, *pass) {
+	clock := clocktesting.NewFakePassiveClock(noon)
+	c := New(Options{Clock: clock, PollInterval: 5 * time.Minute})
+	p := polled(c, db.Name, "db", interval)
+	p.sync.Namespace = db.Namespace
+	p.memory.nextLook.set(noon.Add(time.Hour))
+	return c, clock, p
+}
+
+// newQueue starts the controller's source with a queue, as controller-runtime does.
+func newQueue(t *testing.T, c *Controller) priorityqueue.PriorityQueue[reconcile.Request] {
+	t.Helper()
+	queue := priorityqueue.New[reconcile.Request]("test")
+	t.Cleanup(queue.ShutDown)
+	if err := c.turns.Start(t.Context(), queue); err != nil {
+		t.Fatal(err)
+	}
+	return queue
+}
+
+func TestAnEventGoesBeforePollsAndFirstSyncs(t *testing.T) {
+	c, _, _ := told(time.Hour)
+	queue := newQueue(t, c)
+	add := func(name string, priority int) {
+		queue.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, reconcile.Request{NamespacedName: types.NamespacedName{Name: name}})
+	}
+	add("poll", priorityPoll)
+	add("first sync", priorityFirst)
+	add("report", priorityReport)
+	add("edit", 0)
+	if err := c.Notify(t.Context(), []types.NamespacedName{{Name: "event"}}, RotationFailure{}); err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for range 5 {
+		request, _, _ := queue.GetWithPriority()
+		order = append(order, request.Name)
+		queue.Done(request)
+	}
+	if want := []string{"edit", "event", "first sync", "report", "poll"}; !slices.Equal(order, want) {
+		t.Errorf("the order is %q, want %q", order, want)
+	}
+}
+
+func TestAPlainQueueTakesEventsToo(t *testing.T) {
+	c, _, _ := told(time.Hour)
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	t.Cleanup(queue.ShutDown)
+	if err := errors.Join(c.turns.Start(t.Context(), queue), c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{})); err != nil {
+		t.Fatal(err)
+	}
+	if request, _ := queue.Get(); request.NamespacedName != db {
+		t.Errorf("the queue has %s", request)
+	}
+}
+
+// An event that nobody will act on must not be taken for one that is done with.
+func TestAnEventThatNobodyComesToIsNotDoneWith(t *testing.T) {
+	c, _, _ := told(time.Hour)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Notify(ended, []types.NamespacedName{db}, RotationFailure{}); err == nil {
+		t.Error("without a queue an event is done with")
+	}
+	queue := priorityqueue.New[reconcile.Request]("test")
+	if err := c.turns.Start(t.Context(), queue); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Notify(ended, []types.NamespacedName{db}, RotationFailure{}); err == nil {
+		t.Error("while the operator stops an event is done with")
+	}
+	queue.ShutDown()
+	if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{}); err == nil {
+		t.Error("after the queue was shut down an event is done with")
+	}
+}
+
+func TestAnEventIsFollowedUntilAWSHasAnswered(t *testing.T) {
+	throttled := &failure{reason: v1alpha1.ReasonThrottled, heals: byTime}
+	missing := &failure{reason: v1alpha1.ReasonSecretNotFound, heals: byEdit}
+	for name, test := range map[string]struct {
+		observed bool
+		failure  *failure
+		want     trigger
+	}{
+		"answered":                  {true, nil, triggerNone},
+		"refused":                   {false, missing, triggerNone},
+		"throttled":                 {false, throttled, triggerEvent},
+		"answered, and not written": {true, throttled, triggerEvent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _, p := told(time.Hour)
+			newQueue(t, c)
+			if c.memories.hear(p); why(p, false, noon) != triggerNone {
+				t.Fatal("the pass has a reason before the event")
+			}
+			if err := c.Notify(t.Context(), []types.NamespacedName{db, {Name: "other"}}, RotationFailure{}); err != nil {
+				t.Fatal(err)
+			}
+			if c.memories.hear(p); why(p, false, noon) != triggerEvent {
+				t.Fatalf("the reason is %q", why(p, false, noon))
+			}
+			p.observed = test.observed
+			c.plan(p, test.failure)
+			if got := why(p, false, noon); got != test.want {
+				t.Errorf("the reason for the next pass is %q, want %q", got, test.want)
+			}
+			if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{}); err != nil {
+				t.Fatal(err)
+			}
+			if c.memories.hear(p); why(p, false, noon) != triggerEvent {
+				t.Error("another event is no reason")
+			}
+		})
+	}
+}
+
+func TestAnAnswerIsSharedThatIsNewerThanTheEvent(t *testing.T) {
+	c, clock, p := told(time.Hour)
+	newQueue(t, c)
+	if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{}); err != nil {
+		t.Fatal(err)
+	}
+	c.memories.hear(p)
+	p.trigger = triggerEvent
+	for after, want := range map[time.Duration]time.Duration{0: 0, 3 * time.Second: 3 * time.Second, time.Minute: sharedNews} {
+		clock.SetTime(noon.Add(after))
+		if question := c.question(p); question.MaxAge != want || question.Routine {
+			t.Errorf("%s after the event an answer of %s will do, routine %v", after, question.MaxAge, question.Routine)
+		}
+	}
+	if p.trigger = triggerDrift; c.question(p).MaxAge != 0 {
+		t.Error("an edit of the Secret has the event forgotten")
+	}
+	p.memory.told = time.Time{}
+	if got := c.question(p).MaxAge; got != time.Duration(sharedPart*float64(time.Hour)) {
+		t.Errorf("without an event an answer of %s will do", got)
+	}
+}
+
+func TestAFailedRotationIsRememberedInWhateverOrderEventsCome(t *testing.T) {
+	c, _, p := told(time.Hour)
+	newQueue(t, c)
+	earlier, later := noon.Add(-time.Hour), noon
+	for _, failure := range []RotationFailure{{"arn", earlier}, {"other", earlier}, {"arn", later}, {"arn", earlier}, {}} {
+		if err := c.Notify(t.Context(), []types.NamespacedName{db}, failure); err != nil {
+			t.Fatal(err)
+		}
+		if failure.At.Equal(later) {
+			c.memories.hear(p)
+		}
+	}
+	c.memories.hear(p)
+	if want := map[string]time.Time{"arn": later, "other": earlier}; !cmp.Equal(want, p.memory.rotationsFailed) {
+		t.Errorf("rotations have failed: %v, want %v", p.memory.rotationsFailed, want)
+	}
+}
+
+func TestNewsGoWithTheSecretSync(t *testing.T) {
+	c, _, p := told(time.Hour)
+	newQueue(t, c)
+	if err := c.Notify(t.Context(), []types.NamespacedName{db}, RotationFailure{ARN: "arn", At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	c.memories.forget(db)
+	if c.memories.hear(p); !p.memory.told.IsZero() || len(c.memories.news) != 0 {
+		t.Error("another SecretSync of the name is told")
+	}
+}
+
+func TestWithoutAPollIntervalEventsAloneAreFollowed(t *testing.T) {
+	c, _, p := told(0)
+	if next := c.nextPoll(p, noon); next.Sub(noon) != never {
+		t.Errorf("the next poll is in %s", next.Sub(noon))
+	}
+	for failures := 1; failures < 20; failures++ {
+		for _, ends := range []heals{byTime, byEdit} {
+			if got := afterFailure(&failure{heals: ends}, failures, 0); got < retryFirst/2 || got > recheckMost {
+				t.Errorf("after %d failures the next try is in %s", failures, got)
+			}
+		}
+	}
+	if first := c.firstLook(p, noon); !first.Equal(noon) {
+		t.Errorf("before the first sync the first look is in %s", first.Sub(noon))
+	}
+	p.sync.Status.Secret = &v1alpha1.SecretStatus{Generation: p.sync.Generation}
+	c.set(p, condition(v1alpha1.ConditionReady, "True", v1alpha1.ReasonSynced, ""))
+	if first := c.firstLook(p, noon).Sub(noon); first < 0 || first > c.PollInterval {
+		t.Errorf("after a start the first look is in %s", first)
+	}
+}
+
+func TestPollsStretchWhileEventsCome(t *testing.T) {
+	c, _, _ := told(time.Hour)
+	alive := true
+	c.ChangesAlive = func() bool { return alive }
+	for interval, want := range map[time.Duration]time.Duration{
+		0: 0, time.Second: 4 * time.Second, 5 * time.Minute: 20 * time.Minute, 10 * time.Minute: 30 * time.Minute, time.Hour: time.Hour,
+	} {
+		p := polled(c, "db", "db", interval)
+		if alive = true; c.polls(p.sync) != want {
+			t.Errorf("%s is stretched to %s, want %s", interval, c.polls(p.sync), want)
+		}
+		if alive = false; c.polls(p.sync) != interval {
+			t.Errorf("%s is stretched to %s without events", interval, c.polls(p.sync))
+		}
+	}
+	p := polled(c, "db", "db", 5*time.Minute)
+	alive = true
+	first := c.nextTick(p, noon)
+	if next := c.nextTick(p, first); next.Sub(first) != 20*time.Minute {
+		t.Errorf("polls are %s apart", next.Sub(first))
+	}
+}

@@ -1,0 +1,59 @@
+package secretsync
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/secretsync/secretsync/controllers/render"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// render makes the keys of the Secret from the values, and holds them against what must be so of them.
+func (c *Controller) render(_ context.Context, p *pass) error {
+	spec := &p.sync.Spec
+	data, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
+		if one.absent {
+			return nil
+		}
+		return &one.fetched.Value
+	}))
+	if err != nil {
+		return err
+	}
+	if data, err = withPrevious(p, data); err != nil {
+		return err
+	}
+	if !spec.Target.Merges() {
+		if err := render.CheckType(spec.Target.TypeOrDefault(), data); err != nil {
+			return err
+		}
+	}
+	if err := render.Guard(spec.Guards, data); err != nil {
+		return err
+	}
+	p.data, p.keys = data, slices.Sorted(maps.Keys(data))
+	return render.CheckSize(data)
+}
+
+// materialOf sorts values by the entries of the spec that are made from them.
+func materialOf(p *pass, valueOf func(*input) *source.Value) render.Material {
+	var material render.Material
+	if whole := p.entries.whole; whole != nil {
+		material.Source = valueOf(whole)
+		return material
+	}
+	material.Data = make([]*source.Value, len(p.entries.data))
+	for n, one := range p.entries.data {
+		material.Data[n] = valueOf(one)
+	}
+	material.DataFrom = make([][]render.Named, len(p.entries.dataFrom))
+	for n, many := range p.entries.dataFrom {
+		for _, one := range many {
+			if value := valueOf(one); value != nil {
+				material.DataFrom[n] = append(material.DataFrom[n], render.Named{Name: one.name, Value: *value})
+			}
+		}
+	}
+	return material
+}

@@ -1,0 +1,202 @@
+package secretsync
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/rollout"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// works is a world whose namespace has a Deployment that uses the Secret.
+type works struct {
+	*world
+	apps client.WithWatch
+	// trouble is the answer to lists of workloads; lists counts them.
+	trouble error
+	lists   int
+}
+
+func newWorks(t *testing.T) *works {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := appsv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "web", Generation: 1, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+		Spec: appsv1.DeploymentSpec{Replicas: new(int32)}, Status: appsv1.DeploymentStatus{ObservedGeneration: 1}}
+	web.Spec.Template.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: here.Name}}
+	w := &works{world: newWorld(t, fresh())}
+	w.apps = fake.NewClientBuilder().WithScheme(scheme).WithObjects(web).WithInterceptorFuncs(interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			w.lists++
+			if list.GetObjectKind().GroupVersionKind().Group == "argoproj.io" {
+				return &meta.NoKindMatchError{}
+			}
+			return errors.Join(w.trouble, c.List(ctx, list, options...))
+		},
+	}).Build()
+	w.Rollouts = rollout.New(rollout.Options{Client: w.apps, Live: w.apps, Clock: w.clock})
+	return w
+}
+
+// stamp is what the Deployment was restarted for.
+func (w *works) stamp(t *testing.T) string {
+	t.Helper()
+	web := &appsv1.Deployment{}
+	if err := w.apps.Get(t.Context(), client.ObjectKey{Namespace: here.Namespace, Name: "web"}, web); err != nil {
+		t.Fatal(err)
+	}
+	return web.Spec.Template.Annotations["restart.secretsync.dev/"+here.Name]
+}
+
+// pass lets time go by and takes turns.
+func (w *works) pass(t *testing.T, wait time.Duration) {
+	t.Helper()
+	w.clock.SetTime(w.clock.Now().Add(wait))
+	w.settle(t)
+}
+
+// rotate has the secret rotated and the poll find it.
+func (w *works) rotate(t *testing.T, version string) {
+	t.Helper()
+	w.aws.version = version
+	w.pass(t, 6*time.Minute)
+}
+
+func (w *works) told(t *testing.T) *metav1.Condition {
+	t.Helper()
+	is := meta.FindStatusCondition(w.now(t).Status.Conditions, v1alpha1.ConditionWorkloadsRestarted)
+	if is == nil {
+		t.Fatal("there is no condition")
+	}
+	return is
+}
+
+// TestRestartsGoOnWithoutAWS: they are in status, and need nobody but the API server.
+func TestRestartsGoOnWithoutAWS(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	if is := w.told(t); is.Reason != v1alpha1.ReasonRolledOut || w.lists > 0 {
+		t.Fatalf("after the first sync: %+v, %d lists", is, w.lists)
+	}
+	w.rotate(t, "version-2")
+	if got := w.now(t).Status.Rollout; got.Revision != "version-2" || got.HandledRevision != "version-1" || w.stamp(t) != "" {
+		t.Fatalf("after the rotation: %+v, stamp %q", got, w.stamp(t))
+	}
+	w.aws.refusal = &source.Error{Kind: source.AccessDenied, Explanation: "no"}
+	w.pass(t, rollout.Settle)
+	w.pass(t, time.Second)
+	if got := w.stamp(t); got != "version-2" {
+		t.Errorf("the stamp is %q", got)
+	}
+	sync := w.now(t)
+	if got := sync.Status.Rollout.HandledRevision; got != "version-2" || w.told(t).Reason != v1alpha1.ReasonRolledOut {
+		t.Errorf("handled is %q, the condition %+v", got, w.told(t))
+	}
+	if !meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady) {
+		t.Error("AWS was asked, or the sync suffers from the restart")
+	}
+	lists := w.lists
+	w.pass(t, time.Minute)
+	if w.lists != lists {
+		t.Error("workloads are listed though nothing is pending")
+	}
+}
+
+// TestARestartOutlivesAKill: the Secret was written, status was not, and the next process finds nothing to change.
+func TestARestartOutlivesAKill(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	w.aws.version, w.refuses = "version-2", true
+	w.clock.SetTime(noon.Add(6 * time.Minute))
+	for range 3 { // The report may be put off first.
+		_, _ = w.Reconcile(t.Context(), reconcile.Request{NamespacedName: here})
+	}
+	if got := string(w.secret(t, here.Name).Data["value"]); got != "of version-2" {
+		t.Fatalf("the Secret has %q", got)
+	}
+	if got := w.now(t).Status.Rollout.Revision; got != "version-1" {
+		t.Fatalf("status has the revision %s already", got)
+	}
+	w.refuses = false
+	w.Controller = New(w.Options)
+	w.Rollouts = rollout.New(w.Rollouts.Options)
+	w.settle(t)
+	w.pass(t, rollout.Settle)
+	w.pass(t, time.Second)
+	w.pass(t, time.Second)
+	if got := w.stamp(t); got != "version-2" {
+		t.Errorf("the stamp is %q: the restart is lost", got)
+	}
+}
+
+// TestTroubleWithWorkloadsIsTriedAgain: nothing is said of it in status, and nothing is lost.
+func TestTroubleWithWorkloadsIsTriedAgain(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	w.rotate(t, "version-2")
+	w.trouble = apierrors.NewInternalError(errors.New("etcd is away"))
+	w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+	if result := w.turn(t); result.RequeueAfter != retryStep {
+		t.Errorf("it is tried again after %s", result.RequeueAfter)
+	}
+	if is := w.told(t); is.Reason != v1alpha1.ReasonRollingOut || strings.Contains(is.Message, "etcd") {
+		t.Errorf("the condition is %+v", is)
+	}
+	w.trouble = nil
+	w.pass(t, retryStep)
+	if got := w.stamp(t); got != "version-2" {
+		t.Errorf("the stamp is %q", got)
+	}
+}
+
+// TestNoRestartWhileSuspended: whoever suspends wants nothing to move.
+func TestNoRestartWhileSuspended(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	w.rotate(t, "version-2")
+	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.pass(t, time.Minute)
+	if w.stamp(t) != "" || w.lists > 0 {
+		t.Errorf("the stamp is %q, with %d lists", w.stamp(t), w.lists)
+	}
+	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = false })
+	w.pass(t, time.Second)
+	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.Settle)
+	if got := w.stamp(t); got != "version-2" {
+		t.Errorf("the stamp is %q once it goes on", got)
+	}
+}
+
+// TestForbiddenListsAreSaid: by the condition, not as trouble of the sync.
+func TestForbiddenListsAreSaid(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	w.rotate(t, "version-2")
+	w.trouble = apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "", errors.New("no"))
+	w.pass(t, rollout.Settle)
+	if is := w.told(t); is.Reason != v1alpha1.ReasonRolloutForbidden || is.Status != metav1.ConditionFalse {
+		t.Errorf("the condition is %+v", is)
+	}
+	if !meta.IsStatusConditionTrue(w.now(t).Status.Conditions, v1alpha1.ConditionReady) {
+		t.Error("the sync is not ready for it")
+	}
+}

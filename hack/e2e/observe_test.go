@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func (s *scene) readyMessage(name string) string {
+	s.Helper()
+	return meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady).Message
+}
+
+// TestObserveWritesNothing: it says what it would create and change, by names alone, reads no value twice
+// for it, and writes once the mode is changed.
+func TestObserveWritesNothing(t *testing.T) {
+	s := newScene(t)
+	first, second := value(), value()
+	id, _ := s.createSecret("seen", `{"password":"`+first+`","user":"app"}`)
+	s.sync("seen", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Mode: v1alpha1.SyncModeObserve})
+	found := s.awaitReason("seen", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+	if message := s.readyMessage("seen"); !strings.Contains(message, "create it with the keys password, user") {
+		t.Errorf("the message is %q", message)
+	}
+	s.awaitEvent("seen", "SecretWouldChange", "create it")
+	asked := s.described()
+	s.await("three more polls", func() bool { return s.described() >= asked+3 })
+	if read := s.read(found.Status.Sources[0].ARN); read != 1 {
+		t.Errorf("the value was read %d times", read)
+	}
+	if s.secret("seen") != nil {
+		t.Fatal("a Secret was written")
+	}
+	s.edit("seen", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = "" })
+	s.awaitKeys("seen", map[string]string{"password": first, "user": "app"})
+	s.awaitReady("seen")
+	s.edit("seen", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeObserve })
+	s.awaitReason("seen", metav1.ConditionTrue, v1alpha1.ReasonObserved)
+	s.putValue(id, `{"password":"`+second+`","user":"app"}`)
+	s.awaitReason("seen", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+	if message := s.readyMessage("seen"); !strings.Contains(message, "changed password") || strings.Contains(message, "user") {
+		t.Errorf("the message is %q", message)
+	}
+	s.never("it is written", func() bool { return string(s.secret("seen").Data["password"]) != first })
+}
+
+// TestASecretIsTakenOverWithoutAGap is the runbook of docs/migrating.md: what another tool has made is
+// observed, compared, handed over, and never away for a moment.
+func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("theirs", `{"password":"`+content+`","user":"app"}`)
+	theirs := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Labels: map[string]string{"reconcile.external-secrets.io/managed": "true"}},
+		Data:       map[string][]byte{"password": []byte(content), "user": []byte("former")},
+	}
+	s.createAs(theirs, "external-secrets")
+	s.sync("theirs", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Mode: v1alpha1.SyncModeObserve})
+	s.awaitReason("theirs", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+	if message := s.readyMessage("theirs"); !strings.Contains(message, "changed user") || strings.Contains(message, "password") ||
+		!strings.Contains(message, v1alpha1.AnnotationOwner+"=theirs") {
+		t.Errorf("the message is %q", message)
+	}
+	s.kubectl("", "annotate", "secret", "theirs", v1alpha1.AnnotationOwner+"=theirs")
+	s.edit("theirs", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeSync })
+	s.awaitKeys("theirs", map[string]string{"password": content, "user": "app"})
+	s.awaitReady("theirs")
+	if now := s.secret("theirs"); now.UID != theirs.UID || len(now.OwnerReferences) != 1 {
+		t.Errorf("it is another Secret, or has no owner: %v", now.OwnerReferences)
+	}
+}

@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// rolloutsRole is what the component rollouts allows.
+const rolloutsRole = "components/rollouts/role.yaml"
+
+// actAs ends the manager of all namespaces and starts one as another ServiceAccount, which has the operator's own
+// role and those of some files, until the test has ended.
+func (s *scene) actAs(account string, flags []string, roles ...string) {
+	s.Helper()
+	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: account}})
+	bind := func(role string) {
+		s.put(&rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: account + "-" + role},
+			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: account}},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		})
+	}
+	bind("secretsync-manager")
+	for _, file := range roles {
+		content, err := os.ReadFile(filepath.Join(root, "config", file))
+		if err != nil {
+			s.Fatal(err)
+		}
+		role := &rbacv1.ClusterRole{}
+		if err := yaml.UnmarshalStrict(content, role); err != nil {
+			s.Fatal(err)
+		}
+		s.put(role)
+		bind(role.Name)
+	}
+	become := func(ctx context.Context, account string, flags ...string) {
+		s.Helper()
+		if err := end(ctx, running, (*stand.Manager).Stop); err != nil {
+			s.Fatal(err)
+		}
+		if err := s.stand.ActAs(ctx, stand.OperatorNamespace, account); err != nil {
+			s.Fatal(err)
+		}
+		var err error
+		if running, err = s.stand.StartManager("as-"+account, flags...); err != nil {
+			s.Fatal(err)
+		}
+	}
+	s.Cleanup(func() { become(context.Background(), stand.OperatorAccount) })
+	become(s.Context(), account, flags...)
+}
+
+// uses is a pod template that reads Secrets as environment variables.
+func uses(secrets ...string) corev1.PodSpec {
+	pod := corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app"}}}
+	for _, name := range secrets {
+		pod.Containers[0].EnvFrom = append(pod.Containers[0].EnvFrom,
+			corev1.EnvFromSource{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}})
+	}
+	return pod
+}
+
+func template(name string, pod corev1.PodSpec) (corev1.PodTemplateSpec, *metav1.LabelSelector) {
+	labels := map[string]string{"app": name}
+	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod}, &metav1.LabelSelector{MatchLabels: labels}
+}
+
+// deploy creates a Deployment without pods, which rolls out as soon as its controller has seen it: there is no
+// kubelet to make pods ready. It waits until that is so.
+func (s *scene) deploy(name string, pod corev1.PodSpec, changes ...func(*appsv1.DeploymentSpec)) *appsv1.Deployment {
+	s.Helper()
+	made := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: appsv1.DeploymentSpec{Replicas: new(int32)}}
+	made.Spec.Template, made.Spec.Selector = template(name, pod)
+	for _, change := range changes {
+		change(&made.Spec)
+	}
+	s.put(made)
+	s.await("Deployment "+name+" is seen by its controller", func() bool {
+		return s.exists(made) && made.Status.ObservedGeneration == made.Generation
+	})
+	return made
+}
+
+// stampOf is what a pod template says that it was restarted for.
+func stampOf(template *corev1.PodTemplateSpec, sync string) string {
+	return template.Annotations["restart.secretsync.dev/"+sync]
+}
+
+// generation is how often the spec of a workload was written.
+func (s *scene) generation(workload client.Object) int64 {
+	s.Helper()
+	if !s.exists(workload) {
+		s.Fatalf("%s is gone", workload.GetName())
+	}
+	return workload.GetGeneration()
+}
+
+// awaitRollout waits until the condition WorkloadsRestarted has a reason, for a revision unless that is empty.
+func (s *scene) awaitRollout(name, reason, revision string) *v1alpha1.SecretSync {
+	s.Helper()
+	var found *v1alpha1.SecretSync
+	s.await(name+" has WorkloadsRestarted for "+reason+" "+revision, func() bool {
+		found = s.get(name)
+		is := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionWorkloadsRestarted)
+		return is != nil && is.Reason == reason && (revision == "" || found.Status.Rollout.Revision == revision)
+	})
+	return found
+}
+
+// refresh asks for a look at AWS and waits for its end.
+func (s *scene) refresh(token string, names ...string) {
+	s.Helper()
+	for _, name := range names {
+		s.edit(name, func(sync *v1alpha1.SecretSync) {
+			sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
+		})
+	}
+	for _, name := range names {
+		s.await("the refresh of "+name+" is echoed", func() bool { return s.get(name).Status.LastHandledRefresh == token })
+	}
+}
+
+// states are those of the workloads that status names.
+func states(sync *v1alpha1.SecretSync) map[string]string {
+	all := map[string]string{}
+	for _, one := range sync.Status.Rollout.Workloads {
+		all[one.Kind+" "+one.Name] = one.State
+	}
+	return all
+}
+
+// everyWay are pods that use a Secret, each in another way.
+func everyWay(secret string) map[string]corev1.PodSpec {
+	reference := corev1.LocalObjectReference{Name: secret}
+	key := corev1.EnvVar{Name: "PASSWORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: reference, Key: "password"}}}
+	volume := func(source corev1.VolumeSource) corev1.PodSpec {
+		pod := uses()
+		pod.Volumes = []corev1.Volume{{Name: "v", VolumeSource: source}}
+		return pod
+	}
+	env, initial, pulls := uses(), uses(), uses()
+	env.Containers[0].Env = []corev1.EnvVar{key}
+	initial.InitContainers = []corev1.Container{{Name: "init", Image: "init", Env: []corev1.EnvVar{key}}}
+	pulls.ImagePullSecrets = []corev1.LocalObjectReference{reference}
+	return map[string]corev1.PodSpec{
+		"env": env, "env-from": uses(secret), "init": initial, "pulls": pulls,
+		"volume": volume(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: secret}}),
+		"projected": volume(corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
+			{Secret: &corev1.SecretProjection{LocalObjectReference: reference}}}}}),
+		"csi": volume(corev1.VolumeSource{CSI: &corev1.CSIVolumeSource{Driver: "csi.example.com", NodePublishSecretRef: &reference}}),
+	}
+}
+
+// restarts counts the requests by which the operator has restarted workloads of the scene, by verb and kind.
+func (s *scene) restarts() map[string]int {
+	s.Helper()
+	count := map[string]int{}
+	for _, request := range s.requests() {
+		if group := request.Object.APIGroup; group == "apps" || group == "argoproj.io" {
+			count[request.Verb+" "+request.Object.Resource]++
+		}
+	}
+	return count
+}

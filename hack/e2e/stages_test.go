@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// TestStagesStayConsistent: whoever reads the Secret while AWS rotates again and again sees the two versions
+// that stood side by side at some moment, never twice the same one nor a mix of two rotations.
+func TestStagesStayConsistent(t *testing.T) {
+	const rotations = 200
+	s := newScene(t)
+	versions := []string{value(), value()}
+	id, _ := s.createSecret("pair", versions[0])
+	s.putValue(id, versions[1])
+	s.sync("pair", v1alpha1.SecretSyncSpec{
+		Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+		Data: []v1alpha1.DataKey{{Key: "current"}, {Key: "previous", Source: &v1alpha1.EntrySource{VersionStage: "AWSPREVIOUS"}}},
+	})
+	s.awaitKeys("pair", map[string]string{"current": versions[1], "previous": versions[0]})
+
+	seen, stop := newPairs(), make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() { seen.read(t.Context(), s, stop) })
+	for n := range rotations {
+		next := value()
+		versions = append(versions, next)
+		s.putValue(id, next)
+		switch n % 5 {
+		case 0: // The rotations after this one come while values are read for it.
+			s.refresh("pair", fmt.Sprint(n))
+		case 4:
+			s.refresh("pair", fmt.Sprint(n))
+			s.awaitKeys("pair", map[string]string{"current": next, "previous": versions[len(versions)-2]})
+		}
+	}
+	last := len(versions) - 1
+	s.awaitKeys("pair", map[string]string{"current": versions[last], "previous": versions[last-1]})
+	close(stop)
+	reader.Wait()
+	order := map[string]int{}
+	for n, one := range versions {
+		order[one] = n
+	}
+	for pair := range seen.all {
+		if order[pair[0]] != order[pair[1]]+1 {
+			t.Errorf("version %d stood beside version %d", order[pair[0]], order[pair[1]])
+		}
+	}
+	if len(seen.all) < rotations/5 || seen.err != nil {
+		t.Errorf("only %d pairs were seen: %v", len(seen.all), seen.err)
+	}
+}
+
+// pairs are the values that stood side by side in a Secret.
+type pairs struct {
+	all map[[2]string]bool
+	err error
+}
+
+func newPairs() *pairs { return &pairs{all: map[[2]string]bool{}} }
+
+// read watches a Secret until it is told to stop.
+func (p *pairs) read(ctx context.Context, s *scene, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		found := &corev1.Secret{}
+		if p.err = s.stand.Client.Get(ctx, s.key("pair"), found); p.err != nil {
+			return
+		}
+		p.all[[2]string{string(found.Data["current"]), string(found.Data["previous"])}] = true
+	}
+}
+
+// refresh asks for a look at once.
+func (s *scene) refresh(name, token string) {
+	s.Helper()
+	s.edit(name, func(sync *v1alpha1.SecretSync) {
+		metav1.SetMetaDataAnnotation(&sync.ObjectMeta, v1alpha1.AnnotationRefreshRequestedAt, token)
+	})
+}
+
+// TestFormerValuesStayBesideTheirSuccessors: keepPrevious adds them with a rotation and takes them away
+// by itself, also where the operator was not there when their time was over.
+func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
+	s := newScene(t)
+	old, young := value(), value()
+	id, _ := s.createSecret("grace", `{"password":"`+old+`"}`)
+	s.sync("grace", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+		KeepPrevious: &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}})
+	s.awaitKeys("grace", map[string]string{"password": old})
+	s.putValue(id, `{"password":"`+young+`"}`)
+	s.awaitKeys("grace", map[string]string{"password": young, "password_previous": old})
+	found := s.awaitReady("grace")
+	if until := found.Status.PreviousUntil; until == nil || time.Until(until.Time) < 50*time.Minute {
+		t.Errorf("they stay until %v", until)
+	}
+	// Its time is over: nothing that the spec says has changed.
+	before := found.DeepCopy()
+	found.Status.PreviousUntil = &metav1.Time{Time: time.Now().Add(-time.Second)}
+	if err := s.stand.Client.Status().Patch(t.Context(), found, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitKeys("grace", map[string]string{"password": young})
+	if until := s.awaitReady("grace").Status.PreviousUntil; until != nil {
+		t.Errorf("they stay until %v", until)
+	}
+}

@@ -1,0 +1,46 @@
+package e2e
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked: another type, and an immutable Secret whose secret rotates.
+func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
+	s := newScene(t)
+	first, second := value(), value()
+	id, _ := s.createSecret("fixed", `{"username":"app","password":"`+first+`"}`)
+	s.sync("fixed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Target: v1alpha1.SecretTarget{Immutable: true}})
+	s.awaitReady("fixed")
+	before := s.secret("fixed")
+	if before.Immutable == nil || !*before.Immutable {
+		t.Fatal("the Secret is not immutable")
+	}
+	s.putValue(id, `{"username":"app","password":"`+second+`"}`)
+	s.awaitReason("fixed", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
+	if now := s.secret("fixed"); now.UID != before.UID || string(now.Data["password"]) != first {
+		t.Error("it was made anew unasked")
+	}
+	s.edit("fixed", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.ReplacePolicy = v1alpha1.ReplaceRecreate })
+	s.awaitKeys("fixed", map[string]string{"username": "app", "password": second})
+	s.awaitReady("fixed")
+	s.edit("fixed", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth) })
+	s.await("the type is another", func() bool {
+		now := s.secret("fixed")
+		return now != nil && now.Type == corev1.SecretTypeBasicAuth && now.Immutable != nil && string(now.Data["password"]) == second
+	})
+	s.awaitReady("fixed")
+	s.awaitEvent("fixed", "SecretUpdated", "edited spec")
+	// Nobody else's is ever deleted for it.
+	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "host"}, Immutable: new(true), Data: map[string][]byte{"theirs": []byte("1")}}
+	s.createAs(host, "owner")
+	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "host", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	s.awaitReason("guest", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
+	if now := s.secret("host"); now.UID != host.UID || len(now.Data) != 1 {
+		t.Error("somebody else's Secret was touched")
+	}
+}

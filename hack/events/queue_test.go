@@ -1,0 +1,220 @@
+package events
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// seldom is so seldom that within a test nothing is polled twice; alone is for those that are not polled at all.
+const (
+	seldom = 24 * time.Hour
+	alone  = time.Duration(0)
+)
+
+func TestAChangeIsHereOnceItsEventIs(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	arn, content := s.create("db")
+	s.sync("by-name", s.secretID("db"), seldom)
+	s.sync("by-arn", arn, alone)
+	s.sync("by-partial-arn", arn[:len(arn)-7], alone)
+	all := []string{"by-name", "by-arn", "by-partial-arn"}
+	for _, name := range all {
+		s.awaitValue(name, content)
+	}
+	for _, id := range []string{s.secretID("db"), arn, arn[:len(arn)-7]} {
+		s.awaitDrained()
+		s.stand.AWS.ResetCalls()
+		content = s.put(id)
+		for _, name := range all {
+			s.awaitValue(name, content)
+		}
+		if described := count(s.asked(), "DescribeSecret"); described > len(all) {
+			t.Errorf("DescribeSecret was asked %d times for %d ids of one secret", described, len(all))
+		}
+	}
+	if got := s.counted("notified"); got < 3 {
+		t.Errorf("%v events were counted", got)
+	}
+	if age, _ := s.metric("secretsync_change_event_age_seconds_count"); age < 3 {
+		t.Errorf("the age of %v events was noted", age)
+	}
+	s.awaitQueueUp(1)
+}
+
+func count(all []string, one string) int {
+	return len(all) - len(slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == one }))
+}
+
+func TestARollbackADeletionAndARestoreAreFollowed(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	id := s.secretID("db")
+	_, first := s.create("db")
+	s.sync("db", id, alone)
+	s.awaitValue("db", first)
+	former := s.get("db").Status.Sources[0].VersionID
+	s.awaitValue("db", s.put(id))
+	latter := s.get("db").Status.Sources[0].VersionID
+	if _, err := s.aws.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &id, VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &former, RemoveFromVersionId: &latter}); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitValue("db", first)
+	if _, err := s.aws.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, RecoveryWindowInDays: aws.Int64(7)}); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the deletion is told", func() bool {
+		ready := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionReady)
+		return ready != nil && ready.Reason == v1alpha1.ReasonSecretPendingDeletion
+	})
+	if _, err := s.aws.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: &id}); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitValue("db", first)
+}
+
+func TestLostEventsCostTimeAndNothingElse(t *testing.T) {
+	s := newScene(t)
+	if err := s.stand.AWS.SetDelivery(localaws.Delivery{Lost: 1}); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	_, content := s.create("db")
+	s.sync("db", s.secretID("db"), time.Second)
+	s.awaitValue("db", content)
+	s.awaitValue("db", s.put(s.secretID("db")))
+	if got := s.counted("notified"); got != 0 {
+		t.Errorf("%v events came: this shows nothing", got)
+	}
+}
+
+func TestDuplicatesAndDisorderDoNoHarm(t *testing.T) {
+	s := newScene(t)
+	if err := s.stand.AWS.SetDelivery(localaws.Delivery{Duplicated: 1, Reordered: 0.5, Seed: 7}); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	_, content := s.create("db")
+	s.sync("db", s.secretID("db"), alone)
+	s.awaitValue("db", content)
+	for range 10 {
+		content = s.put(s.secretID("db"))
+	}
+	s.awaitValue("db", content)
+	if err := s.stand.AWS.AwaitDelivery(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitDrained()
+	s.awaitValue("db", content)
+	if got := s.counted("notified"); got < 20 {
+		t.Errorf("%v events came of ten changes, each told twice", got)
+	}
+}
+
+func TestWhatCannotBeReadGoesToTheDeadLetterQueue(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	_, content := s.create("db")
+	s.sync("db", s.secretID("db"), alone)
+	s.awaitValue("db", content)
+	for _, body := range []string{"no JSON", `{"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {}}`} {
+		if err := s.stand.AWS.SendMessage(s.queue, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.awaitValue("db", s.put(s.secretID("db")))
+	s.await("one message is dead", func() bool { return len(s.stand.AWS.Messages(s.dead)) == 1 })
+	if got := s.stand.AWS.Messages(s.dead)[0]; got != "no JSON" {
+		t.Error("another message is dead than the one that can't be read")
+	}
+	s.awaitDrained()
+	if malformed, ignored := s.counted("malformed"), s.counted("ignored"); malformed != 3 || ignored != 1 {
+		t.Errorf("%v messages were malformed, %v ignored", malformed, ignored)
+	}
+}
+
+func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	_, content := s.create("db")
+	s.sync("polled", s.secretID("db"), time.Second)
+	s.sync("told", s.secretID("db"), alone)
+	s.awaitValue("polled", content)
+	s.awaitValue("told", content)
+	s.awaitQueueUp(1)
+	queues := sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.stand.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", "")})
+	if _, err := queues.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(s.queueURL())}); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitQueueUp(0)
+	s.awaitValue("polled", s.put(s.secretID("db")))
+	answer, err := http.Get("http://" + s.manager.Health + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("readiness is answered %d", answer.StatusCode)
+	}
+	said, err := s.manager.Log()
+	if err != nil || strings.Count(string(said), "the queue of change events does not answer") != 1 {
+		t.Errorf("the log does not tell once that the queue is gone: %v", err)
+	}
+	s.addQueue()
+	s.awaitQueueUp(1)
+	s.awaitValue("told", s.put(s.secretID("db")))
+}
+
+func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	_, content := s.create("db")
+	s.create("stranger")
+	s.sync("db", s.secretID("db"), alone)
+	s.awaitValue("db", content)
+	s.awaitDrained()
+	before := s.counted("stranger")
+	s.stand.AWS.ResetCalls()
+	for range 25 {
+		s.put(s.secretID("stranger"))
+	}
+	s.await("the events are counted", func() bool { return s.counted("stranger") == before+25 })
+	s.awaitDrained()
+	if asked := s.asked(); len(asked) > 0 {
+		t.Errorf("events about a stranger had the operator ask for %v", asked)
+	}
+}
+
+func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
+	for name, how := range map[string]func(*stand.Manager) error{"stopped": (*stand.Manager).Stop, "killed": (*stand.Manager).Kill} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.start()
+			_, content := s.create("db")
+			s.sync("db", s.secretID("db"), seldom)
+			s.awaitValue("db", content)
+			s.stop(how)
+			s.stand.AWS.ResetCalls()
+			content = s.put(s.secretID("db"))
+			s.start()
+			s.awaitValue("db", content)
+			if read := s.stand.AWS.ValuesRead(s.secretID("db")); read != 1 {
+				t.Errorf("the value was read %d times", read)
+			}
+		})
+	}
+}

@@ -1,0 +1,303 @@
+package events
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+const (
+	queueName = "changes"
+	// operator is the access key of the manager, tester that of whoever changes secrets.
+	operator, tester = "operator", "tester"
+)
+
+// scene is a namespace, a local AWS with a queue of change events, and managers that work in that namespace alone.
+type scene struct {
+	*testing.T
+	// stand is the shared one with the scene's own AWS.
+	stand     *stand.Stand
+	namespace string
+	aws       *secretsmanager.Client
+	// queue and dead are the ARNs of the queue and of its dead-letter queue.
+	queue, dead string
+	manager     *stand.Manager
+	starts      int
+	// hidden must not be in what the manager says: values and tokens.
+	hidden []string
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "events-"}}
+	if err := shared.Client.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	own := *shared
+	var err error
+	if own.AWS, err = localaws.Start(&localaws.Server{}, "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := own.AWS.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &scene{T: t, stand: &own, namespace: namespace.Name, aws: secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
+	})}
+	s.addQueue()
+	return s
+}
+
+// addQueue makes the queue, its dead-letter queue and the rule that feeds it.
+func (s *scene) addQueue() {
+	s.Helper()
+	var err error
+	if s.dead, err = s.stand.AWS.AddQueue(localaws.Queue{Name: queueName + "-dead"}); err != nil {
+		s.Fatal(err)
+	}
+	made := localaws.Queue{Name: queueName, DeadLetterQueue: s.dead, MaxReceives: 3, VisibilityTimeout: time.Second}
+	if s.queue, err = s.stand.AWS.AddQueue(made); err != nil {
+		s.Fatal(err)
+	}
+	if _, err := s.stand.AWS.AddEventRule(localaws.EventRule{Queue: s.queue}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *scene) queueURL() string {
+	return s.stand.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
+}
+
+// start starts a manager that takes events from the queue.
+func (s *scene) start() {
+	s.Helper()
+	s.startPlain("--change-queue-url=" + s.queueURL())
+}
+
+// startPlain starts a manager, which ends with the test unless it has ended before.
+func (s *scene) startPlain(flags ...string) {
+	s.Helper()
+	s.starts++
+	manager, err := s.stand.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), append([]string{"--watch-namespaces=" + s.namespace}, flags...)...)
+	if s.manager = manager; manager != nil {
+		s.Cleanup(func() {
+			if s.manager == manager {
+				s.stop((*stand.Manager).Stop)
+			}
+			s.checkLog(manager)
+		})
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// stop ends the manager in a way.
+func (s *scene) stop(how func(*stand.Manager) error) {
+	s.Helper()
+	if err := how(s.manager); err != nil {
+		s.Errorf("the manager did not end well: %v", err)
+	}
+	s.manager = nil
+}
+
+func (s *scene) checkLog(manager *stand.Manager) {
+	if race, err := manager.DataRace(); err != nil || race != "" {
+		s.Error(race, err)
+	}
+	said, err := manager.Log()
+	if err != nil || len(said) == 0 {
+		s.Errorf("the manager's log has %d bytes: %v", len(said), err)
+	}
+	for number, secret := range s.hidden {
+		if bytes.Contains(said, []byte(secret)) {
+			s.Errorf("the manager's log has secret %d of the test in it", number)
+		}
+	}
+}
+
+// value is one that can be found again where it must not be.
+func (s *scene) value() string {
+	content := "value-" + rand.Text()
+	s.hidden = append(s.hidden, content)
+	return content
+}
+
+func (s *scene) secretID(name string) string { return "/" + s.namespace + "/" + name }
+
+// create makes a secret, and gives its ARN and its value.
+func (s *scene) create(name string) (arn, content string) {
+	s.Helper()
+	content = s.value()
+	made, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: aws.String(s.secretID(name)), SecretString: &content})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return aws.ToString(made.ARN), content
+}
+
+func (s *scene) put(id string) (content string) {
+	s.Helper()
+	content = s.value()
+	if _, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content}); err != nil {
+		s.Fatal(err)
+	}
+	return content
+}
+
+// sync makes a SecretSync that polls at an interval; zero is for events alone.
+func (s *scene) sync(name, secretID string, interval time.Duration) {
+	s.Helper()
+	made := &v1alpha1.SecretSync{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+		Spec:       v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: secretID}, PollInterval: &metav1.Duration{Duration: interval}},
+	}
+	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *scene) get(name string) *v1alpha1.SecretSync {
+	s.Helper()
+	found := &v1alpha1.SecretSync{}
+	if err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
+		s.Fatal(err)
+	}
+	return found
+}
+
+// values are what a Secret holds; nil where there is none.
+func (s *scene) values(name string) map[string]string {
+	s.Helper()
+	found := &corev1.Secret{}
+	err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found)
+	if client.IgnoreNotFound(err) != nil {
+		s.Fatal(err)
+	} else if err != nil {
+		return nil
+	}
+	held := map[string]string{}
+	for key, value := range found.Data {
+		held[key] = string(value)
+	}
+	return held
+}
+
+// await waits until a condition holds, and says what it waited for if it never does.
+func (s *scene) await(what string, holds func() bool) {
+	s.Helper()
+	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	s.Fatalf("waited in vain: %s\n%s", what, s.picture())
+}
+
+// picture is how SecretSyncs are, what AWS was asked last, and what the queue holds.
+func (s *scene) picture() string {
+	s.Helper()
+	var text strings.Builder
+	var all v1alpha1.SecretSyncList
+	if err := s.stand.Client.List(s.Context(), &all, client.InNamespace(s.namespace)); err != nil {
+		s.Fatal(err)
+	}
+	for i := range all.Items {
+		for _, told := range all.Items[i].Status.Conditions {
+			fmt.Fprintf(&text, "%s %s=%s %s: %s\n", all.Items[i].Name, told.Type, told.Status, told.Reason, told.Message)
+		}
+	}
+	calls := s.stand.AWS.Calls()
+	for _, call := range calls[max(0, len(calls)-10):] {
+		fmt.Fprintln(&text, call.Operation, "by", call.AccessKeyID, call.Code)
+	}
+	fmt.Fprintln(&text, len(s.stand.AWS.Messages(s.queue)), "messages,", len(s.stand.AWS.Messages(s.dead)), "dead")
+	return text.String()
+}
+
+// awaitValue waits until a Secret holds a value and its SecretSync says that all is well.
+func (s *scene) awaitValue(name, content string) {
+	s.Helper()
+	s.await(name+" is synced", func() bool {
+		conditions := s.get(name).Status.Conditions
+		return cmp.Equal(s.values(name), map[string]string{"value": content}) && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady) &&
+			meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling) == nil
+	})
+}
+
+// awaitDrained waits until the queue has nothing any more, and the manager waits at it.
+func (s *scene) awaitDrained() {
+	s.Helper()
+	s.await("the queue is empty", func() bool { return len(s.stand.AWS.Messages(s.queue)) == 0 && s.stand.AWS.Polling(s.queue) == 1 })
+}
+
+// asked are the operations that the manager called since the last reset, but for those of the queue.
+func (s *scene) asked() (operations []string) {
+	for _, call := range s.stand.AWS.Calls() {
+		if call.AccessKeyID == operator && !slices.Contains([]string{"ReceiveMessage", "DeleteMessageBatch"}, call.Operation) {
+			operations = append(operations, call.Operation)
+		}
+	}
+	return operations
+}
+
+// metric is the value of one of the manager's metrics, as it is written with its labels; not ok is one that is not there.
+func (s *scene) metric(name string) (value float64, ok bool) {
+	s.Helper()
+	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, found := strings.CutPrefix(line, name+" "); found {
+			if value, err = strconv.ParseFloat(strings.TrimSpace(rest), 64); err != nil {
+				s.Fatal(err)
+			}
+			return value, true
+		}
+	}
+	return 0, false
+}
+
+// counted is how many events had an outcome.
+func (s *scene) counted(outcome string) float64 {
+	s.Helper()
+	value, _ := s.metric(`secretsync_change_events_total{outcome="` + outcome + `"}`)
+	return value
+}
+
+// awaitQueueUp waits until the manager says of the queue that it answers, or that it does not.
+func (s *scene) awaitQueueUp(want float64) {
+	s.Helper()
+	s.await(fmt.Sprintf("the queue is up: %v", want), func() bool {
+		got, ok := s.metric("secretsync_change_queue_up")
+		return ok && got == want
+	})
+}
