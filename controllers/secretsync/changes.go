@@ -25,9 +25,10 @@ func (c *Controller) printsOf(data map[string][]byte) prints {
 	return all
 }
 
-// changes are the names of the keys that an update adds, removes or gives another value.
+// changes are the names of the keys that an update adds, removes or gives another value, and of those that it
+// writes over a value which must not be compared.
 type changes struct {
-	added, removed, changed []string
+	added, removed, changed, unseen []string
 	// reread says that the Secret itself was compared with, and not what is remembered of it.
 	reread bool
 }
@@ -81,7 +82,7 @@ func (c changes) String() string {
 	for _, part := range []struct {
 		verb string
 		keys []string
-	}{{"changed", c.changed}, {"added", c.added}, {"removed", c.removed}} {
+	}{{"changed", c.changed}, {"added", c.added}, {"removed", c.removed}, {"not compared", c.unseen}} {
 		if len(part.keys) > 0 {
 			parts = append(parts, part.verb+" "+listed(part.keys))
 		}

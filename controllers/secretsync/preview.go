@@ -29,39 +29,56 @@ func (c *Controller) preview(ctx context.Context, p *pass) error {
 	}
 	p.done = true
 	wanted := desired(p)
-	state, values, err := c.secrets.Inspect(ctx, wanted)
+	met, err := c.secrets.Inspect(ctx, wanted)
 	if err != nil {
 		return err
 	}
-	p.preview = &preview{would: c.would(p, wanted, state, values)}
-	p.memory.previewed = p.print(state)
+	p.preview = &preview{would: c.would(p, wanted, met)}
+	p.memory.previewed = p.print(met.State)
 	return nil
 }
 
 // would says what mode Sync would do to a Secret, by names of keys.
-func (c *Controller) would(p *pass, wanted target.Desired, state target.State, values map[string][]byte) string {
-	if !state.Exists {
+func (c *Controller) would(p *pass, wanted target.Desired, met target.Inspection) string {
+	if !met.Exists {
 		return "create it with the keys " + listed(p.keys)
 	}
-	maps.DeleteFunc(values, func(key string, _ []byte) bool {
-		_, wants := wanted.Data[key]
-		return !wants && (wanted.Previous == nil || !slices.Contains(wanted.Previous.Keys, key))
-	})
-	change := difference(c.printsOf(values), c.printsOf(p.data))
+	change := c.foreseen(p, wanted, met)
 	switch {
-	case wanted.Merge || target.Ours(wanted, state):
+	case wanted.Merge || target.Ours(wanted, met.State):
 		if change.none() {
 			return ""
 		}
 		return "write it: " + change.String()
-	case state.Owner != "":
-		return "leave it alone, as it belongs to SecretSync " + state.Owner + "; otherwise: " + change.String()
+	case met.Owner != "":
+		return "leave it alone, as it belongs to SecretSync " + met.Owner + "; otherwise: " + change.String()
 	}
-	return fmt.Sprintf("leave it alone, as SecretSync did not make it, until it is annotated with %s=%s; then: %s",
+	return fmt.Sprintf("leave it alone, as SecretSync did not make it, until it is annotated with %s=%s, which has the values compared, too; then: %s",
 		v1alpha1.AnnotationOwner, p.sync.Name, change)
 }
 
-func (c changes) none() bool { return len(c.added)+len(c.removed)+len(c.changed) == 0 }
+// foreseen is what a write would change. Values that must not be compared are neither called changed nor
+// unchanged.
+func (c *Controller) foreseen(p *pass, wanted target.Desired, met target.Inspection) changes {
+	former, latter := c.printsOf(met.Values), c.printsOf(p.data)
+	maps.DeleteFunc(former, func(key string, _ uint64) bool {
+		_, wants := wanted.Data[key]
+		return !wants && (wanted.Previous == nil || !slices.Contains(wanted.Previous.Keys, key))
+	})
+	var unseen []string
+	for _, key := range met.Keys {
+		_, compared := met.Values[key]
+		if _, wants := latter[key]; wants && !compared {
+			unseen = append(unseen, key)
+			delete(latter, key)
+		}
+	}
+	change := difference(former, latter)
+	change.unseen = unseen
+	return change
+}
+
+func (c changes) none() bool { return len(c.added)+len(c.removed)+len(c.changed)+len(c.unseen) == 0 }
 
 // previewed says whether the last preview, in mode Observe, was of these versions and of the Secret as it is.
 func (c *Controller) previewed(ctx context.Context, p *pass) (bool, error) {

@@ -66,6 +66,21 @@ func (w *works) stamp(t *testing.T) string {
 	return web.Spec.Template.Annotations["restart.secretsync.dev/"+here.Name]
 }
 
+// settle takes turns until the next one is not due soon. Polls are kept away: their places are drawn by lot.
+func (w *works) settle(t *testing.T) {
+	t.Helper()
+	for range 10 {
+		result := w.turn(t)
+		w.pollAt(w.clock.Now().AddDate(0, 0, 1))
+		if result.RequeueAfter > cacheLag || result.RequeueAfter == 0 {
+			return
+		}
+	}
+	t.Fatal("turns follow each other without end")
+}
+
+func (w *works) pollAt(at time.Time) { w.memories.byName[here].nextLook.set(at) }
+
 // pass lets time go by and takes turns.
 func (w *works) pass(t *testing.T, wait time.Duration) {
 	t.Helper()
@@ -77,7 +92,8 @@ func (w *works) pass(t *testing.T, wait time.Duration) {
 func (w *works) rotate(t *testing.T, version string) {
 	t.Helper()
 	w.aws.version = version
-	w.pass(t, 6*time.Minute)
+	w.pollAt(w.clock.Now())
+	w.settle(t)
 }
 
 func (w *works) told(t *testing.T) *metav1.Condition {
@@ -125,7 +141,7 @@ func TestARestartOutlivesAKill(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
 	w.aws.version, w.refuses = "version-2", true
-	w.clock.SetTime(noon.Add(6 * time.Minute))
+	w.pollAt(noon)
 	for range 3 { // The report may be put off first.
 		_, _ = w.Reconcile(t.Context(), reconcile.Request{NamespacedName: here})
 	}
@@ -198,5 +214,46 @@ func TestForbiddenListsAreSaid(t *testing.T) {
 	}
 	if !meta.IsStatusConditionTrue(w.now(t).Status.Conditions, v1alpha1.ConditionReady) {
 		t.Error("the sync is not ready for it")
+	}
+}
+
+// TestAnotherRestartWaitsForWhatWasJustWritten: from the write on, until it is known whether it calls for a restart.
+func TestAnotherRestartWaitsForWhatWasJustWritten(t *testing.T) {
+	for name, test := range map[string]struct {
+		ignored []string
+		reports bool
+		want    bool
+	}{
+		"the report is still to come":     {nil, false, false},
+		"it calls for no restart":         {[]string{"value"}, true, true},
+		"it is part of the same one soon": {nil, true, true},
+	} {
+		w := newWorks(t)
+		w.settle(t)
+		w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: test.ignored} })
+		w.pass(t, time.Second)
+		w.aws.version = "version-2"
+		w.pollAt(w.clock.Now())
+		w.turn(t)
+		if test.reports {
+			w.settle(t)
+		}
+		other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: w.clock.Now()}
+		step := func() []string {
+			progress, err := w.Rollouts.Step(t.Context(), other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return progress.Restarted
+		}
+		step()
+		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+		if test.reports && test.ignored == nil {
+			w.turn(t)
+		}
+		restarted := len(step()) > 0 || w.stamp(t) != ""
+		if restarted != test.want {
+			t.Errorf("%s: the workload was restarted: %t", name, restarted)
+		}
 	}
 }

@@ -1,10 +1,12 @@
 package target
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -70,6 +72,57 @@ func refusable(desired Desired, conflicts []conflict) error {
 		}
 	}
 	return nil
+}
+
+// refuseHeld is the error for keys of somebody else's Secret that others hold, or nil. The API server alone
+// would let an apply pass whose value is the same, and so tell whoever may not read the Secret that a guess of
+// it is right.
+func refuseHeld(desired Desired, host *corev1.Secret) error {
+	own := FieldOwner(desired.Owner)
+	for _, key := range neverWritten(desired) {
+		if _, there := host.Data[key]; !there {
+			continue
+		}
+		holders := holdersOf(host.ManagedFields, key)
+		switch {
+		case slices.Contains(holders, own):
+			continue
+		case len(holders) == 0:
+			holders = []string{"unknown"} // Somebody has cleared the records.
+		}
+		if err := refusable(desired, []conflict{{manager: holders[0], field: ".data." + key}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdersOf are the field managers that hold a key, as the Secret records them (page "Server-Side Apply" of the
+// Kubernetes documentation).
+func holdersOf(records []metav1.ManagedFieldsEntry, key string) (managers []string) {
+	for _, record := range records {
+		var fields struct {
+			Data map[string]json.RawMessage `json:"f:data"`
+		}
+		if record.FieldsV1 == nil || json.Unmarshal(record.FieldsV1.Raw, &fields) != nil {
+			continue
+		}
+		if _, holds := fields.Data["f:"+key]; holds {
+			managers = append(managers, record.Manager)
+		}
+	}
+	return managers
+}
+
+// neverWritten are the keys desired that no earlier write has put in, sorted.
+func neverWritten(desired Desired) (keys []string) {
+	for key := range desired.Data {
+		if !wroteBefore(desired, key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 func wroteBefore(desired Desired, key string) bool {

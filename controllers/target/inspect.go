@@ -2,28 +2,64 @@ package target
 
 import (
 	"context"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 )
 
-// Inspect tells what Apply would meet, and writes nothing: the Secret as it is, with its values. Errors are
-// those that Apply would give, but for a Secret that belongs to somebody else: State tells of that.
-func (w *Writer) Inspect(ctx context.Context, desired Desired) (State, map[string][]byte, error) {
+// Inspection is what Apply would meet.
+type Inspection struct {
+	State
+	// Keys are the names of all keys of the Secret.
+	Keys []string
+	// Values are those that may be compared with what is desired: of a Secret of the SecretSync's own all, of
+	// somebody else's those that it wrote and nobody has written since. Whoever may make SecretSyncs, but not
+	// read Secrets, could otherwise have guesses compared with what others keep.
+	Values map[string][]byte
+}
+
+// Inspect tells what Apply would meet, and writes nothing. Errors are those that Apply would give, but for a
+// Secret that belongs to somebody else: State tells of that.
+func (w *Writer) Inspect(ctx context.Context, desired Desired) (Inspection, error) {
 	if err := refuse(desired); err != nil {
-		return State{}, nil, err
+		return Inspection{}, err
 	}
 	state, err := w.Current(ctx, desired.Namespace, desired.Name)
 	if err != nil || !state.Exists && !desired.Merge {
-		return state, nil, err
+		return Inspection{State: state}, err
 	}
 	if !state.Exists {
-		return state, nil, missing(desired)
+		return Inspection{}, missing(desired)
+	}
+	secret := &corev1.Secret{}
+	err = w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
+		return Inspection{}, gone(desired.Name)
+	case err != nil:
+		return Inspection{}, explain(err, desired.Namespace, desired.Name)
 	}
 	if desired.Merge {
-		if err := w.refuseHost(ctx, desired, state); err != nil {
-			return state, nil, err
+		if err := refuseMerge(desired, secret); err != nil {
+			return Inspection{}, err
 		}
 	}
-	values, err := w.Values(ctx, desired.Namespace, desired.Name)
-	return state, values, err
+	return Inspection{State: state, Keys: slices.Sorted(maps.Keys(secret.Data)), Values: mayCompare(desired, state, secret)}, nil
+}
+
+// mayCompare gives the values that may be compared with what is desired.
+func mayCompare(desired Desired, state State, secret *corev1.Secret) map[string][]byte {
+	values := maps.Clone(secret.Data)
+	if !desired.Merge && ours(desired, state) {
+		return values
+	}
+	maps.DeleteFunc(values, func(key string, _ []byte) bool {
+		return !desired.Merge || !slices.Contains(holdersOf(secret.ManagedFields, key), FieldOwner(desired.Owner))
+	})
+	return values
 }
 
 // Ours says whether Apply would take the Secret for the SecretSync's own.

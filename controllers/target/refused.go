@@ -45,10 +45,10 @@ func refuse(desired Desired) error {
 	return nil
 }
 
-// refuseHost says why nothing may be merged into somebody else's Secret, or nil. It is asked before the first
-// merge alone, as a Secret can't change its type.
+// refuseHost says why nothing may be merged into somebody else's Secret, or nil. It is asked before a key is
+// merged for the first time alone, as a Secret can't change its type.
 func (w *Writer) refuseHost(ctx context.Context, desired Desired, state State) error {
-	if desired.Previous != nil && desired.Previous.UID == state.UID {
+	if desired.Previous != nil && desired.Previous.UID == state.UID && len(neverWritten(desired)) == 0 {
 		return nil
 	}
 	host := &corev1.Secret{}
@@ -59,6 +59,11 @@ func (w *Writer) refuseHost(ctx context.Context, desired Desired, state State) e
 	if err != nil {
 		return explain(err, desired.Namespace, desired.Name)
 	}
+	return refuseMerge(desired, host)
+}
+
+// refuseMerge says why the keys may not be merged into this Secret, or nil.
+func refuseMerge(desired Desired, host *corev1.Secret) error {
 	if grantsMore(host.Type) {
 		return policyDenied("Secret %q is of type %s, by which Kubernetes or Helm hand out credentials or keep releases: merge into another Secret",
 			desired.Name, host.Type)
@@ -67,7 +72,7 @@ func (w *Writer) refuseHost(ctx context.Context, desired Desired, state State) e
 		return policyDenied("Secret %q has the label %s=%s, by which Helm keeps releases: merge into another Secret",
 			desired.Name, labelOfHelm, ownerOfHelm)
 	}
-	return nil
+	return refuseHeld(desired, host)
 }
 
 func grantsMore(kind corev1.SecretType) bool {

@@ -49,28 +49,81 @@ func TestObserveWritesNothing(t *testing.T) {
 	s.never("it is written", func() bool { return string(s.secret("seen").Data["password"]) != first })
 }
 
+// theirs makes a Secret as another tool has made it.
+func (s *scene) theirs(data map[string]string) *corev1.Secret {
+	s.Helper()
+	theirs := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Labels: map[string]string{"reconcile.external-secrets.io/managed": "true"}},
+		StringData: data,
+	}
+	s.createAs(theirs, "external-secrets")
+	return theirs
+}
+
 // TestASecretIsTakenOverWithoutAGap is the runbook of docs/migrating.md: what another tool has made is
-// observed, compared, handed over, and never away for a moment.
+// observed, annotated, compared, handed over, and never away for a moment.
 func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	s := newScene(t)
 	content := value()
 	id, _ := s.createSecret("theirs", `{"password":"`+content+`","user":"app"}`)
-	theirs := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Labels: map[string]string{"reconcile.external-secrets.io/managed": "true"}},
-		Data:       map[string][]byte{"password": []byte(content), "user": []byte("former")},
-	}
-	s.createAs(theirs, "external-secrets")
+	theirs := s.theirs(map[string]string{"password": content, "user": "former"})
 	s.sync("theirs", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Mode: v1alpha1.SyncModeObserve})
 	s.awaitReason("theirs", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
-	if message := s.readyMessage("theirs"); !strings.Contains(message, "changed user") || strings.Contains(message, "password") ||
-		!strings.Contains(message, v1alpha1.AnnotationOwner+"=theirs") {
+	if message := s.readyMessage("theirs"); !strings.Contains(message, "not compared password, user") || !strings.Contains(message, v1alpha1.AnnotationOwner+"=theirs") {
 		t.Errorf("the message is %q", message)
 	}
 	s.kubectl("", "annotate", "secret", "theirs", v1alpha1.AnnotationOwner+"=theirs")
+	s.await("the values are compared", func() bool { return strings.Contains(s.readyMessage("theirs"), "write it: changed user") })
+	if message := s.readyMessage("theirs"); strings.Contains(message, "password") {
+		t.Errorf("the message is %q", message)
+	}
+	annotated := s.secret("theirs")
+	s.never("it is written", func() bool { return s.secret("theirs").ResourceVersion != annotated.ResourceVersion })
 	s.edit("theirs", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeSync })
 	s.awaitKeys("theirs", map[string]string{"password": content, "user": "app"})
 	s.awaitReady("theirs")
 	if now := s.secret("theirs"); now.UID != theirs.UID || len(now.OwnerReferences) != 1 {
 		t.Errorf("it is another Secret, or has no owner: %v", now.OwnerReferences)
+	}
+}
+
+// TestNobodyIsToldThatAGuessIsRight: whoever may make SecretSyncs, and not read Secrets, learns nothing of what
+// a Secret of others holds: a right guess is answered as a wrong one is, whatever the mode and the policy.
+func TestNobodyIsToldThatAGuessIsRight(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("any", `{"user":"app"}`)
+	s.theirs(map[string]string{"password": content})
+	before := s.secret("theirs")
+	guess := func(name, guessed string, mode v1alpha1.SyncMode, policy v1alpha1.CreationPolicy) (reason, message string) {
+		s.sync(name, v1alpha1.SecretSyncSpec{
+			Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Mode: mode,
+			Template: &v1alpha1.Template{Data: map[string]string{"password": guessed}, MergePolicy: v1alpha1.TemplateMergeReplace},
+			Target:   v1alpha1.SecretTarget{Name: "theirs", CreationPolicy: policy},
+		})
+		s.await(name+" is told something", func() bool {
+			ready := meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady)
+			if ready == nil || ready.Reason == v1alpha1.ReasonProgressing {
+				return false
+			}
+			reason, message = ready.Reason, ready.Message
+			return true
+		})
+		s.remove(name)
+		return reason, message
+	}
+	tries := 0
+	for _, mode := range []v1alpha1.SyncMode{v1alpha1.SyncModeObserve, v1alpha1.SyncModeSync} {
+		for _, policy := range []v1alpha1.CreationPolicy{v1alpha1.CreationPolicyOwner, v1alpha1.CreationPolicyMerge} {
+			reason, right := guess("guess", content, mode, policy)
+			_, wrong := guess("guess", "wrong", mode, policy)
+			if right != wrong || reason == v1alpha1.ReasonSynced || reason == v1alpha1.ReasonObserved {
+				t.Errorf("%s, %s: %s: a right guess is answered by %q, a wrong one by %q", mode, policy, reason, right, wrong)
+			}
+			tries++
+		}
+	}
+	if now := s.secret("theirs"); tries != 4 || now.ResourceVersion != before.ResourceVersion {
+		t.Errorf("after %d tries the Secret was written", tries)
 	}
 }

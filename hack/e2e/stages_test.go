@@ -38,9 +38,9 @@ func TestStagesStayConsistent(t *testing.T) {
 		s.putValue(id, next)
 		switch n % 5 {
 		case 0: // The rotations after this one come while values are read for it.
-			s.refresh("pair", fmt.Sprint(n))
+			s.askForRefresh("pair", fmt.Sprint(n))
 		case 4:
-			s.refresh("pair", fmt.Sprint(n))
+			s.askForRefresh("pair", fmt.Sprint(n))
 			s.awaitKeys("pair", map[string]string{"current": next, "previous": versions[len(versions)-2]})
 		}
 	}
@@ -86,8 +86,8 @@ func (p *pairs) read(ctx context.Context, s *scene, stop <-chan struct{}) {
 	}
 }
 
-// refresh asks for a look at once.
-func (s *scene) refresh(name, token string) {
+// askForRefresh asks for a look at once, and does not wait for it.
+func (s *scene) askForRefresh(name, token string) {
 	s.Helper()
 	s.edit(name, func(sync *v1alpha1.SecretSync) {
 		metav1.SetMetaDataAnnotation(&sync.ObjectMeta, v1alpha1.AnnotationRefreshRequestedAt, token)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +26,9 @@ type attack struct {
 	// refused are the reasons of Ready, one of which is wanted; none are wanted where the API server
 	// refuses the manifest.
 	refused []string
+	// own are the names of the keys that the Secret gets, of the attacker's own secrets alone, where the
+	// manifest is not refused but comes to nothing.
+	own []string
 }
 
 // reading is an attack by what is read.
@@ -123,21 +127,17 @@ func byTargets(w *battlefield) map[string]attack {
 	own, theirs := w.attacker.secretID, w.victim
 	target := func(fields object, refused ...string) attack { return to(own, object{"target": fields}, refused...) }
 	return map[string]attack{
-		"their namespace in the target's name":   target(object{"name": theirs.namespace + "/own"}),
-		"a path in the target's name":            target(object{"name": "../" + theirs.namespace + "/own"}),
-		"a field for the target's namespace":     target(object{"name": "own", "namespace": theirs.namespace}),
-		"a token of a ServiceAccount":            target(object{"type": "kubernetes.io/service-account-token", "annotations": object{"kubernetes.io/service-account.name": "app"}}),
-		"an annotation that names an account":    target(object{"annotations": object{"kubernetes.io/service-account.name": "app"}}),
-		"a bootstrap token":                      target(object{"type": "bootstrap.kubernetes.io/token"}),
-		"a release of Helm":                      target(object{"type": "helm.sh/release.v1"}),
-		"a mark of ownership":                    target(object{"annotations": object{"secretsync.dev/owner": "other"}}),
-		"the operator's label":                   target(object{"labels": object{"secretsync.dev/managed": "true"}}),
-		"a field for owner references":           target(object{"ownerReferences": []any{object{"kind": "Secret", "name": "own"}}}),
-		"a Secret of somebody else":              target(object{"name": "taken"}, v1alpha1.ReasonTargetConflict),
-		"a source for a single key":              to(own, object{"data": []any{object{"key": "k", "source": object{"secretID": theirs.secretID}}}}),
-		"all secrets that are found":             to(own, object{"dataFrom": []any{object{"find": object{"namePrefix": "/"}}}}),
-		"a template that reads more than it has": to(own, object{"template": object{"data": object{"k": `{{ env "AWS_SECRET_ACCESS_KEY" }}`}}}),
-		"regions to fail over to":                from(object{"secretID": own, "failoverRegions": []any{otherRegion}}),
+		"their namespace in the target's name": target(object{"name": theirs.namespace + "/own"}),
+		"a path in the target's name":          target(object{"name": "../" + theirs.namespace + "/own"}),
+		"a field for the target's namespace":   target(object{"name": "own", "namespace": theirs.namespace}),
+		"a token of a ServiceAccount":          target(object{"type": "kubernetes.io/service-account-token", "annotations": object{"kubernetes.io/service-account.name": "app"}}),
+		"an annotation that names an account":  target(object{"annotations": object{"kubernetes.io/service-account.name": "app"}}),
+		"a bootstrap token":                    target(object{"type": "bootstrap.kubernetes.io/token"}),
+		"a release of Helm":                    target(object{"type": "helm.sh/release.v1"}),
+		"a mark of ownership":                  target(object{"annotations": object{"secretsync.dev/owner": "other"}}),
+		"the operator's label":                 target(object{"labels": object{"secretsync.dev/managed": "true"}}),
+		"a field for owner references":         target(object{"ownerReferences": []any{object{"kind": "Secret", "name": "own"}}}),
+		"a Secret of somebody else":            target(object{"name": "taken"}, v1alpha1.ReasonTargetConflict),
 	}
 }
 
@@ -168,7 +168,7 @@ func newBattlefield(t *testing.T) *battlefield {
 	w.victim.account("theirs", map[string]string{"eks.amazonaws.com/role-arn": w.victim.web})
 	w.attacker.create(&corev1.Secret{ObjectMeta: metaOf("mallory", "taken"), Data: map[string][]byte{"value": []byte("theirs")}})
 
-	w.values = []string{w.victim.value, value(), value(), value()}
+	w.values = []string{w.victim.value, value(), value(), value(), value(), value()}
 	w.tagged, _ = createSecret(t, w.victim.aws, "/shared/tagged", w.values[1], "secretsync.dev/namespaces", "mallory2 others", "kubernetes-namespace", "mallory")
 	createSecret(t, w.victim.aws, "/shared/abac", w.values[2], "kubernetes-namespace", "mallory2")
 	createSecret(t, w.victim.aws, "/shared/any", value())
@@ -178,6 +178,11 @@ func newBattlefield(t *testing.T) *battlefield {
 	if _, err := foreign.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &w.abroad, ResourcePolicy: &everybody}); err != nil {
 		t.Fatal(err)
 	}
+	// Both have a secret with a tag of the same text, and the victim one with fields.
+	w.victim.secret("red", `{"password":"`+w.values[4]+`"}`, "team", "red", "owner", "mallory2")
+	w.victim.secret("plain", w.values[5], "team", "red", "owner", "mallory2")
+	w.attacker.secret("red", `{"mine":"`+value()+`"}`, "team", "red")
+	w.attacker.forbidden = w.values
 	region := otherRegion
 	if _, err := w.victim.aws.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{
 		SecretId: &w.victim.arn, AddReplicaRegions: []types.ReplicaRegionType{{Region: &region}}}); err != nil {
@@ -196,6 +201,7 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 	tried := 0
 	for kind, attacks := range map[string]map[string]attack{
 		"by the operator's identity": byTheOperatorsIdentity(w), "by roles": byRoles(w), "by ServiceAccounts": byServiceAccounts(w), "by targets": byTargets(w),
+		"by sources": bySources(w), "by find": byFind(w), "by templates": byTemplates(w), "by other shapes": byShapes(w),
 	} {
 		for name, one := range attacks {
 			tried++
@@ -205,7 +211,7 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 				w.attacker.attack(one)
 				for _, call := range shared.AWS.Calls() {
 					for _, arn := range call.Read {
-						if arn != w.attacker.arn {
+						if !strings.Contains(arn, ":secret:/mallory/") {
 							t.Errorf("%s has read %s", call.Principal, arn)
 						}
 					}
@@ -216,7 +222,7 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 			})
 		}
 	}
-	if tried < 50 {
+	if tried < 110 {
 		t.Errorf("only %d attacks were tried", tried)
 	}
 	for _, content := range w.values {
@@ -246,11 +252,42 @@ func (s *tenant) attack(one attack) {
 		s.Fatal(err)
 	}
 	defer func() {
-		if err := shared.Client.Delete(s.Context(), made); err != nil {
+		if err := client.IgnoreNotFound(shared.Client.Delete(s.Context(), made)); err != nil {
 			s.Error(err)
 		}
+		await(s.T, "the SecretSync is gone", func() bool { // One that merges has a finalizer.
+			return apierrors.IsNotFound(shared.Client.Get(s.Context(), client.ObjectKeyFromObject(made), made))
+		})
 	}()
 	s.Log(s.awaitReason("attack", one.refused...))
+	if one.own != nil {
+		s.mustHoldItsOwn(one.own)
+	}
+}
+
+// mustHoldItsOwn wants the Secret of an attack to have these keys alone, and takes it away.
+func (s *tenant) mustHoldItsOwn(keys []string) {
+	s.Helper()
+	found := &corev1.Secret{ObjectMeta: metaOf(s.namespace, "attack")}
+	if err := shared.Client.Get(s.Context(), client.ObjectKeyFromObject(found), found); err != nil {
+		s.Fatal(err)
+	}
+	if has := slices.Sorted(maps.Keys(found.Data)); !slices.Equal(has, keys) {
+		s.Errorf("the Secret has the keys %v, want %v", has, keys)
+	}
+	for key, held := range found.Data {
+		if slices.ContainsFunc(s.forbidden, func(content string) bool { return strings.Contains(string(held), content) }) {
+			s.Errorf("key %s holds a value of the victim's", key)
+		}
+	}
+	// The SecretSync goes first, or it would mend what is deleted.
+	if err := shared.Client.Delete(s.Context(), &v1alpha1.SecretSync{ObjectMeta: found.ObjectMeta}); err != nil {
+		s.Error(err)
+	}
+	await(s.T, "the Secret of the attack is gone", func() bool {
+		_, there := secrets(s.T, "")[s.namespace+"/attack"]
+		return !there
+	})
 }
 
 // difference are the Secrets that were written, and those of the two tenants that are gone. Those of others

@@ -32,6 +32,8 @@ type tenant struct {
 	web, direct string
 	// secretID and arn are the secret's, value is in it, and version its id.
 	secretID, arn, value, version string
+	// forbidden are values that no Secret of the tenant may hold.
+	forbidden []string
 }
 
 func newTenant(t *testing.T, name string) *tenant {

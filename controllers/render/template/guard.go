@@ -29,6 +29,29 @@ func guard(tree *parse.Tree) {
 	tree.Root.Nodes = append(tree.Root.Nodes, action(tree.Root, leaveFunction, 0))
 }
 
+// nesting is how deeply actions stand within each other.
+func nesting(list *parse.ListNode) int {
+	if list == nil {
+		return 0
+	}
+	deepest := 0
+	for _, node := range list.Nodes {
+		var branch *parse.BranchNode
+		switch node := node.(type) {
+		case *parse.IfNode:
+			branch = &node.BranchNode
+		case *parse.WithNode:
+			branch = &node.BranchNode
+		case *parse.RangeNode:
+			branch = &node.BranchNode
+		default:
+			continue
+		}
+		deepest = max(deepest, 1+nesting(branch.List), 1+nesting(branch.ElseList))
+	}
+	return deepest
+}
+
 // guardList gives how many nodes there are in a list and below, without bodies that count by themselves.
 func guardList(list *parse.ListNode) int {
 	if list == nil {

@@ -20,6 +20,10 @@ const (
 	bytesPerStep = 64
 	// maxDepth is how deeply templates may call one another.
 	maxDepth = 64
+	// maxNesting is how deeply actions may stand within each other, which times maxDepth is what the stack holds.
+	maxNesting = 200
+	// maxLevels is how deeply maps and lists may be within each other: each line of YAML is indented by its level.
+	maxLevels = 100
 )
 
 // budget is what the templates may still use.
@@ -62,7 +66,12 @@ func (w *writer) Write(content []byte) (int, error) {
 
 // weight is how large a value is when everything in it is written out. It stops counting above a bound, as a
 // map may hold another many times over.
-func weight(value any, bound int) int {
+func weight(value any, bound int) int { return weightAt(value, bound, 0) }
+
+func weightAt(value any, bound, level int) int {
+	if level > maxLevels {
+		panic(&refusal{fmt.Sprintf("maps and lists are more than %d within each other", maxLevels)})
+	}
 	const each = 16
 	switch value := value.(type) {
 	case string:
@@ -75,7 +84,7 @@ func weight(value any, bound int) int {
 			if sum > bound {
 				break
 			}
-			sum += weight(item, bound-sum)
+			sum += weightAt(item, bound-sum, level+1)
 		}
 		return sum
 	case map[string]any:
@@ -84,7 +93,7 @@ func weight(value any, bound int) int {
 			if sum > bound {
 				break
 			}
-			sum += each + len(name) + weight(item, bound-sum)
+			sum += each + len(name) + weightAt(item, bound-sum, level+1)
 		}
 		return sum
 	}

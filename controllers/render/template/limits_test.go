@@ -43,7 +43,13 @@ func TestValuesThatGrowAreBounded(t *testing.T) {
 		`{{ join .s (splitList "" .s) }}`:            works,
 		`{{ range 1000 }}{{ $.s }}{{ end }}`:         "the templates give more than 1048576 bytes together",
 		`{{ fromYaml "a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]" }}`: "too large",
-		`{{ fromYaml "&a [*a]" }}`: "fromYaml",
+		`{{ fromYaml "&a [*a]" }}`:                                                        "fromYaml",
+		`{{ fromJson (print (repeat 102 "[") (repeat 102 "]")) }}`:                        "more than 100 within each other",
+		`{{ fromYaml (print (repeat 200 "[") (repeat 200 "]")) }}`:                        "too large or too deep",
+		`{{ $x := list }}{{ range 200 }}{{ $x = list $x }}{{ end }}`:                      "more than 100 within each other",
+		`{{ $x := dict }}{{ range 200 }}{{ $x = dict "a" $x }}{{ end }}`:                  "more than 100 within each other",
+		strings.Repeat("{{ if 1 }}", 201) + strings.Repeat("{{ end }}", 201):              "actions stand more than 200 deep within each other",
+		strings.Repeat("{{ range 1 }}{{ else }}", 201) + strings.Repeat("{{ end }}", 201): "actions stand more than 200 deep within each other",
 	})
 }
 

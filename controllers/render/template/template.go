@@ -56,6 +56,9 @@ func (e *execution) one(key, source string) (content []byte, err error) {
 		return nil, parseError(key, err)
 	}
 	for _, part := range parsed.Templates() {
+		if part.Tree != nil && nesting(part.Root) > maxNesting {
+			return nil, &Error{Key: key, Message: fmt.Sprintf("actions stand more than %d deep within each other", maxNesting)}
+		}
 		guard(part.Tree)
 	}
 	into := &writer{budget: e.budget}

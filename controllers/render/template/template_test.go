@@ -99,17 +99,18 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	there := map[string]string{"username": "x", "password": "x"}
 	list := `the keys of the data are "password", "username"`
 	refuses(t, there, map[string]string{
-		`{{ .pasword }}`:             `line 1, column 3: there is no field "pasword", and ` + list,
-		"\n\n  {{ upper .pasword }}": `line 3, column 11: there is no field "pasword", and ` + list,
-		`{{ index . "tls.crt" }}`:    `there is no field "tls.crt", and ` + list,
-		`{{ index . .password }}`:    `there is no field, and ` + list,
-		`{{ .password | index . }}`:  `there is no field, and ` + list,
-		`{{ (dict "a" 1).b }}`:       `there is no field "b"`,
-		`{{ (fromJson "null").b }}`:  `null`,
-		`{{ .password.x }}`:          `only maps have fields`,
-		`{{ fromJson "null" }}`:      `it prints null`,
-		`{{ . }}`:                    `it prints a map`,
-		`{{ list 1 2 }}`:             `it prints a list`,
+		`{{ .pasword }}`:                                `line 1, column 3: there is no field "pasword", and ` + list,
+		"\n\n  {{ upper .pasword }}":                    `line 3, column 11: there is no field "pasword", and ` + list,
+		`{{ index . "tls.crt" }}`:                       `there is no field "tls.crt", and ` + list,
+		`{{ index . .password }}`:                       `there is no field, and ` + list,
+		`{{ .password | index . }}`:                     `there is no field, and ` + list,
+		`{{ .password | index (dict "a" (dict)) "a" }}`: `there is no field, and ` + list,
+		`{{ (dict "a" 1).b }}`:                          `there is no field "b"`,
+		`{{ (fromJson "null").b }}`:                     `null`,
+		`{{ .password.x }}`:                             `only maps have fields`,
+		`{{ fromJson "null" }}`:                         `it prints null`,
+		`{{ . }}`:                                       `it prints a map`,
+		`{{ list 1 2 }}`:                                `it prints a list`,
 	})
 	refuses(t, many, map[string]string{`{{ .x }}`: `"field109" and 20 more`})
 	refuses(t, nil, map[string]string{`{{ .x }}`: `there are no fields`})

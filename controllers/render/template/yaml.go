@@ -110,7 +110,7 @@ type yamlReader struct {
 
 func (r *yamlReader) value(node *yaml.Node, depth int) any {
 	*r.left -= 16 + len(node.Value)
-	if *r.left < 0 || depth > 500 {
+	if *r.left < 0 || depth > maxLevels {
 		r.refuse("the YAML is too large or too deep")
 	}
 	switch node.Kind {

@@ -1,0 +1,84 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// heldBy is a Secret in which each key is held by field managers, divided by blanks.
+func heldBy(holders map[string]string) *corev1.Secret {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{UID: "uid"}, Data: map[string][]byte{}}
+	byManager := map[string][]string{}
+	for key, managers := range holders {
+		secret.Data[key] = []byte(quoted)
+		for _, manager := range strings.Fields(managers) {
+			byManager[manager] = append(byManager[manager], fmt.Sprintf(`%q:{}`, "f:"+key))
+		}
+	}
+	for _, manager := range slices.Sorted(maps.Keys(byManager)) {
+		secret.ManagedFields = append(secret.ManagedFields, metav1.ManagedFieldsEntry{Manager: manager,
+			FieldsV1: &metav1.FieldsV1{Raw: fmt.Appendf(nil, `{"f:data":{".":{},%s},"f:type":{}}`, strings.Join(byManager[manager], ","))}})
+	}
+	return secret
+}
+
+// TestAKeyOfOthersIsRefusedWhateverItsValue: the API server lets an apply of the same value pass, and so would
+// tell who may not read the Secret that a guess is right.
+func TestAKeyOfOthersIsRefusedWhateverItsValue(t *testing.T) {
+	merging := func(written ...string) Desired {
+		desired := Desired{Name: "app", Owner: "db", Merge: true, Data: map[string][]byte{"password": []byte(quoted)}}
+		if written != nil {
+			desired.Previous = &v1alpha1.SecretStatus{Name: "app", UID: "uid", Keys: written}
+		}
+		return desired
+	}
+	for name, test := range map[string]struct {
+		desired Desired
+		host    *corev1.Secret
+		mention string // empty where it may be merged
+	}{
+		"a new key":                          {merging(), heldBy(map[string]string{"user": "kubectl"}), ""},
+		"a key of somebody else":             {merging(), heldBy(map[string]string{"password": "kubectl"}), `"kubectl"`},
+		"a key of another SecretSync":        {merging(), heldBy(map[string]string{"password": "secretsync.dev/first"}), `SecretSync "first"`},
+		"a key that nobody is known to hold": {merging(), heldBy(map[string]string{"password": ""}), `"unknown"`},
+		"its own key, before status knew":    {merging(), heldBy(map[string]string{"password": "kubectl secretsync.dev/db"}), ""},
+		"its own key, by what was written":   {merging("password"), heldBy(map[string]string{"password": "kubectl"}), ""},
+		"a key that is new to its spec":      {merging("user"), heldBy(map[string]string{"password": "kubectl"}), `"kubectl"`},
+	} {
+		err := refuseMerge(test.desired, test.host)
+		refused, ok := errors.AsType[*Error](err)
+		if ok != (test.mention != "") || ok && (refused.Reason != v1alpha1.ReasonTargetConflict || !strings.Contains(refused.Message, test.mention)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWhatMayBeCompared(t *testing.T) {
+	host := heldBy(map[string]string{"mine": "secretsync.dev/db", "edited": "kubectl", "both": "kubectl secretsync.dev/db"})
+	for name, test := range map[string]struct {
+		desired Desired
+		state   State
+		want    []string
+	}{
+		"a Secret of its own":           {Desired{Owner: "db"}, State{UID: "uid", Owner: "db"}, []string{"both", "edited", "mine"}},
+		"one of nobody's":               {Desired{Owner: "db"}, State{UID: "uid"}, nil},
+		"one of another SecretSync":     {Desired{Owner: "db"}, State{UID: "uid", Owner: "other"}, nil},
+		"one that keys are merged into": {Desired{Owner: "db", Merge: true}, State{UID: "uid"}, []string{"both", "mine"}},
+		"the same, its name being on it": {Desired{Owner: "db", Merge: true}, State{UID: "uid", Owner: "db"},
+			[]string{"both", "mine"}},
+	} {
+		if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(mayCompare(test.desired, test.state, host)))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
