@@ -131,7 +131,8 @@ func (f rotationFacts) stuck(now time.Time) (health metav1.Condition, found bool
 		since = changed
 	}
 	lasting := !since.IsZero() && now.Sub(since) > rotationTakes
-	if !lasting && !(f.was(v1alpha1.ReasonRotationStuck) && strings.Contains(f.former.Message, rotation.PendingVersion)) {
+	before := f.was(v1alpha1.ReasonRotationStuck) && strings.Contains(f.former.Message, rotation.PendingVersion)
+	if !lasting && !before {
 		return health, false
 	}
 	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationStuck,
@@ -170,16 +171,16 @@ func (f rotationFacts) late(now time.Time) (health metav1.Condition, found bool)
 
 // tooOld is for a value that is older than spec.rotation.maxAge, by the best date that is known: when the
 // version was made, else when AWS last rotated the secret, else when the secret was last changed in any way,
-// since when the value is at least as old.
+// since when the value is at least as old. The version before the current one is meant to be old.
 func (f rotationFacts) tooOld(now time.Time) (health metav1.Condition, found bool) {
-	if f.maxAge <= 0 {
+	current := slices.Contains(f.version.Stages, v1alpha1.DefaultVersionStage)
+	if f.maxAge <= 0 || !current && slices.Contains(f.version.Stages, stagePrevious) {
 		return health, false
 	}
 	from, how := f.created, "was made"
 	if from.IsZero() {
 		from = f.version.Created
 	}
-	current := slices.Contains(f.version.Stages, v1alpha1.DefaultVersionStage)
 	if rotation := f.version.Rotation; from.IsZero() && current && rotation != nil {
 		from, how = rotation.LastRotated, "was last rotated"
 	}

@@ -79,6 +79,7 @@ func TestRotationHealth(t *testing.T) {
 		"too old, by the last change":     {rotationFacts{version: source.Version{Stages: []string{"AWSCURRENT"}, Changed: noon.Add(-3 * day), Rotation: &source.Rotation{}}, maxAge: day}, 0, v1alpha1.ReasonRotationTooOld, "was last changed on 2026-02-26T12:00:00Z"},
 		"no date is known":                {rotationFacts{version: source.Version{Rotation: &source.Rotation{}}, maxAge: day}, day, v1alpha1.ReasonRotationDisabled, ""},
 		"a label that is not AWSCURRENT":  {rotationFacts{version: source.Version{Stages: []string{"BLUE"}, Changed: noon.Add(-3 * day), Rotation: &source.Rotation{}}, maxAge: day}, 0, v1alpha1.ReasonRotationDisabled, ""},
+		"the version before the current":  {rotationFacts{version: source.Version{Stages: []string{"AWSPREVIOUS"}, Created: noon.Add(-3 * day), Rotation: &source.Rotation{}}, maxAge: day}, 0, v1alpha1.ReasonRotationDisabled, ""},
 		"too old, and nothing else known": {rotationFacts{version: source.Version{Created: noon.Add(-2 * day)}, maxAge: day}, 0, v1alpha1.ReasonRotationTooOld, ""},
 		"nothing known":                   {rotationFacts{version: source.Version{Created: noon}, maxAge: day}, 0, "", ""},
 		"nothing known, nothing expected": {rotationFacts{version: source.Version{Created: noon}}, 9 * day, "", ""},

@@ -16,22 +16,23 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// Regions that no other test needs to answer.
-const homeRegion, replicaRegion = "eu-north-1", "eu-south-1"
+// replicaRegion has the replicas. The secret's own region is one for each test: the operator leaves one alone for
+// a while that was down.
+const replicaRegion = "eu-south-1"
 
 // replicated is a secret at home with a replica elsewhere, and a client of each region.
 type replicated struct {
 	*scene
-	id            string
-	home, replica *secretsmanager.Client
-	spec          v1alpha1.SecretSyncSpec
+	id, homeRegion string
+	home, replica  *secretsmanager.Client
+	spec           v1alpha1.SecretSyncSpec
 }
 
 // newReplicated makes the secret; its version is from two hours ago.
-func newReplicated(t *testing.T, content string) *replicated {
+func newReplicated(t *testing.T, homeRegion, content string) *replicated {
 	t.Helper()
 	s := newScene(t)
-	r := &replicated{scene: s, id: s.secretID("db"),
+	r := &replicated{scene: s, id: s.secretID("db"), homeRegion: homeRegion,
 		home: awsClientIn(homeRegion, s.stand.AWS.URL(), "tester"), replica: awsClientIn(replicaRegion, s.stand.AWS.URL(), "tester")}
 	r.spec = v1alpha1.SecretSyncSpec{PollInterval: fast,
 		Source: v1alpha1.SecretSource{SecretID: r.id, Region: homeRegion, FailoverRegions: []string{replicaRegion}}}
@@ -54,7 +55,7 @@ func (r *replicated) outage(kind string) {
 	r.Helper()
 	var outages []localaws.Outage
 	if kind != "" {
-		outages = append(outages, localaws.Outage{Region: homeRegion, Kind: kind})
+		outages = append(outages, localaws.Outage{Region: r.homeRegion, Kind: kind})
 	}
 	if err := r.stand.AWS.SetOutages(outages...); err != nil {
 		r.Fatal(err)
@@ -87,10 +88,10 @@ func (r *replicated) awaitRegion(name, region string) v1alpha1.SourceStatus {
 // TestFailover: while a region is down its replicas are read, by who was synced before and by who was not,
 // and once it is back it is read itself.
 func TestFailover(t *testing.T) {
-	for _, kind := range []string{localaws.OutageCut, localaws.OutageUnavailable} {
+	for kind, homeRegion := range map[string]string{localaws.OutageCut: "eu-west-2", localaws.OutageUnavailable: "eu-west-3"} {
 		t.Run(kind, func(t *testing.T) {
 			content := value()
-			r := newReplicated(t, content)
+			r := newReplicated(t, homeRegion, content)
 			r.sync("before", r.spec)
 			r.awaitReady("before")
 			home := r.awaitRegion("before", homeRegion)
@@ -120,10 +121,10 @@ func TestFailover(t *testing.T) {
 // TestFailoverIsNoStepBack: a replica that lags is not followed back; one that was made a secret of its own,
 // and has got a newer version, is followed.
 func TestFailoverIsNoStepBack(t *testing.T) {
-	r := newReplicated(t, value())
+	r := newReplicated(t, "eu-north-1", value())
 	r.stand.AWS.SetReplicationLag(time.Hour)
 	fresh, newest := value(), value()
-	second := r.put(r.home, homeRegion, fresh, time.Hour)
+	second := r.put(r.home, r.homeRegion, fresh, time.Hour)
 	r.sync("db", r.spec)
 	r.awaitKeys("db", map[string]string{"value": fresh})
 	r.outage(localaws.OutageError)
@@ -145,7 +146,7 @@ func TestFailoverIsNoStepBack(t *testing.T) {
 
 // TestRefusalsAreNotGotRound: where the secret's own region refuses, no replica is asked.
 func TestRefusalsAreNotGotRound(t *testing.T) {
-	r := newReplicated(t, value())
+	r := newReplicated(t, "eu-central-2", value())
 	if _, err := r.home.RemoveRegionsFromReplication(t.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{
 		SecretId: &r.id, RemoveReplicaRegions: []string{replicaRegion},
 	}); err != nil {

@@ -39,9 +39,10 @@ type confirmKey struct {
 
 // finds lists the secrets that match, for all who ask the same.
 type finds struct {
-	e         *endpoint
-	lists     *sharing[findKey, []source.Found]
-	confirmed *sharing[confirmKey, *source.Found]
+	e     *endpoint
+	lists *sharing[findKey, []source.Found]
+	// confirmed has the one secret, or none if it is gone or does not match any more.
+	confirmed *sharing[confirmKey, []source.Found]
 }
 
 func newFinds(e *endpoint) *finds {
@@ -49,7 +50,7 @@ func newFinds(e *endpoint) *finds {
 	return &finds{
 		e:         e,
 		lists:     newSharing(now, foundLasts, maxFound, func(_ findKey, found []source.Found) int { return 1 + len(found) }),
-		confirmed: newSharing(now, foundLasts, maxFound, func(confirmKey, *source.Found) int { return 1 }),
+		confirmed: newSharing(now, foundLasts, maxFound, func(confirmKey, []source.Found) int { return 1 }),
 	}
 }
 
@@ -84,15 +85,13 @@ func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted crit
 		if slices.ContainsFunc(listed, func(one source.Found) bool { return one.ARN == arn }) {
 			continue
 		}
-		still, err := f.confirmed.ask(ctx, confirmKey{wanted.key, arn}, asked.MaxAge, func(ctx context.Context) (*source.Found, error) {
+		still, err := f.confirmed.ask(ctx, confirmKey{wanted.key, arn}, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
 			return f.confirm(ctx, asked, wanted, arn)
 		})
 		if err != nil {
 			return nil, err
 		}
-		if still != nil {
-			found = append(found, *still)
-		}
+		found = append(found, still...)
 	}
 	if asked.Allow != nil {
 		found = slices.DeleteFunc(found, func(one source.Found) bool { return !asked.Allow(one) })
@@ -127,22 +126,21 @@ func (f *finds) list(ctx context.Context, asked source.FindQuestion, wanted crit
 	return nil, tooMany(fmt.Sprintf("find would have to look through more than %d secrets in %s", findPages*sweepPage, f.e.region))
 }
 
-// confirm looks at one secret; nil is one that is gone, or does not match any more.
-func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted criteria, arn string) (*source.Found, error) {
+// confirm looks at one secret, and gives it if it still matches.
+func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted criteria, arn string) ([]source.Found, error) {
 	q := question{operation: describeSecret, ref: source.Ref{SecretID: arn, Reader: asked.Reader}, region: f.e.region, routine: asked.Routine}
 	output, err := call(ctx, f.e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(arn)})
 	if source.KindOf(err) == source.SecretNotFound {
-		return nil, nil //nolint:nilnil // gone is what there is to say
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	entry := &types.SecretListEntry{ARN: output.ARN, Name: output.Name, Tags: output.Tags, DeletedDate: output.DeletedDate}
 	if !wanted.match(entry) {
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
-	found := foundBy(entry, f.e.region)
-	return &found, nil
+	return []source.Found{foundBy(entry, f.e.region)}, nil
 }
 
 func foundBy(entry *types.SecretListEntry, region string) source.Found {

@@ -57,7 +57,8 @@ func TestFindGivesWhatMatchesExactly(t *testing.T) {
 		"a prefix in its case":              {source.FindQuestion{NamePrefix: "/Prod"}, []string{"/Prod/other"}},
 		"a prefix that AWS takes for a not": {source.FindQuestion{NamePrefix: "!o"}, []string{"!odd"}},
 		"a pattern, on the whole name":      {source.FindQuestion{NamePattern: "/prod/pay/[a-z]"}, []string{"/prod/pay/a", "/prod/pay/b"}},
-		"a pattern of a part of the name":   {source.FindQuestion{NamePattern: "pay"}, nil},
+		"a pattern of a part of the name":   {source.FindQuestion{NamePattern: "web|db"}, nil},
+		"a pattern of a beginning":          {source.FindQuestion{NamePattern: "/prod/w"}, nil},
 		"alternatives":                      {source.FindQuestion{NamePattern: "!odd|/prod/w.*"}, []string{"!odd", "/prod/web"}},
 		"a tag":                             {source.FindQuestion{Tags: map[string]string{"team": "pay"}}, []string{"/prod/pay/a", "/prod/pay/b"}},
 		"two tags, each with its own value": {source.FindQuestion{Tags: map[string]string{"team": "pay", "env": "prod"}}, []string{"/prod/pay/b"}},
@@ -88,10 +89,17 @@ func TestFoundSecretsSayWhoMayHaveThem(t *testing.T) {
 func TestThoseWhoLookForTheSameShareAList(t *testing.T) {
 	w := newWorld(t)
 	w.tagged(t, "a", "x", "1", "y", "2")
-	asked := source.FindQuestion{NamePrefix: "a", Tags: map[string]string{"x": "1", "y": "2"}, MaxAge: time.Minute}
+	w.tagged(t, "b", "x", "1", "y", "2")
+	asked := source.FindQuestion{NamePattern: "[ab]", Tags: map[string]string{"x": "1", "y": "2"}, MaxAge: time.Minute}
 	w.find(t, asked)
-	asked.Reader = source.Reader{Namespace: "web"}
-	w.find(t, asked)
+	asked.Reader, asked.Allow = source.Reader{Namespace: "web"}, func(one source.Found) bool { return one.Name != "a" }
+	if diff := cmp.Diff([]string{"b"}, w.find(t, asked)); diff != "" {
+		t.Error(diff)
+	}
+	asked.Allow = nil
+	if diff := cmp.Diff([]string{"a", "b"}, w.find(t, asked)); diff != "" {
+		t.Errorf("what one may not have is kept from another:\n%s", diff)
+	}
 	if w.Count("") != 1 {
 		t.Errorf("%d calls, want one ListSecrets for both", w.Count(""))
 	}
