@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -102,9 +103,7 @@ func (w *workload) mark(stamps map[string]string, at time.Time) error {
 	if w.template.Annotations == nil {
 		w.template.Annotations = map[string]string{}
 	}
-	for key, revision := range stamps {
-		w.template.Annotations[key] = revision
-	}
+	maps.Copy(w.template.Annotations, stamps)
 	if former, err := time.Parse(time.RFC3339, w.template.Annotations[annotationRestartedAt]); err == nil {
 		at = later(at, former)
 	}

@@ -34,19 +34,8 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if passing(f, p.memory) {
 		return again(p.memory.nextLook.get().Sub(c.Clock.Now()), p.priority()), nil
 	}
-	told := p.trigger != triggerNone || p.sync.Spec.Suspend || f != nil
-	if told {
-		c.describe(p, f)
-	}
-	if told || p.rollout != nil || len(p.memory.restarted) > 0 {
-		c.describeRollout(p)
-		if err := c.write(ctx, p); err != nil {
-			return reconcile.Result{}, err
-		}
-		if told {
-			c.announce(ctx, p, f)
-		}
-		c.announceRollout(ctx, p)
+	if err := c.tell(ctx, p, f); err != nil {
+		return reconcile.Result{}, err
 	}
 	if p.sync.Spec.Suspend && f == nil {
 		return reconcile.Result{}, nil
@@ -55,6 +44,26 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 		return again(0, 0), nil
 	}
 	return c.nextTurn(p), nil
+}
+
+// tell writes status and sends events, where the pass has anything to say: of the sync, or of a rollout.
+func (c *Controller) tell(ctx context.Context, p *pass, f *failure) error {
+	ofSync := p.trigger != triggerNone || p.sync.Spec.Suspend || f != nil
+	if !ofSync && p.rollout == nil && len(p.memory.restarted) == 0 {
+		return nil
+	}
+	if ofSync {
+		c.describe(p, f)
+	}
+	c.describeRollout(p)
+	if err := c.write(ctx, p); err != nil {
+		return err
+	}
+	if ofSync {
+		c.announce(ctx, p, f)
+	}
+	c.announceRollout(ctx, p)
+	return nil
 }
 
 func again(after time.Duration, priority int) reconcile.Result {

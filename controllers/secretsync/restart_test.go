@@ -88,10 +88,10 @@ func (w *works) pass(t *testing.T, wait time.Duration) {
 	w.settle(t)
 }
 
-// rotate has the secret rotated and the poll find it.
-func (w *works) rotate(t *testing.T, version string) {
+// rotate has the secret rotated to version-2 and the poll find it.
+func (w *works) rotate(t *testing.T) {
 	t.Helper()
-	w.aws.version = version
+	w.aws.version = "version-2"
 	w.pollAt(w.clock.Now())
 	w.settle(t)
 }
@@ -112,7 +112,7 @@ func TestRestartsGoOnWithoutAWS(t *testing.T) {
 	if is := w.told(t); is.Reason != v1alpha1.ReasonRolledOut || w.lists > 0 {
 		t.Fatalf("after the first sync: %+v, %d lists", is, w.lists)
 	}
-	w.rotate(t, "version-2")
+	w.rotate(t)
 	if got := w.now(t).Status.Rollout; got.Revision != "version-2" || got.HandledRevision != "version-1" || w.stamp(t) != "" {
 		t.Fatalf("after the rotation: %+v, stamp %q", got, w.stamp(t))
 	}
@@ -167,7 +167,7 @@ func TestARestartOutlivesAKill(t *testing.T) {
 func TestTroubleWithWorkloadsIsTriedAgain(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
-	w.rotate(t, "version-2")
+	w.rotate(t)
 	w.trouble = apierrors.NewInternalError(errors.New("etcd is away"))
 	w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
 	if result := w.turn(t); result.RequeueAfter != retryStep {
@@ -187,7 +187,7 @@ func TestTroubleWithWorkloadsIsTriedAgain(t *testing.T) {
 func TestNoRestartWhileSuspended(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
-	w.rotate(t, "version-2")
+	w.rotate(t)
 	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
 	w.pass(t, time.Minute)
 	if w.stamp(t) != "" || w.lists > 0 {
@@ -206,7 +206,7 @@ func TestNoRestartWhileSuspended(t *testing.T) {
 func TestForbiddenListsAreSaid(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
-	w.rotate(t, "version-2")
+	w.rotate(t)
 	w.trouble = apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "", errors.New("no"))
 	w.pass(t, rollout.Settle)
 	if is := w.told(t); is.Reason != v1alpha1.ReasonRolloutForbidden || is.Status != metav1.ConditionFalse {
