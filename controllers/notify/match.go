@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -121,11 +122,7 @@ func (m *Matcher) concerns(change Change, sync *v1alpha1.SecretSync) bool {
 		if find == nil {
 			continue
 		}
-		region := find.Region
-		if region == "" {
-			region = regionOf(sync.Spec.Source.SecretID, sync.Spec.Source.Region)
-		}
-		if m.inReach(change, []string{region}) && slices.ContainsFunc(change.names(), func(name string) bool { return mayFind(find, name) }) {
+		if m.inReach(change, regionsOf(find, &sync.Spec.Source)) && slices.ContainsFunc(change.names(), func(name string) bool { return mayFind(find, name) }) {
 			return true
 		}
 	}
@@ -161,6 +158,14 @@ func accountFits(change Change, secretID string, sync *v1alpha1.SecretSync) bool
 		}
 	}
 	return true
+}
+
+// regionsOf are those that may be looked in: the one that is named, that of spec.source, or the operator's.
+func regionsOf(find *v1alpha1.Find, source *v1alpha1.SecretSource) []string {
+	if named := cmp.Or(find.Region, source.Region); named != "" {
+		return []string{named}
+	}
+	return []string{regionOf(source.SecretID, ""), ""}
 }
 
 // mayFind says whether a secret of a name may be found. Its tags are not known, so they count for nothing.

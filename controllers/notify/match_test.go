@@ -111,7 +111,10 @@ func TestThoseWhoLookForSecretsAreToldByName(t *testing.T) {
 	}
 	inUSA := finding(v1alpha1.Find{NamePrefix: "/prod/"})
 	inUSA.Spec.Source = v1alpha1.SecretSource{SecretID: "x", Region: "us-east-1"}
+	byARN := finding(v1alpha1.Find{NamePrefix: "/prod/"})
+	byARN.Spec.Source = v1alpha1.SecretSource{SecretID: "arn:aws:secretsmanager:us-east-1:111122223333:secret:x-a1b2c3"}
 	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+		"source-arn":    byARN,
 		"prefix":        finding(v1alpha1.Find{NamePrefix: "/prod/"}),
 		"other-prefix":  finding(v1alpha1.Find{NamePrefix: "/test/"}),
 		"pattern":       finding(v1alpha1.Find{NamePattern: "/[a-z]+/db"}),
@@ -123,8 +126,8 @@ func TestThoseWhoLookForSecretsAreToldByName(t *testing.T) {
 		"other-region":  finding(v1alpha1.Find{NamePrefix: "/prod/", Region: "us-east-1"}),
 		"source-region": inUSA,
 	})
-	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"both", "pattern", "prefix", "tags"})
-	check(t, matcher, Change{SecretID: "/prod/db", Region: "us-east-1"}, []string{"other-region", "source-region"})
+	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"both", "pattern", "prefix", "source-arn", "tags"})
+	check(t, matcher, Change{SecretID: "/prod/db", Region: "us-east-1"}, []string{"other-region", "source-arn", "source-region"})
 }
 
 func TestTheAccountOfANameIsTheOneThatStatusTells(t *testing.T) {

@@ -72,13 +72,17 @@ func refreshRequested(sync *v1alpha1.SecretSync) bool {
 // asked for at its own moment of the interval, so that a start is no stampede; the rest at once.
 func (c *Controller) firstLook(p *pass, now time.Time) time.Time {
 	inSync := writtenBySpec(p.sync) && meta.IsStatusConditionTrue(p.sync.Status.Conditions, v1alpha1.ConditionReady)
-	switch {
-	case !inSync:
+	if !inSync {
 		return now
-	case c.interval(p.sync) == 0:
-		return c.firstOfUnpolled(now)
 	}
-	return c.nextTick(p, now)
+	first := c.firstOfUnpolled(now)
+	if c.interval(p.sync) > 0 {
+		first = c.nextTick(p, now)
+	}
+	if until := p.sync.Status.PreviousUntil; until != nil {
+		first = earlier(first, until.Time)
+	}
+	return first
 }
 
 // writtenBySpec says whether the Secret was written by the present spec.

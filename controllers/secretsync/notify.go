@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -20,6 +21,8 @@ const (
 	// sharedNews bounds how old an answer may be that is shared after a change event, in addition to being
 	// newer than the event: answers that may lag are for those who can wait for longer.
 	sharedNews = 10 * time.Second
+	// listLag is how long ListSecrets may lag behind a change (page "ListSecrets").
+	listLag = 5 * time.Minute
 	// never is when a SecretSync is polled that follows change events alone.
 	never = 10 * 365 * 24 * time.Hour
 )
@@ -141,6 +144,11 @@ func (c *Controller) polls(sync *v1alpha1.SecretSync) time.Duration {
 		return interval
 	}
 	return max(interval, min(stretchTimes*interval, stretchMost))
+}
+
+// looks says whether a SecretSync looks for secrets. What an event tells of may not be listed yet.
+func (p *pass) looks() bool {
+	return slices.ContainsFunc(p.sync.Spec.DataFrom, func(from v1alpha1.DataFrom) bool { return from.Find != nil })
 }
 
 // firstOfUnpolled is when to ask AWS first about what is in sync and not polled: once, spread over the operator's own

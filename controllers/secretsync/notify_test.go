@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -232,5 +233,38 @@ func TestPollsStretchWhileEventsCome(t *testing.T) {
 	first := c.nextTick(p, noon)
 	if next := c.nextTick(p, first); next.Sub(first) != 20*time.Minute {
 		t.Errorf("polls are %s apart", next.Sub(first))
+	}
+}
+
+// What keepPrevious keeps goes in time, whoever polls how often, and also after a restart.
+func TestFormerValuesGoWithoutAPoll(t *testing.T) {
+	for _, interval := range []time.Duration{0, 24 * time.Hour} {
+		c, _, p := told(interval)
+		p.until = noon.Add(10 * time.Second)
+		if next := c.nextPoll(p, noon); !next.Equal(p.until) {
+			t.Errorf("polled every %s, they go in %s", interval, next.Sub(noon))
+		}
+		p.sync.Status.Secret = &v1alpha1.SecretStatus{Generation: p.sync.Generation}
+		c.set(p, condition(v1alpha1.ConditionReady, "True", v1alpha1.ReasonSynced, ""))
+		p.sync.Status.PreviousUntil = &metav1.Time{Time: noon.Add(-time.Second)}
+		if first := c.firstLook(p, noon); first.After(noon) {
+			t.Errorf("polled every %s, they go in %s after a restart", interval, first.Sub(noon))
+		}
+	}
+}
+
+// A secret that is new is told of before it is listed.
+func TestThoseWhoLookForSecretsLookOnceMore(t *testing.T) {
+	c, _, p := told(0)
+	p.sync.Spec.DataFrom = []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: "/prod/"}}}
+	for why, want := range map[trigger]time.Duration{triggerEvent: listLag, triggerPoll: never} {
+		p.trigger = why
+		if next := c.nextPoll(p, noon).Sub(noon); next != want {
+			t.Errorf("after a look because of %q the next is in %s, want %s", why, next, want)
+		}
+	}
+	p.trigger, p.sync.Spec.DataFrom = triggerEvent, nil
+	if next := c.nextPoll(p, noon).Sub(noon); next != never {
+		t.Errorf("without find the next look is in %s", next)
 	}
 }

@@ -59,15 +59,18 @@ func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
 
 // nextPoll is when to poll next, after AWS has answered.
 func (c *Controller) nextPoll(p *pass, now time.Time) time.Time {
-	if c.interval(p.sync) == 0 {
-		return now.Add(never)
+	next := now.Add(never)
+	if c.interval(p.sync) > 0 {
+		next = c.nextTick(p, now)
+		for _, one := range p.inputs {
+			next = aroundRotation(next, now, one.observation.Version.Rotation)
+		}
 	}
-	next := c.nextTick(p, now)
 	if !p.until.IsZero() {
 		next = earlier(next, p.until)
 	}
-	for _, one := range p.inputs {
-		next = aroundRotation(next, now, one.observation.Version.Rotation)
+	if p.trigger == triggerEvent && p.looks() {
+		next = earlier(next, now.Add(listLag))
 	}
 	return next
 }

@@ -170,10 +170,14 @@ func (s *scene) put(id string) (content string) {
 // sync makes a SecretSync that polls at an interval; zero is for events alone.
 func (s *scene) sync(name, secretID string, interval time.Duration) {
 	s.Helper()
-	made := &v1alpha1.SecretSync{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
-		Spec:       v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: secretID}, PollInterval: &metav1.Duration{Duration: interval}},
-	}
+	s.make(name, interval, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: secretID}})
+}
+
+// make makes a SecretSync of a spec.
+func (s *scene) make(name string, interval time.Duration, spec v1alpha1.SecretSyncSpec) {
+	s.Helper()
+	spec.PollInterval = &metav1.Duration{Duration: interval}
+	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
 	if err := s.stand.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
@@ -240,9 +244,14 @@ func (s *scene) picture() string {
 // awaitValue waits until a Secret holds a value and its SecretSync says that all is well.
 func (s *scene) awaitValue(name, content string) {
 	s.Helper()
+	s.awaitValues(name, map[string]string{"value": content})
+}
+
+func (s *scene) awaitValues(name string, want map[string]string) {
+	s.Helper()
 	s.await(name+" is synced", func() bool {
 		conditions := s.get(name).Status.Conditions
-		return cmp.Equal(s.values(name), map[string]string{"value": content}) && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady) &&
+		return cmp.Equal(s.values(name), want) && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady) &&
 			meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling) == nil
 	})
 }

@@ -1,0 +1,102 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+func TestEachOfSeveralSecretsIsFollowed(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	_, first := s.create("first")
+	arn, second := s.create("second")
+	s.make("both", alone, v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{
+		{Key: "first", Source: &v1alpha1.EntrySource{SecretID: s.secretID("first")}}, {Key: "second", Source: &v1alpha1.EntrySource{SecretID: arn}},
+	}})
+	s.awaitValues("both", map[string]string{"first": first, "second": second})
+	second = s.put(s.secretID("second"))
+	s.awaitValues("both", map[string]string{"first": first, "second": second})
+	first = s.put(s.secretID("first"))
+	s.awaitValues("both", map[string]string{"first": first, "second": second})
+}
+
+func TestWhatIsFoundIsFollowedAndWhatIsNewIsFound(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	_, one := s.create("found/one")
+	s.make("all", alone, v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: s.secretID("found/")}}}})
+	s.awaitValues("all", map[string]string{"one": one})
+	one = s.put(s.secretID("found/one"))
+	s.awaitValues("all", map[string]string{"one": one})
+	_, two := s.create("found/two")
+	s.awaitValues("all", map[string]string{"one": one, "two": two})
+	id := s.secretID("found/one")
+	if _, err := s.aws.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id}); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitValues("all", map[string]string{"two": two})
+}
+
+func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
+	const function = "arn:aws:lambda:eu-west-1:111122223333:function:rotate"
+	s := newScene(t)
+	s.start()
+	s.stand.AWS.RegisterRotationFunction(function, func(context.Context, localaws.RotationEvent) error { return errors.New("the database is away") })
+	id, password := s.secretID("db"), s.value()
+	made := &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(`{"password": "` + password + `"}`)}
+	if _, err := s.aws.CreateSecret(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	s.sync("db", id, alone)
+	s.awaitValues("db", map[string]string{"password": password})
+	rotate := &secretsmanager.RotateSecretInput{SecretId: &id, RotationLambdaARN: aws.String(function),
+		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)}}
+	if _, err := s.aws.RotateSecret(t.Context(), rotate); err != nil {
+		t.Fatal(err)
+	}
+	health := func(reason string) func() bool {
+		return func() bool {
+			told := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionRotationHealthy)
+			return told != nil && told.Reason == reason
+		}
+	}
+	s.await("the failure is told", health(v1alpha1.ReasonRotationFailed))
+	s.awaitValues("db", map[string]string{"password": password})
+	s.giveUpRotation(id)
+	s.stand.AWS.RegisterRotationFunction(function, s.stand.AWS.RotatePassword())
+	if _, err := s.aws.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &id}); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the success is told", health(v1alpha1.ReasonRotationOnSchedule))
+	if held := s.values("db")["password"]; held == password || held == "" {
+		t.Error("the Secret does not have the value of after the rotation")
+	}
+}
+
+// giveUpRotation takes AWSPENDING off the version that a failed rotation has left, as AWS asks for before the next.
+func (s *scene) giveUpRotation(id string) {
+	s.Helper()
+	described, err := s.aws.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+	if err != nil {
+		s.Fatal(err)
+	}
+	for version, labels := range described.VersionIdsToStages {
+		if !slices.Contains(labels, "AWSPENDING") {
+			continue
+		}
+		if _, err := s.aws.UpdateSecretVersionStage(s.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+			SecretId: &id, VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: &version}); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
