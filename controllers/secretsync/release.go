@@ -79,7 +79,7 @@ func (c *Controller) leave(ctx context.Context, p *pass) error {
 func (c *Controller) keep(ctx context.Context, p *pass) error {
 	written := p.sync.Status.Secret
 	looked := p.trigger != triggerNone || p.sync.Spec.Suspend
-	if !looked || p.applied != nil || written == nil || observes(p.sync) || !p.sync.Spec.Target.Retains() ||
+	if !looked || p.applied != nil || written == nil || !p.sync.Spec.Target.Retains() ||
 		written.CreationPolicy == v1alpha1.CreationPolicyMerge || writtenBySpec(p.sync) {
 		return nil
 	}

@@ -25,6 +25,10 @@ func TestRetainWhileAWSRefuses(t *testing.T) {
 			s.edit("kept", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
 			s.awaitReason("kept", metav1.ConditionTrue, v1alpha1.ReasonSuspended)
 		},
+		"observed": func(s *scene, _ string) {
+			s.edit("kept", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeObserve })
+			s.awaitReason("kept", metav1.ConditionTrue, v1alpha1.ReasonObserved)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
