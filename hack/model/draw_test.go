@@ -1,9 +1,12 @@
 package model
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -21,7 +24,7 @@ func (r *run) kinds() []kind {
 		{4, r.deny}, {4, r.allow}, {2, r.throttle}, {3, r.fault}, {3, r.heal},
 		{1, r.stop}, {1, r.kill}, {10, r.comeBack}, // Seldom, as a start cures much that is wrong.
 		{4, r.editKey}, {3, r.dropKey}, {2, r.addKey}, {3, r.deleteSecret}, {3, r.dropLabel}, {2, r.playWithShared}, {3, r.editMerged},
-		{6, r.editSource}, {3, r.editData}, {2, r.editPolicy}, {2, r.rename}, {2, r.suspend}, {6, r.resume},
+		{6, r.editSource}, {3, r.editData}, {4, r.editMore}, {3, r.editShape}, {3, r.observe}, {5, r.endObserving}, {2, r.editPolicy}, {2, r.rename}, {2, r.suspend}, {6, r.resume},
 		{3, r.deleteSync}, {5, r.recreateSync}, {2, r.refresh},
 	}
 }
@@ -112,6 +115,7 @@ func (r *run) drawContent(of *secret, shape shape) content {
 	if shape == plain {
 		made.fields["password"] = r.value(where + " password")
 		raw["password"] = made.fields["password"]
+		r.origins[base64.StdEncoding.EncodeToString([]byte("pw:"+made.fields["password"]))] = where + " password, by a template"
 	}
 	for _, name := range []string{"host", "dbname"} {
 		if r.chance(30) {
@@ -163,12 +167,67 @@ func (r *run) drawSpec(of *slot) spec {
 	}
 	drawn.data = r.drawData(of)
 	r.drawSource(&drawn)
+	r.drawShapeOf(of, &drawn)
+	r.drawMore(of, &drawn)
 	return drawn
+}
+
+// drawShapeOf chooses what is made of the values, and how the Secret is kept.
+func (r *run) drawShapeOf(of *slot, drawn *spec) {
+	drawn.guarded, drawn.made, drawn.alone, drawn.former, drawn.immutable = false, "", false, false, false
+	hasPassword := len(drawn.data) == 0 || drawn.data[0].Key == "password"
+	if of.merge || !hasPassword {
+		return
+	}
+	drawn.immutable = r.chance(12)
+	if r.chance(20) {
+		drawn.made, drawn.alone = madeKey, r.chance(40)
+	}
+	drawn.guarded = !drawn.alone && r.chance(25)
+	drawn.former = len(drawn.data) == 0 && r.chance(25)
+}
+
+// drawMore chooses what is read from elsewhere, seldom more than two things. A spec that reads whole
+// secrets too lists its own keys.
+func (r *run) drawMore(of *slot, drawn *spec) {
+	drawn.more = nil
+	if len(drawn.data) == 0 || r.chance(40) {
+		return
+	}
+	for range 1 + r.random.IntN(3) {
+		one := r.drawEntry(of, drawn)
+		if !slices.ContainsFunc(drawn.more, func(other entry) bool { return other.key == one.key && other.prefix == one.prefix }) {
+			drawn.more = append(drawn.more, one)
+		}
+	}
+	// The operator reads those of data first, and tells of them first.
+	slices.SortStableFunc(drawn.more, func(a, b entry) int { return strings.Compare(b.key, a.key) })
+}
+
+// drawEntry makes an entry, whose keys say what it reads.
+func (r *run) drawEntry(of *slot, beside *spec) entry {
+	made := entry{reading: reading{from: one(r, r.secrets...), label: one(r, current, current, current, previous, live, blue, pending)}, optional: r.chance(50)}
+	made.id = made.from.name
+	if r.chance(40) {
+		made.beside, made.from, made.id, made.life = true, beside.from, beside.id, beside.life
+	}
+	where := strings.ReplaceAll(strings.TrimPrefix(made.from.name, "/model/"), "/", "-") + "-" + made.label + "-"
+	if !of.merge && r.chance(30) {
+		made.prefix = where
+		return made
+	}
+	made.property = one(r, "username", "username", "password", "host", "")
+	made.key = where + one(r, "x", "y") + made.property
+	if of.merge {
+		made.key = of.name + "-" + made.key
+	}
+	return made
 }
 
 // drawSource chooses a secret, how to call it, and what to follow.
 func (r *run) drawSource(of *spec) {
 	of.from = one(r, r.secrets...)
+	of.more = nil // Some are of the same secret.
 	of.id, of.life, of.label, of.pinned = of.from.name, 0, "", nil
 	switch arn := of.from.arn; r.random.IntN(5) {
 	case 0:

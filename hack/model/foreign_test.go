@@ -69,7 +69,7 @@ func (r *run) secretAt(at place) *corev1.Secret {
 func (r *run) touch(at place, change func(*corev1.Secret)) {
 	r.Helper()
 	found := r.secretAt(at)
-	if found == nil {
+	if found == nil || found.Immutable != nil && *found.Immutable {
 		return
 	}
 	before := found.DeepCopy()

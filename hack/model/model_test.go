@@ -1,11 +1,6 @@
 package model
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/secretsync/secretsync/api/v1alpha1"
-)
+import "strings"
 
 // Staging labels that are played with: AWS's own, and two of somebody's.
 const (
@@ -40,16 +35,23 @@ const (
 	gone
 )
 
-// secret is one secret in AWS.
-type secret struct {
-	name, arn string
-	is        condition
+// state is what a secret is like at one moment.
+type state struct {
+	arn string
+	is  condition
 	// life counts how often the secret was created: one made anew has another ARN and no old version.
-	life     int
+	life   int
+	labels map[string]*version
+}
+
+// moment is what all secrets are like at one time. What is published together stood side by side at one.
+type moment map[*secret]state
+
+// secret is one secret in AWS, as it is now.
+type secret struct {
+	name string
+	state
 	versions []*version
-	labels   map[string]*version
-	// lately are the versions that a label was on since all was last settled.
-	lately map[string][]*version
 }
 
 // begin starts a life of the secret.
@@ -75,109 +77,10 @@ func (s *secret) move(label string, to *version) {
 	delete(s.labels, label)
 	if to != nil {
 		s.labels[label] = to
-		s.lately[label] = append(s.lately[label], to)
 	}
 	if label == current && from != nil {
 		s.move(previous, from)
 	}
-}
-
-// settled begins to note anew where labels have been lately.
-func (s *secret) settled() {
-	s.lately = map[string][]*version{}
-	for label, v := range s.labels {
-		s.lately[label] = []*version{v}
-	}
-}
-
-// spec is what a SecretSync asks for.
-type spec struct {
-	from *secret
-	// id is how the secret is called: by name, ARN or partial ARN.
-	id string
-	// life is the one that the ARN is of; zero where any is meant.
-	life int
-	// label is followed; empty where a version is pinned.
-	label  string
-	pinned *version
-	data   []v1alpha1.DataKey
-	target string
-	merge  bool
-	retain bool
-	// suspended stops all work on it.
-	suspended bool
-}
-
-// points gives the version that the spec points at, or the reason why there is none.
-func (s *spec) points() (*version, string) {
-	switch {
-	case s.from.is == gone, s.life != 0 && s.life != s.from.life:
-		return nil, v1alpha1.ReasonSecretNotFound
-	case s.from.is == marked:
-		return nil, v1alpha1.ReasonSecretPendingDeletion
-	}
-	v := s.from.labels[s.label]
-	if s.pinned != nil && s.pinned.life == s.from.life {
-		v = s.pinned
-	}
-	if v == nil {
-		return nil, v1alpha1.ReasonVersionNotFound
-	}
-	return v, ""
-}
-
-// render gives the keys that a version becomes, or the reason why it can't.
-func (s *spec) render(v *version) (map[string]string, string) {
-	if len(s.data) == 0 {
-		switch {
-		case v.broken:
-			return nil, v1alpha1.ReasonInvalidValue
-		case v.fields == nil:
-			return map[string]string{"value": v.text}, ""
-		}
-		return v.fields, ""
-	}
-	keys := map[string]string{}
-	for _, entry := range s.data {
-		field, known := v.fields[entry.Property]
-		switch {
-		case entry.Property == "":
-			keys[entry.Key] = v.text
-		case v.fields == nil:
-			return nil, v1alpha1.ReasonInvalidValue
-		case !known:
-			return nil, v1alpha1.ReasonPropertyNotFound
-		default:
-			keys[entry.Key] = field
-		}
-	}
-	return keys, ""
-}
-
-// wants gives the version and the keys that the Secret must have, or the reason why it keeps what it has.
-func (s *spec) wants() (v *version, keys map[string]string, reason string) {
-	if v, reason = s.points(); reason != "" {
-		return nil, nil, reason
-	}
-	keys, reason = s.render(v)
-	return v, keys, reason
-}
-
-// past gives all the keys that the spec has led to since all was last settled.
-func (s *spec) past() (all []map[string]string) {
-	versions := s.from.lately[s.label]
-	if s.pinned != nil {
-		versions = []*version{s.pinned}
-	}
-	for _, v := range versions {
-		if s.life != 0 && v.life != s.life {
-			continue
-		}
-		if keys, reason := s.render(v); reason == "" {
-			all = append(all, keys)
-		}
-	}
-	return all
 }
 
 // slot is a SecretSync that comes and goes.
@@ -209,6 +112,10 @@ func (s *slot) goes() { s.exists, s.calm, s.moved = false, false, true }
 // settled says that the operator has done all that there was to do.
 func (s *slot) settled(ready bool) {
 	s.calm = ready
+	if s.exists && s.spec.observes && !s.spec.suspended {
+		s.lately = []spec{s.spec} // What is left to tidy is left until it writes again.
+		return
+	}
 	if s.exists && !ready {
 		return // What the operator can't do now it does later.
 	}
@@ -218,11 +125,13 @@ func (s *slot) settled(ready bool) {
 	}
 }
 
-// past gives all the keys that the slot has wanted since all was last settled. A pass that works by a spec
-// may meet a version that came after the next spec: each may go with each.
-func (s *slot) past() (all []map[string]string) {
+// past gives all the keys that the slot has wanted at one of these moments. A pass that works by a spec may
+// meet a version that came after the next spec: each may go with each. What observes wants nothing written.
+func (s *slot) past(moments []moment, was map[string]string) (all []map[string]string) {
 	for i := range s.lately {
-		all = append(all, s.lately[i].past()...)
+		if one := &s.lately[i]; !one.observes {
+			all = append(all, one.past(moments, was)...)
+		}
 	}
 	return all
 }
@@ -230,6 +139,9 @@ func (s *slot) past() (all []map[string]string) {
 // deletes says whether one of the latest specs lets the Secret go, retains whether one keeps it.
 func (s *slot) deletes() bool { return s.some(func(one *spec) bool { return !one.retain }) }
 func (s *slot) retains() bool { return s.some(func(one *spec) bool { return one.retain }) }
+
+// replaces says whether one of the latest specs has the Secret deleted and made anew to change it.
+func (s *slot) replaces() bool { return s.some(func(one *spec) bool { return one.immutable }) }
 
 func (s *slot) some(holds func(*spec) bool) bool {
 	for i := range s.lately {
@@ -266,28 +178,3 @@ func (s *slot) part(keys map[string]string) map[string]string {
 const sharedName = "shared"
 
 func (s *slot) String() string { return s.namespace + "/" + s.name }
-
-func (s *spec) String() string {
-	which := s.label
-	if s.pinned != nil {
-		which = fmt.Sprintf("v%d", s.pinned.number)
-	}
-	called := "name"
-	switch {
-	case s.life != 0:
-		called = fmt.Sprintf("ARN of life %d", s.life)
-	case s.id != s.from.name:
-		called = "partial ARN"
-	}
-	text := fmt.Sprintf("%s by %s at %s into %s", s.from.name, called, which, s.target)
-	for _, entry := range s.data {
-		text += fmt.Sprintf(" %s=%s", entry.Key, entry.Property)
-	}
-	if s.retain {
-		text += ", retained"
-	}
-	if s.suspended {
-		text += ", suspended"
-	}
-	return text
-}

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -55,6 +56,8 @@ type run struct {
 	// origins say where a value comes from, so that nothing else of it need be told.
 	origins map[string]string
 	steps   []string
+	// moments are what all secrets were like since all was last settled, the last one as they are now.
+	moments []moment
 	// found are the Secrets as they were when all was last settled; left those of them that no SecretSync
 	// answers for any more.
 	found map[place]map[string]string
@@ -126,6 +129,20 @@ func newRun(t *testing.T, seed uint64) *run {
 	return r
 }
 
+// now is what all secrets are like.
+func (r *run) now() moment {
+	m := moment{}
+	for _, one := range r.secrets {
+		is := one.state
+		is.labels = maps.Clone(is.labels)
+		m[one] = is
+	}
+	return m
+}
+
+// happened notes that something in AWS has changed.
+func (r *run) happened() { r.moments = append(r.moments, r.now()) }
+
 // close tells what happened if anything is wrong, and takes all down.
 func (r *run) close() {
 	if r.Failed() {
@@ -147,7 +164,7 @@ func (r *run) close() {
 // populate makes all secrets and SecretSyncs and starts the operator.
 func (r *run) populate() {
 	for i := range howManySecrets {
-		one := &secret{name: fmt.Sprintf("/model/s%02d", i), is: gone, lately: map[string][]*version{}}
+		one := &secret{name: fmt.Sprintf("/model/s%02d", i), state: state{is: gone}}
 		r.secrets = append(r.secrets, one)
 		r.create(one, r.drawContent(one, plain))
 		r.put(one, r.drawContent(one, plain), [][]string{{live}, {pending}, {live, blue}}[i%3]...)

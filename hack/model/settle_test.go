@@ -179,24 +179,48 @@ func (r *run) differences(seen snapshot) (problems []string) {
 	return problems
 }
 
-// verdict is what the model says of a SecretSync: in sync with a version and these keys, or not for a reason.
+// verdict is what the model says of a SecretSync: in sync with versions and these keys, or not for a reason.
 type verdict struct {
-	version *version
-	keys    map[string]string
-	reason  string
+	outcome
+	// keeps says that former values are kept; observed that nothing is written, and what would be is told.
+	keeps, observed bool
 }
 
+func (v *verdict) inSync() bool { return v.reason == v1alpha1.ReasonSynced }
+
 func (r *run) verdictOf(of *slot, seen snapshot) verdict {
-	v, keys, reason := of.spec.wants()
+	now, status := r.now(), v1alpha1.SecretSyncStatus{}
+	if sync := seen.syncs[of.key()]; sync != nil {
+		status = sync.Status
+	}
+	// Whether an entry was ever synced is a matter of moments: the status tells.
+	led := of.spec.wants(now, func(e *entry) bool {
+		return slices.ContainsFunc(status.Sources, func(s v1alpha1.SourceStatus) bool {
+			return s.SecretID == e.id && s.VersionStage == e.label && s.VersionID != ""
+		})
+	})
+	says := verdict{outcome: led}
 	switch {
 	case of.spec.suspended:
-		return verdict{reason: v1alpha1.ReasonSuspended}
-	case reason != "":
-		return verdict{reason: reason}
+		says.reason = v1alpha1.ReasonSuspended
+	case led.reason != "":
 	case of.merge && seen.secrets[place{of.namespace, sharedName}] == nil:
-		return verdict{reason: v1alpha1.ReasonTargetNotFound}
+		says.reason = v1alpha1.ReasonTargetNotFound
+	case of.spec.observes:
+		says.observed, says.reason = true, v1alpha1.ReasonWouldChange
+		secret := seen.secrets[place{of.namespace, of.spec.target}]
+		if secret != nil && contains(keysOf(secret), led.keys) {
+			says.reason = v1alpha1.ReasonObserved
+		}
+	default:
+		says.reason = v1alpha1.ReasonSynced
+		// So is whether the operator has seen a rotation.
+		if says.keeps = of.spec.keepsFormer() && status.PreviousUntil != nil; says.keeps {
+			says.keys = of.spec.withFormer(led.keys, now)
+			says.versions = append(says.versions, now[of.spec.from].labels[previous])
+		}
 	}
-	return verdict{version: v, keys: keys, reason: v1alpha1.ReasonSynced}
+	return says
 }
 
 func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {
@@ -216,7 +240,7 @@ func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {
 		at := place{of.namespace, name}
 		secret := seen.secrets[at]
 		switch target := of.exists && name == of.spec.target; {
-		case target && says.version != nil:
+		case target && says.inSync():
 			problems = append(problems, r.exactly(of, sync, says, secret)...)
 		case secret == nil:
 		case !of.merge && (orphaned(secret, sync) || !r.left[at] && r.mustBeGone(of, says)):
@@ -230,7 +254,7 @@ func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {
 
 // mustBeGone says whether a Secret that the slot does not write now can't be there any more.
 func (r *run) mustBeGone(of *slot, says verdict) bool {
-	return !of.retains() && (!of.exists || says.version != nil)
+	return !of.retains() && (!of.exists || says.inSync())
 }
 
 // orphaned says whether the garbage collector is about to remove a Secret.
@@ -251,13 +275,16 @@ func (v verdict) statusDifferences(of *slot, sync *v1alpha1.SecretSync) (problem
 		wrong("status does not speak of the present spec")
 		return problems
 	}
-	if ready.Reason != v.reason {
+	// What would be taken out, or belongs to somebody else, is for the operator to say.
+	either := v.observed && ready.Reason == v1alpha1.ReasonWouldChange
+	if ready.Reason != v.reason && !either {
 		wrong("Ready is %s for %s, want %s: %s", ready.Status, ready.Reason, v.reason, ready.Message)
 	}
-	if inSync := v.version != nil; v.reason != v1alpha1.ReasonSuspended && inSync != (ready.Status == metav1.ConditionTrue) {
+	good := v.inSync() || ready.Reason == v1alpha1.ReasonObserved
+	if v.reason != v1alpha1.ReasonSuspended && good != (ready.Status == metav1.ConditionTrue) {
 		wrong("Ready is %s for %s, want it the other way", ready.Status, ready.Reason)
 	}
-	if v.version == nil {
+	if !v.inSync() {
 		return problems
 	}
 	return append(problems, v.syncedDifferences(of, status)...)
@@ -273,13 +300,49 @@ func (v verdict) syncedDifferences(of *slot, status *v1alpha1.SecretSyncStatus) 
 			wrong("%s is still %s for %s", kind, trouble.Status, trouble.Reason)
 		}
 	}
-	if len(status.Sources) != 1 || status.Sources[0].VersionID != v.version.id || status.Sources[0].ARN != of.spec.from.arn {
-		wrong("status names another version than v%d", v.version.number)
+	if want, tells := v.sources(&of.spec), toldOf(status); !slices.Equal(tells, want) {
+		wrong("status names the versions %v, want %v", tells, want)
 	}
 	if status.Secret == nil || status.Secret.Name != of.spec.target || !slices.Equal(status.Secret.Keys, slices.Sorted(maps.Keys(v.keys))) {
 		wrong("status names another Secret, or other keys")
 	}
 	return problems
+}
+
+// sources are the versions that a status has to name, each once: the spec's own, those of its entries, and the
+// former one. One that is not there has neither id nor ARN.
+func (v *verdict) sources(of *spec) (all []string) {
+	for i, one := range v.versions {
+		from := &of.reading
+		if i > 0 && i <= len(of.more) {
+			from = &of.more[i-1].reading
+		}
+		seen := false
+		for j := range min(i, len(of.more)+1) {
+			seen = seen || i <= len(of.more) && of.readingAt(j).same(from)
+		}
+		switch {
+		case seen:
+		case one == nil:
+			all = append(all, from.id+" -")
+		default:
+			all = append(all, from.id+" "+one.id+" "+from.from.arn)
+		}
+	}
+	return all
+}
+
+// toldOf are the versions that a status names.
+func toldOf(status *v1alpha1.SecretSyncStatus) (all []string) {
+	for i := range status.Sources {
+		one := &status.Sources[i]
+		if one.VersionID == "" {
+			all = append(all, one.SecretID+" -")
+			continue
+		}
+		all = append(all, one.SecretID+" "+one.VersionID+" "+one.ARN)
+	}
+	return all
 }
 
 // exactly wants a Secret to have the keys and bytes that the model says, and to be marked as the slot's.
@@ -300,8 +363,11 @@ func (r *run) exactly(of *slot, sync *v1alpha1.SecretSync, says verdict, secret 
 	if of.merge {
 		return problems
 	}
-	if secret.Annotations[v1alpha1.AnnotationVersionID] != says.version.id || secret.Annotations[v1alpha1.AnnotationOwner] != of.name {
+	if secret.Annotations[v1alpha1.AnnotationVersionID] != says.versions[0].id || secret.Annotations[v1alpha1.AnnotationOwner] != of.name {
 		problems = append(problems, fmt.Sprintf("Secret %s of %s is annotated with another version or owner", at, of))
+	}
+	if secret.Immutable != nil && *secret.Immutable != of.spec.immutable || secret.Immutable == nil && of.spec.immutable {
+		problems = append(problems, fmt.Sprintf("Secret %s of %s can be changed, or can't", at, of))
 	}
 	if owned := len(secret.OwnerReferences) == 1; owned == of.spec.retain || orphaned(secret, sync) {
 		problems = append(problems, fmt.Sprintf("Secret %s of %s has other owners than it should", at, of))
@@ -313,7 +379,7 @@ func (r *run) exactly(of *slot, sync *v1alpha1.SecretSync, says verdict, secret 
 // wanted since: when exactly the operator last wrote it nobody knows. No key is lost: the watch tells.
 func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 	part := of.part(keysOf(secret))
-	former := append(of.past(), r.foreign.states[at]...)
+	former := append(of.past(r.moments, nil), r.foreign.states[at]...)
 	if found, there := r.found[at]; there {
 		former = append(former, found)
 	}
@@ -340,16 +406,14 @@ func (r *run) begin(seen snapshot) {
 		if of.exists {
 			says = r.verdictOf(of, seen)
 		}
-		done := !of.exists || says.version != nil
+		done := !of.exists || says.inSync()
 		for _, name := range of.names() {
 			if at := (place{of.namespace, name}); done {
 				written := of.exists && name == of.spec.target
 				r.left[at] = seen.secrets[at] != nil && !written
 			}
 		}
-		of.settled(says.version != nil)
+		of.settled(says.inSync())
 	}
-	for _, of := range r.secrets {
-		of.settled()
-	}
+	r.moments = []moment{r.now()}
 }

@@ -28,6 +28,7 @@ func (r *run) create(of *secret, holds content) {
 	r.must(err)
 	of.begin(*made.ARN)
 	of.put(&version{content: holds, number: 1, life: of.life, id: id}, current)
+	r.happened()
 }
 
 // put adds a version under its labels.
@@ -40,6 +41,7 @@ func (r *run) put(to *secret, holds content, labels ...string) {
 	_, err := r.aws.PutSecretValue(r.Context(), input)
 	r.must(err)
 	to.put(v, labels...)
+	r.happened()
 }
 
 func wire(holds content) (text *string, binary []byte) {
@@ -130,6 +132,7 @@ func (r *run) label(of *secret, label string, to *version) {
 	_, err := r.aws.UpdateSecretVersionStage(r.Context(), input)
 	r.must(err)
 	of.move(label, to)
+	r.happened()
 }
 
 func (r *run) markForDeletion() bool {
@@ -139,6 +142,7 @@ func (r *run) markForDeletion() bool {
 		_, err := r.aws.DeleteSecret(r.Context(), &secretsmanager.DeleteSecretInput{SecretId: &of.name})
 		r.must(err)
 		of.is = marked
+		r.happened()
 	}
 	return found
 }
@@ -150,6 +154,7 @@ func (r *run) deleteForGood() bool {
 		_, err := r.aws.DeleteSecret(r.Context(), &secretsmanager.DeleteSecretInput{SecretId: &of.name, ForceDeleteWithoutRecovery: aws.Bool(true)})
 		r.must(err)
 		of.is = gone
+		r.happened()
 	}
 	return found
 }
@@ -173,6 +178,7 @@ func (r *run) revive(of *secret) {
 	_, err := r.aws.RestoreSecret(r.Context(), &secretsmanager.RestoreSecretInput{SecretId: &of.name})
 	r.must(err)
 	of.is = there
+	r.happened()
 }
 
 // soft denials are those that the operator can do without.
@@ -256,7 +262,7 @@ func (r *run) revived() {
 		if !isThere(of) {
 			r.revive(of)
 		}
-		if v := of.labels[current]; v.fields == nil || v.fields["password"] == "" {
+		for of.labels[current].fields["password"] == "" || strings.HasSuffix(of.labels[current].fields["password"], refusedEnd) {
 			r.put(of, r.drawContent(of, plain), current)
 		}
 	}

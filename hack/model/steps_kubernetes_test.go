@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,7 +33,47 @@ func (s *spec) api(name string) v1alpha1.SecretSyncSpec {
 	if s.retain {
 		made.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	}
+	s.shape(&made)
+	for i := range s.more {
+		s.more[i].add(&made)
+	}
 	return made
+}
+
+// shape adds what is made of the values, and how the Secret is kept.
+func (s *spec) shape(made *v1alpha1.SecretSyncSpec) {
+	made.Data = slices.Clone(made.Data)
+	if s.observes {
+		made.Mode = v1alpha1.SyncModeObserve
+	}
+	if !s.merge {
+		made.Target.Immutable, made.Target.ReplacePolicy = s.immutable, v1alpha1.ReplaceRecreate
+	}
+	if s.guarded {
+		made.Guards = &v1alpha1.Guards{RequiredKeys: []string{"password"}, Keys: []v1alpha1.KeyGuard{{Key: "passw*d", Pattern: ".*[^" + refusedEnd + "]"}}}
+	}
+	if s.made != "" {
+		made.Template = &v1alpha1.Template{Data: map[string]string{s.made: `{{ printf "pw:%s" .password | b64enc }}`}}
+		if s.alone {
+			made.Template.MergePolicy = v1alpha1.TemplateMergeReplace
+		}
+	}
+	if s.former {
+		made.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Minute}, Suffix: formerSuffix}
+	}
+}
+
+// add adds the entry to a spec.
+func (e *entry) add(to *v1alpha1.SecretSyncSpec) {
+	from := &v1alpha1.EntrySource{VersionStage: e.label}
+	if !e.beside {
+		from.SecretID = e.id
+	}
+	if e.key == "" {
+		to.DataFrom = append(to.DataFrom, v1alpha1.DataFrom{Source: from, Prefix: e.prefix, Optional: e.optional})
+		return
+	}
+	to.Data = append(to.Data, v1alpha1.DataKey{Key: e.key, Source: from, Property: e.property, Optional: e.optional})
 }
 
 func (s *slot) key() client.ObjectKey {
@@ -78,7 +119,27 @@ func (r *run) editSource() bool {
 }
 
 func (r *run) editData() bool {
-	return r.editAny(func(s *slot) bool { return !s.fingered }, func(of *slot, next *spec) { next.data = r.drawData(of) })
+	return r.editAny(func(s *slot) bool { return !s.fingered }, func(of *slot, next *spec) {
+		next.data = r.drawData(of)
+		r.drawShapeOf(of, next)
+		r.drawMore(of, next)
+	})
+}
+
+func (r *run) editMore() bool {
+	return r.editAny(func(s *slot) bool { return !s.fingered && len(s.spec.data) > 0 }, func(of *slot, next *spec) { r.drawMore(of, next) })
+}
+
+func (r *run) editShape() bool {
+	return r.editAny(func(s *slot) bool { return !s.merge }, func(of *slot, next *spec) { r.drawShapeOf(of, next) })
+}
+
+func (r *run) observe() bool {
+	return r.editAny(func(s *slot) bool { return !s.spec.observes && !s.fingered }, func(_ *slot, next *spec) { next.observes = true })
+}
+
+func (r *run) endObserving() bool {
+	return r.editAny(func(s *slot) bool { return s.spec.observes }, func(_ *slot, next *spec) { next.observes = false })
 }
 
 func (r *run) editPolicy() bool {
@@ -193,20 +254,23 @@ func (r *run) comeBack() bool {
 // recovered makes every SecretSync one that must come into sync.
 func (r *run) recovered() {
 	for _, of := range r.slots {
-		_, _, reason := of.spec.wants()
+		led := of.spec.wants(r.now(), func(*entry) bool { return true })
 		switch {
 		case !of.exists:
 			r.awaitGone(of)
 			next := r.drawSpec(of)
-			next.id, next.life, next.label, next.pinned = next.from.name, 0, current, nil
+			next.recover()
 			r.note("make %s again: %s", of, &next)
 			r.createSync(of, next)
-		case reason != "" || of.spec.suspended:
-			r.edit(of, func(next *spec) {
-				next.id, next.life, next.label, next.pinned, next.suspended = next.from.name, 0, current, nil, false
-			})
+		case led.reason != "" || of.spec.suspended || of.spec.observes:
+			r.edit(of, (*spec).recover)
 		}
 	}
+}
+
+// recover makes a spec one that must come into sync.
+func (s *spec) recover() {
+	s.id, s.life, s.label, s.pinned, s.more, s.suspended, s.observes = s.from.name, 0, current, nil, nil, false, false
 }
 
 // recover mends all that the steps have left broken.

@@ -104,9 +104,10 @@ func (r *run) judge() {
 	}
 }
 
-// mayGo says whether a Secret goes with its SecretSync, or because that writes another one now.
+// mayGo says whether a Secret goes with its SecretSync, or because that writes another one now, or makes it
+// anew.
 func (r *run) mayGo(at place) bool {
-	return slices.ContainsFunc(r.writersOf(at), func(s *slot) bool { return !s.merge && s.moved && s.deletes() })
+	return slices.ContainsFunc(r.writersOf(at), func(s *slot) bool { return !s.merge && (s.moved && s.deletes() || s.replaces()) })
 }
 
 // writersOf are the slots that may write a Secret.
@@ -134,7 +135,7 @@ func (r *run) judgeWrite(before, now sighting) (problems []string) {
 		if taken := len(withoutForeign(part)) == 0; taken && s.merge && s.moved {
 			continue // The keys of a SecretSync that is deleted go.
 		}
-		if !s.mayHave(part) {
+		if !s.mayHave(part, former, r.moments) {
 			problems = append(problems, fmt.Sprintf("%s has not wanted that lately: it has %s, after %s",
 				s, r.told(part), r.told(former)))
 		}
@@ -144,8 +145,8 @@ func (r *run) judgeWrite(before, now sighting) (problems []string) {
 
 // mayHave says whether keys are, as a whole, what the slot has wanted since all was last settled. What a
 // foreign hand has put beside them is its own.
-func (s *slot) mayHave(keys map[string]string) bool {
-	return slices.ContainsFunc(s.past(), func(wanted map[string]string) bool {
+func (s *slot) mayHave(keys, former map[string]string, moments []moment) bool {
+	return slices.ContainsFunc(s.past(moments, former), func(wanted map[string]string) bool {
 		return contains(keys, wanted) && len(withoutForeign(without(keys, wanted))) == 0
 	})
 }

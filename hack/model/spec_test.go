@@ -1,0 +1,308 @@
+package model
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// reading is which version of which secret is read.
+type reading struct {
+	from *secret
+	// id is how the secret is called: by name, ARN or partial ARN.
+	id string
+	// life is the one that the ARN is of; zero where any is meant.
+	life int
+	// label is followed; empty where a version is pinned.
+	label  string
+	pinned *version
+}
+
+// spec is what a SecretSync asks for.
+type spec struct {
+	reading
+	data []v1alpha1.DataKey
+	// more are keys, or whole secrets, that are read from elsewhere than the rest.
+	more   []entry
+	target string
+	merge  bool
+	retain bool
+	// suspended stops all work on it, observes what is written.
+	suspended, observes bool
+	// immutable has the Secret made anew whenever it changes.
+	immutable bool
+	// guarded refuses what has no password, or one that ends as no password may.
+	guarded bool
+	// made is the key that a template makes of the password; alone says that it is the only one.
+	made  string
+	alone bool
+	// former keeps the values of before a rotation.
+	former bool
+}
+
+// entry is one of data or dataFrom with a source of its own.
+type entry struct {
+	reading
+	// beside says that it reads another version of the secret that the spec reads.
+	beside bool
+	// key is filled from property; where it is empty, all fields are taken, with prefix.
+	key, property, prefix string
+	optional              bool
+}
+
+const (
+	// refusedEnd is what no password may end with where guards are set.
+	refusedEnd = "f"
+	// madeKey is the key of templates, formerSuffix ends the keys of former values.
+	madeKey, formerSuffix = "made", "_former"
+)
+
+// points gives the version that is read, or the reason why there is none.
+func (r *reading) points(m moment) (*version, string) {
+	is := m[r.from]
+	switch {
+	case is.is == gone, r.life != 0 && r.life != is.life:
+		return nil, v1alpha1.ReasonSecretNotFound
+	case is.is == marked:
+		return nil, v1alpha1.ReasonSecretPendingDeletion
+	}
+	v := is.labels[r.label]
+	if r.pinned != nil && r.pinned.life == is.life {
+		v = r.pinned
+	}
+	if v == nil {
+		return nil, v1alpha1.ReasonVersionNotFound
+	}
+	return v, ""
+}
+
+// lookup is the version that an entry reads: nil where the entry can do without one that is not there. A
+// secret that is gone is missed where it was there before: a deletion in AWS takes no key away.
+func (s *spec) lookup(e *entry, m moment, was bool) (*version, string) {
+	v, reason := e.points(m)
+	if s.optional(&e.reading) && (reason == v1alpha1.ReasonVersionNotFound || reason == v1alpha1.ReasonSecretNotFound && !was) {
+		return nil, ""
+	}
+	return v, reason
+}
+
+// optional says whether all that read a version can do without it.
+func (s *spec) optional(of *reading) bool {
+	return !s.same(of) && !slices.ContainsFunc(s.more, func(e entry) bool { return !e.optional && e.same(of) })
+}
+
+// same says whether two readings are of one version.
+func (r *reading) same(other *reading) bool {
+	return r.id == other.id && r.label == other.label && r.pinned == other.pinned
+}
+
+// readingAt is that of the spec itself, or behind it of an entry.
+func (s *spec) readingAt(place int) *reading {
+	if place == 0 {
+		return &s.reading
+	}
+	return &s.more[place-1].reading
+}
+
+// keepsFormer says whether a rotation leaves former values behind.
+func (s *spec) keepsFormer() bool { return s.former && s.label == current && s.pinned == nil }
+
+// outcome is what a spec leads to at one moment.
+type outcome struct {
+	// versions are those of the spec's own secret and of the entries, nil for one that is not there.
+	versions []*version
+	keys     map[string]string
+	// reason says why the Secret keeps what it has.
+	reason string
+}
+
+// wants gives what the Secret must have at a moment. was says of an entry whether it was there before.
+func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
+	v, reason := s.points(m)
+	o.versions, o.reason = []*version{v}, reason
+	for i := range s.more {
+		v, reason := s.lookup(&s.more[i], m, was(&s.more[i]))
+		if o.reason == "" {
+			o.reason = reason
+		}
+		o.versions = append(o.versions, v)
+	}
+	if o.reason != "" {
+		return o
+	}
+	if o.keys, o.reason = s.render(o.versions); o.reason == "" {
+		o.reason = s.guard(o.keys)
+	}
+	return o
+}
+
+// render gives the keys that versions become, or the reason why they can't.
+func (s *spec) render(versions []*version) (map[string]string, string) {
+	keys := map[string]string{}
+	for i, one := range s.more { // Whole secrets first, as single keys go before theirs.
+		v := versions[i+1]
+		if one.key != "" || v == nil {
+			continue
+		}
+		if v.fields == nil {
+			return nil, v1alpha1.ReasonInvalidValue
+		}
+		for name, field := range v.fields {
+			keys[one.prefix+name] = field
+		}
+	}
+	reason := s.renderOwn(versions[0], keys)
+	for i, one := range s.more {
+		if v := versions[i+1]; reason == "" && one.key != "" && v != nil {
+			reason = v.take(keys, one.key, one.property, one.optional)
+		}
+	}
+	if reason == "" && s.made != "" {
+		reason = s.template(keys)
+	}
+	return keys, reason
+}
+
+// renderOwn adds the keys of the spec's own secret.
+func (s *spec) renderOwn(v *version, keys map[string]string) (reason string) {
+	switch {
+	case len(s.data) > 0:
+		for _, entry := range s.data {
+			if reason = v.take(keys, entry.Key, entry.Property, false); reason != "" {
+				return reason
+			}
+		}
+	case v.broken:
+		return v1alpha1.ReasonInvalidValue
+	case v.fields == nil:
+		keys["value"] = v.text
+	default:
+		maps.Copy(keys, v.fields)
+	}
+	return ""
+}
+
+// take fills one key.
+func (v *version) take(keys map[string]string, key, property string, optional bool) (reason string) {
+	field, known := v.fields[property]
+	switch {
+	case property == "":
+		keys[key] = v.text
+	case v.fields == nil:
+		return v1alpha1.ReasonInvalidValue
+	case known:
+		keys[key] = field
+	case !optional:
+		return v1alpha1.ReasonPropertyNotFound
+	}
+	return ""
+}
+
+// template makes a key of the password.
+func (s *spec) template(keys map[string]string) (reason string) {
+	password, there := keys["password"]
+	if !there {
+		return v1alpha1.ReasonTemplateFailed
+	}
+	if s.alone {
+		clear(keys)
+	}
+	keys[s.made] = base64.StdEncoding.EncodeToString([]byte("pw:" + password))
+	return ""
+}
+
+// guard says whether keys may be published.
+func (s *spec) guard(keys map[string]string) (reason string) {
+	if password, there := keys["password"]; s.guarded && (!there || strings.HasSuffix(password, refusedEnd)) {
+		return v1alpha1.ReasonValueRejected
+	}
+	return ""
+}
+
+// withFormer adds the values of before a rotation, where there are some at this moment.
+func (s *spec) withFormer(keys map[string]string, m moment) map[string]string {
+	v := m[s.from].labels[previous]
+	if v == nil {
+		return keys
+	}
+	former, reason := s.render([]*version{v})
+	if reason != "" {
+		return keys
+	}
+	both := maps.Clone(keys)
+	for key, value := range former {
+		both[key+formerSuffix] = value
+	}
+	return both
+}
+
+// past gives all the keys that the spec has led to at one of these moments. was are the keys that were there
+// before: an entry whose secret is gone can't be left out where it had given one.
+func (s *spec) past(moments []moment, was map[string]string) (all []map[string]string) {
+	for _, m := range moments {
+		led := s.wants(m, func(e *entry) bool { return e.gave(was) })
+		if led.reason != "" {
+			continue
+		}
+		all = append(all, led.keys)
+		if s.keepsFormer() {
+			all = append(all, s.withFormer(led.keys, m))
+		}
+	}
+	return all
+}
+
+// gave says whether one of the keys is the entry's.
+func (e *entry) gave(keys map[string]string) bool {
+	for key := range keys {
+		if key == e.key || e.prefix != "" && strings.HasPrefix(key, e.prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reading) String() string {
+	which := r.label
+	if r.pinned != nil {
+		which = fmt.Sprintf("v%d", r.pinned.number)
+	}
+	called := "name"
+	switch {
+	case r.life != 0:
+		called = fmt.Sprintf("ARN of life %d", r.life)
+	case r.id != r.from.name:
+		called = "partial ARN"
+	}
+	return fmt.Sprintf("%s by %s at %s", r.from.name, called, which)
+}
+
+func (s *spec) String() string {
+	text := fmt.Sprintf("%s into %s", s.reading.String(), s.target)
+	for _, entry := range s.data {
+		text += fmt.Sprintf(" %s=%s", entry.Key, entry.Property)
+	}
+	for i := range s.more {
+		one := &s.more[i]
+		text += fmt.Sprintf(" %s%s=%s(%s)", one.key, one.prefix, one.property, one.reading.String())
+		if one.optional {
+			text += "?"
+		}
+	}
+	for _, one := range []struct {
+		says string
+		is   bool
+	}{
+		{"retained", s.retain}, {"suspended", s.suspended}, {"observed", s.observes}, {"immutable", s.immutable},
+		{"guarded", s.guarded}, {"with a template", s.made != ""}, {"the template alone", s.alone}, {"with former values", s.former},
+	} {
+		if one.is {
+			text += ", " + one.says
+		}
+	}
+	return text
+}
