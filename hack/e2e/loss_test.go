@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -21,8 +22,11 @@ import (
 type mishap struct {
 	reason string
 	befall func(s *scene, id string)
-	// denied is the action that a policy takes away. Policies are set for all secrets at once.
-	denied string
+	// denied is the action that a policy takes away. Policies are set for all secrets at once. of is what the
+	// name of the secret ends with that it is taken away for, where that is another one.
+	denied, of string
+	// shape changes the spec, and makes what it needs besides.
+	shape func(s *scene, id string, spec *v1alpha1.SecretSyncSpec)
 	// data, target and stage are the SecretSync's.
 	data   []v1alpha1.DataKey
 	target v1alpha1.SecretTarget
@@ -128,6 +132,7 @@ func (k kept) check(s *scene, when string) {
 // when the operator is killed meanwhile and its successor knows of nothing but the trouble.
 func TestNothingIsLost(t *testing.T) {
 	s, all, before := newScene(t), mishaps(), kept{}
+	maps.Copy(all, mishapsOfSeveral())
 	for name, one := range all {
 		s.createForMishap(name, one)
 	}
@@ -138,7 +143,7 @@ func TestNothingIsLost(t *testing.T) {
 	var rules []localaws.Rule
 	for name, one := range all {
 		if one.denied != "" {
-			rules = append(rules, localaws.Rule{Deny: true, Action: one.denied, Resource: "*" + s.secretID(name) + "-??????"})
+			rules = append(rules, localaws.Rule{Deny: true, Action: one.denied, Resource: "*" + s.secretID(name) + one.of + "-??????"})
 		}
 	}
 	t.Cleanup(func() { s.rule() })
@@ -174,10 +179,14 @@ func (s *scene) createForMishap(name string, one mishap) {
 	if one.stage != "" {
 		s.putValue(id, pair(), one.stage)
 	}
-	s.sync(name, v1alpha1.SecretSyncSpec{
+	spec := v1alpha1.SecretSyncSpec{
 		Source: v1alpha1.SecretSource{SecretID: id, VersionStage: one.stage},
 		Data:   one.data, Target: one.target, PollInterval: fast,
-	})
+	}
+	if one.shape != nil {
+		one.shape(s, id, &spec)
+	}
+	s.sync(name, spec)
 }
 
 // awaitCalls waits for that many more calls on behalf of the scene's SecretSyncs.
