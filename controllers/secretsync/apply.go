@@ -25,7 +25,7 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	p.applied, p.changes = &result, changes
+	p.applied, p.changes, p.wrote = &result, changes, c.Clock.Now()
 	p.memory.prints = c.printsOf(p.data)
 	if p.trigger == triggerDrift && result.Outcome != target.Unchanged {
 		p.memory.repairs = append(p.memory.repairs, c.Clock.Now())

@@ -74,6 +74,11 @@ func (c *Controller) announceWrite(ctx context.Context, p *pass) {
 	c.send(p, corev1.EventTypeNormal, reason, "Apply", note)
 	ctrl.LoggerFrom(ctx).Info("applied Secret", "event", reason, "secret", p.sync.TargetName(),
 		"version", p.version().ID, "trigger", p.trigger)
+	for n, one := range p.inputs {
+		if old := p.synced(n, one); old != nil && old.VersionID != one.fetched.Version.ID {
+			c.Metrics.propagated(one.fetched.Version.Created, madeAt(old), p.wrote)
+		}
+	}
 }
 
 // writeNews says what a write changed, by names of keys and versions; nothing where it changed nothing.

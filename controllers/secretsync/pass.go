@@ -47,6 +47,8 @@ type pass struct {
 	changes  changes
 	preview  *preview
 	applied  *target.Result
+	// wrote is when the Secret was written; its report may come later.
+	wrote time.Time
 	// burst is when the Secret was written, where that was one of many that polls found at once.
 	burst time.Time
 	// untidy says that what a former spec left behind is still there.

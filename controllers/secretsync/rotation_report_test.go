@@ -13,6 +13,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // health describes a rotation as it is seen now, and gives the condition, or nil.
@@ -145,4 +146,26 @@ func gathered(t *testing.T, d *desk) []*dto.MetricFamily {
 		t.Fatal(err)
 	}
 	return families
+}
+
+// TestAReportMeasuresPropagation: once for a version that came after the former one, by when the Secret was
+// written and not by when that was reported.
+func TestAReportMeasuresPropagation(t *testing.T) {
+	p := written("version-1", "version-2")
+	former := metav1.NewTime(noon.Add(-time.Hour))
+	p.before.Status.Sources[0].VersionCreatedTime = &former
+	p.inputs[0].fetched.Version.Created = noon.Add(-7 * time.Second)
+	p.applied, p.wrote = &target.Result{Outcome: target.Updated, UID: "secret", ResourceVersion: "7"}, noon
+	d := newDesk(t, p.before.DeepCopy())
+	d.clock.SetTime(noon.Add(time.Minute))
+	if _, err := d.report(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	measured := &dto.Metric{}
+	if err := d.Metrics.propagation.Write(measured); err != nil {
+		t.Fatal(err)
+	}
+	if count, sum := measured.Histogram.GetSampleCount(), measured.Histogram.GetSampleSum(); count != 1 || sum != 7 {
+		t.Errorf("%d measured, %g seconds together", count, sum)
+	}
 }
