@@ -38,16 +38,20 @@ var heard = map[string][]byte{}
 const window = 12
 
 // needles are all the texts of a window's length by which a value is found: every part of it, in
-// plain (which escapes of URLs, JSON and Go leave alone, as values are made), in hexadecimal and in
-// base64 wherever in a longer text it stands; and the beginnings of its digests, which let a value be
-// guessed and tried. Each leads to the value's number.
+// plain (which escapes of URLs, JSON and Go leave alone, as values are made) and in capitals, in hexadecimal, and
+// in base64, once or twice over, wherever in a longer text it stands; and the beginnings of its digests, which let
+// a value be guessed and tried. Each leads to the value's number.
 func needles(values []string) map[string]int {
 	found := map[string]int{}
 	for number, value := range values {
-		forms := []string{value, hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value)))}
+		forms := []string{value, strings.ToUpper(value), hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value)))}
 		for shift := range 3 {
 			whole := value[shift : shift+(len(value)-shift)/3*3]
-			forms = append(forms, base64.StdEncoding.EncodeToString([]byte(whole)), base64.URLEncoding.EncodeToString([]byte(whole)))
+			encoded := base64.StdEncoding.EncodeToString([]byte(whole))
+			forms = append(forms, encoded, base64.URLEncoding.EncodeToString([]byte(whole)))
+			for again := range 3 { // As in the file of a registry's credentials, in a manifest.
+				forms = append(forms, base64.StdEncoding.EncodeToString([]byte(encoded[again:again+(len(encoded)-again)/3*3])))
+			}
 		}
 		for _, form := range forms {
 			for at := range len(form) - window + 1 {
@@ -124,6 +128,8 @@ func TestSearchFindsValues(t *testing.T) {
 		"base64":                       {base64.StdEncoding.EncodeToString([]byte(leaked)), []int{1}},
 		"base64, one byte before":      {base64.StdEncoding.EncodeToString([]byte(`"` + leaked + `"`)), []int{1}},
 		"base64, two bytes before":     {base64.RawURLEncoding.EncodeToString([]byte(`{"` + leaked + `"}`)), []int{1}},
+		"base64 of base64":             {base64.StdEncoding.EncodeToString([]byte(`{"auth":"` + base64.StdEncoding.EncodeToString([]byte("app:"+leaked)) + `"}`)), []int{1}},
+		"capitals":                     {strings.ToUpper(leaked), []int{1}},
 		"hexadecimal":                  {fmt.Sprintf("%x", leaked), []int{1}},
 		"hexadecimal, in capitals":     {fmt.Sprintf("%X", leaked), []int{1}},
 		"a digest":                     {fmt.Sprintf("%x", sum), []int{1}},

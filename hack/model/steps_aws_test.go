@@ -103,6 +103,24 @@ func (r *run) moveFollowed() bool {
 	return found && r.moveOff(by.spec.from, by.spec.label)
 }
 
+// flip moves labels that one SecretSync follows at once, faster than it can read.
+func (r *run) flip() bool {
+	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && len(s.spec.more) > 0 })
+	if !found {
+		return false
+	}
+	for range 8 {
+		at := by.spec.readingAt(r.random.IntN(1 + len(by.spec.more)))
+		if at.from.is != there || at.pinned != nil || len(at.from.versions) < 2 {
+			continue
+		}
+		// Never off all: what lacks a label is not read.
+		to, _ := anyOf(r, at.from.versions, func(v *version) bool { return v != at.from.labels[at.label] })
+		r.label(at.from, at.label, to)
+	}
+	return true
+}
+
 // moveOff moves a label off the version that it is on.
 func (r *run) moveOff(of *secret, label string) bool {
 	to, found := anyOf(r, of.versions, func(v *version) bool { return v != of.labels[label] })
@@ -147,8 +165,18 @@ func (r *run) markForDeletion() bool {
 	return found
 }
 
+// deleteForGood takes a secret away, rather one that somebody says to be able to do without.
 func (r *run) deleteForGood() bool {
-	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is != gone })
+	optional := map[*secret]bool{}
+	for _, by := range r.slots {
+		for i := range by.spec.more {
+			if one := &by.spec.more[i]; by.exists && by.spec.optional(&one.reading) {
+				optional[one.from] = true
+			}
+		}
+	}
+	rather := r.chance(70) && len(optional) > 0
+	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is != gone && (!rather || optional[s]) })
 	if found {
 		r.note("delete %s for good", of.name)
 		_, err := r.aws.DeleteSecret(r.Context(), &secretsmanager.DeleteSecretInput{SecretId: &of.name, ForceDeleteWithoutRecovery: aws.Bool(true)})
