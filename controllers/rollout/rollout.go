@@ -102,7 +102,7 @@ func (r *Restarter) Forget(namespace, name string) { r.pending.drop(namespace, n
 func (r *Restarter) Step(ctx context.Context, change Change) (Progress, error) {
 	now := r.Clock.Now()
 	if due := r.pending.put(change, now); due.After(now) {
-		return Progress{State: RollingOut, Again: min(due.Sub(now), lasts/2),
+		return Progress{State: RollingOut, Again: min(due.Sub(now), paceMost),
 			Message: "Restarts begin after " + due.UTC().Format(time.RFC3339)}, nil
 	}
 	workloads, err := r.list(ctx, change)

@@ -12,11 +12,11 @@ const (
 	// waitMost is how long after a change a workload's rollout from before it is waited for. It may never end, and
 	// may have failed for want of this very restart. It is what a Deployment waits by default.
 	waitMost = 10 * time.Minute
-	// paceLeast and paceMost bound the time between two looks at workloads that restart: a tenth of the time that
-	// has passed.
-	paceLeast, paceMost = time.Second, 30 * time.Second
-	// pace of looks at what only somebody else can change, paceForbidden at permissions.
-	pace, paceForbidden = 30 * time.Second, 2 * time.Minute
+	// paceLeast and paceMost bound the time between two looks: a tenth of the time that has passed since restarts
+	// began. paceStuck is the least where only somebody else can change anything.
+	paceLeast, paceStuck, paceMost = time.Second, 5 * time.Second, 4 * time.Minute
+	// paceForbidden is how often permissions are tried.
+	paceForbidden = 2 * time.Minute
 	// statusesMost is how many workloads status holds.
 	statusesMost = 64
 )
@@ -139,21 +139,27 @@ func (all *round) progress() Progress {
 	return sum
 }
 
-// again is when to look again.
+// again is when to look again; zero for never.
 func (all *round) again(count map[State]int) time.Duration {
-	if count[RollingOut] == 0 && count[Waiting] == 0 {
-		if count[Failed]+count[Paused] == 0 {
-			return 0
-		}
-		return pace
+	least := paceLeast
+	switch {
+	case count[RollingOut] > 0:
+	case count[Failed]+count[Paused] > 0:
+		least = paceStuck
+	case count[Waiting] == 0:
+		return 0
 	}
-	next := min(max(all.now.Sub(all.change.Changed)/10, paceLeast), paceMost)
+	began := all.change.Changed
+	if delay := all.change.Policy.Delay; delay != nil {
+		began = began.Add(delay.Duration)
+	}
+	next := min(max(all.now.Sub(began)/10, least), paceMost)
 	if all.next.IsZero() {
 		return next
 	}
 	until := max(all.next.Sub(all.now), paceLeast/10)
 	if all.waitForTime() {
-		return min(until, lasts/2)
+		return min(until, paceMost)
 	}
 	return min(until, next)
 }

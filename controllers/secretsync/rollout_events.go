@@ -21,8 +21,9 @@ const (
 // announceRollout sends the events of restarts, after status was written.
 func (c *Controller) announceRollout(ctx context.Context, p *pass) {
 	status := p.sync.Status.Rollout
-	if restarted := p.memory.restarted; len(restarted) > 0 && status != nil {
-		p.memory.restarted = nil
+	restarted := p.memory.restarted
+	p.memory.restarted = nil
+	if len(restarted) > 0 && status != nil {
 		c.send(p, corev1.EventTypeNormal, eventRestarted, "Restart",
 			"Restarted "+listed(restarted)+" for version "+status.Revision+" of Secret "+p.sync.TargetName())
 		ctrl.LoggerFrom(ctx).Info("restarted workloads", "workloads", restarted, "revision", status.Revision)

@@ -33,6 +33,13 @@ func TestChartAndComponentGiveTheSameRollouts(t *testing.T) {
 	if environment := byComponent.Pod.Containers[0].Env; !slices.Contains(environment, on) || len(environment) < 2 {
 		t.Errorf("the component leaves the environment %v", environment)
 	}
+	policies := admissionOf(t, chart(t, file))
+	if diff := cmp.Diff(policies.Policies, admissionOf(t, overlay(t, nil, "rollouts")).Policies); diff != "" || len(policies.Policies) != 1 {
+		t.Errorf("%d policies; those of the chart and of the component differ (-chart +component):\n%s", len(policies.Policies), diff)
+	}
+	if len(policies.Bindings) != 1 || policies.Bindings[0].PolicyName != "secretsync-restarts-alone" {
+		t.Errorf("the chart binds %+v", policies.Bindings)
+	}
 	for way, manifests := range map[string][]byte{"chart": chart(t), "kustomize": kustomized(t)} {
 		if strings.Contains(string(manifests), "argoproj.io") || strings.Contains(string(manifests), "daemonsets") {
 			t.Errorf("a default installation by %s may restart workloads", way)

@@ -62,6 +62,38 @@ func (s *scene) actAs(account string, flags []string, roles ...string) {
 	become(s.Context(), account, flags...)
 }
 
+// actingAs is a client of one of the operator's ServiceAccounts.
+func (s *scene) actingAs(account string) client.Client {
+	s.Helper()
+	config, err := s.stand.Plane.ServiceAccountConfig(s.Context(), stand.OperatorNamespace, account)
+	if err != nil {
+		s.Fatal(err)
+	}
+	made, err := client.New(config, client.Options{Scheme: s.stand.Client.Scheme()})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return made
+}
+
+// may gives the operator a role of a file, in the scene's namespace.
+func (s *scene) may(file string) {
+	s.Helper()
+	content, err := os.ReadFile(filepath.Join(root, "config", file))
+	if err != nil {
+		s.Fatal(err)
+	}
+	var component rbacv1.ClusterRole
+	if err := yaml.UnmarshalStrict(content, &component); err != nil {
+		s.Fatal(err)
+	}
+	meta := metav1.ObjectMeta{Namespace: s.namespace, Name: component.Name}
+	s.put(&rbacv1.Role{ObjectMeta: meta, Rules: component.Rules})
+	s.put(&rbacv1.RoleBinding{ObjectMeta: meta,
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: component.Name}})
+}
+
 // uses is a pod template that reads Secrets as environment variables.
 func uses(secrets ...string) corev1.PodSpec {
 	pod := corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app"}}}

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -26,6 +30,13 @@ func TestRollouts(t *testing.T) {
 	const account = "secretsync-with-rollouts"
 	s := newScene(t)
 	s.actAs(account, []string{"--rollouts"}, rolloutsRole)
+	policy, err := os.ReadFile(filepath.Join(root, "config/admission/rollouts/restarts-alone.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range decoded(t, bytes.ReplaceAll(policy, []byte(":secretsync-system:secretsync'"), []byte(":secretsync-system:"+account+"'"))) {
+		s.put(object.(client.Object)) // What restarts must get past the policy that comes with the role.
+	}
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -254,6 +265,13 @@ func restartsArgoRollouts(t *testing.T) {
 	}
 	if got := s.generation(lent); got != 1 {
 		t.Errorf("the Deployment that lends its template has generation %d: a canary would begin", got)
+	}
+	operator := s.actingAs("secretsync-with-rollouts")
+	for _, change := range []string{`{"spec":{"workloadRef":{"name":"other"}}}`, `{"spec":{"replicas":3}}`, `{"metadata":{"annotations":{"other":"1"}}}`} {
+		err := operator.Patch(t.Context(), argo.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(change)), client.DryRunAll)
+		if !refusedBy(err, "secretsync-operator-restarts-alone") {
+			t.Errorf("%s: %v", change, err)
+		}
 	}
 	before := argo.DeepCopy()
 	if err := unstructured.SetNestedField(argo.Object, restartAt, "status", "restartedAt"); err != nil {
