@@ -16,6 +16,7 @@ type Metrics struct {
 	registerer  prometheus.Registerer
 	syncs       *prometheus.CounterVec
 	propagation prometheus.Histogram
+	rollouts    prometheus.Histogram
 }
 
 // NewMetrics registers the metrics.
@@ -29,10 +30,33 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 		propagation: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "secretsync_propagation_seconds",
 			Help:    "From when AWS got a new version to when the Secret was updated with it, in seconds, where a newer version came after a former one.",
-			Buckets: []float64{.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 24 * 3600},
+			Buckets: propagationBuckets(),
+		}),
+		rollouts: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "secretsync_propagation_to_workloads_seconds",
+			Help:    "From when AWS got the newest version in the Secret to when the workloads that were restarted for it had rolled out, in seconds.",
+			Buckets: propagationBuckets(),
 		}),
 	}
-	return metrics, errors.Join(registerer.Register(metrics.syncs), registerer.Register(metrics.propagation))
+	return metrics, errors.Join(registerer.Register(metrics.syncs), registerer.Register(metrics.propagation), registerer.Register(metrics.rollouts))
+}
+
+// propagationBuckets reach from an event that is followed at once to a poll once a day.
+func propagationBuckets() []float64 {
+	return []float64{.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 24 * 3600}
+}
+
+// rolledOut measures how long the newest of these versions took from AWS to where programs run with it.
+func (m *Metrics) rolledOut(sources []v1alpha1.SourceStatus, ended time.Time) {
+	var newest time.Time
+	for i := range sources {
+		if made := madeAt(&sources[i]); made.After(newest) {
+			newest = made
+		}
+	}
+	if !newest.IsZero() {
+		m.rollouts.Observe(max(0, ended.Sub(newest).Seconds())) // AWS's clock is not ours.
+	}
 }
 
 // propagated measures how long a version took from AWS into the Secret, by when it and the one before it were

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -128,6 +129,10 @@ func TestRestartsGoOnWithoutAWS(t *testing.T) {
 	}
 	if !meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady) {
 		t.Error("AWS was asked, or the sync suffers from the restart")
+	}
+	measured := &dto.Metric{}
+	if err := w.Metrics.rollouts.Write(measured); err != nil || measured.Histogram.GetSampleCount() != 1 || measured.Histogram.GetSampleSum() < rollout.Settle.Seconds() {
+		t.Errorf("the way to the workloads was measured %d times, %g seconds: %v", measured.Histogram.GetSampleCount(), measured.Histogram.GetSampleSum(), err)
 	}
 	lists := w.lists
 	w.pass(t, time.Minute)

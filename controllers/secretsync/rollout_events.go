@@ -38,5 +38,6 @@ func (c *Controller) announceRollout(ctx context.Context, p *pass) {
 		c.send(p, corev1.EventTypeWarning, eventRolloutFailed, "Restart", is.Reason+": "+is.Message)
 	case p.rollout != nil && p.rollout.State == rollout.Done && len(p.rollout.Workloads) > 0:
 		c.send(p, corev1.EventTypeNormal, eventRolledOut, "Restart", "Version "+status.Revision+" of Secret "+p.sync.TargetName()+": "+is.Message)
+		c.Metrics.rolledOut(p.sync.Status.Sources, c.Clock.Now())
 	}
 }

@@ -52,7 +52,7 @@ func (s *oneSecret) Observe(context.Context, source.Question) (source.Observatio
 
 func (s *oneSecret) Fetch(context.Context, source.Ref, source.Version) (source.Fetched, error) {
 	s.fetched++
-	return source.Fetched{Version: source.Version{ARN: "arn", ID: s.version}, Value: source.TextValue("of " + s.version)}, s.refusal
+	return source.Fetched{Version: source.Version{ARN: "arn", ID: s.version, Created: noon}, Value: source.TextValue("of " + s.version)}, s.refusal
 }
 
 func (s *oneSecret) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
