@@ -37,7 +37,7 @@ func TestRollouts(t *testing.T) {
 	for _, object := range decoded(t, bytes.ReplaceAll(policy, []byte(":secretsync-system:secretsync'"), []byte(":secretsync-system:"+account+"'"))) {
 		s.put(object.(client.Object)) // What restarts must get past the policy that comes with the role.
 	}
-	for _, test := range []struct {
+	tests, ran := []struct {
 		name string
 		run  func(*testing.T)
 	}{
@@ -47,8 +47,15 @@ func TestRollouts(t *testing.T) {
 		{"a failure stops the rest", stopsAtAFailure},
 		{"those listed, but for keys that need none", restartsThoseListed},
 		{"Argo Rollouts", restartsArgoRollouts},
-	} {
-		t.Run(test.name, test.run)
+	}, 0
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			ran++
+			test.run(t)
+		})
+	}
+	if ran < len(tests) {
+		return // Not all that the role is for was needed.
 	}
 	if err := checkRoles(s.stand.Plane, account, rolloutsRole); err != nil {
 		t.Error(err)
