@@ -21,13 +21,13 @@ func heldBy(holders map[string]string) *corev1.Secret {
 	byManager := map[string][]string{}
 	for key, managers := range holders {
 		secret.Data[key] = []byte(quoted)
-		for _, manager := range strings.Fields(managers) {
+		for manager := range strings.FieldsSeq(managers) {
 			byManager[manager] = append(byManager[manager], fmt.Sprintf(`%q:{}`, "f:"+key))
 		}
 	}
 	for _, manager := range slices.Sorted(maps.Keys(byManager)) {
 		secret.ManagedFields = append(secret.ManagedFields, metav1.ManagedFieldsEntry{Manager: manager,
-			FieldsV1: &metav1.FieldsV1{Raw: fmt.Appendf(nil, `{"f:data":{".":{},%s},"f:type":{}}`, strings.Join(byManager[manager], ","))}})
+			FieldsV1: metav1.NewFieldsV1(fmt.Sprintf(`{"f:data":{".":{},%s},"f:type":{}}`, strings.Join(byManager[manager], ",")))})
 	}
 	return secret
 }

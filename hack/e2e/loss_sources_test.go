@@ -54,7 +54,7 @@ func withFound(find func(id string) v1alpha1.Find) func(*scene, string, *v1alpha
 	}
 }
 
-func byPrefix(id string) v1alpha1.Find { return v1alpha1.Find{NamePrefix: id + "-o"} }
+func byPrefix(id string) v1alpha1.Find { return v1alpha1.Find{NamePrefix: id + "-"} }
 func byTag(id string) v1alpha1.Find {
 	return v1alpha1.Find{Tags: map[string]string{"found": id}, Take: v1alpha1.FindTakeFields}
 }
@@ -137,7 +137,7 @@ func TestADeniedListLosesNothing(t *testing.T) {
 	s.createOther(id, content)
 	found := byPrefix(id)
 	s.sync("listed", v1alpha1.SecretSyncSpec{PollInterval: fast, DataFrom: []v1alpha1.DataFrom{{Find: &found}}})
-	want := map[string]string{"ther": content}
+	want := map[string]string{"other": content}
 	s.awaitKeys("listed", want)
 	s.awaitReady("listed")
 	t.Cleanup(func() { s.rule() })
@@ -149,7 +149,7 @@ func TestADeniedListLosesNothing(t *testing.T) {
 	content = value()
 	s.putValue(other(id), content)
 	s.rule()
-	s.awaitKeys("listed", map[string]string{"ther": content})
+	s.awaitKeys("listed", map[string]string{"other": content})
 }
 
 // TestNothingIsLostBetweenTwoReads: one secret of two can be read and the other one can't, or hangs, while

@@ -11,8 +11,9 @@ import (
 type Fault struct {
 	// Operation, Principal and Region are patterns; empty matches all.
 	Operation, Principal, Region string
-	// Latency is waited before the answer.
+	// Latency is waited before the answer; with Slow, before that to every n-th matching call alone.
 	Latency time.Duration
+	Slow    int
 	// Every n-th matching call fails; 0 fails none, 1 all.
 	Every int
 	// Code of the failure. Default: InternalServiceError.
@@ -99,8 +100,10 @@ func (s *Server) trouble(call *request) (latency time.Duration, hang bool, err e
 		if !like(fault.Operation, call.operation) || !like(fault.Principal, call.caller.ARN) || !like(fault.Region, call.at.region) {
 			continue
 		}
-		latency += fault.Latency
 		fault.seen++
+		if fault.Slow == 0 || fault.seen%fault.Slow == 0 {
+			latency += fault.Latency
+		}
 		hang = hang || fault.Hang
 		if fault.Every > 0 && fault.seen%fault.Every == 0 && err == nil {
 			err = fault.failure()

@@ -288,7 +288,7 @@ func (s *spec) String() string {
 	}
 	for i := range s.more {
 		one := &s.more[i]
-		text += fmt.Sprintf(" %s%s=%s(%s)", one.key, one.prefix, one.property, one.reading.String())
+		text += fmt.Sprintf(" %s%s=%s(%s)", one.key, one.prefix, one.property, one.String())
 		if one.optional {
 			text += "?"
 		}

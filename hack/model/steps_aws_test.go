@@ -103,13 +103,17 @@ func (r *run) moveFollowed() bool {
 	return found && r.moveOff(by.spec.from, by.spec.label)
 }
 
-// flip moves labels that one SecretSync follows at once, faster than it can read.
+// flip moves labels that one SecretSync follows while it reads, as some answers come late.
 func (r *run) flip() bool {
 	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && len(s.spec.more) > 0 })
 	if !found {
 		return false
 	}
+	r.note("some answers come late, and %s is asked for a refresh", by)
+	r.stand.AWS.SetFaults(localaws.Fault{Principal: operatorARN, Latency: 150 * time.Millisecond, Slow: 2})
+	r.askRefresh(by)
 	for range 8 {
+		r.pause(longestPause)
 		at := by.spec.readingAt(r.random.IntN(1 + len(by.spec.more)))
 		if at.from.is != there || at.pinned != nil || len(at.from.versions) < 2 {
 			continue
@@ -118,7 +122,7 @@ func (r *run) flip() bool {
 		to, _ := anyOf(r, at.from.versions, func(v *version) bool { return v != at.from.labels[at.label] })
 		r.label(at.from, at.label, to)
 	}
-	return true
+	return r.heal()
 }
 
 // moveOff moves a label off the version that it is on.
