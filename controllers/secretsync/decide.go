@@ -75,10 +75,7 @@ func (c *Controller) firstLook(p *pass, now time.Time) time.Time {
 	if !inSync {
 		return now
 	}
-	first := c.firstOfUnpolled(now)
-	if c.interval(p.sync) > 0 {
-		first = c.nextTick(p, now)
-	}
+	first := c.nextTickOrSooner(p, now)
 	if until := p.sync.Status.PreviousUntil; until != nil {
 		first = earlier(first, until.Time)
 	}

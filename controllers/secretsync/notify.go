@@ -151,8 +151,16 @@ func (p *pass) looks() bool {
 	return slices.ContainsFunc(p.sync.Spec.DataFrom, func(from v1alpha1.DataFrom) bool { return from.Find != nil })
 }
 
-// firstOfUnpolled is when to ask AWS first about what is in sync and not polled: once, spread over the operator's own
-// interval, in case that an event was lost when the process before ended.
-func (c *Controller) firstOfUnpolled(now time.Time) time.Time {
-	return now.Add(somewhereWithin(max(c.PollInterval, pollSlot)))
+// nextTickOrSooner is when to ask AWS first about what is in sync: at the next poll; or once within the operator's
+// own interval, where that would be later and events are relied on, as one may have been lost when the process
+// before ended.
+func (c *Controller) nextTickOrSooner(p *pass, now time.Time) time.Time {
+	soon := now.Add(somewhereWithin(max(c.PollInterval, pollSlot)))
+	switch interval := c.interval(p.sync); {
+	case interval == 0:
+		return soon
+	case c.ChangesAlive != nil && interval > c.PollInterval:
+		return earlier(soon, c.nextTick(p, now))
+	}
+	return c.nextTick(p, now)
 }

@@ -3,6 +3,7 @@ package secretsync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -210,6 +211,30 @@ func TestWithoutAPollIntervalEventsAloneAreFollowed(t *testing.T) {
 	c.set(p, condition(v1alpha1.ConditionReady, "True", v1alpha1.ReasonSynced, ""))
 	if first := c.firstLook(p, noon).Sub(noon); first < 0 || first > c.PollInterval {
 		t.Errorf("after a start the first look is in %s", first)
+	}
+}
+
+// What the former process had in its queue when it was killed is lost.
+func TestAfterAStartThoseWhoRelyOnEventsLookOnce(t *testing.T) {
+	within := func(c *Controller, interval time.Duration) (latest time.Duration) {
+		for number := range 200 {
+			p := polled(c, "s", fmt.Sprintf("db-%d", number), interval)
+			p.sync.Status.Secret = &v1alpha1.SecretStatus{Generation: p.sync.Generation}
+			c.set(p, condition(v1alpha1.ConditionReady, "True", v1alpha1.ReasonSynced, ""))
+			latest = max(latest, c.firstLook(p, noon).Sub(noon))
+		}
+		return latest
+	}
+	c, _, _ := told(0)
+	if got := within(c, 24*time.Hour); got < 12*time.Hour {
+		t.Errorf("without events all look within %s", got)
+	}
+	c.ChangesAlive = func() bool { return false }
+	if got := within(c, 24*time.Hour); got > c.PollInterval {
+		t.Errorf("with events the last one looks after %s", got)
+	}
+	if got := within(c, time.Minute); got > time.Minute {
+		t.Errorf("those that poll often look after %s", got)
 	}
 }
 

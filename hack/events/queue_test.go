@@ -212,6 +212,10 @@ func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
 			content = s.put(s.secretID("db"))
 			s.start()
 			s.awaitValue("db", content)
+			s.awaitDrained()
+			if s.counted("notified") == 0 {
+				t.Error("it is not the event that has told")
+			}
 			if read := s.stand.AWS.ValuesRead(s.secretID("db")); read != 1 {
 				t.Errorf("the value was read %d times", read)
 			}
