@@ -3,6 +3,7 @@ package secretsync
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -45,7 +46,7 @@ func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
 		MaxAge: c.question(p).MaxAge,
 	}
 	if question.Region == "" {
-		question.Region = p.sync.Spec.Source.Region
+		question.Region = regionOf(&p.sync.Spec.Source)
 	}
 	for i := range p.before.Status.Sources {
 		if status := &p.before.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry && status.ARN != "" {
@@ -53,6 +54,17 @@ func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
 		}
 	}
 	return question
+}
+
+// regionOf is the region that a source names, by itself or by its ARN; empty for the operator's.
+func regionOf(from *v1alpha1.SecretSource) string {
+	if from.Region != "" {
+		return from.Region
+	}
+	if parts := strings.Split(from.SecretID, ":"); len(parts) > 3 && parts[0] == "arn" {
+		return parts[3]
+	}
+	return ""
 }
 
 // take makes inputs of what was found.

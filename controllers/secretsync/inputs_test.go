@@ -292,3 +292,19 @@ func TestFormerValuesStayForAWhile(t *testing.T) {
 	aws.labels["db"] = stages("v4", "") // Whatever has become of v3.
 	next(map[string]string{"value": "v4"}, false)
 }
+
+func TestFindLooksWhereTheSourceIs(t *testing.T) {
+	for name, test := range map[string]struct {
+		from v1alpha1.SecretSource
+		want string
+	}{
+		"no source":       {v1alpha1.SecretSource{}, ""},
+		"a name":          {v1alpha1.SecretSource{SecretID: "db"}, ""},
+		"a region":        {v1alpha1.SecretSource{SecretID: "db", Region: "eu-west-1"}, "eu-west-1"},
+		"an ARN's region": {v1alpha1.SecretSource{SecretID: "arn:aws:secretsmanager:eu-north-1:111122223333:secret:db-a1b2c3"}, "eu-north-1"},
+	} {
+		if got := regionOf(&test.from); got != test.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

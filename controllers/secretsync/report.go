@@ -3,13 +3,10 @@ package secretsync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -142,22 +139,4 @@ func (c *Controller) plan(p *pass, f *failure) {
 			m.contested = 0
 		}
 	}
-}
-
-// write patches status if it changed.
-func (c *Controller) write(ctx context.Context, p *pass) error {
-	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) {
-		return nil
-	}
-	changed := p.sync.DeepCopy()
-	base := changed.DeepCopy()
-	base.Status = p.before.Status
-	if err := c.Client.Status().Patch(ctx, changed, client.MergeFrom(base)); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return fmt.Errorf("patching status: %w", err)
-	}
-	p.memory.statusWritten = changed.ResourceVersion
-	return nil
 }

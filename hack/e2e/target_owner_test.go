@@ -1,14 +1,17 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -172,5 +175,24 @@ func TestEditsOnTheHeels(t *testing.T) {
 	for i := range 10 {
 		s.awaitKeys(fmt.Sprintf("heels-%d", i), map[string]string{"b": content})
 		s.awaitReady(fmt.Sprintf("heels-%d", i))
+	}
+}
+
+// TestAStatusIsForOneObjectAlone: what the operator relies on when a SecretSync is made anew under its name
+// while a pass over the former one ends.
+func TestAStatusIsForOneObjectAlone(t *testing.T) {
+	s := newScene(t)
+	id, _ := s.createSecret("another", value())
+	s.sync("another", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	found := s.awaitReady("another")
+	for uid, refused := range map[string]bool{string(found.UID): false, "00000000-0000-0000-0000-000000000001": true} {
+		patch := fmt.Sprintf(`[{"op":"test","path":"/metadata/uid","value":%q},{"op":"add","path":"/status/lastHandledRefresh","value":%q}]`, uid, uid)
+		err := s.stand.Client.Status().Patch(t.Context(), s.get("another"), client.RawPatch(types.JSONPatchType, []byte(patch)))
+		if (err != nil) != refused {
+			t.Errorf("a patch for %s: %v", uid, err)
+		}
+		if status, ok := errors.AsType[*apierrors.StatusError](err); refused && (!ok || !apierrors.IsInvalid(err) || status.ErrStatus.Details != nil && len(status.ErrStatus.Details.Causes) > 0) {
+			t.Errorf("it is refused as %#v", err)
+		}
 	}
 }

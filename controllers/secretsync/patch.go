@@ -1,0 +1,68 @@
+package secretsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// write writes status if it changed. A SecretSync that is gone needs none, nor does another one that was made
+// under its name since.
+func (c *Controller) write(ctx context.Context, p *pass) error {
+	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) {
+		return nil
+	}
+	patch, err := statusPatch(p.sync)
+	if err != nil {
+		return err
+	}
+	changed := p.sync.DeepCopy()
+	err = c.Client.Status().Patch(ctx, changed, patch)
+	switch {
+	case apierrors.IsNotFound(err), isAnother(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("patching status: %w", err)
+	}
+	p.memory.statusWritten = changed.ResourceVersion
+	return nil
+}
+
+// operation is one of a JSON patch (RFC 6902).
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+// statusPatch puts the whole status in the place of the one that is there, which nobody else writes, and does so
+// for the object with that UID alone. What was found out about an object that is gone would otherwise end up in
+// the one that has its name now: of metadata, the API server looks at the resourceVersion alone when a status is
+// merged, and that changes with every edit.
+func statusPatch(sync *v1alpha1.SecretSync) (client.Patch, error) {
+	var operations []operation
+	if sync.UID != "" {
+		operations = append(operations, operation{"test", "/metadata/uid", sync.UID})
+	}
+	operations = append(operations, operation{"add", "/status", sync.Status})
+	encoded, err := json.Marshal(operations)
+	if err != nil {
+		return nil, fmt.Errorf("encoding status: %w", err)
+	}
+	return client.RawPatch(types.JSONPatchType, encoded), nil
+}
+
+// isAnother says whether the API server refused a patch because the object has another UID. A status that it finds
+// invalid has causes, which name fields.
+func isAnother(err error) bool {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	return ok && apierrors.IsInvalid(err) && (status.ErrStatus.Details == nil || len(status.ErrStatus.Details.Causes) == 0)
+}
