@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,7 +143,7 @@ func TestNamingConvention(t *testing.T) {
 				}
 				return
 			}
-			expected := []string{"spec.source.secretID: namespace " + s.namespace, "begins with /<anything>/" + s.namespace + "/", test.refused}
+			expected := []string{"secretID: namespace " + s.namespace, "begins with /<anything>/" + s.namespace + "/", test.refused}
 			if !refusedBy(err, s.unique("secretsync-naming-convention")) || !containsAll(err.Error(), expected) {
 				t.Errorf("got %v, want a refusal that mentions %q", err, expected)
 			}
@@ -197,8 +198,52 @@ func TestNamingConventionKnowsEverySecretID(t *testing.T) {
 	}
 	spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
 	naming := secretsNamed("spec", &spec)
-	if len(naming) != 1 || naming[0] != "spec.source.secretID" {
-		t.Errorf("SecretSyncs name secrets by %s; config/admission/naming-convention.yaml looks at spec.source.secretID alone", naming)
+	slices.Sort(naming)
+	looked := []string{"spec.source.secretID", "spec.data[].source.secretID", "spec.dataFrom[].source.secretID", "spec.dataFrom[].find"}
+	slices.Sort(looked)
+	if !slices.Equal(looked, naming) {
+		t.Errorf("SecretSyncs name secrets by %s; config/admission/naming-convention.yaml looks at %s", naming, looked)
+	}
+}
+
+// TestNamingConventionLooksEverywhere: at single keys, at whole secrets, and at what is looked for.
+func TestNamingConventionLooksEverywhere(t *testing.T) {
+	s := newScene(t)
+	s.enforce("naming-convention.yaml", nil, func() error { return s.try(following("elsewhere")) })
+	own, other := "/prod/"+s.namespace+"/", "/prod/other/"
+	byKey := func(id string) v1alpha1.SecretSyncSpec {
+		spec := following(own + "db")
+		spec.Data = []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: &v1alpha1.EntrySource{VersionStage: "AWSPREVIOUS"}}, {Key: "c", Source: from(id)}}
+		return spec
+	}
+	whole := func(id string) v1alpha1.SecretSyncSpec {
+		return v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Source: from(own + "db")}, {Source: from(id), Prefix: "x"}}}
+	}
+	finding := func(find v1alpha1.Find) v1alpha1.SecretSyncSpec {
+		return v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &find}}}
+	}
+	for name, test := range map[string]struct {
+		spec    v1alpha1.SecretSyncSpec
+		refused string
+	}{
+		"keys of its own":                       {byKey(own + "stripe"), ""},
+		"a key of another's":                    {byKey(other + "stripe"), "is called " + other + "stripe"},
+		"a key of another's by ARN":             {byKey("arn:aws:secretsmanager:eu-west-1:111122223333:secret:" + other + "db"), "is called " + other + "db"},
+		"whole secrets of its own":              {whole(own + "flags"), ""},
+		"a whole secret of another's":           {whole(other + "flags"), "is called " + other + "flags"},
+		"what it finds of its own":              {finding(v1alpha1.Find{NamePrefix: own}), ""},
+		"what it finds further down":            {finding(v1alpha1.Find{NamePrefix: own + "extra/", Tags: map[string]string{"a": "b"}}), ""},
+		"what it finds of another's":            {finding(v1alpha1.Find{NamePrefix: other}), "such as /prod/" + s.namespace + "/"},
+		"what begins like its own":              {finding(v1alpha1.Find{NamePrefix: "/prod/" + s.namespace}), `this one is "/prod/` + s.namespace + `"`},
+		"what has a tag, whatever it is called": {finding(v1alpha1.Find{Tags: map[string]string{"a": "b"}}), `this one is ""`},
+		"what matches a pattern alone":          {finding(v1alpha1.Find{NamePattern: own + ".*"}), `this one is ""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := s.try(test.spec)
+			if test.refused == "" && err != nil || test.refused != "" && (!refusedBy(err, s.unique("secretsync-naming-convention")) || !containsAll(err.Error(), []string{test.refused})) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 
