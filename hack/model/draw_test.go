@@ -19,8 +19,8 @@ const longestPause = 80 * time.Millisecond
 // as things are does nothing, and another one is drawn.
 func (r *run) kinds() []kind {
 	return []kind{
-		{20, r.rotate}, {5, r.stage}, {6, r.rollBack}, {4, r.moveLabel}, {8, r.moveFollowed}, {6, r.flip},
-		{3, r.markForDeletion}, {2, r.deleteForGood}, {4, r.bringBack},
+		{20, r.rotate}, {5, r.stage}, {6, r.rollBack}, {4, r.moveLabel}, {8, r.moveFollowed}, {10, r.flip},
+		{3, r.markForDeletion}, {4, r.deleteForGood}, {9, r.bringBack},
 		{4, r.deny}, {4, r.allow}, {2, r.throttle}, {3, r.fault}, {3, r.heal},
 		{1, r.stop}, {1, r.kill}, {10, r.comeBack}, // Seldom, as a start cures much that is wrong.
 		{4, r.editKey}, {3, r.dropKey}, {2, r.addKey}, {3, r.deleteSecret}, {3, r.dropLabel}, {2, r.playWithShared}, {3, r.editMerged},
