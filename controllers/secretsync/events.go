@@ -99,6 +99,8 @@ func writeNews(p *pass) (reason, note string) {
 		return eventUpdated, "Updated Secret " + name + moves + ": " + p.changes.String()
 	case p.trigger == triggerDrift:
 		return eventRepaired, "Secret " + name + " was edited" + by(p.applied.Intruders) + "; restored version " + version
+	case known && former.Generation == p.sync.Generation: // Find, optional entries, or the end of keepPrevious.
+		return eventUpdated, "Updated Secret " + name + ", at version " + version + ": " + p.changes.String()
 	}
 	return eventUpdated, "Updated Secret " + name + " to the edited spec, version " + version + ": " + p.changes.String()
 }
