@@ -236,8 +236,8 @@ func TestFindFollowsWhatComesAndGoes(t *testing.T) {
 	if err := c.observe(t.Context(), again); err != nil || !again.done {
 		t.Errorf("unchanged, it is looked at again: %v", err)
 	}
-	if known := c.findQuestion(again, 0).Known; len(known) != 2 {
-		t.Errorf("known before: %v", known)
+	if asked := c.findQuestion(again, 0); len(asked.Known) != 2 || !asked.Routine {
+		t.Errorf("known before: %v; routine: %v", asked.Known, asked.Routine)
 	}
 	aws.found = []string{"b"}
 	gone := c.begin(p.sync, &memory{})
