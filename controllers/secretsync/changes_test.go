@@ -50,11 +50,15 @@ func TestWriteNews(t *testing.T) {
 		"an edit":                  {target.Updated, v2, triggerDrift, []string{"kubectl-edit"}, eventRepaired, []string{"edited by field manager kubectl-edit", v2}},
 		"an edit by nobody's name": {target.Updated, v2, triggerDrift, nil, eventRepaired, []string{"was edited; restored"}},
 		"an edited spec":           {target.Updated, v2, triggerSpec, nil, eventUpdated, []string{"edited spec", v2}},
+		"keys that came or went":   {target.Updated, v2, triggerPoll, nil, eventUpdated, []string{"Secret db, at version " + v2 + ": changed a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := written(test.former, v2)
 			p.applied = &target.Result{Outcome: test.outcome, Intruders: test.intruders}
 			p.trigger, p.changes = test.trigger, changes{changed: []string{"a"}}
+			if p.trigger == triggerSpec {
+				p.sync.Generation++
+			}
 			reason, note := writeNews(p)
 			if reason != test.reason {
 				t.Errorf("the event is %q", reason)

@@ -40,7 +40,8 @@ func (c *Controller) announce(ctx context.Context, p *pass, f *failure) {
 		c.send(p, corev1.EventTypeWarning, eventFailed, "Sync", f.reason+": "+f.message)
 		ctrl.LoggerFrom(ctx).Info("sync failed", "reason", f.reason, "message", f.message)
 	case f == nil && was != "" && p.observed:
-		c.send(p, corev1.EventTypeNormal, eventRecovered, "Sync", "Recovered from "+was+": "+holds(p.sync))
+		ready := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionReady)
+		c.send(p, corev1.EventTypeNormal, eventRecovered, "Sync", "Recovered from "+was+": "+ready.Message)
 		ctrl.LoggerFrom(ctx).Info("sync recovered", "from", was)
 	}
 	if note := previewNews(p); note != "" && f == nil {
@@ -98,6 +99,8 @@ func writeNews(p *pass) (reason, note string) {
 		return eventUpdated, "Updated Secret " + name + moves + ": " + p.changes.String()
 	case p.trigger == triggerDrift:
 		return eventRepaired, "Secret " + name + " was edited" + by(p.applied.Intruders) + "; restored version " + version
+	case known && former.Generation == p.sync.Generation: // Find, optional entries, or the end of keepPrevious.
+		return eventUpdated, "Updated Secret " + name + ", at version " + version + ": " + p.changes.String()
 	}
 	return eventUpdated, "Updated Secret " + name + " to the edited spec, version " + version + ": " + p.changes.String()
 }

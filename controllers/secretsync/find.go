@@ -39,11 +39,11 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 
 // findQuestion is what an entry with find asks.
 func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
-	find := p.sync.Spec.DataFrom[entry].Find
+	find, how := p.sync.Spec.DataFrom[entry].Find, c.question(p)
 	question := source.FindQuestion{
 		NamePrefix: find.NamePrefix, NamePattern: find.NamePattern, Tags: find.Tags, Region: find.Region,
 		Identity: p.identity, Reader: source.Reader{Namespace: p.sync.Namespace, Name: p.sync.Name},
-		MaxAge: c.question(p).MaxAge,
+		MaxAge: how.MaxAge, Routine: how.Routine,
 	}
 	if question.Region == "" {
 		question.Region = regionOf(&p.sync.Spec.Source)

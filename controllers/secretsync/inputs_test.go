@@ -236,8 +236,8 @@ func TestFindFollowsWhatComesAndGoes(t *testing.T) {
 	if err := c.observe(t.Context(), again); err != nil || !again.done {
 		t.Errorf("unchanged, it is looked at again: %v", err)
 	}
-	if known := c.findQuestion(again, 0).Known; len(known) != 2 {
-		t.Errorf("known before: %v", known)
+	if asked := c.findQuestion(again, 0); len(asked.Known) != 2 || !asked.Routine {
+		t.Errorf("known before: %v; routine: %v", asked.Known, asked.Routine)
 	}
 	aws.found = []string{"b"}
 	gone := c.begin(p.sync, &memory{})
@@ -306,5 +306,36 @@ func TestFindLooksWhereTheSourceIs(t *testing.T) {
 		if got := regionOf(&test.from); got != test.want {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// TestFormerValuesKeepNoPresentOnesBack: AWSPREVIOUS may well be the bad value that was refused, and that the
+// present one mends.
+func TestFormerValuesKeepNoPresentOnesBack(t *testing.T) {
+	least := int64(2)
+	for name, test := range map[string]struct {
+		guards       v1alpha1.Guards
+		good, former string
+		want         map[string]string
+	}{
+		"a guard for every key refuses the former value": {v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "*", MinBytes: &least}}},
+			"v3", "b", map[string]string{"value": "v3"}},
+		"so does the guard of its key": {v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "value", MinBytes: &least}}},
+			"v3", "b", map[string]string{"value": "v3"}},
+		"both are too long together": {v1alpha1.Guards{MaxBytes: &least},
+			"v3", "v2", map[string]string{"value": "v3"}},
+		"both are good": {v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "*", MinBytes: &least}}, RequiredKeys: []string{"value"}},
+			"v3", "v2", map[string]string{"value": "v3", "value_previous": "v2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.Source = &shelf{labels: map[string]map[string]string{"db": stages(test.good, test.former)}}
+			p := passOver(d.Controller, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Guards: &test.guards,
+				KeepPrevious: &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}})
+			p.before.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", VersionStage: "AWSCURRENT", ARN: "arn:db", VersionID: "v1"}}
+			if err := read(d.Controller, p); err != nil || !cmp.Equal(test.want, rendered(p)) {
+				t.Errorf("%v, %v", err, rendered(p))
+			}
+		})
 	}
 }

@@ -168,3 +168,23 @@ func TestARefreshEndsATruce(t *testing.T) {
 		t.Errorf("the try after the refresh is put off again: %v", err)
 	}
 }
+
+// In mode Observe nothing need have been written when trouble ends.
+func TestARecoveryIsToldOfInModeObserveToo(t *testing.T) {
+	sync := fresh()
+	sync.Spec.Mode = v1alpha1.SyncModeObserve
+	w := newWorld(t, sync)
+	w.aws.refusal = &source.Error{Kind: source.SecretNotFound, Explanation: "no such secret"}
+	w.turn(t)
+	w.sent()
+	w.aws.refusal = nil
+	w.clock.SetTime(noon.Add(20 * time.Minute))
+	w.turn(t)
+	sent := w.sent()
+	if len(sent) == 0 || !strings.Contains(sent[0], "Recovered from SecretNotFound") || strings.Contains(sent[0], "holds") {
+		t.Errorf("events: %q", sent)
+	}
+	if got := w.now(t); troubleOf(got) != "" {
+		t.Errorf("still in trouble: %s", troubleOf(got))
+	}
+}

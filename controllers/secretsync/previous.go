@@ -57,25 +57,34 @@ func (c *Controller) keptUntil(p *pass) time.Time {
 }
 
 // withPrevious adds the former values under names of their own. A former version that has not what the
-// spec asks for is left out: it must not keep the present one from being published.
+// spec asks for is left out, as is one that could not be published itself, or not beside the present one: it must
+// not keep the present one, which may mend it, from being published.
 func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if len(p.former) == 0 {
 		return data, nil
 	}
-	former, err := render.Render(forFormer(&p.sync.Spec), materialOf(p, func(one *input) *source.Value {
+	spec := forFormer(&p.sync.Spec)
+	former, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
 		if one.before == nil || one.before.absent {
 			return nil
 		}
 		return &one.before.fetched.Value
 	}))
-	if err != nil {
+	if err != nil || publishable(spec, former) != nil {
 		return data, nil //nolint:nilerr // As the comment above says.
 	}
-	suffix := p.sync.Spec.KeepPrevious.Suffix
+	suffix := spec.KeepPrevious.Suffix
 	if suffix == "" {
 		suffix = defaultSuffix
 	}
-	return render.WithPrevious(data, former, suffix)
+	both, err := render.WithPrevious(data, former, suffix)
+	if err != nil {
+		return nil, err
+	}
+	if publishable(&p.sync.Spec, both) != nil {
+		return data, nil
+	}
+	return both, nil
 }
 
 // forFormer is a spec that takes what there is.
@@ -86,6 +95,9 @@ func forFormer(spec *v1alpha1.SecretSyncSpec) *v1alpha1.SecretSyncSpec {
 	}
 	for i := range lenient.DataFrom {
 		lenient.DataFrom[i].Optional = true
+	}
+	if lenient.Guards != nil {
+		lenient.Guards.RequiredKeys = nil
 	}
 	return lenient
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -21,9 +22,19 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
+	if err := publishable(spec, data); err != nil {
+		return err
+	}
 	if data, err = withPrevious(p, data); err != nil {
 		return err
 	}
+	p.data, p.keys = data, slices.Sorted(maps.Keys(data))
+	return nil
+}
+
+// publishable holds keys against what must be so of them: by the type of the Secret, the spec's guards, and the
+// size that Kubernetes allows.
+func publishable(spec *v1alpha1.SecretSyncSpec, data map[string][]byte) error {
 	if !spec.Target.Merges() {
 		if err := render.CheckType(spec.Target.TypeOrDefault(), data); err != nil {
 			return err
@@ -32,7 +43,6 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 	if err := render.Guard(spec.Guards, data); err != nil {
 		return err
 	}
-	p.data, p.keys = data, slices.Sorted(maps.Keys(data))
 	return render.CheckSize(data)
 }
 

@@ -65,6 +65,19 @@ func (w *Writer) find(ctx context.Context, desired Desired) (State, error) {
 // create makes a new Secret. A create, unlike an apply, can't land on a Secret that somebody else
 // made a moment ago.
 func (w *Writer) create(ctx context.Context, desired Desired) (Result, error) {
+	secret := secretOf(desired)
+	err := w.Client.Create(ctx, secret, client.FieldOwner(FieldOwner(desired.Owner)))
+	if apierrors.IsAlreadyExists(err) {
+		return w.meet(ctx, desired)
+	}
+	if err != nil {
+		return Result{}, explain(err, desired.Namespace, desired.Name)
+	}
+	return Result{Outcome: Created, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion}, nil
+}
+
+// secretOf is the Secret to create.
+func secretOf(desired Desired) *corev1.Secret {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:   desired.Namespace,
@@ -81,14 +94,7 @@ func (w *Writer) create(ctx context.Context, desired Desired) (Result, error) {
 	if desired.OwnerReference != nil {
 		secret.OwnerReferences = []metav1.OwnerReference{*desired.OwnerReference}
 	}
-	err := w.Client.Create(ctx, secret, client.FieldOwner(FieldOwner(desired.Owner)))
-	if apierrors.IsAlreadyExists(err) {
-		return w.meet(ctx, desired)
-	}
-	if err != nil {
-		return Result{}, explain(err, desired.Namespace, desired.Name)
-	}
-	return Result{Outcome: Created, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion}, nil
+	return secret
 }
 
 // meet deals with a Secret that the cache did not know: ours again after its label was taken off or

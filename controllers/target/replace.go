@@ -3,13 +3,26 @@ package target
 import (
 	"context"
 	"errors"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
+// replaceWithin bounds how long a stop of the process waits until a Secret that was deleted is made anew.
+const replaceWithin = 20 * time.Second
+
 // replace deletes a Secret of our own and makes it anew, where Kubernetes does not let it change as desired
-// and the manifest says so. Between the two there is none: whoever reads it just then finds nothing.
+// and the manifest says so. Between the two there is none: whoever reads it just then finds nothing. So that
+// none is missing for longer, it is rehearsed first, and a stop of the process does not come between.
 func (w *Writer) replace(ctx context.Context, desired Desired) (Result, error) {
+	if err := w.rehearse(ctx, desired); err != nil {
+		return Result{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replaceWithin)
+	defer cancel()
 	if err := w.Delete(ctx, desired.Namespace, desired.Name, desired.Owner); err != nil {
 		return Result{}, err
 	}
@@ -18,6 +31,16 @@ func (w *Writer) replace(ctx context.Context, desired Desired) (Result, error) {
 		made.Outcome = Updated
 	}
 	return made, err
+}
+
+// rehearse finds out, by a dry run, whether quotas, admission and validation let the Secret be made. That there
+// is one already is the last thing that the API server looks at.
+func (w *Writer) rehearse(ctx context.Context, desired Desired) error {
+	err := w.Client.Create(ctx, secretOf(desired), client.FieldOwner(FieldOwner(desired.Owner)), client.DryRunAll)
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return explain(err, desired.Namespace, desired.Name)
+	}
+	return nil
 }
 
 // replaceable says whether a refusal is one that making the Secret anew gets round. A Secret of somebody else's

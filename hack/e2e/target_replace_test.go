@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -43,4 +44,30 @@ func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
 	if now := s.secret("host"); now.UID != host.UID || len(now.Data) != 1 {
 		t.Error("somebody else's Secret was touched")
 	}
+}
+
+// TestNothingIsDeletedThatCouldNotBeMadeAnew: a quota would not let the Secret be made again.
+func TestNothingIsDeletedThatCouldNotBeMadeAnew(t *testing.T) {
+	s := newScene(t)
+	first, second := value(), value()
+	id, _ := s.createSecret("fixed", first)
+	s.sync("fixed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+		Target: v1alpha1.SecretTarget{Immutable: true, ReplacePolicy: v1alpha1.ReplaceRecreate}})
+	s.awaitReady("fixed")
+	before := s.secret("fixed")
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "none"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/secrets": resource.MustParse("0")}},
+	}
+	s.put(quota)
+	s.await("the quota is in force", func() bool { return s.exists(quota) && len(quota.Status.Hard) > 0 })
+	s.putValue(id, second)
+	s.awaitTrouble("fixed", v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetForbidden)
+	if now := s.secret("fixed"); now == nil || now.UID != before.UID || string(now.Data["value"]) != first {
+		t.Error("the Secret was deleted, and can't be made anew")
+	}
+	if err := s.stand.Client.Delete(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitKeys("fixed", map[string]string{"value": second})
 }

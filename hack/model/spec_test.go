@@ -230,7 +230,7 @@ func (s *spec) withFormer(keys map[string]string, m moment) map[string]string {
 		return keys
 	}
 	former, reason := s.render([]*version{v})
-	if reason != "" {
+	if reason != "" || s.guarded && strings.HasSuffix(former["password"], refusedEnd) {
 		return keys
 	}
 	both := maps.Clone(keys)

@@ -1,0 +1,95 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// fixed is a Writer before an API server with one immutable Secret, which calls onDelete before a delete and
+// gives creates, whether rehearsed or not, that answer.
+func fixed(t *testing.T, onDelete func(), refusal error) (*Writer, client.Client) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	server := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "payments", Name: "db", UID: "uid", Annotations: map[string]string{v1alpha1.AnnotationOwner: "db"}}}).Build()
+	secrets := schema.GroupResource{Resource: "secrets"}
+	through := interceptor.NewClient(server, interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "db", field.ErrorList{
+				field.Forbidden(field.NewPath("data"), "field is immutable when `immutable` is set")})
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.DeleteOption) error {
+			if onDelete != nil {
+				onDelete()
+			}
+			return c.Delete(ctx, object, options...)
+		},
+		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
+			asked := (&client.CreateOptions{}).ApplyOptions(options)
+			switch {
+			case ctx.Err() != nil: // The fake does not look.
+				return ctx.Err()
+			case refusal != nil:
+				return refusal
+			case len(asked.DryRun) > 0: // As the API server answers once admission has let it pass.
+				return apierrors.NewAlreadyExists(secrets, object.GetName())
+			}
+			return c.Create(ctx, object, options...)
+		},
+	})
+	return &Writer{Client: through, Live: server}, server
+}
+
+func anew() Desired {
+	return Desired{Namespace: "payments", Name: "db", Owner: "db", Immutable: true, Recreate: true, Data: map[string][]byte{"password": []byte(quoted)}}
+}
+
+func dataOf(t *testing.T, server client.Client) (data map[string][]byte, exists bool) {
+	t.Helper()
+	secret := &corev1.Secret{}
+	err := server.Get(t.Context(), client.ObjectKey{Namespace: "payments", Name: "db"}, secret)
+	if client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+	return secret.Data, err == nil
+}
+
+func TestASecretIsNotDeletedForOneThatWouldBeRefused(t *testing.T) {
+	refusal := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "db", errors.New("exceeded quota"))
+	w, server := fixed(t, nil, refusal)
+	_, err := w.Apply(t.Context(), anew())
+	if refused, ok := errors.AsType[*Error](err); !ok || refused.Reason != v1alpha1.ReasonTargetForbidden {
+		t.Errorf("got %v", err)
+	}
+	if _, exists := dataOf(t, server); !exists {
+		t.Error("the Secret is gone")
+	}
+}
+
+func TestAStopDoesNotComeBetweenDeletingAndMakingAnew(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	w, server := fixed(t, stop, nil)
+	result, err := w.Apply(ctx, anew())
+	if err != nil || result.Outcome != Updated || ctx.Err() == nil {
+		t.Errorf("%v, %v", result, err)
+	}
+	if data, exists := dataOf(t, server); !exists || len(data) != 1 {
+		t.Errorf("there is a Secret: %v, with %d keys", exists, len(data))
+	}
+}
