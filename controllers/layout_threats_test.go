@@ -150,17 +150,25 @@ func TestNothingOfTheMachineIsReachable(t *testing.T) {
 				t.Errorf("%s imports %s, which nothing that is shipped may", file.path, imported)
 			}
 		}
-		for _, writes := range []string{"Create", "OpenFile", "WriteFile", "Mkdir", "MkdirAll", "Rename", "Symlink"} {
-			for call := range callsOf(file, writes) {
-				if from, ok := call.Fun.(*ast.SelectorExpr).X.(*ast.Ident); ok && from.Name == "os" {
-					t.Errorf("%s:%d writes a file", file.path, file.line(call.Pos()))
-				}
-			}
+		for _, line := range writesFiles(file) {
+			t.Errorf("%s:%d writes a file", file.path, line)
 		}
 	}
 	if outside == 0 {
 		t.Error("not even the AWS SDK's room reads files: the search misses imports")
 	}
+}
+
+// writesFiles are the lines in which a file is written, made or moved.
+func writesFiles(file goFile) (lines []int) {
+	for _, writes := range []string{"Create", "OpenFile", "WriteFile", "Mkdir", "MkdirAll", "Rename", "Symlink"} {
+		for call := range callsOf(file, writes) {
+			if from, ok := call.Fun.(*ast.SelectorExpr).X.(*ast.Ident); ok && from.Name == "os" {
+				lines = append(lines, file.line(call.Pos()))
+			}
+		}
+	}
+	return lines
 }
 
 // TestNothingIsWrittenToAWS: of all that the SDK can ask for, reads are asked for, and roles; and messages are taken

@@ -81,7 +81,7 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if publishable(&p.sync.Spec, both) != nil {
+	if fits := publishable(&p.sync.Spec, both) == nil; !fits {
 		return data, nil
 	}
 	return both, nil

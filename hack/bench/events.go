@@ -98,7 +98,7 @@ func (b *bench) reportDelays(delays, least []time.Duration) {
 	slices.Sort(delays)
 	slices.Sort(least)
 	for _, percent := range []int{50, 99} {
-		b.against(fmt.Sprintf("event-to-secret-p%d", percent), at(delays, percent).Seconds(), at(least, percent).Seconds(), "s")
+		b.against(fmt.Sprintf("event-to-secret-p%d", percent), at(delays, percent).Seconds(), at(least, percent).Seconds())
 	}
 	late := len(delays) - len(slices.DeleteFunc(slices.Clone(delays), func(d time.Duration) bool { return d > soon }))
 	b.figure("later-than-1s", 100*float64(late)/float64(len(delays)), "%")

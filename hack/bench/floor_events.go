@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -49,10 +50,10 @@ func (f *floor) follow(ctx context.Context, queueURL string, applied *applicatio
 		received, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &queueURL, MaxNumberOfMessages: messagesMost, WaitTimeSeconds: waitMost,
 		})
+		if errors.Is(err, context.Canceled) {
+			break
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		entries := make([]types.DeleteMessageBatchRequestEntry, 0, len(received.Messages))

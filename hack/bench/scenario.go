@@ -142,9 +142,9 @@ func (b *bench) figure(name string, value float64, unit string) {
 	b.report.add(figure{Scenario: b.name, Name: name, Value: value, Unit: unit})
 }
 
-// against reports a figure with the floor's.
-func (b *bench) against(name string, value, floor float64, unit string) {
-	b.report.add(figure{Scenario: b.name, Name: name, Value: value, Unit: unit, Floor: &floor})
+// against reports a time with the floor's.
+func (b *bench) against(name string, seconds, floor float64) {
+	b.report.add(figure{Scenario: b.name, Name: name, Value: seconds, Unit: "s", Floor: &floor})
 }
 
 // enter prints what a scenario is about to do: some take minutes.

@@ -42,8 +42,8 @@ func slowAccount(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.against("refresh-p50", percentile(beside, 50), percentile(alone, 50), "s")
-	b.against("refresh-p99", percentile(beside, 99), percentile(alone, 99), "s")
+	b.against("refresh-p50", percentile(beside, 50), percentile(alone, 50))
+	b.against("refresh-p99", percentile(beside, 99), percentile(alone, 99))
 	return nil
 }
 

@@ -114,7 +114,7 @@ func (b *bench) reportWrites(ctx context.Context, before requests, least time.Du
 	if err != nil {
 		return err
 	}
-	b.against("wall", last.Sub(began).Seconds(), least.Seconds(), "s")
+	b.against("wall", last.Sub(began).Seconds(), least.Seconds())
 	if err := b.settled(ctx); err != nil {
 		return err
 	}

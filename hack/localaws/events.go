@@ -3,6 +3,7 @@ package localaws
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -130,9 +131,7 @@ func (s *Server) did(what string, to *secret, more map[string]any, problem strin
 	record.UserIdentity = map[string]any{"accountId": at.account, "invokedBy": eventSource}
 	record.SourceIPAddress, record.UserAgent, record.EventType = eventSource, eventSource, "AwsServiceEvent"
 	record.AdditionalEventData, record.ErrorMessage = map[string]any{"SecretId": to.arn}, problem
-	for key, value := range more {
-		record.AdditionalEventData[key] = value
-	}
+	maps.Copy(record.AdditionalEventData, more)
 	s.publish(at, ByService, nil, record)
 }
 

@@ -59,13 +59,16 @@ func (w *world) arrivedNames() (names []string) {
 	return names
 }
 
-func TestEachChangeHasAnEvent(t *testing.T) {
-	const id = "db"
-	for name, call := range map[string]struct {
-		do   func(w *world) error
-		want map[string]any // request parameters, whole
-		code string
-	}{
+// changingCall is a call that has an event.
+type changingCall struct {
+	do   func(w *world) error
+	want map[string]any // request parameters, whole
+	code string
+}
+
+// changingCalls are those about a secret of that name.
+func changingCalls(id string) map[string]changingCall {
+	return map[string]changingCall{
 		"PutSecretValue": {want: map[string]any{"secretId": id, "versionStages": []any{"AWSCURRENT"}, "clientRequestToken": "a1a1a1a1-0000-0000-0000-000000000000"}, do: func(w *world) error {
 			_, err := w.PutSecretValue(w.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String(id), SecretString: aws.String("hidden"),
 				VersionStages: []string{"AWSCURRENT"}, ClientRequestToken: aws.String("a1a1a1a1-0000-0000-0000-000000000000")})
@@ -114,7 +117,28 @@ func TestEachChangeHasAnEvent(t *testing.T) {
 			_, err := w.RotateSecret(w.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id), ClientRequestToken: aws.String("")})
 			return err
 		}},
-	} {
+	}
+}
+
+// checkEnvelope holds what every event of a call has, whatever the call.
+func checkEnvelope(t *testing.T, event told) {
+	t.Helper()
+	if event.Source != "aws.secretsmanager" || event.DetailType != "AWS API Call via CloudTrail" || event.Account != localaws.DefaultAccount ||
+		event.Region != localaws.DefaultRegion || event.Version != "0" || event.ID == "" || event.Resources == nil {
+		t.Errorf("envelope: %+v", event)
+	}
+	if _, err := time.Parse(time.RFC3339, event.Time); err != nil {
+		t.Error(err)
+	}
+	if detail := event.Detail; detail.EventSource != "secretsmanager.amazonaws.com" || detail.AwsRegion != localaws.DefaultRegion ||
+		detail.EventType != "AwsApiCall" || detail.EventID == "" || detail.UserIdentity["accountId"] != localaws.DefaultAccount {
+		t.Errorf("detail: %+v", detail)
+	}
+}
+
+func TestEachChangeHasAnEvent(t *testing.T) {
+	const id = "db"
+	for name, call := range changingCalls(id) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			arn := aws.ToString(w.create(id, "hidden").ARN)
@@ -127,17 +151,10 @@ func TestEachChangeHasAnEvent(t *testing.T) {
 			if len(got) != 1 {
 				t.Fatalf("%d events: %q", len(got), w.Messages(queueARN))
 			}
-			event, detail := got[0], got[0].Detail
-			if event.Source != "aws.secretsmanager" || event.DetailType != "AWS API Call via CloudTrail" || event.Account != localaws.DefaultAccount ||
-				event.Region != localaws.DefaultRegion || event.Version != "0" || event.ID == "" || event.Resources == nil {
-				t.Errorf("envelope: %+v", event)
-			}
-			if detail.EventSource != "secretsmanager.amazonaws.com" || detail.EventName != name || detail.AwsRegion != localaws.DefaultRegion ||
-				detail.EventType != "AwsApiCall" || detail.EventID == "" || detail.ErrorCode != call.code || detail.UserIdentity["accountId"] != localaws.DefaultAccount {
+			checkEnvelope(t, got[0])
+			detail := got[0].Detail
+			if detail.EventName != name || detail.ErrorCode != call.code {
 				t.Errorf("detail: %+v", detail)
-			}
-			if _, err := time.Parse(time.RFC3339, event.Time); err != nil {
-				t.Error(err)
 			}
 			if call.want["clientRequestToken"] == nil {
 				delete(detail.RequestParameters, "clientRequestToken") // The SDK makes one up.

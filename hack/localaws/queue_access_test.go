@@ -93,7 +93,10 @@ func TestEventsAndOutagesAreSetUpOverHTTP(t *testing.T) {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL()+"/_localaws/"+what, strings.NewReader(body))
 		answer, err := http.DefaultClient.Do(must(t, request, err))
-		_ = must(t, answer, err).Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
 		return answer.StatusCode
 	}
 	for _, step := range []struct{ what, body string }{

@@ -306,8 +306,11 @@ func TestTheWireOfSQS(t *testing.T) {
 	}
 	request.Header.Set("X-Amz-Target", "AmazonSQS.Nothing")
 	answer, err := http.DefaultClient.Do(request)
-	if must(t, answer, err); answer.StatusCode != http.StatusBadRequest || answer.Header.Get("Content-Type") != "application/x-amz-json-1.0" {
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusBadRequest || answer.Header.Get("Content-Type") != "application/x-amz-json-1.0" {
 		t.Errorf("answer %s, %s", answer.Status, answer.Header.Get("Content-Type"))
 	}
-	_ = answer.Body.Close()
 }

@@ -298,7 +298,7 @@ func (s *Server) listQueues(call *queueCall, input *listQueuesInput) (any, error
 	}{page, next}, nil
 }
 
-func (s *Server) deleteQueue(call *queueCall, on *queue, _ *byURL) (any, error) {
+func (s *Server) deleteQueue(_ *queueCall, on *queue, _ *byURL) (any, error) {
 	delete(s.queues[place{account: on.Account, region: on.Region}], on.Name)
 	on.changes.wake()
 	return nil, nil

@@ -81,15 +81,8 @@ func (s *Server) add(at place, name string) *secret {
 // addVersion adds a version under its labels. A token that is known with the same value changes
 // nothing; with another it is refused (operation PutSecretValue, parameter ClientRequestToken).
 func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (*version, error) {
-	if input.SecretString != nil && input.SecretBinary != nil {
-		return nil, refuse("InvalidParameterException", "You can't specify both a binary secret value and a string secret value in the same secret.")
-	}
-	size := len(input.SecretBinary)
-	if input.SecretString != nil {
-		size = len(*input.SecretString)
-	}
-	if size > maxValue {
-		return nil, refuse("ValidationException", "Member must have length less than or equal to %d", maxValue)
+	if err := input.fits(); err != nil {
+		return nil, err
 	}
 	if len(stages) > maxStages {
 		return nil, refuse("LimitExceededException", "A version can't have more than %d staging labels.", maxStages)
@@ -121,6 +114,21 @@ func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (*ve
 	to.changed = s.now()
 	s.abandon(to, v)
 	return v, nil
+}
+
+// fits says why a value may not be one.
+func (i *valueInput) fits() error {
+	if i.SecretString != nil && i.SecretBinary != nil {
+		return refuse("InvalidParameterException", "You can't specify both a binary secret value and a string secret value in the same secret.")
+	}
+	size := len(i.SecretBinary)
+	if i.SecretString != nil {
+		size = len(*i.SecretString)
+	}
+	if size > maxValue {
+		return refuse("ValidationException", "Member must have length less than or equal to %d", maxValue)
+	}
+	return nil
 }
 
 func (s *Server) putSecretValue(_ *request, found *secret, input *valueInput) (any, error) {
