@@ -59,6 +59,18 @@ func count(all []string, one string) int {
 	return len(all) - len(slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == one }))
 }
 
+// awaitVersion waits until status tells of another version than a former one, and gives it.
+func (s *scene) awaitVersion(name, former string) (version string) {
+	s.Helper()
+	s.await("status of "+name+" tells of another version", func() bool {
+		if sources := s.get(name).Status.Sources; len(sources) > 0 {
+			version = sources[0].VersionID
+		}
+		return version != "" && version != former
+	})
+	return version
+}
+
 func TestARollbackADeletionAndARestoreAreFollowed(t *testing.T) {
 	s := newScene(t)
 	s.start()
@@ -66,9 +78,9 @@ func TestARollbackADeletionAndARestoreAreFollowed(t *testing.T) {
 	_, first := s.create("db")
 	s.sync("db", id, alone)
 	s.awaitValue("db", first)
-	former := s.get("db").Status.Sources[0].VersionID
+	former := s.awaitVersion("db", "")
 	s.awaitValue("db", s.put(id))
-	latter := s.get("db").Status.Sources[0].VersionID
+	latter := s.awaitVersion("db", former) // Status is written a moment after the Secret.
 	if _, err := s.aws.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: &id, VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &former, RemoveFromVersionId: &latter}); err != nil {
 		t.Fatal(err)
