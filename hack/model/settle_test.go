@@ -17,8 +17,9 @@ import (
 )
 
 // patience is how long the operator may take to settle; the machine may be slow and busy, and the
-// operator's pace and its waits after failures are part of it.
-const patience = 45 * time.Second
+// operator's pace and its waits after failures are part of it. So is Kubernetes' garbage collector, which
+// learns of a new kind by a look every 30 seconds.
+const patience = 90 * time.Second
 
 // snapshot is the cluster at one time.
 type snapshot struct {
