@@ -323,3 +323,30 @@ func TestFormerValuesKeepNoPresentOnesBack(t *testing.T) {
 		})
 	}
 }
+
+// A rotation that comes between looking and reading is one: its former values are not forgotten.
+func TestARotationWhileValuesAreReadKeepsTheFormerOnes(t *testing.T) {
+	synced := v1alpha1.SourceStatus{SecretID: "db", VersionStage: "AWSCURRENT", ARN: "arn:db", VersionID: "v1"}
+	former := v1alpha1.SourceStatus{SecretID: "db", VersionStage: "AWSPREVIOUS", ARN: "arn:db", VersionID: "v0"}
+	soon := metav1.NewTime(noon.Add(time.Minute))
+	for name, status := range map[string]v1alpha1.SecretSyncStatus{
+		"the first one":                 {Sources: []v1alpha1.SourceStatus{synced}},
+		"one while others are kept yet": {Sources: []v1alpha1.SourceStatus{synced, former}, PreviousUntil: &soon},
+	} {
+		t.Run(name, func(t *testing.T) {
+			aws := &shelf{labels: map[string]map[string]string{"db": stages("v1", "v0")}}
+			aws.onFetch = func(s *shelf) { s.labels["db"] = stages("v2", "v1") }
+			d := newDesk(t)
+			d.Source = aws
+			p := passOver(d.Controller, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"},
+				KeepPrevious: &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}})
+			p.trigger, p.before.Status = triggerDrift, status
+			if err := read(d.Controller, p); err != nil {
+				t.Fatal(err)
+			}
+			if want := map[string]string{"value": "v2", "value_previous": "v1"}; !cmp.Equal(want, rendered(p)) || !p.until.Equal(noon.Add(time.Hour)) {
+				t.Errorf("%v until %s", rendered(p), p.until)
+			}
+		})
+	}
+}

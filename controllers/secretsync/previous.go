@@ -45,6 +45,9 @@ func (c *Controller) keptUntil(p *pass) time.Time {
 	}
 	for n, one := range p.inputs {
 		synced, version := p.synced(n, one), one.observation.Version
+		if one.fetched.Version.ID != "" {
+			version = one.fetched.Version
+		}
 		if one.ref.VersionStage == v1alpha1.DefaultVersionStage && synced != nil && synced.VersionID != "" &&
 			synced.ARN == version.ARN && synced.VersionID != version.ID {
 			return now.Add(keep.For.Duration)
@@ -54,6 +57,20 @@ func (c *Controller) keptUntil(p *pass) time.Time {
 		return until.Time
 	}
 	return time.Time{}
+}
+
+// lookedBack says whether former values were looked for as they have to be: a rotation may have come since. The
+// time that they stay begins anew then; where none were to stay before, they are still to be read.
+func (c *Controller) lookedBack(ctx context.Context, p *pass) (bool, error) {
+	until := c.keptUntil(p)
+	switch {
+	case !until.After(p.until):
+		return true, nil
+	case p.until.IsZero():
+		return false, c.lookBack(ctx, p)
+	}
+	p.until = until
+	return true, nil
 }
 
 // withPrevious adds the former values under names of their own. A former version that has not what the
