@@ -138,8 +138,8 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if publishable(&p.sync.Spec, both) != nil {
-		return data, nil
+	if err := publishable(&p.sync.Spec, both); err != nil {
+		return data, nil //nolint:nilerr // As the comment above says.
 	}
 	return both, nil
 }
