@@ -98,8 +98,8 @@ func (c *Controller) drifted(ctx context.Context, p *pass) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if touched(written, seen) && !seen.Exists {
-		// Gone from the watch: deleted, without its label, or not there yet after our own write.
+	if touched(written, seen) && (!seen.Exists || seen.UID != written.UID) {
+		// Gone from the watch, or another: deleted, without its label, or not there yet after our own write.
 		seen, err = c.secrets.Current(ctx, p.sync.Namespace, written.Name)
 	}
 	return touched(written, seen), err

@@ -125,6 +125,9 @@ func (c *Controller) fetch(ctx context.Context, p *pass) error {
 			return err
 		}
 		settled, err := c.settled(ctx, p)
+		if err == nil && settled {
+			settled, err = c.lookedBack(ctx, p)
+		}
 		if err != nil || settled {
 			return err
 		}

@@ -32,7 +32,7 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 	}
 	if len(p.inputs) > inputsMost {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
-			"the Secret would be made of %d secrets, and %d are the most: narrow spec.dataFrom[].find", len(p.inputs), inputsMost)}
+			"the Secret would be made of %d secrets, and %d are the most: name fewer under spec.data and spec.dataFrom, or narrow spec.dataFrom[].find", len(p.inputs), inputsMost)}
 	}
 	return nil
 }

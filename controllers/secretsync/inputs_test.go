@@ -339,3 +339,74 @@ func TestFormerValuesKeepNoPresentOnesBack(t *testing.T) {
 		})
 	}
 }
+
+// A rotation that comes between looking and reading is one: its former values are not forgotten.
+func TestARotationWhileValuesAreReadKeepsTheFormerOnes(t *testing.T) {
+	synced := v1alpha1.SourceStatus{SecretID: "db", VersionStage: "AWSCURRENT", ARN: "arn:db", VersionID: "v1"}
+	former := v1alpha1.SourceStatus{SecretID: "db", VersionStage: "AWSPREVIOUS", ARN: "arn:db", VersionID: "v0"}
+	soon := metav1.NewTime(noon.Add(time.Minute))
+	for name, status := range map[string]v1alpha1.SecretSyncStatus{
+		"the first one":                 {Sources: []v1alpha1.SourceStatus{synced}},
+		"one while others are kept yet": {Sources: []v1alpha1.SourceStatus{synced, former}, PreviousUntil: &soon},
+	} {
+		t.Run(name, func(t *testing.T) {
+			aws := &shelf{labels: map[string]map[string]string{"db": stages("v1", "v0")}}
+			aws.onFetch = func(s *shelf) { s.labels["db"] = stages("v2", "v1") }
+			d := newDesk(t)
+			d.Source = aws
+			p := passOver(d.Controller, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"},
+				KeepPrevious: &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}})
+			p.trigger, p.before.Status = triggerDrift, status
+			if err := read(d.Controller, p); err != nil {
+				t.Fatal(err)
+			}
+			if want := map[string]string{"value": "v2", "value_previous": "v1"}; !cmp.Equal(want, rendered(p)) || !p.until.Equal(noon.Add(time.Hour)) {
+				t.Errorf("%v until %s", rendered(p), p.until)
+			}
+		})
+	}
+}
+
+// What another secret had before a rotation of its own, long ago, does not come back with this one's.
+func TestFormerValuesAreThoseOfBeforeThisRotation(t *testing.T) {
+	aws := &shelf{labels: map[string]map[string]string{"db": stages("db-2", "db-1"), "api": stages("api-9", "api-8")}}
+	spec := v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}},
+		Data:     []v1alpha1.DataKey{{Key: "db", Source: other("db", "")}, {Key: "api", Source: other("api", "")}},
+		Template: &v1alpha1.Template{Data: map[string]string{"both": "{{ .db }} {{ .api }}"}, MergePolicy: v1alpha1.TemplateMergeReplace},
+	}
+	synced := func(name, stage, version string) v1alpha1.SourceStatus {
+		return v1alpha1.SourceStatus{SecretID: name, VersionStage: stage, ARN: "arn:" + name, VersionID: version}
+	}
+	soon := metav1.NewTime(noon.Add(time.Minute))
+	for name, test := range map[string]struct {
+		status v1alpha1.SecretSyncStatus
+		onRead func(s *shelf)
+		want   map[string]string
+	}{
+		"one rotates": {v1alpha1.SecretSyncStatus{Sources: []v1alpha1.SourceStatus{synced("db", "AWSCURRENT", "db-1"), synced("api", "AWSCURRENT", "api-9")}},
+			nil, map[string]string{"both": "db-2 api-9", "both_previous": "db-1 api-9"}},
+		"the other has rotated before": {v1alpha1.SecretSyncStatus{PreviousUntil: &soon, Sources: []v1alpha1.SourceStatus{
+			synced("db", "AWSCURRENT", "db-1"), synced("api", "AWSCURRENT", "api-9"), synced("api", "AWSPREVIOUS", "api-8")}},
+			nil, map[string]string{"both": "db-2 api-9", "both_previous": "db-1 api-8"}},
+		"one rotates while it is read": {v1alpha1.SecretSyncStatus{PreviousUntil: &soon, Sources: []v1alpha1.SourceStatus{
+			synced("db", "AWSCURRENT", "db-2"), synced("api", "AWSCURRENT", "api-9"), synced("api", "AWSPREVIOUS", "api-8")}},
+			func(s *shelf) { s.labels["db"] = stages("db-3", "db-2") }, map[string]string{"both": "db-3 api-9", "both_previous": "db-2 api-8"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			aws.onFetch = test.onRead
+			d := newDesk(t)
+			d.Source = aws
+			p := passOver(d.Controller, spec)
+			p.before.Status = test.status
+			aws.labels["db"] = stages("db-2", "db-1")
+			if err := read(d.Controller, p); err != nil || !cmp.Equal(test.want, rendered(p)) {
+				t.Errorf("%v: %s", err, cmp.Diff(test.want, rendered(p)))
+			}
+			for n, one := range p.former {
+				if n > 0 && one.ref.SecretID == "db" {
+					t.Error("former ones do not stand in the order of the present ones")
+				}
+			}
+		})
+	}
+}

@@ -1,15 +1,19 @@
 package secretsync
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // Where the wall clock is set back by an hour, the next poll must not be an hour later. A time
@@ -186,5 +190,26 @@ func TestARecoveryIsToldOfInModeObserveToo(t *testing.T) {
 	}
 	if got := w.now(t); troubleOf(got) != "" {
 		t.Errorf("still in trouble: %s", troubleOf(got))
+	}
+}
+
+// The watch may still show the Secret that replacePolicy: Recreate has deleted.
+func TestASecretMadeAnewIsNoDrift(t *testing.T) {
+	w := newWorld(t, fresh())
+	w.settle(t)
+	behind := interceptor.NewClient(w.server, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			err := c.Get(ctx, key, object, options...)
+			object.SetUID("of the one before")
+			return err
+		},
+	})
+	w.secrets = &target.Writer{Client: behind, Live: w.server}
+	if drifted, err := w.drifted(t.Context(), w.begin(w.now(t), &memory{})); err != nil || drifted {
+		t.Errorf("drifted: %v, %v", drifted, err)
+	}
+	w.secrets.Live = behind // It is another one indeed.
+	if drifted, err := w.drifted(t.Context(), w.begin(w.now(t), &memory{})); err != nil || !drifted {
+		t.Errorf("drifted: %v, %v", drifted, err)
 	}
 }

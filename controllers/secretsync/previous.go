@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -23,18 +24,49 @@ func (c *Controller) lookBack(ctx context.Context, p *pass) error {
 	if p.until.IsZero() {
 		return nil
 	}
-	for _, one := range p.inputs {
-		if one.ref.VersionStage != v1alpha1.DefaultVersionStage || one.absent {
-			continue
-		}
-		ref := one.ref
-		ref.VersionStage = stagePrevious
-		p.former = append(p.former, &input{ref: ref, optional: true})
-		one.before = p.former[len(p.former)-1]
-	}
+	c.listFormer(p)
 	question := c.question(p)
 	question.Routine = false // A rotation has happened: its other half is not to wait.
 	return c.look(ctx, p, len(p.inputs), p.former, question)
+}
+
+// listFormer lists the versions before those of the secrets that have rotated: now, or so lately that the Secret
+// has them. What others had before a rotation of their own is over, and does not come back. It says whether there
+// are more than before.
+func (c *Controller) listFormer(p *pass) (more bool) {
+	known := len(p.former)
+	p.former = nil
+	for n, one := range p.inputs {
+		if one.absent || one.before == nil && !p.rotates(n, one) && !c.hasFormer(p, one) {
+			continue
+		}
+		if one.before == nil {
+			ref := one.ref
+			ref.VersionStage = stagePrevious
+			one.before = &input{ref: ref, optional: true}
+		}
+		p.former = append(p.former, one.before)
+	}
+	return len(p.former) > known
+}
+
+// rotates says whether an input is at another version of the same secret than the Secret.
+func (p *pass) rotates(place int, one *input) bool {
+	synced, version := p.synced(place, one), one.observation.Version
+	if one.fetched.Version.ID != "" {
+		version = one.fetched.Version
+	}
+	return one.ref.VersionStage == v1alpha1.DefaultVersionStage && synced != nil && synced.VersionID != "" &&
+		synced.ARN == version.ARN && synced.VersionID != version.ID
+}
+
+// hasFormer says whether the Secret has a former version of an input still.
+func (c *Controller) hasFormer(p *pass, one *input) bool {
+	status := &p.before.Status
+	return one.ref.VersionStage == v1alpha1.DefaultVersionStage && status.PreviousUntil != nil && c.Clock.Now().Before(status.PreviousUntil.Time) &&
+		slices.ContainsFunc(status.Sources, func(in v1alpha1.SourceStatus) bool {
+			return in.SecretID == one.ref.SecretID && in.VersionStage == stagePrevious
+		})
 }
 
 // keptUntil is when former values are to be taken out; zero where there are none to keep.
@@ -44,9 +76,7 @@ func (c *Controller) keptUntil(p *pass) time.Time {
 		return time.Time{}
 	}
 	for n, one := range p.inputs {
-		synced, version := p.synced(n, one), one.observation.Version
-		if one.ref.VersionStage == v1alpha1.DefaultVersionStage && synced != nil && synced.VersionID != "" &&
-			synced.ARN == version.ARN && synced.VersionID != version.ID {
+		if p.rotates(n, one) {
 			return now.Add(keep.For.Duration)
 		}
 	}
@@ -56,19 +86,46 @@ func (c *Controller) keptUntil(p *pass) time.Time {
 	return time.Time{}
 }
 
+// lookedBack says whether former values were looked for as they have to be: a rotation may have come since. The
+// time that they stay begins anew then, and those that were not asked about are still to be read.
+func (c *Controller) lookedBack(ctx context.Context, p *pass) (bool, error) {
+	until := c.keptUntil(p)
+	if !until.After(p.until) {
+		return true, nil
+	}
+	p.until = until
+	if !c.listFormer(p) {
+		return true, nil
+	}
+	return false, c.look(ctx, p, len(p.inputs), p.former, source.Question{})
+}
+
+// formerOf is what an input was before the rotation: another version, or the same where it has not rotated. It is
+// nil where that is not known, and for what does not follow AWSCURRENT.
+func (p *pass) formerOf(place int, one *input) *input {
+	switch synced := p.synced(place, one); {
+	case one.before != nil:
+		return one.before
+	case one.ref.VersionStage == v1alpha1.DefaultVersionStage && synced != nil && synced.VersionID != "":
+		return one
+	}
+	return nil
+}
+
 // withPrevious adds the former values under names of their own. A former version that has not what the
 // spec asks for is left out, as is one that could not be published itself, or not beside the present one: it must
 // not keep the present one, which may mend it, from being published.
 func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
-	if len(p.former) == 0 {
+	if !slices.ContainsFunc(p.former, func(one *input) bool { return !one.absent }) {
 		return data, nil
 	}
 	spec := forFormer(&p.sync.Spec)
 	former, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
-		if one.before == nil || one.before.absent {
+		was := p.formerOf(slices.Index(p.inputs, one), one)
+		if was == nil || was.absent {
 			return nil
 		}
-		return &one.before.fetched.Value
+		return &was.fetched.Value
 	}))
 	if err != nil || publishable(spec, former) != nil {
 		return data, nil //nolint:nilerr // As the comment above says.
@@ -81,8 +138,8 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fits := publishable(&p.sync.Spec, both) == nil; !fits {
-		return data, nil
+	if err := publishable(&p.sync.Spec, both); err != nil {
+		return data, nil //nolint:nilerr // As the comment above says.
 	}
 	return both, nil
 }
