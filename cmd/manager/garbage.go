@@ -1,6 +1,10 @@
 package main
 
-import "runtime/debug"
+import (
+	"context"
+	"runtime/debug"
+	"time"
+)
 
 // gcPercent lets garbage grow to half of what is in use before it is collected, where Go would let it
 // grow to as much as that. The operator is idle most of the time: memory is what it costs, and a poll
@@ -24,3 +28,28 @@ func keepBelow(container int64, getenv func(string) string) {
 		debug.SetMemoryLimit(container - container/10)
 	}
 }
+
+// giveBackEvery is how often memory that is free goes back to the kernel. The runtime collects that often at the
+// latest anyway, but keeps what it may need again.
+const giveBackEvery = 2 * time.Minute
+
+// memory gives what is free back to the kernel, so that an operator that has worked hard and is idle again does
+// not keep what it took for that.
+type memory struct{ every time.Duration }
+
+// Start runs until ctx ends.
+func (m memory) Start(ctx context.Context) error {
+	ticker := time.NewTicker(m.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			debug.FreeOSMemory()
+		}
+	}
+}
+
+// NeedLeaderElection says that a replica which waits for its turn gives memory back, too.
+func (memory) NeedLeaderElection() bool { return false }

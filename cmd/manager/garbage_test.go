@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 func TestGarbageIsCollectedOftenUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
@@ -37,4 +40,39 @@ func TestTheContainersLimitIsNotGosOwn(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMemoryIsGivenBack(t *testing.T) {
+	const taken = 64 << 20
+	before := released()
+	use(make([]byte, taken))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- memory{every: time.Millisecond}.Start(ctx) }()
+	for end := time.Now().Add(10 * time.Second); released() < before+taken/2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes of %d went back", released()-before, taken)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if (memory{}).NeedLeaderElection() {
+		t.Error("a replica that waits for its turn keeps its memory")
+	}
+}
+
+// use writes to memory, so that it is there.
+func use(content []byte) {
+	for i := 0; i < len(content); i += 4096 {
+		content[i] = 1
+	}
+}
+
+// released is what has gone back to the kernel.
+func released() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapReleased
 }

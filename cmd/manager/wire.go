@@ -54,7 +54,8 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller), addChanges(ctx, manager, controller, secrets, o)); err != nil {
+	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller), addChanges(ctx, manager, controller, secrets, o),
+		manager.Add(memory{every: giveBackEvery})); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
