@@ -70,8 +70,8 @@ const (
 	KeyConversionUnicode KeyConversion = "Unicode"
 )
 
-// DataFrom takes whole secrets. Names of fields become keys in this order: include and exclude choose, rename
-// changes, conversion mends, prefix is put before.
+// DataFrom is one secret, or with find several. What becomes of the names of its fields, in this order: include
+// and exclude choose, rename changes, conversion mends, prefix is put before.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.source) && has(self.find))",message="set source for one secret, or find for those that match, not both"
 type DataFrom struct {
@@ -79,11 +79,13 @@ type DataFrom struct {
 	// +optional
 	Source *EntrySource `json:"source,omitempty"`
 
-	// find takes every secret that matches, and follows those that come and go.
+	// find takes every secret that matches, at AWSCURRENT, and follows those that come and go. The reader
+	// needs secretsmanager:ListSecrets.
 	// +optional
 	Find *Find `json:"find,omitempty"`
 
-	// property is the field whose JSON object is taken instead of the whole, by the rule of data's property.
+	// property is the field whose JSON object is taken instead of the whole, by the rule of data's property. With
+	// find and its take Value, it is the field whose value the key gets. Default: the whole value.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -98,7 +100,7 @@ type DataFrom struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Include []string `json:"include,omitempty"`
 
-	// exclude are the names to leave out, of those that include takes, with the same wildcards.
+	// exclude are the names to leave out, of those that include takes, with the same wildcards. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -119,7 +121,7 @@ type DataFrom struct {
 	// +optional
 	Conversion KeyConversion `json:"conversion,omitempty"`
 
-	// prefix is put before each key.
+	// prefix is put before each key. Default: none.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -152,7 +154,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="has(self.namePrefix) || has(self.namePattern) || has(self.tags)",message="find needs a namePrefix, a namePattern or tags: it would take every secret of the account"
 type Find struct {
-	// namePrefix is what names begin with.
+	// namePrefix is what names begin with; it is left out of the names of keys.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -164,7 +166,7 @@ type Find struct {
 	// +kubebuilder:validation:MaxLength=512
 	NamePattern string `json:"namePattern,omitempty"`
 
-	// tags that the secrets have, by key and value.
+	// tags that the secrets have, by key and value, exactly.
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=10
@@ -176,7 +178,7 @@ type Find struct {
 	// +kubebuilder:validation:Pattern=`^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$`
 	Region string `json:"region,omitempty"`
 
-	// take is Value or Fields. Default: Value.
+	// take is Value, for one key per secret, or Fields, for one per field of each. Default: Value.
 	// +optional
 	Take FindTake `json:"take,omitempty"`
 }
@@ -210,14 +212,15 @@ const (
 // as its fields, each a string: {{ .password }}, or {{ index . "tls.crt" }} where the name is no identifier. The
 // functions are those that docs/templates.md lists, and no others: the same values always give the same text.
 type Template struct {
-	// data are the keys to make, each with its template.
+	// data are the keys to make, each with its template of 64 KiB at most.
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=256
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[-._a-zA-Z0-9]{1,253}$') && !k.startsWith('..') && k != '.')",message="keys of template.data must consist of letters, digits, '-', '_' and '.', and be neither '.' nor start with '..'"
 	Data map[string]string `json:"data,omitempty"`
 
-	// mergePolicy is Merge or Replace. Default: Merge.
+	// mergePolicy is Merge, which keeps the keys that templates are made from, or Replace, which writes those of
+	// templates alone. Default: Merge.
 	// +optional
 	MergePolicy TemplateMerge `json:"mergePolicy,omitempty"`
 }

@@ -2,7 +2,7 @@ package v1alpha1
 
 // Guards say what must hold for values to be published.
 type Guards struct {
-	// requiredKeys must be there, and not be empty.
+	// requiredKeys must be there, and not be empty. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -11,7 +11,7 @@ type Guards struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	RequiredKeys []string `json:"requiredKeys,omitempty"`
 
-	// keys say what the values of keys must be like, where the keys are there.
+	// keys say what the values of keys must be like, where the keys are there. Default: none.
 	// +optional
 	// +listType=map
 	// +listMapKey=key
@@ -60,13 +60,13 @@ type KeyGuard struct {
 	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9*]+$`
 	Key string `json:"key,omitempty"`
 
-	// pattern is a regular expression (RE2) that the whole value matches.
+	// pattern is a regular expression (RE2) that the whole value matches. Default: anything.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Pattern string `json:"pattern,omitempty"`
 
-	// format that the value is in.
+	// format that the value is in: JSON, PEM, Certificate or UTF8. Default: any.
 	// +optional
 	Format ValueFormat `json:"format,omitempty"`
 

@@ -20,21 +20,21 @@ const (
 // Rollout says which workloads to restart when the content of the Secret changes, and how. The first sync
 // restarts nothing, nor does what leaves the content as it is.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.workloads) == (has(self.restart) && self.restart == 'Listed')",message="workloads are listed with restart: Listed, and not with any other"
+// +kubebuilder:validation:XValidation:rule="has(self.workloads) == (has(self.restart) && self.restart == 'Listed')",message="restart: Listed needs workloads, and workloads need restart: Listed"
 type Rollout struct {
 	// restart is Auto, Listed or Never. Default: Auto where the operator was installed with the permission to
 	// restart workloads, else Never.
 	// +optional
 	Restart RestartPolicy `json:"restart,omitempty"`
 
-	// workloads to restart, with restart: Listed.
+	// workloads to restart with restart: Listed, and only then, in the order of the list.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Workloads []WorkloadReference `json:"workloads,omitempty"`
 
-	// ignoreKeys are keys whose change needs no restart; "*" stands for any characters.
+	// ignoreKeys are keys whose change needs no restart; "*" stands for any characters. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -79,6 +79,7 @@ type WorkloadReference struct {
 type RotationExpectations struct {
 	// maxAge is how old the value of a secret may become, whether AWS rotates it or not. An older one makes the
 	// condition RotationHealthy False with reason RotationTooOld. Between 1h and 87600h (ten years).
+	// Default: no limit.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32

@@ -18,8 +18,8 @@ import (
 // +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.secret.name`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.sources[0].versionID`
 // +kubebuilder:printcolumn:name="Synced",type=date,JSONPath=`.status.lastSyncTime`
-// +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.source.secretID`,priority=1
-// +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.spec.source.versionStage`,priority=1
+// +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.status.sources[0].secretID`,priority=1
+// +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.sources[0].versionStage`,priority=1
 // +kubebuilder:printcolumn:name="Rotation",type=string,JSONPath=`.status.conditions[?(@.type=="RotationHealthy")].reason`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -91,13 +91,14 @@ type SecretSyncSpec struct {
 	// SecretSyncs that follow it, so that load is spread and calls are shared. From 5m on, secrets may
 	// be found unchanged by listing many at once (ListSecrets, which may lag by five minutes), so that
 	// a change is noticed up to that much later. Between 1s and 24h, as a Go duration ("90s", "5m",
-	// "1h30m"); or 0, which asks AWS after change events, edits and requests for a refresh alone.
+	// "1h30m"); or "0", in quotes as it is a text, which asks AWS after change events, edits and requests
+	// for a refresh alone.
 	// Default: the operator's --poll-interval, which is 5m unless set.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`
-	// +kubebuilder:validation:XValidation:rule="self == '0' || duration(self) == duration('0s') || duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="spec.pollInterval must be between 1s and 24h, or 0 to follow change events alone"
+	// +kubebuilder:validation:XValidation:rule="self == '0' || duration(self) == duration('0s') || duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="spec.pollInterval must be between 1s and 24h, or \"0\" to follow change events alone"
 	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
 
 	// data lists keys of the Secret one by one. It is all or nothing: while one entry cannot be
@@ -109,14 +110,15 @@ type SecretSyncSpec struct {
 	// +kubebuilder:validation:MaxItems=512
 	Data []DataKey `json:"data,omitempty"`
 
-	// dataFrom takes whole secrets: each gives one key per field of its JSON object.
+	// dataFrom lists secrets that are taken whole, by name or by find: one key per field of a JSON object,
+	// or with find one key per secret.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	DataFrom []DataFrom `json:"dataFrom,omitempty"`
 
-	// template makes keys out of the keys that data and dataFrom give.
+	// template makes keys out of those that data and dataFrom give, or of all of source where there are neither.
 	// +optional
 	Template *Template `json:"template,omitempty"`
 
@@ -133,11 +135,13 @@ type SecretSyncSpec struct {
 	// +optional
 	Target SecretTarget `json:"target,omitzero"`
 
-	// rollout says which workloads to restart when the content of the Secret changes.
+	// rollout says which workloads to restart when the content of the Secret changes. The operator must have
+	// been installed with rollouts. Default: every workload of the namespace that uses the Secret, if it was.
 	// +optional
 	Rollout *Rollout `json:"rollout,omitempty"`
 
-	// rotation says what the controller expects of the rotation of the secrets.
+	// rotation says what is expected of the rotation of the secrets, beside what AWS has planned. It changes
+	// nothing about the sync: the condition RotationHealthy tells.
 	// +optional
 	Rotation *RotationExpectations `json:"rotation,omitempty"`
 

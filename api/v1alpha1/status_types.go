@@ -9,7 +9,8 @@ import (
 type SecretSyncStatus struct {
 	// conditions say how the object is: Ready always; Reconciling while the controller works or
 	// retries; Stalled while only an edit (here or in AWS) can help; RotationHealthy once the
-	// secret's rotation has been seen.
+	// secret's rotation has been seen; WorkloadsRestarted where the operator restarts workloads, or
+	// spec.rollout asks for it.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -58,7 +59,7 @@ type RolloutStatus struct {
 	// changes when the content does, but for keys that need no restart.
 	// +optional
 	Revision string `json:"revision,omitempty"`
-	// changedTime is when the content changed to this revision.
+	// changedTime is when the content changed to this revision, rounded up to a full second.
 	// +optional
 	ChangedTime *metav1.Time `json:"changedTime,omitempty"`
 	// handledRevision is the revision that workloads need no more restart for.
@@ -79,7 +80,7 @@ type WorkloadStatus struct {
 	// name of the workload.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// state is Waiting, RollingOut, Done, Paused or Failed.
+	// state is Waiting for its turn, RollingOut, Done, Paused until somebody resumes it, or Failed.
 	// +optional
 	State string `json:"state,omitempty"`
 	// message says more, where there is more to say.
@@ -89,16 +90,16 @@ type WorkloadStatus struct {
 
 // SourceStatus is one version of one secret.
 type SourceStatus struct {
-	// secretID as the spec names it.
+	// secretID as the spec names it; the ARN where find has found the secret.
 	// +optional
 	SecretID string `json:"secretID,omitempty"`
-	// foundBy is the place, in spec.dataFrom, of the entry whose find found the secret.
+	// foundBy is the place, in spec.dataFrom, of the entry whose find found the secret, counted from 0.
 	// +optional
 	FoundBy *int32 `json:"foundBy,omitempty"`
 	// arn is the full ARN of the secret.
 	// +optional
 	ARN string `json:"arn,omitempty"`
-	// region that the secret was read from.
+	// region that the secret was read from, which is that of a replica after a failover.
 	// +optional
 	Region string `json:"region,omitempty"`
 	// versionStage that is followed; empty where a version is pinned.

@@ -45,6 +45,7 @@ func TestWriteNews(t *testing.T) {
 	}{
 		"nothing written":          {target.Unchanged, v1, triggerPoll, nil, "", nil},
 		"a first sync":             {target.Created, "", triggerSpec, nil, eventCreated, []string{"Secret db", v2, "keys a, b"}},
+		"a Secret that was there":  {target.Updated, "", triggerSpec, nil, eventUpdated, []string{"Wrote version " + v2, "Secret db, which was there before", "keys a, b"}},
 		"a Secret that was gone":   {target.Created, v2, triggerDrift, nil, eventRepaired, []string{"was deleted", v2}},
 		"a rotation":               {target.Updated, v1, triggerPoll, nil, eventUpdated, []string{v1, v2, "changed a"}},
 		"an edit":                  {target.Updated, v2, triggerDrift, []string{"kubectl-edit"}, eventRepaired, []string{"edited by field manager kubectl-edit", v2}},

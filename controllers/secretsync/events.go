@@ -95,11 +95,13 @@ func writeNews(p *pass) (reason, note string) {
 		return eventCreated, "Created Secret " + name + " with version " + version + ": keys " + listed(p.keys)
 	case p.applied.Outcome == target.Created:
 		return eventRepaired, "Secret " + name + " was deleted; made it anew with version " + version
-	case known && moves != "":
+	case !known: // What is written for the first time was not compared: the Secret was somebody else's.
+		return eventUpdated, "Wrote version " + version + " into Secret " + name + ", which was there before: keys " + listed(p.keys)
+	case moves != "":
 		return eventUpdated, "Updated Secret " + name + moves + ": " + p.changes.String()
 	case p.trigger == triggerDrift:
 		return eventRepaired, "Secret " + name + " was edited" + by(p.applied.Intruders) + "; restored version " + version
-	case known && former.Generation == p.sync.Generation: // Find, optional entries, or the end of keepPrevious.
+	case former.Generation == p.sync.Generation: // Find, optional entries, or the end of keepPrevious.
 		return eventUpdated, "Updated Secret " + name + ", at version " + version + ": " + p.changes.String()
 	}
 	return eventUpdated, "Updated Secret " + name + " to the edited spec, version " + version + ": " + p.changes.String()
