@@ -131,10 +131,10 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if together := publishable(&p.sync.Spec, both); together != nil {
-		return data, nil
+	if together := publishable(&p.sync.Spec, both) == nil; together {
+		return both, nil
 	}
-	return both, nil
+	return data, nil
 }
 
 // renderFormer makes the keys of the former values, and says whether they could be published.
