@@ -105,7 +105,7 @@ func renderFields(value *source.Value) (map[string][]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if problems := validation.IsConfigMapKey(name); len(problems) > 0 {
 			return nil, invalid("the JSON field %s can't be the name of a key in a Secret: "+
-				"list the keys wanted under spec.data and name the field as property", shown(name))
+				"list the keys wanted under spec.data and name the field as property, or take the secret by spec.dataFrom with a conversion", shown(name))
 		}
 		data[name] = text(fields[name])
 	}

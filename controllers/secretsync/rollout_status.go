@@ -61,7 +61,7 @@ func (c *Controller) describeNoRollout(p *pass, wish v1alpha1.RestartPolicy) {
 	default:
 		c.set(p, condition(v1alpha1.ConditionWorkloadsRestarted, metav1.ConditionFalse, v1alpha1.ReasonRolloutForbidden,
 			fmt.Sprintf("spec.rollout.restart is %s, and the operator may not restart workloads: have it installed with the permission "+
-				"(chart value rollouts.enabled, or the component rollouts, which set --rollouts), or set Never", wish)))
+				"(chart value rollouts.enabled, or the component rollouts, which set --rollouts), or set it to Never", wish)))
 	}
 }
 
