@@ -85,6 +85,7 @@ func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	if now := s.secret("theirs"); now.UID != theirs.UID || len(now.OwnerReferences) != 1 {
 		t.Errorf("it is another Secret, or has no owner: %v", now.OwnerReferences)
 	}
+	s.awaitEvent("theirs", "SecretUpdated", "which was there before", "keys password, user")
 }
 
 // TestNobodyIsToldThatAGuessIsRight: whoever may make SecretSyncs, and not read Secrets, learns nothing of what

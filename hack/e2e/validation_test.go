@@ -33,6 +33,7 @@ func TestValidation(t *testing.T) {
 		"an interval":                     {`{source: {secretID: a}, pollInterval: 1h30m}`, ""},
 		"an interval too short":           {`{source: {secretID: a}, pollInterval: 500ms}`, "spec.pollInterval must be between 1s and 24h"},
 		"an interval too long":            {`{source: {secretID: a}, pollInterval: 25h}`, "spec.pollInterval must be between 1s and 24h"},
+		"no interval, without quotes":     {`{source: {secretID: a}, pollInterval: 0}`, "spec.pollInterval in body must be of type string"},
 		"an interval without a unit":      {`{source: {secretID: a}, pollInterval: "5"}`, "spec.pollInterval"},
 		"keys":                            {`{source: {secretID: a}, data: [{key: DB_PASSWORD, property: password}, {key: all.json}]}`, ""},
 		"no keys":                         {`{source: {secretID: a}, data: []}`, "spec.data"},

@@ -27,11 +27,11 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "secretsync_aws_calls_total",
-			Help: "Calls to AWS Secrets Manager, by operation, outcome (ok, or the reason of the refusal) and region.",
+			Help: "Calls to AWS Secrets Manager and STS, by operation, outcome (ok, or the reason of the refusal) and region.",
 		}, []string{"operation", "outcome", "region"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "secretsync_aws_call_duration_seconds",
-			Help:    "Duration of calls to AWS Secrets Manager, by operation; refused calls count too.",
+			Help:    "Duration of calls to AWS Secrets Manager and STS, by operation; refused calls count too.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
 		}, []string{"operation"}),
 	}
