@@ -46,9 +46,9 @@ type SecretSource struct {
 	FailoverRegions []string `json:"failoverRegions,omitempty"`
 }
 
-// EntrySource is the secret of one entry of data or dataFrom. What it leaves out is taken from spec.source:
-// an entry that names no secretID reads the same secret, at another staging label or version if it names one.
-// An entry that names a secretID takes nothing from there.
+// EntrySource is the secret of one entry of data or dataFrom. One without a secretID reads the secret of
+// spec.source, in its regions, at the staging label or version that stands here. One with a secretID takes
+// nothing from spec.source, neither its region nor its failoverRegions.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.versionStage) && has(self.versionID))",message="set versionStage to follow a staging label, or versionID to pin one version, not both"
 // +kubebuilder:validation:XValidation:rule="has(self.secretID) || !has(self.region)",message="region goes with a secretID: an entry without one reads spec.source, in its region"
