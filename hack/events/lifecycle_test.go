@@ -82,7 +82,7 @@ type fleet struct {
 }
 
 func newFleet(t *testing.T) *fleet {
-	f := &fleet{scene: newScene(t), versions: map[string][]string{}, rotated: make(chan error, 1)}
+	f := &fleet{scene: newScene(t), versions: map[string][]string{}}
 	f.grantLeases()
 	f.startAgain()
 	f.watch()
@@ -189,7 +189,9 @@ func (f *fleet) rotate() {
 	for _, one := range f.all {
 		f.versions[f.named(one.secret)] = append(f.versions[f.named(one.secret)], one.content)
 	}
-	go func() { f.rotated <- f.rotateAll(f.Context(), f.all) }()
+	done, all := make(chan error, 1), f.all
+	f.rotated = done
+	go func() { done <- f.rotateAll(f.Context(), all) }()
 }
 
 func (f *fleet) rotateAll(ctx context.Context, all []turn) error {
@@ -224,8 +226,6 @@ func (f *fleet) awaitRotated() {
 // again rotates each secret once more.
 func (f *fleet) again() {
 	f.Helper()
-	f.awaitRotated()
-	<-f.rotated
 	f.all = nil
 	f.draw()
 	f.rotate()
