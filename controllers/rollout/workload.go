@@ -78,7 +78,7 @@ func deployment(d *appsv1.Deployment) *workload {
 	case status.UpdatedReplicas < wanted:
 		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d pods are new", status.UpdatedReplicas, wanted)}
 	case status.Replicas > status.UpdatedReplicas:
-		w.gone = outcome{RollingOut, fmt.Sprintf("%d former pods have not ended", status.Replicas-status.UpdatedReplicas)}
+		w.gone = outcome{RollingOut, fmt.Sprintf("pods of before that have not ended: %d", status.Replicas-status.UpdatedReplicas)}
 	case status.AvailableReplicas < status.UpdatedReplicas:
 		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d new pods are available", status.AvailableReplicas, wanted)}
 	default:

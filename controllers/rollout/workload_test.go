@@ -36,7 +36,7 @@ func TestDeploymentsAreJudgedAsByKubectl(t *testing.T) {
 		"nobody has looked at it":     {&three, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3}, judgement{true, RollingOut, "not seen"}},
 		"some pods are new":           {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 1, AvailableReplicas: 3}, judgement{true, RollingOut, "1 of 3 pods are new"}},
 		"one by default":              {nil, appsv1.DeploymentStatus{ObservedGeneration: 2}, judgement{true, RollingOut, "0 of 1 pods are new"}},
-		"former pods are still there": {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3, AvailableReplicas: 4}, judgement{true, RollingOut, "1 former pods"}},
+		"former pods are still there": {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3, AvailableReplicas: 4}, judgement{true, RollingOut, "have not ended: 1"}},
 		"new pods are not available":  {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 2}, judgement{false, RollingOut, "2 of 3 new pods are available"}},
 		"all are":                     {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3}, judgement{false, Done, ""}},
 		"its time is used up":         {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, AvailableReplicas: 3, Conditions: late}, judgement{false, Failed, "progressDeadlineSeconds"}},
