@@ -22,6 +22,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
 	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 // scene is a namespace of its own, with the clients that a test needs.
@@ -160,12 +161,7 @@ func (s *scene) start(name string) {
 // await waits until a condition holds, and says what it waited for if it never does.
 func (s *scene) await(what string, holds func() bool) {
 	s.Helper()
-	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if holds() {
-			return
-		}
-	}
-	s.Fatalf("waited in vain: %s\n%s", what, s.picture())
+	standtest.Await(s, what, holds, s.picture)
 }
 
 // picture is the namespace as it is, without values, for the message of a failed test.

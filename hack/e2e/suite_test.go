@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"os"
 	"testing"
-	"time"
 
 	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 // root is the repository's, seen from this folder.
-const root = "../.."
-
-// deadline is how long anything awaited may take; the machine may be slow and busy.
-const deadline = 60 * time.Second
+const root = standtest.Root
 
 // shared is the stand of all tests, with one manager and many namespaces. TestMain sets it; tests
 // read it.
@@ -26,28 +21,13 @@ var shared *stand.Stand
 var running *stand.Manager
 
 func TestMain(m *testing.M) {
-	code, err := runAll(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = 1
-	}
-	os.Exit(code)
+	standtest.Main("e2e", stand.Options{Audit: true, ServiceAccountTokens: true}, func(ctx context.Context, all *stand.Stand) (int, error) {
+		shared = all
+		return runAll(ctx, m, all)
+	})
 }
 
-func runAll(m *testing.M) (code int, err error) {
-	ctx := context.Background()
-	all, err := stand.New(ctx, stand.Options{Root: root, Race: true, Audit: true, ServiceAccountTokens: true})
-	if all != nil {
-		defer func() {
-			if closing := all.Close(); closing != nil && err == nil {
-				err = fmt.Errorf("closing the stand: %w", closing)
-			}
-		}()
-	}
-	if err != nil {
-		return 1, err
-	}
-	shared = all
+func runAll(ctx context.Context, m *testing.M, all *stand.Stand) (code int, err error) {
 	if running, err = all.StartManager("shared"); err != nil {
 		return 1, err
 	}

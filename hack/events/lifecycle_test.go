@@ -22,6 +22,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 const (
@@ -122,7 +123,7 @@ func (f *fleet) startAgain() {
 // grantLeases gives the operator the role by which replicas elect one that works.
 func (f *fleet) grantLeases() {
 	f.Helper()
-	content, err := os.ReadFile(filepath.Join(root, "config/rbac/leader_election_role.yaml"))
+	content, err := os.ReadFile(filepath.Join(standtest.Root, "config/rbac/leader_election_role.yaml"))
 	if err != nil {
 		f.Fatal(err)
 	}

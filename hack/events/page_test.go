@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 // template is the CloudFormation of the page, as far as it is looked at.
@@ -45,7 +46,7 @@ type template struct {
 func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	s := newScene(t)
 	const ruleARN = "arn:aws:events:" + localaws.DefaultRegion + ":" + localaws.DefaultAccount + ":rule/"
-	content, err := os.ReadFile(filepath.Join(root, "docs/change-events.md"))
+	content, err := os.ReadFile(filepath.Join(standtest.Root, "docs/change-events.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
 	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 // administrator is the access key of somebody who may do everything, whatever identities there are.
@@ -147,29 +148,13 @@ func (s *scene) conditions() []metav1.Condition {
 // values are what the Secret holds; nil where there is none.
 func (s *scene) values() map[string]string {
 	s.Helper()
-	found := &corev1.Secret{}
-	err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found)
-	if client.IgnoreNotFound(err) != nil {
-		s.Fatal(err)
-	} else if err != nil {
-		return nil
-	}
-	held := map[string]string{}
-	for key, value := range found.Data {
-		held[key] = string(value)
-	}
-	return held
+	return standtest.Values(s, s.stand.Client, s.namespace, name)
 }
 
 // await waits until a condition holds, and says what it waited for if it never does.
 func (s *scene) await(what string, holds func() bool) {
 	s.Helper()
-	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if holds() {
-			return
-		}
-	}
-	s.Fatalf("waited in vain: %s\n%s", what, s.picture())
+	standtest.Await(s, what, holds, s.picture)
 }
 
 // picture is what the SecretSync tells and what AWS was asked last.

@@ -3,25 +3,17 @@ package tenants
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/rest"
 
 	"github.com/secretsync/secretsync/hack/localaws"
 	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
-const (
-	// root is the repository's, seen from this folder.
-	root = "../.."
-	// deadline is how long anything awaited may take; the machine may be slow and busy.
-	deadline = 60 * time.Second
-	// otherRegion has replicas, otherAccount secrets of its own.
-	otherRegion, otherAccount = "us-east-1", "444455556666"
-)
+// otherRegion has replicas, otherAccount secrets of its own.
+const otherRegion, otherAccount = "us-east-1", "444455556666"
 
 // shared is the stand of all tests, and provider the cluster's OIDC provider in IAM. TestMain sets them.
 var (
@@ -30,24 +22,13 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code, err := runAll(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "tenants:", err)
-		code = 1
-	}
-	os.Exit(code)
+	standtest.Main("tenants", stand.Options{ServiceAccountTokens: true}, func(ctx context.Context, all *stand.Stand) (int, error) {
+		shared = all
+		return runAll(ctx, m, all)
+	})
 }
 
-func runAll(m *testing.M) (code int, err error) {
-	ctx := context.Background()
-	all, err := stand.New(ctx, stand.Options{Root: root, Race: true, ServiceAccountTokens: true})
-	if all != nil {
-		defer func() { err = errors.Join(err, all.Close()) }()
-	}
-	if err != nil {
-		return 1, err
-	}
-	shared = all
+func runAll(ctx context.Context, m *testing.M, all *stand.Stand) (code int, err error) {
 	if err := identify(ctx); err != nil {
 		return 1, err
 	}

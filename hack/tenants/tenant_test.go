@@ -20,6 +20,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 // tenant is a namespace with a ServiceAccount "app", a role that trusts it and reads the tenant's secrets, a
@@ -144,12 +145,7 @@ func byAccount(name string) v1alpha1.SourceAuth {
 // await waits until a condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if holds() {
-			return
-		}
-	}
-	t.Fatalf("waited in vain: %s", what)
+	standtest.Await(t, what, holds, func() string { return "" })
 }
 
 // awaitReason waits until Ready has one of the reasons at the present generation, and gives its message.

@@ -1,0 +1,78 @@
+// Package standtest is what the packages of tests on a stand share: how they begin and end, how they wait, and
+// how they read a Secret.
+//
+// It may import stand, testing and Kubernetes clients. Tests alone import it.
+package standtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// Root is the repository's, seen from a folder of hack.
+const Root = "../.."
+
+// Deadline is how long anything awaited may take; the machine may be slow and busy.
+const Deadline = 60 * time.Second
+
+// Main sets a stand up, has the tests run on it, takes it down and ends the process. What the tests' code does
+// not tell, an error does.
+func Main(name string, options stand.Options, tests func(ctx context.Context, all *stand.Stand) (code int, err error)) {
+	code, err := run(options, tests)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func run(options stand.Options, tests func(context.Context, *stand.Stand) (int, error)) (code int, err error) {
+	ctx := context.Background()
+	options.Root, options.Race = Root, true
+	all, err := stand.New(ctx, options)
+	if all != nil {
+		defer func() { err = errors.Join(err, all.Close()) }()
+	}
+	if err != nil {
+		return 1, err
+	}
+	return tests(ctx, all)
+}
+
+// Await waits until a condition holds, and says what it waited for if it never does, with a picture of how things
+// are, which has no values.
+func Await(t testing.TB, what string, holds func() bool, picture func() string) {
+	t.Helper()
+	for end := time.Now().Add(Deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain: %s\n%s", what, picture())
+}
+
+// Values are what a Secret holds; nil where there is none.
+func Values(t testing.TB, from client.Client, namespace, name string) map[string]string {
+	t.Helper()
+	found := &corev1.Secret{}
+	err := from.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, found)
+	if client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	} else if err != nil {
+		return nil
+	}
+	held := map[string]string{}
+	for key, value := range found.Data {
+		held[key] = string(value)
+	}
+	return held
+}
