@@ -52,12 +52,15 @@ func (r *run) settle() {
 	r.note("settle")
 	r.heal()
 	r.allowAll()
+	r.restoreQueue()
+	r.deliverWell()
 	r.comeBack()
 	r.checkModel()
 	refreshed, began := map[*slot]bool{}, time.Now()
 	problems := await(r.Context(), patience, func() []string {
 		seen := r.look()
 		r.endTruces(seen, refreshed)
+		r.askFollowers(seen, refreshed)
 		return append(r.differences(seen), r.unseen(seen)...)
 	})
 	r.judge()
@@ -84,8 +87,8 @@ func (r *run) tally(seen snapshot, took time.Duration) {
 			verdicts["deleted"]++
 		}
 	}
-	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
-		len(r.steps), took.Round(time.Millisecond), verdicts, r.seen.judged, len(r.foreign.writes), r.starts)
+	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; followers of events that had to be asked: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
+		len(r.steps), took.Round(time.Millisecond), verdicts, r.changes.asked, r.seen.judged, len(r.foreign.writes), r.starts)
 }
 
 // staySettled wants all to stay as it is while the operator goes on polling.
@@ -417,4 +420,5 @@ func (r *run) begin(seen snapshot) {
 		of.settled(says.inSync())
 	}
 	r.moments = []moment{r.now()}
+	clear(r.changes.untold)
 }

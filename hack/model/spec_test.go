@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
@@ -27,7 +28,9 @@ type spec struct {
 	reading
 	data []v1alpha1.DataKey
 	// more are keys, or whole secrets, that are read from elsewhere than the rest.
-	more   []entry
+	more []entry
+	// poll is how often AWS is asked without being told of a change.
+	poll   time.Duration
 	target string
 	merge  bool
 	retain bool
@@ -282,7 +285,7 @@ func (r *reading) String() string {
 }
 
 func (s *spec) String() string {
-	text := fmt.Sprintf("%s into %s", s.reading.String(), s.target)
+	text := fmt.Sprintf("%s into %s, polled each %s,", s.reading.String(), s.target, s.poll)
 	for _, entry := range s.data {
 		text += fmt.Sprintf(" %s=%s", entry.Key, entry.Property)
 	}

@@ -19,7 +19,7 @@ func exists(s *slot) bool { return s.exists }
 func (s *spec) api(name string) v1alpha1.SecretSyncSpec {
 	made := v1alpha1.SecretSyncSpec{
 		Source:       v1alpha1.SecretSource{SecretID: s.id, VersionStage: s.label},
-		PollInterval: &metav1.Duration{Duration: time.Second}, Data: s.data, Suspend: s.suspended,
+		PollInterval: &metav1.Duration{Duration: s.poll}, Data: s.data, Suspend: s.suspended,
 	}
 	if s.pinned != nil {
 		made.Source.VersionID = s.pinned.id
