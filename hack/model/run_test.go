@@ -107,7 +107,7 @@ func newRun(t *testing.T, seed uint64) *run {
 	r := &run{
 		T: t, random: rand.New(rand.NewPCG(seed, 0)), rules: map[string]localaws.Rule{}, origins: map[string]string{},
 		found: map[place]map[string]string{}, left: map[place]bool{}, foreign: newForeignHand(),
-		changes: changes{untold: map[*secret]bool{}},
+		changes: changes{touched: map[*secret]bool{}, untold: map[*secret]bool{}},
 	}
 	var err error
 	r.stand, err = stand.New(t.Context(), stand.Options{Root: root, Race: true})

@@ -420,5 +420,6 @@ func (r *run) begin(seen snapshot) {
 		of.settled(says.inSync())
 	}
 	r.moments = []moment{r.now()}
+	clear(r.changes.touched)
 	clear(r.changes.untold)
 }

@@ -38,8 +38,9 @@ type changes struct {
 	queue string
 	// gone says that there is no queue now, lossy that some events are lost on their way to it.
 	gone, lossy bool
-	// untold are the secrets of whose changes an event may have been lost since all was last settled.
-	untold map[*secret]bool
+	// touched are the secrets that have changed since all was last settled, untold those of whose last change the
+	// event may be lost.
+	touched, untold map[*secret]bool
 	// asked counts the refreshes that followers needed to come right.
 	asked int
 }
@@ -70,15 +71,16 @@ func (r *run) queueURL() string {
 	return r.stand.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
 }
 
-// changed notes the secrets that have changed since the last moment and whose events may be lost.
+// changed notes the secrets that have changed since the last moment, and whether that is told for certain: an event
+// makes up for those before it that were lost.
 func (r *run) changed(now moment) {
-	if !r.changes.lossy && !r.changes.gone || len(r.moments) == 0 {
+	if len(r.moments) == 0 {
 		return
 	}
 	before := r.moments[len(r.moments)-1]
 	for of, is := range now {
 		if was := before[of]; was.is != is.is || was.life != is.life || !maps.Equal(was.labels, is.labels) {
-			r.changes.untold[of] = true
+			r.changes.touched[of], r.changes.untold[of] = true, r.changes.lossy || r.changes.gone
 		}
 	}
 }
@@ -137,9 +139,7 @@ func (r *run) loseQueue() bool {
 	_, err := queues.DeleteQueue(r.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(r.queueURL())})
 	r.must(err)
 	r.changes.gone = true
-	for _, of := range r.secrets {
-		r.changes.untold[of] = true
-	}
+	maps.Copy(r.changes.untold, r.changes.touched)
 	return true
 }
 
@@ -184,7 +184,7 @@ func (r *run) editPoll() bool {
 func untold(reason string) bool {
 	return slices.Contains([]string{
 		v1alpha1.ReasonAccessDenied, v1alpha1.ReasonKMSAccessDenied, v1alpha1.ReasonSourceFailed, v1alpha1.ReasonThrottled,
-		v1alpha1.ReasonCredentialsUnavailable, v1alpha1.ReasonTargetNotFound,
+		v1alpha1.ReasonCredentialsUnavailable, v1alpha1.ReasonRegionUnavailable, v1alpha1.ReasonTargetNotFound,
 	}, reason)
 }
 

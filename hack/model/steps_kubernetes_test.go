@@ -268,8 +268,10 @@ func (r *run) recovered() {
 	}
 }
 
-// recover makes a spec one that must come into sync.
+// recover makes a spec one that must come into sync. One that calls its secret by another name from now on keeps no
+// former values: those of before would have to run out first.
 func (s *spec) recover() {
+	s.former = s.former && s.id == s.from.name
 	s.id, s.life, s.label, s.pinned, s.more, s.suspended, s.observes = s.from.name, 0, current, nil, nil, false, false
 }
 
