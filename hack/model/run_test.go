@@ -59,9 +59,10 @@ type run struct {
 	// moments are what all secrets were like since all was last settled, the last one as they are now.
 	moments []moment
 	// found are the Secrets as they were when all was last settled; left those of them that no SecretSync
-	// answers for any more.
+	// answers for any more, frozen those that nobody can change: whoever writes them next makes them anew.
 	found   map[place]map[string]string
 	left    map[place]bool
+	frozen  map[place]bool
 	changes changes
 }
 

@@ -401,9 +401,10 @@ func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 // begin notes how things are now that all is settled.
 func (r *run) begin(seen snapshot) {
 	r.foreign.states = map[place][]map[string]string{}
-	r.found = map[place]map[string]string{}
+	r.found, r.frozen = map[place]map[string]string{}, map[place]bool{}
 	for at, secret := range seen.secrets {
 		r.found[at] = keysOf(secret)
+		r.frozen[at] = secret.Immutable != nil && *secret.Immutable
 	}
 	for _, of := range r.slots {
 		says := verdict{}
