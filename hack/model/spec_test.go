@@ -119,8 +119,9 @@ type outcome struct {
 	// versions are those of the spec's own secret and of the entries, nil for one that is not there.
 	versions []*version
 	keys     map[string]string
-	// reason says why the Secret keeps what it has.
-	reason string
+	// reason says why the Secret keeps what it has; or is another that is as true. A pinned version is missed only
+	// when it is read, which may be after all labels were looked up.
+	reason, or string
 }
 
 // wants gives what the Secret must have at a moment. was says of an entry whether it was there before.
@@ -129,8 +130,11 @@ func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
 	o.versions, o.reason = []*version{v}, reason
 	for i := range s.more {
 		v, reason := s.lookup(&s.more[i], m, was(&s.more[i]))
-		if o.reason == "" {
+		switch {
+		case o.reason == "":
 			o.reason = reason
+		case s.pinned != nil && o.or == "":
+			o.or = reason
 		}
 		o.versions = append(o.versions, v)
 	}
