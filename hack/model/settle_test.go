@@ -206,7 +206,7 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 	says := verdict{outcome: led}
 	switch {
 	case of.spec.suspended:
-		says.reason = v1alpha1.ReasonSuspended
+		says.reason, says.or = v1alpha1.ReasonSuspended, ""
 	case led.reason != "":
 	case of.merge && seen.secrets[place{of.namespace, sharedName}] == nil:
 		says.reason = v1alpha1.ReasonTargetNotFound

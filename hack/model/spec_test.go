@@ -128,12 +128,13 @@ type outcome struct {
 func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
 	v, reason := s.points(m)
 	o.versions, o.reason = []*version{v}, reason
+	unpinned := s.pinned != nil && reason == v1alpha1.ReasonVersionNotFound
 	for i := range s.more {
 		v, reason := s.lookup(&s.more[i], m, was(&s.more[i]))
 		switch {
 		case o.reason == "":
 			o.reason = reason
-		case s.pinned != nil && o.or == "":
+		case unpinned && o.or == "":
 			o.or = reason
 		}
 		o.versions = append(o.versions, v)
