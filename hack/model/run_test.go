@@ -59,9 +59,11 @@ type run struct {
 	// moments are what all secrets were like since all was last settled, the last one as they are now.
 	moments []moment
 	// found are the Secrets as they were when all was last settled; left those of them that no SecretSync
-	// answers for any more.
-	found map[place]map[string]string
-	left  map[place]bool
+	// answers for any more, frozen those that nobody can change: whoever writes them next makes them anew.
+	found   map[place]map[string]string
+	left    map[place]bool
+	frozen  map[place]bool
+	changes changes
 }
 
 // place is a Secret's.
@@ -85,6 +87,7 @@ func TestModel(t *testing.T) {
 	}
 	r.recover()
 	r.settle()
+	r.awaitDrained()
 	r.staySettled()
 	r.end((*stand.Manager).Stop)
 }
@@ -105,6 +108,7 @@ func newRun(t *testing.T, seed uint64) *run {
 	r := &run{
 		T: t, random: rand.New(rand.NewPCG(seed, 0)), rules: map[string]localaws.Rule{}, origins: map[string]string{},
 		found: map[place]map[string]string{}, left: map[place]bool{}, foreign: newForeignHand(),
+		changes: changes{touched: map[*secret]bool{}, untold: map[*secret]bool{}},
 	}
 	var err error
 	r.stand, err = stand.New(t.Context(), stand.Options{Root: root, Race: true})
@@ -125,6 +129,7 @@ func newRun(t *testing.T, seed uint64) *run {
 			t.Fatal(err)
 		}
 	}
+	r.makeQueue()
 	r.seen = watchSecrets(r)
 	return r
 }
@@ -141,7 +146,11 @@ func (r *run) now() moment {
 }
 
 // happened notes that something in AWS has changed.
-func (r *run) happened() { r.moments = append(r.moments, r.now()) }
+func (r *run) happened() {
+	now := r.now()
+	r.changed(now)
+	r.moments = append(r.moments, now)
+}
 
 // close tells what happened if anything is wrong, and takes all down.
 func (r *run) close() {
@@ -202,7 +211,7 @@ func (r *run) must(err error) {
 func (r *run) start() {
 	r.Helper()
 	r.starts++
-	manager, err := r.stand.StartManager(fmt.Sprintf("manager-%d", r.starts))
+	manager, err := r.stand.StartManager(fmt.Sprintf("manager-%d", r.starts), "--change-queue-url="+r.queueURL(), "--poll-interval="+firstLook.String())
 	r.manager = manager
 	if err != nil {
 		r.Fatal(err)

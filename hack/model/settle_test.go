@@ -52,12 +52,15 @@ func (r *run) settle() {
 	r.note("settle")
 	r.heal()
 	r.allowAll()
+	r.restoreQueue()
+	r.deliverWell()
 	r.comeBack()
 	r.checkModel()
 	refreshed, began := map[*slot]bool{}, time.Now()
 	problems := await(r.Context(), patience, func() []string {
 		seen := r.look()
 		r.endTruces(seen, refreshed)
+		r.askFollowers(seen, refreshed)
 		return append(r.differences(seen), r.unseen(seen)...)
 	})
 	r.judge()
@@ -84,8 +87,8 @@ func (r *run) tally(seen snapshot, took time.Duration) {
 			verdicts["deleted"]++
 		}
 	}
-	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
-		len(r.steps), took.Round(time.Millisecond), verdicts, r.seen.judged, len(r.foreign.writes), r.starts)
+	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; followers of events that had to be asked: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
+		len(r.steps), took.Round(time.Millisecond), verdicts, r.changes.asked, r.seen.judged, len(r.foreign.writes), r.starts)
 }
 
 // staySettled wants all to stay as it is while the operator goes on polling.
@@ -203,7 +206,7 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 	says := verdict{outcome: led}
 	switch {
 	case of.spec.suspended:
-		says.reason = v1alpha1.ReasonSuspended
+		says.reason, says.or = v1alpha1.ReasonSuspended, ""
 	case led.reason != "":
 	case of.merge && seen.secrets[place{of.namespace, sharedName}] == nil:
 		says.reason = v1alpha1.ReasonTargetNotFound
@@ -278,7 +281,7 @@ func (v verdict) statusDifferences(of *slot, sync *v1alpha1.SecretSync) (problem
 	}
 	// What would be taken out, or belongs to somebody else, is for the operator to say.
 	either := v.observed && ready.Reason == v1alpha1.ReasonWouldChange
-	if ready.Reason != v.reason && !either {
+	if ready.Reason != v.reason && (v.or == "" || ready.Reason != v.or) && !either {
 		wrong("Ready is %s for %s, want %s: %s", ready.Status, ready.Reason, v.reason, ready.Message)
 	}
 	good := v.inSync() || ready.Reason == v1alpha1.ReasonObserved
@@ -398,9 +401,10 @@ func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 // begin notes how things are now that all is settled.
 func (r *run) begin(seen snapshot) {
 	r.foreign.states = map[place][]map[string]string{}
-	r.found = map[place]map[string]string{}
+	r.found, r.frozen = map[place]map[string]string{}, map[place]bool{}
 	for at, secret := range seen.secrets {
 		r.found[at] = keysOf(secret)
+		r.frozen[at] = secret.Immutable != nil && *secret.Immutable
 	}
 	for _, of := range r.slots {
 		says := verdict{}
@@ -417,4 +421,6 @@ func (r *run) begin(seen snapshot) {
 		of.settled(says.inSync())
 	}
 	r.moments = []moment{r.now()}
+	clear(r.changes.touched)
+	clear(r.changes.untold)
 }

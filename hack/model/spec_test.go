@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
@@ -27,7 +28,9 @@ type spec struct {
 	reading
 	data []v1alpha1.DataKey
 	// more are keys, or whole secrets, that are read from elsewhere than the rest.
-	more   []entry
+	more []entry
+	// poll is how often AWS is asked without being told of a change.
+	poll   time.Duration
 	target string
 	merge  bool
 	retain bool
@@ -116,18 +119,23 @@ type outcome struct {
 	// versions are those of the spec's own secret and of the entries, nil for one that is not there.
 	versions []*version
 	keys     map[string]string
-	// reason says why the Secret keeps what it has.
-	reason string
+	// reason says why the Secret keeps what it has; or is another that is as true. A pinned version is missed only
+	// when it is read, which may be after all labels were looked up.
+	reason, or string
 }
 
 // wants gives what the Secret must have at a moment. was says of an entry whether it was there before.
 func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
 	v, reason := s.points(m)
 	o.versions, o.reason = []*version{v}, reason
+	unpinned := s.pinned != nil && reason == v1alpha1.ReasonVersionNotFound
 	for i := range s.more {
 		v, reason := s.lookup(&s.more[i], m, was(&s.more[i]))
-		if o.reason == "" {
+		switch {
+		case o.reason == "":
 			o.reason = reason
+		case unpinned && o.or == "":
+			o.or = reason
 		}
 		o.versions = append(o.versions, v)
 	}
@@ -282,7 +290,7 @@ func (r *reading) String() string {
 }
 
 func (s *spec) String() string {
-	text := fmt.Sprintf("%s into %s", s.reading.String(), s.target)
+	text := fmt.Sprintf("%s into %s, polled each %s,", s.reading.String(), s.target, s.poll)
 	for _, entry := range s.data {
 		text += fmt.Sprintf(" %s=%s", entry.Key, entry.Property)
 	}

@@ -19,7 +19,7 @@ func exists(s *slot) bool { return s.exists }
 func (s *spec) api(name string) v1alpha1.SecretSyncSpec {
 	made := v1alpha1.SecretSyncSpec{
 		Source:       v1alpha1.SecretSource{SecretID: s.id, VersionStage: s.label},
-		PollInterval: &metav1.Duration{Duration: time.Second}, Data: s.data, Suspend: s.suspended,
+		PollInterval: &metav1.Duration{Duration: s.poll}, Data: s.data, Suspend: s.suspended,
 	}
 	if s.pinned != nil {
 		made.Source.VersionID = s.pinned.id
@@ -268,8 +268,10 @@ func (r *run) recovered() {
 	}
 }
 
-// recover makes a spec one that must come into sync.
+// recover makes a spec one that must come into sync. One that calls its secret by another name from now on keeps no
+// former values: those of before would have to run out first.
 func (s *spec) recover() {
+	s.former = s.former && s.id == s.from.name
 	s.id, s.life, s.label, s.pinned, s.more, s.suspended, s.observes = s.from.name, 0, current, nil, nil, false, false
 }
 

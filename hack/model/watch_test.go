@@ -107,7 +107,7 @@ func (r *run) judge() {
 // mayGo says whether a Secret goes with its SecretSync, or because that writes another one now, or makes it
 // anew.
 func (r *run) mayGo(at place) bool {
-	return slices.ContainsFunc(r.writersOf(at), func(s *slot) bool { return !s.merge && (s.moved && s.deletes() || s.replaces()) })
+	return slices.ContainsFunc(r.writersOf(at), func(s *slot) bool { return !s.merge && (s.moved && s.deletes() || s.replaces() || r.frozen[at]) })
 }
 
 // writersOf are the slots that may write a Secret.
