@@ -61,7 +61,7 @@ func (r *run) settle() {
 		seen := r.look()
 		r.endTruces(seen, refreshed)
 		r.askFollowers(seen, refreshed)
-		return append(r.differences(seen), r.unseen(seen)...)
+		return slices.Concat(r.differences(seen), r.unseen(seen), r.unfollowed())
 	})
 	r.judge()
 	for _, problem := range problems {

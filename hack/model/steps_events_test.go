@@ -211,6 +211,15 @@ func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 	}
 }
 
+// unfollowed is told while the operator is not at the queue: its waits after failures would add up from one time that
+// all settles to the next.
+func (r *run) unfollowed() []string {
+	if r.stand.AWS.Polling(r.changes.queue) == 0 {
+		return []string{"the operator does not wait at the queue of change events"}
+	}
+	return nil
+}
+
 // awaitDrained wants every event to be taken in the end.
 func (r *run) awaitDrained() {
 	r.Helper()
