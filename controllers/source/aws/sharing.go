@@ -5,10 +5,13 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 // sharing lets callers that ask the same share one call and, while it is fresh enough, its answer.
-// Errors are shared by those that wait for the same call, and not kept.
+// Errors are shared by those that wait for the same call, and not kept; one that says that a secret is gone, or
+// not for us, ends the answer of before.
 type sharing[K comparable, V any] struct {
 	now func() time.Time
 	// lasts is how long answers are kept.
@@ -129,6 +132,10 @@ func (s *sharing[K, V]) waitsFor(f *flight[V]) *flight[V] {
 func (s *sharing[K, V]) land(key K, f *flight[V]) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	switch source.KindOf(f.err) {
+	case source.SecretNotFound, source.AccessDenied:
+		s.drop(s.answers[key]) // What was true before is not any more: nobody is to be told of it.
+	}
 	if f.err == nil {
 		s.keep(&answer[K, V]{key: key, value: f.value, cost: s.cost(key, f.value), at: f.started, kept: s.now()})
 	}

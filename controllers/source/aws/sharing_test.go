@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 // counting counts calls and answers with their number, after a while.
@@ -99,6 +101,25 @@ func TestErrorsAreSharedAndNotKept(t *testing.T) {
 			t.Errorf("after the error: %s, %v", answer, err)
 		}
 	})
+}
+
+// A secret that is gone must not come back by an answer from before, which who asks seldom would take.
+func TestARefusalEndsTheAnswerOfBefore(t *testing.T) {
+	for err, want := range map[error]int{
+		&source.Error{Kind: source.SecretNotFound}: 3, &source.Error{Kind: source.AccessDenied}: 3, &source.Error{Kind: source.Throttled}: 2,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &counting{}
+			s := newSharing(time.Now, time.Minute, 10, oneEach)
+			_, _ = s.ask(t.Context(), "db", 0, a.call)
+			a.err = err
+			_, _ = s.ask(t.Context(), "db", 0, a.call)
+			a.err = nil
+			if _, failed := s.ask(t.Context(), "db", time.Hour, a.call); failed != nil || a.calls != want {
+				t.Errorf("after %v there were %d calls, want %d; error %v", err, a.calls, want, failed)
+			}
+		})
+	}
 }
 
 func TestWhoGivesUpLeavesTheCallToAnother(t *testing.T) {
