@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,18 +48,34 @@ func TestWhatIsFoundIsFollowedAndWhatIsNewIsFound(t *testing.T) {
 	s.awaitValues("all", map[string]string{"two": two})
 }
 
+// TestAFailedRotationIsToldUntilOneSucceeds: whichever of its four steps fails, the Secret keeps the version that
+// works.
 func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
-	const function = "arn:aws:lambda:eu-west-1:111122223333:function:rotate"
 	s := newScene(t)
 	s.start()
-	s.stand.AWS.RegisterRotationFunction(function, func(context.Context, localaws.RotationEvent) error { return errors.New("the database is away") })
-	id, password := s.secretID("db"), s.value()
+	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
+		t.Run(step, func(t *testing.T) { s.failRotation(t, step) })
+	}
+}
+
+// failRotation has a rotation fail at a step, and the next one succeed.
+func (s *scene) failRotation(t *testing.T, step string) {
+	name := "db-" + strings.ToLower(step)
+	function := "arn:aws:lambda:eu-west-1:111122223333:function:" + s.namespace + "-" + name
+	works := s.stand.AWS.RotatePassword()
+	s.stand.AWS.RegisterRotationFunction(function, func(ctx context.Context, event localaws.RotationEvent) error {
+		if event.Step == step {
+			return errors.New("the database is away")
+		}
+		return works(ctx, event)
+	})
+	id, password := s.secretID(name), s.value()
 	made := &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(`{"password": "` + password + `"}`)}
 	if _, err := s.aws.CreateSecret(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	s.sync("db", id, alone)
-	s.awaitValues("db", map[string]string{"password": password})
+	s.sync(name, id, alone)
+	s.awaitValues(name, map[string]string{"password": password})
 	rotate := &secretsmanager.RotateSecretInput{SecretId: &id, RotationLambdaARN: aws.String(function),
 		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)}}
 	if _, err := s.aws.RotateSecret(t.Context(), rotate); err != nil {
@@ -66,19 +83,19 @@ func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
 	}
 	health := func(reason string) func() bool {
 		return func() bool {
-			told := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionRotationHealthy)
+			told := meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionRotationHealthy)
 			return told != nil && told.Reason == reason
 		}
 	}
 	s.await("the failure is told", health(v1alpha1.ReasonRotationFailed))
-	s.awaitValues("db", map[string]string{"password": password})
+	s.awaitValues(name, map[string]string{"password": password})
 	s.giveUpRotation(id)
-	s.stand.AWS.RegisterRotationFunction(function, s.stand.AWS.RotatePassword())
+	s.stand.AWS.RegisterRotationFunction(function, works)
 	if _, err := s.aws.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &id}); err != nil {
 		t.Fatal(err)
 	}
 	s.await("the success is told", health(v1alpha1.ReasonRotationOnSchedule))
-	if held := s.values("db")["password"]; held == password || held == "" {
+	if held := s.values(name)["password"]; held == password || held == "" {
 		t.Error("the Secret does not have the value of after the rotation")
 	}
 }
