@@ -114,6 +114,9 @@ func accountOf(arn string) string {
 // pattern is how a policy should name the secret: six question marks for the random characters, as an
 // asterisk would match longer names too (page "Permissions policy examples for AWS Secrets Manager").
 func (q question) pattern(d denial) string {
+	if cut := len(d.resource) - len("-??????"); cut > 0 && d.resource[cut] == '-' && strings.HasSuffix(d.resource[:cut], ":secret:"+q.ref.SecretID) {
+		return d.resource[:cut] + "-??????" // AWS has added the random characters to the name.
+	}
 	for _, id := range []string{d.resource, q.ref.SecretID} {
 		if strings.HasPrefix(id, "arn:") {
 			return arnPattern(id)

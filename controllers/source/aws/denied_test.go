@@ -63,6 +63,7 @@ func TestStatementsNameASecretExactly(t *testing.T) {
 		principal, resource, secretID, want string
 	}{
 		"a full ARN loses its random characters":       {testPrincipal, testARN, testARN, testPattern},
+		"random characters that look like a word":      {testPrincipal, "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-secret", "my", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-??????"},
 		"a partial ARN gets them":                      {testPrincipal, strings.TrimSuffix(testARN, "-a1B2c3"), "", testPattern},
 		"a partial ARN that ends in a word keeps it":   {testPrincipal, "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-secret", "", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-secret-??????"},
 		"a name is completed from the principal":       {testPrincipal, "/prod/db", "/prod/db", testPattern},
