@@ -182,7 +182,8 @@ func (s *story) remove(ctx context.Context) error {
 	if _, err := s.kubectl(ctx, "delete", resource, "-n", namespace); err != nil {
 		return err
 	}
-	if _, err := s.kubectl(ctx, "wait", "--for=delete", "secret/"+name, "-n", namespace, "--timeout=30s"); err != nil {
+	// Kubernetes' garbage collector looks for kinds that are new to the cluster every thirty seconds.
+	if _, err := s.kubectl(ctx, "wait", "--for=delete", "secret/"+name, "-n", namespace, "--timeout=90s"); err != nil {
 		return err
 	}
 	prose("(deletionPolicy: Retain would have kept it.)")
