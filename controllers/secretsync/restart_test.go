@@ -262,3 +262,27 @@ func TestAnotherRestartWaitsForWhatWasJustWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoIsGoneHoldsUpNoRestart: what was announced for a SecretSync that was deleted since is forgotten, also for
+// the memory that each of them would take for as long as the process lives.
+func TestWhoIsGoneHoldsUpNoRestart(t *testing.T) {
+	w := newWorks(t)
+	w.turn(t)
+	if err := w.server.Delete(t.Context(), w.now(t)); err != nil {
+		t.Fatal(err)
+	}
+	w.turn(t)
+	other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: w.clock.Now()}
+	var restarted []string
+	for range 2 {
+		progress, err := w.Rollouts.Step(t.Context(), other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restarted = progress.Restarted
+		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+	}
+	if len(restarted) != 1 {
+		t.Errorf("restarted is %q: the workload waits for a SecretSync that is gone", restarted)
+	}
+}
