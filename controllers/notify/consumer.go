@@ -122,8 +122,7 @@ func (c *Consumer) handle(ctx context.Context, messages []Message) (progress boo
 	if len(done) == 0 {
 		return len(messages) == 0
 	}
-	c.delete(ctx, done)
-	return true
+	return c.delete(ctx, done)
 }
 
 // prove notes whether changes are told of in good time.
@@ -139,8 +138,8 @@ func (c *Consumer) prove(age time.Duration) {
 }
 
 // delete deletes messages, even while the operator stops: they are done with. What can't be deleted comes
-// again, which costs a look and no more.
-func (c *Consumer) delete(ctx context.Context, done []Message) {
+// again, which costs a look and no more. It says whether all was deleted.
+func (c *Consumer) delete(ctx context.Context, done []Message) bool {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
 	defer cancel()
 	err := c.queue.Delete(within, done)
@@ -148,6 +147,7 @@ func (c *Consumer) delete(ctx context.Context, done []Message) {
 		ctrl.LoggerFrom(ctx).Error(err, "change events could not be deleted from the queue: they come again")
 	}
 	c.undeleted = err != nil
+	return err == nil
 }
 
 // backoff doubles up to a limit; its upper half is random.

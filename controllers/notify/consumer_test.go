@@ -252,6 +252,24 @@ func TestWhatCouldNotBeDeletedComesAgain(t *testing.T) {
 	d.wants("after it", d.written(), append(notified, "deleted 1"))
 }
 
+// A queue that hides nothing gives them again at once.
+func TestWhatCouldNotBeDeletedIsWaitedWith(t *testing.T) {
+	d := newDesk(t, two)
+	d.deleting = errors.New("no sqs:DeleteMessage")
+	waited := 0
+	d.consumer.wait = func(int) time.Duration {
+		d.set(func() { waited++ })
+		return 0
+	}
+	d.send("1", put)
+	stop := d.start()
+	d.settle()
+	stop()
+	if waited != 1 {
+		t.Errorf("the queue was asked again after %d waits", waited)
+	}
+}
+
 func TestAStopFinishesTheDeletions(t *testing.T) {
 	d := newDesk(t, two)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -93,7 +93,7 @@ func (r *Restarter) Announce(namespace, name, secret string, policy v1alpha1.Rol
 }
 
 // Forget ends what Announce and Step have begun. It must be called where a change needs no restarts any more
-// that are not done: no workload is to be marked as restarted for it.
+// that are not done, and for a SecretSync that is gone: no workload is to be marked as restarted for it.
 func (r *Restarter) Forget(namespace, name string) { r.pending.drop(namespace, name) }
 
 // Step restarts the workloads whose turn it is, and says how far all are. It waits for nothing, and may be

@@ -99,6 +99,9 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := c.Client.Get(ctx, request.NamespacedName, sync); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.memories.forget(request.NamespacedName)
+			if c.Rollouts != nil {
+				c.Rollouts.Forget(request.Namespace, request.Name)
+			}
 			return reconcile.Result{}, nil
 		}
 		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 const (
@@ -23,6 +24,9 @@ const (
 	sharedNews = 10 * time.Second
 	// listLag is how long ListSecrets may lag behind a change (page "ListSecrets").
 	listLag = 5 * time.Minute
+	// failuresMost is how many secrets' failures are remembered for a SecretSync, the latest of them: events tell of
+	// as many as their senders like.
+	failuresMost = 2 * source.MostFound
 	// never is when a SecretSync is polled that follows change events alone.
 	never = 10 * 365 * 24 * time.Hour
 )
@@ -103,6 +107,15 @@ func withFailure(known map[string]time.Time, arn string, at time.Time) map[strin
 	}
 	if at.After(known[arn]) {
 		known[arn] = at
+	}
+	for len(known) > failuresMost {
+		oldest := arn
+		for other, failed := range known {
+			if failed.Before(known[oldest]) {
+				oldest = other
+			}
+		}
+		delete(known, oldest)
 	}
 	return known
 }

@@ -293,3 +293,30 @@ func TestThoseWhoLookForSecretsLookOnceMore(t *testing.T) {
 		t.Errorf("without find the next look is in %s", next)
 	}
 }
+
+// Events may name any number of secrets, as a name does not tell the random end of an ARN.
+func TestFailuresAreRememberedInBoundedNumber(t *testing.T) {
+	c, _, p := told(time.Hour)
+	newQueue(t, c)
+	for round := range 2 {
+		for n := range 2 * failuresMost {
+			failure := RotationFailure{
+				ARN: fmt.Sprintf("arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-%d%05d", round, n), At: noon.Add(time.Duration(n) * time.Second),
+			}
+			if err := c.Notify(t.Context(), []types.NamespacedName{db}, failure); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := len(c.memories.news[db].failed); got > failuresMost {
+			t.Fatalf("%d failures wait for the next pass", got)
+		}
+		c.memories.hear(p)
+	}
+	if got := len(p.memory.rotationsFailed); got != failuresMost {
+		t.Errorf("%d failures are remembered", got)
+	}
+	newest := fmt.Sprintf("arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-1%05d", 2*failuresMost-1)
+	if p.memory.rotationsFailed[newest].IsZero() {
+		t.Error("the latest failure is not remembered")
+	}
+}

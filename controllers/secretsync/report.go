@@ -25,7 +25,7 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	}
 	f := explain(p.err)
 	if p.err != nil && f == nil {
-		return c.unreported(ctx, p.err)
+		return c.unreported(ctx, p)
 	}
 	c.plan(p, f)
 	if passing(f, p.memory) {
@@ -104,8 +104,13 @@ func (c *Controller) raced(p *pass) bool {
 
 // unreported handles what concerns nobody who reads status. A SecretSync that is gone, or whose
 // namespace goes, needs nothing. One that changed under our hands is looked at again: the event of that
-// change may be one that sets off no pass.
-func (c *Controller) unreported(ctx context.Context, err error) (reconcile.Result, error) {
+// change may be one that sets off no pass. What was written is told of by the next pass: what this one remembers
+// of it would have that one find that nothing has changed.
+func (c *Controller) unreported(ctx context.Context, p *pass) (reconcile.Result, error) {
+	err := p.err
+	if p.applied != nil {
+		p.memory.prints = nil
+	}
 	if unwritten, ok := errors.AsType[*target.Error](err); ok && unwritten.Terminating {
 		return reconcile.Result{}, nil
 	}

@@ -262,3 +262,64 @@ func TestAnotherRestartWaitsForWhatWasJustWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoIsGoneHoldsUpNoRestart: what was announced for a SecretSync that was deleted since is forgotten, also for
+// the memory that each of them would take for as long as the process lives.
+func TestWhoIsGoneHoldsUpNoRestart(t *testing.T) {
+	w := newWorks(t)
+	w.turn(t)
+	if err := w.server.Delete(t.Context(), w.now(t)); err != nil {
+		t.Fatal(err)
+	}
+	w.turn(t)
+	other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: w.clock.Now()}
+	var restarted []string
+	for range 2 {
+		progress, err := w.Rollouts.Step(t.Context(), other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restarted = progress.Restarted
+		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+	}
+	if len(restarted) != 1 {
+		t.Errorf("restarted is %q: the workload waits for a SecretSync that is gone", restarted)
+	}
+}
+
+// TestTroubleAfterTheWriteLosesNothing: the Secret is written, and the finalizer that is called for no more could not
+// be taken off. The next turn does what this one could not, and knows that content has changed.
+func TestTroubleAfterTheWriteLosesNothing(t *testing.T) {
+	for name, trouble := range map[string]error{
+		"the API server is away":  errors.New("connection refused"),
+		"somebody else writes it": apierrors.NewConflict(schema.GroupResource{Resource: "secretsyncs"}, here.Name, errors.New("changed")),
+	} {
+		w := newWorks(t)
+		w.settle(t)
+		sync := w.now(t)
+		sync.Finalizers = []string{v1alpha1.FinalizerMerge}
+		if err := w.server.Update(t.Context(), sync); err != nil {
+			t.Fatal(err)
+		}
+		through := w.Client.(client.WithWatch)
+		w.Client = interceptor.NewClient(through, interceptor.Funcs{
+			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+				return trouble
+			},
+		})
+		w.aws.version = "version-2"
+		w.pollAt(w.clock.Now())
+		for range 3 {
+			_, _ = w.Reconcile(t.Context(), reconcile.Request{NamespacedName: here})
+		}
+		w.Client = through
+		var err error
+		for range 5 {
+			_, err = w.Reconcile(t.Context(), reconcile.Request{NamespacedName: here})
+		}
+		status := w.now(t).Status
+		if err != nil || status.Rollout.Revision != "version-2" || status.Sources[0].VersionID != "version-2" || len(w.now(t).Finalizers) > 0 {
+			t.Errorf("%s: error %v, status %+v of %+v", name, err, status.Rollout, status.Sources)
+		}
+	}
+}

@@ -69,12 +69,13 @@ func (c *Controller) reportLate(ctx context.Context, sync *v1alpha1.SecretSync, 
 }
 
 // reportWritten reports a pass that has written the Secret, even while the process stops: the next one
-// would write again what is not in status. What fails is kept for the next try.
+// would write again what is not in status. A report that fails is kept for the next try; a pass that failed itself
+// with nothing to report is not, or nothing else would ever be done.
 func (c *Controller) reportWritten(ctx context.Context, written *pass) (reconcile.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
 	result, err := c.report(ctx, written)
-	if err != nil {
+	if err != nil && (written.err == nil || explain(written.err) != nil) {
 		c.memories.putUnreported(written)
 	}
 	return result, err

@@ -22,7 +22,7 @@ type sharing[K comparable, V any] struct {
 
 	mutex   sync.Mutex
 	answers map[K]*answer[K, V]
-	// queue has the answers, oldest first, and those that were replaced.
+	// queue has the answers, oldest first, and in between what is left of those that were replaced.
 	queue   []*answer[K, V]
 	kept    int
 	flights map[K]*flight[V]
@@ -170,17 +170,20 @@ func (s *sharing[K, V]) keep(a *answer[K, V]) {
 	}
 }
 
+// drop lets go of an answer, whose place in the queue may stay.
 func (s *sharing[K, V]) drop(a *answer[K, V]) {
 	if a == nil || s.answers[a.key] != a {
 		return
 	}
 	delete(s.answers, a.key)
 	s.kept -= a.cost
+	var none V
+	a.value = none
 }
 
 func (s *sharing[K, V]) dropOldest() {
 	s.drop(s.queue[0])
-	s.queue[0] = nil // Lets go of the value.
+	s.queue[0] = nil
 	s.queue = s.queue[1:]
 }
 

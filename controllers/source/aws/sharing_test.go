@@ -206,3 +206,32 @@ func TestAnswersAreBoundedAndGivenBack(t *testing.T) {
 		}
 	})
 }
+
+// What is not counted any more must not take memory either, nor must a value be held that nobody is to be told of.
+func TestAnAnswerThatWasReplacedIsLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &counting{}
+		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		ask := func() { _, _ = s.ask(t.Context(), "db", 0, a.call) }
+		held := func() (values []string) {
+			s.mutex.Lock()
+			defer s.mutex.Unlock()
+			for _, one := range s.queue {
+				if one.value != "" {
+					values = append(values, one.value)
+				}
+			}
+			return values
+		}
+		ask()
+		ask()
+		if got := held(); len(got) != 1 || got[0] != "answer 2" {
+			t.Errorf("after a second answer %q are held", got)
+		}
+		a.err = &source.Error{Kind: source.AccessDenied}
+		ask()
+		if got := held(); len(got) != 0 {
+			t.Errorf("after a refusal %q are held", got)
+		}
+	})
+}
