@@ -99,7 +99,7 @@ func (b *births) recall(key birthKey) time.Time {
 func (b *births) remember(key birthKey, made time.Time) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if len(b.known) >= mostBirths {
+	if _, known := b.known[key]; !known && len(b.known) >= mostBirths {
 		clear(b.known)
 	}
 	b.known[key] = made
