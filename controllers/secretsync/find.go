@@ -3,6 +3,7 @@ package secretsync
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -25,14 +26,33 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 			return err
 		}
 		if len(found) == 0 && !from.Optional {
-			return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
-				"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", n)}
+			return foundNone(n)
 		}
 		p.take(found, int32(n))
 	}
 	if len(p.inputs) > inputsMost {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
 			"the Secret would be made of %d secrets, and %d are the most: name fewer under spec.data and spec.dataFrom, or narrow spec.dataFrom[].find", len(p.inputs), inputsMost)}
+	}
+	return nil
+}
+
+func foundNone(entry int) error {
+	return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
+		"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", entry)}
+}
+
+// stillFound holds the same against what has gone since it was found: lists lag, and have what was deleted for
+// minutes more.
+func stillFound(p *pass) error {
+	for n, many := range p.entries.dataFrom {
+		from := &p.sync.Spec.DataFrom[n]
+		if from.Find == nil || from.Optional {
+			continue
+		}
+		if !slices.ContainsFunc(many, func(one *input) bool { return !one.absent }) {
+			return foundNone(n)
+		}
 	}
 	return nil
 }

@@ -293,6 +293,30 @@ func TestFormerValuesStayForAWhile(t *testing.T) {
 	next(map[string]string{"value": "v4"}, false)
 }
 
+// TestTheLastThatGoesTakesNothingWithIt: a list has what was deleted for some minutes more.
+func TestTheLastThatGoesTakesNothingWithIt(t *testing.T) {
+	gone := &source.Error{Kind: source.SecretPendingDeletion}
+	for name, test := range map[string]struct {
+		optional bool
+		refused  map[string]error
+		want     source.Kind
+	}{
+		"one of two":                   {false, map[string]error{"a": gone}, ""},
+		"both":                         {false, map[string]error{"a": gone, "b": gone}, source.SecretNotFound},
+		"both of an entry that may be": {true, map[string]error{"a": gone, "b": gone}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			aws := &shelf{labels: map[string]map[string]string{"db": stages("0", ""), "a": stages("1", ""), "b": stages("2", "")}, found: []string{"a", "b"}, refused: test.refused}
+			c := New(Options{Source: aws})
+			p := passOver(c, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Data: []v1alpha1.DataKey{{Key: "own"}},
+				DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: "x"}, Optional: test.optional}}})
+			if err := read(c, p); source.KindOf(err) != test.want {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestFindLooksWhereTheSourceIs(t *testing.T) {
 	for name, test := range map[string]struct {
 		from v1alpha1.SecretSource

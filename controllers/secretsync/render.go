@@ -12,6 +12,9 @@ import (
 
 // render makes the keys of the Secret from the values, and holds them against what must be so of them.
 func (c *Controller) render(_ context.Context, p *pass) error {
+	if err := stillFound(p); err != nil {
+		return err
+	}
 	spec := &p.sync.Spec
 	data, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
 		if one.absent {
