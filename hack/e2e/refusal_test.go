@@ -264,6 +264,7 @@ func TestQuiet(t *testing.T) {
 	id, _ := s.createSecret("quiet", value())
 	s.sync("quiet", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	before := s.awaitReady("quiet")
+	s.awaitEvent("quiet", "SecretCreated") // It is sent in the background, and may come after Ready.
 	secret := s.secret("quiet")
 	described, requests := s.described(), len(s.requests())
 	s.await("five polls", func() bool { return s.described() >= described+5 })
