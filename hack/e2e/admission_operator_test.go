@@ -1,19 +1,15 @@
 package e2e
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/hack/stand"
 )
@@ -43,31 +39,12 @@ func (s *scene) token(by kubernetes.Interface, namespace, account string, audien
 	return made.Status.Token, nil
 }
 
-// mayHaveTokensMade gives the operator what the component service-account-tokens gives it, in the scene's
-// namespace alone.
-func (s *scene) mayHaveTokensMade() {
-	s.Helper()
-	content, err := os.ReadFile(filepath.Join(root, "config/components/service-account-tokens/role.yaml"))
-	if err != nil {
-		s.Fatal(err)
-	}
-	var component rbacv1.ClusterRole
-	if err := yaml.UnmarshalStrict(content, &component); err != nil {
-		s.Fatal(err)
-	}
-	meta := metav1.ObjectMeta{Namespace: s.namespace, Name: component.Name}
-	s.put(&rbacv1.Role{ObjectMeta: meta, Rules: component.Rules})
-	s.put(&rbacv1.RoleBinding{ObjectMeta: meta,
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}},
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: component.Name}})
-}
-
 // TestTokenAudience: the operator's token is good for tokens that AWS takes, and not for any that the API
 // server takes. Others have tokens made as ever.
 func TestTokenAudience(t *testing.T) {
 	s := newScene(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})
-	s.mayHaveTokensMade()
+	s.may("components/service-account-tokens/role.yaml")
 	operator := s.withTokensOf(stand.OperatorNamespace, stand.OperatorAccount)
 	ask := func(audiences ...string) error {
 		_, err := s.token(operator, s.namespace, "payments", audiences...)
