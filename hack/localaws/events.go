@@ -187,13 +187,13 @@ func identity(call *request) map[string]any {
 
 // kept are the parameters that CloudTrail writes down. It is a list of what may be told, so that a value
 // can't slip through under another spelling.
-//
-//nolint:gochecknoglobals // a table that never changes
-var kept = []string{
-	"SecretId", "SecretIdList", "Name", "Description", "KmsKeyId", "ClientRequestToken", "VersionStages", "VersionStage", "VersionId",
-	"MoveToVersionId", "RemoveFromVersionId", "RecoveryWindowInDays", "ForceDeleteWithoutRecovery", "RotationLambdaARN", "RotationRules",
-	"RotateImmediately", "AddReplicaRegions", "RemoveReplicaRegions", "ForceOverwriteReplicaSecret", "Tags", "TagKeys", "ResourcePolicy",
-	"Filters", "MaxResults", "IncludePlannedDeletion",
+func kept() []string {
+	return []string{
+		"SecretId", "SecretIdList", "Name", "Description", "KmsKeyId", "ClientRequestToken", "VersionStages", "VersionStage", "VersionId",
+		"MoveToVersionId", "RemoveFromVersionId", "RecoveryWindowInDays", "ForceDeleteWithoutRecovery", "RotationLambdaARN", "RotationRules",
+		"RotateImmediately", "AddReplicaRegions", "RemoveReplicaRegions", "ForceOverwriteReplicaSecret", "Tags", "TagKeys", "ResourcePolicy",
+		"Filters", "MaxResults", "IncludePlannedDeletion",
+	}
 }
 
 // parameters are what a request says, as CloudTrail writes it: names begin in lower case, values of
@@ -206,7 +206,7 @@ func parameters(body []byte) map[string]any {
 		return nil
 	}
 	told := map[string]any{}
-	for _, name := range kept {
+	for _, name := range kept() {
 		if value, is := said[name]; is {
 			told[lowerFirst(name)] = lowered(value)
 		}

@@ -4,32 +4,32 @@ package localaws
 type operation func(*Server, *request) (any, error)
 
 // operations are those of Secrets Manager, by name.
-//
-//nolint:gochecknoglobals // a table that never changes
-var operations = map[string]operation{
-	"CreateSecret":                 onInput((*Server).createSecret),
-	"PutSecretValue":               onUsable((*Server).putSecretValue),
-	"UpdateSecret":                 onUsable((*Server).updateSecret),
-	"UpdateSecretVersionStage":     onUsable((*Server).updateSecretVersionStage),
-	"GetSecretValue":               onInput((*Server).getSecretValue),
-	"BatchGetSecretValue":          onInput((*Server).batchGetSecretValue),
-	"DescribeSecret":               onSecret((*Server).describeSecret),
-	"ListSecrets":                  onInput((*Server).listSecrets),
-	"ListSecretVersionIds":         onSecret((*Server).listSecretVersionIDs),
-	"DeleteSecret":                 onSecret((*Server).deleteSecret),
-	"RestoreSecret":                onSecret((*Server).restoreSecret),
-	"RotateSecret":                 onUsable((*Server).rotateSecret),
-	"CancelRotateSecret":           onUsable((*Server).cancelRotateSecret),
-	"TagResource":                  onUsable((*Server).tagResource),
-	"UntagResource":                onUsable((*Server).untagResource),
-	"PutResourcePolicy":            onUsable((*Server).putResourcePolicy),
-	"GetResourcePolicy":            onSecret((*Server).getResourcePolicy),
-	"DeleteResourcePolicy":         onUsable((*Server).deleteResourcePolicy),
-	"ValidateResourcePolicy":       onInput((*Server).validateResourcePolicy),
-	"GetRandomPassword":            onInput((*Server).getRandomPassword),
-	"ReplicateSecretToRegions":     onUsable((*Server).replicateSecretToRegions),
-	"RemoveRegionsFromReplication": onUsable((*Server).removeRegionsFromReplication),
-	"StopReplicationToReplica":     onSecret((*Server).stopReplicationToReplica),
+func operations() map[string]operation {
+	return map[string]operation{
+		"CreateSecret":                 onInput((*Server).createSecret),
+		"PutSecretValue":               onUsable((*Server).putSecretValue),
+		"UpdateSecret":                 onUsable((*Server).updateSecret),
+		"UpdateSecretVersionStage":     onUsable((*Server).updateSecretVersionStage),
+		"GetSecretValue":               onInput((*Server).getSecretValue),
+		"BatchGetSecretValue":          onInput((*Server).batchGetSecretValue),
+		"DescribeSecret":               onSecret((*Server).describeSecret),
+		"ListSecrets":                  onInput((*Server).listSecrets),
+		"ListSecretVersionIds":         onSecret((*Server).listSecretVersionIDs),
+		"DeleteSecret":                 onSecret((*Server).deleteSecret),
+		"RestoreSecret":                onSecret((*Server).restoreSecret),
+		"RotateSecret":                 onUsable((*Server).rotateSecret),
+		"CancelRotateSecret":           onUsable((*Server).cancelRotateSecret),
+		"TagResource":                  onUsable((*Server).tagResource),
+		"UntagResource":                onUsable((*Server).untagResource),
+		"PutResourcePolicy":            onUsable((*Server).putResourcePolicy),
+		"GetResourcePolicy":            onSecret((*Server).getResourcePolicy),
+		"DeleteResourcePolicy":         onUsable((*Server).deleteResourcePolicy),
+		"ValidateResourcePolicy":       onInput((*Server).validateResourcePolicy),
+		"GetRandomPassword":            onInput((*Server).getRandomPassword),
+		"ReplicateSecretToRegions":     onUsable((*Server).replicateSecretToRegions),
+		"RemoveRegionsFromReplication": onUsable((*Server).removeRegionsFromReplication),
+		"StopReplicationToReplica":     onSecret((*Server).stopReplicationToReplica),
+	}
 }
 
 // bySecret is the part of an input that names a secret.

@@ -26,23 +26,23 @@ type queueCall struct {
 type queueOperation func(*Server, *queueCall) (any, error)
 
 // queueOperations are those of SQS, by name.
-//
-//nolint:gochecknoglobals // a table that never changes
-var queueOperations = map[string]queueOperation{
-	"CreateQueue":                  onQueueInput((*Server).createQueue),
-	"GetQueueUrl":                  onQueueInput((*Server).getQueueURL),
-	"ListQueues":                   onQueueInput((*Server).listQueues),
-	"GetQueueAttributes":           onQueue((*Server).getQueueAttributes),
-	"SetQueueAttributes":           onQueue((*Server).setQueueAttributes),
-	"DeleteQueue":                  onQueue((*Server).deleteQueue),
-	"PurgeQueue":                   onQueue((*Server).purgeQueue),
-	"SendMessage":                  onQueue((*Server).sendMessage),
-	"SendMessageBatch":             onQueue((*Server).sendMessageBatch),
-	"ReceiveMessage":               onQueue((*Server).receiveMessage),
-	"DeleteMessage":                onQueue((*Server).deleteMessage),
-	"DeleteMessageBatch":           onQueue((*Server).deleteMessageBatch),
-	"ChangeMessageVisibility":      onQueue((*Server).changeMessageVisibility),
-	"ChangeMessageVisibilityBatch": onQueue((*Server).changeMessageVisibilityBatch),
+func queueOperations() map[string]queueOperation {
+	return map[string]queueOperation{
+		"CreateQueue":                  onQueueInput((*Server).createQueue),
+		"GetQueueUrl":                  onQueueInput((*Server).getQueueURL),
+		"ListQueues":                   onQueueInput((*Server).listQueues),
+		"GetQueueAttributes":           onQueue((*Server).getQueueAttributes),
+		"SetQueueAttributes":           onQueue((*Server).setQueueAttributes),
+		"DeleteQueue":                  onQueue((*Server).deleteQueue),
+		"PurgeQueue":                   onQueue((*Server).purgeQueue),
+		"SendMessage":                  onQueue((*Server).sendMessage),
+		"SendMessageBatch":             onQueue((*Server).sendMessageBatch),
+		"ReceiveMessage":               onQueue((*Server).receiveMessage),
+		"DeleteMessage":                onQueue((*Server).deleteMessage),
+		"DeleteMessageBatch":           onQueue((*Server).deleteMessageBatch),
+		"ChangeMessageVisibility":      onQueue((*Server).changeMessageVisibility),
+		"ChangeMessageVisibilityBatch": onQueue((*Server).changeMessageVisibilityBatch),
+	}
 }
 
 // byURL is the part of an input that names a queue.
@@ -146,7 +146,7 @@ func (s *Server) serveSQS(w http.ResponseWriter, r *http.Request, call *request)
 }
 
 func (s *Server) sqs(r *http.Request, call *request) (any, error) {
-	operation, known := queueOperations[call.operation]
+	operation, known := queueOperations()[call.operation]
 	if !known {
 		return nil, refuse("UnknownOperationException", "")
 	}
@@ -172,30 +172,30 @@ func (s *Server) sqs(r *http.Request, call *request) (any, error) {
 }
 
 // queryCodes are the codes that errors had before SQS spoke JSON: SDKs still go by them, from a header.
-//
-//nolint:gochecknoglobals // a table that never changes
-var queryCodes = map[string]string{
-	"QueueDoesNotExist":                 "AWS.SimpleQueueService.NonExistentQueue",
-	"QueueNameExists":                   "QueueAlreadyExists",
-	"EmptyBatchRequest":                 "AWS.SimpleQueueService.EmptyBatchRequest",
-	"TooManyEntriesInBatchRequest":      "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-	"BatchEntryIdsNotDistinct":          "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-	"InvalidBatchEntryId":               "AWS.SimpleQueueService.InvalidBatchEntryId",
-	"MessageNotInflight":                "AWS.SimpleQueueService.MessageNotInflight",
-	"PurgeQueueInProgress":              "AWS.SimpleQueueService.PurgeQueueInProgress",
-	"ReceiptHandleIsInvalid":            "ReceiptHandleIsInvalid",
-	"InvalidAttributeName":              "InvalidAttributeName",
-	"InvalidAttributeValue":             "InvalidAttributeValue",
-	"InvalidAddress":                    "InvalidAddress",
-	"AccessDeniedException":             "AccessDenied",
-	"InvalidParameterValueException":    "InvalidParameterValue",
-	"MissingRequiredParameterException": "MissingParameter",
-	"UnrecognizedClientException":       "InvalidClientTokenId",
+func queryCodes() map[string]string {
+	return map[string]string{
+		"QueueDoesNotExist":                 "AWS.SimpleQueueService.NonExistentQueue",
+		"QueueNameExists":                   "QueueAlreadyExists",
+		"EmptyBatchRequest":                 "AWS.SimpleQueueService.EmptyBatchRequest",
+		"TooManyEntriesInBatchRequest":      "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+		"BatchEntryIdsNotDistinct":          "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+		"InvalidBatchEntryId":               "AWS.SimpleQueueService.InvalidBatchEntryId",
+		"MessageNotInflight":                "AWS.SimpleQueueService.MessageNotInflight",
+		"PurgeQueueInProgress":              "AWS.SimpleQueueService.PurgeQueueInProgress",
+		"ReceiptHandleIsInvalid":            "ReceiptHandleIsInvalid",
+		"InvalidAttributeName":              "InvalidAttributeName",
+		"InvalidAttributeValue":             "InvalidAttributeValue",
+		"InvalidAddress":                    "InvalidAddress",
+		"AccessDeniedException":             "AccessDenied",
+		"InvalidParameterValueException":    "InvalidParameterValue",
+		"MissingRequiredParameterException": "MissingParameter",
+		"UnrecognizedClientException":       "InvalidClientTokenId",
+	}
 }
 
 // sqsOwn are the errors of SQS itself; the others are common to AWS.
 func sqsOwn(code string) bool {
-	return queryCodes[code] != "" && !strings.HasSuffix(code, "Exception")
+	return queryCodes()[code] != "" && !strings.HasSuffix(code, "Exception")
 }
 
 func writeSQS(w http.ResponseWriter, answer any, err error) {
@@ -213,7 +213,7 @@ func writeSQS(w http.ResponseWriter, answer any, err error) {
 		if refusal.status >= http.StatusInternalServerError {
 			fault = "Receiver"
 		}
-		if old := queryCodes[refusal.code]; old != "" {
+		if old := queryCodes()[refusal.code]; old != "" {
 			w.Header().Set("X-Amzn-Query-Error", old+";"+fault)
 		}
 		w.WriteHeader(refusal.status)

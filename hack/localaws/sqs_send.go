@@ -103,7 +103,7 @@ func failureOf(id string, err error) batchFailure {
 	failure := batchFailure{Id: id, Code: "InternalError", Message: "An error occurred on the server side."}
 	if refusal, is := asRefusal(err); is {
 		failure.SenderFault, failure.Message, failure.Code = true, refusal.message, refusal.code
-		if old := queryCodes[refusal.code]; old != "" {
+		if old := queryCodes()[refusal.code]; old != "" {
 			failure.Code = old
 		}
 	}

@@ -98,7 +98,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer does a Secrets Manager call: faults and quotas first, as in front of the real service.
 func (s *Server) answer(r *http.Request, call *request) (any, error) {
-	operation, known := operations[call.operation]
+	operation, known := operations()[call.operation]
 	if !known {
 		return nil, refuse("UnknownOperationException", "")
 	}

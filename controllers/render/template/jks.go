@@ -3,6 +3,7 @@ package template
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"unicode/utf16"
 )
 
@@ -44,7 +45,7 @@ func jksTruststore(c *call) any {
 
 // lengthOf is a length as the format writes it. Certificates and values are bounded far below.
 func lengthOf(n int) uint32 {
-	return uint32(n) //nolint:gosec // as above
+	return uint32(min(n, math.MaxUint32))
 }
 
 func jksText(store []byte, ascii string) []byte {

@@ -38,7 +38,7 @@ func (w *tomlWriter) table(path []string, object map[string]any) {
 		head := "\n[" + strings.Join(below, ".") + "]\n"
 		w.fits(w.b.Len() + len(head))
 		w.b.WriteString(head)
-		w.table(below, object[name].(map[string]any)) //nolint:forcetypeassert // the loop above has looked
+		w.table(below, object[name].(map[string]any))
 	}
 }
 
