@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/hack/stand"
@@ -22,11 +24,12 @@ import (
 const Root = "../.."
 
 // Deadline is how long anything awaited may take; the machine may be slow and busy.
-const Deadline = 60 * time.Second
+const Deadline = 2 * time.Minute
 
 // Main sets a stand up, has the tests run on it, takes it down and ends the process. What the tests' code does
 // not tell, an error does.
 func Main(name string, options stand.Options, tests func(ctx context.Context, all *stand.Stand) (code int, err error)) {
+	ctrl.SetLogger(logr.Discard()) // What the clients would log, errors and the manager's own log tell.
 	code, err := run(options, tests)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
