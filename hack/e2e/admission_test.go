@@ -169,8 +169,10 @@ func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	s.putValue(id, second)
 	s.awaitKeys("db", map[string]string{"value": second})
 	edited := s.get("db")
+	before := edited.DeepCopy()
 	edited.Spec.Source.SecretID = s.secretID("other")
-	if err := s.stand.Client.Update(t.Context(), edited); !refusedBy(err, s.unique("secretsync-naming-convention")) {
+	// An update would conflict with the status that the operator writes after the Secret.
+	if err := s.stand.Client.Patch(t.Context(), edited, client.MergeFrom(before)); !refusedBy(err, s.unique("secretsync-naming-convention")) {
 		t.Errorf("an edit to a secret of another name: %v", err)
 	}
 	found := s.get("db")
