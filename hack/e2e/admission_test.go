@@ -328,11 +328,17 @@ func TestListsOfServiceAccountsChange(t *testing.T) {
 		}
 	}
 	lists := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: policy}}
-	for name, data := range map[string]map[string]string{"an empty list": {s.namespace: "", "_others": "_operator"}, "no list at all": {}} {
+	update := func(data map[string]string) {
 		lists.Data = data
 		if err := s.stand.Client.Update(t.Context(), lists); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for name, data := range map[string]map[string]string{"an empty list": {s.namespace: "", "_others": "_operator"}, "no list at all": {}} {
+		// What the list before has refused must not be taken for this one's doing.
+		update(map[string]string{"_others": "_operator else"})
+		s.await("something is allowed before "+name, func() bool { return s.reading(byOperator()) == nil && s.reading(as("else")) == nil })
+		update(data)
 		s.await(name+" allows nothing, and says so", func() bool {
 			err := s.reading(byOperator())
 			return refusedBy(err, policy) && strings.Contains(err.Error(), "allows it: nothing") && refusedBy(s.reading(as("else")), policy)
