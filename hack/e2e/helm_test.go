@@ -168,7 +168,7 @@ func (c *cluster) checkMetricsAreGuarded(manager *stand.Manager) {
 		c.Fatal(err)
 	}
 	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	status := func() int {
+	status := func() int { // Zero before the port is open.
 		request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "https://"+manager.Metrics+"/metrics", nil)
 		if err != nil {
 			c.Fatal(err)
@@ -176,12 +176,17 @@ func (c *cluster) checkMetricsAreGuarded(manager *stand.Manager) {
 		request.Header.Set("Authorization", "Bearer "+config.BearerToken)
 		answer, err := insecure.Do(request)
 		if err != nil {
-			c.Fatal(err)
+			return 0
 		}
 		answer.Body.Close()
 		return answer.StatusCode
 	}
-	if got := status(); got != http.StatusForbidden {
+	got := 0
+	c.await("metrics are served", func() bool { // A manager is ready before it has made the key of their certificate.
+		got = status()
+		return got != 0
+	})
+	if got != http.StatusForbidden {
 		c.Errorf("metrics for somebody without permission answered %d, want 403", got)
 	}
 	binding := &rbacv1.ClusterRoleBinding{
