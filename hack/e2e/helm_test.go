@@ -135,9 +135,9 @@ func TestHelm(t *testing.T) {
 	c.run("upgrade", filepath.Join(root, "config/chart"), "--values", filepath.Join(root, "config/chart/ci/everything-values.yaml"))
 	manager = c.startAsInstalled("my-secretsync")
 	second := value()
-	c.putValue(id, second)
+	version := c.putValue(id, second)
 	c.awaitKeys("db", map[string]string{"value": second})
-	c.awaitReady("db")
+	c.await("status has the second version", func() bool { return c.get("db").Status.Sources[0].VersionID == version })
 	c.stop(manager)
 
 	before, object := c.secret("db"), c.get("db")
