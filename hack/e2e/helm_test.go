@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 // cluster is a control plane of its own, on which nothing is installed yet but what Helm installs.
@@ -91,6 +91,7 @@ func (c *cluster) startAsInstalled(deployment string) *stand.Manager {
 		c.Fatal(err)
 	}
 	pod := installed.Spec.Template.Spec
+	c.awaitInstalled(pod.ServiceAccountName)
 	if err := c.stand.ActAs(c.Context(), stand.OperatorNamespace, pod.ServiceAccountName); err != nil {
 		c.Fatal(err)
 	}
@@ -99,6 +100,22 @@ func (c *cluster) startAsInstalled(deployment string) *stand.Manager {
 		c.Fatal(err)
 	}
 	return manager
+}
+
+// awaitInstalled waits until the API server serves SecretSyncs and lets the operator do what it does first. Helm waits
+// for neither; a manager ends without the one, and what it is forbidden without the other stays in the audit log.
+func (c *cluster) awaitInstalled(account string) {
+	c.Helper()
+	c.await("SecretSyncs are served", c.served)
+	c.await("the operator's roles are in force", func() bool {
+		return c.allowed(account, authorizationv1.ResourceAttributes{Namespace: stand.OperatorNamespace, Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}) &&
+			c.allowed(account, authorizationv1.ResourceAttributes{Namespace: c.namespace, Verb: "watch", Resource: "secrets"})
+	})
+}
+
+// served says whether SecretSyncs can be had. The API server takes a moment for that once their CRD is there.
+func (c *cluster) served() bool {
+	return c.stand.Client.List(c.Context(), &v1alpha1.SecretSyncList{}, client.InNamespace(c.namespace)) == nil
 }
 
 // elsewhere leaves the flags as they are, but for the ports, of which a machine has only one each, and for the hook
@@ -263,14 +280,19 @@ func TestHelmNamespaced(t *testing.T) {
 // may asks what the operator may do with Secrets of a namespace, or of all.
 func (c *cluster) may(verb, namespace string) bool {
 	c.Helper()
-	ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
+	return c.allowed("secretsync", authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "secrets"})
+}
+
+// allowed asks what a ServiceAccount of the operator's namespace may do, without having it try.
+func (s *scene) allowed(account string, what authorizationv1.ResourceAttributes) bool {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), standtest.Deadline)
 	defer cancel()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               "system:serviceaccount:" + stand.OperatorNamespace + ":secretsync",
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "secrets"},
+		User: "system:serviceaccount:" + stand.OperatorNamespace + ":" + account, ResourceAttributes: &what,
 	}}
-	if err := c.stand.Client.Create(ctx, review); err != nil {
-		c.Fatal(err)
+	if err := s.stand.Client.Create(ctx, review); err != nil {
+		s.Fatal(err)
 	}
 	return review.Status.Allowed
 }
