@@ -61,15 +61,17 @@ func TestCRDUpgrade(t *testing.T) {
 	c.kubectl("", "annotate", "crd", "secretsyncs.secretsync.dev", "meta.helm.sh/release-name=secretsync", "meta.helm.sh/release-namespace=secretsync-system")
 	c.kubectl("", "label", "crd", "secretsyncs.secretsync.dev", "app.kubernetes.io/managed-by=Helm")
 	c.run("upgrade", filepath.Join(root, "config/chart"), "--set", "crds.enabled=true", "--take-ownership", "--force-conflicts")
-	if columns := c.kubectl("", "get", "secretsyncs.secretsync.dev", "db", "-o", "wide"); !containsAll(columns, []string{"READY", "VERSION", "MESSAGE"}) {
-		t.Errorf("after the upgrade kubectl shows %s", columns)
-	}
+	// The API server takes a moment to serve the newer form.
+	c.await("kubectl shows the columns of the newer form", func() bool {
+		columns := c.kubectl("", "get", "secretsyncs.secretsync.dev", "db", "-o", "wide")
+		return containsAll(columns, []string{"READY", "VERSION", "MESSAGE"})
+	})
 	after := c.get("db")
 	if diff := cmp.Diff(before.Status, after.Status); diff != "" || before.UID != after.UID {
 		t.Errorf("the status changed by the upgrade (-before +after):\n%s", diff)
 	}
 	polls := c.called("DescribeSecret")
-	c.await("a poll", func() bool { return c.called("DescribeSecret") > polls })
+	c.await("two polls", func() bool { return c.called("DescribeSecret") >= polls+2 }) // The second begins once all that the first sets off is done.
 	if now := c.secret("db"); now.ResourceVersion != secret.ResourceVersion {
 		t.Error("the Secret was written again because of the upgrade")
 	}
@@ -92,6 +94,7 @@ func TestCRDUpgradeByKubectl(t *testing.T) {
 	}
 	c.kubectl(string(earlier), "apply", "--server-side", "--filename", "-")
 	c.kubectl("", "wait", "--for=condition=Established", "crd/secretsyncs.secretsync.dev")
+	c.await("the CRD is served", c.served)
 	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Target: v1alpha1.SecretTarget{Labels: map[string]string{"team": "payments"}}})
 	stored := c.get("db")
 	stored.Status = v1alpha1.SecretSyncStatus{ObservedGeneration: 1, LastHandledRefresh: "asked", Conditions: []metav1.Condition{
