@@ -46,6 +46,9 @@ func TestManifestsAreAccepted(t *testing.T) {
 	if err := c.stand.Client.Create(t.Context(), restricted); err != nil {
 		t.Fatal(err)
 	}
+	c.await("pods find a ServiceAccount", func() bool { // Without it they are refused before their security is looked at.
+		return c.exists(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: restricted.Name, Name: "default"}})
+	})
 	c.checkGuards()
 	for way, content := range manifests(t) {
 		if output, err := c.apply(string(content), "--dry-run=server"); err != nil {
