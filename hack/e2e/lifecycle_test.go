@@ -78,7 +78,13 @@ func TestKilled(t *testing.T) {
 	s.await("a part is in sync", func() bool { return s.stand.AWS.ValuesRead(mine) > many/10 })
 	s.end((*stand.Manager).Kill)
 	group.Wait()
-	readBefore := s.stand.AWS.ValuesRead(mine)
+	// What was under way when it was killed is answered, and counted, a moment later.
+	readBefore := -1
+	s.await("AWS has answered all that was asked", func() bool {
+		before := readBefore
+		readBefore = s.stand.AWS.ValuesRead(mine)
+		return readBefore == before
+	})
 	synced := s.readyCount()
 	s.start("successor")
 	for i := range many {
