@@ -105,6 +105,7 @@ func TestRestartCostsNothing(t *testing.T) {
 		id, _ := s.createSecret(name, value())
 		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 		s.awaitReady(name)
+		s.awaitEvent(name, "SecretCreated") // It is sent in the background, and the audit log may have it after the stop.
 	}
 	s.end((*stand.Manager).Stop)
 	read, requests, polls := s.stand.AWS.ValuesRead(s.secretID("")), len(s.requests()), s.called("DescribeSecret")
