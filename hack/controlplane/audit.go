@@ -69,6 +69,9 @@ func (p *ControlPlane) Requests() ([]Request, error) {
 	}
 	var requests []Request
 	for line := range bytes.Lines(content) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break // The API server writes it at this moment.
+		}
 		var request Request
 		if err := json.Unmarshal(line, &request); err != nil {
 			return nil, fmt.Errorf("reading the audit log: %w", err)
