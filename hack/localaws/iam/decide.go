@@ -61,26 +61,41 @@ func (v *verdict) add(r *Request, s *statement) {
 	v.allowed = max(v.allowed, reach)
 }
 
+// verdicts are those of all that have a say.
+type verdicts struct{ identity, resource, session verdict }
+
+func (p Policies) verdicts(r *Request) verdicts {
+	return verdicts{r.verdict(p.Identity), r.verdict([]*Policy{p.Resource}), r.verdict([]*Policy{p.Session})}
+}
+
+// denial tells of an explicit deny, which no permission outweighs; empty where there is none.
+func (v verdicts) denial() string {
+	switch {
+	case v.identity.denied:
+		return "with an explicit deny in an identity-based policy"
+	case v.resource.denied:
+		return "with an explicit deny in a resource-based policy"
+	case v.session.denied:
+		return "with an explicit deny in a session policy"
+	}
+	return ""
+}
+
 // Decide is for resources whose policy is optional: within an account the principal's policies or the
 // resource's must allow, across accounts both (page "Policy evaluation logic").
 func (p Policies) Decide(r *Request) Decision {
-	identity, resource, session := r.verdict(p.Identity), r.verdict([]*Policy{p.Resource}), r.verdict([]*Policy{p.Session})
-	none := "because no identity-based policy allows the " + r.Action + " action"
+	all := p.verdicts(r)
+	across := r.Principal.Account != r.Account
+	if denial := all.denial(); denial != "" {
+		return Decision{Because: denial}
+	}
 	switch {
-	case identity.denied:
-		return Decision{Because: "with an explicit deny in an identity-based policy"}
-	case resource.denied:
-		return Decision{Because: "with an explicit deny in a resource-based policy"}
-	case session.denied:
-		return Decision{Because: "with an explicit deny in a session policy"}
-	case r.Principal.Account != r.Account && resource.allowed == nobody:
-		return Decision{Because: "because no resource-based policy allows the " + r.Action + " action"}
-	case r.Principal.Account != r.Account && identity.allowed == nobody:
-		return Decision{Because: none}
-	case identity.allowed == nobody && resource.allowed != directly:
-		return Decision{Because: none}
-	case p.Session != nil && session.allowed == nobody:
-		return Decision{Because: "because no session policy allows the " + r.Action + " action"}
+	case across && all.resource.allowed == nobody:
+		return r.notAllowedBy("resource-based")
+	case all.identity.allowed == nobody && (across || all.resource.allowed != directly):
+		return r.notAllowedBy("identity-based")
+	case p.Session != nil && all.session.allowed == nobody:
+		return r.notAllowedBy("session")
 	}
 	return Decision{Allowed: true}
 }
@@ -88,24 +103,25 @@ func (p Policies) Decide(r *Request) Decision {
 // DecideOwned is for resources whose policy always has to allow, as a role's trust policy and a key's
 // policy do. Where it names an account, and across accounts, the principal's own policies must allow too.
 func (p Policies) DecideOwned(r *Request) Decision {
-	identity, resource, session := r.verdict(p.Identity), r.verdict([]*Policy{p.Resource}), r.verdict([]*Policy{p.Session})
-	both := resource.allowed == account || r.Principal.Account != r.Account
+	all := p.verdicts(r)
+	both := all.resource.allowed == account || r.Principal.Account != r.Account
 	both = both && r.Principal.Federated == "" && r.Principal.Service == ""
+	if denial := all.denial(); denial != "" {
+		return Decision{Because: denial}
+	}
 	switch {
-	case identity.denied:
-		return Decision{Because: "with an explicit deny in an identity-based policy"}
-	case resource.denied:
-		return Decision{Because: "with an explicit deny in a resource-based policy"}
-	case session.denied:
-		return Decision{Because: "with an explicit deny in a session policy"}
-	case resource.allowed == nobody:
+	case all.resource.allowed == nobody:
 		return Decision{}
-	case both && identity.allowed == nobody:
-		return Decision{Because: "because no identity-based policy allows the " + r.Action + " action"}
-	case p.Session != nil && session.allowed == nobody:
-		return Decision{Because: "because no session policy allows the " + r.Action + " action"}
+	case both && all.identity.allowed == nobody:
+		return r.notAllowedBy("identity-based")
+	case p.Session != nil && all.session.allowed == nobody:
+		return r.notAllowedBy("session")
 	}
 	return Decision{Allowed: true}
+}
+
+func (r *Request) notAllowedBy(kind string) Decision {
+	return Decision{Because: "because no " + kind + " policy allows the " + r.Action + " action"}
 }
 
 // Names says whether the policy of a resource allows a request to a caller of whatever account.
