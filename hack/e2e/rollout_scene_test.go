@@ -4,8 +4,10 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -33,6 +35,7 @@ func (s *scene) actAs(account string, flags []string, roles ...string) {
 		})
 	}
 	bind("secretsync-manager")
+	s.awaitRules(account, s.namespace, []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"secretsyncs"}, Verbs: []string{"watch"}}})
 	for _, file := range roles {
 		content, err := os.ReadFile(filepath.Join(root, "config", file))
 		if err != nil {
@@ -44,6 +47,7 @@ func (s *scene) actAs(account string, flags []string, roles ...string) {
 		}
 		s.put(role)
 		bind(role.Name)
+		s.awaitRules(account, s.namespace, role.Rules)
 	}
 	become := func(ctx context.Context, account string, flags ...string) {
 		s.Helper()
@@ -92,6 +96,20 @@ func (s *scene) may(file string) {
 	s.put(&rbacv1.RoleBinding{ObjectMeta: meta,
 		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}},
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: component.Name}})
+	// Asked for, not tried: what the operator's account is forbidden is held against its roles after the last test.
+	s.awaitRules(stand.OperatorAccount, s.namespace, component.Rules)
+}
+
+// awaitRules waits until a ServiceAccount of the operator's namespace may do what rules say.
+func (s *scene) awaitRules(account, namespace string, rules []rbacv1.PolicyRule) {
+	s.Helper()
+	for _, rule := range rules {
+		resource, subresource, _ := strings.Cut(rule.Resources[0], "/")
+		s.await(account+" may "+rule.Verbs[0]+" "+rule.Resources[0], func() bool {
+			return s.allowed(account, authorizationv1.ResourceAttributes{Namespace: namespace, Verb: rule.Verbs[0],
+				Group: rule.APIGroups[0], Resource: resource, Subresource: subresource})
+		})
+	}
 }
 
 // uses is a pod template that reads Secrets as environment variables.

@@ -104,6 +104,15 @@ func (s *scene) secretNames() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
+// awaitAccount waits for a ServiceAccount that Kubernetes makes in a new namespace: it deletes tokens of one that
+// is not there.
+func (s *scene) awaitAccount(name string) {
+	s.Helper()
+	s.await("there is a ServiceAccount "+name, func() bool {
+		return s.exists(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}})
+	})
+}
+
 // TestCredentialsOfKubernetesAreNotAdopted: not even where somebody hands such a Secret over.
 func TestCredentialsOfKubernetesAreNotAdopted(t *testing.T) {
 	s := newScene(t)
@@ -111,6 +120,7 @@ func TestCredentialsOfKubernetesAreNotAdopted(t *testing.T) {
 	handed := &corev1.Secret{Type: corev1.SecretTypeServiceAccountToken, ObjectMeta: metav1.ObjectMeta{
 		Namespace: s.namespace, Name: "account", Annotations: accountOf("default")}}
 	handed.Annotations[v1alpha1.AnnotationOwner] = "account"
+	s.awaitAccount(handed.Annotations["kubernetes.io/service-account.name"])
 	if err := s.stand.Client.Create(t.Context(), handed); err != nil {
 		t.Fatal(err)
 	}
