@@ -153,10 +153,12 @@ func (d *desk) start() (stop func()) {
 	})
 }
 
-// settle waits until the queue has been asked twice in vain: what came before is done with.
+// settle waits until the queue has been asked three times in vain: what came before is done with. The first time may
+// have begun before what was set last, and what the second was answered is noted before the third.
 func (d *desk) settle() {
-	<-d.idle
-	<-d.idle
+	for range 3 {
+		<-d.idle
+	}
 }
 
 // value is that of a metric, whose label has a value if it has one.
