@@ -226,6 +226,11 @@ func TestTheHookServesTLSUntilItIsStopped(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 	status := 0
 	for status == 0 {
+		select {
+		case err := <-ended: // Somebody else may have taken the port meanwhile.
+			t.Fatalf("the hook does not start: %v", err)
+		default:
+		}
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+h.hook.Address+HookPath, bytes.NewReader([]byte(put)))
 		if err != nil {
 			t.Fatal(err)
