@@ -125,7 +125,9 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.source.options.CallTimeout = 200 * time.Millisecond
+			if test.fault.Hang { // The others answer, and a busy machine takes its time.
+				w.source.options.CallTimeout = 200 * time.Millisecond
+			}
 			w.SetFaults(test.fault)
 			_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
 			if source.KindOf(err) != test.want || !strings.Contains(err.Error(), test.mention) {
