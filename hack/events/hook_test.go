@@ -29,6 +29,10 @@ func TestTheHookIsAnotherWayIn(t *testing.T) {
 	_, content := s.create("db")
 	s.sync("db", s.secretID("db"), alone)
 	s.awaitValue("db", content)
+	s.await("the hook listens", func() bool { // The manager is ready without it.
+		connection, err := net.Dial("tcp", address)
+		return err == nil && connection.Close() == nil
+	})
 	content = s.put(s.secretID("db"))
 	events := s.stand.AWS.Events()
 	body, err := json.Marshal(events[len(events)-1])
