@@ -72,6 +72,8 @@ func TestIRSATokenIsRenewed(t *testing.T) {
 	s.awaitSynced(content)
 
 	mounted.write(s.token(stsAudience, longToken, nil))
+	// The next call may have read the first token before, and is not to be refused for that.
+	s.awaitCalls(byToken, len(s.calls(byToken))+2)
 	s.stand.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
 	before := len(s.calls(byToken))
 	content = s.putValue(id)
