@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
 )
 
 // readers are the calls that have read a secret's value.
@@ -203,13 +205,28 @@ func TestWithoutThePermissionToHaveTokensMade(t *testing.T) {
 	if err := shared.Client.Delete(t.Context(), binding); err != nil {
 		t.Fatal(err)
 	}
+	await(t, "the API server knows of it", func() bool { return !s.operatorMayHaveTokens() })
 	s.sync("own", s.secretID, byAccount("app"))
 	message := s.awaitReason("own", v1alpha1.ReasonCredentialsUnavailable)
 	mustMention(t, message, "the operator may not", "untrusted/app", "serviceAccountTokens", "service-account-tokens")
 	again := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: key.Name}, Subjects: binding.Subjects, RoleRef: binding.RoleRef}
 	s.create(again)
+	await(t, "the API server knows of it", s.operatorMayHaveTokens)
 	s.refresh("own")
 	s.awaitValue("own", s.value)
+}
+
+// operatorMayHaveTokens says whether the API server would make a token of the tenant's for the operator now: of roles
+// that change it learns a moment later.
+func (s *tenant) operatorMayHaveTokens() bool {
+	s.Helper()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: "system:serviceaccount:" + stand.OperatorNamespace + ":" + stand.OperatorAccount,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: s.namespace, Verb: "create", Resource: "serviceaccounts", Subresource: "token"},
+	}}
+	s.create(review)
+	return review.Status.Allowed
 }
 
 // TestRulesForTheOperatorsOwnIdentity: patterns and the owner's tag; what was synced stays when the tag
