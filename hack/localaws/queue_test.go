@@ -284,6 +284,7 @@ func TestFaultsAndCountsHoldForSQS(t *testing.T) {
 	l := newLane(t)
 	l.SetRate("ReceiveMessage", 1)
 	l.receive(l.url, 30)
+	l.clock.forward(-time.Minute) // So that the second is not over, however long the calls take.
 	_, err := l.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &l.url})
 	refused(t, err, "ThrottlingException", "Rate exceeded")
 	l.SetFaults(localaws.Fault{Operation: "DeleteMessage*", Every: 1}, localaws.Fault{Operation: "SendMessage", Every: 1, Cut: true})

@@ -19,6 +19,7 @@ import (
 func TestQuotasThrottle(t *testing.T) {
 	w := newWorld(t)
 	w.create("db", "x")
+	began := time.Now()
 	w.SetRate("GetSecretValue", 5)
 	throttled := 0
 	for range 20 {
@@ -27,8 +28,9 @@ func TestQuotasThrottle(t *testing.T) {
 			throttled++
 		}
 	}
-	if throttled < 10 || throttled > 15 {
-		t.Errorf("%d of 20 calls at once were throttled at five a second", throttled)
+	took := time.Since(began)
+	if least := 15 - int(5*took.Seconds()); throttled < least || throttled > 15 {
+		t.Errorf("%d of 20 calls within %s were throttled at five a second", throttled, took)
 	}
 	w.described("db")
 	w.clock.forward(time.Second)
