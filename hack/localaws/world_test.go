@@ -134,10 +134,10 @@ func (w *world) text(id, stage string) string {
 	return aws.ToString(must(w.T, output, err).SecretString)
 }
 
-// await waits until something holds.
+// await waits until something holds; the machine may be slow and busy.
 func (w *world) await(what string, holds func() bool) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
 	for !holds() {
 		select {
