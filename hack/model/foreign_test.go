@@ -75,11 +75,18 @@ func (r *run) touch(at place, change func(*corev1.Secret)) {
 	before := found.DeepCopy()
 	change(found)
 	err := r.stand.Client.Patch(r.Context(), found, client.MergeFrom(before), client.FieldOwner(foreignManager))
-	if apierrors.IsNotFound(err) {
-		return
+	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) && r.isFrozen(at) {
+		return // The operator has deleted it meanwhile, or made one that nobody can change.
 	}
 	r.must(err)
 	r.foreign.wrote(found)
+}
+
+// isFrozen says whether nobody can change a Secret.
+func (r *run) isFrozen(at place) bool {
+	r.Helper()
+	found := r.secretAt(at)
+	return found == nil || found.Immutable != nil && *found.Immutable
 }
 
 func (f *foreignHand) wrote(secret *corev1.Secret) {
@@ -96,7 +103,11 @@ func (r *run) remove(at place) {
 	}
 	r.foreign.deleted[found.UID] = true
 	uid := found.UID
-	r.must(client.IgnoreNotFound(r.stand.Client.Delete(r.Context(), found, client.Preconditions{UID: &uid})))
+	err := r.stand.Client.Delete(r.Context(), found, client.Preconditions{UID: &uid})
+	if apierrors.IsConflict(err) {
+		return // The operator has made it anew meanwhile.
+	}
+	r.must(client.IgnoreNotFound(err))
 }
 
 // anyOwned draws a Secret that a SecretSync owns, or may have owned.
