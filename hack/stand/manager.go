@@ -3,6 +3,7 @@ package stand
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -154,11 +155,20 @@ func (m *Manager) Tail() string {
 	return string(content[max(0, len(content)-most):])
 }
 
+// freeAddress is one that nobody listens on. Its port is below those that Linux gives to whoever asks for any
+// (ip_local_port_range begins at 32768): one of those may be another's before the manager listens on it.
 func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	const least, most, tries = 20000, 32000, 20
+	var problem error
+	for range tries {
+		address := fmt.Sprintf("127.0.0.1:%d", least+rand.IntN(most-least))
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			problem = err
+			continue
+		}
+		listener.Close()
+		return address, nil
 	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
+	return "", problem
 }
