@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -114,6 +115,7 @@ func TestManyShareAnIdentity(t *testing.T) {
 		tenants = append(tenants, newTenant(t, name))
 	}
 	shared.AWS.ResetCalls()
+	began := time.Now()
 	for i := range each {
 		for _, s := range tenants {
 			s.sync(fmt.Sprintf("sync-%d", i), s.secretID, byAccount("app"))
@@ -123,7 +125,8 @@ func TestManyShareAnIdentity(t *testing.T) {
 		for i := range each {
 			s.awaitValue(fmt.Sprintf("sync-%d", i), s.value)
 		}
-		if read := len(readers(s.arn)); read != 1 {
+		// A value is kept for a minute, which a slow machine may need for less than all of them.
+		if read, most := len(readers(s.arn)), 1+int(time.Since(began)/time.Minute); read < 1 || read > most {
 			t.Errorf("the secret of %s was read %d times", s.namespace, read)
 		}
 	}
