@@ -23,7 +23,7 @@ import (
 const rolloutsRole = "components/rollouts/role.yaml"
 
 // actAs ends the manager of all namespaces and starts one as another ServiceAccount, which has the operator's own
-// role and those of some files, until the test has ended.
+// roles and those of some files, until the test has ended.
 func (s *scene) actAs(account string, flags []string, roles ...string) {
 	s.Helper()
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: account}})
@@ -35,6 +35,7 @@ func (s *scene) actAs(account string, flags []string, roles ...string) {
 		})
 	}
 	bind("secretsync-manager")
+	bind("secretsync-service-account-tokens") // SecretSyncs that other tests have left are polled as well.
 	s.awaitRules(account, s.namespace, []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"secretsyncs"}, Verbs: []string{"watch"}}})
 	for _, file := range roles {
 		content, err := os.ReadFile(filepath.Join(root, "config", file))

@@ -15,20 +15,21 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// accountOf is the annotation by which Kubernetes makes a token for a ServiceAccount.
-func accountOf(name string) map[string]string {
-	return map[string]string{"kubernetes.io/service-account.name": name}
+// forAccount is the annotation by which Kubernetes makes a token for a ServiceAccount, here for the one that every
+// namespace has.
+func forAccount() map[string]string {
+	return map[string]string{"kubernetes.io/service-account.name": "default"}
 }
 
 // coveted are targets by which more than a Secret would be gained.
 func coveted() map[string]v1alpha1.SecretTarget {
 	return map[string]v1alpha1.SecretTarget{
-		"token":      {Type: string(corev1.SecretTypeServiceAccountToken), Annotations: accountOf("default")},
+		"token":      {Type: string(corev1.SecretTypeServiceAccountToken), Annotations: forAccount()},
 		"bare":       {Type: string(corev1.SecretTypeServiceAccountToken)},
 		"bootstrap":  {Type: string(corev1.SecretTypeBootstrapToken)},
 		"release":    {Type: "helm.sh/release.v1"},
 		"other-helm": {Type: "helm.sh/x"},
-		"annotated":  {Annotations: accountOf("default")},
+		"annotated":  {Annotations: forAccount()},
 		"of-the-uid": {Annotations: map[string]string{"kubernetes.io/service-account.uid": "x"}},
 	}
 }
@@ -104,12 +105,12 @@ func (s *scene) secretNames() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// awaitAccount waits for a ServiceAccount that Kubernetes makes in a new namespace: it deletes tokens of one that
+// awaitAccount waits for the ServiceAccount that Kubernetes makes in a new namespace: it deletes tokens of one that
 // is not there.
-func (s *scene) awaitAccount(name string) {
+func (s *scene) awaitAccount() {
 	s.Helper()
-	s.await("there is a ServiceAccount "+name, func() bool {
-		return s.exists(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}})
+	s.await("there is a ServiceAccount", func() bool {
+		return s.exists(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "default"}})
 	})
 }
 
@@ -118,9 +119,9 @@ func TestCredentialsOfKubernetesAreNotAdopted(t *testing.T) {
 	s := newScene(t)
 	id, _ := s.createSecret("forged", `{"token":"`+value()+`"}`)
 	handed := &corev1.Secret{Type: corev1.SecretTypeServiceAccountToken, ObjectMeta: metav1.ObjectMeta{
-		Namespace: s.namespace, Name: "account", Annotations: accountOf("default")}}
+		Namespace: s.namespace, Name: "account", Annotations: forAccount()}}
 	handed.Annotations[v1alpha1.AnnotationOwner] = "account"
-	s.awaitAccount(handed.Annotations["kubernetes.io/service-account.name"])
+	s.awaitAccount()
 	if err := s.stand.Client.Create(t.Context(), handed); err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,9 @@ import (
 func TestNothingIsMergedIntoCredentialsOfKubernetes(t *testing.T) {
 	s := newScene(t)
 	id, _ := s.createSecret("forged", `{"token":"`+value()+`","release":"`+value()+`"}`)
-	s.awaitAccount("default")
+	s.awaitAccount()
 	for name, host := range map[string]*corev1.Secret{
-		"account":   {Type: corev1.SecretTypeServiceAccountToken, ObjectMeta: metav1.ObjectMeta{Annotations: accountOf("default")}},
+		"account":   {Type: corev1.SecretTypeServiceAccountToken, ObjectMeta: metav1.ObjectMeta{Annotations: forAccount()}},
 		"bootstrap": {Type: corev1.SecretTypeBootstrapToken, Data: map[string][]byte{"token-id": []byte("abcdef")}},
 		"labelled":  {Type: corev1.SecretTypeOpaque, ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"owner": "helm"}}},
 		"release":   {Type: "helm.sh/release.v1", Data: map[string][]byte{"release": []byte("theirs")}},

@@ -3,7 +3,6 @@ package template
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"unicode/utf16"
 )
 
@@ -45,7 +44,7 @@ func jksTruststore(c *call) any {
 
 // lengthOf is a length as the format writes it. Certificates and values are bounded far below.
 func lengthOf(n int) uint32 {
-	return uint32(min(n, math.MaxUint32))
+	return uint32(n) //nolint:gosec // as said above
 }
 
 func jksText(store []byte, ascii string) []byte {
