@@ -35,11 +35,7 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
-	if err := shared.Client.Create(t.Context(), namespace); err != nil {
-		t.Fatal(err)
-	}
-	return &scene{T: t, stand: shared, namespace: namespace.Name, aws: awsClient(shared.AWS.URL(), "tester")}
+	return &scene{T: t, stand: shared, namespace: standtest.Namespace(t, shared.Client, "e2e-"), aws: awsClient(shared.AWS.URL(), "tester")}
 }
 
 // awsClient is the AWS SDK's, as somebody who may do anything.

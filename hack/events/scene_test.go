@@ -1,7 +1,6 @@
 package events
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,21 +48,8 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "events-"}}
-	if err := shared.Client.Create(t.Context(), namespace); err != nil {
-		t.Fatal(err)
-	}
-	own := *shared
-	var err error
-	if own.AWS, err = localaws.Start(&localaws.Server{}, "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := own.AWS.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	s := &scene{T: t, stand: &own, namespace: namespace.Name, aws: secretsmanager.New(secretsmanager.Options{
+	own := standtest.WithOwnAWS(t, shared, &localaws.Server{})
+	s := &scene{T: t, stand: own, namespace: standtest.Namespace(t, shared.Client, "events-"), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
 	})}
 	s.addQueue()
@@ -107,7 +92,7 @@ func (s *scene) startPlain(flags ...string) {
 			if s.manager == manager {
 				s.stop((*stand.Manager).Stop)
 			}
-			s.checkLog(manager)
+			standtest.CheckLog(s, manager, s.hidden)
 		})
 	}
 	if err != nil {
@@ -122,21 +107,6 @@ func (s *scene) stop(how func(*stand.Manager) error) {
 		s.Errorf("the manager did not end well: %v", err)
 	}
 	s.manager = nil
-}
-
-func (s *scene) checkLog(manager *stand.Manager) {
-	if race, err := manager.DataRace(); err != nil || race != "" {
-		s.Error(race, err)
-	}
-	said, err := manager.Log()
-	if err != nil || len(said) == 0 {
-		s.Errorf("the manager's log has %d bytes: %v", len(said), err)
-	}
-	for number, secret := range s.hidden {
-		if bytes.Contains(said, []byte(secret)) {
-			s.Errorf("the manager's log has secret %d of the test in it", number)
-		}
-	}
 }
 
 // value is one that can be found again where it must not be.

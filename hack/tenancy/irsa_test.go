@@ -26,18 +26,26 @@ func (s *scene) trustCluster() {
 	}
 }
 
-// TestIRSA: a token of the cluster, for a role whose sessions end so soon that their renewal is seen; and
-// what AWS's trail shows of it.
-func TestIRSA(t *testing.T) {
-	s := newScene(t, 3*time.Second)
+// synced is a scene of IRSA whose sessions end so soon that their renewal is seen. A token that lives for a time is
+// mounted, and the Secret holds the content of the secret.
+func synced(t *testing.T, lifetime time.Duration) (s *scene, mounted *volume, id, content string) {
+	t.Helper()
+	s = newScene(t, 3*time.Second)
 	s.trustCluster()
 	s.role(trustAccount(stand.OperatorAccount))
-	mounted := s.volume()
-	mounted.write(s.token(stsAudience, longToken, nil))
-	id, content := s.createSecret()
+	mounted = s.volume()
+	mounted.write(s.token(stsAudience, lifetime, nil))
+	id, content = s.createSecret()
 	s.start(irsa(mounted.file()))
 	s.sync(id)
 	s.awaitSynced(content)
+	return s, mounted, id, content
+}
+
+// TestIRSA: a token of the cluster, for a role whose sessions end so soon that their renewal is seen; and
+// what AWS's trail shows of it.
+func TestIRSA(t *testing.T) {
+	s, _, _, content := synced(t, longToken)
 	s.awaitCalls(byToken, 3)
 	s.awaitSynced(content)
 
@@ -61,22 +69,13 @@ func TestIRSA(t *testing.T) {
 // TestIRSATokenIsRenewed: the kubelet replaces the token while the operator runs. The new one is used as
 // soon as credentials are renewed, and nobody notices that the old one has expired.
 func TestIRSATokenIsRenewed(t *testing.T) {
-	s := newScene(t, 3*time.Second)
-	s.trustCluster()
-	s.role(trustAccount(stand.OperatorAccount))
-	mounted := s.volume()
-	mounted.write(s.token(stsAudience, shortToken, nil))
-	id, content := s.createSecret()
-	s.start(irsa(mounted.file()))
-	s.sync(id)
-	s.awaitSynced(content)
-
+	s, mounted, id, _ := synced(t, shortToken)
 	mounted.write(s.token(stsAudience, longToken, nil))
 	// The next call may have read the first token before, and is not to be refused for that.
 	s.awaitCalls(byToken, len(s.calls(byToken))+2)
 	s.stand.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
 	before := len(s.calls(byToken))
-	content = s.putValue(id)
+	content := s.putValue(id)
 	s.awaitSynced(content)
 	s.awaitCalls(byToken, before+2)
 	s.awaitSynced(content)
@@ -84,15 +83,7 @@ func TestIRSATokenIsRenewed(t *testing.T) {
 
 // TestIRSATokenIsNotRenewed: the Secret stays, the condition says which token is old, and a new one heals.
 func TestIRSATokenIsNotRenewed(t *testing.T) {
-	s := newScene(t, 3*time.Second)
-	s.trustCluster()
-	s.role(trustAccount(stand.OperatorAccount))
-	mounted := s.volume()
-	mounted.write(s.token(stsAudience, shortToken, nil))
-	id, content := s.createSecret()
-	s.start(irsa(mounted.file()))
-	s.sync(id)
-	s.awaitSynced(content)
+	s, mounted, id, content := synced(t, shortToken)
 	s.stand.AWS.Shift(shortToken + time.Second)
 	next := s.putValue(id)
 	s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, roleARN, "ExpiredTokenException", "the token")

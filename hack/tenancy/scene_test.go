@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,22 +43,9 @@ type scene struct {
 // newScene has an AWS whose sessions last for a time; zero is what their callers ask for.
 func newScene(t *testing.T, sessions time.Duration) *scene {
 	t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "tenancy-"}}
-	if err := shared.Client.Create(t.Context(), namespace); err != nil {
-		t.Fatal(err)
-	}
-	own := *shared
-	var err error
-	if own.AWS, err = localaws.Start(&localaws.Server{SessionLifetime: sessions}, "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := own.AWS.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	own := standtest.WithOwnAWS(t, shared, &localaws.Server{SessionLifetime: sessions})
 	own.AWS.AddPrincipal(administrator, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/administrator"})
-	return &scene{T: t, stand: &own, namespace: namespace.Name, aws: secretsmanager.New(secretsmanager.Options{
+	return &scene{T: t, stand: own, namespace: standtest.Namespace(t, shared.Client, "tenancy-"), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(administrator, "not-checked", ""),
 	})}
@@ -84,18 +69,7 @@ func (s *scene) end(manager *stand.Manager) {
 	if err := manager.Stop(); err != nil {
 		s.Errorf("the manager did not end well: %v", err)
 	}
-	if race, err := manager.DataRace(); err != nil || race != "" {
-		s.Error(race, err)
-	}
-	said, err := manager.Log()
-	if err != nil || len(said) == 0 {
-		s.Errorf("the manager's log has %d bytes: %v", len(said), err)
-	}
-	for number, secret := range s.hidden {
-		if bytes.Contains(said, []byte(secret)) {
-			s.Errorf("the manager's log has secret %d of the test in it", number)
-		}
-	}
+	standtest.CheckLog(s, manager, s.hidden)
 }
 
 // hide makes sure that a secret is looked for in what the manager says.

@@ -1,7 +1,7 @@
-// Package standtest is what the packages of tests on a stand share: how they begin and end, how they wait, and
-// how they read a Secret.
+// Package standtest is what the packages of tests on a stand share: how they begin and end, what each test has of
+// its own, how they wait, and how they read a Secret.
 //
-// It may import stand, testing and Kubernetes clients. Tests alone import it.
+// It may import stand, localaws, testing and Kubernetes clients. Tests alone import it.
 package standtest
 
 import (

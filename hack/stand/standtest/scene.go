@@ -1,0 +1,58 @@
+package standtest
+
+import (
+	"bytes"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// Namespace makes a namespace of the test's own, and gives its name, which begins with a prefix.
+func Namespace(t testing.TB, in client.Client, prefix string) string {
+	t.Helper()
+	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}
+	if err := in.Create(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	return made.Name
+}
+
+// WithOwnAWS is a stand with a local AWS of the test's own, which ends with it.
+func WithOwnAWS(t testing.TB, shared *stand.Stand, server *localaws.Server) *stand.Stand {
+	t.Helper()
+	running, err := localaws.Start(server, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := running.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	own := *shared
+	own.AWS = running
+	return &own
+}
+
+// CheckLog wants a manager that has ended to have had no data race, to have said something, and nothing that is
+// hidden: values, keys and tokens. It does not quote them either.
+func CheckLog(t testing.TB, manager *stand.Manager, hidden []string) {
+	t.Helper()
+	if race, err := manager.DataRace(); err != nil || race != "" {
+		t.Error(race, err)
+	}
+	said, err := manager.Log()
+	if err != nil || len(said) == 0 {
+		t.Errorf("the manager's log has %d bytes: %v", len(said), err)
+	}
+	for number, secret := range hidden {
+		if bytes.Contains(said, []byte(secret)) {
+			t.Errorf("the manager's log has secret %d of the test in it", number)
+		}
+	}
+}
