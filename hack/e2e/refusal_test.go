@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/controlplane"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -264,7 +265,9 @@ func TestQuiet(t *testing.T) {
 	id, _ := s.createSecret("quiet", value())
 	s.sync("quiet", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	before := s.awaitReady("quiet")
-	s.awaitEvent("quiet", "SecretCreated") // It is sent in the background, and may come after Ready.
+	s.await("the event of the creation is in the audit log", func() bool { // It is sent in the background, and may come after Ready.
+		return slices.ContainsFunc(s.requests(), func(request controlplane.Request) bool { return request.What() == "create events.k8s.io events" })
+	})
 	secret := s.secret("quiet")
 	described, requests := s.described(), len(s.requests())
 	s.await("five polls", func() bool { return s.described() >= described+5 })

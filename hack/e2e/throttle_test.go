@@ -32,6 +32,7 @@ func TestThrottling(t *testing.T) {
 	}
 	for name, content := range want {
 		s.awaitKeys(name, map[string]string{"value": content})
+		s.awaitReady(name) // Status follows the Secret, the later the more there is to write.
 	}
 	before := s.stand.AWS.Count("DescribeSecret")
 	time.Sleep(watched) // A span of time to count in, not a wait for something.
