@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	"golang.org/x/time/rate"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
@@ -83,6 +85,8 @@ func (h *Hook) Start(ctx context.Context) error {
 	server := &http.Server{
 		Handler: h.Handler(), ReadHeaderTimeout: hookWithin, ReadTimeout: hookWithin, WriteTimeout: 2 * hookWithin,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		// Whoever reaches the port can fail a handshake, which is worth a line to those alone who look for it.
+		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(ctrl.LoggerFrom(ctx).V(1)), slog.LevelInfo),
 	}
 	stopped := make(chan error, 1)
 	go func() {

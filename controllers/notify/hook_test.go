@@ -21,7 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"golang.org/x/time/rate"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 const token = "a-token-of-some-length"
@@ -218,7 +220,9 @@ func TestTheHookServesTLSUntilItIsStopped(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	said := make(chan string, 100)
+	log := funcr.New(func(_, line string) { said <- line }, funcr.Options{Verbosity: 1})
+	ctx, stop := context.WithCancel(ctrl.LoggerInto(t.Context(), log))
 	ended := make(chan error, 1)
 	go func() { ended <- h.hook.Start(ctx) }()
 	roots := x509.NewCertPool()
@@ -246,11 +250,40 @@ func TestTheHookServesTLSUntilItIsStopped(t *testing.T) {
 		status = answer.StatusCode
 	}
 	client.CloseIdleConnections()
+	failHandshake(t, h.hook.Address)
+	awaitDetail(t, said, "TLS handshake error")
 	if stop(); status != http.StatusAccepted {
 		t.Errorf("answered %d", status)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("the hook ended with %v", err)
+	}
+}
+
+// failHandshake speaks HTTP where TLS is spoken.
+func failHandshake(t *testing.T, address string) {
+	t.Helper()
+	plain, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.Write([]byte("GET / HTTP/1.0\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitDetail waits until something is logged for those who look for details.
+func awaitDetail(t *testing.T, said <-chan string, text string) {
+	t.Helper()
+	for line := ""; !strings.Contains(line, text) || !strings.Contains(line, `"level"=1`); {
+		select {
+		case line = <-said:
+		case <-time.After(time.Minute):
+			t.Fatalf("%q is not logged as a detail", text)
+		}
 	}
 }
 
