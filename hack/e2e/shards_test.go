@@ -25,7 +25,8 @@ func (s *scene) shards() (a, rest *stand.Manager) {
 	s.end((*stand.Manager).Stop)
 	s.Cleanup(func() { s.start("after-shards") })
 	shard := func(name, selector string) *stand.Manager {
-		manager, err := s.stand.StartManager(name, "--watch-label-selector="+selector)
+		// In this namespace alone: what other tests have left may still be written.
+		manager, err := s.stand.StartManager(name, "--watch-label-selector="+selector, "--watch-namespaces="+s.namespace)
 		if err != nil {
 			s.Fatal(err)
 		}
