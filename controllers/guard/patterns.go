@@ -24,6 +24,10 @@ func ParsePatterns(text string) (Patterns, error) {
 		if strings.ContainsAny(rest, "{}") {
 			return nil, fmt.Errorf("%q: the only variable is %s", pattern, namespaceVariable)
 		}
+		if !closed(pattern) {
+			return nil, fmt.Errorf("%q: %s must be followed by \"/\", \":\" or the end of the pattern, and must not follow a wildcard: "+
+				"otherwise namespace pay may have the secrets of namespace payments", pattern, namespaceVariable)
+		}
 		if strings.HasPrefix(pattern, "arn:") && len(strings.SplitN(pattern, ":", arnParts)) < arnParts {
 			return nil, fmt.Errorf("%q: an ARN has seven parts, arn:aws:secretsmanager:<region>:<account>:secret:<name>", pattern)
 		}
@@ -33,6 +37,20 @@ func ParsePatterns(text string) (Patterns, error) {
 		return nil, errors.New("there is no pattern in it")
 	}
 	return patterns, nil
+}
+
+// closed says whether a pattern matches the name of the namespace as a whole wherever it has it. /prod/{namespace}*
+// does not: namespace pay would match the secrets of namespace payments.
+func closed(pattern string) bool {
+	parts := strings.Split(pattern, namespaceVariable)
+	for n, after := range parts[1:] {
+		before, last := parts[n], n == len(parts)-2
+		ends := after == "" && last || strings.HasPrefix(after, "/") || strings.HasPrefix(after, ":")
+		if !ends || strings.HasSuffix(before, "*") || strings.HasSuffix(before, "?") {
+			return false
+		}
+	}
+	return true
 }
 
 // allow says whether a secret may be had by a namespace.

@@ -33,9 +33,22 @@ func TestBadPatternsAreNamed(t *testing.T) {
 		"/prod/namespace}/*": "the only variable",
 		"a,arn:aws:x":        `"arn:aws:x": an ARN has seven parts`,
 		",":                  "no pattern",
+		// Each of these would let namespace pay have what is payments'.
+		"/prod/{namespace}*":                   `"/prod/{namespace}*": {namespace} must be followed by "/", ":" or the end`,
+		"/prod/{namespace}-*":                  "must be followed by",
+		"/prod/{namespace}?/db":                "must be followed by",
+		"/prod/{namespace}{namespace}/*":       "must be followed by",
+		"/a/{namespace}/*,/prod/{namespace}db": `"/prod/{namespace}db"`,
+		"/prod/*{namespace}/db":                "must not follow a wildcard",
+		"/prod/?{namespace}":                   "must not follow a wildcard",
 	} {
 		if _, err := ParsePatterns(text); err == nil || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, text := range []string{"/prod/{namespace}/*", "/prod/{namespace}", "team-{namespace}/*", "*/{namespace}/*", "arn:aws:secretsmanager:*:*:secret:{namespace}:*"} {
+		if _, err := ParsePatterns(text); err != nil {
+			t.Errorf("%q is refused: %v", text, err)
 		}
 	}
 	if patterns, err := ParsePatterns(""); patterns != nil || err != nil {
