@@ -27,6 +27,21 @@ func roleOf(arn string) string {
 	return "arn:aws:iam::" + parts[4] + ":role/" + name
 }
 
+// secretName is the name in a secret's ARN, with its suffix if there is one, and where it is.
+type secretName struct {
+	at   place
+	name string
+}
+
+// splitARN takes a secret's ARN apart; it is none without a name.
+func splitARN(text string) (arn secretName, is bool) {
+	parts := strings.SplitN(text, ":", 7)
+	if len(parts) < 7 || parts[0] != "arn" || parts[2] != "secretsmanager" || parts[5] != "secret" || parts[6] == "" {
+		return secretName{}, false
+	}
+	return secretName{at: place{account: parts[4], region: parts[3]}, name: parts[6]}, true
+}
+
 // accountOf is the account in an ARN; empty where it is none.
 func accountOf(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)

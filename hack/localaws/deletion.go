@@ -1,10 +1,17 @@
 package localaws
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 const (
 	windowLeast, windowMost, windowDefault = 7, 30, 30
 	day                                    = 24 * time.Hour
+
+	// forcedDeletion is how long the service takes for a deletion by force: it goes on in the background, and
+	// the name is not free before it has ended.
+	forcedDeletion = 200 * time.Millisecond
 )
 
 type deletionAnswer struct {
@@ -18,33 +25,69 @@ type deleteInput struct {
 	ForceDeleteWithoutRecovery bool
 }
 
+// deletion deletes a secret, and does not mind by force whether there is one (operation DeleteSecret, parameter
+// ForceDeleteWithoutRecovery).
+func deletion() operation {
+	known := onSecret((*Server).deleteSecret)
+	return func(s *Server, call *request) (any, error) {
+		answer, err := known(s, call)
+		input := &deleteInput{}
+		if refusal, is := asRefusal(err); !is || refusal.code != "ResourceNotFoundException" || call.decode(input) != nil || !input.ForceDeleteWithoutRecovery {
+			return answer, err
+		}
+		arn, name := input.SecretId, input.SecretId
+		if split, is := splitARN(name); is {
+			name = split.name
+		} else {
+			arn = secretARN(call.at, name) + "-" + suffix()
+		}
+		now := s.now()
+		return deletionAnswer{ARN: arn, Name: name, DeletionDate: epochOrNil(now)}, nil
+	}
+}
+
 func (s *Server) deleteSecret(_ *request, found *secret, input *deleteInput) (any, error) {
-	if input.ForceDeleteWithoutRecovery && input.RecoveryWindowInDays != nil {
-		return nil, refuse("InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+	if found.primary != "" {
+		return nil, onReplica()
+	}
+	if err := usable(found); err != nil && !input.ForceDeleteWithoutRecovery {
+		return nil, err
+	}
+	if len(found.replicas) > 0 {
+		var regions []string
+		for _, status := range found.replicas {
+			regions = append(regions, status.Region)
+		}
+		return nil, refuse("InvalidParameterException", "You can't delete secret %s that still has replica regions [%s].", input.SecretId, strings.Join(regions, ", "))
 	}
 	days := int64(windowDefault)
 	if input.RecoveryWindowInDays != nil {
 		days = *input.RecoveryWindowInDays
 	}
-	if days < windowLeast || days > windowMost {
-		return nil, refuse("InvalidParameterException", "The RecoveryWindowInDays value must be between %d and %d days (inclusive).", windowLeast, windowMost)
-	}
-	if len(found.replicas) > 0 {
-		return nil, refuse("InvalidRequestException", "You can't delete secret %s that still has replica regions.", found.name)
-	}
 	now := s.now()
 	found.deleted, found.forgetAt = now, now.Add(time.Duration(days)*day)
+	answer := deletionAnswer{ARN: found.arn, Name: found.name, DeletionDate: epochOrNil(found.forgetAt)}
 	if input.ForceDeleteWithoutRecovery {
-		found.forgetAt = now
+		answer.DeletionDate = epochOrNil(now)
+		found.forced, found.forgetAt = true, now.Add(forcedDeletion)
+		time.AfterFunc(forcedDeletion, func() {
+			s.mutex.Lock()
+			defer s.mutex.Unlock()
+			s.expire()
+		})
 	}
 	s.did("StartSecretVersionDelete", found, nil, "")
 	s.doom(found)
-	s.expire()
-	return deletionAnswer{ARN: found.arn, Name: found.name, DeletionDate: epochOrNil(found.forgetAt)}, nil
+	return answer, nil
 }
 
 func (s *Server) restoreSecret(_ *request, found *secret, _ *bySecret) (any, error) {
-	if !found.deleted.IsZero() {
+	switch {
+	case found.primary != "":
+		return nil, onReplica()
+	case found.forced:
+		return nil, notFound()
+	case !found.deleted.IsZero():
 		s.did("CancelSecretVersionDelete", found, nil, "")
 	}
 	found.deleted, found.forgetAt = time.Time{}, time.Time{}

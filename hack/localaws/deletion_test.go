@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/secretsync/secretsync/hack/localaws"
 )
 
 const markedForDeletion = "You can't perform this operation on the secret because it was marked for deletion."
@@ -46,17 +48,58 @@ func TestADeletedSecretIsThereUntilItsWindowEnds(t *testing.T) {
 	w.create("db", "new")
 }
 
-func TestADeletionByForceIsAtOnce(t *testing.T) {
+// TestADeletionByForceEndsInTheBackground: the name is free only once the deletion has ended, and nothing brings the
+// secret back meanwhile.
+func TestADeletionByForceEndsInTheBackground(t *testing.T) {
 	w := newWorld(t)
+	w.clock.stop() // The machine may be slow.
 	before := w.create("db", "x")
-	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db"), ForceDeleteWithoutRecovery: aws.Bool(true)})
+	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db")})
 	must(t, "", err)
+	_, err = w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db")})
+	refused(t, err, "InvalidRequestException", markedForDeletion)
+	w.deleteByForce("db")
+	_, err = w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("y")})
+	refused(t, err, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+	_, err = w.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("db")})
+	refused(t, err, "InvalidRequestException", markedForDeletion)
 	_, err = w.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String("db")})
 	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
-	if after := w.create("db", "y"); aws.ToString(after.ARN) == aws.ToString(before.ARN) {
-		t.Error("a secret made anew has the ARN of the old one")
+
+	w.clock.forward(time.Second)
+	after := w.create("db", "y")
+	if aws.ToString(after.ARN) == aws.ToString(before.ARN) {
+		t.Error("a recreated secret has the ARN of the old one")
 	}
 	_, err = w.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: before.ARN})
+	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
+}
+
+// TestTheEndOfADeletionByForceHasAnEvent, though nothing is asked of the server meanwhile.
+func TestTheEndOfADeletionByForceHasAnEvent(t *testing.T) {
+	w := newWorld(t)
+	w.create("db", "x")
+	w.deleteByForce("db")
+	w.await("EndSecretVersionDelete", func() bool {
+		events := w.Events()
+		last, is := events[len(events)-1].Detail.(*localaws.Trail)
+		return is && last.EventName == "EndSecretVersionDelete"
+	})
+}
+
+func (w *world) deleteByForce(id string) *secretsmanager.DeleteSecretOutput {
+	w.Helper()
+	deleted, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
+	return must(w.T, deleted, err)
+}
+
+func TestADeletionByForceOfNothingSucceeds(t *testing.T) {
+	w := newWorld(t)
+	if deleted := w.deleteByForce("nothing"); aws.ToString(deleted.Name) != "nothing" || deleted.ARN == nil || deleted.DeletionDate == nil {
+		t.Errorf("answered %s", aws.ToString(deleted.Name))
+	}
+	w.deleteByForce("arn:aws:secretsmanager:eu-west-1:111122223333:secret:nothing-a1b2c3")
+	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("nothing")})
 	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
 }
 

@@ -3,7 +3,7 @@ package localaws
 import "slices"
 
 type rotationRules struct {
-	AutomaticallyAfterDays int64  `json:",omitempty"`
+	AutomaticallyAfterDays *int64 `json:",omitempty"`
 	Duration               string `json:",omitempty"`
 	ScheduleExpression     string `json:",omitempty"`
 }
@@ -22,7 +22,7 @@ type description struct {
 	LastAccessedDate       *epoch              `json:",omitempty"`
 	DeletedDate            *epoch              `json:",omitempty"`
 	CreatedDate            *epoch              `json:",omitempty"`
-	Tags                   []tag               `json:",omitempty"`
+	Tags                   []tag               `json:",omitzero"`
 	VersionIdsToStages     map[string][]string `json:",omitempty"`
 	SecretVersionsToStages map[string][]string `json:",omitempty"`
 	OwningService          string              `json:",omitempty"`
@@ -35,7 +35,7 @@ func (s *Server) describe(found *secret) description {
 		ARN: found.arn, Name: found.name, Description: found.description, KmsKeyId: found.kmsKey,
 		LastRotatedDate: epochOrNil(found.lastRotated), LastChangedDate: epochOrNil(found.changed),
 		LastAccessedDate: epochOrNil(found.accessed), DeletedDate: epochOrNil(found.deleted), CreatedDate: epochOrNil(found.created),
-		Tags: found.tagList(), OwningService: found.owningService, PrimaryRegion: found.primary, ReplicationStatus: found.statuses(),
+		Tags: found.tagList(), OwningService: found.owningService, PrimaryRegion: found.primaryRegion(), ReplicationStatus: found.statuses(),
 		RotationEnabled: found.rotation.enabled, RotationLambdaARN: found.rotation.function,
 		RotationRules: found.rotation.rules, NextRotationDate: epochOrNil(found.rotation.next),
 	}
@@ -54,8 +54,28 @@ func (s *Server) describeSecret(_ *request, found *secret, _ *bySecret) (any, er
 type versionsInput struct {
 	bySecret
 	IncludeDeprecated bool
-	MaxResults        int
+	MaxResults        *int64
 	NextToken         string
+}
+
+// versionEntry is a version as ListSecretVersionIds tells of it.
+type versionEntry struct {
+	VersionId        string
+	VersionStages    []string `json:",omitempty"`
+	LastAccessedDate *epoch   `json:",omitempty"`
+	CreatedDate      epoch
+	KmsKeyIds        []string
+}
+
+func (v *version) entry() versionEntry {
+	key := v.kmsKey
+	if key == "" {
+		key = defaultKey
+	}
+	return versionEntry{
+		VersionId: v.id, VersionStages: slices.Sorted(slices.Values(v.stages)), LastAccessedDate: epochOrNil(v.accessed),
+		CreatedDate: epoch(v.created), KmsKeyIds: []string{key},
+	}
 }
 
 func (s *Server) listSecretVersionIDs(_ *request, found *secret, input *versionsInput) (any, error) {
@@ -66,19 +86,17 @@ func (s *Server) listSecretVersionIDs(_ *request, found *secret, input *versions
 		}
 	}
 	slices.SortFunc(listed, func(a, b *version) int { return b.created.Compare(a.created) })
-	page, next := paginate(listed, input.NextToken, input.MaxResults, listMost)
-	type entry struct {
-		VersionId     string
-		VersionStages []string `json:",omitempty"`
-		CreatedDate   epoch
+	page, next, err := paginate(listed, input.NextToken, wanted(input.MaxResults, listMost))
+	if err != nil {
+		return nil, err
 	}
 	answer := struct {
 		ARN, Name string
-		Versions  []entry
+		Versions  []versionEntry
 		NextToken string `json:",omitempty"`
-	}{ARN: found.arn, Name: found.name, Versions: []entry{}, NextToken: next}
+	}{ARN: found.arn, Name: found.name, Versions: []versionEntry{}, NextToken: next}
 	for _, v := range page {
-		answer.Versions = append(answer.Versions, entry{VersionId: v.id, VersionStages: v.stages, CreatedDate: epoch(v.created)})
+		answer.Versions = append(answer.Versions, v.entry())
 	}
 	return answer, nil
 }

@@ -113,8 +113,8 @@ func changingCalls(id string) map[string]changingCall {
 			_, err := w.RemoveRegionsFromReplication(w.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String(id), RemoveReplicaRegions: []string{"eu-central-1"}})
 			return err
 		}},
-		"RotateSecret": {want: map[string]any{"secretId": id}, code: "InvalidRequestException", do: func(w *world) error {
-			_, err := w.RotateSecret(w.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id), ClientRequestToken: aws.String("")})
+		"RotateSecret": {want: map[string]any{"secretId": id, "clientRequestToken": token}, code: "InvalidRequestException", do: func(w *world) error {
+			_, err := w.RotateSecret(w.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id), ClientRequestToken: aws.String(token)})
 			return err
 		}},
 	}

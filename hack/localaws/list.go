@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
 )
 
 // listMost is how many secrets a page of ListSecrets has at most.
@@ -18,8 +20,9 @@ type filter struct {
 type listInput struct {
 	Filters                []filter
 	IncludePlannedDeletion bool
-	MaxResults             int
-	NextToken, SortOrder   string
+	MaxResults             *int64
+	NextToken              string
+	SortOrder, SortBy      string
 }
 
 func (s *Server) listSecrets(call *request, input *listInput) (any, error) {
@@ -30,17 +33,23 @@ func (s *Server) listSecrets(call *request, input *listInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := sortBy(matching, input.SortBy); err != nil {
+		return nil, err
+	}
 	if input.SortOrder == "desc" {
 		slices.Reverse(matching)
 	}
-	page, next := paginate(matching, input.NextToken, input.MaxResults, listMost)
+	page, next, err := paginate(matching, input.NextToken, wanted(input.MaxResults, listMost))
+	if err != nil {
+		return nil, err
+	}
 	answer := struct {
 		SecretList []description
 		NextToken  string `json:",omitempty"`
 	}{SecretList: []description{}, NextToken: next}
 	for _, found := range page {
 		entry := s.describe(found)
-		entry.SecretVersionsToStages = found.stagesByVersion()
+		entry.SecretVersionsToStages, entry.ReplicationStatus = found.stagesByVersion(), nil
 		answer.SecretList = append(answer.SecretList, entry)
 	}
 	return answer, nil
@@ -50,8 +59,7 @@ func (s *Server) listSecrets(call *request, input *listInput) (any, error) {
 func (s *Server) matching(at place, filters []filter, deleted bool) ([]*secret, error) {
 	var found []*secret
 	for _, one := range s.secrets[at] {
-		gone := !one.forgetAt.IsZero() && !s.now().Before(one.forgetAt)
-		if gone || !deleted && !one.deleted.IsZero() {
+		if s.forgotten(one) || !deleted && !one.deleted.IsZero() {
 			continue
 		}
 		matches, err := matchesAll(one, filters)
@@ -62,13 +70,30 @@ func (s *Server) matching(at place, filters []filter, deleted bool) ([]*secret, 
 			found = append(found, one)
 		}
 	}
-	slices.SortFunc(found, func(a, b *secret) int {
-		if order := a.created.Compare(b.created); order != 0 {
+	return found, sortBy(found, "")
+}
+
+// sortBy sorts secrets by creation, or as the caller wants them; then by name.
+func sortBy(secrets []*secret, by string) error {
+	date := func(*secret) time.Time { return time.Time{} }
+	switch by {
+	case "", "created-date":
+		date = func(s *secret) time.Time { return s.created }
+	case "last-changed-date":
+		date = func(s *secret) time.Time { return s.changed }
+	case "last-accessed-date":
+		date = func(s *secret) time.Time { return s.accessed }
+	case "name":
+	default:
+		return outOfBounds("sortBy", "one of the values created-date, last-accessed-date, last-changed-date, name")
+	}
+	slices.SortFunc(secrets, func(a, b *secret) int {
+		if order := date(a).Compare(date(b)); order != 0 {
 			return order
 		}
 		return strings.Compare(a.name, b.name)
 	})
-	return found, nil
+	return nil
 }
 
 // matchesAll wants every filter to match. Filters on tag keys and on tag values are independent of
@@ -79,7 +104,11 @@ func matchesAll(one *secret, filters []filter) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !matchesAny(texts, f.Values) {
+		matches := strings.HasPrefix
+		if f.Key == "description" || f.Key == "all" {
+			matches = hasWords
+		}
+		if !matchesAny(texts, f.Values, matches) {
 			return false, nil
 		}
 	}
@@ -97,7 +126,7 @@ func texts(one *secret, key string) ([]string, error) {
 	case "tag-value":
 		return slices.Collect(maps.Values(one.tags)), nil
 	case "primary-region":
-		return []string{one.primary}, nil
+		return []string{one.primaryRegion()}, nil
 	case "owning-service":
 		return []string{one.owningService}, nil
 	case "all":
@@ -105,33 +134,74 @@ func texts(one *secret, key string) ([]string, error) {
 		all = slices.AppendSeq(all, maps.Keys(one.tags))
 		return slices.AppendSeq(all, maps.Values(one.tags)), nil
 	}
-	return nil, refuse("InvalidParameterException", "The filter key %s is not valid.", key)
+	return nil, outOfBounds("filters.1.member.key", "one of the values description, name, tag-key, tag-value, primary-region, owning-service, all")
 }
 
-// matchesAny compares by prefix; a value that begins with "!" wants no text to match.
-func matchesAny(texts, values []string) bool {
+// matchesAny wants one of the values to match one of the texts, or none of them where it begins with "!".
+func matchesAny(texts, values []string, matches func(text, value string) bool) bool {
 	for _, value := range values {
 		wanted, negated := strings.CutPrefix(value, "!")
-		some := slices.ContainsFunc(texts, func(text string) bool {
-			return strings.HasPrefix(strings.ToLower(text), strings.ToLower(wanted))
-		})
+		some := slices.ContainsFunc(texts, func(text string) bool { return matches(text, wanted) })
 		if some != negated {
 			return true
 		}
 	}
-	return len(values) == 0
+	return false
 }
 
+// hasWords wants each word of a value to begin a word of the text, in whatever case.
+func hasWords(text, value string) bool {
+	has := words(text)
+	wanted := words(value)
+	for _, word := range wanted {
+		if !slices.ContainsFunc(has, func(one string) bool { return strings.HasPrefix(one, word) }) {
+			return false
+		}
+	}
+	return len(wanted) > 0
+}
+
+// words are the parts of a text between what is neither letter nor digit, and before capitals.
+func words(text string) []string {
+	var spaced strings.Builder
+	before := ' '
+	for _, r := range text {
+		if unicode.IsUpper(r) && unicode.IsLower(before) {
+			spaced.WriteByte(' ')
+		}
+		before = r
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			r = ' '
+		}
+		spaced.WriteRune(unicode.ToLower(r))
+	}
+	return strings.Fields(spaced.String())
+}
+
+// wanted is the size of a page.
+func wanted(given *int64, most int) int {
+	if given == nil {
+		return most
+	}
+	return int(*given)
+}
+
+// tokenPrefix marks a NextToken, so that none can be taken for one that is not.
+const tokenPrefix = "page-"
+
 // paginate cuts a page out of a list; tokens are offsets, which callers must not rely on.
-func paginate[T any](all []T, token string, wanted, most int) (page []T, next string) {
-	if wanted < 1 || wanted > most {
-		wanted = most
+func paginate[T any](all []T, token string, size int) (page []T, next string, err error) {
+	from := 0
+	if token != "" {
+		offset, is := strings.CutPrefix(token, tokenPrefix)
+		if from, err = strconv.Atoi(offset); !is || err != nil || from < 1 {
+			return nil, "", refuse("InvalidNextTokenException", "The NextToken value is invalid.")
+		}
 	}
-	from, _ := strconv.Atoi(token)
-	from = min(max(from, 0), len(all))
-	to := min(from+wanted, len(all))
+	from = min(from, len(all)) // The list may have become shorter since.
+	to := min(from+size, len(all))
 	if to < len(all) {
-		next = strconv.Itoa(to)
+		next = tokenPrefix + strconv.Itoa(to)
 	}
-	return all[from:to], next
+	return all[from:to], next, nil
 }

@@ -51,7 +51,7 @@ func TestListSecretsFilters(t *testing.T) {
 		"a tag's key":          {[]types.Filter{filter("tag-key", "tier")}, []string{"/prod/cache"}},
 		"key and value, of whatever tags": {[]types.Filter{filter("tag-key", "team"), filter("tag-value", "payments")},
 			[]string{"/prod/cache", "/prod/db"}},
-		"the description": {[]types.Filter{filter("description", "of /test")}, []string{"/test/db"}},
+		"the description": {[]types.Filter{filter("description", "of test")}, []string{"/test/db"}},
 		"anything":        {[]types.Filter{filter("all", "search")}, []string{"/prod/cache"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestListSecretsFilters(t *testing.T) {
 		})
 	}
 	_, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{Filters: []types.Filter{filter("colour", "blue")}})
-	refused(t, err, "InvalidParameterException", "The filter key colour is not valid.")
+	refused(t, err, "ValidationException", "1 validation error detected: Value at 'filters.1.member.key' failed to satisfy constraint")
 }
 
 func TestListSecretsPages(t *testing.T) {
@@ -182,9 +182,9 @@ func TestReplicas(t *testing.T) {
 		t.Errorf("the replica has %q", got)
 	}
 	_, err = elsewhere.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: aws.String("x")})
-	refused(t, err, "InvalidRequestException", "You can't perform this operation on a replica secret.")
+	refused(t, err, "InvalidParameterException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.")
 	_, err = w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db")})
-	refused(t, err, "InvalidRequestException", "You can't delete secret db that still has replica regions.")
+	refusedWhole(t, err, "InvalidParameterException", "You can't delete secret db that still has replica regions [us-east-1].")
 	if d := w.described("db"); len(d.ReplicationStatus) != 1 || d.ReplicationStatus[0].Status != types.StatusTypeInSync {
 		t.Errorf("replicas: %v", d.ReplicationStatus)
 	}

@@ -15,7 +15,7 @@ func operations() map[string]operation {
 		"DescribeSecret":               onSecret((*Server).describeSecret),
 		"ListSecrets":                  onInput((*Server).listSecrets),
 		"ListSecretVersionIds":         onSecret((*Server).listSecretVersionIDs),
-		"DeleteSecret":                 onSecret((*Server).deleteSecret),
+		"DeleteSecret":                 deletion(),
 		"RestoreSecret":                onSecret((*Server).restoreSecret),
 		"RotateSecret":                 onUsable((*Server).rotateSecret),
 		"CancelRotateSecret":           onUsable((*Server).cancelRotateSecret),
@@ -51,9 +51,15 @@ func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
 			return nil, err
 		}
 		call.input, _ = any(input).(conditioned)
+		if input, has := any(input).(limited); has {
+			if err := input.check(); err != nil {
+				return nil, err
+			}
+		}
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
 		s.catchUp()
+		s.expire()
 		return work(s, call, input)
 	}
 }
@@ -79,7 +85,7 @@ func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, 
 		}
 		before := on.labels()
 		answer, err := work(s, call, on, input)
-		if err == nil {
+		if err == nil && !call.ignored {
 			on.changed = s.now() // In whatever way (field LastChangedDate of DescribeSecret).
 			s.labelled(on, before)
 			s.spread(on)

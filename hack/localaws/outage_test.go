@@ -119,7 +119,7 @@ func TestAReplicaThatLags(t *testing.T) {
 		t.Errorf("after the outage the replica has %q, %s", got, status())
 	}
 	_, err := client(w.URL(), "eu-central-1", "tester").PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: aws.String("no")})
-	refused(t, err, "InvalidRequestException", "You can't perform this operation on a replica secret.")
+	refused(t, err, "InvalidParameterException", "Operation not permitted on a replica secret.")
 }
 
 func TestTimesCanBeSet(t *testing.T) {

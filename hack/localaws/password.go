@@ -16,38 +16,57 @@ const (
 )
 
 type passwordInput struct {
-	PasswordLength                                                                       int
+	PasswordLength                                                                       *int64
 	ExcludeCharacters                                                                    string
 	ExcludeLowercase, ExcludeNumbers, ExcludePunctuation, ExcludeUppercase, IncludeSpace bool
+	RequireEachIncludedType                                                              *bool
+}
+
+// alphabets are the types of characters that a password is made of, without those that are left out.
+func (i *passwordInput) alphabets() (all []string) {
+	for _, one := range []struct {
+		characters string
+		without    bool
+	}{{lowercase, i.ExcludeLowercase}, {uppercase, i.ExcludeUppercase}, {numbers, i.ExcludeNumbers},
+		{punctuation, i.ExcludePunctuation}, {" ", !i.IncludeSpace}} {
+		kept := strings.Map(func(r rune) rune {
+			if one.without || strings.ContainsRune(i.ExcludeCharacters, r) {
+				return -1
+			}
+			return r
+		}, one.characters)
+		if kept != "" {
+			all = append(all, kept)
+		}
+	}
+	return all
 }
 
 func (s *Server) getRandomPassword(call *request, input *passwordInput) (any, error) {
 	if err := s.allow(call, "secretsmanager:GetRandomPassword", "*", nil); err != nil {
 		return nil, err
 	}
-	alphabet := ""
-	for _, part := range []struct {
-		characters string
-		without    bool
-	}{{lowercase, input.ExcludeLowercase}, {uppercase, input.ExcludeUppercase}, {numbers, input.ExcludeNumbers},
-		{punctuation, input.ExcludePunctuation}, {" ", !input.IncludeSpace}} {
-		if !part.without {
-			alphabet += part.characters
-		}
+	alphabets := input.alphabets()
+	length := wanted(input.PasswordLength, passwordDefault)
+	var required []string
+	if input.RequireEachIncludedType == nil || *input.RequireEachIncludedType {
+		required = alphabets
 	}
-	alphabet = strings.Map(func(r rune) rune {
-		if strings.ContainsRune(input.ExcludeCharacters, r) {
-			return -1
-		}
-		return r
-	}, alphabet)
-	if input.PasswordLength == 0 {
-		input.PasswordLength = passwordDefault
-	}
-	if alphabet == "" || input.PasswordLength < 1 || input.PasswordLength > passwordMost {
+	switch {
+	case len(alphabets) == 0:
 		return nil, refuse("InvalidParameterException", "The password can't be made with these parameters.")
+	case length < len(required):
+		return nil, refuse("InvalidParameterException", "Password length is too short based on the required types.")
 	}
-	return map[string]string{"RandomPassword": randomPassword(alphabet, input.PasswordLength)}, nil
+	password := randomPassword(strings.Join(alphabets, ""), length-len(required))
+	for _, one := range required { // Anywhere in it.
+		at, err := rand.Int(rand.Reader, big.NewInt(int64(len(password)+1)))
+		if err != nil {
+			return nil, err
+		}
+		password = password[:at.Int64()] + randomPassword(one, 1) + password[at.Int64():]
+	}
+	return map[string]string{"RandomPassword": password}, nil
 }
 
 func randomPassword(alphabet string, length int) string {

@@ -68,7 +68,7 @@ func (p passwordRotation) create(found *secret, token string) error {
 		return err
 	}
 	text := string(rotated)
-	_, err = p.server.addVersion(found, &valueInput{ClientRequestToken: token, SecretString: &text}, []string{stagePending})
+	_, _, err = p.server.addVersion(found, &valueInput{ClientRequestToken: token, SecretString: &text}, []string{stagePending})
 	return err
 }
 

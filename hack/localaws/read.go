@@ -7,9 +7,9 @@ import (
 
 type valueAnswer struct {
 	ARN, Name, VersionId string
-	SecretString         *string `json:",omitempty"`
-	SecretBinary         []byte  `json:",omitempty"`
-	VersionStages        []string
+	SecretString         *string  `json:",omitempty"`
+	SecretBinary         []byte   `json:",omitempty"`
+	VersionStages        []string `json:",omitempty"`
 	CreatedDate          epoch
 }
 
@@ -37,7 +37,8 @@ func (s *Server) read(call *request, secretID, versionID, stage string) (*valueA
 	if err := s.decrypt(call, found); err != nil {
 		return nil, err
 	}
-	found.accessed = s.now()
+	found.accessed = s.now().UTC().Truncate(day)
+	v.accessed = found.accessed
 	call.read = append(call.read, found.arn)
 	return &valueAnswer{
 		ARN: found.arn, Name: found.name, VersionId: v.id, SecretString: v.text, SecretBinary: v.binary,
@@ -72,14 +73,11 @@ const batchMost = 20
 type batchInput struct {
 	SecretIdList []string
 	Filters      []filter
-	MaxResults   int
+	MaxResults   *int64
 	NextToken    string
 }
 
 func (s *Server) batchGetSecretValue(call *request, input *batchInput) (any, error) {
-	if len(input.SecretIdList) > batchMost {
-		return nil, refuse("InvalidParameterException", "SecretIdList can hold at most %d entries.", batchMost)
-	}
 	if err := s.allow(call, "secretsmanager:BatchGetSecretValue", "*", nil); err != nil {
 		return nil, err
 	}
@@ -92,7 +90,10 @@ func (s *Server) batchGetSecretValue(call *request, input *batchInput) (any, err
 		if err != nil {
 			return nil, err
 		}
-		page, token := paginate(matching, input.NextToken, input.MaxResults, batchMost)
+		page, token, err := paginate(matching, input.NextToken, wanted(input.MaxResults, batchMost))
+		if err != nil {
+			return nil, err
+		}
 		for _, found := range page {
 			ids = append(ids, found.arn)
 		}

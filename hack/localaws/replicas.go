@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -20,11 +21,14 @@ const (
 	replicaInSync     = "InSync"
 	replicaInProgress = "InProgress"
 	replicaFailed     = "Failed"
+
+	// managedKey is the key of a replica for which none is named.
+	managedKey = "alias/aws/secretsmanager"
 )
 
 type replicaAnswer struct {
 	ARN               string
-	ReplicationStatus []replicaStatus `json:",omitempty"`
+	ReplicationStatus []replicaStatus `json:",omitzero"`
 }
 
 // transfer is a state of a primary on its way to a region.
@@ -54,10 +58,26 @@ func (s *Server) SetReplicationLag(lag time.Duration) {
 	s.catchUp()
 }
 
+// elsewhere refuses a replica in the secret's own region.
+func elsewhere(at place, regions []replicaRegion) error {
+	if slices.ContainsFunc(regions, func(r replicaRegion) bool { return r.Region == at.region }) {
+		return refuse("InvalidParameterException", "Invalid replica region.")
+	}
+	return nil
+}
+
+// ownKey is a customer managed key, or empty for the key aws/secretsmanager.
+func ownKey(key string) string {
+	if key == managedKey {
+		return ""
+	}
+	return key
+}
+
 // replicate begins to make a secret readable in other regions, under the same name and suffix.
 func (s *Server) replicate(at place, primary *secret, regions []replicaRegion, overwrite bool) {
 	for _, r := range regions {
-		status := &replicaStatus{Region: r.Region, KmsKeyId: r.KmsKeyId, Status: replicaInProgress}
+		status := &replicaStatus{Region: r.Region, KmsKeyId: cmp.Or(r.KmsKeyId, managedKey), Status: replicaInProgress}
 		primary.replicas = append(primary.replicas, status)
 		s.did("ReplicationStarted", primary, nil, "")
 		there := s.secrets[place{account: at.account, region: r.Region}][primary.name]
@@ -75,7 +95,7 @@ func (s *Server) replicate(at place, primary *secret, regions []replicaRegion, o
 func (s *Server) spread(primary *secret) {
 	for _, status := range primary.replicas {
 		if status.Status != replicaFailed {
-			status.Status = replicaInProgress
+			status.Status, status.StatusMessage = replicaInProgress, ""
 			s.depart(primary, status, false)
 		}
 	}
@@ -128,18 +148,29 @@ func (s *Server) arrive(t *transfer) {
 	if t.first {
 		replica = s.add(t.at, t.primary.name)
 		replica.arn = secretARN(t.at, t.primary.name) + t.primary.arn[len(t.primary.arn)-7:]
-		replica.primary, replica.kmsKey = t.primary.place().region, status.KmsKeyId
+		replica.primary, replica.kmsKey = t.primary.place().region, ownKey(status.KmsKeyId)
 	}
 	if replica == nil || replica.primary == "" {
 		return
 	}
+	for _, v := range t.versions {
+		v.kmsKey = replica.kmsKey
+	}
 	replica.versions, replica.tags, replica.description, replica.changed = t.versions, t.tags, t.described, s.now()
 	if !slices.ContainsFunc(s.transfers, func(later *transfer) bool { return later.primary == t.primary && later.at == t.at }) {
-		status.Status = replicaInSync
+		status.Status, status.StatusMessage = replicaInSync, "Replication succeeded"
 	}
 	if t.first {
 		s.did("ReplicationSucceeded", t.primary, nil, "")
 	}
+}
+
+// primaryRegion is told of a secret that is replicated, in its own region too.
+func (s *secret) primaryRegion() string {
+	if s.primary == "" && len(s.replicas) > 0 {
+		return s.place().region
+	}
+	return s.primary
 }
 
 // replica finds how it stands with a region; nil is none.
@@ -168,6 +199,9 @@ type replicateInput struct {
 }
 
 func (s *Server) replicateSecretToRegions(call *request, found *secret, input *replicateInput) (any, error) {
+	if err := elsewhere(call.at, input.AddReplicaRegions); err != nil {
+		return nil, err
+	}
 	s.replicate(call.at, found, input.AddReplicaRegions, input.ForceOverwriteReplicaSecret)
 	return replicaAnswer{ARN: found.arn, ReplicationStatus: found.statuses()}, nil
 }
@@ -185,7 +219,7 @@ func (s *Server) removeRegionsFromReplication(call *request, found *secret, inpu
 		}
 	}
 	found.replicas = slices.DeleteFunc(found.replicas, func(status *replicaStatus) bool { return slices.Contains(input.RemoveReplicaRegions, status.Region) })
-	return replicaAnswer{ARN: found.arn, ReplicationStatus: found.statuses()}, nil
+	return replicaAnswer{ARN: found.arn, ReplicationStatus: append([]replicaStatus{}, found.statuses()...)}, nil
 }
 
 // stopReplicationToReplica makes a replica a secret of its own.

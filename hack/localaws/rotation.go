@@ -53,31 +53,33 @@ type rotateInput struct {
 }
 
 func (s *Server) rotateSecret(_ *request, found *secret, input *rotateInput) (any, error) {
+	wanted := found.rotation
 	if input.RotationLambdaARN != "" {
-		found.rotation.function = input.RotationLambdaARN
+		wanted.function = input.RotationLambdaARN
 	}
 	if input.RotationRules != nil {
-		found.rotation.rules = input.RotationRules
+		wanted.rules = input.RotationRules
 	}
-	function, err := s.function(found.rotation.function)
+	function, err := s.function(wanted.function)
 	if err != nil {
 		return nil, err
 	}
-	found.rotation.enabled = true
-	found.rotation.next = nextRotation(found.rotation.rules, s.now())
 	immediately := input.RotateImmediately == nil || *input.RotateImmediately
 	token := input.ClientRequestToken
-	if token == "" {
-		token = newUUID()
-	}
 	steps := []string{"testSecret"}
 	if immediately {
 		steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 	}
 	if pending := found.carrier(stagePending); immediately && pending != nil && pending != found.carrier(stageCurrent) {
-		s.rotateBy(found, function, pending.id, steps)
+		if before, err := s.function(found.rotation.function); err == nil {
+			s.rotateBy(found, before, pending.id, steps)
+		}
 		return nil, refuse("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
 	}
+	// What is refused keeps nothing of what it asked for.
+	found.rotation = wanted
+	found.rotation.enabled = true
+	found.rotation.next = nextRotation(wanted.rules, s.now())
 	if immediately {
 		s.stagePending(found, token)
 	}
@@ -190,8 +192,8 @@ func nextRotation(rules *rotationRules, now time.Time) time.Time {
 	if rules == nil {
 		return now.Add(day)
 	}
-	if rules.AutomaticallyAfterDays > 0 {
-		return now.Add(time.Duration(rules.AutomaticallyAfterDays) * day)
+	if rules.AutomaticallyAfterDays != nil {
+		return now.Add(time.Duration(*rules.AutomaticallyAfterDays) * day)
 	}
 	var count int
 	var unit string

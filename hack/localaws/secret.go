@@ -21,6 +21,9 @@ const (
 	maxValue, maxStages = 65536, 20
 	// tokenLeast and tokenMost bound ClientRequestToken (its description in page "PutSecretValue").
 	tokenLeast, tokenMost = 32, 64
+
+	// defaultKey is what ListSecretVersionIds says of a version under the key aws/secretsmanager.
+	defaultKey = "DefaultEncryptionKey"
 )
 
 // secret is one secret with its versions.
@@ -29,8 +32,11 @@ type secret struct {
 	created, changed, deleted, lastRotated, accessed time.Time
 	// forgetAt is when a deleted secret is gone for good.
 	forgetAt time.Time
+	// forced is a deletion that can't be undone.
+	forced   bool
 	versions map[string]*version
-	tags     map[string]string
+	// tags is nil for a secret that never had one.
+	tags map[string]string
 	// policy is the resource policy, as it was written and parsed.
 	policyText string
 	policy     *iam.Policy
@@ -42,11 +48,13 @@ type secret struct {
 
 // version is one version of a secret; its value never changes.
 type version struct {
-	id      string
-	text    *string
-	binary  []byte
-	created time.Time
-	stages  []string
+	id                string
+	text              *string
+	binary            []byte
+	created, accessed time.Time
+	stages            []string
+	// kmsKey is the key that the version is encrypted with; empty is the key aws/secretsmanager.
+	kmsKey string
 	// empty is a version that a rotation has begun, and that has no value yet.
 	empty bool
 }
@@ -95,7 +103,12 @@ func (s *secret) stagesByVersion() map[string][]string {
 	return all
 }
 
+// tagList is nil for a secret that never had a tag, and empty for one that has none left: the real service
+// leaves the field out, or writes an empty list.
 func (s *secret) tagList() []tag {
+	if s.tags == nil {
+		return nil
+	}
 	list := make([]tag, 0, len(s.tags))
 	for _, key := range slices.Sorted(maps.Keys(s.tags)) {
 		list = append(list, tag{Key: key, Value: s.tags[key]})
@@ -104,6 +117,23 @@ func (s *secret) tagList() []tag {
 }
 
 type tag struct{ Key, Value string }
+
+func (s *secret) tag(with []tag) {
+	for _, t := range with {
+		put(&s.tags, t.Key, t.Value)
+	}
+}
+
+// encrypt changes the key of the secret and of the versions that take part in a rotation; the others keep the
+// key that they have (operation UpdateSecret, parameter KmsKeyId).
+func (s *secret) encrypt(key string) {
+	s.kmsKey = key
+	for _, stage := range []string{stageCurrent, stagePending, stagePrevious} {
+		if v := s.carrier(stage); v != nil {
+			v.kmsKey = key
+		}
+	}
+}
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
 
@@ -122,29 +152,46 @@ func secretARN(at place, name string) string {
 	return "arn:aws:secretsmanager:" + at.region + ":" + at.account + ":secret:" + name
 }
 
+// suffixed is a name that ends as a full ARN does.
+var suffixed = regexp.MustCompile(`^(.+)-[A-Za-z0-9]{6}$`)
+
 // find looks a secret up by name, ARN, or ARN without its suffix. The mutex must be held.
+//
+// An ARN that ends in a hyphen and six characters is taken for a full one: a partial ARN of a name that itself
+// ends so finds nothing (page "Finding a secret from a partial ARN").
 func (s *Server) find(at place, id string) (*secret, error) {
-	missing := refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-	name := id
-	if strings.HasPrefix(id, "arn:") {
-		parts := strings.SplitN(id, ":", 7)
-		if len(parts) < 7 || parts[3] != at.region {
-			return nil, refuse("InvalidParameterException", "Invalid ARN or region.")
-		}
-		at.account, name = parts[4], parts[6]
-	}
-	here := s.secrets[at]
-	found := here[name]
-	if found == nil && len(name) > 7 && name[len(name)-7] == '-' && name != id {
-		found = here[name[:len(name)-7]]
-		if found != nil && found.arn != id {
-			found = nil
+	found := s.secrets[at][id]
+	if arn, is := splitARN(id); is {
+		found = nil
+		if arn.at.region == at.region {
+			found = s.byPartialARN(arn)
 		}
 	}
-	if found == nil || !found.forgetAt.IsZero() && !s.now().Before(found.forgetAt) {
-		return nil, missing
+	if found == nil || s.forgotten(found) {
+		return nil, notFound()
 	}
 	return found, nil
+}
+
+func notFound() error {
+	return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+func (s *Server) byPartialARN(arn secretName) *secret {
+	here := s.secrets[arn.at]
+	full := suffixed.FindStringSubmatch(arn.name)
+	if full == nil {
+		return here[arn.name]
+	}
+	if found := here[full[1]]; found != nil && strings.HasSuffix(found.arn, arn.name) {
+		return found
+	}
+	return nil
+}
+
+// forgotten says whether a secret's deletion has come to its end.
+func (s *Server) forgotten(one *secret) bool {
+	return !one.forgetAt.IsZero() && !s.now().Before(one.forgetAt)
 }
 
 // usable refuses what can't be done with a secret that is marked for deletion.

@@ -275,7 +275,7 @@ func (s *Server) getQueueURL(call *queueCall, input *queueNameInput) (any, error
 
 type listQueuesInput struct {
 	QueueNamePrefix, NextToken string
-	MaxResults                 int
+	MaxResults                 *int64
 }
 
 // queuesMost is how many queues a page of ListQueues has at most.
@@ -291,7 +291,10 @@ func (s *Server) listQueues(call *queueCall, input *listQueuesInput) (any, error
 			urls = append(urls, call.urlOf(s.queues[call.at][name]))
 		}
 	}
-	page, next := paginate(urls, input.NextToken, input.MaxResults, queuesMost)
+	page, next, err := paginate(urls, input.NextToken, wanted(input.MaxResults, queuesMost))
+	if err != nil {
+		return nil, err
+	}
 	return struct {
 		QueueUrls []string `json:",omitempty"`
 		NextToken string   `json:",omitempty"`

@@ -11,9 +11,7 @@ type untagInput struct {
 }
 
 func (s *Server) tagResource(_ *request, found *secret, input *tagInput) (any, error) {
-	for _, t := range input.Tags {
-		found.tags[t.Key] = t.Value
-	}
+	found.tag(input.Tags)
 	return struct{}{}, nil
 }
 

@@ -177,7 +177,7 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 		t.Error("a text came back changed")
 	}
 	_, err = w.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("text"), SecretString: aws.String(strings.Repeat("x", 65537))})
-	refused(t, err, "ValidationException", "Member must have length less than or equal to 65536")
+	refused(t, err, "ValidationException", "1 validation error detected: Value at 'secretString' failed to satisfy constraint: Member must have length less than or equal to 65536")
 	_, err = w.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("text"), SecretString: aws.String("x"), SecretBinary: []byte("x")})
 	refused(t, err, "InvalidParameterException", "You can't specify both")
 	_, err = w.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("text")})

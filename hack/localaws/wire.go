@@ -43,6 +43,8 @@ type request struct {
 	assumed string
 	// on is the secret that the call is about, once it is found.
 	on *secret
+	// ignored is a call that is answered and changes nothing, as it has been done before.
+	ignored bool
 	// read are the ARNs of the secrets whose values the answer holds.
 	read []string
 }

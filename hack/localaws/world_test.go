@@ -28,11 +28,22 @@ type world struct {
 type clock struct {
 	mutex sync.Mutex
 	ahead time.Duration
+	// since is when the clock was stopped; it goes on only as it is moved.
+	since time.Time
+}
+
+func (c *clock) stop() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.since = time.Now()
 }
 
 func (c *clock) now() time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	if !c.since.IsZero() {
+		return c.since.Add(c.ahead)
+	}
 	return time.Now().Add(c.ahead)
 }
 

@@ -19,29 +19,31 @@ type createInput struct {
 }
 
 type versionAnswer struct {
-	ARN, Name     string
-	VersionId     string   `json:",omitempty"`
-	VersionStages []string `json:",omitempty"`
+	ARN, Name         string
+	VersionId         string          `json:",omitempty"`
+	VersionStages     []string        `json:",omitempty"`
+	ReplicationStatus []replicaStatus `json:",omitempty"`
 }
 
 func (s *Server) createSecret(call *request, input *createInput) (any, error) {
-	if !namePattern.MatchString(input.Name) {
-		return nil, refuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+	if err := checkName(input.Name); err != nil {
+		return nil, err
 	}
 	if err := s.allow(call, "secretsmanager:CreateSecret", secretARN(call.at, input.Name), nil); err != nil {
 		return nil, err
 	}
-	if old := s.secrets[call.at][input.Name]; old != nil && (old.forgetAt.IsZero() || s.now().Before(old.forgetAt)) {
-		return nil, s.existing(old, input)
+	if err := elsewhere(call.at, input.AddReplicaRegions); err != nil {
+		return nil, err
+	}
+	if old := s.secrets[call.at][input.Name]; old != nil && !s.forgotten(old) {
+		return s.existing(call, old, input)
 	}
 	made := s.add(call.at, input.Name)
 	made.description, made.kmsKey = input.Description, input.KmsKeyId
-	for _, t := range input.Tags {
-		made.tags[t.Key] = t.Value
-	}
+	made.tag(input.Tags)
 	answer := versionAnswer{ARN: made.arn, Name: made.name}
 	if input.SecretString != nil || input.SecretBinary != nil {
-		v, err := s.addVersion(made, &input.valueInput, []string{stageCurrent})
+		v, _, err := s.addVersion(made, &input.valueInput, []string{stageCurrent})
 		if err != nil {
 			delete(s.secrets[call.at], input.Name)
 			return nil, err
@@ -51,15 +53,29 @@ func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 	call.on = made
 	s.labelled(made, nil)
 	s.replicate(call.at, made, input.AddReplicaRegions, input.ForceOverwriteReplicaSecret)
+	answer.ReplicationStatus = made.statuses()
 	return answer, nil
 }
 
-// existing refuses a name that is taken.
-func (s *Server) existing(old *secret, input *createInput) error {
+// existing refuses a name that is taken, and answers a call that is sent again as the first was answered
+// (operation CreateSecret, parameter ClientRequestToken).
+func (s *Server) existing(call *request, old *secret, input *createInput) (any, error) {
 	if !old.deleted.IsZero() {
-		return refuse("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+		return nil, refuse("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
 	}
-	return refuse("ResourceExistsException", "The operation failed because the secret %s already exists.", input.Name)
+	v, known := old.versions[input.ClientRequestToken]
+	switch {
+	case !known:
+		return nil, refuse("ResourceExistsException", "The operation failed because the secret %s already exists.", input.Name)
+	case !v.same(input.SecretString, input.SecretBinary):
+		return nil, tokenTaken(old, v.id)
+	}
+	call.on, call.ignored = old, true
+	return versionAnswer{ARN: old.arn, Name: old.name, VersionId: v.id}, nil
+}
+
+func tokenTaken(of *secret, token string) error {
+	return refuse("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", token, of.arn)
 }
 
 func (s *Server) add(at place, name string) *secret {
@@ -72,66 +88,44 @@ func (s *Server) add(at place, name string) *secret {
 	made := &secret{
 		name: name, arn: secretARN(at, name) + "-" + suffix(),
 		created: s.now(), changed: s.now(),
-		versions: map[string]*version{}, tags: map[string]string{},
+		versions: map[string]*version{},
 	}
 	s.secrets[at][name] = made
 	return made
 }
 
 // addVersion adds a version under its labels. A token that is known with the same value changes
-// nothing; with another it is refused (operation PutSecretValue, parameter ClientRequestToken).
-func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (*version, error) {
-	if err := input.fits(); err != nil {
-		return nil, err
-	}
-	if len(stages) > maxStages {
-		return nil, refuse("LimitExceededException", "A version can't have more than %d staging labels.", maxStages)
-	}
-	id := input.ClientRequestToken
-	if id == "" {
-		id = newUUID()
-	}
-	if len(id) < tokenLeast || len(id) > tokenMost {
-		return nil, refuse("InvalidParameterException", "ClientRequestToken must be %d-%d characters long.", tokenLeast, tokenMost)
-	}
-	v, known := to.versions[id]
-	if known && v.empty {
-		v.text, v.binary, v.created, v.empty = input.SecretString, input.SecretBinary, s.now(), false
-	}
-	if known && !v.same(input.SecretString, input.SecretBinary) {
-		return nil, refuse("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", id, to.arn)
+// nothing, and moves no label; with another it is refused (operation PutSecretValue, parameter
+// ClientRequestToken).
+func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (v *version, added bool, err error) {
+	v, known := to.versions[input.ClientRequestToken]
+	if known && !v.empty {
+		if !v.same(input.SecretString, input.SecretBinary) {
+			return nil, false, tokenTaken(to, v.id)
+		}
+		return v, false, nil
 	}
 	if !known {
-		v = &version{id: id, text: input.SecretString, binary: input.SecretBinary, created: s.now()}
-		to.versions[id] = v
+		v = &version{id: input.ClientRequestToken}
+		to.versions[v.id] = v
 	}
+	v.text, v.binary, v.created, v.kmsKey, v.empty = input.SecretString, input.SecretBinary, s.now(), to.kmsKey, false
 	if len(to.versions) == 1 && !slices.Contains(stages, stageCurrent) {
 		stages = append(stages, stageCurrent)
 	}
+	before := to.carrier(stageCurrent)
 	for _, stage := range stages {
 		to.move(stage, v)
 	}
+	if before != nil && before != v && to.carrier(stageCurrent) == v && to.carrier(stagePending) == before {
+		to.move(stagePending, nil) // A version that loses AWSCURRENT by a put loses AWSPENDING too.
+	}
 	to.changed = s.now()
 	s.abandon(to, v)
-	return v, nil
+	return v, true, nil
 }
 
-// fits says why a value may not be one.
-func (i *valueInput) fits() error {
-	if i.SecretString != nil && i.SecretBinary != nil {
-		return refuse("InvalidParameterException", "You can't specify both a binary secret value and a string secret value in the same secret.")
-	}
-	size := len(i.SecretBinary)
-	if i.SecretString != nil {
-		size = len(*i.SecretString)
-	}
-	if size > maxValue {
-		return refuse("ValidationException", "Member must have length less than or equal to %d", maxValue)
-	}
-	return nil
-}
-
-func (s *Server) putSecretValue(_ *request, found *secret, input *valueInput) (any, error) {
+func (s *Server) putSecretValue(call *request, found *secret, input *valueInput) (any, error) {
 	if input.SecretString == nil && input.SecretBinary == nil {
 		return nil, refuse("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
 	}
@@ -139,11 +133,12 @@ func (s *Server) putSecretValue(_ *request, found *secret, input *valueInput) (a
 	if len(stages) == 0 {
 		stages = []string{stageCurrent}
 	}
-	v, err := s.addVersion(found, input, stages)
+	v, added, err := s.addVersion(found, input, stages)
 	if err != nil {
 		return nil, err
 	}
-	return versionAnswer{ARN: found.arn, Name: found.name, VersionId: v.id, VersionStages: v.stages}, nil
+	call.ignored = !added
+	return versionAnswer{ARN: found.arn, Name: found.name, VersionId: v.id, VersionStages: slices.Sorted(slices.Values(v.stages))}, nil
 }
 
 type updateInput struct {
@@ -154,9 +149,12 @@ type updateInput struct {
 func (s *Server) updateSecret(_ *request, found *secret, input *updateInput) (any, error) {
 	answer := versionAnswer{ARN: found.arn, Name: found.name}
 	if input.SecretString != nil || input.SecretBinary != nil {
-		v, err := s.addVersion(found, &input.valueInput, []string{stageCurrent})
+		v, added, err := s.addVersion(found, &input.valueInput, []string{stageCurrent})
 		if err != nil {
 			return nil, err
+		}
+		if !added { // Not ignored, as PutSecretValue does (operation UpdateSecret).
+			return nil, tokenTaken(found, v.id)
 		}
 		answer.VersionId = v.id
 	}
@@ -164,7 +162,7 @@ func (s *Server) updateSecret(_ *request, found *secret, input *updateInput) (an
 		found.description = *input.Description
 	}
 	if input.KmsKeyId != nil {
-		found.kmsKey = *input.KmsKeyId
+		found.encrypt(*input.KmsKeyId)
 	}
 	found.changed = s.now()
 	return answer, nil
@@ -212,15 +210,23 @@ func (s *Server) open(call *request, id string) (*secret, error) {
 	if err := usable(found); err != nil {
 		return nil, err
 	}
-	if found.primary != "" && call.operation != "GetSecretValue" {
-		return nil, refuse("InvalidRequestException", "You can't perform this operation on a replica secret.")
+	if found.primary != "" {
+		return nil, onReplica()
 	}
 	return found, nil
+}
+
+// onReplica refuses what changes a replica.
+func onReplica() error {
+	return refuse("InvalidParameterException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.")
 }
 
 // findAllowed finds a secret if the caller may use it; whether a secret exists is not told to others.
 func (s *Server) findAllowed(call *request, id string) (*secret, error) {
 	action := "secretsmanager:" + call.operation
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
 	found, err := s.find(call.at, id)
 	if err != nil {
 		if refusal := s.allow(call, action, id, nil); refusal != nil {

@@ -63,8 +63,12 @@ func (s *secret) begin(arn string) {
 // put adds a version under its labels.
 func (s *secret) put(v *version, labels ...string) {
 	s.versions = append(s.versions, v)
+	before := s.labels[current]
 	for _, label := range labels {
 		s.move(label, v)
+	}
+	if s.labels[current] != before && s.labels[pending] == before { // It loses AWSPENDING with AWSCURRENT.
+		delete(s.labels, pending)
 	}
 }
 

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/secretsync/secretsync/hack/localaws"
 )
@@ -24,11 +26,26 @@ func (r *run) create(of *secret, holds content) {
 	r.note("create %s, life %d, with %s", of.name, of.life+1, describe(holds))
 	input := &secretsmanager.CreateSecretInput{Name: &of.name, ClientRequestToken: &id}
 	input.SecretString, input.SecretBinary = wire(holds)
-	made, err := r.aws.CreateSecret(r.Context(), input)
+	made, err := r.createOnceFree(input)
 	r.must(err)
 	of.begin(*made.ARN)
 	of.put(&version{content: holds, number: 1, life: of.life, id: id}, current)
 	r.happened()
+}
+
+// createOnceFree creates a secret, again and again while the name's last secret is being deleted by force, which the
+// service does in the background.
+func (r *run) createOnceFree(input *secretsmanager.CreateSecretInput) (*secretsmanager.CreateSecretOutput, error) {
+	const pause, most = 20 * time.Millisecond, 500
+	for range most {
+		made, err := r.aws.CreateSecret(r.Context(), input)
+		var refused *types.InvalidRequestException
+		if !errors.As(err, &refused) {
+			return made, err
+		}
+		time.Sleep(pause)
+	}
+	return nil, fmt.Errorf("the name %s did not become free", *input.Name)
 }
 
 // put adds a version under its labels.
