@@ -19,12 +19,12 @@ func outOfBounds(member, constraint string, args ...any) error {
 	return refuse("ValidationException", "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have %s", member, fmt.Sprintf(constraint, args...))
 }
 
-// within checks a number that the caller gave.
-func within(member string, given *int64, least, most int64) error {
+// within checks a number that the caller gave: it is 1 at least.
+func within(member string, given *int64, most int64) error {
 	switch {
 	case given == nil:
-	case *given < least:
-		return outOfBounds(member, "value greater than or equal to %d", least)
+	case *given < 1:
+		return outOfBounds(member, "value greater than or equal to 1")
 	case *given > most:
 		return outOfBounds(member, "value less than or equal to %d", most)
 	}
@@ -117,13 +117,13 @@ func (i *readInput) check() error {
 }
 
 func (i *listInput) check() error {
-	if err := within("maxResults", i.MaxResults, 1, listMost); err != nil {
+	if err := within("maxResults", i.MaxResults, listMost); err != nil {
 		return err
 	}
 	return checkFilters(i.Filters)
 }
 
-func (i *versionsInput) check() error { return within("maxResults", i.MaxResults, 1, listMost) }
+func (i *versionsInput) check() error { return within("maxResults", i.MaxResults, listMost) }
 
 // check wants either ids or filters, and a page's size with filters alone (operation BatchGetSecretValue).
 func (i *batchInput) check() error {
@@ -137,7 +137,7 @@ func (i *batchInput) check() error {
 	case i.MaxResults != nil && len(i.Filters) == 0:
 		return refuse("InvalidParameterException", "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided.")
 	}
-	if err := within("maxResults", i.MaxResults, 1, batchMost); err != nil {
+	if err := within("maxResults", i.MaxResults, batchMost); err != nil {
 		return err
 	}
 	return checkFilters(i.Filters)
@@ -175,5 +175,5 @@ func (i *deleteInput) check() error {
 }
 
 func (i *passwordInput) check() error {
-	return within("passwordLength", i.PasswordLength, 1, passwordMost)
+	return within("passwordLength", i.PasswordLength, passwordMost)
 }

@@ -58,7 +58,7 @@ type versionsInput struct {
 	NextToken         string
 }
 
-// versionEntry is a version as ListSecretVersionIds tells of it.
+// versionEntry is a version in the answer of ListSecretVersionIds.
 type versionEntry struct {
 	VersionId        string
 	VersionStages    []string `json:",omitempty"`

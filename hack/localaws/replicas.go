@@ -165,7 +165,7 @@ func (s *Server) arrive(t *transfer) {
 	}
 }
 
-// primaryRegion is told of a secret that is replicated, in its own region too.
+// primaryRegion is the region of the primary of a secret that is replicated: its own, where it is the primary.
 func (s *secret) primaryRegion() string {
 	if s.primary == "" && len(s.replicas) > 0 {
 		return s.place().region

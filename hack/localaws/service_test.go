@@ -1,9 +1,8 @@
 package localaws_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -290,7 +289,7 @@ func TestAReplicaIsReadAlone(t *testing.T) {
 	}
 	replica, err := there.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: id})
 	if aws.ToString(must(t, replica, err).PrimaryRegion) != "eu-west-1" || aws.ToString(w.described("db").PrimaryRegion) != "eu-west-1" {
-		t.Error("the primary's region is not told in both regions")
+		t.Error("PrimaryRegion is missing in one of both regions")
 	}
 	_, err = w.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: id, AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("eu-west-1")}}})
 	refused(t, err, parameter, "Invalid replica region.")
@@ -314,8 +313,8 @@ func TestABadNextToken(t *testing.T) {
 	}
 }
 
-// TestVersionsTellKeysAndAccesses, the latter by day.
-func TestVersionsTellKeysAndAccesses(t *testing.T) {
+// TestVersionsHaveKeysAndAccesses: accesses by day.
+func TestVersionsHaveKeysAndAccesses(t *testing.T) {
 	w := newWorld(t)
 	first := aws.ToString(w.create("db", "one").VersionId)
 	w.put("db", "two")
@@ -431,25 +430,33 @@ func TestPasswordsHaveEachType(t *testing.T) {
 	}
 }
 
+// raw sends a call without an SDK, and gives status and body of the answer.
+func (w *world) raw(operation, input string) (status int, body string) {
+	w.Helper()
+	request, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.URL(), strings.NewReader(input))
+	if err != nil {
+		w.Fatal(err)
+	}
+	request.Header.Set("X-Amz-Target", "secretsmanager."+operation)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(must(w.T, content, err))
+}
+
 // TestACallWithoutAToken is one that no SDK sends: they fill it in.
 func TestACallWithoutAToken(t *testing.T) {
 	w := newWorld(t)
 	for operation, code := range map[string]string{
 		"CreateSecret": "InvalidRequestException", "UpdateSecret": "InvalidRequestException", "PutSecretValue": "InvalidRequestException", "RotateSecret": parameter,
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL(), bytes.NewReader([]byte(`{"Name": "db", "SecretId": "db", "SecretString": "x"}`)))
-		must(t, request, err)
-		request.Header.Set("X-Amz-Target", "secretsmanager."+operation)
-		answer, err := http.DefaultClient.Do(request)
-		must(t, answer, err)
-		var body bytes.Buffer
-		_, err = body.ReadFrom(answer.Body)
-		if err = errors.Join(err, answer.Body.Close()); err != nil {
-			t.Fatal(err)
-		}
+		status, body := w.raw(operation, `{"Name": "db", "SecretId": "db", "SecretString": "x"}`)
 		const text = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
-		if answer.StatusCode != http.StatusBadRequest || !strings.Contains(body.String(), strconv.Quote(code)) || !strings.Contains(body.String(), text) {
-			t.Errorf("%s: %d %s", operation, answer.StatusCode, body.String())
+		if status != http.StatusBadRequest || !strings.Contains(body, strconv.Quote(code)) || !strings.Contains(body, text) {
+			t.Errorf("%s: %d %s", operation, status, body)
 		}
 	}
 }

@@ -39,8 +39,7 @@ func (r *run) createOnceFree(input *secretsmanager.CreateSecretInput) (*secretsm
 	const pause, most = 20 * time.Millisecond, 500
 	for range most {
 		made, err := r.aws.CreateSecret(r.Context(), input)
-		var refused *types.InvalidRequestException
-		if !errors.As(err, &refused) {
+		if _, refused := errors.AsType[*types.InvalidRequestException](err); !refused {
 			return made, err
 		}
 		time.Sleep(pause)

@@ -59,7 +59,7 @@ func scenes(t *testing.T) []call {
 	return all
 }
 
-// side is one of the two that are asked, and what it told.
+// side is one of the two that are asked, and what it answered.
 type side struct {
 	url string
 	// arns are those of secrets, by scene and name; next is the NextToken of the last answer that had one.

@@ -93,7 +93,7 @@ func judgementsOfNames() []judgement {
 
 func judgementsOfLabels() []judgement {
 	return []judgement{
-		{"stages/it moves without saying whence", refusal, "InvalidParameterException|400", "no|200", localRight, model + "RemoveFromVersionId: if the label is attached and you do not specify this parameter, the operation fails"},
+		{"stages/it moves, RemoveFrom is empty", refusal, "InvalidParameterException|400", "no|200", localRight, model + "RemoveFromVersionId: if the label is attached and you do not specify this parameter, the operation fails"},
 		{"stages/AWSCURRENT off all versions", refusal, "InvalidParameterException|400", "no|200", localRight, page + "What's in a Secrets Manager secret?: there is always a version labeled AWSCURRENT"},
 		{"stages/to a version that is not there", "refused", "ResourceNotFoundException", "InvalidParameterException", either, "UpdateSecretVersionStage may return both, and no source says which"},
 		{"stages/no label named", "SecretString|VersionId|VersionStages.*", "one|#1|AWSCURRENT", "two|#2|AWSPREVIOUS", localRight, model + "GetSecretValue without VersionStage and VersionId returns the AWSCURRENT version"},
@@ -136,7 +136,7 @@ func judgementsOfReplicas() []judgement {
 
 func judgementsOfRotation() []judgement {
 	return []judgement{
-		{"rotate/a missing function", refusal, "AccessDeniedException|400", "ResourceNotFoundException|404", either, "no source says how a function that is not there is told from one that may not be called"},
+		{"rotate/a missing function", refusal, "AccessDeniedException|400", "ResourceNotFoundException|404", either, "no source says how a function that is not there differs from one that may not be called"},
 		{"rotate/nothing is kept", ".*", "-", ".*", localRight, model + "a refused call sets nothing: the operation sets the values for the secret and then starts a rotation"},
 		{"rotate/no rotation to cancel", refusal, "no|200", "InvalidRequestException|400", either, "the page of CancelRotateSecret has no such cause but the list of causes that every operation has"},
 		{"rotate/no function", refusal, "InvalidRequestException|400", "no|200", localRight, model + "InvalidRequestException: you tried to enable rotation on a secret that doesn't already have a Lambda function ARN configured"},

@@ -33,10 +33,12 @@ type Moto struct {
 	Version string
 
 	command *exec.Cmd
-	ended   chan error
+	// ended is closed when the process has ended, by the problem, if there is one.
+	ended   chan struct{}
+	problem error
 }
 
-// Version tells the version of moto that is installed; ErrNone is returned where none is.
+// Version is the version of moto that is installed; ErrNone is returned where none is.
 func Version(ctx context.Context) (string, error) {
 	_, version, err := find(ctx)
 	return version, err
@@ -63,7 +65,7 @@ func Start(ctx context.Context) (*Moto, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Moto{Version: version, ended: make(chan error, 1)}
+	m := &Moto{Version: version, ended: make(chan struct{})}
 	m.command = exec.Command(command[0], append(command[1:], "-H", "127.0.0.1", "-p", "0")...)
 	m.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	m.command.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
@@ -81,14 +83,14 @@ func Start(ctx context.Context) (*Moto, error) {
 	select {
 	case m.URL = <-urls:
 		return m, nil
-	case err := <-m.ended:
-		return nil, fmt.Errorf("moto ended before it listened: %w", err)
+	case <-m.ended:
+		return nil, fmt.Errorf("moto ended before it listened: %w", m.problem)
 	case <-ctx.Done():
 		return nil, errors.Join(fmt.Errorf("moto does not listen: %w", ctx.Err()), m.Close())
 	}
 }
 
-// listening is the line in which the server tells its port.
+// listening is the log line that has the server's port.
 var listening = regexp.MustCompile(`Running on (http://127\.0\.0\.1:[0-9]+)`)
 
 // follow reads moto's log to its end, so that moto never waits for a reader, and then waits for the process.
@@ -101,7 +103,8 @@ func (m *Moto) follow(log io.Reader, urls chan<- string) {
 		}
 	}
 	_, _ = io.Copy(io.Discard, log) // It ends with the process.
-	m.ended <- m.command.Wait()
+	m.problem = m.command.Wait()
+	close(m.ended)
 }
 
 // Close ends the process.

@@ -1,0 +1,176 @@
+package story
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
+)
+
+// scene is a namespace, an AWS that others may have made, and a manager that works in that namespace alone.
+type scene struct {
+	*testing.T
+	namespace string
+	aws       *secretsmanager.Client
+	sqs       *sqs.Client
+	queue     string
+	hidden    []string
+	// kinds are the names of the SecretSyncs.
+	kinds []string
+}
+
+func newScene(t *testing.T, url string) *scene {
+	t.Helper()
+	own := *shared
+	own.Environment = append(own.Environment, "AWS_ENDPOINT_URL="+url)
+	anybody := credentials.NewStaticCredentialsProvider("tester", "not-checked", "")
+	s := &scene{
+		T: t, namespace: standtest.Namespace(t, shared.Client, "story-"),
+		aws: secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
+		sqs: sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
+	}
+	queue, err := s.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("changes")})
+	s.must(err)
+	s.queue = aws.ToString(queue.QueueUrl)
+	manager, err := own.StartManager(s.namespace, "--watch-namespaces="+s.namespace, "--change-queue-url="+s.queue)
+	if manager != nil {
+		t.Cleanup(func() {
+			if err := manager.Stop(); err != nil {
+				t.Errorf("the manager did not end well: %v", err)
+			}
+			standtest.CheckLog(t, manager, s.hidden)
+		})
+	}
+	s.must(err)
+	return s
+}
+
+func (s *scene) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// value is one that can be found again where it must not be.
+func (s *scene) value() string {
+	content := "value-" + rand.Text()
+	s.hidden = append(s.hidden, content)
+	return content
+}
+
+// create creates a secret; its name may still be that of one that is being deleted by force.
+func (s *scene) create(name, content string, tags ...types.Tag) (arn, version string) {
+	s.Helper()
+	input := &secretsmanager.CreateSecretInput{Name: &name, Tags: tags, SecretString: &content}
+	if name == binaryID {
+		input.SecretString, input.SecretBinary = nil, []byte(content)
+	}
+	s.await("secret "+name+" is created", func() bool {
+		made, err := s.aws.CreateSecret(s.Context(), input)
+		if err == nil {
+			arn, version = aws.ToString(made.ARN), aws.ToString(made.VersionId)
+		} else if !strings.Contains(err.Error(), "already scheduled for deletion") {
+			s.Fatal(err)
+		}
+		return err == nil
+	})
+	return arn, version
+}
+
+func (s *scene) put(id, content string, stages ...string) (version string) {
+	s.Helper()
+	made, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content, VersionStages: stages})
+	s.must(err)
+	return aws.ToString(made.VersionId)
+}
+
+func (s *scene) move(label, to, from string) {
+	s.Helper()
+	input := &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String(databaseID), VersionStage: &label, MoveToVersionId: &to}
+	if from != "" {
+		input.RemoveFromVersionId = &from
+	}
+	_, err := s.aws.UpdateSecretVersionStage(s.Context(), input)
+	s.must(err)
+}
+
+func (s *scene) delete(id string, force bool) {
+	s.Helper()
+	input := &secretsmanager.DeleteSecretInput{SecretId: &id}
+	if force {
+		input.ForceDeleteWithoutRecovery = &force
+	}
+	_, err := s.aws.DeleteSecret(s.Context(), input)
+	s.must(err)
+}
+
+// apply makes the SecretSyncs of a file, which poll each second.
+func (s *scene) apply(file string, replace ...string) {
+	s.Helper()
+	content, err := os.ReadFile(file)
+	s.must(err)
+	for document := range bytes.SplitSeq([]byte(strings.NewReplacer(replace...).Replace(string(content))), []byte("\n---\n")) {
+		made := &v1alpha1.SecretSync{}
+		s.must(yaml.UnmarshalStrict(document, made))
+		made.Namespace, made.Spec.PollInterval = s.namespace, &metav1.Duration{Duration: time.Second}
+		s.must(s.client().Create(s.Context(), made))
+		s.kinds = append(s.kinds, made.Name)
+	}
+}
+
+func (s *scene) client() client.Client { return shared.Client }
+
+// reason is why a SecretSync is Ready, or is not.
+func (s *scene) reason(name string) string {
+	s.Helper()
+	found := &v1alpha1.SecretSync{}
+	s.must(s.client().Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found))
+	if ready := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.Reason
+	}
+	return "none"
+}
+
+func (s *scene) secret(name string) map[string]string {
+	s.Helper()
+	return standtest.Values(s, s.client(), s.namespace, name)
+}
+
+func (s *scene) await(what string, holds func() bool) {
+	s.Helper()
+	standtest.Await(s, what, holds, s.picture)
+}
+
+// picture is how the SecretSyncs are, without values.
+func (s *scene) picture() string {
+	var all v1alpha1.SecretSyncList
+	if err := s.client().List(context.Background(), &all, client.InNamespace(s.namespace)); err != nil {
+		return err.Error()
+	}
+	var text strings.Builder
+	for i := range all.Items {
+		for _, condition := range all.Items[i].Status.Conditions {
+			fmt.Fprintf(&text, "%s %s=%s %s: %s\n", all.Items[i].Name, condition.Type, condition.Status, condition.Reason, condition.Message)
+		}
+	}
+	return text.String()
+}

@@ -1,0 +1,276 @@
+package story
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/witness"
+)
+
+const (
+	textID, databaseID, binaryID, eventID = "/story/text", "/story/db", "/story/binary", "/story/events"
+	foundPrefix                           = "/story/found/"
+
+	// kindsLeast is how many kinds of SecretSyncs live through the story.
+	kindsLeast = 17
+)
+
+func TestAgainstTheLocalAWS(t *testing.T) {
+	tell(t, standtest.WithOwnAWS(t, shared, &localaws.Server{}).AWS.URL())
+}
+
+func TestAgainstMoto(t *testing.T) {
+	moto, err := witness.Start(t.Context())
+	if errors.Is(err, witness.ErrNone) {
+		t.Skip("SKIPPED, the operator does not work against a witness here:", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := moto.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Log("moto", moto.Version)
+	tell(t, moto.URL)
+}
+
+// world is what AWS has, as the story knows it.
+type world struct {
+	text, binary string
+	// current, previous and live are passwords of the database by labels; empty is no such version.
+	current, previous, live, first string
+	// found are values of secrets by the last part of their names, tagged those with the tag.
+	found, tagged map[string]string
+	// refused are the reasons of those that are not in sync.
+	refused map[string]string
+}
+
+func login(password string) string {
+	return fmt.Sprintf(`{"username":"app","password":%q}`, password)
+}
+
+// wants is what the Secret of each kind must hold; nil is no Secret.
+func (w *world) wants() map[string]map[string]string {
+	password := func(of string) map[string]string {
+		if of == "" {
+			return nil
+		}
+		return map[string]string{"password": of}
+	}
+	both := map[string]string{"username": "app", "password": w.current}
+	grace := password(w.current)
+	if w.previous != "" {
+		grace["password_previous"] = w.previous
+	}
+	return map[string]map[string]string{
+		"text": {"value": w.text}, "retained": {"value": w.text}, "immutable": {"value": w.text},
+		"binary": {"keystore.jks": w.binary},
+		"object": both, "by-arn": both, "by-partial-arn": both,
+		"properties": {"DB_USER": "app", "DB_PASSWORD": w.current},
+		"jmespath":   {"login": "app:" + w.current},
+		"from":       {"DB_username": "app", "DB_password": w.current},
+		"several":    {"text": w.text, "password": w.current},
+		"template":   {"url": "postgres://app:" + w.current + "@db"},
+		"previous":   password(w.previous), "label": password(w.live), "pinned": password(w.first), "grace": grace,
+		"found": w.found, "tagged": w.tagged,
+		"of-the-user": {"level": "info", "password": w.current},
+	}
+}
+
+// awaitAll waits until every Secret holds what AWS has, and every SecretSync says how it is.
+func (s *scene) awaitAll(after string, w *world) {
+	s.Helper()
+	for name, want := range w.wants() {
+		s.await(after+": Secret "+name+" holds what it must", func() bool { return cmp.Equal(want, s.secret(name)) })
+	}
+	for _, name := range s.kinds {
+		want := v1alpha1.ReasonSynced
+		if refused := w.refused[name]; refused != "" {
+			want = refused
+		}
+		s.await(after+": "+name+" is Ready or not for "+want, func() bool { return s.reason(name) == want })
+	}
+}
+
+// tell tells the story.
+func tell(t *testing.T, url string) {
+	s := newScene(t, url)
+	w := &world{}
+	versions := s.begin(w)
+	s.rotateAndRollBack(w, versions)
+	s.deleteAndRestore(w)
+	s.find(w)
+	s.event()
+	s.end(w)
+}
+
+// begin creates the secrets and their SecretSyncs.
+func (s *scene) begin(w *world) (first string) {
+	s.Helper()
+	w.text, w.binary, w.current = s.value(), "\x00\x01\xff"+s.value(), s.value()
+	w.first = w.current
+	s.create(textID, w.text)
+	s.create(binaryID, w.binary)
+	arn, first := s.create(databaseID, login(w.current))
+	w.found = map[string]string{"one": s.value(), "two": s.value()}
+	w.tagged = map[string]string{"two": w.found["two"]}
+	s.create(foundPrefix+"one", w.found["one"])
+	s.create(foundPrefix+"two", w.found["two"], types.Tag{Key: aws.String("team"), Value: aws.String("shop")})
+	s.must(s.client().Create(s.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "of-the-user"}, StringData: map[string]string{"level": "info"},
+	}))
+	s.apply("testdata/secretsyncs.yaml", "<arn>", arn, "<partial>", arn[:len(arn)-7], "<version>", first)
+	if len(s.kinds) < kindsLeast {
+		s.Fatalf("%d kinds of SecretSyncs, want %d", len(s.kinds), kindsLeast)
+	}
+	w.refused = map[string]string{"previous": v1alpha1.ReasonVersionNotFound, "label": v1alpha1.ReasonVersionNotFound}
+	s.awaitAll("created", w)
+	return first
+}
+
+// rotateAndRollBack moves labels in the ways in which they move.
+//
+// Once AWSCURRENT was moved by UpdateSecretVersionStage, moto takes a put under AWSCURRENT for one after the version
+// that was put last, and leaves AWSCURRENT on two versions. So the value after the rollback comes as a rotation function
+// brings it: it is put under AWSPENDING, and AWSCURRENT moves there.
+func (s *scene) rotateAndRollBack(w *world, first string) {
+	s.Helper()
+	w.current, w.previous = s.value(), w.current
+	second := s.put(databaseID, login(w.current))
+	s.move("live", first, "")
+	w.live, w.refused = w.previous, nil
+	w.text = s.value()
+	s.put(textID, w.text)
+	s.awaitAll("rotated", w)
+
+	s.move("AWSCURRENT", first, second)
+	w.current, w.previous = w.previous, w.current
+	s.move("live", second, first)
+	w.live = w.previous
+	s.awaitAll("rolled back", w)
+
+	w.current, w.previous = s.value(), w.current
+	third := s.put(databaseID, login(w.current), "AWSPENDING")
+	s.move("AWSCURRENT", third, first)
+	s.awaitAll("rotated by a function", w)
+}
+
+// deleteAndRestore deletes a secret and restores it, then deletes it for good and creates another one of its name.
+// Nothing is written while it is deleted: moto lets that happen.
+func (s *scene) deleteAndRestore(w *world) {
+	s.Helper()
+	of := []string{"text", "retained", "immutable", "several"}
+	refuse := func(reason string) {
+		w.refused = map[string]string{}
+		for _, name := range of {
+			w.refused[name] = reason
+		}
+	}
+	s.delete(textID, false)
+	refuse(v1alpha1.ReasonSecretPendingDeletion)
+	s.awaitAll("deleted", w)
+	_, err := s.aws.RestoreSecret(s.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String(textID)})
+	s.must(err)
+	w.refused = nil
+	s.awaitAll("restored", w)
+	s.delete(textID, true)
+	refuse(v1alpha1.ReasonSecretNotFound)
+	s.awaitAll("deleted for good", w)
+	w.text, w.refused = s.value(), nil
+	s.create(textID, w.text)
+	s.awaitAll("recreated", w)
+}
+
+// find adds, tags and deletes secrets that are found.
+func (s *scene) find(w *world) {
+	s.Helper()
+	w.found["three"] = s.value()
+	s.create(foundPrefix+"three", w.found["three"])
+	w.tagged["one"] = w.found["one"]
+	_, err := s.aws.TagResource(s.Context(), &secretsmanager.TagResourceInput{
+		SecretId: aws.String(foundPrefix + "one"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}}})
+	s.must(err)
+	s.awaitAll("more is found", w)
+	s.delete(foundPrefix+"two", false)
+	delete(w.found, "two")
+	delete(w.tagged, "two")
+	s.awaitAll("less is found", w)
+}
+
+// event has a change found by its event alone. moto makes no events of Secrets Manager, so the test sends what an
+// EventBridge rule would, to both.
+func (s *scene) event() {
+	s.Helper()
+	before, after := s.value(), s.value()
+	arn, _ := s.create(eventID, before)
+	s.must(s.client().Create(s.Context(), &v1alpha1.SecretSync{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "events"},
+		Spec:       v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: eventID}, PollInterval: &metav1.Duration{}},
+	}))
+	s.await("Secret events holds the first value", func() bool { return cmp.Equal(s.secret("events"), map[string]string{"value": before}) })
+	version := s.put(eventID, after)
+	now := time.Now().UTC().Format(time.RFC3339)
+	body, err := json.Marshal(map[string]any{
+		"version": "0", "id": "8f1c5e0e-0000-4000-8000-000000000001", "detail-type": localaws.ByAPICall, "source": "aws.secretsmanager",
+		"account": strings.Split(arn, ":")[4], "time": now, "region": localaws.DefaultRegion, "resources": []string{},
+		"detail": map[string]any{
+			"eventVersion": "1.11", "eventTime": now, "eventSource": "secretsmanager.amazonaws.com", "eventName": "PutSecretValue",
+			"awsRegion": localaws.DefaultRegion, "requestParameters": map[string]any{"secretId": eventID},
+			"responseElements": map[string]any{"arn": arn, "name": eventID, "versionId": version},
+		},
+	})
+	s.must(err)
+	_, err = s.sqs.SendMessage(s.Context(), &sqs.SendMessageInput{QueueUrl: &s.queue, MessageBody: aws.String(string(body))})
+	s.must(err)
+	s.await("Secret events holds the second value", func() bool { return cmp.Equal(s.secret("events"), map[string]string{"value": after}) })
+	s.await("the message is deleted", func() bool {
+		told, err := s.sqs.GetQueueAttributes(s.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &s.queue, AttributeNames: []sqstypes.QueueAttributeName{
+			sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible}})
+		s.must(err)
+		return told.Attributes["ApproximateNumberOfMessages"] == "0" && told.Attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
+	})
+}
+
+// end deletes the SecretSyncs: their Secrets go, but for the one that is retained and what the user had before.
+func (s *scene) end(w *world) {
+	s.Helper()
+	s.must(s.client().DeleteAllOf(s.Context(), &v1alpha1.SecretSync{}, client.InNamespace(s.namespace)))
+	for name := range w.wants() {
+		want := map[string]map[string]string{"retained": {"value": w.text}, "of-the-user": {"level": "info"}}[name]
+		s.await("in the end Secret "+name+" is gone, or as it was", func() bool {
+			return cmp.Equal(want, s.secret(name)) || want == nil && s.left(name)
+		})
+	}
+	var left v1alpha1.SecretSyncList
+	s.await("in the end no SecretSync is left", func() bool {
+		s.must(s.client().List(s.Context(), &left, client.InNamespace(s.namespace)))
+		return len(left.Items) == 0
+	})
+}
+
+// left says whether a Secret is left to the garbage collector, which may take half a minute: it has an owner.
+func (s *scene) left(name string) bool {
+	s.Helper()
+	found := &corev1.Secret{}
+	err := s.client().Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found)
+	s.must(client.IgnoreNotFound(err))
+	return err != nil || len(found.OwnerReferences) == 1
+}
