@@ -36,11 +36,15 @@ func rollout(u *unstructured.Unstructured, referenced func(name string) *corev1.
 		}
 	}
 	w.paused, _, _ = unstructured.NestedBool(u.Object, "spec", "paused")
+	w.deadline = progressDeadline
+	if seconds, found, err := unstructured.NestedInt64(u.Object, "spec", "progressDeadlineSeconds"); found && err == nil {
+		w.deadline = time.Duration(seconds) * time.Second
+	}
 	wanted, done := moment(u, "spec", "restartAt"), moment(u, "status", "restartedAt")
 	w.moving = done.Before(wanted)
 	w.gone = outcome{state: Done}
 	if w.moving {
-		w.gone = outcome{RollingOut, "its pods from before " + wanted.Format(time.RFC3339) + " are evicted one after the other"}
+		w.gone = outcome{state: RollingOut, message: "its pods from before " + wanted.Format(time.RFC3339) + " are evicted one after the other", advice: lookAtPods}
 	}
 	return w
 }

@@ -81,13 +81,13 @@ func (r *Restarter) stamp(ctx context.Context, all *round, t *turn) error {
 		return nil
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
-		t.outcome = outcome{Failed, "the API server refuses to have it changed (" + string(apierrors.ReasonForError(err)) + "): see what kubectl rollout restart says"}
+		t.outcome = outcome{state: Failed, message: "the API server refuses to have it changed (" + string(apierrors.ReasonForError(err)) + "): see what kubectl rollout restart says"}
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("restarting %s: %w", t, err)
 	}
-	t.outcome, t.due = outcome{RollingOut, "it begins to restart"}, false
+	t.outcome, t.due = outcome{state: RollingOut, message: "it begins to restart"}, false
 	all.restarted = append(all.restarted, t.String())
 	for i := range served {
 		r.pending.markRestarted(&served[i].Change, string(t.object.GetUID()))

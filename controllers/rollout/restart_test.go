@@ -39,6 +39,8 @@ type yard struct {
 	lists  int
 	// forbid names the verbs that the API server forbids.
 	forbid string
+	// moved is when a StatefulSet's status was written last, after noon.
+	moved map[string]time.Duration
 }
 
 func newYard(t *testing.T, objects ...client.Object) *yard {
@@ -49,7 +51,7 @@ func newYard(t *testing.T, objects ...client.Object) *yard {
 	}
 	scheme.AddKnownTypeWithName(argoRollouts(), &unstructured.Unstructured{})
 	scheme.AddKnownTypeWithName(argoRollouts().GroupVersion().WithKind("RolloutList"), &unstructured.UnstructuredList{})
-	y := &yard{T: t, clock: clocktesting.NewFakePassiveClock(noon)}
+	y := &yard{T: t, clock: clocktesting.NewFakePassiveClock(noon), moved: map[string]time.Duration{}}
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "", fmt.Errorf("it quotes"))
 	y.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
@@ -57,7 +59,13 @@ func newYard(t *testing.T, objects ...client.Object) *yard {
 			if y.forbid == "list" {
 				return forbidden
 			}
-			return c.List(ctx, list, options...)
+			err := c.List(ctx, list, options...)
+			if sets, ok := list.(*appsv1.StatefulSetList); ok {
+				for i := range sets.Items {
+					sets.Items[i].ManagedFields = records(y.moved[sets.Items[i].Name], 0, 0)
+				}
+			}
+			return err
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
 			if y.forbid == "patch" {

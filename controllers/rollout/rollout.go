@@ -47,6 +47,8 @@ type Change struct {
 	Secret string
 	// Revision of the content.
 	Revision string
+	// Handled is the revision that all workloads ran with before the change; empty where they ran with several.
+	Handled string
 	// Changed is when the Secret was written, rounded up to seconds.
 	Changed time.Time
 	// Policy says which workloads, and at what pace. Its restart is Auto or Listed.

@@ -52,29 +52,29 @@ func (r *Restarter) turn(all *round, w *workload) *turn {
 	change, uid := &all.change, string(w.object.GetUID())
 	switch {
 	case w.missing:
-		return &turn{workload: w, outcome: outcome{Failed, "it is not there: correct spec.rollout.workloads, or create it"}}
+		return &turn{workload: w, outcome: outcome{state: Failed, message: "it is not there: correct spec.rollout.workloads, or create it"}}
 	case w.stamps[stampKey(change.Name)] == change.Revision:
 		if w.paused && w.gone.state == RollingOut {
-			return &turn{workload: w, outcome: outcome{Paused, "it was paused while it restarts: resume it"}}
+			return &turn{workload: w, outcome: outcome{state: Paused, message: "it was paused while it restarts: resume it"}}
 		}
-		return &turn{workload: w, outcome: w.gone}
+		return &turn{workload: w, outcome: w.judged(all.now)}
 	case !w.before(change.Changed):
-		return &turn{workload: w, outcome: outcome{Done, "it is newer than the change"}}
+		return &turn{workload: w, outcome: outcome{state: Done, message: "it is newer than the change"}}
 	case r.pending.wasRestarted(change, uid):
-		return &turn{workload: w, outcome: outcome{Done, "it was restarted, and somebody has taken the annotation " + stampKey(change.Name) + " off it: it is not restarted again"}}
+		return &turn{workload: w, outcome: outcome{state: Done, message: "it was restarted, and somebody has taken the annotation " + stampKey(change.Name) + " off it: it is not restarted again"}}
 	case w.paused:
-		return &turn{workload: w, outcome: outcome{Paused, "it is paused: it restarts once somebody resumes it"}}
+		return &turn{workload: w, outcome: outcome{state: Paused, message: "it is paused: it restarts once somebody resumes it"}}
 	}
 	if at := r.dueTime(change, w, all.now); at.After(all.now) {
 		if all.next.IsZero() || at.Before(all.next) {
 			all.next = at
 		}
-		return &turn{workload: w, outcome: outcome{Waiting, "it restarts after " + at.UTC().Format(time.RFC3339)}}
+		return &turn{workload: w, outcome: outcome{state: Waiting, message: "it restarts after " + at.UTC().Format(time.RFC3339)}}
 	}
-	if w.moving && all.now.Before(change.Changed.Add(waitMost)) {
-		return &turn{workload: w, outcome: outcome{Waiting, "it waits for its rollout from before the change to end"}}
+	if w.moving && !change.supersedes(w) && all.now.Before(change.Changed.Add(waitMost)) {
+		return &turn{workload: w, outcome: outcome{state: Waiting, message: "it waits for its rollout from before the change to end"}}
 	}
-	return &turn{workload: w, outcome: outcome{Waiting, "its turn comes after those before it"}, due: true}
+	return &turn{workload: w, outcome: outcome{state: Waiting, message: "its turn comes after those before it"}, due: true}
 }
 
 // dueTime is when all changes are due that concern a workload.
@@ -112,9 +112,12 @@ func (all *round) room() int {
 // progress sums a round up.
 func (all *round) progress() Progress {
 	sum := Progress{State: Done, Restarted: all.restarted}
-	count := map[State]int{}
+	count, partial := map[State]int{}, 0
 	for _, t := range all.turns {
 		count[t.state]++
+		if t.partial {
+			partial++
+		}
 	}
 	switch {
 	case count[Failed] > 0:
@@ -126,17 +129,30 @@ func (all *round) progress() Progress {
 	}
 	sum.Again = all.again(count)
 	sum.Workloads = all.statuses()
-	sum.Message = fmt.Sprintf("%d of %d workloads run with it", count[Done], len(all.turns))
-	for _, t := range all.turns {
-		if t.state == sum.State && t.message != "" && t.state != Done {
-			sum.Message += "; " + t.String() + ": " + t.message
-			break
-		}
+	sum.Message = fmt.Sprintf("%d of %d workloads run with it", count[Done]-partial, len(all.turns))
+	if t := all.speaks(sum.State); t != nil {
+		sum.Message += "; " + t.String() + ": " + t.message
 	}
 	if len(all.turns) == 0 {
 		sum.Message = "No workload uses Secret " + all.change.Secret
 	}
 	return sum
+}
+
+// speaks is the workload that says why the sum of a round is what it is; nil where none has anything to say.
+func (all *round) speaks(sum State) *turn {
+	states := []State{sum}
+	if sum == RollingOut {
+		states = append(states, Waiting) // All may wait, and none restart.
+	}
+	for _, state := range states {
+		for _, t := range all.turns {
+			if t.state == state && t.message != "" && (state != Done || t.partial) {
+				return t
+			}
+		}
+	}
+	return nil
 }
 
 // again is when to look again; zero for never.

@@ -1,10 +1,9 @@
 package rollout
 
 import (
-	"fmt"
+	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -24,6 +23,8 @@ type workload struct {
 	moving bool
 	// gone is how it came through its latest restart.
 	gone outcome
+	// deadline is how long a restart may make no progress; zero where the workload's controller judges that.
+	deadline time.Duration
 	// missing says that it is listed and not there.
 	missing bool
 }
@@ -32,6 +33,10 @@ type workload struct {
 type outcome struct {
 	state   State
 	message string
+	// partial says of a workload that is Done that pods with the former content are left.
+	partial bool
+	// advice is what to do where a restart makes no progress; empty where message says it.
+	advice string
 }
 
 func (w *workload) name() string   { return w.object.GetName() }
@@ -64,86 +69,38 @@ func replicas(wanted *int32) int32 {
 
 // What follows judges as "kubectl rollout status" does (reference of kubectl).
 
-func deployment(d *appsv1.Deployment) *workload {
-	wanted, status := replicas(d.Spec.Replicas), &d.Status
-	w := &workload{kind: "Deployment", object: d, template: &d.Spec.Template, stamps: d.Spec.Template.Annotations, paused: d.Spec.Paused}
-	unseen := status.ObservedGeneration < d.Generation
-	stuck := !unseen && exceeded(status.Conditions)
-	w.moving = unseen || !stuck && (status.UpdatedReplicas < wanted || status.Replicas > status.UpdatedReplicas)
-	switch {
-	case unseen:
-		w.gone = outcome{RollingOut, "its controller has not seen the restart yet"}
-	case stuck:
-		w.gone = outcome{Failed, fmt.Sprintf("it made no progress for longer than its progressDeadlineSeconds, with %d of %d new pods available: look at the new pods", status.AvailableReplicas, wanted)}
-	case status.UpdatedReplicas < wanted:
-		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d pods are new", status.UpdatedReplicas, wanted)}
-	case status.Replicas > status.UpdatedReplicas:
-		w.gone = outcome{RollingOut, fmt.Sprintf("pods of before that have not ended: %d", status.Replicas-status.UpdatedReplicas)}
-	case status.AvailableReplicas < status.UpdatedReplicas:
-		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d new pods are available", status.AvailableReplicas, wanted)}
-	default:
-		w.gone = outcome{state: Done}
-	}
-	return w
-}
-
-// exceeded says whether a Deployment has used its time up.
-func exceeded(conditions []appsv1.DeploymentCondition) bool {
-	for _, condition := range conditions {
-		if condition.Type == appsv1.DeploymentProgressing {
-			return condition.Status == corev1.ConditionFalse && condition.Reason == "ProgressDeadlineExceeded"
+// progressed is when the workload last changed as far as its metadata records: its controller wrote its status, or
+// the operator restarted it. Zero where nothing is recorded. The API server notes the time of each field manager's
+// latest change (page "Server-Side Apply" of the Kubernetes documentation), so that a restart of the operator does
+// not begin the time again.
+func (w *workload) progressed() (at time.Time) {
+	for _, record := range w.object.GetManagedFields() {
+		if record.Time != nil && (record.Subresource == "status" || record.Manager == fieldManager) {
+			at = later(at, record.Time.Time)
 		}
 	}
-	return false
+	return at
 }
 
-func statefulSet(s *appsv1.StatefulSet) *workload {
-	wanted, status, kept := replicas(s.Spec.Replicas), &s.Status, int32(0)
-	if rolling := s.Spec.UpdateStrategy.RollingUpdate; rolling != nil && rolling.Partition != nil {
-		kept = min(wanted, *rolling.Partition)
+// judged is how the workload came through its latest restart: Failed too where it has made no progress for too long.
+func (w *workload) judged(now time.Time) outcome {
+	since := w.progressed()
+	if w.gone.state != RollingOut || w.deadline <= 0 || since.IsZero() || now.Sub(since) < w.deadline {
+		return w.gone
 	}
-	w := &workload{kind: "StatefulSet", object: s, template: &s.Spec.Template, stamps: s.Spec.Template.Annotations}
-	unseen, renewed := status.ObservedGeneration < s.Generation, status.UpdateRevision == status.CurrentRevision
-	updated := status.UpdatedReplicas >= wanted-kept
-	w.moving = unseen || !renewed && !updated
-	switch {
-	case s.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType:
-		w.moving, w.gone = false, onDelete()
-	case unseen:
-		w.gone = outcome{RollingOut, "its controller has not seen the restart yet"}
-	case !renewed && !updated:
-		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d pods are new", status.UpdatedReplicas, wanted-kept)}
-	case status.ReadyReplicas < wanted:
-		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d pods are ready", status.ReadyReplicas, wanted)}
-	case kept > 0:
-		w.gone = outcome{Done, fmt.Sprintf("the %d pods below its partition are not restarted", kept)}
-	default:
-		w.gone = outcome{state: Done}
+	deadline, message := w.deadline.String(), w.gone.message
+	if w.deadline%time.Minute == 0 {
+		deadline = strings.TrimSuffix(deadline, "0s")
 	}
-	return w
+	if w.gone.advice != "" {
+		message += ": " + w.gone.advice
+	}
+	return outcome{state: Failed, message: "it made no progress for " + deadline + ": " + message}
 }
 
-func daemonSet(d *appsv1.DaemonSet) *workload {
-	status := &d.Status
-	w := &workload{kind: "DaemonSet", object: d, template: &d.Spec.Template, stamps: d.Spec.Template.Annotations}
-	unseen := status.ObservedGeneration < d.Generation
-	w.moving = unseen || status.UpdatedNumberScheduled < status.DesiredNumberScheduled
-	switch {
-	case d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType:
-		w.moving, w.gone = false, onDelete()
-	case unseen:
-		w.gone = outcome{RollingOut, "its controller has not seen the restart yet"}
-	case status.UpdatedNumberScheduled < status.DesiredNumberScheduled:
-		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d pods are new", status.UpdatedNumberScheduled, status.DesiredNumberScheduled)}
-	case status.NumberAvailable < status.DesiredNumberScheduled:
-		w.gone = outcome{RollingOut, fmt.Sprintf("%d of %d new pods are available", status.NumberAvailable, status.DesiredNumberScheduled)}
-	default:
-		w.gone = outcome{state: Done}
-	}
-	return w
-}
-
-// onDelete is all that becomes of a restart where somebody else is to delete the pods.
-func onDelete() outcome {
-	return outcome{Done, "its update strategy is OnDelete: each pod restarts when somebody deletes it"}
+// supersedes says whether a workload's latest restart was for an earlier revision of the same content, and was not
+// over when the content changed: there is no use in waiting for pods with that revision, which may never become ready.
+func (c *Change) supersedes(w *workload) bool {
+	stamp := w.stamps[stampKey(c.Name)]
+	return stamp != "" && stamp != c.Revision && stamp != c.Handled
 }
