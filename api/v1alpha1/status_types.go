@@ -145,6 +145,10 @@ type SecretStatus struct {
 	// +optional
 	// +listType=set
 	Keys []string `json:"keys,omitempty"`
+	// previousKeys are those of keys that hold former values, which spec.keepPrevious keeps for a while.
+	// +optional
+	// +listType=set
+	PreviousKeys []string `json:"previousKeys,omitempty"`
 	// creationPolicy by which the Secret was written.
 	// +optional
 	CreationPolicy CreationPolicy `json:"creationPolicy,omitempty"`

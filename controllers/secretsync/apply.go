@@ -25,6 +25,9 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
+	if result.Former != nil {
+		changes = c.takenOver(p, result.Former)
+	}
 	p.applied, p.changes, p.wrote = &result, changes, c.Clock.Now()
 	p.memory.prints = c.printsOf(p.data)
 	if p.trigger == triggerDrift && result.Outcome != target.Unchanged {

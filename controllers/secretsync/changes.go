@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // namesShown bounds how many names of keys an event lists.
@@ -31,6 +33,8 @@ type changes struct {
 	added, removed, changed, unseen []string
 	// reread says that the Secret itself was compared with, and not what is remembered of it.
 	reread bool
+	// unreported says that the Secret was written for the present SecretSync before, and that status does not know.
+	unreported bool
 }
 
 // compare finds what is about to change. After a restart nothing is remembered: then the Secret is
@@ -53,6 +57,20 @@ func (c *Controller) compare(ctx context.Context, p *pass) (changes, error) {
 	all := difference(former, c.printsOf(p.data))
 	all.reread = reread
 	return all, nil
+}
+
+// takenOver are the changes of a Secret that is not the one in status. A pass that has written it and could not say so
+// is remembered: the next one finds that nothing has changed.
+func (c *Controller) takenOver(p *pass, former *target.Former) changes {
+	all := difference(c.printsOf(former.Values), c.printsOf(p.data))
+	former.Values = nil // Values are not kept.
+	created := p.sync.CreationTimestamp.Time
+	all.unreported = p.before.Status.Secret == nil && !created.IsZero() && !former.Written.Before(created)
+	if known := p.memory.takenOver; known != nil && all.none() {
+		all = *known
+	}
+	p.memory.takenOver = &all
+	return all
 }
 
 func difference(former, latter prints) changes {

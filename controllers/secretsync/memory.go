@@ -43,6 +43,8 @@ type memory struct {
 	truce     time.Time
 	// prints tell which keys change from one version to the next.
 	prints prints
+	// takenOver is what has changed in a Secret that was taken over, until status knows of it.
+	takenOver *changes
 	// previewed tells of what the last preview of mode Observe was.
 	previewed string
 	// told is when a change event came that no pass has followed to its end yet; zero for none.

@@ -44,9 +44,11 @@ type pass struct {
 	observed bool
 	data     map[string][]byte
 	keys     []string // of data, sorted
-	changes  changes
-	preview  *preview
-	applied  *target.Result
+	// previousKeys are those of keys that hold former values, sorted.
+	previousKeys []string
+	changes      changes
+	preview      *preview
+	applied      *target.Result
 	// wrote is when the Secret was written; its report may come later.
 	wrote time.Time
 	// burst is when the Secret was written, where that was one of many that polls found at once.

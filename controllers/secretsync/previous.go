@@ -131,10 +131,16 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if together := publishable(&p.sync.Spec, both) == nil; together {
-		return both, nil
+	if together := publishable(&p.sync.Spec, both) == nil; !together {
+		return data, nil
 	}
-	return data, nil
+	for key := range both {
+		if _, present := data[key]; !present {
+			p.previousKeys = append(p.previousKeys, key)
+		}
+	}
+	slices.Sort(p.previousKeys)
+	return both, nil
 }
 
 // renderFormer makes the keys of the former values, and says whether they could be published.

@@ -56,6 +56,9 @@ func (c *Controller) tell(ctx context.Context, p *pass, f *failure) error {
 	if err := c.write(ctx, p); err != nil {
 		return err
 	}
+	if p.applied != nil && !p.untidy {
+		p.memory.takenOver = nil
+	}
 	if ofSync {
 		c.announce(ctx, p, f)
 	}

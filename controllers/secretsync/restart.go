@@ -60,7 +60,7 @@ func pendingChange(sync *v1alpha1.SecretSync, policy v1alpha1.Rollout) (change r
 	}
 	return rollout.Change{
 		Namespace: sync.Namespace, Name: sync.Name, Secret: sync.Status.Secret.Name,
-		Revision: status.Revision, Changed: status.ChangedTime.Time, Policy: policy,
+		Revision: status.Revision, Handled: status.HandledRevision, Changed: status.ChangedTime.Time, Policy: policy,
 	}, true
 }
 

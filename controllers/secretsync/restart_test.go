@@ -34,7 +34,7 @@ type works struct {
 	lists   int
 }
 
-func newWorks(t *testing.T) *works {
+func newWorks(t *testing.T, secrets ...client.Object) *works {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := appsv1.AddToScheme(scheme); err != nil {
@@ -43,7 +43,7 @@ func newWorks(t *testing.T) *works {
 	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "web", Generation: 1, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
 		Spec: appsv1.DeploymentSpec{Replicas: new(int32)}, Status: appsv1.DeploymentStatus{ObservedGeneration: 1}}
 	web.Spec.Template.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: here.Name}}
-	w := &works{world: newWorld(t, fresh())}
+	w := &works{world: newWorld(t, fresh(), secrets...)}
 	w.apps = fake.NewClientBuilder().WithScheme(scheme).WithObjects(web).WithInterceptorFuncs(interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
 			w.lists++
@@ -138,6 +138,79 @@ func TestRestartsGoOnWithoutAWS(t *testing.T) {
 	w.pass(t, time.Minute)
 	if w.lists != lists {
 		t.Error("workloads are listed though nothing is pending")
+	}
+}
+
+// left is a Secret as a former SecretSync of the name has left it.
+func left(content string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: here.Name, UID: "uid-of-former",
+		Labels: map[string]string{v1alpha1.LabelManaged: "true"}, Annotations: map[string]string{v1alpha1.AnnotationOwner: here.Name}},
+		Data: map[string][]byte{"value": []byte(content)}}
+}
+
+// TestASecretThatIsTakenOverCallsForARestart: where it held another content. Workloads may be marked for the very
+// version that is written now.
+func TestASecretThatIsTakenOverCallsForARestart(t *testing.T) {
+	handed := left("of version-0") // By its user, and so without a label: the watch does not know it.
+	handed.Labels = nil
+	for name, test := range map[string]struct {
+		secret   *corev1.Secret
+		restarts bool
+	}{
+		"another content": {left("of version-0"), true},
+		"the same":        {left("of version-1"), false},
+		"handed over":     {handed, true},
+	} {
+		w := newWorks(t, test.secret)
+		w.settle(t)
+		w.pass(t, rollout.Settle)
+		w.pass(t, time.Second)
+		if got := string(w.secret(t, here.Name).Data["value"]); got != "of version-1" {
+			t.Errorf("%s: the Secret has %q", name, got)
+		}
+		status, is := w.now(t).Status.Rollout, w.told(t)
+		if is.Reason != v1alpha1.ReasonRolledOut || status.Revision != status.HandledRevision || w.stamp(t) != "" != test.restarts {
+			t.Errorf("%s: the stamp is %q, status.rollout %+v, the condition %+v", name, w.stamp(t), status, is)
+		}
+		if denies := strings.Contains(is.Message, "has not changed"); denies == test.restarts {
+			t.Errorf("%s: the condition says %q", name, is.Message)
+		}
+	}
+}
+
+// TestARestoredSecretCallsForARestart: it is in status already, and workloads are marked for its version.
+func TestARestoredSecretCallsForARestart(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	w.rotate(t)
+	w.pass(t, rollout.Settle)
+	w.pass(t, time.Second)
+	first := w.stamp(t)
+	if err := w.server.Delete(t.Context(), w.secret(t, here.Name)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.server.Create(t.Context(), left("of version-1")); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.Settle)
+	if got := string(w.secret(t, here.Name).Data["value"]); got != "of version-2" {
+		t.Errorf("the Secret has %q", got)
+	}
+	if got := w.stamp(t); got == first || !strings.HasPrefix(got, "version-2#1.") {
+		t.Errorf("the stamp is %q, after %q", got, first)
+	}
+}
+
+// TestAConditionSpeaksOfTheSecretThatIsThere: after its name was edited.
+func TestAConditionSpeaksOfTheSecretThatIsThere(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "renamed" })
+	w.settle(t)
+	if got := w.told(t).Message; !strings.HasPrefix(got, "Secret renamed has not changed") {
+		t.Errorf("the condition says %q", got)
 	}
 }
 

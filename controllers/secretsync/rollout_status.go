@@ -33,7 +33,7 @@ func (c *Controller) describeRollout(p *pass) {
 		c.revise(p, policy.IgnoreKeys)
 	}
 	if status.Rollout == nil { // The first sync, or restarts were switched on.
-		revision := revisionOf(status.Sources)
+		revision := revisionOf(p.present())
 		status.Rollout = &v1alpha1.RolloutStatus{Revision: revision, HandledRevision: revision}
 	}
 	before := p.before.Status.Rollout
@@ -66,31 +66,37 @@ func (c *Controller) describeNoRollout(p *pass, wish v1alpha1.RestartPolicy) {
 }
 
 // revise gives the content a new revision where it has changed in a way that calls for a restart. What the same
-// sources and the same spec give is the same content: a repair changes nothing.
+// sources and the same spec give is the same content: a repair changes nothing. Nothing runs with a Secret that is
+// new; but one that was there, and is not the one in status, may have held another content.
 func (c *Controller) revise(p *pass, ignored []string) {
-	before, status := &p.before.Status, &p.sync.Status
-	if before.Secret == nil || before.Secret.Name != status.Secret.Name {
-		status.Rollout = nil // Nothing runs with a Secret that is new.
-		return
-	}
-	edited := before.Secret.Generation != status.Secret.Generation
-	if !edited && slices.EqualFunc(before.Sources, status.Sources, sameVersion) || !p.concernsWorkloads(ignored) {
-		return
-	}
+	before, status, taken := &p.before.Status, &p.sync.Status, p.applied.Former != nil
 	former := before.Rollout
+	edited, moved := false, false
+	if before.Secret == nil || before.Secret.Name != status.Secret.Name {
+		former, status.Rollout = nil, nil
+	} else {
+		edited = before.Secret.Generation != status.Secret.Generation
+		moved = !slices.EqualFunc(presentOf(before), p.present(), sameVersion)
+	}
+	if !edited && !moved && !taken || !p.concernsWorkloads(ignored, edited || moved) {
+		return
+	}
 	if former == nil {
-		revision := revisionOf(before.Sources)
+		revision := revisionOf(presentOf(before))
 		former = &v1alpha1.RolloutStatus{Revision: revision, HandledRevision: revision}
 	}
-	next := revisionOf(status.Sources) + editOf(former.Revision)
-	if edited {
-		next = revisionOf(status.Sources) + editMark + strconv.FormatInt(p.sync.Generation, 10)
+	next, handled := revisionOf(p.present())+editOf(former.Revision), former.HandledRevision
+	if former.Revision != former.HandledRevision && (len(p.memory.restarted) > 0 || begun(former.Workloads)) {
+		handled = "" // Some run with a content that others do not have: none can be gone back to.
+	}
+	switch {
+	case taken:
+		next, handled = revisionOf(p.present())+takenMark(p), "" // What workloads run with is not known.
+	case edited:
+		next = revisionOf(p.present()) + editMark + strconv.FormatInt(p.sync.Generation, 10)
 	}
 	changed := metav1.NewTime(c.Clock.Now().Truncate(time.Second).Add(time.Second)) // Pods of this second may have the former content.
-	status.Rollout = &v1alpha1.RolloutStatus{Revision: next, ChangedTime: &changed, HandledRevision: former.HandledRevision}
-	if former.Revision != former.HandledRevision && (len(p.memory.restarted) > 0 || begun(former.Workloads)) {
-		status.Rollout.HandledRevision = "" // Some run with a content that others do not have: none can be gone back to.
-	}
+	status.Rollout = &v1alpha1.RolloutStatus{Revision: next, ChangedTime: &changed, HandledRevision: handled}
 }
 
 // begun says whether workloads may run with a content that the others do not have.
@@ -98,24 +104,28 @@ func begun(workloads []v1alpha1.WorkloadStatus) bool {
 	return slices.ContainsFunc(workloads, func(w v1alpha1.WorkloadStatus) bool { return w.State != string(rollout.Waiting) })
 }
 
-// concernsWorkloads says whether the write has changed keys that call for a restart. Former values that are
-// taken out do not: whoever needs them has had the time that keepPrevious gives.
+// concernsWorkloads says whether the write has changed keys that call for a restart. Former values that keepPrevious
+// adds, changes or takes out do not: the present ones decide, and programs that need the former ones have had the time
+// that keepPrevious gives.
 //
-// A process that ended between the write and the report leaves a Secret that has its keys already. It shows as
-// one that somebody else has written since status was.
-func (p *pass) concernsWorkloads(ignored []string) bool {
-	removed := p.changes.removed
-	if keep := p.sync.Spec.KeepPrevious; keep != nil {
-		removed = rollout.Concerned(removed, []string{"*" + keep.Suffix})
-		if keep.Suffix == "" {
-			removed = rollout.Concerned(removed, []string{"*_previous"})
-		}
+// A process that ended between the write and the report leaves a Secret that has its keys already. It shows as one
+// that was written by another since status was, where sources or spec have changed, or as one that was written for a
+// SecretSync whose status has no Secret.
+func (p *pass) concernsWorkloads(ignored []string, expected bool) bool {
+	var were []string // Of a Secret that was taken over it is not known.
+	if before := p.before.Status.Secret; before != nil && before.Name == p.sync.Status.Secret.Name {
+		were = before.PreviousKeys
 	}
-	all := slices.Concat(p.changes.changed, p.changes.added, removed)
+	was := func(key string) bool { return slices.Contains(were, key) }
+	is := func(key string) bool { return slices.Contains(p.previousKeys, key) }
+	all := slices.Concat(
+		slices.DeleteFunc(slices.Clone(p.changes.added), is),
+		slices.DeleteFunc(slices.Clone(p.changes.removed), was),
+		slices.DeleteFunc(slices.Clone(p.changes.changed), func(key string) bool { return was(key) && is(key) }))
 	if len(rollout.Concerned(all, ignored)) > 0 {
 		return true
 	}
-	return len(all) == 0 && p.drifted && p.changes.reread
+	return p.changes.unreported || expected && p.drifted && p.changes.reread
 }
 
 // editMark stands before the generation of the spec that has shaped the content, where it is not the first.
@@ -127,6 +137,42 @@ func editOf(revision string) string {
 		return revision[at:]
 	}
 	return ""
+}
+
+// takenMark is behind the revision of a Secret that was taken over, in place of the mark of an edit. It is another one
+// for each SecretSync and each Secret: workloads may be marked by a former SecretSync of the name.
+func takenMark(p *pass) string {
+	const digits = 8
+	digest := sha256.Sum256([]byte(string(p.sync.UID) + " " + p.applied.UID))
+	return editMark + strconv.FormatInt(p.sync.Generation, 10) + "." + hex.EncodeToString(digest[:])[:digits]
+}
+
+// present are the versions that the present values are made of.
+func (p *pass) present() []v1alpha1.SourceStatus {
+	if p.applied == nil || p.untidy {
+		return presentOf(&p.sync.Status)
+	}
+	return p.sync.Status.Sources[:len(p.sync.Status.Sources)-len(p.former)]
+}
+
+// presentOf are the versions that the present values are made of. Status has those of former values, which
+// keepPrevious keeps, behind them.
+func presentOf(status *v1alpha1.SecretSyncStatus) []v1alpha1.SourceStatus {
+	present := status.Sources
+	if status.PreviousUntil == nil {
+		return present
+	}
+	left := map[string]int{}
+	for i := range present {
+		if present[i].VersionStage == v1alpha1.DefaultVersionStage {
+			left[present[i].SecretID]++
+		}
+	}
+	for last := len(present) - 1; last >= 0 && present[last].VersionStage == stagePrevious && left[present[last].SecretID] > 0; last-- {
+		left[present[last].SecretID]--
+		present = present[:last]
+	}
+	return present
 }
 
 func sameVersion(a, b v1alpha1.SourceStatus) bool {
@@ -150,6 +196,9 @@ func revisionOf(sources []v1alpha1.SourceStatus) string {
 func rolloutCondition(p *pass) metav1.Condition {
 	const kind = v1alpha1.ConditionWorkloadsRestarted
 	status, was := &p.sync.Status, meta.FindStatusCondition(p.before.Status.Conditions, kind)
+	if former := p.before.Status.Secret; former != nil && former.Name != status.Secret.Name {
+		was = nil // It speaks of another Secret.
+	}
 	pending := status.Rollout.Revision != status.Rollout.HandledRevision
 	before := p.before.Status.Rollout
 	news := before == nil || before.Revision != status.Rollout.Revision

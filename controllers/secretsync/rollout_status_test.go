@@ -31,6 +31,8 @@ type rewrite struct {
 	renamed       bool // The Secret had another name.
 	drifted       bool
 	spec          v1alpha1.SecretSyncSpec
+	// formerBefore and formerNow are the keys of former values that were in the Secret, and that are.
+	formerBefore, formerNow []string
 }
 
 func (r rewrite) pass() *pass {
@@ -42,7 +44,8 @@ func (r rewrite) pass() *pass {
 	if r.renamed {
 		sync.Status.Secret.Name = "former"
 	}
-	p := &pass{sync: sync, before: sync.DeepCopy(), memory: &memory{}, applied: &target.Result{}, changes: r.changes, drifted: r.drifted}
+	sync.Status.Secret.PreviousKeys = r.formerBefore
+	p := &pass{sync: sync, before: sync.DeepCopy(), memory: &memory{}, applied: &target.Result{}, changes: r.changes, drifted: r.drifted, previousKeys: r.formerNow}
 	sync.Status.Sources, sync.Status.Secret = r.after, &v1alpha1.SecretStatus{Name: "db", Generation: 7}
 	return p
 }
@@ -66,27 +69,33 @@ func TestWhatIsANewRevision(t *testing.T) {
 		rewrite
 		want revisions
 	}{
-		"a rotation":                             {rewrite{before: v1, after: v2, rollout: settled, changes: password}, revisions{"v2", "v1"}},
-		"a rotation right after the switch-on":   {rewrite{before: v1, after: v2, changes: password}, revisions{"v2", "v1"}},
-		"a rotation that changes no key":         {rewrite{before: v1, after: v2, rollout: settled}, revisions{"v1", "v1"}},
-		"a key that needs no restart":            {rewrite{before: v1, after: v2, rollout: settled, changes: password, spec: v1alpha1.SecretSyncSpec{Rollout: &v1alpha1.Rollout{IgnoreKeys: []string{"pass*"}}}}, revisions{"v1", "v1"}},
-		"a key more":                             {rewrite{before: v1, after: v2, rollout: settled, changes: changes{added: []string{"port"}}}, revisions{"v2", "v1"}},
-		"a key less":                             {rewrite{before: v1, after: v2, rollout: settled, changes: changes{removed: []string{"port"}}}, revisions{"v2", "v1"}},
-		"a repair":                               {rewrite{before: v1, after: v1, rollout: settled, changes: password, drifted: true}, revisions{"v1", "v1"}},
-		"an edit that changes keys":              {rewrite{before: v1, after: v1, rollout: settled, changes: password, edited: true}, revisions{"v1#7", "v1"}},
-		"an edit that changes none":              {rewrite{before: v1, after: v1, rollout: settled, edited: true}, revisions{"v1", "v1"}},
-		"a rotation after an edit":               {rewrite{before: v1, after: v2, rollout: &v1alpha1.RolloutStatus{Revision: "v1#3", HandledRevision: "v1#3"}, changes: password}, revisions{"v2#3", "v1#3"}},
-		"a Secret of another name":               {rewrite{before: v1, after: v2, rollout: settled, changes: password, edited: true, renamed: true}, revisions{"v2", "v2"}},
-		"a second change before the first":       {rewrite{before: v2, after: versionsOf("v3"), rollout: pendingOf("v2", "v1", waits), changes: password}, revisions{"v3", "v1"}},
-		"a rollback before anything":             {rewrite{before: v2, after: v1, rollout: pendingOf("v2", "v1", waits), changes: password}, revisions{"v1", "v1"}},
-		"a rollback when some have restarted":    {rewrite{before: v2, after: v1, rollout: pendingOf("v2", "v1", waits, restarts), changes: password}, revisions{"v1", ""}},
-		"a rollback when all have restarted":     {rewrite{before: v2, after: v1, rollout: pendingOf("v2", "v2", restarts), changes: password}, revisions{"v1", "v2"}},
-		"former values that are taken out":       {rewrite{before: v1, after: versionsOf("v1", ""), rollout: settled, changes: changes{removed: []string{"password_previous"}}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{}}}, revisions{"v1", "v1"}},
-		"former values of another suffix":        {rewrite{before: v1, after: versionsOf("v1", ""), rollout: settled, changes: changes{removed: []string{"password-old"}}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{Suffix: "-old"}}}, revisions{"v1", "v1"}},
-		"a process killed before its report":     {rewrite{before: v1, after: v2, rollout: settled, changes: changes{reread: true}, drifted: true}, revisions{"v2", "v1"}},
-		"a rotation of nothing after a restart":  {rewrite{before: v1, after: v2, rollout: settled, changes: changes{reread: true}}, revisions{"v1", "v1"}},
-		"a change of one of two sources":         {rewrite{before: versionsOf("v1", "w1"), after: versionsOf("v1", "w2"), rollout: settled, changes: password}, revisions{revisionOf(versionsOf("v1", "w2")), "v1"}},
-		"the same two sources in the same place": {rewrite{before: versionsOf("v1", "w1"), after: versionsOf("v1", "w1"), rollout: settled, changes: password}, revisions{"v1", "v1"}},
+		"a rotation":                              {rewrite{before: v1, after: v2, rollout: settled, changes: password}, revisions{"v2", "v1"}},
+		"a rotation right after the switch-on":    {rewrite{before: v1, after: v2, changes: password}, revisions{"v2", "v1"}},
+		"a rotation that changes no key":          {rewrite{before: v1, after: v2, rollout: settled}, revisions{"v1", "v1"}},
+		"a key that needs no restart":             {rewrite{before: v1, after: v2, rollout: settled, changes: password, spec: v1alpha1.SecretSyncSpec{Rollout: &v1alpha1.Rollout{IgnoreKeys: []string{"pass*"}}}}, revisions{"v1", "v1"}},
+		"a key more":                              {rewrite{before: v1, after: v2, rollout: settled, changes: changes{added: []string{"port"}}}, revisions{"v2", "v1"}},
+		"a key less":                              {rewrite{before: v1, after: v2, rollout: settled, changes: changes{removed: []string{"port"}}}, revisions{"v2", "v1"}},
+		"a repair":                                {rewrite{before: v1, after: v1, rollout: settled, changes: password, drifted: true}, revisions{"v1", "v1"}},
+		"an edit that changes keys":               {rewrite{before: v1, after: v1, rollout: settled, changes: password, edited: true}, revisions{"v1#7", "v1"}},
+		"an edit that changes none":               {rewrite{before: v1, after: v1, rollout: settled, edited: true}, revisions{"v1", "v1"}},
+		"a rotation after an edit":                {rewrite{before: v1, after: v2, rollout: &v1alpha1.RolloutStatus{Revision: "v1#3", HandledRevision: "v1#3"}, changes: password}, revisions{"v2#3", "v1#3"}},
+		"a Secret of another name":                {rewrite{before: v1, after: v2, rollout: settled, changes: password, edited: true, renamed: true}, revisions{"v2", "v2"}},
+		"a second change before the first":        {rewrite{before: v2, after: versionsOf("v3"), rollout: pendingOf("v2", "v1", waits), changes: password}, revisions{"v3", "v1"}},
+		"a rollback before anything":              {rewrite{before: v2, after: v1, rollout: pendingOf("v2", "v1", waits), changes: password}, revisions{"v1", "v1"}},
+		"a rollback when some have restarted":     {rewrite{before: v2, after: v1, rollout: pendingOf("v2", "v1", waits, restarts), changes: password}, revisions{"v1", ""}},
+		"a rollback when all have restarted":      {rewrite{before: v2, after: v1, rollout: pendingOf("v2", "v2", restarts), changes: password}, revisions{"v1", "v2"}},
+		"former values that are taken out":        {rewrite{before: v1, after: versionsOf("v1", ""), rollout: settled, changes: changes{removed: []string{"password_previous"}}, formerBefore: []string{"password_previous"}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{}}}, revisions{"v1", "v1"}},
+		"former values of another suffix":         {rewrite{before: v1, after: versionsOf("v1", ""), rollout: settled, changes: changes{removed: []string{"password-old"}}, formerBefore: []string{"password-old"}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{Suffix: "-old"}}}, revisions{"v1", "v1"}},
+		"a key less beside keepPrevious":          {rewrite{before: v1, after: v1, rollout: settled, edited: true, changes: changes{removed: []string{"port"}}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{}}}, revisions{"v1#7", "v1"}},
+		"a key less with its former value":        {rewrite{before: v1, after: v1, rollout: settled, edited: true, changes: changes{removed: []string{"port", "port_previous"}}, formerBefore: []string{"password_previous", "port_previous"}, formerNow: []string{"password_previous"}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{}}}, revisions{"v1#7", "v1"}},
+		"a key of such a name that is no former":  {rewrite{before: v1, after: v1, rollout: settled, edited: true, changes: changes{removed: []string{"port_previous"}}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{}}}, revisions{"v1#7", "v1"}},
+		"a former value that becomes a key":       {rewrite{before: v1, after: v1, rollout: settled, edited: true, changes: changes{changed: []string{"password_previous"}}, formerBefore: []string{"password_previous"}}, revisions{"v1#7", "v1"}},
+		"former values of a key that needs none":  {rewrite{before: v1, after: v2, rollout: settled, changes: changes{changed: []string{"note"}, added: []string{"note_previous"}}, formerNow: []string{"note_previous"}, spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{}, Rollout: &v1alpha1.Rollout{IgnoreKeys: []string{"note"}}}}, revisions{"v1", "v1"}},
+		"killed, with a key more that needs none": {rewrite{before: v1, after: v2, rollout: settled, changes: changes{reread: true, added: []string{"note"}}, drifted: true, spec: v1alpha1.SecretSyncSpec{Rollout: &v1alpha1.Rollout{IgnoreKeys: []string{"note"}}}}, revisions{"v2", "v1"}},
+		"a process killed before its report":      {rewrite{before: v1, after: v2, rollout: settled, changes: changes{reread: true}, drifted: true}, revisions{"v2", "v1"}},
+		"a rotation of nothing after a restart":   {rewrite{before: v1, after: v2, rollout: settled, changes: changes{reread: true}}, revisions{"v1", "v1"}},
+		"a change of one of two sources":          {rewrite{before: versionsOf("v1", "w1"), after: versionsOf("v1", "w2"), rollout: settled, changes: password}, revisions{revisionOf(versionsOf("v1", "w2")), "v1"}},
+		"the same two sources in the same place":  {rewrite{before: versionsOf("v1", "w1"), after: versionsOf("v1", "w1"), rollout: settled, changes: password}, revisions{"v1", "v1"}},
 	} {
 		c, p := restarting(), test.pass()
 		c.describeRollout(p)

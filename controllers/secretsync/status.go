@@ -61,6 +61,7 @@ func (c *Controller) describeWrite(p *pass) {
 		ResourceVersion: p.applied.ResourceVersion,
 		Generation:      p.sync.Generation,
 		Keys:            p.keys,
+		PreviousKeys:    p.previousKeys,
 		CreationPolicy:  v1alpha1.CreationPolicyOwner,
 	}
 	if p.sync.Spec.Target.Merges() {

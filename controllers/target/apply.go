@@ -44,7 +44,9 @@ func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
 	}
 	result, err := w.update(ctx, desired, state)
 	if replaceable(desired, err) {
-		return w.replace(ctx, desired)
+		former := result.Former
+		result, err = w.replace(ctx, desired)
+		result.Former = former
 	}
 	return result, err
 }
@@ -113,10 +115,21 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	return w.update(ctx, desired, state)
 }
 
-// update applies the desired fields over an existing Secret. One that is just as we left it takes a
+// update writes an existing Secret, and says what it held where that is not known.
+func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
+	former, err := w.former(ctx, desired, state)
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := w.overwrite(ctx, desired, state)
+	result.Former = former
+	return result, err
+}
+
+// overwrite applies the desired fields over an existing Secret. One that is just as we left it takes a
 // single call. Otherwise it first asks without force: the conflicts, if any, name whoever edited our
 // fields. What is dropped goes in the same call in which the rest is written.
-func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
+func (w *Writer) overwrite(ctx context.Context, desired Desired, state State) (Result, error) {
 	untouched := asLeft(desired, state)
 	if drops(desired) {
 		var err error

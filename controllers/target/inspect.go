@@ -62,5 +62,36 @@ func mayCompare(desired Desired, state State, secret *corev1.Secret) map[string]
 	return values
 }
 
+// former reads what a write is about to change in a Secret that is not the one that was written last: one that is
+// taken over from a former SecretSync, from a backup, or from its user. It is read once in the life of a SecretSync.
+func (w *Writer) former(ctx context.Context, desired Desired, state State) (*Former, error) {
+	if desired.Previous != nil && desired.Previous.UID == state.UID {
+		return nil, nil
+	}
+	secret := &corev1.Secret{}
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
+		return nil, gone(desired.Name)
+	case err != nil:
+		return nil, explain(err, desired.Namespace, desired.Name)
+	}
+	values := mayCompare(desired, state, secret)
+	maps.DeleteFunc(values, func(key string, _ []byte) bool {
+		_, stays := desired.Data[key]
+		return !stays && !slices.Contains(holdersOf(secret.ManagedFields, key), FieldOwner(desired.Owner))
+	})
+	if desired.Merge && len(values) == 0 {
+		return nil, nil // The keys are the first of the SecretSync's in it.
+	}
+	former := &Former{Values: values}
+	for _, record := range secret.ManagedFields {
+		if record.Manager == FieldOwner(desired.Owner) && record.Time != nil && record.Time.After(former.Written) {
+			former.Written = record.Time.Time
+		}
+	}
+	return former, nil
+}
+
 // Ours says whether Apply would take the Secret for the SecretSync's own.
 func Ours(desired Desired, state State) bool { return ours(desired, state) }

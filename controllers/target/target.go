@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -76,6 +77,17 @@ type Result struct {
 	UID, ResourceVersion string
 	// Intruders are the field managers whose edits of our fields were undone.
 	Intruders []string
+	// Former is what the write found in a Secret that belongs to the SecretSync and is not the one that was written
+	// last; nil where there was no such Secret.
+	Former *Former
+}
+
+// Former is what a Secret held before it was taken over.
+type Former struct {
+	// Values of the keys that the write has written or taken out.
+	Values map[string][]byte
+	// Written is when a SecretSync of that name changed the Secret last; zero where none is known to have.
+	Written time.Time
 }
 
 // Cached is the state of a Secret as the watch last saw it. A Secret without our label is not seen.

@@ -47,6 +47,10 @@ func TestRollouts(t *testing.T) {
 		{"a failure stops the rest", stopsAtAFailure},
 		{"those listed, but for keys that need none", restartsThoseListed},
 		{"Argo Rollouts", restartsArgoRollouts},
+		{"a good value after a bad one", followsAGoodValue},
+		{"a Secret that is taken over", restartsAfterATakeover},
+		{"a key less beside keepPrevious", restartsBesideKeepPrevious},
+		{"the only node is not Ready", waitsForTheOnlyNode},
 	}, 0
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
