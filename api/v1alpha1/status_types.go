@@ -56,7 +56,8 @@ type SecretSyncStatus struct {
 // RolloutStatus is how far the restart of workloads has come.
 type RolloutStatus struct {
 	// revision of the Secret's content: the version id of its only source, or a digest of those of all. It
-	// changes when the content does, but for keys that need no restart.
+	// changes when the content does, but for keys that need no restart. "#" and a mark follow where an edit of the
+	// spec has shaped the content, or where the Secret was taken over.
 	// +optional
 	Revision string `json:"revision,omitempty"`
 	// changedTime is when the content changed to this revision, rounded up to a full second.

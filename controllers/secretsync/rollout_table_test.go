@@ -225,3 +225,24 @@ func TestWhatWasTakenOverIsNotForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestFormerValuesOfAnotherSecret: what status knows of the Secret of the former name says nothing of the one that is
+// taken over under the new one.
+func TestFormerValuesOfAnotherSecret(t *testing.T) {
+	c := restarting()
+	p := combination{occasion: occasion{edited: true, renamed: true, found: true}, before: content{"a": "1", "a_previous": "2"}, now: content{"a": "1"}}.pass(c)
+	p.before.Status.Secret.PreviousKeys = []string{"a_previous"}
+	c.describeRollout(p)
+	checkRestart(t, "a key of the same name", p, true)
+}
+
+// TestTheRevisionIsThatOfThePresentValues: also where restarts are switched on while former values are kept.
+func TestTheRevisionIsThatOfThePresentValues(t *testing.T) {
+	c := restarting()
+	p := combination{window: window{before: "v0", beforeSuffix: "_previous", now: "v0", nowSuffix: "_previous"}, before: content{"a": "1"}, now: content{"a": "1"}}.pass(c)
+	p.applied, p.sync.Status.Rollout, p.before.Status.Rollout = nil, nil, nil
+	c.describeRollout(p)
+	if got := p.sync.Status.Rollout; got.Revision != "v1" || got.HandledRevision != "v1" {
+		t.Errorf("status.rollout is %+v", got)
+	}
+}
