@@ -71,17 +71,17 @@ func (r *Restarter) all(ctx context.Context, namespace string) (all []*workload,
 	for i := range deployments.Items {
 		templates[deployments.Items[i].Name] = &deployments.Items[i].Spec.Template
 	}
-	lent := map[string]bool{}
+	lent := map[string]string{}
 	for i := range rollouts {
 		all = append(all, rollout(&rollouts[i], func(name string) *corev1.PodTemplateSpec { return templates[name] }))
 		if name, ok := workloadRef(&rollouts[i]); ok {
-			lent[name] = true
+			lent[name] = rollouts[i].GetName()
 		}
 	}
 	for i := range deployments.Items {
-		if !lent[deployments.Items[i].Name] { // A new template would be a new canary of the Rollout.
-			all = append(all, deployment(&deployments.Items[i]))
-		}
+		w := deployment(&deployments.Items[i])
+		w.lentTo = lent[w.name()]
+		all = append(all, w)
 	}
 	for i := range statefulSets.Items {
 		all = append(all, statefulSet(&statefulSets.Items[i]))

@@ -202,3 +202,20 @@ func TestTheSumGivesAReason(t *testing.T) {
 		}
 	}
 }
+
+// TestAListedDeploymentThatLendsItsTemplate: it is there, and a restart of it would set a canary off.
+func TestAListedDeploymentThatLendsItsTemplate(t *testing.T) {
+	argo := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"workloadRef": map[string]any{"kind": "Deployment", "name": "lent"}}}}
+	argo.SetGroupVersionKind(argoRollouts())
+	argo.SetNamespace(namespace)
+	argo.SetName("shop")
+	y := newYard(t, web("lent", "db"), web("web", "db"), argo)
+	change := changed("db", "v2")
+	change.Policy = v1alpha1.Rollout{Restart: v1alpha1.RestartListed, Workloads: []v1alpha1.WorkloadReference{{Kind: "Deployment", Name: "lent"}, {Kind: "Deployment", Name: "web"}}}
+	y.at(0, change)
+	progress := y.at(Settle, change)
+	y.expect("the others are restarted", progress.Restarted, []string{"Deployment web"})
+	if got := progress.Workloads[0]; got.State != string(Failed) || !strings.Contains(got.Message, "list that Rollout") || len(y.stamps("lent")) > 0 {
+		t.Errorf("it is %+v", got)
+	}
+}

@@ -53,6 +53,8 @@ func (r *Restarter) turn(all *round, w *workload) *turn {
 	switch {
 	case w.missing:
 		return &turn{workload: w, outcome: outcome{state: Failed, message: "it is not there: correct spec.rollout.workloads, or create it"}}
+	case w.lentTo != "":
+		return &turn{workload: w, outcome: outcome{state: Failed, message: "Argo Rollout " + w.lentTo + " takes its template: list that Rollout in spec.rollout.workloads in its place"}}
 	case w.stamps[stampKey(change.Name)] == change.Revision:
 		if w.paused && w.gone.state == RollingOut {
 			return &turn{workload: w, outcome: outcome{state: Paused, message: "it was paused while it restarts: resume it"}}
@@ -85,10 +87,10 @@ func (r *Restarter) dueTime(change *Change, w *workload, now time.Time) (at time
 	return at
 }
 
-// failed is the first workload that did not come up again, or nothing. One that is not there is none.
+// failed is the first workload that did not come up again, or nothing. One that is listed by mistake is none.
 func (all *round) failed() string {
 	for _, t := range all.turns {
-		if t.state == Failed && !t.missing {
+		if t.state == Failed && !t.missing && t.lentTo == "" {
 			return t.String()
 		}
 	}

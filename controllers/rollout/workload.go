@@ -27,6 +27,9 @@ type workload struct {
 	deadline time.Duration
 	// missing says that it is listed and not there.
 	missing bool
+	// lentTo is the Argo Rollout that takes the template of a Deployment, which is then left alone: a new template
+	// would be a new canary. Empty for every other.
+	lentTo string
 }
 
 // outcome is what has come of a restart so far: RollingOut, Done or Failed.
@@ -45,7 +48,7 @@ func (w *workload) String() string { return w.kind + " " + w.name() }
 // concerned says whether a workload is restarted for changes of a Secret.
 func (c *Change) concerns(w *workload) bool {
 	if len(c.Policy.Workloads) == 0 {
-		return w.template != nil && uses(&w.template.Spec, c.Secret)
+		return w.template != nil && w.lentTo == "" && uses(&w.template.Spec, c.Secret)
 	}
 	for _, listed := range c.Policy.Workloads {
 		if listed.Kind == w.kind && listed.Name == w.name() {
