@@ -80,7 +80,10 @@ const (
 	ReasonTargetImmutable = "TargetImmutable"
 	// ReasonTargetTooLarge means that the Secret would exceed the limit of 1 MiB.
 	ReasonTargetTooLarge = "TargetTooLarge"
-	// ReasonTargetForbidden means that the API server does not let the operator write the Secret.
+	// ReasonAdmissionDenied means that an admission policy, an admission webhook or a quota of the cluster does not
+	// let the operator write the Secret; the message names it.
+	ReasonAdmissionDenied = "AdmissionDenied"
+	// ReasonTargetForbidden means that the API server does not let the operator write the Secret: no Role allows it.
 	ReasonTargetForbidden = "TargetForbidden"
 	// ReasonTargetFailed means that the API server could not write the Secret for another reason.
 	ReasonTargetFailed = "TargetFailed"

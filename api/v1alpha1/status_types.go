@@ -135,8 +135,8 @@ type SecretStatus struct {
 	// uid of the Secret.
 	// +optional
 	UID string `json:"uid,omitempty"`
-	// resourceVersion of the Secret after the last write: while the Secret still has it, nobody has
-	// touched the Secret, and nothing needs to be read to know that.
+	// resourceVersion of the Secret after the last write, or a later one at which it was as desired: while the
+	// Secret still has it, nobody has touched the Secret, and nothing needs to be read to know that.
 	// +optional
 	ResourceVersion string `json:"resourceVersion,omitempty"`
 	// generation of the spec that the Secret was written by.

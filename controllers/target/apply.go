@@ -32,15 +32,16 @@ func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
 			return Result{}, missing(desired)
 		}
 		if err := w.refuseHost(ctx, desired, state); err != nil {
-			return Result{}, err
+			return Result{}, keyInTheWay(err, state)
 		}
-		return w.update(ctx, desired, state)
+		result, err := w.update(ctx, desired, state)
+		return result, keyInTheWay(err, state)
 	}
 	if !state.Exists {
 		return w.create(ctx, desired)
 	}
 	if !ours(desired, state) {
-		return Result{}, foreign(desired, state)
+		return w.takeOver(ctx, desired, state)
 	}
 	result, err := w.update(ctx, desired, state)
 	if replaceable(desired, err) {
@@ -69,11 +70,11 @@ func (w *Writer) find(ctx context.Context, desired Desired) (State, error) {
 func (w *Writer) create(ctx context.Context, desired Desired) (Result, error) {
 	secret := secretOf(desired)
 	err := w.Client.Create(ctx, secret, client.FieldOwner(FieldOwner(desired.Owner)))
-	if apierrors.IsAlreadyExists(err) {
+	if apierrors.IsAlreadyExists(err) && admission(err, creating(desired)) == nil {
 		return w.meet(ctx, desired)
 	}
 	if err != nil {
-		return Result{}, explain(err, desired.Namespace, desired.Name)
+		return Result{}, explain(err, creating(desired))
 	}
 	return Result{Outcome: Created, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion}, nil
 }
@@ -110,12 +111,13 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 		return Result{}, gone(desired.Name)
 	}
 	if !ours(desired, state) {
-		return Result{}, foreign(desired, state)
+		return w.takeOver(ctx, desired, state)
 	}
 	return w.update(ctx, desired, state)
 }
 
-// update writes an existing Secret, and says what it held where that is not known.
+// update writes an existing Secret, and says what it held where that is not known. After an error, Result says which
+// resourceVersion the Secret has, where the update itself has given it another one.
 func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
 	former, err := w.former(ctx, desired, state)
 	if err != nil {
@@ -126,17 +128,32 @@ func (w *Writer) update(ctx context.Context, desired Desired, state State) (Resu
 	return result, err
 }
 
-// overwrite applies the desired fields over an existing Secret. One that is just as we left it takes a
-// single call. Otherwise it first asks without force: the conflicts, if any, name whoever edited our
-// fields. What is dropped goes in the same call in which the rest is written.
+// overwrite applies the desired fields over an existing Secret, unless it is as desired already.
 func (w *Writer) overwrite(ctx context.Context, desired Desired, state State) (Result, error) {
 	untouched := asLeft(desired, state)
-	if drops(desired) {
-		var err error
-		if state, err = w.claim(ctx, desired, state); err != nil {
-			return Result{}, explain(err, desired.Namespace, desired.Name)
+	if !untouched || drops(desired) {
+		if result, same, err := w.unchanged(ctx, desired, state); err != nil || same {
+			return result, err
 		}
 	}
+	claimed := state
+	if drops(desired) {
+		var err error
+		if claimed, err = w.claim(ctx, desired, state); err != nil {
+			return Result{}, explain(err, updating(desired))
+		}
+	}
+	result, err := w.write(ctx, desired, claimed, untouched && !desired.Merge)
+	if err != nil && untouched && claimed.ResourceVersion != state.ResourceVersion {
+		result = Result{UID: claimed.UID, ResourceVersion: claimed.ResourceVersion}
+	}
+	return result, err
+}
+
+// write applies the desired fields. A Secret that is just as we left it takes a single call. Otherwise it first
+// asks without force: the conflicts, if any, name whoever edited our fields. What is dropped goes in the same
+// call in which the rest is written.
+func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool) (Result, error) {
 	if untouched {
 		applied, err := w.apply(ctx, desired, state, takeFields{force: true, resourceVersion: state.ResourceVersion})
 		if !apierrors.IsConflict(err) {
@@ -164,9 +181,9 @@ func ours(desired Desired, state State) bool {
 	return desired.Previous.UID == state.UID && desired.Previous.CreationPolicy == v1alpha1.CreationPolicyOwner
 }
 
-// asLeft says whether nobody has touched a Secret of our own since we wrote it.
+// asLeft says whether the Secret is untouched since we wrote it.
 func asLeft(desired Desired, state State) bool {
-	return !desired.Merge && desired.Previous != nil &&
+	return desired.Previous != nil &&
 		desired.Previous.UID == state.UID && desired.Previous.ResourceVersion == state.ResourceVersion
 }
 
@@ -178,7 +195,7 @@ func (w *Writer) settle(ctx context.Context, desired Desired, state State,
 		applied, err = w.inherit(ctx, desired, state, err)
 	}
 	if err != nil {
-		return Result{}, explain(err, desired.Namespace, desired.Name)
+		return Result{}, explain(err, updating(desired))
 	}
 	return outcome(desired, state, applied, intruders), nil
 }

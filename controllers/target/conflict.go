@@ -2,6 +2,7 @@ package target
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,20 +131,17 @@ func wroteBefore(desired Desired, key string) bool {
 	return previous != nil && previous.Name == desired.Name && slices.Contains(previous.Keys, key)
 }
 
-func foreign(desired Desired, state State) error {
-	if state.Owner != "" {
-		return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
-			"Secret %q belongs to SecretSync %q: choose another spec.target.name, or delete one of the two SecretSyncs", desired.Name, state.Owner)}
-	}
-	return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
-		"Secret %q exists and was not made by SecretSync: choose another spec.target.name, delete the Secret, "+
-			"annotate it with %s=%s to hand it over, or set spec.target.creationPolicy: Merge to add keys to it",
-		desired.Name, v1alpha1.AnnotationOwner, desired.Owner)}
-}
-
 func missing(desired Desired) error {
 	return &Error{Reason: v1alpha1.ReasonTargetNotFound, Message: fmt.Sprintf(
 		"Secret %q does not exist: with spec.target.creationPolicy: Merge its owner has to create it, or use creationPolicy Owner", desired.Name)}
+}
+
+// keyInTheWay adds the Secret to an error for one of its keys.
+func keyInTheWay(err error, state State) error {
+	if refused, ok := errors.AsType[*Error](err); ok && refused.Reason == v1alpha1.ReasonTargetConflict {
+		refused.InTheWay, refused.KeyInTheWay = state, true
+	}
+	return err
 }
 
 func gone(name string) error {

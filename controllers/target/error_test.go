@@ -43,7 +43,7 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got *Error
-			if err := explain(test.err, "payments", "db"); !errors.As(err, &got) {
+			if err := explain(test.err, updating(Desired{Namespace: "payments", Name: "db"})); !errors.As(err, &got) {
 				t.Fatalf("explained as %v", err)
 			}
 			if got.Reason != test.reason || got.Transient != test.transient || got.Terminating || !strings.Contains(got.Message, test.mentions) {
@@ -55,10 +55,10 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 		})
 	}
 	var got *Error
-	if err := explain(going, "payments", "db"); !errors.As(err, &got) || !got.Terminating {
+	if err := explain(going, reading("payments", "db")); !errors.As(err, &got) || !got.Terminating {
 		t.Errorf("a namespace that goes is explained as %v", err)
 	}
-	if err := explain(context.Canceled, "payments", "db"); !errors.Is(err, context.Canceled) {
+	if err := explain(context.Canceled, reading("payments", "db")); !errors.Is(err, context.Canceled) {
 		t.Errorf("the end of the process is explained as %v", err)
 	}
 }

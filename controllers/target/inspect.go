@@ -40,7 +40,7 @@ func (w *Writer) Inspect(ctx context.Context, desired Desired) (Inspection, erro
 	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
 		return Inspection{}, gone(desired.Name)
 	case err != nil:
-		return Inspection{}, explain(err, desired.Namespace, desired.Name)
+		return Inspection{}, explain(err, reading(desired.Namespace, desired.Name))
 	}
 	if desired.Merge {
 		if err := refuseMerge(desired, secret); err != nil {
@@ -74,7 +74,7 @@ func (w *Writer) former(ctx context.Context, desired Desired, state State) (*For
 	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
 		return nil, gone(desired.Name)
 	case err != nil:
-		return nil, explain(err, desired.Namespace, desired.Name)
+		return nil, explain(err, reading(desired.Namespace, desired.Name))
 	}
 	values := mayCompare(desired, state, secret)
 	maps.DeleteFunc(values, func(key string, _ []byte) bool {

@@ -2,7 +2,7 @@ package target
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +22,7 @@ func (w *Writer) Release(ctx context.Context, namespace, name, owner string) err
 	}
 	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID))
 	if _, err := w.send(ctx, nothing, owner, true); err != nil {
-		return explain(err, namespace, name)
+		return explain(err, request{verb: "update", namespace: namespace, name: name})
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types
 		return Freed{}, nil
 	}
 	if err != nil {
-		return Freed{}, explain(err, namespace, name)
+		return Freed{}, explain(err, reading(namespace, name))
 	}
 	before := secret.DeepCopy()
 	secret.OwnerReferences = slices.DeleteFunc(secret.OwnerReferences, func(reference metav1.OwnerReference) bool {
@@ -51,22 +51,40 @@ func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := w.Client.Patch(ctx, secret, patch); err != nil {
-		return Freed{}, explain(err, namespace, name)
+		return Freed{}, explain(err, request{verb: "update", namespace: namespace, name: name})
 	}
 	return Freed{Before: before.ResourceVersion, After: secret.ResourceVersion}, nil
 }
 
 // Delete removes a Secret that belongs to the SecretSync; any other is left alone.
-func (w *Writer) Delete(ctx context.Context, namespace, name, owner string) error {
+func (w *Writer) Delete(ctx context.Context, namespace, name, owner string) (err error) {
+	for range deleteTries {
+		if err = w.deleteOwn(ctx, namespace, name, owner); !raced(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// deleteTries is how often a Secret is deleted that others write at the same time.
+const deleteTries = 3
+
+func raced(err error) bool {
+	met, ok := errors.AsType[*Error](err)
+	return ok && met.Raced
+}
+
+func (w *Writer) deleteOwn(ctx context.Context, namespace, name, owner string) error {
 	state, err := w.Current(ctx, namespace, name)
 	if err != nil || !state.Exists || state.Owner != owner {
 		return err
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	uid := types.UID(state.UID)
-	err = w.Client.Delete(ctx, secret, client.Preconditions{UID: &uid})
+	// The resourceVersion too: another SecretSync may have taken the Secret over since it was read.
+	err = w.Client.Delete(ctx, secret, client.Preconditions{UID: &uid, ResourceVersion: &state.ResourceVersion})
 	if client.IgnoreNotFound(err) != nil {
-		return explain(fmt.Errorf("deleting Secret: %w", err), namespace, name)
+		return explain(err, request{verb: "delete", namespace: namespace, name: name})
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func (w *Writer) claim(ctx context.Context, desired Desired, state State) (State
 		return state, err
 	}
 	asKnown := found.ResourceVersion == state.ResourceVersion
-	if err := w.upgrade(ctx, desired, found); err != nil {
+	if err := w.upgrade(ctx, desired.Owner, found); err != nil {
 		return state, err
 	}
 	if asKnown { // Otherwise somebody has edited it, which the apply is to find out.
@@ -49,10 +49,11 @@ func (w *Writer) managers(ctx context.Context, desired Desired, state State) (*m
 	return found, err
 }
 
-// upgrade turns the record of our create into one of an apply, and leaves found as it is then.
-func (w *Writer) upgrade(ctx context.Context, desired Desired, found *metav1.PartialObjectMetadata) error {
-	manager := FieldOwner(desired.Owner)
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(found, sets.New(manager), manager)
+// upgrade turns the record of our create into one of an apply, and those of other field managers named too, and
+// leaves found as it is then.
+func (w *Writer) upgrade(ctx context.Context, owner string, found *metav1.PartialObjectMetadata, others ...string) error {
+	manager := FieldOwner(owner)
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(found, sets.New(others...).Insert(manager), manager)
 	if err != nil || len(patch) == 0 {
 		return err
 	}
@@ -70,7 +71,7 @@ func (w *Writer) inherit(ctx context.Context, desired Desired, state State, refu
 	case !createdByUs(found, desired.Owner):
 		return nil, refusal
 	}
-	if err := w.upgrade(ctx, desired, found); err != nil {
+	if err := w.upgrade(ctx, desired.Owner, found); err != nil {
 		return nil, err
 	}
 	return w.apply(ctx, desired, state, takeFields{force: true})

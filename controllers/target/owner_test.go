@@ -59,7 +59,7 @@ func TestAnotherControllerIsAConflict(t *testing.T) {
 		t.Error("a second controller is not told from other refusals")
 	}
 	var got *Error
-	if err := explain(refusal, "payments", "db"); !errors.As(err, &got) || got.Reason != v1alpha1.ReasonTargetConflict ||
+	if err := explain(refusal, reading("payments", "db")); !errors.As(err, &got) || got.Reason != v1alpha1.ReasonTargetConflict ||
 		got.Transient || !strings.Contains(got.Message, "another controller") || strings.Contains(got.Message, quoted) {
 		t.Errorf("explained as %v", err)
 	}
@@ -70,14 +70,14 @@ func TestRacesAreTransientToo(t *testing.T) {
 		t.Errorf("a Secret that disappeared: %v", err)
 	}
 	collected := apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "db")
-	if err, ok := errors.AsType[*Error](explain(collected, "payments", "db")); !ok || !err.Raced || !err.Transient {
+	if err, ok := errors.AsType[*Error](explain(collected, reading("payments", "db"))); !ok || !err.Raced || !err.Transient {
 		t.Errorf("a Secret that was collected between a look and a patch: %v", err)
 	}
 	replaced := invalidAt(field.Invalid(field.NewPath("metadata", "uid"), quoted, ""))
-	if err, ok := errors.AsType[*Error](explain(replaced, "payments", "db")); !ok || !err.Raced || !err.Transient {
+	if err, ok := errors.AsType[*Error](explain(replaced, reading("payments", "db"))); !ok || !err.Raced || !err.Transient {
 		t.Errorf("a Secret that was replaced: %v", err)
 	}
-	if got, want := explain(gone("db"), "", ""), gone("db"); got.Error() != want.Error() {
+	if got, want := explain(gone("db"), reading("", "")), gone("db"); got.Error() != want.Error() {
 		t.Errorf("explained twice: %v", got)
 	}
 }

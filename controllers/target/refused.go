@@ -57,7 +57,7 @@ func (w *Writer) refuseHost(ctx context.Context, desired Desired, state State) e
 		return missing(desired)
 	}
 	if err != nil {
-		return explain(err, desired.Namespace, desired.Name)
+		return explain(err, reading(desired.Namespace, desired.Name))
 	}
 	return refuseMerge(desired, host)
 }

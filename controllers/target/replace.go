@@ -38,7 +38,7 @@ func (w *Writer) replace(ctx context.Context, desired Desired) (Result, error) {
 func (w *Writer) rehearse(ctx context.Context, desired Desired) error {
 	err := w.Client.Create(ctx, secretOf(desired), client.FieldOwner(FieldOwner(desired.Owner)), client.DryRunAll)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return explain(err, desired.Namespace, desired.Name)
+		return explain(err, creating(desired))
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func readState(ctx context.Context, reader client.Reader, namespace, name string
 	case apierrors.IsNotFound(err):
 		return State{}, nil
 	case err != nil:
-		return State{}, explain(err, namespace, name)
+		return State{}, explain(err, reading(namespace, name))
 	}
 	return State{
 		Exists:          true,
@@ -156,7 +156,7 @@ func (w *Writer) Values(ctx context.Context, namespace, name string) (map[string
 		return nil, nil
 	}
 	if err != nil {
-		return nil, explain(err, namespace, name)
+		return nil, explain(err, reading(namespace, name))
 	}
 	return secret.Data, nil
 }

@@ -1,0 +1,129 @@
+package target
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// unchanged reads the Secret and says whether all that is ours is in it as desired, and nothing of ours that is no
+// longer desired: then there is nothing to write, whatever others have added. It takes one read, where finding that
+// out by an apply would take a write, or two.
+func (w *Writer) unchanged(ctx context.Context, desired Desired, state State) (Result, bool, error) {
+	secret := &corev1.Secret{}
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
+	if apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID {
+		return Result{}, false, gone(desired.Name)
+	}
+	if err != nil {
+		return Result{}, false, explain(err, reading(desired.Namespace, desired.Name))
+	}
+	if !asDesired(desired, secret) {
+		return Result{}, false, nil
+	}
+	return Result{Outcome: Unchanged, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion}, true, nil
+}
+
+// asDesired says whether a Secret is as desired, as far as it is ours. Who holds which field counts too: what
+// an apply is to take out later must be ours by the API server's records.
+func asDesired(desired Desired, secret *corev1.Secret) bool {
+	held := fieldsOf(FieldOwner(desired.Owner), secret.ManagedFields)
+	if !containsAll(secret.Labels, labels(desired)) || !contains(secret.Data, desired.Data, bytes.Equal) ||
+		!sameKeys(held.data, desired.Data) || !sameKeys(held.labels, labels(desired)) {
+		return false
+	}
+	if desired.Merge {
+		return len(held.annotations) == 0 && len(held.owners) == 0
+	}
+	immutable := secret.Immutable != nil && *secret.Immutable
+	return secret.Type == desired.Type && (immutable || !desired.Immutable) && (desired.Immutable || !held.immutable) &&
+		containsAll(secret.Annotations, annotations(desired)) && sameKeys(held.annotations, annotations(desired)) &&
+		owned(desired, secret, held)
+}
+
+// owned says whether the Secret has the owner reference desired, and no other one of ours.
+func owned(desired Desired, secret *corev1.Secret, held fields) bool {
+	wanted := desired.OwnerReference
+	if wanted == nil {
+		return len(held.owners) == 0
+	}
+	return len(held.owners) == 1 && held.owners[wanted.UID] &&
+		slices.ContainsFunc(secret.OwnerReferences, func(there metav1.OwnerReference) bool {
+			return there.UID == wanted.UID && there.APIVersion == wanted.APIVersion && there.Kind == wanted.Kind && there.Name == wanted.Name &&
+				there.Controller != nil && *there.Controller
+		})
+}
+
+// fields are those of a Secret that a field manager holds.
+type fields struct {
+	data, labels, annotations map[string]bool
+	owners                    map[types.UID]bool
+	immutable                 bool
+}
+
+// fieldsOf lists the fields that a field manager holds, by whatever operation (page "Server-Side Apply" of the
+// Kubernetes documentation).
+func fieldsOf(manager string, records []metav1.ManagedFieldsEntry) fields {
+	held := fields{data: map[string]bool{}, labels: map[string]bool{}, annotations: map[string]bool{}, owners: map[types.UID]bool{}}
+	for _, record := range records {
+		var recorded struct {
+			Data      map[string]json.RawMessage `json:"f:data"`
+			Immutable json.RawMessage            `json:"f:immutable"`
+			Metadata  struct {
+				Labels      map[string]json.RawMessage `json:"f:labels"`
+				Annotations map[string]json.RawMessage `json:"f:annotations"`
+				Owners      map[string]json.RawMessage `json:"f:ownerReferences"`
+			} `json:"f:metadata"`
+		}
+		if record.Manager != manager || record.FieldsV1 == nil || json.Unmarshal(record.FieldsV1.GetRawBytes(), &recorded) != nil {
+			continue
+		}
+		held.immutable = held.immutable || recorded.Immutable != nil
+		addNames(held.data, recorded.Data)
+		addNames(held.labels, recorded.Metadata.Labels)
+		addNames(held.annotations, recorded.Metadata.Annotations)
+		for element := range recorded.Metadata.Owners {
+			var key struct {
+				UID types.UID `json:"uid"`
+			}
+			if list, isElement := strings.CutPrefix(element, "k:"); isElement && json.Unmarshal([]byte(list), &key) == nil {
+				held.owners[key.UID] = true
+			}
+		}
+	}
+	return held
+}
+
+// addNames adds the names of the fields of a map; "." stands for the map itself.
+func addNames(to map[string]bool, recorded map[string]json.RawMessage) {
+	for name := range recorded {
+		if field, isField := strings.CutPrefix(name, "f:"); isField {
+			to[field] = true
+		}
+	}
+}
+
+func containsAll(there, wanted map[string]string) bool {
+	return contains(there, wanted, func(a, b string) bool { return a == b })
+}
+
+func contains[V any](there, wanted map[string]V, equal func(a, b V) bool) bool {
+	for name, value := range wanted {
+		if is, known := there[name]; !known || !equal(is, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameKeys[V any](held map[string]bool, wanted map[string]V) bool {
+	return maps.EqualFunc(held, wanted, func(bool, V) bool { return true })
+}

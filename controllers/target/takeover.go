@@ -1,0 +1,216 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// swapsMost is how many SecretSyncs may exchange their Secrets in one circle.
+const swapsMost = 10
+
+// holder is a Secret that names a SecretSync as its owner, and that SecretSync.
+type holder struct {
+	secret *metav1.PartialObjectMetadata
+	// sync is nil where there is none of that name.
+	sync *v1alpha1.SecretSync
+}
+
+// takeOver deals with a Secret of another owner: it writes it where SecretSyncs exchange their Secrets, and is an
+// error everywhere else.
+func (w *Writer) takeOver(ctx context.Context, desired Desired, state State) (Result, error) {
+	if state.Owner == "" {
+		return Result{}, unmanaged(desired, state)
+	}
+	found, err := w.holderOf(ctx, desired.Namespace, desired.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	if found.secret == nil || string(found.secret.UID) != state.UID || found.owner() != state.Owner {
+		return Result{}, gone(desired.Name)
+	}
+	circle, err := w.inCircle(ctx, desired, found)
+	if err != nil {
+		return Result{}, err
+	}
+	if !circle {
+		return Result{}, foreign(desired, state, found)
+	}
+	return w.exchange(ctx, desired, found)
+}
+
+// holderOf reads a Secret and the SecretSync that it names as its owner, from the API server itself: the cache
+// may hold the SecretSyncs of one shard alone.
+func (w *Writer) holderOf(ctx context.Context, namespace, name string) (holder, error) {
+	secret := SecretMetadata()
+	err := w.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return holder{}, nil
+	case err != nil:
+		return holder{}, explain(err, reading(namespace, name))
+	}
+	found := holder{secret: secret}
+	if found.owner() == "" {
+		return found, nil
+	}
+	var syncs v1alpha1.SecretSyncList // The operator's Role lets it list SecretSyncs, not get one.
+	err = w.Live.List(ctx, &syncs, client.InNamespace(namespace), client.MatchingFields{metav1.ObjectNameField: found.owner()})
+	if err != nil {
+		return holder{}, fmt.Errorf("reading SecretSync %s: %w", found.owner(), err)
+	}
+	if len(syncs.Items) > 0 {
+		found.sync = &syncs.Items[0]
+	}
+	return found, nil
+}
+
+func (h holder) owner() string { return h.secret.Annotations[v1alpha1.AnnotationOwner] }
+
+// collected says that the Secret goes with a SecretSync: by its owner reference.
+func (h holder) collected() bool {
+	controller := metav1.GetControllerOf(h.secret)
+	return controller != nil && controller.Kind == "SecretSync"
+}
+
+// moved says that the SecretSync that owns the Secret wants another one, and would delete this one once it has that.
+func (h holder) moved() bool {
+	return h.sync != nil && h.sync.DeletionTimestamp.IsZero() && h.sync.TargetName() != h.secret.Name &&
+		metav1.IsControlledBy(h.secret, h.sync) && !h.sync.Spec.Target.Retains() &&
+		!h.sync.Spec.Suspend && h.sync.Spec.Mode != v1alpha1.SyncModeObserve
+}
+
+// inCircle says whether the Secret's owner waits for a Secret whose owner waits, and so on, for the one that the
+// SecretSync desired has itself: each of them waits for the other to let go. Where the chain ends anywhere else, its
+// last member does not wait for us, and lets go by itself.
+func (w *Writer) inCircle(ctx context.Context, desired Desired, first holder) (bool, error) {
+	next := first
+	for range swapsMost {
+		if !next.moved() || next.sync.Spec.Target.Merges() {
+			return false, nil
+		}
+		var err error
+		if next, err = w.holderOf(ctx, desired.Namespace, next.sync.TargetName()); err != nil || next.secret == nil || next.owner() == "" {
+			return false, err
+		}
+		if next.owner() == desired.Owner {
+			return next.moved(), nil
+		}
+	}
+	return false, nil
+}
+
+// exchange takes a Secret over: first the records of who holds which field, which changes nothing else, and then,
+// in one call, all the rest. At no time is it missing, or without its former or its new keys. Its former owner
+// leaves it alone from then on, as it names another one.
+func (w *Writer) exchange(ctx context.Context, desired Desired, found holder) (Result, error) {
+	if err := w.inheritFields(ctx, found.secret, found.owner(), desired.Owner); err != nil {
+		return Result{}, explain(err, updating(desired))
+	}
+	state := State{Exists: true, UID: string(found.secret.UID), ResourceVersion: found.secret.ResourceVersion}
+	answer, err := w.apply(ctx, desired, state, takeFields{force: true, resourceVersion: state.ResourceVersion})
+	if err != nil {
+		return Result{}, explain(err, updating(desired))
+	}
+	return outcome(desired, state, answer, nil), nil
+}
+
+// inheritFields has the fields of a Secret that one SecretSync holds be held by another one.
+func (w *Writer) inheritFields(ctx context.Context, secret *metav1.PartialObjectMetadata, from, to string) error {
+	former := FieldOwner(from)
+	applied := former + appliedBy
+	for n := range secret.ManagedFields {
+		if entry := &secret.ManagedFields[n]; entry.Manager == former && entry.Operation == metav1.ManagedFieldsOperationApply {
+			entry.Manager, entry.Operation = applied, metav1.ManagedFieldsOperationUpdate // upgrade turns records of updates into one of an apply.
+		}
+	}
+	return w.upgrade(ctx, to, secret, former, applied)
+}
+
+// HandOver gives a Secret that a SecretSync no longer wants to one that waits for it, as it is: its content is for
+// the new owner to write. It is false for a Secret that the new owner could not write, and for one that does not
+// belong to the former owner.
+func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to *v1alpha1.SecretSync) (bool, error) {
+	handing := request{verb: "update", namespace: namespace, name: name}
+	whole := &corev1.Secret{}
+	err := w.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, whole)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, explain(err, reading(namespace, name))
+	}
+	if whole.Annotations[v1alpha1.AnnotationOwner] != from || whole.Type != to.Spec.Target.TypeOrDefault() ||
+		whole.Immutable != nil && *whole.Immutable {
+		return false, nil
+	}
+	secret := SecretMetadata()
+	whole.ObjectMeta.DeepCopyInto(&secret.ObjectMeta)
+	if err := w.inheritFields(ctx, secret, from, to.Name); err != nil {
+		return false, explain(err, handing)
+	}
+	before := secret.DeepCopy()
+	secret.Annotations[v1alpha1.AnnotationOwner] = to.Name
+	secret.OwnerReferences = slices.DeleteFunc(secret.OwnerReferences, func(reference metav1.OwnerReference) bool {
+		return reference.Controller != nil && *reference.Controller
+	})
+	if !to.Spec.Target.Retains() {
+		secret.OwnerReferences = append(secret.OwnerReferences, OwnerReference(to))
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := w.Client.Patch(ctx, secret, patch, client.FieldOwner(FieldOwner(to.Name))); err != nil {
+		return false, explain(err, handing)
+	}
+	return true, nil
+}
+
+// OwnerReference makes the garbage collector remove a Secret with the SecretSync. It does not block the deletion of
+// its owner: that would need a permission on finalizers that nothing else does.
+func OwnerReference(sync *v1alpha1.SecretSync) metav1.OwnerReference {
+	reference := metav1.NewControllerRef(sync, v1alpha1.GroupVersion.WithKind("SecretSync"))
+	reference.BlockOwnerDeletion = nil
+	return *reference
+}
+
+// appliedBy tells the record of an apply from that of a create by the same field manager while both are renamed.
+const appliedBy = "/applied"
+
+// unmanaged is the error for a Secret that no SecretSync has made.
+func unmanaged(desired Desired, state State) error {
+	return &Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: state, Message: fmt.Sprintf(
+		"Secret %q exists and was not made by SecretSync: choose another spec.target.name, delete the Secret, "+
+			"annotate it with %s=%s to hand it over, or set spec.target.creationPolicy: Merge to add keys to it",
+		desired.Name, v1alpha1.AnnotationOwner, desired.Owner)}
+}
+
+// foreign is the error for a Secret of another SecretSync. What to do depends on whether that one still wants it.
+func foreign(desired Desired, state State, found holder) error {
+	refused := &Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: state}
+	handOver := fmt.Sprintf(`"kubectl annotate secret %s -n %s --overwrite %s=%s" hands it over with its content, or delete the Secret, or choose another spec.target.name`,
+		desired.Name, desired.Namespace, v1alpha1.AnnotationOwner, desired.Owner)
+	sync := found.sync
+	controller := metav1.GetControllerOf(found.secret)
+	switch gone := sync == nil || controller != nil && controller.UID != sync.UID; {
+	case gone && found.collected():
+		refused.Message = fmt.Sprintf("Secret %q belonged to SecretSync %q, which was deleted: it is created again once Kubernetes has deleted it",
+			desired.Name, state.Owner)
+	case gone:
+		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q was deleted: %s", desired.Name, state.Owner, handOver)
+	case sync.TargetName() == desired.Name && !sync.Spec.Target.Merges():
+		refused.Message = fmt.Sprintf("Secret %q belongs to SecretSync %q: choose another spec.target.name, or delete one of the two SecretSyncs",
+			desired.Name, state.Owner)
+	case controller == nil:
+		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q moved to Secret %q: %s", desired.Name, state.Owner, sync.TargetName(), handOver)
+	default:
+		refused.Message = fmt.Sprintf("Secret %q belongs to SecretSync %q, which deletes it once it has written Secret %q: see why SecretSync %q does not do so, or choose another spec.target.name",
+			desired.Name, state.Owner, sync.TargetName(), state.Owner)
+	}
+	return refused
+}
