@@ -180,10 +180,17 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 	if o.rollouts {
 		rollouts = rollout.New(rollout.Options{Client: manager.GetClient(), Live: manager.GetAPIReader()})
 	}
+	watcher, err := client.NewWithWatch(manager.GetConfig(), client.Options{
+		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making a client that watches: %w", err)
+	}
 	return secretsync.New(secretsync.Options{
 		Rollouts:     rollouts,
 		Client:       manager.GetClient(),
 		Live:         manager.GetAPIReader(),
+		Watcher:      watcher,
 		Source:       guard.New(withReplicas, rules),
 		Events:       manager.GetEventRecorder("secretsync"),
 		Metrics:      passes,

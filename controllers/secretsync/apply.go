@@ -4,7 +4,7 @@ import (
 	"context"
 	"maps"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/target"
@@ -23,10 +23,16 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 	result, err := c.secrets.Apply(ctx, desired(p))
 	p.touched = c.memories.endWrite(p.memory, result.ResourceVersion)
 	if err != nil {
+		p.noteRewrite(result)
 		return err
 	}
 	if result.Former != nil {
 		changes = c.takenOver(p, result.Former)
+	}
+	if result.Outcome == target.Unchanged {
+		p.memory.seen.Store(&result)
+	} else if p.sync.Status.Secret != nil && !writtenBySpec(p.sync) { // An edited spec may leave keys to others.
+		c.turns.add(c.wakeAll(ctx, client.ObjectKey{Namespace: p.sync.Namespace, Name: p.sync.TargetName()}, p.sync.Name, true))
 	}
 	p.applied, p.changes, p.wrote = &result, changes, c.Clock.Now()
 	p.memory.prints = c.printsOf(p.data)
@@ -61,13 +67,12 @@ func desired(p *pass) target.Desired {
 		Recreate:    spec.Target.ReplacePolicy == v1alpha1.ReplaceRecreate,
 		Merge:       spec.Target.Merges(),
 	}
-	if written := p.sync.Status.Secret; written != nil && written.Name == wanted.Name {
+	if written := p.memory.lastSeen(p.sync.Status.Secret); written != nil && written.Name == wanted.Name {
 		wanted.Previous = written
 	}
 	if !wanted.Merge && !spec.Target.Retains() {
-		wanted.OwnerReference = metav1.NewControllerRef(p.sync, v1alpha1.GroupVersion.WithKind("SecretSync"))
-		// Blocking the owner's deletion would need a permission on finalizers that nothing else does.
-		wanted.OwnerReference.BlockOwnerDeletion = nil
+		reference := target.OwnerReference(p.sync)
+		wanted.OwnerReference = &reference
 	}
 	return wanted
 }

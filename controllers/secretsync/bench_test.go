@@ -48,7 +48,7 @@ func BenchmarkPoll(b *testing.B) {
 	aws := &oneSecret{version: "version-1"}
 	c := New(Options{Client: kept, Source: aws, Metrics: metrics, PollInterval: time.Minute})
 	request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p.sync)}
-	settled := &pass{sync: p.sync, before: p.sync.DeepCopy(), observed: true, inputs: c.begin(p.sync, &memory{}).inputs}
+	settled := &pass{sync: p.sync, before: p.sync.DeepCopy(), observed: true, memory: &memory{}, inputs: c.begin(p.sync, &memory{}).inputs}
 	settled.inputs[0].observation, _ = aws.Observe(b.Context(), c.question(settled))
 	c.describe(settled, nil)
 	b.ReportAllocs()

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -34,6 +33,8 @@ type Options struct {
 	Client client.Client
 	// Live reads from the API server itself, for what the cache can't know.
 	Live client.Reader
+	// Watcher watches single Secrets that the cache can't know. Default: none is; they are looked at with the next try.
+	Watcher Watcher
 	// Source reads from Secrets Manager.
 	Source source.Source
 	// Rollouts restarts workloads. Default: nobody restarts any.
@@ -59,6 +60,7 @@ type Controller struct {
 	secrets  *target.Writer
 	memories *memories
 	turns    *turns
+	awaits   awaits
 	// seed makes the prints of keys, and the places of secrets within a poll interval.
 	seed maphash.Seed
 	// phase is when within a pollSlot this process polls.
@@ -99,6 +101,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := c.Client.Get(ctx, request.NamespacedName, sync); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.memories.forget(request.NamespacedName)
+			c.awaits.end(request.NamespacedName)
 			if c.Rollouts != nil {
 				c.Rollouts.Forget(request.Namespace, request.Name)
 			}
@@ -153,6 +156,7 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionStarted()))).
 		WatchesRawSource(c.turns).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf), builder.WithPredicates(c.echoes())).
+		Watches(&v1alpha1.SecretSync{}, handler.EnqueueRequestsFromMapFunc(c.rivalsOf), letsGo()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: c.Workers}).
 		WithLogConstructor(logConstructor(manager.GetLogger().WithName("secretsync"))).
 		Complete(c)
@@ -172,19 +176,7 @@ func logConstructor(base logr.Logger) func(*reconcile.Request) logr.Logger {
 // targetIndex finds SecretSyncs by the name of the Secret that they write.
 const targetIndex = "target"
 
-// writersOf lists the SecretSyncs that write a Secret.
+// writersOf lists the SecretSyncs that write a Secret, or would.
 func (c *Controller) writersOf(ctx context.Context, secret client.Object) []reconcile.Request {
-	var syncs v1alpha1.SecretSyncList
-	err := c.Client.List(ctx, &syncs, client.InNamespace(secret.GetNamespace()),
-		client.MatchingFields{targetIndex: secret.GetName()}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "listing SecretSyncs of a Secret failed", "secret", client.ObjectKeyFromObject(secret))
-		return nil
-	}
-	requests := make([]reconcile.Request, 0, len(syncs.Items))
-	for i := range syncs.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{
-			Namespace: syncs.Items[i].Namespace, Name: syncs.Items[i].Name}})
-	}
-	return requests
+	return c.wakeAll(ctx, client.ObjectKeyFromObject(secret), "", false)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/target"
@@ -28,7 +29,8 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 	c.memories.hear(p)
 	if p.sync.Spec.Suspend {
 		p.memory.nextLook.set(time.Time{})
-		p.memory.failures, p.memory.told = 0, time.Time{}
+		p.memory.failures, p.memory.told, p.memory.blocked = 0, time.Time{}, blockage{}
+		c.awaits.end(client.ObjectKeyFromObject(p.sync))
 		p.done = true
 		return nil
 	}
@@ -36,6 +38,7 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 	if p.memory.nextLook.get().IsZero() {
 		p.memory.nextLook.set(c.firstLook(p, now))
 	}
+	c.unblock(ctx, p)
 	drifted, err := c.drifted(ctx, p)
 	if err != nil {
 		return err
@@ -90,7 +93,7 @@ func writtenBySpec(sync *v1alpha1.SecretSync) bool {
 // drifted says whether somebody has touched the Secret since it was written. The resourceVersion in
 // status tells, so that nothing is read while nobody has.
 func (c *Controller) drifted(ctx context.Context, p *pass) (bool, error) {
-	written := p.sync.Status.Secret
+	written := p.memory.lastSeen(p.sync.Status.Secret)
 	if written == nil || written.Name != p.sync.TargetName() {
 		return false, nil
 	}

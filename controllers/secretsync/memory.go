@@ -1,6 +1,7 @@
 package secretsync
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // cacheLag is how long to wait for the watch to bring what we have written ourselves.
@@ -27,6 +29,10 @@ type memory struct {
 	nextLook moment
 	// secret tells our own writes of the Secret from others'. The lock of memories guards it.
 	secret echo
+	// seen is the Secret as it was found to be as desired since status was written; nil where it was not looked at.
+	seen atomic.Pointer[target.Result]
+	// blocked is what the last try failed at, where that ends with a change of a Secret.
+	blocked blockage
 	// failures counts failed passes in a row that the same thing heals, the first of them at failingSince:
 	// one call that is throttled after a day of refusals is no outage that has lasted for a day.
 	failures     int
@@ -104,12 +110,14 @@ type memories struct {
 	byName map[types.NamespacedName]*memory
 	// news of SecretSyncs that no pass has taken yet.
 	news map[types.NamespacedName]news
+	// woken are SecretSyncs that may no longer be blocked; true where that was not the doing of their Secret.
+	woken map[types.NamespacedName]bool
 	// stopping says that the process ends.
 	stopping bool
 }
 
 func newMemories() *memories {
-	return &memories{byName: map[types.NamespacedName]*memory{}, news: map[types.NamespacedName]news{}}
+	return &memories{byName: map[types.NamespacedName]*memory{}, news: map[types.NamespacedName]news{}, woken: map[types.NamespacedName]bool{}}
 }
 
 func (m *memories) of(name types.NamespacedName, uid types.UID) *memory {
@@ -153,4 +161,12 @@ func (m *memories) forget(name types.NamespacedName) {
 	defer m.mutex.Unlock()
 	delete(m.byName, name)
 	delete(m.news, name)
+	delete(m.woken, name)
+}
+
+// all lists every memory.
+func (m *memories) all() map[types.NamespacedName]*memory {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return maps.Clone(m.byName)
 }

@@ -61,6 +61,18 @@ func (t *turns) Start(_ context.Context, queue workqueue.TypedRateLimitingInterf
 	return nil
 }
 
+// add puts SecretSyncs into the queue, once there is one.
+func (t *turns) add(requests []reconcile.Request) {
+	select {
+	case <-t.runs:
+	default:
+		return
+	}
+	for _, request := range requests {
+		t.queue.Add(request)
+	}
+}
+
 // Notify has SecretSyncs looked at now, as a change event concerns them: AWS is asked anew, once for all of
 // them that follow one secret. It returns nil once they are in the queue.
 func (c *Controller) Notify(ctx context.Context, names []types.NamespacedName, failure RotationFailure) error {

@@ -17,7 +17,7 @@ import (
 // write writes status if it changed. A SecretSync that is gone needs none, nor does another one that was made
 // under its name since.
 func (c *Controller) write(ctx context.Context, p *pass) error {
-	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) {
+	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) || p.onlySeen() {
 		return nil
 	}
 	patch, err := statusPatch(p.sync)
@@ -33,6 +33,7 @@ func (c *Controller) write(ctx context.Context, p *pass) error {
 		return fmt.Errorf("patching status: %w", err)
 	}
 	p.memory.statusWritten = changed.ResourceVersion
+	p.memory.seen.Store(nil) // It is in status now, or a later write is.
 	return nil
 }
 

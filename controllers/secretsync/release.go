@@ -70,6 +70,16 @@ func (c *Controller) leave(ctx context.Context, p *pass) error {
 		_, err := c.secrets.Disown(ctx, sync.Namespace, former.Name, sync.UID)
 		return err
 	}
+	heir, err := c.heir(ctx, sync, former.Name)
+	switch {
+	case err != nil:
+		return err
+	case heir != nil: // It waits for a Secret of that name, which pods then never miss.
+		handed, err := c.secrets.HandOver(ctx, sync.Namespace, former.Name, sync.Name, heir)
+		if err != nil || handed {
+			return err
+		}
+	}
 	return c.secrets.Delete(ctx, sync.Namespace, former.Name, sync.Name)
 }
 
@@ -95,7 +105,8 @@ func (c *Controller) keep(ctx context.Context, p *pass) error {
 // release ends the life of a SecretSync. Its own Secret goes by the owner reference; only keys that
 // were merged into somebody else's Secret have to be taken out.
 //
-// What time can heal is tried again, and status says so. What the API server refuses for good, as it does
+// What time can heal is tried again, and status says so; so is what a policy, a webhook or a quota of the cluster
+// does not allow, as others can change that. What the API server refuses for good, as it does
 // for a Secret that is immutable, holds nobody up: the keys stay, and an event says so.
 func (c *Controller) release(ctx context.Context, sync *v1alpha1.SecretSync, memory *memory) (reconcile.Result, error) {
 	memory.nextLook.set(time.Time{})
@@ -106,7 +117,7 @@ func (c *Controller) release(ctx context.Context, sync *v1alpha1.SecretSync, mem
 	if err := c.takeOut(ctx, sync); err != nil {
 		p := c.begin(sync, memory)
 		f := explain(err)
-		if f == nil || f.heals != byEdit {
+		if f == nil || f.heals != byEdit || f.reason == v1alpha1.ReasonAdmissionDenied {
 			p.err = err
 			return c.report(ctx, p)
 		}

@@ -28,6 +28,7 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 		return c.unreported(ctx, p)
 	}
 	c.plan(p, f)
+	c.noteBlocked(ctx, p, f)
 	if passing(f, p.memory) {
 		return again(p.memory.nextLook.get().Sub(c.Clock.Now()), p.priority()), nil
 	}

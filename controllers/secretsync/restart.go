@@ -27,7 +27,7 @@ func (c *Controller) restart(ctx context.Context, p *pass) {
 	policy, wanted := c.rolloutPolicy(p.sync)
 	change, due := pendingChange(p.sync, policy)
 	switch {
-	case wanted && p.applied != nil && p.applied.Outcome != target.Unchanged:
+	case wanted && p.applied != nil && (p.applied.Outcome != target.Unchanged || p.drifted && p.changes.reread): // Perhaps by a former process.
 		c.Rollouts.Announce(p.sync.Namespace, p.sync.Name, p.sync.TargetName(), policy)
 		return
 	case !wanted || !due:

@@ -26,6 +26,7 @@ func (c *Controller) describe(p *pass, f *failure) {
 	} else if p.observed && f == nil {
 		c.describeObserved(p)
 	}
+	status.Secret = p.memory.lastSeen(status.Secret)
 	if p.observed {
 		c.describeRotation(p, p.rotationFacts()...)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -44,9 +45,11 @@ type oneSecret struct {
 	version string
 	refusal error
 	fetched int
+	asked   int
 }
 
 func (s *oneSecret) Observe(context.Context, source.Question) (source.Observation, error) {
+	s.asked++
 	return source.Observation{Version: source.Version{ARN: "arn", ID: s.version}}, s.refusal
 }
 
@@ -74,7 +77,9 @@ func newWorld(t *testing.T, sync *v1alpha1.SecretSync, secrets ...client.Object)
 		aws:  &oneSecret{version: "version-1"}, refusal: map[string]error{},
 	}
 	w.server = fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(secrets, sync)...).WithStatusSubresource(&v1alpha1.SecretSync{}).
-		WithReturnManagedFields().Build()
+		WithReturnManagedFields().
+		WithIndex(&v1alpha1.SecretSync{}, targetIndex, func(object client.Object) []string { return []string{object.(*v1alpha1.SecretSync).TargetName()} }).
+		WithIndex(&v1alpha1.SecretSync{}, metav1.ObjectNameField, func(object client.Object) []string { return []string{object.GetName()} }).Build()
 	through := interceptor.NewClient(w.server, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
 			if err := w.refusal[object.GetName()]; err != nil {

@@ -124,6 +124,7 @@ func (m *memories) allUnreported() []*pass {
 // would be fetched and written again by the next process.
 func (c *Controller) Start(ctx context.Context) error {
 	<-ctx.Done()
+	c.awaits.stop()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
 	var problems []error
@@ -132,6 +133,7 @@ func (c *Controller) Start(ctx context.Context) error {
 			problems = append(problems, err)
 		}
 	}
+	problems = append(problems, c.saveSeen(flush))
 	if err := errors.Join(problems...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "status of some SecretSyncs could not be written before the stop")
 	}

@@ -1,0 +1,204 @@
+package secretsync
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// of is a Secret db that belongs to a SecretSync.
+func of(owner string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "db", UID: "uid-of-former",
+		Labels: map[string]string{v1alpha1.LabelManaged: "true"}, Annotations: map[string]string{v1alpha1.AnnotationOwner: owner}},
+		Data: map[string][]byte{"value": []byte("former")}}
+}
+
+func (w *world) ready(t *testing.T) metav1.Condition {
+	t.Helper()
+	return *meta.FindStatusCondition(w.now(t).Status.Conditions, v1alpha1.ConditionReady)
+}
+
+// TestABlockedSecretSyncIsWoken by its Secret and by the SecretSync that has it; not by a content that changes, which
+// says nothing of whose the Secret is.
+func TestABlockedSecretSyncIsWoken(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(w *world, secret *corev1.Secret) error
+		after  time.Duration
+		owns   bool
+	}{
+		"the Secret is gone": {func(w *world, secret *corev1.Secret) error { return w.server.Delete(context.Background(), secret) }, 0, true},
+		"the Secret is handed over": {func(w *world, secret *corev1.Secret) error {
+			secret.Annotations[v1alpha1.AnnotationOwner] = here.Name
+			return w.server.Update(context.Background(), secret)
+		}, unblockWait, true},
+		"the content is another": {func(w *world, secret *corev1.Secret) error {
+			secret.Data["value"] = []byte("x")
+			return w.server.Update(context.Background(), secret)
+		}, unblockWait, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fresh(), of("former"))
+			w.settle(t)
+			if ready := w.ready(t); ready.Reason != v1alpha1.ReasonTargetConflict || !strings.Contains(ready.Message, `"former" was deleted`) {
+				t.Fatalf("the condition is %+v", ready)
+			}
+			secret := w.secret(t, "db")
+			if err := test.change(w, secret); err != nil {
+				t.Fatal(err)
+			}
+			if woken := w.writersOf(t.Context(), secret); len(woken) != 1 || woken[0].NamespacedName != here {
+				t.Fatalf("woken are %v", woken)
+			}
+			tries := w.aws.asked
+			w.turn(t) // Too soon for a Secret that is still there.
+			if now := w.secret(t, "db"); test.after > 0 && (w.aws.asked != tries || metav1.GetControllerOf(now) != nil) {
+				t.Error("it is tried again at once")
+			}
+			w.clock.SetTime(noon.Add(test.after))
+			w.settle(t)
+			if owns := metav1.GetControllerOf(w.secret(t, "db")) != nil; owns != test.owns {
+				t.Errorf("it has the Secret: %v", owns)
+			}
+			if test.owns && w.ready(t).Reason != v1alpha1.ReasonSynced {
+				t.Errorf("the condition is %+v", w.ready(t))
+			}
+		})
+	}
+}
+
+// TestRivalsAreWoken by the deletion of a SecretSync, and by edits of its spec.
+func TestRivalsAreWoken(t *testing.T) {
+	w := newWorld(t, fresh(), of("former"))
+	w.settle(t)
+	former := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "former"}}
+	former.Spec.Target.Name = "db"
+	if woken := w.rivalsOf(t.Context(), former); len(woken) != 1 || woken[0].NamespacedName != here {
+		t.Errorf("by one that wants the Secret: %v", woken)
+	}
+	former.Spec.Target.Name, former.Status.Secret = "moved", &v1alpha1.SecretStatus{Name: "db"}
+	if woken := w.rivalsOf(t.Context(), former); len(woken) != 1 || woken[0].NamespacedName != here {
+		t.Errorf("by one that has written the Secret: %v", woken)
+	}
+	tries := w.aws.asked
+	w.turn(t)
+	w.clock.SetTime(noon.Add(unblockWait))
+	w.turn(t)
+	if w.aws.asked == tries {
+		t.Error("it was woken, and nothing was tried")
+	}
+	if woken := w.rivalsOf(t.Context(), w.now(t)); len(woken) != 0 {
+		t.Errorf("by itself: %v", woken)
+	}
+}
+
+// TestASecretIsAwaited that is not in the cache: the one to merge into. Its watch ends with what it waits for.
+func TestASecretIsAwaited(t *testing.T) {
+	sync := fresh()
+	sync.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
+	w := newWorld(t, sync)
+	began := make(chan struct{}, 1)
+	w.Watcher = watching{w.server, began}
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer queue.ShutDown()
+	if err := w.turns.Start(t.Context(), queue); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	if reason := w.ready(t).Reason; reason != v1alpha1.ReasonTargetNotFound {
+		t.Fatalf("the reason is %s", reason)
+	}
+	<-began
+	app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "app", UID: "uid-of-app"}}
+	if err := w.server.Create(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	if next, _ := queue.Get(); next.NamespacedName != here {
+		t.Fatalf("%v is woken", next)
+	}
+	w.clock.SetTime(noon.Add(unblockWait))
+	w.settle(t)
+	if reason := w.ready(t).Reason; reason != v1alpha1.ReasonSynced || string(w.secret(t, "app").Data["value"]) != "of version-1" {
+		t.Errorf("the reason is %s", reason)
+	}
+	if len(w.awaits.watches) != 0 {
+		t.Error("the watch goes on")
+	}
+}
+
+// watching says when a watch has begun.
+type watching struct {
+	client.WithWatch
+	began chan struct{}
+}
+
+func (w watching) Watch(ctx context.Context, list client.ObjectList, _ ...client.ListOption) (watch.Interface, error) {
+	watched, err := w.WithWatch.Watch(ctx, list, client.InNamespace(here.Namespace)) // The fake knows no field selectors.
+	w.began <- struct{}{}
+	return watched, err
+}
+
+func TestTooManySecretsAreNotAwaited(t *testing.T) {
+	var a awaits
+	nothing := func() {}
+	for n := range awaitedMost {
+		if !a.begin(types.NamespacedName{Name: string(rune('a' + n))}, &await{secret: "x", end: nothing}) {
+			t.Fatalf("only %d Secrets are awaited", n)
+		}
+	}
+	ended := false
+	first := types.NamespacedName{Name: "a"}
+	switch {
+	case a.begin(types.NamespacedName{Name: "more"}, &await{end: nothing}):
+		t.Error("any number of Secrets is awaited")
+	case a.begin(first, &await{secret: "x", end: nothing}):
+		t.Error("one is awaited twice")
+	case !a.begin(first, &await{secret: "y", end: func() { ended = true }}):
+		t.Error("another Secret is not awaited in the place of the first")
+	}
+	a.stop()
+	if !ended || a.begin(types.NamespacedName{Name: "late"}, &await{end: nothing}) {
+		t.Error("after a stop Secrets are awaited")
+	}
+}
+
+func TestWhatChangesForABlockedSecretSync(t *testing.T) {
+	there := blockage{secret: target.State{Exists: true, UID: "1", ResourceVersion: "7", Owner: ""}}
+	is := func(uid types.UID, version, owner string) *metav1.PartialObjectMetadata {
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{UID: uid, ResourceVersion: version, Annotations: map[string]string{v1alpha1.AnnotationOwner: owner}}}
+	}
+	ofAKey := there
+	ofAKey.key = true
+	for name, test := range map[string]struct {
+		kind    watch.EventType
+		is      client.Object
+		blocked blockage
+		want    bool
+	}{
+		"a missing one comes":               {watch.Added, is("1", "7", ""), blockage{}, true},
+		"a missing one goes":                {watch.Deleted, is("1", "7", ""), blockage{}, false},
+		"it is there as before":             {watch.Added, is("1", "7", ""), there, false},
+		"it has another content":            {watch.Modified, is("1", "8", ""), there, false},
+		"it has another content, for a key": {watch.Modified, is("1", "8", ""), ofAKey, true},
+		"it is handed over":                 {watch.Modified, is("1", "8", "db"), there, true},
+		"it is another one":                 {watch.Added, is("2", "8", ""), there, true},
+		"it goes":                           {watch.Deleted, is("1", "8", ""), there, true},
+		"a bookmark":                        {watch.Bookmark, is("", "9", ""), there, false},
+	} {
+		if got := changed(test.kind, test.is, test.blocked); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
