@@ -47,7 +47,7 @@ func TestQuotaForbids(t *testing.T) {
 	content := value()
 	id, _ := s.createSecret("db", content)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
-	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonTargetForbidden)
+	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonAdmissionDenied)
 	if err := s.stand.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}

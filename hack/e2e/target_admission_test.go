@@ -1,0 +1,387 @@
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	admissionreviewv1 "k8s.io/api/admission/v1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// inNamespace selects the scene's namespace, as other tests share the server.
+func (s *scene) inNamespace() *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: s.namespace}}
+}
+
+// webhook has the API server ask an admission webhook before it creates or changes a Secret of the scene's namespace.
+func (s *scene) webhook(name, url string, bundle []byte) {
+	s.Helper()
+	fail, none, all := admissionv1.Fail, admissionv1.SideEffectClassNone, admissionv1.AllScopes
+	s.put(&admissionv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: s.unique("webhook")},
+		Webhooks: []admissionv1.ValidatingWebhook{{
+			Name: name, ClientConfig: admissionv1.WebhookClientConfig{URL: &url, CABundle: bundle}, FailurePolicy: &fail, SideEffects: &none,
+			AdmissionReviewVersions: []string{"v1"}, TimeoutSeconds: new(int32(1)), NamespaceSelector: s.inNamespace(),
+			Rules: []admissionv1.RuleWithOperations{{
+				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
+				Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"secrets"}, Scope: &all},
+			}},
+		}},
+	})
+	s.awaitRefusal()
+}
+
+// answering has a webhook answer each review in a way, in a text that repeats the object with its values.
+func (s *scene) answering(answer func(http.ResponseWriter, *admissionreviewv1.AdmissionReview)) {
+	s.Helper()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		var review admissionreviewv1.AdmissionReview
+		body, err := io.ReadAll(request.Body)
+		if err == nil {
+			err = json.Unmarshal(body, &review)
+		}
+		if err != nil {
+			http.Error(writer, "not a review", http.StatusBadRequest)
+			return
+		}
+		answer(writer, &review)
+	}))
+	s.Cleanup(server.Close)
+	s.webhook("strict.example.com", server.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
+// denying answers with a code and a reason, as a webhook may choose them.
+func (s *scene) denying(code int32, reason metav1.StatusReason) {
+	s.Helper()
+	s.answering(func(writer http.ResponseWriter, review *admissionreviewv1.AdmissionReview) {
+		secret := &corev1.Secret{}
+		_ = json.Unmarshal(review.Request.Object.Raw, secret)
+		review.Response = &admissionreviewv1.AdmissionResponse{UID: review.Request.UID, Result: &metav1.Status{
+			Code: code, Reason: reason, Message: fmt.Sprintf("denied: %s", secret.Data),
+			Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Field: "metadata.uid", Message: fmt.Sprintf("%s", secret.Data)}}},
+		}}
+		_ = json.NewEncoder(writer).Encode(review)
+	})
+}
+
+// policy has an admission policy refuse every Secret of the scene's namespace, in a text that repeats its values.
+func (s *scene) policy(reason *metav1.StatusReason) {
+	s.Helper()
+	s.put(&admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: s.unique("no-secrets")},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			FailurePolicy: new(admissionv1.Fail),
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
+				Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"secrets"}},
+			}}}},
+			Validations: []admissionv1.Validation{{Expression: "false", Reason: reason,
+				MessageExpression: "'denied: ' + (has(object.data) ? object.data.map(k, object.data[k]).join(',') : 'nothing')"}},
+		},
+	})
+	s.put(&admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: s.unique("everywhere")},
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: s.unique("no-secrets"), ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+			MatchResources: &admissionv1.MatchResources{NamespaceSelector: s.inNamespace()},
+		},
+	})
+	s.awaitRefusal()
+}
+
+func (s *scene) quota() {
+	s.Helper()
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "few"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/secrets": resource.MustParse("0")}},
+	}
+	s.put(quota)
+	s.awaitRefusal()
+}
+
+// awaitRefusal waits until the API server refuses Secrets of the scene's namespace.
+func (s *scene) awaitRefusal() {
+	s.Helper()
+	probe := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, GenerateName: "probe-"}}
+	s.await("Secrets are refused", func() bool { return s.stand.Client.Create(s.Context(), probe.DeepCopy(), client.DryRunAll) != nil })
+}
+
+// TestRefusalsByTheClusterNameWhoRefuses runs each way in which a cluster refuses a Secret: the message says what
+// refuses which request, and never repeats the text of a policy or a webhook, which may hold values.
+func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
+	denied := []string{v1alpha1.ConditionStalled, v1alpha1.ReasonAdmissionDenied}
+	retried := []string{v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetFailed}
+	for name, test := range map[string]struct {
+		refuse   func(s *scene)
+		told     []string
+		mentions []string
+	}{
+		"a policy without a reason":       {func(s *scene) { s.policy(nil) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-", "everywhere-", "kubectl describe"}},
+		"a policy that forbids":           {func(s *scene) { s.policy(new(metav1.StatusReasonForbidden)) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-", "everywhere-"}},
+		"a policy about the size":         {func(s *scene) { s.policy(new(metav1.StatusReasonRequestEntityTooLarge)) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-"}},
+		"a webhook with code 400":         {func(s *scene) { s.denying(400, "") }, denied, []string{`"strict.example.com"`, "code 400"}},
+		"a webhook with code 403":         {func(s *scene) { s.denying(403, metav1.StatusReasonForbidden) }, denied, []string{`"strict.example.com"`, "code 403"}},
+		"a webhook with code 409":         {func(s *scene) { s.denying(409, metav1.StatusReasonConflict) }, denied, []string{`"strict.example.com"`, "code 409"}},
+		"a webhook that says it is there": {func(s *scene) { s.denying(409, metav1.StatusReasonAlreadyExists) }, denied, []string{`"strict.example.com"`, "code 409"}},
+		"a webhook with code 422":         {func(s *scene) { s.denying(422, metav1.StatusReasonInvalid) }, denied, []string{`"strict.example.com"`, "code 422"}},
+		"a webhook with code 500":         {func(s *scene) { s.denying(500, metav1.StatusReasonInternalError) }, retried, []string{`"strict.example.com"`, "code 500", "trying again"}},
+		"a webhook without a word":        {func(s *scene) { s.denying(0, "") }, denied, []string{`"strict.example.com"`, "code 400"}},
+		"a webhook whose server fails": {func(s *scene) {
+			s.answering(func(writer http.ResponseWriter, _ *admissionreviewv1.AdmissionReview) {
+				writer.WriteHeader(http.StatusInternalServerError)
+			})
+		}, retried, []string{`"strict.example.com"`, "trying again"}},
+		"a webhook that is down": {func(s *scene) { s.webhook("nowhere.example.com", "https://127.0.0.1:1/", nil) }, retried, []string{`"nowhere.example.com"`, "connection refused"}},
+		"a webhook that is slow": {func(s *scene) {
+			s.answering(func(_ http.ResponseWriter, _ *admissionreviewv1.AdmissionReview) { time.Sleep(1500 * time.Millisecond) })
+		}, retried, []string{`"strict.example.com"`, "in time"}},
+		"a quota": {func(s *scene) { s.quota() }, denied, []string{`ResourceQuota "few"`, "raise the quota"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			test.refuse(s)
+			// It is not among the values that are searched for: the API server itself logs what webhooks say.
+			content := "quoted-" + rand.Text()
+			id, _ := s.createSecret("db", content)
+			s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+			found := s.awaitReason("db", metav1.ConditionFalse, test.told[1])
+			s.awaitTrouble("db", test.told[0], test.told[1])
+			message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message
+			if !containsAll(message, append(test.mentions, `create Secret "db"`)) || strings.Contains(message, "denied: ") {
+				t.Errorf("the message is %q", message)
+			}
+			s.awaitEvent("db", "SyncFailed", test.told[1])
+			s.checkUnsaid("db", content)
+		})
+	}
+}
+
+// checkUnsaid looks for a value in all that the operator says of a SecretSync.
+func (s *scene) checkUnsaid(name, content string) {
+	s.Helper()
+	status, err := json.Marshal(s.get(name))
+	if err != nil {
+		s.Fatal(err)
+	}
+	log, err := running.Log()
+	if err != nil {
+		s.Fatal(err)
+	}
+	said := string(status) + strings.Join(s.events(name, "SyncFailed"), "\n") + string(log)
+	if strings.Contains(said, content) || strings.Contains(said, base64.StdEncoding.EncodeToString([]byte(content))) {
+		s.Error("the value is in status, an event or the log")
+	}
+}
+
+// TestAnUpdateThatIsRefused is said to be one, and the Secret keeps what it has.
+func TestAnUpdateThatIsRefused(t *testing.T) {
+	s := newScene(t)
+	first := value()
+	id, _ := s.createSecret("db", first)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("db")
+	s.policy(nil)
+	s.putValue(id, "quoted-"+rand.Text())
+	found := s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonAdmissionDenied)
+	message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message
+	if !containsAll(message, []string{`update Secret "db"`, "keeps version"}) {
+		t.Errorf("the message is %q", message)
+	}
+	s.awaitKeys("db", map[string]string{"value": first})
+}
+
+// TestWithoutARole: who may not do what is said as RBAC says it.
+func TestWithoutARole(t *testing.T) {
+	s := newScene(t)
+	s.awaitAccount()
+	config, err := s.stand.Plane.ServiceAccountConfig(t.Context(), s.namespace, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	powerless, err := client.New(config, client.Options{Scheme: s.stand.Client.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer := &target.Writer{Client: blind{powerless}, Live: s.stand.Client}
+	_, err = writer.Apply(t.Context(), target.Desired{Namespace: s.namespace, Name: "db", Owner: "db", Data: map[string][]byte{"value": []byte(value())}})
+	refused, ok := errors.AsType[*target.Error](err)
+	if !ok || refused.Reason != v1alpha1.ReasonTargetForbidden || !refused.Transient ||
+		!containsAll(refused.Message, []string{"system:serviceaccount:" + s.namespace + ":default", `create Secret "db"`, `"create" on secrets`}) {
+		t.Errorf("%v", err)
+	}
+}
+
+// blind sees no Secret: it stands for a cache in which there is none.
+type blind struct{ client.Client }
+
+func (blind) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+}
+
+// TestLabelsThatKubernetesRefuses are said to be labels, by their names.
+func TestLabelsThatKubernetesRefuses(t *testing.T) {
+	for field, spec := range map[string]v1alpha1.SecretTarget{
+		"spec.target.labels":      {Labels: map[string]string{"team": "a b", "fine": "x"}},
+		"spec.target.annotations": {Annotations: map[string]string{"team/a/b": "x", "fine": "x"}},
+	} {
+		s := newScene(t)
+		id, _ := s.createSecret("db", value())
+		s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Target: spec})
+		found := s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonInvalidValue)
+		message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message
+		if !containsAll(message, []string{field, `"team`}) || strings.Contains(message, "fine") || strings.Contains(message, "spec.data") {
+			t.Errorf("the message is %q", message)
+		}
+	}
+}
+
+// TestARefusedUpdateIsNoEdit: what the operator itself does to the records of a Secret's fields, before an update that
+// is then refused, is not taken for an edit by others.
+func TestARefusedUpdateIsNoEdit(t *testing.T) {
+	s := newScene(t)
+	id, _ := s.createSecret("db", `{"username":"app","password":"`+value()+`"}`)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("db")
+	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth) })
+	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
+	s.await("status knows the Secret as it is", func() bool {
+		return s.get("db").Status.Secret.ResourceVersion == s.secret("db").ResourceVersion
+	})
+	s.never("an edit by others is told of", func() bool {
+		ready := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionReady)
+		return strings.Contains(ready.Message, "edited or deleted")
+	})
+	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Type = "" })
+	s.awaitReady("db")
+	if notes := s.events("db", "SecretRepaired"); len(notes) > 0 {
+		t.Errorf("events: %q", notes)
+	}
+}
+
+// written counts the requests by which the operator has written a kind of object in the scene's namespace.
+func (s *scene) written(resource string) (count int) {
+	s.Helper()
+	for _, request := range s.requests() {
+		if what := request.What(); strings.HasSuffix(what, " "+resource) && !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ") && !strings.HasPrefix(what, "watch ") {
+			count++
+		}
+	}
+	return count
+}
+
+// TestWhatOthersAddIsNoEdit: annotations, labels and keys of others in a Secret are no reason to write anything, and
+// after a restart none to read anything.
+func TestWhatOthersAddIsNoEdit(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("db", content)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	before := s.awaitReady("db")
+	s.awaitEvent("db", "SecretCreated")
+	secrets, statuses := s.written("secrets"), s.written("secretsyncs/status")
+	for n := range 10 {
+		s.patchSecret("db", func(secret *corev1.Secret) {
+			secret.Annotations["example.com/seen"] = fmt.Sprint(n)
+			secret.Labels[fmt.Sprintf("example.com/l%d", n)] = "x"
+			secret.Data["theirs"] = fmt.Append(nil, n)
+		})
+		s.await("the operator has looked", func() bool { return s.looked() > n })
+	}
+	if writes := s.written("secrets") - secrets; writes > 0 {
+		t.Errorf("the Secret was written %d times", writes)
+	}
+	if writes := s.written("secretsyncs/status") - statuses; writes > 0 || s.get("db").ResourceVersion != before.ResourceVersion {
+		t.Errorf("status was written %d times", writes)
+	}
+	if notes := s.events("db", "SecretRepaired"); len(notes) > 0 {
+		t.Errorf("events: %q", notes)
+	}
+	arn := before.Status.Sources[0].ARN
+	s.end((*stand.Manager).Stop)
+	read, described := s.read(arn), s.described()
+	s.start("after-edits")
+	s.askForRefresh("db", "now")
+	s.await("the refresh is echoed", func() bool { return s.get("db").Status.LastHandledRefresh == "now" })
+	if s.read(arn) != read || s.described() == described {
+		t.Errorf("after the restart the value was read %d times", s.read(arn)-read)
+	}
+	// What is ours is restored all the same, and the keys of others stay.
+	s.patchSecret("db", func(secret *corev1.Secret) { secret.Data["value"] = []byte("by hand") })
+	s.awaitKeys("db", map[string]string{"value": content, "theirs": "9"})
+	s.awaitEvent("db", "SecretRepaired", "intruder")
+}
+
+// looked counts the reads of Secrets with their values by the operator.
+func (s *scene) looked() (count int) {
+	s.Helper()
+	for _, request := range s.requests() {
+		if request.What() == "get  secrets" {
+			count++
+		}
+	}
+	return count
+}
+
+// TestMergedKeysAreNoEditOfTheOwner: a key that another SecretSync merges into the Secret of a SecretSync.
+func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
+	s := newScene(t)
+	own, merged := value(), value()
+	id, _ := s.createSecret("own", own)
+	other, _ := s.createSecret("other", `{"merged":"`+merged+`"}`)
+	s.sync("own", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("own")
+	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: other}, PollInterval: fast,
+		Target: v1alpha1.SecretTarget{Name: "own", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	s.awaitReady("guest")
+	s.awaitKeys("own", map[string]string{"value": own, "merged": merged})
+	s.await("the owner has looked", func() bool { return s.looked() > 1 })
+	s.never("the key is fought over", func() bool {
+		return len(s.events("own", "SecretRepaired"))+len(s.events("guest", "SecretRepaired")) > 0
+	})
+}
+
+// TestAnEditThatChangesNothingWritesNothing: an edit of the poll interval, the first after the creation.
+func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
+	s := newScene(t)
+	id, _ := s.createSecret("db", value())
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	before, secret := s.awaitReady("db"), s.secret("db")
+	time.Sleep(time.Until(before.Status.LastSyncTime.Add(time.Second))) // Times in status have whole seconds.
+	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = fast })
+	after := s.awaitReady("db")
+	if now := s.secret("db"); now.ResourceVersion != secret.ResourceVersion {
+		t.Error("the Secret was written")
+	}
+	if !after.Status.LastSyncTime.Equal(before.Status.LastSyncTime) {
+		t.Errorf("the last sync moved from %s to %s", before.Status.LastSyncTime, after.Status.LastSyncTime)
+	}
+	s.never("a change is told of", func() bool { return len(s.events("db", "SecretUpdated")) > 0 })
+	// What an edit drops is taken out all the same.
+	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
+	s.await("the key has its new name", func() bool {
+		now := s.secret("db")
+		return now.UID == types.UID(after.Status.Secret.UID) && len(now.Data) == 1 && len(now.Data["renamed"]) > 0
+	})
+}

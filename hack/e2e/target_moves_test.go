@@ -1,0 +1,284 @@
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// promptly is how soon what waits for a Secret has to have it: far sooner than the next try of a SecretSync that has
+// failed some times.
+const promptly = 10 * time.Second
+
+// failing has a SecretSync fail some times more, so that its next try is far away.
+func (s *scene) failing(name, reason string) {
+	s.Helper()
+	for n := range 4 {
+		token := fmt.Sprintf("try-%d", n)
+		s.askForRefresh(name, token)
+		s.await("try "+token+" has failed", func() bool { return s.get(name).Status.LastHandledRefresh == token })
+	}
+	s.awaitReason(name, metav1.ConditionFalse, reason)
+}
+
+// within wants something to be true soon after it was called.
+func (s *scene) within(what string, since time.Time, holds func() bool) {
+	s.Helper()
+	s.await(what, holds)
+	if took := time.Since(since); took > promptly {
+		s.Errorf("%s: only after %s", what, took)
+	}
+}
+
+func (s *scene) messageOf(name string) string {
+	s.Helper()
+	if ready := meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.Message
+	}
+	return ""
+}
+
+// holds says whether a Secret belongs to a SecretSync, and has its one key.
+func (s *scene) holds(secret, owner, content string) bool {
+	s.Helper()
+	now := s.secret(secret)
+	return now != nil && metav1.IsControlledBy(now, s.get(owner)) && len(now.Data) == 1 && string(now.Data["value"]) == content
+}
+
+// rivals makes two SecretSyncs that want one Secret, of which the second has failed some times.
+func (s *scene) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
+	s.Helper()
+	first, second = value(), value()
+	one, _ := s.createSecret("one", first)
+	two, _ := s.createSecret("two", second)
+	s.sync("first", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: one}, Target: v1alpha1.SecretTarget{Name: "shared", DeletionPolicy: policy}})
+	s.awaitReady("first")
+	s.sync("second", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: two}, Target: v1alpha1.SecretTarget{Name: "shared"}})
+	s.awaitReason("second", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+	s.failing("second", v1alpha1.ReasonTargetConflict)
+	return first, second
+}
+
+// TestTheSuccessorOfADeletedSecretSync has the Secret as soon as Kubernetes has deleted it.
+func TestTheSuccessorOfADeletedSecretSync(t *testing.T) {
+	s := newScene(t)
+	_, second := s.rivals("")
+	s.remove("first")
+	s.within("the successor has the Secret", time.Now(), func() bool { return s.holds("shared", "second", second) })
+	s.awaitReady("second")
+}
+
+// TestTheSuccessorOfARenamedTarget has the Secret at once, and it is never missing.
+func TestTheSuccessorOfARenamedTarget(t *testing.T) {
+	s := newScene(t)
+	first, second := s.rivals("")
+	before := s.secret("shared").UID
+	s.edit("first", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "moved" })
+	s.within("the successor has the Secret", time.Now(), func() bool { return s.holds("shared", "second", second) })
+	s.await("the first one has its new one", func() bool { return s.holds("moved", "first", first) })
+	if s.secret("shared").UID != before {
+		t.Error("the Secret was deleted in between")
+	}
+	s.awaitReady("first")
+	s.awaitReady("second")
+	s.remove("first")
+	s.await("the Secret of the first one is collected", func() bool { return s.secret("moved") == nil })
+	s.never("that of its successor goes with it", func() bool { return !s.holds("shared", "second", second) })
+}
+
+// TestTheSuccessorOfAKeptSecret is told how to have it handed over, in a command that works as it stands.
+func TestTheSuccessorOfAKeptSecret(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy  v1alpha1.DeletionPolicy
+		leave   func(s *scene)
+		mention string
+	}{
+		"retained": {v1alpha1.DeletionPolicyRetain, func(s *scene) { s.remove("first") }, `SecretSync "first" was deleted`},
+		"orphaned": {"", func(s *scene) {
+			if err := s.stand.Client.Delete(s.Context(), s.get("first"), client.PropagationPolicy(metav1.DeletePropagationOrphan)); err != nil {
+				s.Fatal(err)
+			}
+		}, `SecretSync "first" was deleted`},
+		"left for another one": {v1alpha1.DeletionPolicyRetain, func(s *scene) {
+			s.edit("first", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "moved" })
+		}, `SecretSync "first" moved to Secret "moved"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			_, second := s.rivals(test.policy)
+			if message := s.messageOf("second"); !strings.Contains(message, "delete one of the two") {
+				t.Errorf("the message is %q", message)
+			}
+			before := s.secret("shared").UID
+			began := time.Now()
+			test.leave(s)
+			s.within("the advice is another", began, func() bool {
+				return containsAll(s.messageOf("second"), []string{test.mention, "kubectl annotate"})
+			})
+			_, command, _ := strings.Cut(s.messageOf("second"), `"kubectl `)
+			command, _, _ = strings.Cut(command, `"`)
+			arguments := append(strings.Fields(command), "--kubeconfig", s.stand.Plane.Kubeconfig())
+			began = time.Now()
+			if said, err := exec.CommandContext(t.Context(), s.stand.Plane.Kubectl(), arguments...).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, said)
+			}
+			s.within("the successor has the Secret", began, func() bool {
+				now := s.secret("shared")
+				return metav1.IsControlledBy(now, s.get("second")) && string(now.Data["value"]) == second
+			})
+			if s.secret("shared").UID != before {
+				t.Error("the Secret was deleted in between")
+			}
+		})
+	}
+}
+
+// TestSecretsAreExchanged: each of some SecretSyncs takes the name of the next one's Secret. No Secret is missing at
+// any time, each ends with the one it wants, and with its own keys alone.
+func TestSecretsAreExchanged(t *testing.T) {
+	for _, many := range []int{2, 3} {
+		t.Run(fmt.Sprint(many), func(t *testing.T) {
+			s := newScene(t)
+			name := func(n int) string { return fmt.Sprintf("app-%d", n%many) }
+			contents, uids := make([]string, many), make([]string, many)
+			for n := range many {
+				contents[n] = value()
+				id, _ := s.createSecret(name(n), fmt.Sprintf(`{"key-%d":%q,"same":%q}`, n, contents[n], contents[n]))
+				s.sync(name(n), v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+				s.awaitReady(name(n))
+				if n == 0 { // Written by an apply too, not by a create alone.
+					s.putValue(id, fmt.Sprintf(`{"key-%d":%q,"same":%q}`, n, contents[n], contents[n]))
+					s.askForRefresh(name(n), "apply")
+					s.await("the refresh is echoed", func() bool { return s.get(name(n)).Status.LastHandledRefresh == "apply" })
+				}
+				uids[n] = string(s.secret(name(n)).UID)
+			}
+			for n := range many {
+				s.edit(name(n), func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = name(n + 1) })
+			}
+			for n := range many {
+				s.awaitReady(name(n))
+				secret := s.awaitKeys(name(n+1), map[string]string{fmt.Sprintf("key-%d", n): contents[n], "same": contents[n]})
+				if !metav1.IsControlledBy(secret, s.get(name(n))) || len(secret.OwnerReferences) != 1 {
+					t.Errorf("Secret %s has the owners %+v", name(n+1), secret.OwnerReferences)
+				}
+				if string(secret.UID) != uids[(n+1)%many] {
+					t.Errorf("Secret %s was deleted in between", name(n+1))
+				}
+			}
+			s.never("a Secret is touched again", func() bool {
+				for n := range many {
+					if found := s.get(name(n)); found.Status.Secret.ResourceVersion != s.secret(found.Status.Secret.Name).ResourceVersion {
+						return true
+					}
+				}
+				return false
+			})
+			s.remove(name(0))
+			s.await("its Secret is collected", func() bool { return s.secret(name(1)) == nil })
+			s.never("another Secret goes with it", func() bool { return s.secret(name(0)) == nil })
+		})
+	}
+}
+
+// TestRetainedSecretsAreNotExchanged: nothing of what a SecretSync is to keep is written over; how to go on is said.
+func TestRetainedSecretsAreNotExchanged(t *testing.T) {
+	s := newScene(t)
+	contents := map[string]string{"a": value(), "b": value()}
+	for _, name := range []string{"a", "b"} {
+		id, _ := s.createSecret(name, contents[name])
+		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: name, DeletionPolicy: v1alpha1.DeletionPolicyRetain}})
+		s.awaitReady(name)
+	}
+	s.edit("a", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "b" })
+	s.edit("b", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "a" })
+	for name, other := range map[string]string{"a": "b", "b": "a"} {
+		s.await(name+" says how to go on", func() bool {
+			return containsAll(s.messageOf(name), []string{fmt.Sprintf("SecretSync %q moved to Secret %q", other, name), "kubectl annotate secret " + other})
+		})
+	}
+	for name, content := range contents {
+		s.awaitKeys(name, map[string]string{"value": content})
+	}
+}
+
+// TestASecretThatComes: what a SecretSync is to merge into, made after it, and without a label of ours.
+func TestASecretThatComes(t *testing.T) {
+	s := newScene(t)
+	content := value()
+	id, _ := s.createSecret("db", content)
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonTargetNotFound)
+	s.failing("db", v1alpha1.ReasonTargetNotFound)
+	began := time.Now()
+	s.foreign("app")
+	s.within("the key is merged", began, func() bool { return string(s.secret("app").Data["value"]) == content })
+	s.awaitReady("db")
+}
+
+// TestAForeignSecretThatGoes: a Secret that no SecretSync has made is deleted, or handed over.
+func TestAForeignSecretThatGoes(t *testing.T) {
+	for name, leave := range map[string]func(s *scene){
+		"deleted": func(s *scene) {
+			if err := s.stand.Client.Delete(s.Context(), s.secret("app")); err != nil {
+				s.Fatal(err)
+			}
+		},
+		"handed over": func(s *scene) {
+			s.patchSecret("app", func(secret *corev1.Secret) { secret.Annotations = map[string]string{v1alpha1.AnnotationOwner: "app"} })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			content := value()
+			id, _ := s.createSecret("app", content)
+			s.foreign("app")
+			s.sync("app", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+			s.awaitReason("app", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+			s.failing("app", v1alpha1.ReasonTargetConflict)
+			began := time.Now()
+			leave(s)
+			s.within("the Secret is written", began, func() bool {
+				now := s.secret("app")
+				return now != nil && string(now.Data["value"]) == content
+			})
+			s.awaitReady("app")
+		})
+	}
+}
+
+// TestAKeyThatIsLetGo: two SecretSyncs want one key, and the one that has it no longer wants it.
+func TestAKeyThatIsLetGo(t *testing.T) {
+	for name, own := range map[string]bool{"in a foreign Secret": false, "in the Secret of the first": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			first, second := value(), value()
+			id, _ := s.createSecret("db", fmt.Sprintf(`{"first":%q,"second":%q}`, first, second))
+			into := v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
+			holder := v1alpha1.SecretTarget{Name: "app"}
+			if !own {
+				s.foreign("app")
+				holder = into
+			}
+			s.sync("first", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: holder,
+				Data: []v1alpha1.DataKey{{Key: "key", Property: "first"}, {Key: "other", Property: "first"}}})
+			s.awaitReady("first")
+			s.sync("second", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: into, Data: []v1alpha1.DataKey{{Key: "key", Property: "second"}}})
+			s.awaitReason("second", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
+			s.failing("second", v1alpha1.ReasonTargetConflict)
+			began := time.Now()
+			s.edit("first", func(sync *v1alpha1.SecretSync) { sync.Spec.Data = sync.Spec.Data[1:] })
+			s.within("the key is the second's", began, func() bool { return string(s.secret("app").Data["key"]) == second })
+			s.awaitReady("second")
+		})
+	}
+}
