@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -63,9 +64,9 @@ func run(ctx context.Context, o *options) error {
 }
 
 func newManager(o *options) (ctrl.Manager, error) {
-	kubernetes, err := ctrl.GetConfig()
+	kubernetes, err := kubernetesConfig(os.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("finding the Kubernetes API server: %w", err)
+		return nil, err
 	}
 	kubernetes.QPS, kubernetes.Burst = -1, 0 // The API server's own priority and fairness takes care.
 	if o.kubeAPIQPS > 0 {

@@ -1,10 +1,13 @@
 package secretsync
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/render"
@@ -70,6 +73,14 @@ func explain(err error) *failure {
 		return &failure{reason: unwritten.Reason, message: unwritten.Message, heals: ends}
 	}
 	return nil
+}
+
+// logCause logs as a detail what a client library said of a failed read. Its text is not ours: it is redacted here once
+// more, whatever the source has done about it.
+func logCause(ctx context.Context, err error) {
+	if refused, ok := errors.AsType[*source.Error](err); ok && refused.Cause != nil {
+		ctrl.LoggerFrom(ctx).V(1).Info("reading the source failed", "reason", string(refused.Kind), "cause", source.Redact(refused.Cause.Error()))
+	}
 }
 
 // contested is the failure of a fight: others keep undoing what we write.

@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/render"
@@ -73,6 +78,23 @@ func TestBusyIsPutOff(t *testing.T) {
 	for _, err := range []error{nil, errors.New("x"), &source.Error{Kind: source.Throttled, RetryAfter: time.Second}} {
 		if got := putOff(err); got != 0 {
 			t.Errorf("%v is put off by %s", err, got)
+		}
+	}
+}
+
+// What a client library said helps who looks for a fault; it is a detail, and no place for credentials.
+func TestTheCauseOfAFailedReadIsLoggedAsADetailWithoutCredentials(t *testing.T) {
+	for level, want := range map[int]bool{0: false, 1: true} {
+		var said strings.Builder
+		log := funcr.New(func(_, line string) { said.WriteString(line) }, funcr.Options{Verbosity: level})
+		w := newWorld(t, fresh())
+		w.aws.refusal = &source.Error{Kind: source.RegionUnavailable, Explanation: "away",
+			Cause: errors.New(`Post "https://sts.example.com": proxyconnect tcp: dial http://user:hunter2-marker@proxy:3128: Bearer hunter2-marker`)}
+		if _, err := w.Reconcile(logr.NewContext(t.Context(), log), reconcile.Request{NamespacedName: here}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(said.String(), "proxyconnect tcp"); got != want || strings.Contains(said.String(), "hunter2-marker") {
+			t.Errorf("at level %d the log has %s", level, said.String())
 		}
 	}
 }

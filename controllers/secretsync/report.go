@@ -27,6 +27,7 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if p.err != nil && f == nil {
 		return c.unreported(ctx, p)
 	}
+	logCause(ctx, p.err)
 	c.plan(p, f)
 	c.noteBlocked(ctx, p, f)
 	if passing(f, p.memory) {

@@ -2,6 +2,7 @@ package serviceaccount
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -81,6 +82,13 @@ func explain(ctx context.Context, namespace, name, attempt string, err error) er
 		attempt, namespace, name, apierrors.ReasonForError(err))
 }
 
-func unavailable(cause error, format string, arguments ...any) error {
-	return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, arguments...), Cause: cause}
+// unavailable keeps of the API server's answer its code and reason alone: the text, as of a webhook, may quote a token.
+func unavailable(answer error, format string, arguments ...any) error {
+	refusal := &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, arguments...)}
+	if status, ok := errors.AsType[*apierrors.StatusError](answer); ok {
+		refusal.Cause = fmt.Errorf("the API server answered %d %s", status.ErrStatus.Code, status.ErrStatus.Reason)
+	} else if answer != nil {
+		refusal.Cause = errors.New("the API server was not reached")
+	}
+	return refusal
 }

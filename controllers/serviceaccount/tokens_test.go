@@ -61,7 +61,7 @@ func TestNoTokenIsEverShown(t *testing.T) {
 		"a breakdown": apierrors.NewInternalError(errors.New(theToken)),
 	} {
 		_, err := tokens(refusal).WebIdentity(t.Context(), "payments", "app")
-		if source.KindOf(err) != source.CredentialsUnavailable || strings.Contains(err.Error(), theToken) {
+		if shown := fmt.Sprint(err, errors.Unwrap(err)); source.KindOf(err) != source.CredentialsUnavailable || strings.Contains(shown, theToken) {
 			t.Errorf("%s: the kind is %q, or the token is shown", name, source.KindOf(err))
 		}
 	}

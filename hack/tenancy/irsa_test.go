@@ -134,7 +134,16 @@ func TestIRSAIsRefused(t *testing.T) {
 		"something else than a token": {
 			token:   func(s *scene) string { return s.hide("not-a-token-at-all") },
 			trusted: stand.OperatorAccount, provider: true,
-			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken"},
+			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "AWS_WEB_IDENTITY_TOKEN_FILE", "is not a token of a ServiceAccount", "projected volume"},
+		},
+		"a token that another has signed": {
+			token: func(s *scene) string {
+				token := s.token(stsAudience, longToken, nil)
+				signed := strings.LastIndexByte(token, '.') + 1
+				return s.hide(token[:signed] + strings.Repeat("A", len(token)-signed))
+			},
+			trusted: stand.OperatorAccount, provider: true,
+			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "not signed by a key that its issuer publishes"},
 		},
 		"an account that does not know the cluster": {
 			token:   func(s *scene) string { return s.token(stsAudience, longToken, nil) },

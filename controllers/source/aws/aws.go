@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -65,6 +66,8 @@ type Options struct {
 	SourceIdentity bool
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
+	// Proxy is the proxy for a request, nil for none. Default: http.ProxyFromEnvironment.
+	Proxy func(*http.Request) (*url.URL, error)
 	// LoadOptions are applied to the SDK's configuration after everything above. Default: none.
 	LoadOptions []func(*config.LoadOptions) error
 }
@@ -100,6 +103,9 @@ func New(ctx context.Context, options Options) (*Source, error) {
 	if options.Room <= 0 {
 		options.Room = defaultRoom
 	}
+	if options.Proxy == nil {
+		options.Proxy = http.ProxyFromEnvironment
+	}
 	if options.Version == "" {
 		options.Version = "dev"
 	}
@@ -122,7 +128,7 @@ func (s *Source) load(ctx context.Context) error {
 	loaded, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
 		config.WithRegion(s.options.Region),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithHTTPClient(newHTTPClient()),
+		config.WithHTTPClient(newHTTPClient(s.options.Proxy)),
 		config.WithAPIOptions(product(s.options.Version)),
 		config.WithWebIdentityRoleCredentialOptions(s.webIdentity),
 		config.WithAssumeRoleCredentialOptions(s.assumedRole),
@@ -138,12 +144,13 @@ func (s *Source) load(ctx context.Context) error {
 }
 
 // newHTTPClient stays of the SDK's own type, which is what lets AWS_CA_BUNDLE work.
-func newHTTPClient() *awshttp.BuildableClient {
+func newHTTPClient(proxy func(*http.Request) (*url.URL, error)) *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }).
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout = connectTimeout
 			t.MaxIdleConnsPerHost = idleConnections
+			t.Proxy, t.OnProxyConnectResponse = proxy, tunnelOpened
 		})
 }
 

@@ -42,7 +42,7 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 	}
 	timed, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
 	defer cancel()
-	q.by, q.ownRole, q.timeout = e.who.Identity, s.role, s.options.CallTimeout
+	q.s, q.by, q.ownRole, q.timeout = s, e.who.Identity, s.role, s.options.CallTimeout
 	if e.who == s.own {
 		q.role = s.role
 	}
@@ -74,6 +74,8 @@ func (s *Source) regionLabel(region string) string {
 
 // question is what was asked, for explaining why it was not answered.
 type question struct {
+	// s is who asks AWS; nil where nothing was asked.
+	s         *Source
 	operation string
 	ref       source.Ref
 	region    string

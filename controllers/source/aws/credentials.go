@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -30,8 +31,11 @@ type markedCredentials struct{ aws.CredentialsProvider }
 // Retrieve gives the provider's credentials, or its error as a *credentialsError.
 func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	credentials, err := m.CredentialsProvider.Retrieve(ctx)
+	if err == nil {
+		err = malformed(&credentials)
+	}
 	if err != nil {
-		return credentials, &credentialsError{cause: err, sources: m.ProviderSources()}
+		return aws.Credentials{}, &credentialsError{cause: err, sources: m.ProviderSources()}
 	}
 	return credentials, nil
 }
@@ -103,23 +107,43 @@ func (s *Source) countSTS(operation string, started time.Time, err error) {
 	s.options.Metrics.observe(operation, s.regionLabel(s.config.Region), time.Since(started), err)
 }
 
-// stsEndpoint leaves alone what AWS_ENDPOINT_URL_STS says.
+// stsEndpoint leaves alone what AWS_ENDPOINT_URL_STS says. The credentials that a call is signed with are looked at
+// before they are used.
 func (s *Source) stsEndpoint(o *sts.Options) {
 	if o.BaseEndpoint == nil {
 		o.BaseEndpoint = s.config.BaseEndpoint
 	}
+	if o.Credentials != nil {
+		o.Credentials = checkedCredentials{o.Credentials}
+	}
+}
+
+// checkedCredentials gives no credentials that cannot be sent.
+type checkedCredentials struct{ aws.CredentialsProvider }
+
+// Retrieve gives the provider's credentials, or a *malformedError.
+func (c checkedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	credentials, err := c.CredentialsProvider.Retrieve(ctx)
+	if err == nil {
+		err = malformed(&credentials)
+	}
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	return credentials, nil
 }
 
 // tokenFile reads a web identity token, as stscreds.IdentityTokenFile does, but its errors have a type.
 type tokenFile string
 
-// GetIdentityToken reads the file each time, as the kubelet renews it.
+// GetIdentityToken reads the file each time, as the kubelet renews it. Whitespace around the token, as editors leave
+// it, is not part of it.
 func (f tokenFile) GetIdentityToken() ([]byte, error) {
 	token, err := os.ReadFile(string(f))
 	if err != nil {
 		return nil, &tokenError{file: string(f), cause: err}
 	}
-	return token, nil
+	return bytes.TrimSpace(token), nil
 }
 
 type tokenError struct {

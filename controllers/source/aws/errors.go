@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -27,7 +26,9 @@ func (q question) explain(caller context.Context, err error) error {
 		return ended
 	}
 	refusal := q.classify(err)
-	refusal.Cause = loggable(err)
+	if refusal.Cause == nil {
+		refusal.Cause = loggable(err)
+	}
 	return refusal
 }
 
@@ -48,16 +49,18 @@ func (q question) classify(err error) *source.Error {
 		refusal := q.throttled()
 		refusal.RetryAfter = retryAfter
 		return refusal
+	case status == http.StatusProxyAuthRequired:
+		return q.unavailable(refusedByProxy(q.proxyFor(err), status, proxyVariable(targetOf(err))))
 	case status >= http.StatusInternalServerError:
-		refusal := q.unavailable(fmt.Sprintf("it answered with HTTP status %d", status))
+		refusal := q.unavailable(q.answeredWith(fmt.Sprintf("HTTP status %d", status), err))
 		refusal.RetryAfter = retryAfter
 		return refusal
 	case refused != nil || status >= http.StatusBadRequest:
-		return q.refused(refused, status)
+		return q.refused(refused, status, q.proxyFor(err))
 	case q.host == "":
 		return q.unsent(err)
 	}
-	return q.unavailable(howUnreachable(err, q.timeout))
+	return q.unavailable(q.outageOf(err))
 }
 
 // byCode knows the codes of Secrets Manager and those that all services share (pages "Common errors"
@@ -83,7 +86,7 @@ func (q question) byCode(code, message string) *source.Error {
 		}
 	case "InternalServiceError", "InternalServiceErrorException", "InternalFailure", "InternalServerError",
 		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
-		return q.unavailable("it answered with " + code)
+		return q.unavailable(outage{how: "it answered with " + code})
 	}
 	if advice := credentialsAdvice(code, message); advice != "" {
 		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
@@ -117,14 +120,17 @@ func (q question) throttled() *source.Error {
 
 // refused is a refusal without a kind. AWS's own text is passed on where there is a code, as then it
 // comes from the service and speaks of the request's parameters. The refusal may be nil.
-func (q question) refused(refused smithy.APIError, status int) *source.Error {
+func (q question) refused(refused smithy.APIError, status int, proxy string) *source.Error {
 	if refused != nil && refused.ErrorCode() != "" && refused.ErrorCode() != "UnknownError" {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf("AWS refuses %s in %s with %s: %s",
 			q.request(), q.region, refused.ErrorCode(), shortened(refused.ErrorMessage()))}
 	}
+	between := "look for a proxy or a wrong endpoint in between"
+	if proxy != "" {
+		between = fmt.Sprintf("look at proxy %s, through which it was asked, and at its rules", proxy)
+	}
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
-		"%s answered %s with HTTP status %d and no AWS error code: look for a proxy or a wrong endpoint in between",
-		q.endpoint(), q.request(), status)}
+		"%s answered %s with HTTP status %d and no AWS error code: %s", q.endpoint(), q.request(), status, between)}
 }
 
 // unsent is a request that the SDK could not make, for example for a region that is no name of a host.
@@ -167,20 +173,4 @@ func shortened(message string) string {
 		return message
 	}
 	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
-}
-
-// loggable is the text of the SDK's error. The error itself holds the request, with its session token,
-// and what could be read of the answer, so it is not passed on; and some texts hold too much as well.
-func loggable(err error) error {
-	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
-		return errors.New("parsing the answer failed") // the parser's text may quote the answer
-	}
-	if _, ok := errors.AsType[*processcreds.ProviderError](err); ok {
-		return errors.New("the credential process failed") // the text quotes the process's output
-	}
-	var refused smithy.APIError
-	if errors.As(err, &refused) && credentialsAdvice(refused.ErrorCode(), "") != "" {
-		return errors.New("api error " + refused.ErrorCode()) // the text may quote the signed request, token and all
-	}
-	return errors.New(err.Error())
 }

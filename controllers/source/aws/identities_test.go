@@ -204,7 +204,7 @@ func TestServiceAccountsThatCannotBeUsedAreExplained(t *testing.T) {
 		"a token that has expired": {"pay", localaws.Rule{}, localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Code: "ExpiredTokenException"},
 			source.CredentialsUnavailable, []string{"compare the clocks"}},
 		"an STS that does not answer": {"pay", localaws.Rule{}, localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Cut: true},
-			source.CredentialsUnavailable, []string{"STS could not be reached"}},
+			source.CredentialsUnavailable, []string{"could not be reached for AssumeRoleWithWebIdentity"}},
 		"one that is not there": {"nowhere", localaws.Rule{}, localaws.Fault{}, source.CredentialsUnavailable, []string{"there is no ServiceAccount app"}},
 		"a secret that its role may not read": {"pay", localaws.Rule{Deny: true, Action: "secretsmanager:*"}, localaws.Fault{}, source.AccessDenied,
 			[]string{"assumed-role/pay/prod-eu-1-pay-app", "secretsmanager:GetSecretValue"}},

@@ -1,9 +1,11 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,7 +23,11 @@ func (q question) credentialsTrouble(trouble *credentialsError) *source.Error {
 		return q.credentialsTrouble(first)
 	}
 	if explained, ok := errors.AsType[*source.Error](trouble.cause); ok {
-		return explained // It is about the ServiceAccount, and Kubernetes' answer.
+		own := *explained // It is about the ServiceAccount, and Kubernetes' answer; others may be given the same error.
+		return &own
+	}
+	if malformed, ok := errors.AsType[*malformedError](trouble.cause); ok {
+		return malformed.explain()
 	}
 	if refused, ok := errors.AsType[*roleError](trouble.cause); ok {
 		q.role = refused.role
@@ -46,6 +52,13 @@ func (q question) credentialsTrouble(trouble *credentialsError) *source.Error {
 		why = "refuses with " + code
 	}
 	if slices.Contains(trouble.sources, aws.CredentialSourceHTTP) {
+		if malformed := malformedAgentToken(); malformed != nil {
+			return malformed.explain()
+		}
+		if proxy := q.proxyFor(trouble.cause); proxy != "" {
+			return unavailable("the container credentials endpoint, which with EKS Pod Identity is the agent on the node, is asked through proxy %s and %s: "+
+				"list its address in NO_PROXY (169.254.170.23 and [fd00:ec2::23] for EKS)", proxy, why)
+		}
 		return unavailable("the container credentials endpoint, which with EKS Pod Identity is the agent on the node, %s: %s", why, agentAdvice(code))
 	}
 	if code != "" && slices.Contains(trouble.sources, aws.CredentialSourceIMDS) {
@@ -100,9 +113,7 @@ func stsOperation(err error) (first *smithy.OperationError) {
 func (q question) stsTrouble(operation *smithy.OperationError) *source.Error {
 	var refused smithy.APIError
 	if !errors.As(operation, &refused) {
-		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
-			"AWS STS could not be reached for %s (%s): it is tried again by itself; look at the network path and the VPC endpoint of STS",
-			operation.Operation(), howUnreachable(operation, q.timeout))}
+		return q.stsOutage(operation)
 	}
 	code := refused.ErrorCode()
 	if code == "AccessDenied" || code == "AccessDeniedException" {
@@ -116,6 +127,25 @@ func (q question) stsTrouble(operation *smithy.OperationError) *source.Error {
 		"AWS STS refuses %s of %s with %s: %s", operation.Operation(), q.roleName(), code, advice)}
 }
 
+// stsOutage is for an STS that does not answer, or something else that answers in its place.
+func (q question) stsOutage(operation *smithy.OperationError) *source.Error {
+	failed := q.outageOf(operation)
+	status, _ := statusOf(operation)
+	switch {
+	case status == http.StatusProxyAuthRequired:
+		failed = refusedByProxy(q.proxyFor(operation), status, proxyVariable(targetOf(operation)))
+	case status >= http.StatusBadRequest:
+		failed = q.answeredWith(fmt.Sprintf("HTTP status %d and no AWS error code", status), operation)
+	}
+	sts := "AWS STS"
+	if target := targetOf(operation); target != nil {
+		sts += " at " + target.Host
+	}
+	return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
+		"%s could not be reached for %s (%s): it is tried again by itself; if it lasts, %s", sts, operation.Operation(), failed.how,
+		cmp.Or(failed.advice, "look at the network path and the VPC endpoint of STS"))}
+}
+
 // stsAdvice is what to do about a code of STS; empty for codes that nothing is known about.
 func (q question) stsAdvice(operation, code, message string) string {
 	switch {
@@ -124,6 +154,8 @@ func (q question) stsAdvice(operation, code, message string) string {
 	case code == "InvalidIdentityToken" && strings.Contains(message, "provider found in your account for https://"):
 		_, issuer, _ := strings.Cut(message, "https://")
 		return "let IAM know the cluster's OIDC provider " + shortened(issuer) + ", with the audience sts.amazonaws.com"
+	case strings.HasPrefix(code, "InvalidIdentityToken"):
+		return q.tokenAdvice(message)
 	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity" && !q.by.OperatorsOwn():
 		return "the token was made a moment ago: compare the clocks of the API server and of AWS"
 	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity":
@@ -133,6 +165,22 @@ func (q question) stsAdvice(operation, code, message string) string {
 			"association, or start it with --session-tags=false"
 	}
 	return credentialsAdvice(code, message)
+}
+
+// tokenAdvice is what to do about a token that STS does not take for one of the issuer that it names.
+func (q question) tokenAdvice(message string) string {
+	lower := strings.ToLower(message)
+	switch {
+	case strings.Contains(lower, "certificate") || strings.Contains(lower, "thumbprint"):
+		return "correct the thumbprint of the cluster's OIDC provider in IAM"
+	case strings.Contains(lower, "jwt") && q.by.OperatorsOwn():
+		return "what stands in the token file (AWS_WEB_IDENTITY_TOKEN_FILE) is not a token of a ServiceAccount: mount a projected volume of the operator's pod there"
+	case strings.Contains(lower, "signature") || strings.Contains(lower, "verification key"):
+		return "the token is not signed by a key that its issuer publishes: compare the issuer's keys (<issuer>/.well-known/openid-configuration, jwks_uri) with " +
+			"those of the API server, and check that the token is of this cluster"
+	}
+	return "AWS does not take the token for one of its issuer: check that it is a current token of this cluster, that the issuer's keys are published, " +
+		"and that IAM knows the cluster's OIDC provider, with the audience sts.amazonaws.com"
 }
 
 func (q question) audienceSetting() string {

@@ -146,7 +146,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 		s := w.irsa(t, valid(t))
 		w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Cut: true})
 		_, err := s.Observe(t.Context(), source.Question{Ref: current("db")})
-		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "STS could not be reached") {
+		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "could not be reached for AssumeRoleWithWebIdentity") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -160,6 +160,32 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// The OIDC provider is all right where the token is not one of it.
+func TestATokenThatIsNoneIsNotBlamedOnTheOIDCProvider(t *testing.T) {
+	_, err := newWorld(t).irsa(t, "hunter2-marker, which is not a token").Observe(t.Context(), source.Question{Ref: current("db")})
+	mustMention(t, err, source.CredentialsUnavailable, "InvalidIdentityToken", "AWS_WEB_IDENTITY_TOKEN_FILE", "is not a token of a ServiceAccount")
+	refuseLeaks(t, err, "hunter2-marker")
+	own, another := question{}, question{by: account("pay")}
+	for _, test := range []struct {
+		q       question
+		message string
+		want    string
+	}{
+		{own, "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)", "is not a token of a ServiceAccount"},
+		{another, "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)", "check that it is a current token of this cluster"},
+		{own, "The ID Token provided is not valid: its signature does not verify", "is not signed by a key that its issuer publishes"},
+		{own, "Couldn't retrieve verification key from your identity provider", "is not signed by a key that its issuer publishes"},
+		{own, "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint", "correct the thumbprint"},
+		{own, "", "check that it is a current token of this cluster"},
+		{own, "Incorrect token audience", "accept the token's audience"},
+		{own, "No OpenIDConnect provider found in your account for https://oidc.example.com/1", "let IAM know the cluster's OIDC provider oidc.example.com/1"},
+	} {
+		if got := test.q.stsAdvice("AssumeRoleWithWebIdentity", "InvalidIdentityToken", test.message); !strings.Contains(got, test.want) {
+			t.Errorf("of %q is said: %s", test.message, got)
+		}
+	}
 }
 
 func TestARoleOfTheSharedConfigurationIsNamedWhenDenied(t *testing.T) {

@@ -2,11 +2,11 @@ package aws
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"syscall"
 	"time"
 
@@ -15,11 +15,22 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
+// outage is what failed between here and an endpoint.
+type outage struct {
+	// how it failed, in a few words that are the same for each try.
+	how string
+	// advice is what to do about it; empty where only the way there can be looked at.
+	advice string
+}
+
 // unavailable is for regions that do not answer, or answer with a server error.
-func (q question) unavailable(how string) *source.Error {
+func (q question) unavailable(failed outage) *source.Error {
+	advice := failed.advice
+	if advice == "" {
+		advice = "look at the network path, the VPC endpoint, the region's name and the AWS Health Dashboard"
+	}
 	return &source.Error{Kind: source.RegionUnavailable, Explanation: fmt.Sprintf(
-		"%s could not be reached (%s): it is tried again by itself; if it lasts, look at the network path, "+
-			"the VPC endpoint, the region's name and the AWS Health Dashboard", q.endpoint(), how)}
+		"%s could not be reached (%s): it is tried again by itself; if it lasts, %s", q.endpoint(), failed.how, advice)}
 }
 
 // endpoint names the region and, once it is known, the host.
@@ -30,18 +41,49 @@ func (q question) endpoint() string {
 	return fmt.Sprintf("Secrets Manager in %s at %s", q.region, q.host)
 }
 
+// outageOf says what failed between here and there. A proxy is named wherever there is one.
+func (q question) outageOf(err error) outage {
+	proxy := q.proxyFor(err)
+	if failed, ok := q.proxyOutage(err, proxy); ok {
+		return failed
+	}
+	failed, ok := certificateOutage(err)
+	switch {
+	case ok:
+	case errors.Is(err, http.ErrSchemeMismatch):
+		failed = outage{"it speaks HTTP, and HTTPS was spoken to it", "correct the scheme or the port of the endpoint (AWS_ENDPOINT_URL)"}
+	default:
+		failed = outage{how: howUnreachable(err, q.timeout)}
+	}
+	if proxy != "" {
+		failed.how += ", through proxy " + proxy
+		if failed.advice == "" {
+			failed.advice = fmt.Sprintf("look at the proxy, which %s names, and at the way from there to AWS", proxyVariable(targetOf(err)))
+		}
+	} else if variable := ignoredProxy(targetOf(err)); variable != "" {
+		failed.advice = fmt.Sprintf("correct %s: it is no address, so that no proxy is used", variable)
+	}
+	return failed
+}
+
+// answeredWith is a server error, of AWS or of a proxy on the way.
+func (q question) answeredWith(what string, err error) outage {
+	failed := outage{how: "it answered with " + what}
+	if proxy := q.proxyFor(err); proxy != "" {
+		failed.how += ", through proxy " + proxy
+	}
+	return failed
+}
+
 // howUnreachable says in a few words what failed between here and there. The error's own text has
 // addresses and ports in it, which differ from try to try.
 func howUnreachable(err error, timeout time.Duration) string {
 	var name *net.DNSError
-	var certificate *tls.CertificateVerificationError
 	var unreadable *smithy.DeserializationError
 	var slow net.Error
 	switch {
 	case errors.As(err, &name) && !name.IsTimeout:
 		return fmt.Sprintf("no address is known for the name %s", name.Name)
-	case errors.As(err, &certificate):
-		return "its TLS certificate is not trusted"
 	case errors.Is(err, errTooLong):
 		return "its answer is longer than any answer of AWS"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
