@@ -9,8 +9,8 @@ import (
 var rolePattern = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):role/(.+)$`)
 
 // assumedARN names a session of a role. It drops the role's path.
-func assumedARN(account, role, session string) string {
-	return "arn:aws:sts::" + account + ":assumed-role/" + role[strings.LastIndex(role, "/")+1:] + "/" + session
+func assumedARN(partition, account, role, session string) string {
+	return newARN(partition, "sts", "", account, "assumed-role/"+role[strings.LastIndex(role, "/")+1:]+"/"+session)
 }
 
 // roleOf is the role of an assumed role's ARN, as far as that tells it: without its path.
@@ -24,7 +24,7 @@ func roleOf(arn string) string {
 		return ""
 	}
 	name, _, _ = strings.Cut(name, "/")
-	return "arn:aws:iam::" + parts[4] + ":role/" + name
+	return newARN(parts[1], "iam", "", parts[4], "role/"+name)
 }
 
 // secretName is the name in a secret's ARN, with its suffix if there is one, and where it is.

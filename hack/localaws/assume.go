@@ -140,7 +140,7 @@ func assumeDenied(err error) error {
 
 // toleratedSession is a session of any role, for as long as there are no identities to hold it against.
 func (s *Server) toleratedSession(input *assumeInput, subject string) assumeResult {
-	user := assumedRole{Arn: assumedARN(input.account, input.role, input.session), AssumedRoleId: "AROALOCAL:" + input.session}
+	user := assumedRole{Arn: assumedARN(partitionIn(input.arn), input.account, input.role, input.session), AssumedRoleId: "AROALOCAL:" + input.session}
 	key := sessionKeyPrefix + randomPassword(uppercase, 11)
 	put(&s.principals, key, Principal{Account: input.account, ARN: user.Arn})
 	lasts := lasting(input.lasts, durationMost*time.Second)

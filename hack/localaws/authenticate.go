@@ -55,7 +55,7 @@ const (
 )
 
 // regionPattern is what AWS's regions look like.
-var regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+var regionPattern = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`)
 
 // authenticate finds out who calls. Before there are identities, the access key id is enough; from then
 // on the signature counts.
@@ -75,6 +75,9 @@ func (s *Server) authenticate(r *http.Request, call *request, p protocol) error 
 	who, secretAccessKey, err := s.holder(signature.AccessKeyID, r.Header.Get("X-Amz-Security-Token"), p)
 	if err != nil {
 		return err
+	}
+	if partitionIn(who.ARN) != Partition(signature.Region) {
+		return p.refuse(p.unknown, textUnknown) // Partitions know nothing of each other's access keys.
 	}
 	if problem := signature.Scope(p.service); problem != "" {
 		return p.refuse(p.mismatch, problem)

@@ -91,7 +91,7 @@ func (s *Server) AddEventRule(r EventRule) (arn string, err error) {
 }
 
 func (r *EventRule) arn() string {
-	return "arn:aws:events:" + r.Region + ":" + r.Account + ":rule/" + r.Name
+	return newARN(Partition(r.Region), "events", r.Region, r.Account, "rule/"+r.Name)
 }
 
 // SetDelivery changes how events fare from now on. What is on its way is not touched.

@@ -15,6 +15,8 @@ import (
 type User struct {
 	// Account of the user. Default: the server's.
 	Account string
+	// Partition of the account. Default: that of the server's region.
+	Partition string
 	// Name, with its path where it has one.
 	Name string
 	// AccessKeyID and SecretAccessKey sign the user's requests.
@@ -29,6 +31,8 @@ type User struct {
 type Role struct {
 	// Account of the role. Default: the server's.
 	Account string
+	// Partition of the account. Default: that of the server's region.
+	Partition string
 	// Name, with its path where it has one.
 	Name string
 	// TrustPolicy says in JSON who may assume the role.
@@ -84,7 +88,7 @@ func (s *Server) AddUser(u User) (arn string, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	u.Account = s.accountOr(u.Account)
-	made := &user{User: u, arn: "arn:aws:iam::" + u.Account + ":user/" + u.Name, policies: policies}
+	made := &user{User: u, arn: newARN(s.partitionOr(u.Partition), "iam", "", u.Account, "user/"+u.Name), policies: policies}
 	put(&s.iam.users, u.AccessKeyID, made)
 	s.iam.strict = true
 	return made.arn, nil
@@ -113,7 +117,7 @@ func (s *Server) AddRole(r Role) (arn string, err error) {
 	if made.MaxSession == 0 {
 		made.MaxSession = sessionDefault
 	}
-	made.arn = "arn:aws:iam::" + made.Account + ":role/" + r.Name
+	made.arn = newARN(s.partitionOr(r.Partition), "iam", "", made.Account, "role/"+r.Name)
 	made.id = "AROA" + randomPassword(uppercase, 16)
 	if old := s.iam.roles[made.arn]; old != nil {
 		made.id, made.revocations = old.id, old.revocations
@@ -154,6 +158,8 @@ func (s *Server) RevokeSessions(arn string) error {
 type OIDCProvider struct {
 	// Account that trusts the provider. Default: the server's.
 	Account string
+	// Partition of the account. Default: that of the server's region.
+	Partition string
 	// Issuer, as in the claim iss of its tokens, with https://.
 	Issuer string
 	// Audiences that tokens may be for. Default: sts.amazonaws.com.
@@ -173,7 +179,7 @@ func (s *Server) AddOIDCProvider(p OIDCProvider) (arn string, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	p.Account = s.accountOr(p.Account)
-	arn = providerARN(p.Account, p.Issuer)
+	arn = providerARN(s.partitionOr(p.Partition), p.Account, p.Issuer)
 	put(&s.iam.providers, arn, &provider{OIDCProvider: p, arn: arn})
 	s.iam.strict = true
 	return arn, nil
@@ -198,8 +204,8 @@ func (s *Server) ForgetIdentities() {
 // issuerKey is how policies and ARNs name an issuer: without its scheme.
 func issuerKey(issuer string) string { return strings.TrimPrefix(issuer, "https://") }
 
-func providerARN(account, issuer string) string {
-	return "arn:aws:iam::" + account + ":oidc-provider/" + issuerKey(issuer)
+func providerARN(partition, account, issuer string) string {
+	return newARN(partition, "iam", "", account, "oidc-provider/"+issuerKey(issuer))
 }
 
 func (s *Server) accountOr(account string) string {

@@ -88,17 +88,18 @@ func (s *Server) decrypt(call *request, on *secret) error {
 func (s *Server) mayDecrypt(call *request, on *secret) bool {
 	arn, region := on.kmsKey, strings.Split(on.arn, ":")[3]
 	if !strings.HasPrefix(arn, "arn:") {
-		arn = "arn:aws:kms:" + region + ":" + accountOf(on.arn) + ":key/" + arn
+		arn = newARN(Partition(region), "kms", region, accountOf(on.arn), "key/"+arn)
 	}
 	asked := s.question(call, "kms:Decrypt", arn, nil)
 	asked.Account = accountOf(arn)
-	asked.Context.Set("kms:ViaService", "secretsmanager."+region+".amazonaws.com")
+	_, suffix := partitionAndSuffix(region)
+	asked.Context.Set("kms:ViaService", "secretsmanager."+region+"."+suffix)
 	asked.Context.Set("kms:CallerAccount", call.as.Account)
 	asked.Context.Set("kms:EncryptionContext:SecretARN", on.arn)
 	asked.Context.Set("kms:EncryptionContextKeys", "SecretARN", "SecretVersionId")
 	key := s.keys[on.kmsKey]
 	if key == nil || key.policy == nil {
-		own, err := iam.ParseResource(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::` + asked.Account + `:root"}, "Action": "kms:*", "Resource": "*"}}`)
+		own, err := iam.ParseResource(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": "` + newARN(partitionIn(arn), "iam", "", asked.Account, "root") + `"}, "Action": "kms:*", "Resource": "*"}}`)
 		if err != nil {
 			return false
 		}

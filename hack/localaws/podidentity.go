@@ -108,7 +108,7 @@ func (a *podAgent) credentials(r *http.Request) (*session, error) {
 func (a *podAgent) assume(arn string, of webtoken.Kubernetes) (*session, error) {
 	name := "eks-" + a.cluster.Cluster + "-" + of.Pod.Name + "-" + newUUID()
 	tags := map[string]string{
-		"eks-cluster-arn":            "arn:aws:eks:" + a.server.region() + ":" + a.server.account() + ":cluster/" + a.cluster.Cluster,
+		"eks-cluster-arn":            newARN(Partition(a.server.region()), "eks", a.server.region(), a.server.account(), "cluster/"+a.cluster.Cluster),
 		"eks-cluster-name":           a.cluster.Cluster,
 		"kubernetes-namespace":       of.Namespace,
 		"kubernetes-service-account": of.ServiceAccount.Name,

@@ -78,7 +78,7 @@ func (m *message) hash() string {
 var queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 func queueARN(at place, name string) string {
-	return "arn:aws:sqs:" + at.region + ":" + at.account + ":" + name
+	return newARN(Partition(at.region), "sqs", at.region, at.account, name)
 }
 
 // placeOfQueue takes the ARN of a queue apart.

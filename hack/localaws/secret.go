@@ -149,7 +149,7 @@ func suffix() string {
 }
 
 func secretARN(at place, name string) string {
-	return "arn:aws:secretsmanager:" + at.region + ":" + at.account + ":secret:" + name
+	return newARN(Partition(at.region), "secretsmanager", at.region, at.account, "secret:"+name)
 }
 
 // suffixed is a name that ends as a full ARN does.

@@ -21,7 +21,9 @@ type session struct {
 }
 
 // arn is that of the assumed role, which drops the role's path.
-func (h *session) arn() string { return assumedARN(h.role.Account, h.role.Name, h.name) }
+func (h *session) arn() string {
+	return assumedARN(partitionIn(h.role.arn), h.role.Account, h.role.Name, h.name)
+}
 
 func (h *session) principal(now *role) iam.Principal {
 	return iam.Principal{

@@ -32,7 +32,7 @@ func (s *Server) assumeRoleWithWebIdentity(ctx context.Context, call *request, f
 		return nil, refuse("InvalidIdentityToken", "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
 	}
 	call.at.account = input.account
-	trusted, strict := s.provider(input.account, token.Issuer)
+	trusted, strict := s.provider(input, token.Issuer)
 	if !strict {
 		return s.believed(call, input, token)
 	}
@@ -53,10 +53,10 @@ func (s *Server) assumeRoleWithWebIdentity(ctx context.Context, call *request, f
 	return s.vouched(call, input, token, trusted, token.Audience[audience])
 }
 
-func (s *Server) provider(account, issuer string) (trusted *provider, strict bool) {
+func (s *Server) provider(input *assumeInput, issuer string) (trusted *provider, strict bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.iam.providers[providerARN(account, issuer)], s.iam.strict
+	return s.iam.providers[providerARN(partitionIn(input.arn), input.account, issuer)], s.iam.strict
 }
 
 // believed takes a token for what it says, for as long as there are no identities.

@@ -131,10 +131,11 @@ func (s *Server) identify(authorization string, call *request) (settled bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	settled = !s.iam.strict
-	call.caller = Principal{Account: s.account(), ARN: "arn:aws:iam::" + s.account() + ":root"}
+	call.caller = Principal{Account: s.account(), ARN: newARN(Partition(s.region()), "iam", "", s.account(), "root")}
 	call.at = place{account: call.caller.Account, region: s.region()}
 	if found := credential.FindStringSubmatch(authorization); found != nil {
 		call.accessKeyID, call.at.region = found[1], found[2]
+		call.caller.ARN = newARN(Partition(call.at.region), "iam", "", call.caller.Account, "root")
 		if known, trusted := s.principals[found[1]]; trusted {
 			call.caller, call.at.account, settled = known, known.Account, true
 		}

@@ -55,7 +55,7 @@ func (s *Source) webIdentity(o *stscreds.WebIdentityRoleOptions) {
 	s.role = o.RoleARN
 	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(s.options.Cluster))
 	if o.Client != nil {
-		o.Client = webIdentityClient{o.Client, s}
+		o.Client = webIdentityClient{o.Client, s, nil}
 	}
 	if file, ok := o.TokenRetriever.(stscreds.IdentityTokenFile); ok {
 		o.TokenRetriever = tokenFile(file)
@@ -67,54 +67,62 @@ func (s *Source) assumedRole(o *stscreds.AssumeRoleOptions) {
 	s.role = o.RoleARN
 	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(s.options.Cluster))
 	if o.Client != nil {
-		o.Client = roleClient{o.Client, s}
+		o.Client = roleClient{o.Client, s, nil}
 	}
 }
 
-// webIdentityClient and roleClient ask the endpoint that AWS_ENDPOINT_URL names. The SDK makes the
-// clients of its credentials chain before it looks at that variable.
+// webIdentityClient and roleClient ask the endpoint that AWS_ENDPOINT_URL names, and the STS of the role's partition.
+// The SDK makes the clients of its credentials chain before it looks at that variable.
 type webIdentityClient struct {
 	stscreds.AssumeRoleWithWebIdentityAPIClient
 	s *Source
+	// who reads with the role; nil for the operator itself.
+	who *identity
 }
 
 func (c webIdentityClient) AssumeRoleWithWebIdentity(
 	ctx context.Context, input *sts.AssumeRoleWithWebIdentityInput, opts ...func(*sts.Options),
 ) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 	started := time.Now()
-	output, err := c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, c.s.stsEndpoint)...)
-	c.s.countSTS("AssumeRoleWithWebIdentity", started, err)
+	region := c.s.stsRegion(aws.ToString(input.RoleArn), cmp.Or(c.who, c.s.own).read())
+	output, err := c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, c.s.stsEndpoint(region))...)
+	c.s.countSTS("AssumeRoleWithWebIdentity", region, started, err)
 	return output, err
 }
 
 type roleClient struct {
 	stscreds.AssumeRoleAPIClient
-	s *Source
+	s   *Source
+	who *identity
 }
 
 func (c roleClient) AssumeRole(ctx context.Context, input *sts.AssumeRoleInput, opts ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
 	started := time.Now()
-	output, err := c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, c.s.stsEndpoint)...)
-	c.s.countSTS("AssumeRole", started, err)
+	region := c.s.stsRegion(aws.ToString(input.RoleArn), cmp.Or(c.who, c.s.own).read())
+	output, err := c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, c.s.stsEndpoint(region))...)
+	c.s.countSTS("AssumeRole", region, started, err)
 	return output, err
 }
 
 // countSTS counts a call to STS among the calls to AWS.
-func (s *Source) countSTS(operation string, started time.Time, err error) {
+func (s *Source) countSTS(operation, region string, started time.Time, err error) {
 	if err != nil {
 		err = question{operation: operation, timeout: s.options.CallTimeout}.explain(context.Background(), &credentialsError{cause: err})
 	}
-	s.options.Metrics.observe(operation, s.regionLabel(s.config.Region), time.Since(started), err)
+	s.options.Metrics.observe(operation, s.regionLabel(region), time.Since(started), err)
 }
 
 // stsEndpoint leaves alone what AWS_ENDPOINT_URL_STS says. The credentials that a call is signed with are looked at
 // before they are used.
-func (s *Source) stsEndpoint(o *sts.Options) {
-	if o.BaseEndpoint == nil {
-		o.BaseEndpoint = s.config.BaseEndpoint
-	}
-	if o.Credentials != nil {
-		o.Credentials = checkedCredentials{o.Credentials}
+func (s *Source) stsEndpoint(region string) func(*sts.Options) {
+	return func(o *sts.Options) {
+		o.Region = cmp.Or(region, o.Region)
+		if o.BaseEndpoint == nil {
+			o.BaseEndpoint = s.config.BaseEndpoint
+		}
+		if o.Credentials != nil {
+			o.Credentials = checkedCredentials{o.Credentials}
+		}
 	}
 }
 

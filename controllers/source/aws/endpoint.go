@@ -100,6 +100,7 @@ func (s *Source) tidy(now time.Time) {
 
 func newEndpoint(s *Source, who *identity, region string) *endpoint {
 	now := s.options.Now
+	who.reads(region)
 	e := &endpoint{
 		s:         s,
 		who:       who,

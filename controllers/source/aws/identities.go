@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,27 @@ type identity struct {
 	mutex sync.Mutex
 	// began is when the credentials in the cache were got.
 	began time.Time
+	// regions are those that are read from, the first one first.
+	regions []string
+}
+
+// reads notes a region that is read from.
+func (i *identity) reads(region string) {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	if len(i.regions) < maxRegions && !slices.Contains(i.regions, region) {
+		i.regions = append(i.regions, region)
+	}
+}
+
+// read are the regions that are read from; none before the operator is set up.
+func (i *identity) read() []string {
+	if i == nil {
+		return nil
+	}
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	return slices.Clone(i.regions)
 }
 
 // ownIdentity is the operator's, by the SDK's own chain.
@@ -50,7 +72,7 @@ func (s *Source) identityOf(who source.Identity) *identity {
 		return known
 	}
 	made := &identity{Identity: who, config: s.config.Copy(), now: s.options.Now}
-	made.cache = aws.NewCredentialsCache(dated{s.roles(who), made}, func(o *aws.CredentialsCacheOptions) {
+	made.cache = aws.NewCredentialsCache(dated{s.roles(made), made}, func(o *aws.CredentialsCacheOptions) {
 		o.ExpiryWindow, o.ExpiryWindowJitterFrac = renewBefore, 0.5
 	})
 	made.config.Credentials = markedCredentials{made.cache}

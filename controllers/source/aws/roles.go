@@ -45,17 +45,24 @@ func (d dated) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 // roles makes the provider of an identity's credentials: the ServiceAccount's role or the operator's own
 // credentials first, then each role of the chain with the credentials of the one before.
-func (s *Source) roles(who source.Identity) aws.CredentialsProvider {
-	credentials := s.config.Credentials
-	if !who.OperatorsOwn() {
-		credentials = &serviceAccount{s: s, who: who}
-	}
+func (s *Source) roles(of *identity) aws.CredentialsProvider {
+	who := of.Identity
 	chain := strings.Fields(who.Via)
 	if who.RoleARN != "" {
 		chain = append(chain, who.RoleARN)
 	}
+	credentials, partition, whose := s.config.Credentials, s.ownPartition(), "the operator's credentials are"
+	if !who.OperatorsOwn() {
+		account := &serviceAccount{s: s, of: of}
+		if len(chain) > 0 {
+			account.next = chain[0]
+		}
+		credentials, partition = account, ""
+	}
 	for n, role := range chain {
-		credentials = s.assume(role, credentials, func(o *stscreds.AssumeRoleOptions) {
+		next := assumed{role: role, from: partition, whose: whose}
+		partition, whose = partitionInARN(role), "role "+role+" is"
+		credentials = next.by(s, of, credentials, func(o *stscreds.AssumeRoleOptions) {
 			if n == 0 { // Later roles inherit the tags, and may not be given them anew.
 				s.tag(who, o)
 			}
@@ -71,22 +78,29 @@ func (s *Source) roles(who source.Identity) aws.CredentialsProvider {
 	return credentials
 }
 
-// assume makes the provider of a role's credentials.
-func (s *Source) assume(role string, by aws.CredentialsProvider, set func(*stscreds.AssumeRoleOptions)) aws.CredentialsProvider {
-	config := s.config.Copy()
-	config.Credentials = by
-	client := roleClient{sts.NewFromConfig(config), s}
-	return assumed{role, stscreds.NewAssumeRoleProvider(client, role, set, func(o *stscreds.AssumeRoleOptions) { o.Duration = roleLasts })}
-}
-
-// assumed names the role in errors.
+// assumed is the provider of a role's credentials, which names the role in errors.
 type assumed struct {
 	role string
+	// from is the partition of the credentials that the role is assumed with, where it is known before they are got, and
+	// whose they are.
+	from, whose string
 	aws.CredentialsProvider
+}
+
+// by sets the credentials that the role is assumed with.
+func (a assumed) by(s *Source, of *identity, credentials aws.CredentialsProvider, set func(*stscreds.AssumeRoleOptions)) assumed {
+	config := s.config.Copy()
+	config.Credentials = credentials
+	client := roleClient{sts.NewFromConfig(config), s, of}
+	a.CredentialsProvider = stscreds.NewAssumeRoleProvider(client, a.role, set, func(o *stscreds.AssumeRoleOptions) { o.Duration = roleLasts })
+	return a
 }
 
 // Retrieve assumes the role.
 func (a assumed) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if err := samePartition(a.role, a.from, a.whose); err != nil {
+		return aws.Credentials{}, err
+	}
 	credentials, err := a.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
 		return credentials, nameRole(a.role, err)
@@ -106,8 +120,10 @@ func nameRole(role string, err error) error {
 // serviceAccount gets the credentials of the role that a ServiceAccount names. Both the role and the
 // token are looked up each time: the annotation may have changed.
 type serviceAccount struct {
-	s   *Source
-	who source.Identity
+	s  *Source
+	of *identity
+	// next is the role that is assumed with these credentials; empty for none.
+	next string
 }
 
 // Retrieve assumes the ServiceAccount's role with a token of its own.
@@ -116,15 +132,18 @@ func (p *serviceAccount) Retrieve(ctx context.Context) (aws.Credentials, error) 
 		return aws.Credentials{}, &source.Error{Kind: source.CredentialsUnavailable,
 			Explanation: "this operator has no way to act as a ServiceAccount: remove spec.auth.serviceAccountRef"}
 	}
-	account, err := p.s.options.ServiceAccounts.WebIdentity(ctx, p.who.Namespace, p.who.ServiceAccount)
+	account, err := p.s.options.ServiceAccounts.WebIdentity(ctx, p.of.Namespace, p.of.ServiceAccount)
 	if err != nil {
+		return aws.Credentials{}, err
+	}
+	if err := samePartition(p.next, partitionInARN(account.RoleARN), "role "+account.RoleARN+" is"); err != nil {
 		return aws.Credentials{}, err
 	}
 	config := p.s.config.Copy()
 	config.Credentials = aws.AnonymousCredentials{}
-	client := webIdentityClient{sts.NewFromConfig(config), p.s}
+	client := webIdentityClient{sts.NewFromConfig(config), p.s, p.of}
 	provider := stscreds.NewWebIdentityRoleProvider(client, account.RoleARN, heldToken(account.Token), func(o *stscreds.WebIdentityRoleOptions) {
-		o.RoleSessionName = p.s.sessionName(p.who)
+		o.RoleSessionName = p.s.sessionName(p.of.Identity)
 		o.Duration = roleLasts
 	})
 	credentials, err := provider.Retrieve(ctx)

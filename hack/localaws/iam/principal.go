@@ -121,10 +121,18 @@ func (p *principals) names(who *Principal) match {
 		return directIf(slices.Contains(p.federated, who.Federated))
 	case p.anybody || slices.Contains(p.aws, who.ARN) || who.RoleARN != "" && slices.Contains(p.aws, who.RoleARN):
 		return directly
-	case slices.Contains(p.aws, who.Account) || slices.Contains(p.aws, "arn:aws:iam::"+who.Account+":root"):
+	case slices.Contains(p.aws, who.Account) || slices.Contains(p.aws, "arn:"+partitionIn(who.ARN)+":iam::"+who.Account+":root"):
 		return account
 	}
 	return nobody
+}
+
+// partitionIn is the partition in an ARN.
+func partitionIn(arn string) string {
+	if parts := strings.SplitN(arn, ":", 3); len(parts) == 3 {
+		return parts[1]
+	}
+	return "aws"
 }
 
 func directIf(is bool) match {
