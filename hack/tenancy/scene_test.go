@@ -53,7 +53,7 @@ func newScene(t *testing.T, sessions time.Duration) *scene {
 
 // start starts a manager that gets its credentials by some variables. It ends with the test, and must
 // not have told anybody what is hidden.
-func (s *scene) start(variables []string) {
+func (s *scene) start(variables []string) *stand.Manager {
 	s.Helper()
 	s.stand.Credentials = variables
 	manager, err := s.stand.StartManager(s.namespace, "--watch-namespaces="+s.namespace)
@@ -63,6 +63,7 @@ func (s *scene) start(variables []string) {
 	if err != nil {
 		s.Fatal(err)
 	}
+	return manager
 }
 
 func (s *scene) end(manager *stand.Manager) {
