@@ -59,6 +59,9 @@ const (
 	ReasonPolicyDenied = "PolicyDenied"
 	// ReasonRegionUnavailable means that the region does not answer, or answers with a server error.
 	ReasonRegionUnavailable = "RegionUnavailable"
+	// ReasonFindTooBroad means that spec.dataFrom[].find matches more secrets than a Secret is made of, or that AWS would
+	// have to list more than the operator looks through.
+	ReasonFindTooBroad = "FindTooBroad"
 	// ReasonSourceFailed means that AWS refused the request in a way that has no reason of its own.
 	ReasonSourceFailed = "SourceFailed"
 

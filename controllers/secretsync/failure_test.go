@@ -33,6 +33,7 @@ func TestEveryRefusalHasAReasonAndARetry(t *testing.T) {
 		source.Throttled:              {v1alpha1.ReasonThrottled, byTime},
 		source.CredentialsUnavailable: {v1alpha1.ReasonCredentialsUnavailable, byTime},
 		source.RegionUnavailable:      {v1alpha1.ReasonRegionUnavailable, byTime},
+		source.FindTooBroad:           {v1alpha1.ReasonFindTooBroad, byEdit},
 		source.Failed:                 {v1alpha1.ReasonSourceFailed, byEdit},
 	} {
 		f := explain(fmt.Errorf("wrapped: %w", &source.Error{Kind: kind, Explanation: "because", RetryAfter: time.Minute}))
@@ -95,6 +96,16 @@ func TestTheCauseOfAFailedReadIsLoggedAsADetailWithoutCredentials(t *testing.T) 
 		}
 		if got := strings.Contains(said.String(), "proxyconnect tcp"); got != want || strings.Contains(said.String(), "hunter2-marker") {
 			t.Errorf("at level %d the log has %s", level, said.String())
+		}
+	}
+}
+
+// Each look of a find that is too broad costs many calls, and a short interval is no wish for them.
+func TestAFindThatIsTooBroadIsLookedAtEveryTenMinutesAtMost(t *testing.T) {
+	f := explain(&source.Error{Kind: source.FindTooBroad, Explanation: "too many", RetryAfter: 10 * time.Minute})
+	for failures := range 5 {
+		if wait := afterFailure(f, failures+1, 5*time.Second); wait < 10*time.Minute || f.heals != byEdit {
+			t.Errorf("after %d failures it is looked at again in %s", failures+1, wait)
 		}
 	}
 }

@@ -25,6 +25,8 @@ const (
 	PolicyDenied Kind = "PolicyDenied"
 	// Busy means that AWS was not asked at all, as too much waits for it; asking later is all there is to do.
 	Busy Kind = "Busy"
+	// FindTooBroad is a look that AWS answers with more secrets than one Secret is made of, or can be looked through.
+	FindTooBroad Kind = "FindTooBroad"
 	// Failed is a refusal that has no kind of its own.
 	Failed Kind = "Failed"
 )

@@ -43,6 +43,8 @@ type finds struct {
 	lists *sharing[findKey, []source.Found]
 	// confirmed has the one secret, or none if it is gone or does not match any more.
 	confirmed *sharing[confirmKey, []source.Found]
+	// breadths has what was too broad of late.
+	breadths *breadths
 }
 
 func newFinds(e *endpoint) *finds {
@@ -51,6 +53,7 @@ func newFinds(e *endpoint) *finds {
 		e:         e,
 		lists:     newSharing(now, foundLasts, maxFound, func(_ findKey, found []source.Found) int { return 1 + len(found) }),
 		confirmed: newSharing(now, foundLasts, maxFound, func(confirmKey, []source.Found) int { return 1 }),
+		breadths:  &breadths{now: now},
 	}
 }
 
@@ -74,13 +77,24 @@ func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.
 }
 
 func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted criteria) ([]source.Found, error) {
+	if known, broad := f.breadths.recall(wanted.key); broad && asked.MaxAge > 0 {
+		if err := f.tooBroad(known, asked, wanted); err != nil {
+			return nil, err
+		}
+	}
 	listed, err := f.lists.ask(ctx, wanted.key, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
 		return f.list(ctx, asked, wanted)
 	})
+	if endless := source.KindOf(err) == source.FindTooBroad; err == nil || endless {
+		f.breadths.learn(wanted.key, listed, endless)
+	}
 	if err != nil {
 		return nil, err
 	}
-	found := slices.Clone(listed) // Others have the same list.
+	found := allowed(slices.Clone(listed), asked) // Others have the same list.
+	if err := f.tooMany(len(found)); err != nil {
+		return nil, err // Not even those that are known are worth a call then.
+	}
 	for _, arn := range asked.Known {
 		if slices.ContainsFunc(listed, func(one source.Found) bool { return one.ARN == arn }) {
 			continue
@@ -93,11 +107,9 @@ func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted crit
 		}
 		found = append(found, still...)
 	}
-	if asked.Allow != nil {
-		found = slices.DeleteFunc(found, func(one source.Found) bool { return !asked.Allow(one) })
-	}
-	if len(found) > source.MostFound {
-		return nil, tooMany(fmt.Sprintf("find matches %d secrets in %s, and takes %d at most", len(found), f.e.region, source.MostFound))
+	found = allowed(found, asked)
+	if err := f.tooMany(len(found)); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(found, func(a, b source.Found) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN)) })
 	return found, nil
@@ -123,7 +135,7 @@ func (f *finds) list(ctx context.Context, asked source.FindQuestion, wanted crit
 		}
 		input.NextToken = output.NextToken
 	}
-	return nil, tooMany(fmt.Sprintf("find would have to look through more than %d secrets in %s", findPages*sweepPage, f.e.region))
+	return nil, f.tooBroad(breadth{}, asked, wanted)
 }
 
 // confirm looks at one secret, and gives it if it still matches.
@@ -145,11 +157,6 @@ func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted c
 
 func foundBy(entry *types.SecretListEntry, region string) source.Found {
 	return source.Found{ARN: aws.ToString(entry.ARN), Name: aws.ToString(entry.Name), Region: region, Tag: tagOf(entry.Tags)}
-}
-
-func tooMany(what string) error {
-	return &source.Error{Kind: source.Failed, Explanation: what +
-		": narrow it by a longer namePrefix, or by more tags in spec.dataFrom[].find"}
 }
 
 // criteria are those of a question, ready to be held against secrets.
@@ -194,7 +201,7 @@ func criteriaOf(asked source.FindQuestion) (criteria, error) {
 func (c criteria) filters() []types.Filter {
 	var all []types.Filter
 	add := func(key types.FilterNameStringType, text string) {
-		if len(all) < findFilters && len(text) <= findText && regexp.MustCompile(`^[A-Za-z0-9 :_@/+=.-][A-Za-z0-9 :_@/+=.!-]*$`).MatchString(text) {
+		if len(all) < findFilters && sendable(text) {
 			all = append(all, types.Filter{Key: key, Values: []string{text}})
 		}
 	}

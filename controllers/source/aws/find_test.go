@@ -152,7 +152,7 @@ func TestTooMuchIsFound(t *testing.T) {
 	}
 	asked := source.FindQuestion{NamePrefix: "many/"}
 	_, err := w.source.Find(t.Context(), asked)
-	if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "find matches 101 secrets in "+localaws.DefaultRegion) ||
+	if source.KindOf(err) != source.FindTooBroad || !strings.Contains(err.Error(), "find matches 101 secrets in "+localaws.DefaultRegion) ||
 		!strings.Contains(err.Error(), "narrow it") {
 		t.Errorf("%v", err)
 	}

@@ -1,0 +1,135 @@
+package aws
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// endlessList is a Secrets Manager whose list has no end, with a secret that matches on each page. It counts pages.
+func endlessList(t *testing.T) (pages *atomic.Int64, s *Source, now *time.Time) {
+	t.Helper()
+	pages = &atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = fmt.Fprintf(w, `{"SecretList": [{"Name": "db", "ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"}], "NextToken": "page-%d"}`, pages.Add(1))
+	}))
+	t.Cleanup(server.Close)
+	isolate(t, server.URL)
+	moment := time.Now()
+	s, err := New(t.Context(), Options{Region: localaws.DefaultRegion, Now: func() time.Time { return moment }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages, s, &moment
+}
+
+func tooBroad(t *testing.T, s *Source, asked source.FindQuestion, mention ...string) {
+	t.Helper()
+	_, err := s.Find(t.Context(), asked)
+	mustMention(t, err, source.FindTooBroad, mention...)
+	if refusal, ok := errors.AsType[*source.Error](err); !ok || refusal.RetryAfter < 10*time.Minute {
+		t.Errorf("the next look is after %s", refusal.RetryAfter)
+	}
+}
+
+// Fifty calls are not made again at each poll, nor by each who asks the same.
+func TestAFindThatIsTooBroadIsSharedAndLookedAtSeldom(t *testing.T) {
+	pages, s, now := endlessList(t)
+	poll := source.FindQuestion{NamePrefix: "d", MaxAge: 500 * time.Millisecond, Routine: true}
+	for range 200 { // A quarter of an hour of polls at 5s.
+		tooBroad(t, s, poll, "more than 5000 secrets in eu-west-1", "namePrefix", "spec.dataFrom[].find")
+		*now = now.Add(5 * time.Second)
+	}
+	if got := pages.Load(); got != 2*findPages {
+		t.Errorf("%d pages were listed, want %d", got, 2*findPages)
+	}
+	other := poll
+	other.NamePrefix = "db"
+	tooBroad(t, s, other)
+	if got := pages.Load(); got != 3*findPages {
+		t.Errorf("another find was not looked at: %d pages", got)
+	}
+	poll.MaxAge, poll.Routine = 0, false // Somebody has asked for a refresh.
+	tooBroad(t, s, poll)
+	if got := pages.Load(); got != 4*findPages {
+		t.Errorf("a refresh did not look: %d pages", got)
+	}
+}
+
+func TestTooManyMatchesAreSharedAndLookedAtSeldom(t *testing.T) {
+	w := newWorld(t)
+	var known []string
+	for n := range source.MostFound + 1 {
+		known = append(known, w.tagged(t, fmt.Sprintf("many/%03d", n)))
+	}
+	poll := source.FindQuestion{NamePrefix: "many/", MaxAge: 500 * time.Millisecond, Known: append(known[:5:5], "arn:aws:secretsmanager:eu-west-1:111122223333:secret:many/gone-AbCdEf")}
+	for range 100 {
+		tooBroad(t, w.source, poll, "find matches 101 secrets")
+		w.now = w.now.Add(5 * time.Second)
+	}
+	if list, describe := w.Count("ListSecrets"), w.Count("DescribeSecret"); list != 2 || describe != 0 {
+		t.Errorf("%d ListSecrets and %d DescribeSecret, want the two pages of one look", list, describe)
+	}
+	// Who may have fewer of them follows AWS as ever.
+	poll.Allow, poll.Known = func(one source.Found) bool { return one.Name < "many/050" }, nil
+	if names := w.find(t, poll); len(names) != 50 {
+		t.Errorf("%d found", len(names))
+	}
+	w.tagged(t, "many/0")
+	w.now = w.now.Add(5 * time.Second)
+	if names := w.find(t, poll); len(names) != 51 {
+		t.Errorf("%d found", len(names))
+	}
+}
+
+// What is narrow again is followed at once.
+func TestAFindThatIsNoLongerTooBroadIsForgottenToBeSo(t *testing.T) {
+	b := &breadths{now: time.Now}
+	key := findKey{prefix: "a"}
+	b.learn(key, nil, true)
+	if _, known := b.recall(key); !known {
+		t.Error("it was not kept")
+	}
+	b.learn(key, make([]source.Found, 3), false)
+	if _, known := b.recall(key); known || b.found != 0 {
+		t.Error("it was not forgotten")
+	}
+	for n := range 3 * maxBroad {
+		b.learn(findKey{prefix: fmt.Sprint(n)}, make([]source.Found, source.MostFound+1), false)
+	}
+	if len(b.known) > maxBroad || b.found > maxBroadFound || b.found != len(b.known)*(source.MostFound+1) {
+		t.Errorf("%d are kept, of %d secrets", len(b.known), b.found)
+	}
+}
+
+func TestAdviceNamesWhatAWSDoesNotFilterBy(t *testing.T) {
+	const compared = "which is compared after all is listed"
+	for name, test := range map[string]struct {
+		asked           source.FindQuestion
+		mention, absent string
+	}{
+		"a tag of other letters":       {source.FindQuestion{Tags: map[string]string{"größe": "l", "team": "pay"}}, `not so of tag "größe", ` + compared, `"team"`},
+		"a value of other letters":     {source.FindQuestion{Tags: map[string]string{"stadt": "Köln"}}, `not so of tag "stadt", ` + compared, ""},
+		"a value that begins with !":   {source.FindQuestion{Tags: map[string]string{"team": "!pay"}}, `not so of tag "team"`, ""},
+		"tags that AWS filters by":     {source.FindQuestion{Tags: map[string]string{"team": "pay", "none": ""}}, "or by tags, in spec.dataFrom[].find", compared},
+		"a prefix of other letters":    {source.FindQuestion{NamePrefix: "!x"}, "does not take a beginning of other characters", compared},
+		"a prefix that AWS filters by": {source.FindQuestion{NamePrefix: "/prod/"}, "by a longer beginning of the names", compared},
+	} {
+		wanted, err := criteriaOf(test.asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := wanted.lengthAdvice(); !strings.Contains(got, test.mention) || test.absent != "" && strings.Contains(got, test.absent) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
