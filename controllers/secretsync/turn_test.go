@@ -118,7 +118,7 @@ func newWorld(t *testing.T, sync *v1alpha1.SecretSync, secrets ...client.Object)
 			return c.SubResource(part).Patch(ctx, object, patch, options...)
 		},
 	})
-	w.Controller = New(Options{Client: through, Live: w.server, Source: w.aws, Events: w.events, Metrics: metrics, PollInterval: 5 * time.Minute, Clock: w.clock})
+	w.Controller = New(Options{Client: through, Live: w.server, Source: w.aws, Events: &singles{EventRecorder: w.events, t: t}, Metrics: metrics, PollInterval: 5 * time.Minute, Clock: w.clock})
 	return w
 }
 
