@@ -27,21 +27,19 @@ func kubernetesConfig(getenv func(string) string) (*rest.Config, error) {
 	return nil, fmt.Errorf("finding the Kubernetes API server: %w", err)
 }
 
-// wrongKubeconfig says why none of the files of KUBECONFIG can be used; nil where one can be opened.
+// wrongKubeconfig says why none of the files of KUBECONFIG is there; nil where one is.
 func wrongKubeconfig(files string) error {
 	var problems []error
 	for _, file := range filepath.SplitList(files) {
-		opened, err := os.Open(file)
-		if err == nil {
-			_ = opened.Close()
-			return nil
-		}
-		if errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Stat(file)
+		switch {
+		case err == nil:
+			return nil // Then client-go has said what is wrong with it.
+		case errors.Is(err, fs.ErrNotExist) && strings.TrimSpace(file) != file:
+			err = fmt.Errorf("KUBECONFIG names %q, which does not exist: there is whitespace around the name", file)
+		case errors.Is(err, fs.ErrNotExist):
 			err = fmt.Errorf("KUBECONFIG names %q, which does not exist", file)
-			if trimmed := strings.TrimSpace(file); trimmed != file {
-				err = fmt.Errorf("%w: there is whitespace around the name", err)
-			}
-		} else {
+		default:
 			err = fmt.Errorf("KUBECONFIG names a file that cannot be read: %w", err)
 		}
 		problems = append(problems, err)

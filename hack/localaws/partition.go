@@ -2,30 +2,31 @@ package localaws
 
 import "strings"
 
-// partitions are those beside "aws", by how the names of their regions begin (page "Amazon Resource Names (ARNs)" of
-// the IAM User Guide, and the regions of each partition).
-var partitions = []struct{ begins, partition, suffix string }{
-	{"cn-", "aws-cn", "amazonaws.com.cn"},
-	{"us-gov-", "aws-us-gov", "amazonaws.com"},
-	{"us-iso-", "aws-iso", "c2s.ic.gov"},
-	{"us-isob-", "aws-iso-b", "sc2s.sgov.gov"},
-	{"eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"},
-	{"us-isof-", "aws-iso-f", "csp.hci.ic.gov"},
-	{"eusc-", "aws-eusc", "amazonaws.eu"},
-}
-
 // Partition is the partition that a region belongs to.
 func Partition(region string) string {
 	partition, _ := partitionAndSuffix(region)
 	return partition
 }
 
-// partitionAndSuffix has the end of the names of the partition's hosts, too.
+// partitionAndSuffix tells a partition by how the names of its regions begin (page "Amazon Resource Names (ARNs)" of the
+// IAM User Guide, and the list of each partition's regions), and has the end of the names of its hosts.
 func partitionAndSuffix(region string) (partition, suffix string) {
-	for _, one := range partitions {
-		if strings.HasPrefix(region, one.begins) {
-			return one.partition, one.suffix
-		}
+	begins := func(with string) bool { return strings.HasPrefix(region, with) }
+	switch {
+	case begins("cn-"):
+		return "aws-cn", "amazonaws.com.cn"
+	case begins("us-gov-"):
+		return "aws-us-gov", "amazonaws.com"
+	case begins("us-iso-"):
+		return "aws-iso", "c2s.ic.gov"
+	case begins("us-isob-"):
+		return "aws-iso-b", "sc2s.sgov.gov"
+	case begins("eu-isoe-"):
+		return "aws-iso-e", "cloud.adc-e.uk"
+	case begins("us-isof-"):
+		return "aws-iso-f", "csp.hci.ic.gov"
+	case begins("eusc-"):
+		return "aws-eusc", "amazonaws.eu"
 	}
 	return "aws", "amazonaws.com"
 }

@@ -2,8 +2,6 @@ package aws
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -68,7 +66,7 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 func (s *Source) regionLabel(region string) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if s.regions[region] || slices.Contains(slices.Collect(maps.Values(partitionRegions)), region) {
+	if s.regions[region] || region != "" && partitionRegion(partitionOf(region)) == region {
 		return region
 	}
 	return otherRegion

@@ -37,22 +37,19 @@ type credentialsPart struct {
 	setting   string
 }
 
-var (
-	accessKeyID     = credentialsPart{"access key id", []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"}, "aws_access_key_id"}
-	secretAccessKey = credentialsPart{"secret access key", []string{"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"}, "aws_secret_access_key"}
-	sessionToken    = credentialsPart{"session token", []string{"AWS_SESSION_TOKEN"}, "aws_session_token"}
-)
-
 // malformed finds the part of credentials that is none, before a request is signed with it. It looks at the
 // credentials of each request, and so takes no memory where there is nothing to find.
 func malformed(c *aws.Credentials) error {
 	switch {
 	case !graphic(c.AccessKeyID):
-		return accessKeyID.malformed(c.AccessKeyID, c.Source)
+		part := credentialsPart{"access key id", []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"}, "aws_access_key_id"}
+		return part.malformed(c.AccessKeyID, c.Source)
 	case !graphic(c.SecretAccessKey):
-		return secretAccessKey.malformed(c.SecretAccessKey, c.Source)
+		part := credentialsPart{"secret access key", []string{"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"}, "aws_secret_access_key"}
+		return part.malformed(c.SecretAccessKey, c.Source)
 	case !graphic(c.SessionToken):
-		return sessionToken.malformed(c.SessionToken, c.Source)
+		part := credentialsPart{"session token", []string{"AWS_SESSION_TOKEN"}, "aws_session_token"}
+		return part.malformed(c.SessionToken, c.Source)
 	}
 	return nil
 }
@@ -106,24 +103,28 @@ func (p *credentialsPart) variable() string {
 
 // Variables of the token that a container credentials endpoint is asked with.
 const (
-	agentToken     = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
-	agentTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+	agentVariable     = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+	agentFileVariable = agentVariable + "_FILE"
 )
 
 // malformedAgentToken looks at the token that the container credentials endpoint was to be asked with, the file first
 // as the SDK does; nil where nothing is wrong with it.
 func malformedAgentToken() *malformedError {
-	if file := os.Getenv(agentTokenFile); file != "" {
-		token, err := os.ReadFile(file)
-		if err != nil || len(token) == 0 || graphic(string(token)) {
-			return nil
+	token := os.Getenv(agentVariable)
+	e := &malformedError{part: "environment variable " + agentVariable, advice: "correct it where it comes from"}
+	if file := tokenFile(os.Getenv(agentFileVariable)); file != "" {
+		content, err := file.content()
+		if err != nil {
+			content = nil // The SDK says so itself.
 		}
-		return &malformedError{part: fmt.Sprintf("the token in %s (%s)", file, agentTokenFile), fault: faultOf(string(token)), advice: "correct it there"}
+		token = string(content)
+		e = &malformedError{part: fmt.Sprintf("the token in %s (%s)", file, agentFileVariable), advice: "correct it there"}
 	}
-	if token := os.Getenv(agentToken); !graphic(token) {
-		return &malformedError{part: "environment variable " + agentToken, fault: faultOf(token), advice: "correct it where it comes from"}
+	if graphic(token) {
+		return nil
 	}
-	return nil
+	e.fault = faultOf(token)
+	return e
 }
 
 // faultOf says what is wrong with a text, and where, but nothing of the text.

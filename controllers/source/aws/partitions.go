@@ -11,17 +11,29 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// partitionRegions is the region of each partition whose STS is asked where no other region of it is known. They are
-// those that the SDK calls implicitGlobalRegion, in the partitions.json that its endpoint rules are generated from.
-var partitionRegions = map[string]string{
-	"aws":        "us-east-1",
-	"aws-cn":     "cn-northwest-1",
-	"aws-eusc":   "eusc-de-east-1",
-	"aws-iso":    "us-iso-east-1",
-	"aws-iso-b":  "us-isob-east-1",
-	"aws-iso-e":  "eu-isoe-west-1",
-	"aws-iso-f":  "us-isof-south-1",
-	"aws-us-gov": "us-gov-west-1",
+// partitionRegion is the region of a partition whose STS is asked where no other region of it is known; empty for a
+// partition that is not known. It is the one that the SDK calls implicitGlobalRegion, in the partitions.json that its
+// endpoint rules are generated from.
+func partitionRegion(partition string) string {
+	switch partition {
+	case "aws":
+		return "us-east-1"
+	case "aws-cn":
+		return "cn-northwest-1"
+	case "aws-eusc":
+		return "eusc-de-east-1"
+	case "aws-iso":
+		return "us-iso-east-1"
+	case "aws-iso-b":
+		return "us-isob-east-1"
+	case "aws-iso-e":
+		return "eu-isoe-west-1"
+	case "aws-iso-f":
+		return "us-isof-south-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	}
+	return ""
 }
 
 // partitionOf is the partition that a region belongs to, by the SDK's metadata of endpoints; empty for no region. To
@@ -55,7 +67,7 @@ func (s *Source) stsRegion(role string, read []string) string {
 			return region
 		}
 	}
-	return cmp.Or(partitionRegions[partition], s.config.Region)
+	return cmp.Or(partitionRegion(partition), s.config.Region)
 }
 
 // ownPartition is the partition that the operator's own credentials are of, as far as its role or its region tells.

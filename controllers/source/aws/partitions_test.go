@@ -194,13 +194,13 @@ func TestFIPSAndDualStackHosts(t *testing.T) {
 }
 
 func TestEachPartitionHasARegionOfItsOwn(t *testing.T) {
-	for partition, region := range partitionRegions {
-		if got := partitionOf(region); got != partition {
-			t.Errorf("%s is of partition %s, not %s", region, got, partition)
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"} {
+		if got := partitionOf(partitionRegion(partition)); got != partition {
+			t.Errorf("%s is of partition %s, not %s", partitionRegion(partition), got, partition)
 		}
 	}
 	for _, region := range []string{"eu-west-1", "us-gov-east-1", "cn-north-1", "us-iso-west-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-east-1", "eusc-de-east-1"} {
-		if partitionRegions[partitionOf(region)] == "" {
+		if partitionRegion(partitionOf(region)) == "" {
 			t.Errorf("partition %s has no region", partitionOf(region))
 		}
 		if partitionOf(region) != localaws.Partition(region) {
