@@ -13,7 +13,7 @@ func TestAKubeconfigThatCannotBeUsedIsSaid(t *testing.T) {
 	if err := os.WriteFile(garbage, []byte("not: [a kubeconfig"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("HOME", folder) // No configuration of whoever runs the test.
+	t.Setenv("HOME", folder) // Not the configuration of the user who runs the test.
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for name, test := range map[string]struct {
 		files    string

@@ -42,7 +42,7 @@ func tooBroad(t *testing.T, s *Source, asked source.FindQuestion, mention ...str
 }
 
 // Fifty calls are not made again at each poll, nor by each who asks the same.
-func TestAFindThatIsTooBroadIsSharedAndLookedAtSeldom(t *testing.T) {
+func TestAFindThatIsTooBroadIsSharedAndLookedAtRarely(t *testing.T) {
 	pages, s, now := endlessList(t)
 	poll := source.FindQuestion{NamePrefix: "d", MaxAge: 500 * time.Millisecond, Routine: true}
 	for range 200 { // A quarter of an hour of polls at 5s.
@@ -58,14 +58,14 @@ func TestAFindThatIsTooBroadIsSharedAndLookedAtSeldom(t *testing.T) {
 	if got := pages.Load(); got != 3*findPages {
 		t.Errorf("another find was not looked at: %d pages", got)
 	}
-	poll.MaxAge, poll.Routine = 0, false // Somebody has asked for a refresh.
+	poll.MaxAge, poll.Routine = 0, false // A user has asked for a refresh.
 	tooBroad(t, s, poll)
 	if got := pages.Load(); got != 4*findPages {
 		t.Errorf("a refresh did not look: %d pages", got)
 	}
 }
 
-func TestTooManyMatchesAreSharedAndLookedAtSeldom(t *testing.T) {
+func TestTooManyMatchesAreSharedAndLookedAtRarely(t *testing.T) {
 	w := newWorld(t)
 	var known []string
 	for n := range source.MostFound + 1 {

@@ -87,9 +87,9 @@ func serveTLS(t *testing.T, chain ...*authority) *httptest.Server {
 func TestEachFaultOfACertificateIsSaid(t *testing.T) {
 	here := []net.IP{net.IPv4(127, 0, 0, 1)}
 	longAgo, soon := time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC), time.Date(2090, 2, 3, 4, 5, 6, 0, time.UTC)
-	var nobody *authority
-	known := nobody.issue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "Known"}, IsCA: true, KeyUsage: x509.KeyUsageCertSign})
-	unknown := nobody.issue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "Corporate Root"}, IsCA: true, KeyUsage: x509.KeyUsageCertSign})
+	var unsigned *authority
+	known := unsigned.issue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "Known"}, IsCA: true, KeyUsage: x509.KeyUsageCertSign})
+	unknown := unsigned.issue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "Corporate Root"}, IsCA: true, KeyUsage: x509.KeyUsageCertSign})
 	between := known.issue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "Between"}, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
 		NotBefore: longAgo.Add(-time.Hour), NotAfter: longAgo})
 	leaf := func(change func(*x509.Certificate)) *x509.Certificate {
@@ -119,7 +119,7 @@ func TestEachFaultOfACertificateIsSaid(t *testing.T) {
 			[]string{"its TLS certificate is signed by an unknown authority (CN=Corporate Root)", "set AWS_CA_BUNDLE to a file"}},
 		"of an authority that is not in the bundle": {[]*authority{unknown.issue(t, leaf(good))}, true,
 			[]string{"signed by an unknown authority (CN=Corporate Root)", "add the certificate of that authority to the file that AWS_CA_BUNDLE names"}},
-		"signed by itself": {[]*authority{nobody.issue(t, leaf(good))}, true, []string{"its TLS certificate is signed by itself (CN=leaf)"}},
+		"signed by itself": {[]*authority{unsigned.issue(t, leaf(good))}, true, []string{"its TLS certificate is signed by itself (CN=leaf)"}},
 		"not for servers": {[]*authority{known.issue(t, leaf(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }))}, true,
 			[]string{"its TLS certificate cannot be used: certificate specifies an incompatible key usage", "have it replaced"}},
 	} {

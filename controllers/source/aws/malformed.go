@@ -15,7 +15,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// malformedError is a part of credentials that no request can carry, or that AWS has never given to anybody: most
+// malformedError is a part of credentials that no request can carry, or that AWS never gives: most
 // often a line break at its end. It has nothing of the value itself.
 type malformedError struct {
 	// part names the part and where it comes from; fault says what is wrong with it.

@@ -120,7 +120,7 @@ func TestAMalformedTokenForTheAgentIsNamed(t *testing.T) {
 	refused(t, freshSource(t), "environment variable AWS_CONTAINER_AUTHORIZATION_TOKEN ends in a carriage return")
 }
 
-// answersSTS is an STS that gives the same credentials to whoever asks.
+// answersSTS is an STS that gives the same credentials for every request.
 func answersSTS(t *testing.T, credentials string) (url string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -169,6 +169,6 @@ func TestCausesAreFitForLogs(t *testing.T) {
 		t.Errorf("of what helps is left: %s", got)
 	}
 	if strings.Contains(loggable(errors.New("api error: token "+"eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln")).Error(), "eyJ") {
-		t.Error("a token is told")
+		t.Error("a token is shown")
 	}
 }

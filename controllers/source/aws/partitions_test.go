@@ -49,15 +49,15 @@ func TestSTSIsAskedInThePartitionOfTheRole(t *testing.T) {
 	for name, test := range map[string]struct {
 		operator, role, region, want string
 	}{
-		"the operator's own partition":         {"eu-west-1", "arn:aws:iam::111122223333:role/r", "us-east-1", "sts.eu-west-1.amazonaws.com"},
-		"China, where the secret is":           {"eu-west-1", "arn:aws-cn:iam::111122223333:role/r", "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"},
-		"GovCloud, where the secret is":        {"eu-west-1", "arn:aws-us-gov:iam::111122223333:role/r", "us-gov-east-1", "sts.us-gov-east-1.amazonaws.com"},
-		"China, and the secret is elsewhere":   {"eu-west-1", "arn:aws-cn:iam::111122223333:role/r", "us-east-1", "sts.cn-northwest-1.amazonaws.com.cn"},
-		"from China to the others":             {"cn-north-1", "arn:aws:iam::111122223333:role/r", "ap-southeast-1", "sts.ap-southeast-1.amazonaws.com"},
-		"the European Sovereign Cloud":         {"eu-west-1", "arn:aws-eusc:iam::111122223333:role/r", "eusc-de-east-1", "sts.eusc-de-east-1.amazonaws.eu"},
-		"an operator without a region":         {"", "arn:aws-cn:iam::111122223333:role/r", "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"},
-		"a partition that nobody has heard of": {"eu-west-1", "arn:aws-mars:iam::111122223333:role/r", "mars-1", "sts.eu-west-1.amazonaws.com"},
-		"a role that is no ARN":                {"eu-west-1", "role/r", "cn-north-1", "sts.eu-west-1.amazonaws.com"},
+		"the operator's own partition":       {"eu-west-1", "arn:aws:iam::111122223333:role/r", "us-east-1", "sts.eu-west-1.amazonaws.com"},
+		"China, where the secret is":         {"eu-west-1", "arn:aws-cn:iam::111122223333:role/r", "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"},
+		"GovCloud, where the secret is":      {"eu-west-1", "arn:aws-us-gov:iam::111122223333:role/r", "us-gov-east-1", "sts.us-gov-east-1.amazonaws.com"},
+		"China, and the secret is elsewhere": {"eu-west-1", "arn:aws-cn:iam::111122223333:role/r", "us-east-1", "sts.cn-northwest-1.amazonaws.com.cn"},
+		"from China to the others":           {"cn-north-1", "arn:aws:iam::111122223333:role/r", "ap-southeast-1", "sts.ap-southeast-1.amazonaws.com"},
+		"the European Sovereign Cloud":       {"eu-west-1", "arn:aws-eusc:iam::111122223333:role/r", "eusc-de-east-1", "sts.eusc-de-east-1.amazonaws.eu"},
+		"an operator without a region":       {"", "arn:aws-cn:iam::111122223333:role/r", "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"},
+		"an unknown partition":               {"eu-west-1", "arn:aws-mars:iam::111122223333:role/r", "mars-1", "sts.eu-west-1.amazonaws.com"},
+		"a role that is no ARN":              {"eu-west-1", "role/r", "cn-north-1", "sts.eu-west-1.amazonaws.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			isolate(t, "")

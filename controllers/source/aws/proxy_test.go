@@ -27,7 +27,7 @@ const (
 	stsHost       = "sts.eu-west-1.amazonaws.com"
 )
 
-// tunnels is a proxy that answers CONNECT as it is told to, and notes what it is asked for. No tunnel is ever opened.
+// tunnels is a proxy that answers CONNECT with a status, and notes what it is asked for. No tunnel is ever opened.
 type tunnels struct {
 	*httptest.Server
 	status int
@@ -74,7 +74,7 @@ func behind(t *testing.T, scheme, address string) *Source {
 	return s
 }
 
-// refuseLeaks looks for what nobody may see in a refusal and in its cause.
+// refuseLeaks looks for secrets in a refusal and in its cause.
 func refuseLeaks(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	said := err.Error()
@@ -83,7 +83,7 @@ func refuseLeaks(t *testing.T, err error, secrets ...string) {
 	}
 	for _, secret := range append(secrets, proxyPassword) {
 		if strings.Contains(said, strings.TrimSpace(secret)) {
-			t.Errorf("%q is told", secret)
+			t.Errorf("%q is shown", secret)
 		}
 	}
 }
