@@ -71,7 +71,7 @@ func (s *Server) setUp(what string, body []byte) error {
 		return s.SetKeyPolicy(key.Key, string(key.Policy), key.Grants...)
 	case "users", "roles", "providers":
 		return s.setUpIdentity(what, body)
-	case "queues", "event-rules", "delivery", "flush-events", "outages", "replication-lag", "times":
+	case "queues", "event-rules", "delivery", "flush-events", "outages", "replication-lag", "staleness", "times":
 		return s.setUpEvents(what, body)
 	case "forget-identities":
 		s.ForgetIdentities()

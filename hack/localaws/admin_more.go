@@ -18,6 +18,8 @@ func (s *Server) setUpEvents(what string, body []byte) error {
 		return setUpOne(body, func(outages []Outage) error { return s.SetOutages(outages...) })
 	case "replication-lag":
 		return setUpOne(body, func(lag time.Duration) error { s.SetReplicationLag(lag); return nil })
+	case "staleness":
+		return setUpOne(body, func(all []Staleness) error { return s.SetStaleness(all...) })
 	case "times":
 		return setUpOne(body, s.SetTimes)
 	case "flush-events":

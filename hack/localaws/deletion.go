@@ -108,7 +108,7 @@ func (s *Server) expire() {
 		return
 	}
 	s.dying = time.Time{}
-	for _, here := range s.secrets {
+	for at, here := range s.secrets {
 		for name, one := range here {
 			switch {
 			case one.forgetAt.IsZero():
@@ -116,6 +116,7 @@ func (s *Server) expire() {
 				s.doom(one)
 			default:
 				delete(here, name)
+				s.past.add(secretName{at, name}, nil, one.forgetAt)
 				s.did("EndSecretVersionDelete", one, nil, "")
 			}
 		}

@@ -5,7 +5,7 @@
 // It keeps everything in memory and listens on loopback. Versions and staging labels, deletion
 // windows, rotation in four steps and the texts of errors follow the AWS documentation. What the
 // real services don't have it offers to tests: access rules, KMS keys that refuse, throttling,
-// faults, regions that are down, replicas that lag, and a count of calls.
+// faults, regions that are down, replicas that lag, reads that are stale, and a count of calls.
 //
 // Changes become events as CloudTrail and EventBridge make them, which a rule brings to a queue (AddQueue,
 // AddEventRule): late, doubled, out of order or not at all, if a test wants that (SetDelivery).

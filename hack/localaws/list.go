@@ -29,7 +29,7 @@ func (s *Server) listSecrets(call *request, input *listInput) (any, error) {
 	if err := s.allow(call, "secretsmanager:ListSecrets", "*", nil); err != nil {
 		return nil, err
 	}
-	matching, err := s.matching(call.at, input.Filters, input.IncludePlannedDeletion)
+	matching, err := s.matching(call, input.Filters, input.IncludePlannedDeletion)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +55,15 @@ func (s *Server) listSecrets(call *request, input *listInput) (any, error) {
 	return answer, nil
 }
 
-// matching lists the secrets of a place by creation, then name.
-func (s *Server) matching(at place, filters []filter, deleted bool) ([]*secret, error) {
+// matching lists the secrets that a call sees in its place by creation, then name.
+func (s *Server) matching(call *request, filters []filter, deleted bool) ([]*secret, error) {
+	here := s.secrets[call.at]
+	if call.sees != nil {
+		here = call.sees.all(call.at)
+	}
 	var found []*secret
-	for _, one := range s.secrets[at] {
-		if s.forgotten(one) || !deleted && !one.deleted.IsZero() {
+	for _, one := range here {
+		if call.sees == nil && s.forgotten(one) || !deleted && !one.deleted.IsZero() {
 			continue
 		}
 		matches, err := matchesAll(one, filters)

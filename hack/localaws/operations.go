@@ -60,6 +60,7 @@ func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
 		defer s.mutex.Unlock()
 		s.catchUp()
 		s.expire()
+		call.sees = s.look(call)
 		return work(s, call, input)
 	}
 }
@@ -88,6 +89,7 @@ func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, 
 		if err == nil && !call.ignored {
 			on.changed = s.now() // In whatever way (field LastChangedDate of DescribeSecret).
 			s.labelled(on, before)
+			s.noted(on.place(), on.name)
 			s.spread(on)
 		}
 		return answer, err

@@ -36,6 +36,7 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 	before := found.labels()
 	defer func() {
 		p.server.labelled(found, before)
+		p.server.noted(found.place(), found.name)
 		p.server.spread(found)
 	}()
 	switch event.Step {
@@ -45,6 +46,7 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 		return nil // There is no database behind it to set or to ask.
 	case "finishSecret":
 		found.move(stageCurrent, found.versions[event.ClientRequestToken])
+		found.changed = p.server.now()
 		return nil
 	}
 	return fmt.Errorf("unknown step %q", event.Step)

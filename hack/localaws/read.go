@@ -37,8 +37,7 @@ func (s *Server) read(call *request, secretID, versionID, stage string) (*valueA
 	if err := s.decrypt(call, found); err != nil {
 		return nil, err
 	}
-	found.accessed = s.now().UTC().Truncate(day)
-	v.accessed = found.accessed
+	call.on.access(v.id, s.now())
 	call.read = append(call.read, found.arn)
 	return &valueAnswer{
 		ARN: found.arn, Name: found.name, VersionId: v.id, SecretString: v.text, SecretBinary: v.binary,
@@ -86,7 +85,7 @@ func (s *Server) batchGetSecretValue(call *request, input *batchInput) (any, err
 		if err := s.allow(call, "secretsmanager:ListSecrets", "*", nil); err != nil {
 			return nil, err
 		}
-		matching, err := s.matching(call.at, input.Filters, false)
+		matching, err := s.matching(call, input.Filters, false)
 		if err != nil {
 			return nil, err
 		}

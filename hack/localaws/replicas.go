@@ -157,6 +157,7 @@ func (s *Server) arrive(t *transfer) {
 		v.kmsKey = replica.kmsKey
 	}
 	replica.versions, replica.tags, replica.description, replica.changed = t.versions, t.tags, t.described, s.now()
+	s.noted(t.at, replica.name)
 	if !slices.ContainsFunc(s.transfers, func(later *transfer) bool { return later.primary == t.primary && later.at == t.at }) {
 		status.Status, status.StatusMessage = replicaInSync, "Replication succeeded"
 	}
@@ -216,6 +217,7 @@ func (s *Server) removeRegionsFromReplication(call *request, found *secret, inpu
 		at := place{account: call.at.account, region: region}
 		if there := s.secrets[at][found.name]; there != nil && there.primary != "" {
 			delete(s.secrets[at], found.name)
+			s.noted(at, found.name)
 		}
 	}
 	found.replicas = slices.DeleteFunc(found.replicas, func(status *replicaStatus) bool { return slices.Contains(input.RemoveReplicaRegions, status.Region) })
@@ -230,6 +232,7 @@ func (s *Server) stopReplicationToReplica(call *request, found *secret, _ *bySec
 	primary := s.secrets[place{account: call.at.account, region: found.primary}][found.name]
 	if primary != nil {
 		primary.replicas = slices.DeleteFunc(primary.replicas, func(status *replicaStatus) bool { return status.Region == call.at.region })
+		s.noted(primary.place(), primary.name)
 	}
 	found.primary = ""
 	return replicaAnswer{ARN: found.arn}, nil

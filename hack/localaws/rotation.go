@@ -131,6 +131,7 @@ func (s *Server) rotateBy(found *secret, function RotationFunction, token string
 		case len(steps) > 1:
 			found.lastRotated = s.now()
 			found.rotation.next = nextRotation(found.rotation.rules, s.now())
+			s.noted(found.place(), found.name)
 		}
 		s.rotated(found, name+"Succeeded", token, "")
 	})

@@ -103,6 +103,14 @@ func (s *secret) stagesByVersion() map[string][]string {
 	return all
 }
 
+// access notes that the value of a version was read, by the day.
+func (s *secret) access(versionID string, at time.Time) {
+	s.accessed = at.UTC().Truncate(day)
+	if v := s.versions[versionID]; v != nil {
+		v.accessed = s.accessed
+	}
+}
+
 // tagList is nil for a secret that never had a tag, and empty for one that has none left: the real service
 // leaves the field out, or writes an empty list.
 func (s *secret) tagList() []tag {
@@ -160,13 +168,7 @@ var suffixed = regexp.MustCompile(`^(.+)-[A-Za-z0-9]{6}$`)
 // An ARN that ends in a hyphen and six characters is taken for a full one: a partial ARN of a name that itself
 // ends so finds nothing (page "Finding a secret from a partial ARN").
 func (s *Server) find(at place, id string) (*secret, error) {
-	found := s.secrets[at][id]
-	if arn, is := splitARN(id); is {
-		found = nil
-		if arn.at.region == at.region {
-			found = s.byPartialARN(arn)
-		}
-	}
+	found := find(at, id, s.latest)
 	if found == nil || s.forgotten(found) {
 		return nil, notFound()
 	}
@@ -177,13 +179,23 @@ func notFound() error {
 	return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
-func (s *Server) byPartialARN(arn secretName) *secret {
-	here := s.secrets[arn.at]
+// latest is what a secret is now.
+func (s *Server) latest(of secretName) *secret { return s.secrets[of.at][of.name] }
+
+// find looks a secret up as Server.find does, where get gives what it is like; nil is none.
+func find(at place, id string, get func(secretName) *secret) *secret {
+	arn, is := splitARN(id)
+	switch {
+	case !is:
+		return get(secretName{at, id})
+	case arn.at.region != at.region:
+		return nil
+	}
 	full := suffixed.FindStringSubmatch(arn.name)
 	if full == nil {
-		return here[arn.name]
+		return get(arn)
 	}
-	if found := here[full[1]]; found != nil && strings.HasSuffix(found.arn, arn.name) {
+	if found := get(secretName{arn.at, full[1]}); found != nil && strings.HasSuffix(found.arn, arn.name) {
 		return found
 	}
 	return nil

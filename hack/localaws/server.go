@@ -42,6 +42,7 @@ type Server struct {
 	queues     map[place]map[string]*queue // by place, then by name
 	bridge     bridge
 	lag        time.Duration // of replicas behind their primary
+	past       past
 	transfers  []*transfer
 	dying      time.Time // when the first secret that is deleted is gone for good
 	log        []Call

@@ -48,6 +48,7 @@ func (s *Server) SetTimes(t Times) error {
 	setTime(&found.changed, t.LastChanged)
 	setTime(&found.lastRotated, t.LastRotated)
 	setTime(&found.rotation.next, t.NextRotation)
+	s.noted(found.place(), found.name)
 	return nil
 }
 

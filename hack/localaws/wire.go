@@ -45,6 +45,8 @@ type request struct {
 	on *secret
 	// ignored is a call that is answered and changes nothing, as it has been done before.
 	ignored bool
+	// sees is what a stale read sees of the secrets; nil is their latest state.
+	sees *view
 	// read are the ARNs of the secrets whose values the answer holds.
 	read []string
 }

@@ -1,6 +1,9 @@
 package localaws
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 type valueInput struct {
 	bySecret
@@ -52,6 +55,7 @@ func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 	}
 	call.on = made
 	s.labelled(made, nil)
+	s.noted(call.at, made.name)
 	s.replicate(call.at, made, input.AddReplicaRegions, input.ForceOverwriteReplicaSecret)
 	answer.ReplicationStatus = made.statuses()
 	return answer, nil
@@ -221,19 +225,30 @@ func onReplica() error {
 	return refuse("InvalidParameterException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.")
 }
 
-// findAllowed finds a secret if the caller may use it; whether a secret exists is not told to others.
+// findAllowed finds a secret if the caller may use it; whether a secret exists is not told to others. What
+// a stale read may use is judged by the latest state, as far as there is one.
 func (s *Server) findAllowed(call *request, id string) (*secret, error) {
 	action := "secretsmanager:" + call.operation
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
-	found, err := s.find(call.at, id)
-	if err != nil {
+	latest, err := s.find(call.at, id)
+	found := latest
+	if call.sees != nil {
+		if found, err = find(call.at, id, call.sees.get), nil; found == nil {
+			err = notFound()
+		}
+	}
+	on := cmp.Or(latest, found)
+	if on == nil {
 		if refusal := s.allow(call, action, id, nil); refusal != nil {
 			return nil, refusal
 		}
 		return nil, err
 	}
-	call.on = found
-	return found, s.allow(call, action, found.arn, found)
+	call.on = on
+	if refusal := s.allow(call, action, on.arn, on); refusal != nil {
+		return nil, refusal
+	}
+	return found, err
 }

@@ -22,6 +22,7 @@ type options struct {
 	address, queue string
 	delay, lag     time.Duration
 	labels         bool
+	stale          localaws.Staleness
 }
 
 func main() {
@@ -31,6 +32,10 @@ func main() {
 	flag.DurationVar(&o.delay, "event-delay", 0, "how late events come to the queue")
 	flag.BoolVar(&o.labels, "label-events", false, `let "Secret Label Updated" events come to the queue too`)
 	flag.DurationVar(&o.lag, "replication-lag", 0, "how far replicas are behind their primary")
+	flag.DurationVar(&o.stale.Lag, "read-lag", 0, "how far reads are behind changes")
+	flag.DurationVar(&o.stale.Random, "stale-reads", 0, "how long after a change each read sees the secret before it or after it, at random")
+	flag.StringVar(&o.stale.Operation, "stale-operation", "", "pattern of the reads that lag or are stale, such as DescribeSecret; empty for all")
+	flag.Uint64Var(&o.stale.Seed, "stale-seed", 0, "seed of what stale reads see")
 	flag.Parse()
 	if err := serve(o); err != nil {
 		fmt.Fprintln(os.Stderr, "localaws:", err)
@@ -44,6 +49,11 @@ func serve(o options) error {
 	server := &localaws.Server{}
 	server.RegisterRotationFunction(rotationFunction, server.RotatePassword())
 	server.SetReplicationLag(o.lag)
+	if o.stale.Lag != 0 || o.stale.Random != 0 {
+		if err := server.SetStaleness(o.stale); err != nil {
+			return err
+		}
+	}
 	queue, err := follow(server, o)
 	if err != nil {
 		return err
