@@ -48,6 +48,9 @@ func namesOf(secretID string) []string {
 	return names
 }
 
+// Name is the name that the secret of a change most probably has: for sure where its full ARN is known.
+func (c *Change) Name() string { return c.names()[0] }
+
 // names are those that the secret of a change may have: one where its full ARN is known.
 func (c *Change) names() []string {
 	if c.ARN != "" {

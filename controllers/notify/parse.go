@@ -32,8 +32,12 @@ type Change struct {
 	Event string
 	// Rotation is set where the event tells of one.
 	Rotation Rotation
-	// Time is when it happened; zero where the event does not tell.
+	// Time is when it happened, in whole seconds; zero where the event does not tell.
 	Time time.Time
+	// VersionID is the version that the change made, or moved a staging label to; empty where the event names none.
+	VersionID string
+	// Stage is the staging label that moved; empty where the event does not tell.
+	Stage string
 }
 
 var (
@@ -53,6 +57,10 @@ const (
 	partsOfARN    = 7
 	snsEnvelope   = "Notification"
 	secretService = "secretsmanager"
+	// eventLabelUpdated stands for the name that such an event does not have.
+	eventLabelUpdated = "LabelUpdated"
+	// stageCurrent is the label that a new version gets unless the call says otherwise.
+	stageCurrent = "AWSCURRENT"
 )
 
 // changing are the calls and the service's own doings after which a SecretSync may have something else to
@@ -64,7 +72,7 @@ func changing(event string) bool {
 		"DeleteSecret", "RestoreSecret", "TagResource", "UntagResource", "PutResourcePolicy", "DeleteResourcePolicy",
 		"ReplicateSecretToRegions", "RemoveRegionsFromReplication", "StopReplicationToReplica",
 		"ReplicationStarted", "ReplicationSucceeded", "ReplicationFailed",
-		"TestRotationStarted", "TestRotationSucceeded", "TestRotationFailed", "LabelUpdated":
+		"TestRotationStarted", "TestRotationSucceeded", "TestRotationFailed", eventLabelUpdated:
 		return true
 	}
 	return rotationOf(event) != ""
@@ -96,17 +104,42 @@ type envelope struct {
 	Detail     json.RawMessage
 }
 
-// detail is what CloudTrail has recorded, or the name of a secret whose label has moved. The names of JSON's fields are matched whatever their case, so that
-// arn is also aRN, as some events called it before February 2024.
+// detail is what CloudTrail has recorded, or what is told of a label that has moved. The names of JSON's fields are
+// matched whatever their case, so that arn is also aRN, as some events called it before February 2024.
 type detail struct {
-	Name              string
-	EventName         string
-	AWSRegion         string
-	ErrorCode         string
-	RequestParameters struct{ SecretID, Name string }
-	ResponseElements  struct{ ARN string }
-	// AdditionalEventData is where the service's own events name the secret.
-	AdditionalEventData struct{ SecretID string }
+	Name, LabelUpdated, VersionID string
+
+	EventName, EventTime string
+	AWSRegion            string
+	ErrorCode            string
+	RequestParameters    struct {
+		SecretID, Name                                    string
+		ClientRequestToken, VersionStage, MoveToVersionID text
+		VersionStages                                     json.RawMessage
+	}
+	ResponseElements struct {
+		ARN       string
+		VersionID text
+	}
+	// AdditionalEventData and ServiceEventDetails are where the service's own events name the secret; of the two, only
+	// the first is documented.
+	AdditionalEventData struct {
+		SecretID           string
+		ClientRequestToken text
+	}
+	ServiceEventDetails struct{ SecretID string }
+}
+
+// text is a string that an event may have; anything else in its place is none, and does not make the event unreadable.
+type text string
+
+// UnmarshalJSON takes a string.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	var is string
+	if json.Unmarshal(raw, &is) == nil {
+		*t = text(is)
+	}
+	return nil
 }
 
 // Parse reads the body of a message: an event of EventBridge, or one that SNS has wrapped up. Errors never
@@ -134,7 +167,7 @@ func Parse(body []byte) (Change, error) {
 		return Change{}, errMalformed
 	}
 	if event.DetailType == labelUpdated {
-		recorded = detail{EventName: "LabelUpdated", Name: recorded.Name}
+		recorded = detail{EventName: eventLabelUpdated, Name: recorded.Name, LabelUpdated: recorded.LabelUpdated, VersionID: recorded.VersionID}
 	}
 	return event.change(&recorded)
 }
@@ -157,10 +190,38 @@ func (e *envelope) change(recorded *detail) (Change, error) {
 			change.Region, change.Account = at.region, at.account
 		}
 	}
-	if at, err := time.Parse(time.RFC3339, e.Time); err == nil {
-		change.Time = at
+	for _, told := range []string{e.Time, recorded.EventTime} { // What CloudTrail has recorded is nearer to the change.
+		if at, err := time.Parse(time.RFC3339, told); err == nil {
+			change.Time = at.Truncate(time.Second)
+		}
 	}
+	change.Stage, change.VersionID = recorded.moved()
 	return change, nil
+}
+
+// moved is the version that an event names, and the label that is on it since. A token is a version only where the call
+// cannot have been without a value.
+func (d *detail) moved() (stage, versionID string) {
+	asked, answered := &d.RequestParameters, string(d.ResponseElements.VersionID)
+	switch d.EventName {
+	case eventLabelUpdated:
+		return d.LabelUpdated, d.VersionID
+	case "UpdateSecretVersionStage":
+		return string(asked.VersionStage), string(asked.MoveToVersionID)
+	case "PutSecretValue":
+		if answered = cmp.Or(answered, string(asked.ClientRequestToken)); len(asked.VersionStages) > 0 && string(asked.VersionStages) != "null" {
+			return "", answered
+		}
+	case "RotationSucceeded":
+		answered = string(d.AdditionalEventData.ClientRequestToken)
+	case "CreateSecret", "UpdateSecret":
+	default:
+		return "", ""
+	}
+	if answered == "" {
+		return "", ""
+	}
+	return stageCurrent, answered
 }
 
 // secretID is the secret as the event names it first.
@@ -169,12 +230,12 @@ func (e *envelope) secretID(recorded *detail) string {
 	if recorded.EventName == "CreateSecret" {
 		name = recorded.RequestParameters.Name
 	}
-	return cmp.Or(recorded.RequestParameters.SecretID, recorded.AdditionalEventData.SecretID, name, e.fullARN(recorded))
+	return cmp.Or(recorded.RequestParameters.SecretID, recorded.AdditionalEventData.SecretID, recorded.ServiceEventDetails.SecretID, name, e.fullARN(recorded))
 }
 
 // fullARN is the one that AWS itself has put into the event. What the caller wrote may be a partial one.
 func (e *envelope) fullARN(recorded *detail) string {
-	for _, id := range append([]string{recorded.ResponseElements.ARN, recorded.AdditionalEventData.SecretID}, e.Resources...) {
+	for _, id := range append([]string{recorded.ResponseElements.ARN, recorded.AdditionalEventData.SecretID, recorded.ServiceEventDetails.SecretID}, e.Resources...) {
 		if _, ok := placeIn(id); ok {
 			return id
 		}

@@ -23,9 +23,9 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // called is the event of a call, as EventBridge sends it.
 func called(name, request, response string) string {
 	return `{"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": "AWS API Call via CloudTrail",
-		"source": "aws.secretsmanager", "account": "` + account + `", "time": "2026-03-01T12:00:00Z", "region": "` + region + `", "resources": [],
+		"source": "aws.secretsmanager", "account": "` + account + `", "time": "2026-03-01T12:00:02Z", "region": "` + region + `", "resources": [],
 		"detail": {"eventVersion": "1.09", "userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/admin/me"},
-			"eventTime": "2026-03-01T11:59:58Z", "eventSource": "secretsmanager.amazonaws.com", "eventName": "` + name + `", "awsRegion": "` + region + `",
+			"eventTime": "2026-03-01T12:00:00Z", "eventSource": "secretsmanager.amazonaws.com", "eventName": "` + name + `", "awsRegion": "` + region + `",
 			"sourceIPAddress": "192.0.2.1", "userAgent": "aws-cli/2", "requestParameters": ` + request + `, "responseElements": ` + response + `,
 			"readOnly": false, "eventType": "AwsApiCall", "managementEvent": true, "recipientAccountId": "` + account + `", "eventCategory": "Management"}}`
 }
@@ -56,16 +56,24 @@ func change(event string, edit func(*Change)) Change {
 
 func TestEveryChangeIsUnderstood(t *testing.T) {
 	byName := func(told *Change) { told.SecretID = "/prod/db" }
+	at := func(stage, version string) func(*Change) {
+		return func(told *Change) { told.SecretID, told.Stage, told.VersionID = "/prod/db", stage, version }
+	}
 	for name, test := range map[string]struct {
 		body string
 		want Change
 	}{
-		"a value by name":          {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": ["AWSCURRENT"]}`, `{"arn": "`+dbARN+`"}`), change("PutSecretValue", byName)},
-		"a value by ARN":           {called("UpdateSecret", `{"secretId": "`+dbARN+`"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecret", nil)},
-		"the ARN as it once was":   {called("UpdateSecret", `{"secretId": "/prod/db"}`, `{"aRN": "`+dbARN+`"}`), change("UpdateSecret", byName)},
-		"the ARN in capitals":      {called("PutSecretValue", `{"secretId": "/prod/db"}`, `{"ARN": "`+dbARN+`", "name": "/prod/db"}`), change("PutSecretValue", byName)},
-		"a label by a partial ARN": {called("UpdateSecretVersionStage", `{"secretId": "`+prefix+`/prod/db", "versionStage": "AWSCURRENT"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecretVersionStage", func(c *Change) { c.SecretID = prefix + "/prod/db" })},
-		"an answer without an ARN": {called("TagResource", `{"secretId": "/prod/db", "tags": [{"key": "a", "value": "b"}]}`, `null`), change("TagResource", func(c *Change) { c.SecretID, c.ARN = "/prod/db", "" })},
+		"a value by name":           {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": ["AWSPENDING"]}`, `{"arn": "`+dbARN+`"}`), change("PutSecretValue", at("", "x"))},
+		"a value by its token":      {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": null}`, `null`), change("PutSecretValue", func(c *Change) { at("AWSCURRENT", "x")(c); c.ARN = "" })},
+		"a value that is answered":  {called("UpdateSecret", `{"secretId": "/prod/db", "clientRequestToken": "x"}`, `{"arn": "`+dbARN+`", "versionId": "v"}`), change("UpdateSecret", at("AWSCURRENT", "v"))},
+		"a description alone":       {called("UpdateSecret", `{"secretId": "/prod/db", "clientRequestToken": "x", "description": "y"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecret", byName)},
+		"a version that is no text": {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": 7, "versionStages": "x"}`, `{"arn": "`+dbARN+`", "versionId": {}}`), change("PutSecretValue", byName)},
+		"a label by name":           {called("UpdateSecretVersionStage", `{"secretId": "/prod/db", "versionStage": "blue", "moveToVersionId": "v", "removeFromVersionId": "w"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecretVersionStage", at("blue", "v"))},
+		"a value by ARN":            {called("UpdateSecret", `{"secretId": "`+dbARN+`"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecret", nil)},
+		"the ARN as it once was":    {called("UpdateSecret", `{"secretId": "/prod/db"}`, `{"aRN": "`+dbARN+`"}`), change("UpdateSecret", byName)},
+		"the ARN in capitals":       {called("PutSecretValue", `{"secretId": "/prod/db"}`, `{"ARN": "`+dbARN+`", "name": "/prod/db"}`), change("PutSecretValue", byName)},
+		"a label by a partial ARN":  {called("UpdateSecretVersionStage", `{"secretId": "`+prefix+`/prod/db", "versionStage": "AWSCURRENT"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecretVersionStage", func(c *Change) { c.SecretID, c.Stage = prefix+"/prod/db", "AWSCURRENT" })},
+		"an answer without an ARN":  {called("TagResource", `{"secretId": "/prod/db", "tags": [{"key": "a", "value": "b"}]}`, `null`), change("TagResource", func(c *Change) { c.SecretID, c.ARN = "/prod/db", "" })},
 		"another account's secret": {called("PutSecretValue", `{"secretId": "arn:aws:secretsmanager:us-east-1:444455556666:secret:x-a1b2c3"}`, `null`), change("PutSecretValue", func(c *Change) {
 			c.SecretID, c.ARN, c.Region, c.Account = "arn:aws:secretsmanager:us-east-1:444455556666:secret:x-a1b2c3", "", "us-east-1", "444455556666"
 		})},
@@ -77,13 +85,16 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 		"a policy":                  {called("PutResourcePolicy", `{"secretId": "/prod/db", "resourcePolicy": "{}"}`, `{"arn": "`+dbARN+`"}`), change("PutResourcePolicy", byName)},
 		"new replicas":              {called("ReplicateSecretToRegions", `{"secretId": "/prod/db", "addReplicaRegions": [{"region": "us-east-1"}]}`, `{"arn": "`+dbARN+`"}`), change("ReplicateSecretToRegions", byName)},
 		"a rotation that begins":    {happened("RotationStarted", ""), change("RotationStarted", func(c *Change) { c.Rotation = RotationStarted })},
-		"a rotation that is done":   {happened("RotationSucceeded", ""), change("RotationSucceeded", func(c *Change) { c.Rotation = RotationSucceeded })},
-		"a rotation that failed":    {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
-		"one that was given up":     {happened("RotationAbandoned", ""), change("RotationAbandoned", func(c *Change) { c.Rotation = RotationAbandoned })},
-		"a test that failed":        {happened("TestRotationFailed", ""), change("TestRotationFailed", nil)},
-		"a label that has moved":    {moved, change("LabelUpdated", byName)},
-		"one without its ARN":       {strings.Replace(moved, `["`+dbARN+`"]`, `[]`, 1), change("LabelUpdated", func(c *Change) { c.SecretID, c.ARN = "/prod/db", "" })},
-		"a replica":                 {happened("ReplicationSucceeded", ""), change("ReplicationSucceeded", nil)},
+		"a rotation that is done": {happened("RotationSucceeded", ""), change("RotationSucceeded", func(c *Change) {
+			c.Rotation, c.Stage, c.VersionID = RotationSucceeded, "AWSCURRENT", "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
+		})},
+		"a rotation told of elsewhere": {strings.Replace(strings.Replace(happened("RotationFailed", `"serviceEventDetails": {"secretId": "`+dbARN+`"},`), `"SecretId"`, `"other"`, 1), `"additionalEventData"`, `"x"`, 1), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
+		"a rotation that failed":       {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
+		"one that was given up":        {happened("RotationAbandoned", ""), change("RotationAbandoned", func(c *Change) { c.Rotation = RotationAbandoned })},
+		"a test that failed":           {happened("TestRotationFailed", ""), change("TestRotationFailed", nil)},
+		"a label that has moved":       {moved, change("LabelUpdated", at("AWSCURRENT", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"))},
+		"one without its ARN":          {strings.Replace(moved, `["`+dbARN+`"]`, `[]`, 1), change("LabelUpdated", func(c *Change) { at("AWSCURRENT", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")(c); c.ARN = "" })},
+		"a replica":                    {happened("ReplicationSucceeded", ""), change("ReplicationSucceeded", nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for how, body := range map[string]string{"plain": test.body, "by way of SNS": wrapped(t, test.body)} {
