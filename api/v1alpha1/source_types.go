@@ -7,7 +7,7 @@ package v1alpha1
 type SecretSource struct {
 	// secretID is the name of the secret, or its ARN. A full ARN is needed for a secret of another
 	// account. A partial ARN (without the six random characters at the end) is accepted as AWS
-	// accepts it.
+	// accepts it: not where the name itself ends in a hyphen and six letters or digits.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048

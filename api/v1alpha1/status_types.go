@@ -116,6 +116,10 @@ type SourceStatus struct {
 	// versionCreatedTime is when AWS got that version, where the call that was allowed tells.
 	// +optional
 	VersionCreatedTime *metav1.Time `json:"versionCreatedTime,omitempty"`
+	// lastChangedTime is when AWS last changed the secret in any way, as of the last write of status: answers of AWS
+	// that are older are not followed. Empty where the call that was allowed does not tell.
+	// +optional
+	LastChangedTime *metav1.MicroTime `json:"lastChangedTime,omitempty"`
 	// lastRotatedTime is when AWS last rotated the secret.
 	// +optional
 	LastRotatedTime *metav1.Time `json:"lastRotatedTime,omitempty"`

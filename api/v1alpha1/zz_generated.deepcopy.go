@@ -596,6 +596,10 @@ func (in *SourceStatus) DeepCopyInto(out *SourceStatus) {
 		in, out := &in.VersionCreatedTime, &out.VersionCreatedTime
 		*out = (*in).DeepCopy()
 	}
+	if in.LastChangedTime != nil {
+		in, out := &in.LastChangedTime, &out.LastChangedTime
+		*out = (*in).DeepCopy()
+	}
 	if in.LastRotatedTime != nil {
 		in, out := &in.LastRotatedTime, &out.LastRotatedTime
 		*out = (*in).DeepCopy()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/notify"
 	"github.com/secretsync/secretsync/controllers/notify/sqs"
 	"github.com/secretsync/secretsync/controllers/secretsync"
+	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
@@ -31,6 +33,9 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 	feed := &notify.Feed{
 		Matcher: &notify.Matcher{Client: manager.GetClient(), Region: secrets.Config().Region},
 		Notify: func(ctx context.Context, names []types.NamespacedName, change notify.Change) error {
+			if told, dated := changeOf(change, secrets.Region()); dated {
+				secrets.Expect(told)
+			}
 			return controller.Notify(ctx, names, failureOf(change))
 		},
 		Metrics: counts,
@@ -55,6 +60,22 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 	return manager.Add(&notify.Hook{
 		Feed: feed, Address: o.changeHookBindAddress, TokenFile: o.changeHookTokenFile, CertDir: o.changeHookCertDir, Leads: manager.Elected(),
 	})
+}
+
+// changeOf is what a change event tells that answers of AWS can be held against. Not dated is an event after which a
+// secret need not look otherwise.
+func changeOf(change notify.Change, region string) (told source.Change, dated bool) {
+	told = source.Change{
+		Name: change.Name(), Region: cmp.Or(change.Region, region), At: change.Time, VersionID: change.VersionID, Stage: change.Stage,
+		Deleted: change.Event == "DeleteSecret", Restored: change.Event == "RestoreSecret",
+	}
+	switch change.Event {
+	case "CreateSecret", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "LabelUpdated", "DeleteSecret", "RestoreSecret":
+		return told, true
+	case "RotationSucceeded":
+		return told, told.VersionID != ""
+	}
+	return told, false
 }
 
 // failureOf is the failure of a rotation that a change tells of; zero where it tells of none.

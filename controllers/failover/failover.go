@@ -30,6 +30,7 @@ type Source struct {
 	options  Options
 	breakers *breakers
 	births   *births
+	returns  *returns
 }
 
 var _ source.Source = (*Source)(nil)
@@ -41,7 +42,7 @@ func New(options Options) *Source {
 	}
 	return &Source{
 		Source: options.Source, options: options,
-		breakers: newBreakers(options.Now, options.Metrics), births: newBirths(),
+		breakers: newBreakers(options.Now, options.Metrics), births: newBirths(), returns: newReturns(options.Now),
 	}
 }
 
@@ -56,6 +57,9 @@ func (s *Source) Observe(ctx context.Context, question source.Question) (source.
 		return s.Source.Observe(ctx, question)
 	})
 	if unavailable == nil {
+		if err == nil && slices.Contains(replicas, question.Synced.Region) {
+			return s.comeHome(ctx, question, observation)
+		}
 		return observation, err
 	}
 	var notes []string

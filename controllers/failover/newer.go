@@ -25,13 +25,28 @@ func (s *Source) confirm(ctx context.Context, question source.Question, there so
 	if synced.Created.IsZero() {
 		return notNewer("it has version %s, and it is not known when version %s, which is synced, was made", version.ID, synced.ID)
 	}
-	key := birthKey{question.Identity, version.ARN, version.ID}
+	if err := s.date(ctx, question.Identity, there, observation); err != nil {
+		return err
+	}
+	if version.Created.Sub(synced.Created) < later {
+		return notNewer("it has version %s, which is not newer than version %s, which is synced", version.ID, synced.ID)
+	}
+	return nil
+}
+
+// date finds out when a version was made, by reading its value where nothing else tells: there is the secret in the
+// region that answered.
+func (s *Source) date(ctx context.Context, who source.Identity, there source.Ref, observation *source.Observation) error {
+	version := &observation.Version
+	key := birthKey{who, version.ARN, version.ID}
 	if version.Created.IsZero() {
 		version.Created = s.births.recall(key)
 	}
 	if version.Created.IsZero() {
 		seen := *version
-		seen.ARN = inRegion(version.ARN, there.Region)
+		if there.Region != "" {
+			seen.ARN = inRegion(version.ARN, there.Region)
+		}
 		fetched, err := s.Source.Fetch(ctx, there, seen)
 		if err != nil {
 			return err
@@ -42,9 +57,6 @@ func (s *Source) confirm(ctx context.Context, question source.Question, there so
 		version.Created, observation.Value = fetched.Version.Created, &fetched.Value
 	}
 	s.births.remember(key, version.Created)
-	if version.Created.Sub(synced.Created) < later {
-		return notNewer("it has version %s, which is not newer than version %s, which is synced", version.ID, synced.ID)
-	}
 	return nil
 }
 

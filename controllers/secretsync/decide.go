@@ -19,7 +19,7 @@ const (
 	triggerSpec    trigger = "spec"    // the spec is new or was edited
 	triggerRefresh trigger = "refresh" // the refresh annotation was changed
 	triggerDrift   trigger = "drift"   // the Secret was edited or deleted
-	triggerEvent   trigger = "event"   // a change event of AWS concerns the SecretSync
+	triggerEvent   trigger = "event"   // a change event of AWS concerns the SecretSync, or AWS has not caught up with one
 	triggerPoll    trigger = "poll"    // the poll, or the next try, is due
 )
 
@@ -29,7 +29,8 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 	c.memories.hear(p)
 	if p.sync.Spec.Suspend {
 		p.memory.nextLook.set(time.Time{})
-		p.memory.failures, p.memory.told, p.memory.blocked = 0, time.Time{}, blockage{}
+		p.memory.failures, p.memory.told = 0, time.Time{}
+		p.memory.blocked, p.memory.pursuit = blockage{}, pursuit{}
 		c.awaits.end(client.ObjectKeyFromObject(p.sync))
 		p.done = true
 		return nil
@@ -58,7 +59,7 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 		return triggerDrift // Even where a refresh is requested: the version alone would not tell.
 	case refreshRequested(p.sync):
 		return triggerRefresh
-	case !p.memory.told.IsZero():
+	case !p.memory.told.IsZero(), p.memory.pursuit.due(now):
 		return triggerEvent
 	case !now.Before(p.memory.nextLook.get()):
 		return triggerPoll

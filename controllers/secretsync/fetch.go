@@ -3,10 +3,12 @@ package secretsync
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -14,10 +16,12 @@ const (
 	// inputsAtOnce bounds how many inputs of one SecretSync are asked for at the same time: they share
 	// the room that an identity has with those of others.
 	inputsAtOnce = 4
-	// settleRounds is how often several inputs are read again because a staging label has moved meanwhile.
+	// settleRounds is how often inputs are read again because a staging label has moved meanwhile.
 	settleRounds = 3
-	// settleAfter is how long to wait then: whoever moves labels so fast will soon be done.
-	settleAfter = time.Second
+	// settleAfter is how long to wait then, doubled each time up to settleMost, and settleTries how often in a row
+	// it goes unreported that values are of other versions, unreadTries that there are none: AWS is eventually
+	// consistent, and some seconds late at most.
+	settleAfter, settleMost, settleTries, unreadTries = time.Second, 16 * time.Second, 8, 3
 )
 
 // observe asks which versions the sources point at, without reading the values.
@@ -33,7 +37,12 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	}
 	p.observed = true
 	if p.done = c.inSync(p); p.done {
+		p.memory.unsettled = 0
 		return nil
+	}
+	if slices.ContainsFunc(p.all(), func(one *input) bool { return one.held }) {
+		p.memory.unsettled++
+		return p.later() // Nothing else is published either before it is known what is there.
 	}
 	var err error
 	p.done, err = c.previewed(ctx, p)
@@ -50,12 +59,18 @@ func (c *Controller) look(ctx context.Context, p *pass, place int, inputs []*inp
 	return each(ctx, inputs, func(ctx context.Context, n int, one *input) error {
 		asked, synced := question, p.synced(place+n, one)
 		asked.Ref = one.ref
+		was := source.Version{}
 		if synced != nil {
-			asked.Synced = source.Version{ARN: synced.ARN, ID: synced.VersionID, Created: madeAt(synced)}
+			was = versionIn(synced)
 		}
+		asked.Synced = was
 		observation, err := c.Source.Observe(ctx, asked)
-		one.absent = one.lacks(err, synced != nil && synced.VersionID != "")
-		if one.absent {
+		one.behind = observation.Behind || source.IsBehind(err)
+		one.absent, one.held = one.lacks(err, was.ID != ""), false
+		switch {
+		case one.absent && one.behind && was.ID != "": // What is there is not taken away by an answer that may be out of date.
+			one.absent, one.held, observation, err = false, true, source.Observation{Version: was}, nil
+		case one.absent:
 			observation, err = source.Observation{}, nil
 		}
 		one.observation = observation
@@ -117,29 +132,38 @@ func (c *Controller) inSync(p *pass) bool {
 	return true
 }
 
-// fetch reads the values. Those of several inputs are used only as a combination that was current at one
-// moment: each was at its version before they were read, and each still is after the last one was.
+// fetch reads the values, and uses them only as a combination that was current at one moment: each was at its
+// version before they were read, and, where there are several, each still is after the last one was. A value of
+// another version than was looked at is out of date, or the label has moved: AWS is asked which.
 func (c *Controller) fetch(ctx context.Context, p *pass) error {
 	for range settleRounds {
 		if err := each(ctx, p.all(), c.read); err != nil {
 			return err
 		}
-		settled, err := c.settled(ctx, p)
-		if err == nil && settled {
+		moved, err := c.lookAgain(ctx, p)
+		settled := err == nil && p.settled()
+		if settled {
 			settled, err = c.lookedBack(ctx, p)
+			moved = true // There are more to be read.
 		}
 		if err != nil || settled {
+			if settled {
+				p.memory.unsettled = 0
+			}
 			return err
 		}
+		if !moved {
+			break // The values are out of date; reading them again at once would not help.
+		}
 	}
-	return &source.Error{Kind: source.Busy, RetryAfter: settleAfter, Explanation: fmt.Sprintf(
-		"staging labels of the %d versions that the Secret is made of move while they are read: trying again", len(p.all()))}
+	return p.unsettled()
 }
 
-// read reads the value of an input, unless observing had to do so.
+// read reads the value of an input, unless observing had to do so. That AWS does not have the value of a version that
+// it has just named is one more way to be out of date.
 func (c *Controller) read(ctx context.Context, _ int, one *input) error {
+	one.fetched, one.unread = source.Fetched{}, nil
 	if one.absent {
-		one.fetched = source.Fetched{}
 		return nil
 	}
 	if value := one.observation.Value; value != nil {
@@ -147,15 +171,24 @@ func (c *Controller) read(ctx context.Context, _ int, one *input) error {
 		return nil
 	}
 	fetched, err := c.Source.Fetch(ctx, one.ref, one.observation.Version)
+	if one.ref.VersionID == "" && source.KindOf(err).Missing() {
+		one.unread = err
+		return nil
+	}
 	one.fetched = fetched
 	return err
 }
 
-// settled looks again whether the inputs still are at the versions that were read.
-func (c *Controller) settled(ctx context.Context, p *pass) (bool, error) {
+// lookAgain asks once more which versions the inputs are at, where there are several or one was read at another
+// version, and says whether any has moved since.
+func (c *Controller) lookAgain(ctx context.Context, p *pass) (moved bool, err error) {
 	all := p.all()
-	if len(all) < 2 {
-		return true, nil
+	if len(all) == 1 && p.settled() {
+		return false, nil
+	}
+	before := make([]source.Version, len(all))
+	for n, one := range all {
+		before[n] = one.observation.Version
 	}
 	began := c.Clock.Now()
 	if err := c.look(ctx, p, 0, p.inputs, source.Question{}); err != nil {
@@ -165,10 +198,43 @@ func (c *Controller) settled(ctx context.Context, p *pass) (bool, error) {
 	if err := c.look(ctx, p, len(p.inputs), p.former, source.Question{MaxAge: c.Clock.Now().Sub(began)}); err != nil {
 		return false, err
 	}
-	for _, one := range all {
-		if one.observation.Version.ARN != one.fetched.Version.ARN || one.observation.Version.ID != one.fetched.Version.ID {
-			return false, nil
-		}
+	for n, one := range all {
+		moved = moved || one.observation.Version.ARN != before[n].ARN || one.observation.Version.ID != before[n].ID
 	}
-	return true, nil
+	return moved, nil
+}
+
+// settled says whether all inputs were read at the versions that they are at.
+func (p *pass) settled() bool {
+	return !slices.ContainsFunc(p.all(), func(one *input) bool { return !one.settled() })
+}
+
+func (i *input) settled() bool {
+	return i.unread == nil && i.observation.Version.ARN == i.fetched.Version.ARN && i.observation.Version.ID == i.fetched.Version.ID
+}
+
+// unsettled puts the pass off where values and versions do not fit together, and reports it once that has lasted.
+func (p *pass) unsettled() error {
+	p.memory.unsettled++
+	tries, all := p.memory.unsettled, p.all()
+	place := slices.IndexFunc(all, func(one *input) bool { return !one.settled() })
+	if place < 0 {
+		return p.later()
+	}
+	one := all[place]
+	switch {
+	case one.unread != nil && tries >= unreadTries && !one.behind:
+		return one.unread
+	case one.unread != nil || tries < settleTries:
+		return p.later()
+	}
+	return &failure{reason: v1alpha1.ReasonSourceFailed, heals: byTime, message: fmt.Sprintf(
+		"AWS says that secret %s is at version %s, and gives the value of version %s: it is read again until the two agree; if it lasts, "+
+			"compare what DescribeSecret and GetSecretValue say of it", one.ref.SecretID, one.observation.Version.ID, one.fetched.Version.ID)}
+}
+
+// later puts the pass off, for longer each time.
+func (p *pass) later() error {
+	after := min(settleAfter<<min(p.memory.unsettled-1, 10), settleMost)
+	return &source.Error{Kind: source.Busy, RetryAfter: after, Explanation: "AWS does not say the same of versions and of their values yet: trying again"}
 }

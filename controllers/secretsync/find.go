@@ -70,7 +70,7 @@ func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
 	}
 	for i := range p.before.Status.Sources {
 		if status := &p.before.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry && status.ARN != "" {
-			question.Known = append(question.Known, status.ARN)
+			question.Known = append(question.Known, versionIn(status))
 		}
 	}
 	return question

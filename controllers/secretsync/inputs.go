@@ -20,8 +20,14 @@ type input struct {
 
 	observation source.Observation
 	fetched     source.Fetched
+	// unread is why there is no value of the version that was observed; nil where there is one.
+	unread error
 	// absent says that AWS does not have it, and that it is optional.
 	absent bool
+	// behind says that what AWS has answered is older than what is known, or may be.
+	behind bool
+	// held says that AWS does not have it, which may be out of date, so that it is taken for what is in the Secret.
+	held bool
 	// before is the former version that keepPrevious keeps; nil where it keeps none.
 	before *input
 }

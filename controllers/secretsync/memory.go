@@ -55,6 +55,10 @@ type memory struct {
 	previewed string
 	// told is when a change event came that no pass has followed to its end yet; zero for none.
 	told time.Time
+	// pursuit are the looks after an answer of AWS that was out of date.
+	pursuit pursuit
+	// unsettled counts passes in a row in which AWS did not say the same of versions and of their values.
+	unsettled int
 	// rotationsFailed are when AWS said last in a change event that it could not rotate a secret, by its ARN.
 	rotationsFailed map[string]time.Time
 	// restarted are workloads whose restart no event has told of yet.

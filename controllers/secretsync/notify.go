@@ -154,7 +154,11 @@ func (m *memories) hear(p *pass) {
 func (c *Controller) maxAge(p *pass) time.Duration {
 	switch {
 	case p.trigger == triggerEvent:
-		return min(c.Clock.Now().Sub(p.memory.told), sharedNews)
+		since := p.memory.told
+		if since.IsZero() {
+			since = p.memory.pursuit.next
+		}
+		return min(c.Clock.Now().Sub(since), sharedNews)
 	case p.trigger == triggerPoll, p.trigger == triggerDrift && !refreshRequested(p.sync) && p.memory.told.IsZero():
 		return time.Duration(sharedPart * float64(c.interval(p.sync)))
 	}

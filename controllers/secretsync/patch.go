@@ -20,6 +20,7 @@ func (c *Controller) write(ctx context.Context, p *pass) error {
 	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) || p.onlySeen() {
 		return nil
 	}
+	p.dateSources()
 	patch, err := statusPatch(p.sync)
 	if err != nil {
 		return err

@@ -132,6 +132,9 @@ func (c *Controller) unreported(ctx context.Context, p *pass) (reconcile.Result,
 // plan says when to look again.
 func (c *Controller) plan(p *pass, f *failure) {
 	now, m := c.Clock.Now(), p.memory
+	if p.observed && f == nil {
+		m.pursuit = m.pursuit.after(p, now)
+	}
 	if p.observed && f == nil || f != nil && f.heals == byEdit {
 		m.told = time.Time{} // AWS has answered; what else there is to do comes by itself.
 	}
@@ -144,7 +147,7 @@ func (c *Controller) plan(p *pass, f *failure) {
 		m.nextLook.set(now.Add(afterFailure(f, m.failures, c.interval(p.sync))))
 	case p.observed:
 		m.failures = 0
-		m.nextLook.set(c.nextPoll(p, now))
+		m.nextLook.set(earlier(c.nextPoll(p, now), m.pursuit.at(now)))
 		if p.trigger != triggerDrift {
 			m.contested = 0
 		}

@@ -84,9 +84,22 @@ func (p *pass) describeSources(versionOf func(*input) source.Version) {
 	all := p.all()
 	described := make([]v1alpha1.SourceStatus, len(all))
 	for n, one := range all {
-		described[n] = describedSource(one, versionOf(one))
-		if old := p.synced(n, one); old != nil && old.VersionID == described[n].VersionID && described[n].VersionCreatedTime == nil {
+		version, old := versionOf(one), p.synced(n, one)
+		same := old != nil && old.VersionID == version.ID && old.ARN == version.ARN
+		if same && one.behind {
+			described[n] = *old
+			described[n].FoundBy = one.foundBy
+			continue
+		}
+		described[n] = describedSource(one, version)
+		if old == nil || old.VersionID != version.ID {
+			continue
+		}
+		if described[n].VersionCreatedTime == nil {
 			described[n].VersionCreatedTime = old.VersionCreatedTime // DescribeSecret does not tell.
+		}
+		if same && old.Region == version.Region {
+			described[n].LastChangedTime = old.LastChangedTime // What has changed is no version: status is not written for that.
 		}
 	}
 	p.sync.Status.Sources = described
@@ -109,6 +122,32 @@ func describedSource(one *input, version source.Version) v1alpha1.SourceStatus {
 		described.NextRotationTime = timeOrNil(rotation.Next)
 	}
 	return described
+}
+
+// dateSources notes how new the answers are that status was made by, where it is written anyway: the next process goes
+// by it.
+func (p *pass) dateSources() {
+	if len(p.sync.Status.Sources) == 0 || !p.observed || observes(p.sync) {
+		return
+	}
+	for n, one := range p.all() {
+		version := one.observation.Version
+		if n >= len(p.sync.Status.Sources) || version.Changed.IsZero() {
+			continue
+		}
+		if in := &p.sync.Status.Sources[n]; in.ARN == version.ARN && in.VersionID == version.ID && in.Region == version.Region {
+			in.LastChangedTime = &metav1.MicroTime{Time: version.Changed.Truncate(time.Microsecond)}
+		}
+	}
+}
+
+// versionIn is the version in the Secret, as far as status tells.
+func versionIn(synced *v1alpha1.SourceStatus) source.Version {
+	version := source.Version{ARN: synced.ARN, ID: synced.VersionID, Stages: synced.VersionStages, Region: synced.Region, Created: madeAt(synced)}
+	if synced.LastChangedTime != nil {
+		version.Changed = synced.LastChangedTime.Time
+	}
+	return version
 }
 
 // madeAt is when AWS got the version in the Secret; zero where that is not known.

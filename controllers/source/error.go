@@ -39,6 +39,9 @@ type Error struct {
 	Explanation string
 	// RetryAfter is how long AWS asks to wait; zero where it says nothing.
 	RetryAfter time.Duration
+	// Behind says that the refusal contradicts something newer that is known of the secret, as in an Observation:
+	// AWS may soon say otherwise.
+	Behind bool
 	// Cause is the client's error, for logs.
 	Cause error
 }
@@ -55,4 +58,15 @@ func KindOf(err error) Kind {
 		return refusal.Kind
 	}
 	return ""
+}
+
+// IsBehind says whether an error is a refusal that AWS may soon take back.
+func IsBehind(err error) bool {
+	refusal, ok := errors.AsType[*Error](err)
+	return ok && refusal.Behind
+}
+
+// Missing says whether a kind means that AWS does not have the secret, or the version.
+func (k Kind) Missing() bool {
+	return k == SecretNotFound || k == VersionNotFound || k == SecretPendingDeletion
 }

@@ -24,9 +24,10 @@ type FindQuestion struct {
 	MaxAge time.Duration
 	// Routine says that nobody waits for the answer, as in a Question.
 	Routine bool
-	// Known are the ARNs of secrets that were found before. A list may lag, so that it is not enough to drop
-	// them: those that it does not have are looked at one by one, and stay if they still match.
-	Known []string
+	// Known are the secrets that were found before, of which ARN, Region and Changed count. A list may lag, so that
+	// it is not enough to drop them: those that it does not have are looked at one by one, and stay if they still
+	// match, or until AWS has said for a while that they do not.
+	Known []Version
 	// Allow says which secrets may be given; the others are left out, and not counted. Nil allows all.
 	Allow func(Found) bool
 }

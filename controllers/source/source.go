@@ -33,9 +33,10 @@ type Question struct {
 	// MaxAge is how old an answer may be that was found for somebody else; zero wants one that is
 	// looked up after the question was asked. A poll can wait, a person who asks for a refresh can't.
 	MaxAge time.Duration
-	// Synced is the version in the Secret, of which ARN, ID and Created count; zero before the first sync. An
-	// answer that may lag, as those of ListSecrets and of replicas do, is only given where it says that nothing
-	// changed, or where it is known to be the newer one.
+	// Synced is the version in the Secret, of which ARN, ID, Region, Created and Changed count; zero before the
+	// first sync. An answer that is known to be older than Synced does not take it back, and one that may lag, as
+	// those of ListSecrets and of replicas do, is only given where it says that nothing changed, or where it is
+	// known to be the newer one.
 	Synced Version
 	// Routine says that nobody waits for the answer: where AWS answers too few questions, or too slowly,
 	// it lets those go first that somebody does wait for.
@@ -59,7 +60,8 @@ type Version struct {
 	// Created is when AWS got the version. It is zero where the call does not tell: reading the value does
 	// (GetSecretValue, BatchGetSecretValue), looking at the secret does not (DescribeSecret, ListSecrets).
 	Created time.Time
-	// Changed is when the secret was last changed in any way; zero where the call does not tell.
+	// Changed is when the secret was last changed in any way, by the clock of its region; zero where the call
+	// does not tell. It orders what AWS says of one secret in one region.
 	Changed time.Time
 	// Rotation is nil where the call that was allowed does not tell (GetSecretValue does not).
 	Rotation *Rotation
@@ -102,6 +104,24 @@ type Observation struct {
 	Swept bool
 	// Hint is advice that does not stop the sync, for example a permission that would make it cheaper.
 	Hint string
+	// Behind says that AWS has answered with something older than what is known of the secret by another answer, by
+	// Question.Synced or by a change event. Version is the newest that is known then, and asking again soon may
+	// give a newer one.
+	Behind bool
+}
+
+// Change is what a change event tells of a secret: answers of AWS from before it are out of date.
+type Change struct {
+	// Name and Region of the secret.
+	Name, Region string
+	// At is when it happened, in whole seconds.
+	At time.Time
+	// VersionID is the version that the change made or moved a label to; empty where the event names none.
+	VersionID string
+	// Stage is the staging label that moved to that version; empty where the event does not tell.
+	Stage string
+	// Deleted and Restored say that the secret was marked for deletion, or no longer is.
+	Deleted, Restored bool
 }
 
 // Fetched is a value with the version that it belongs to.

@@ -80,6 +80,8 @@ type Source struct {
 	// own is the operator's identity; role is the IAM role that the SDK assumes for it, if any.
 	own  *identity
 	role string
+	// expected are the changes that events have told of.
+	expected *expected
 
 	mutex      sync.Mutex
 	identities map[source.Identity]*identity
@@ -111,6 +113,7 @@ func New(ctx context.Context, options Options) (*Source, error) {
 	}
 	s := &Source{
 		options:    options,
+		expected:   &expected{now: options.Now},
 		identities: map[source.Identity]*identity{},
 		endpoints:  map[endpointKey]*endpoint{},
 		regions:    map[string]bool{},

@@ -41,12 +41,18 @@ type described struct {
 // label is a staging label and the version that it is on.
 type label struct{ stage, versionID string }
 
+// describedBy keeps of a DescribeSecret what matters.
 func describedBy(output *secretsmanager.DescribeSecretOutput, region string) described {
-	return describe(region, &types.SecretListEntry{
-		ARN: output.ARN, KmsKeyId: output.KmsKeyId, DeletedDate: output.DeletedDate, LastChangedDate: output.LastChangedDate,
+	return describe(region, entryOf(output))
+}
+
+// entryOf is what DescribeSecret says, as ListSecrets would.
+func entryOf(output *secretsmanager.DescribeSecretOutput) *types.SecretListEntry {
+	return &types.SecretListEntry{
+		ARN: output.ARN, Name: output.Name, KmsKeyId: output.KmsKeyId, DeletedDate: output.DeletedDate, LastChangedDate: output.LastChangedDate,
 		PrimaryRegion: output.PrimaryRegion, SecretVersionsToStages: output.VersionIdsToStages, Tags: output.Tags,
 		RotationEnabled: output.RotationEnabled, RotationRules: output.RotationRules, LastRotatedDate: output.LastRotatedDate, NextRotationDate: output.NextRotationDate,
-	})
+	}
 }
 
 // describe keeps of an entry what matters.

@@ -34,6 +34,9 @@ type endpoint struct {
 	denied *memory
 	// unbatched remembers, under one key, that BatchGetSecretValue was denied.
 	unbatched *memory
+	// newest and doubts keep answers that are out of date from being followed.
+	newest    *newest
+	doubts    *doubts
 	described *sharing[string, described]
 	values    *sharing[valueKey, source.Fetched]
 	batches   *batches
@@ -112,6 +115,8 @@ func newEndpoint(s *Source, who *identity, region string) *endpoint {
 		paces:     map[string]*pace{},
 		denied:    newMemory(now, denialLasts),
 		unbatched: newMemory(now, denialLasts),
+		newest:    newNewest(now),
+		doubts:    newDoubts(now),
 		described: newSharing[string](now, describedLasts, maxDescribed, func(string, described) int { return 1 }),
 		values:    newSharing[valueKey](now, valueLasts, s.options.ValueCacheBytes, costOf),
 	}

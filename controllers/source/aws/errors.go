@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -100,8 +101,7 @@ func (q question) byCode(code, message string) *source.Error {
 func (q question) notFound(message string) *source.Error {
 	if !strings.Contains(message, "secret value") {
 		return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
-			"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; a secret of another account needs its full ARN",
-			q.ref.SecretID, q.region)}
+			"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; %s", q.ref.SecretID, q.region, idAdvice(q.ref.SecretID))}
 	}
 	if q.ref.VersionID != "" {
 		return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
@@ -112,6 +112,18 @@ func (q question) notFound(message string) *source.Error {
 		"secret %s has no version with staging label %s: put a value into it, move the label in AWS, or follow another one",
 		q.ref.SecretID, stageOf(q.ref))}
 }
+
+// idAdvice is what else may be wrong with the id of a secret that is not found.
+func idAdvice(id string) string {
+	if strings.HasPrefix(id, "arn:") && suffixed.MatchString(id) {
+		return "AWS takes the last six characters of an ARN for the random ones that it puts behind a name: if these belong to the name, " +
+			"write the whole ARN, as aws secretsmanager list-secrets shows it, or the name alone"
+	}
+	return "a secret of another account needs its full ARN, with the six random characters behind the name"
+}
+
+// suffixed is an ARN that AWS takes for a full one (page "Finding a secret from a partial ARN").
+var suffixed = regexp.MustCompile(`-[0-9A-Za-z]{6}$`)
 
 func (q question) throttled() *source.Error {
 	return &source.Error{Kind: source.Throttled, Explanation: fmt.Sprintf(

@@ -222,3 +222,24 @@ func TestALongTextOfAWSIsCut(t *testing.T) {
 		t.Errorf("%d bytes, ending in %q", len(refusal.Explanation), refusal.Explanation[len(refusal.Explanation)-8:])
 	}
 }
+
+// AWS takes what looks like a full ARN for one. Whoever has written a full ARN is not told to write one.
+func TestAnIDThatIsNotFoundIsExplained(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
+	for id, want := range map[string]string{
+		"/prod/db":                   "a secret of another account needs its full ARN",
+		arn + "/prod/db":             "a secret of another account needs its full ARN",
+		"/prod/db-abcdef":            "a secret of another account needs its full ARN",
+		arn + "/prod/db-abcdef":      "AWS takes the last six characters of an ARN for the random ones",
+		arn + "/prod/my-secret-a1B2": "a secret of another account needs its full ARN",
+	} {
+		q := question{operation: describeSecret, ref: current(id), region: "eu-west-1"}
+		said := q.notFound("Secrets Manager can't find the specified secret.").Explanation
+		if !strings.Contains(said, want) || !strings.Contains(said, id+" in eu-west-1") {
+			t.Errorf("of %s it says %q", id, said)
+		}
+		if full := strings.HasSuffix(id, "-abcdef") && strings.HasPrefix(id, "arn:"); full && strings.Contains(said, "needs its full ARN") {
+			t.Errorf("of a full ARN it says %q", said)
+		}
+	}
+}

@@ -58,7 +58,8 @@ func newFinds(e *endpoint) *finds {
 }
 
 // Find lists the secrets that match, by ListSecrets, which may lag five minutes (page "ListSecrets"): what
-// was known and is not in the list is looked at by DescribeSecret, which does not lag.
+// was known and is not in the list is looked at by DescribeSecret, and stays until AWS has said for a while that it
+// does not match, unless a date proves that.
 func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.Found, error) {
 	wanted, err := criteriaOf(asked)
 	if err != nil {
@@ -95,12 +96,12 @@ func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted crit
 	if err := f.tooMany(len(found)); err != nil {
 		return nil, err // Not even those that are known are worth a call then.
 	}
-	for _, arn := range asked.Known {
-		if slices.ContainsFunc(listed, func(one source.Found) bool { return one.ARN == arn }) {
+	for _, known := range asked.Known {
+		if slices.ContainsFunc(listed, func(one source.Found) bool { return one.ARN == known.ARN }) {
 			continue
 		}
-		still, err := f.confirmed.ask(ctx, confirmKey{wanted.key, arn}, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
-			return f.confirm(ctx, asked, wanted, arn)
+		still, err := f.confirmed.ask(ctx, confirmKey{wanted.key, known.ARN}, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
+			return f.confirm(ctx, asked, wanted, known)
 		})
 		if err != nil {
 			return nil, err
@@ -138,21 +139,30 @@ func (f *finds) list(ctx context.Context, asked source.FindQuestion, wanted crit
 	return nil, f.tooBroad(breadth{}, asked, wanted)
 }
 
-// confirm looks at one secret, and gives it if it still matches.
-func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted criteria, arn string) ([]source.Found, error) {
-	q := question{operation: describeSecret, ref: source.Ref{SecretID: arn, Reader: asked.Reader}, region: f.e.region, routine: asked.Routine}
-	output, err := call(ctx, f.e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(arn)})
-	if source.KindOf(err) == source.SecretNotFound {
-		return nil, nil
-	}
-	if err != nil {
+// confirm looks at one secret, and gives it if it still matches, or if the answer that it does not may be out of date.
+func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted criteria, known source.Version) ([]source.Found, error) {
+	q := question{operation: describeSecret, ref: source.Ref{SecretID: known.ARN, Reader: asked.Reader}, region: f.e.region, routine: asked.Routine}
+	output, err := call(ctx, f.e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(known.ARN)})
+	lost := doubt{id: known.ARN, stage: wanted.key.prefix + " " + wanted.key.pattern + " " + wanted.key.tags, says: "lost"}
+	switch {
+	case source.KindOf(err) == source.SecretNotFound:
+	case err != nil:
 		return nil, err
+	default:
+		if entry := entryOf(output); wanted.match(entry) {
+			f.e.doubts.end(doubt{id: lost.id, stage: lost.stage})
+			return []source.Found{foundBy(entry, f.e.region)}, nil
+		}
+		latest, behind := f.e.newest.follow(known.ARN, describedBy(output, f.e.region))
+		if !behind && known.Region == f.e.region && olderThan(known.Changed, latest.changed) {
+			return nil, nil
+		}
 	}
-	entry := &types.SecretListEntry{ARN: output.ARN, Name: output.Name, Tags: output.Tags, DeletedDate: output.DeletedDate}
-	if !wanted.match(entry) {
+	if f.e.doubts.lasting(lost) {
 		return nil, nil
 	}
-	return []source.Found{foundBy(entry, f.e.region)}, nil
+	latest, _ := f.e.newest.of(known.ARN)
+	return []source.Found{{ARN: known.ARN, Name: nameIn(known.ARN), Region: f.e.region, Tag: latest.tag}}, nil
 }
 
 func foundBy(entry *types.SecretListEntry, region string) source.Found {

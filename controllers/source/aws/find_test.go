@@ -111,7 +111,16 @@ func TestThoseWhoLookForTheSameShareAList(t *testing.T) {
 	}
 }
 
-// The list is from before these secrets came, or were changed.
+// versions are secrets that were found before, in the state of a date.
+func versions(at time.Time, arns ...string) (known []source.Version) {
+	for _, arn := range arns {
+		known = append(known, source.Version{ARN: arn, Region: localaws.DefaultRegion, Changed: at})
+	}
+	return known
+}
+
+// The list is from before these secrets came, or were changed. What has a date that proves it is dropped at once, a
+// secret that is not there only after AWS has said so for a while.
 func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
 	w := newWorld(t)
 	asked := source.FindQuestion{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, MaxAge: time.Minute}
@@ -125,10 +134,11 @@ func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	w.Shift(time.Second) // The deletion by force goes on in the background.
 	w.ResetCalls()
-	asked.Known = []string{there, deleted, gone, untagged}
+	asked.Known = versions(time.Now().Add(-time.Hour), there, deleted, gone, untagged)
 	for range 2 {
-		if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, asked)); diff != "" {
+		if diff := cmp.Diff([]string{"/pay/gone", "/pay/there"}, w.find(t, asked)); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -137,11 +147,29 @@ func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
 	}
 	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1})
 	asked.MaxAge = 0
-	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, source.FindQuestion{NamePrefix: "/pay/", Tags: asked.Tags, Known: []string{there}})); diff != "" {
+	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, source.FindQuestion{NamePrefix: "/pay/", Tags: asked.Tags, Known: asked.Known[:1]})); diff != "" {
 		t.Errorf("what the list has needs no look:\n%s", diff)
 	}
 	if found, err := w.source.Find(t.Context(), asked); source.KindOf(err) != source.RegionUnavailable {
 		t.Errorf("%v, %v: nothing is dropped while AWS cannot tell", found, err)
+	}
+	w.SetFaults()
+	w.now = w.now.Add(doubtLasts)
+	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, asked)); diff != "" {
+		t.Errorf("AWS has said for a while that one is not there:\n%s", diff)
+	}
+}
+
+// The description of a secret as it was before it was found does not drop it.
+func TestWhatWasFoundIsNotDroppedByAnOlderAnswer(t *testing.T) {
+	w := newWorld(t)
+	untagged := w.tagged(t, "/pay/untagged")
+	asked := source.FindQuestion{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, Known: versions(time.Now().Add(time.Hour), untagged)}
+	for _, want := range [][]string{{"/pay/untagged"}, nil} {
+		if diff := cmp.Diff(want, w.find(t, asked)); diff != "" {
+			t.Errorf("found differs (-want +got):\n%s", diff)
+		}
+		w.now = w.now.Add(doubtLasts) // From here on AWS has said so for a while.
 	}
 }
 

@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -35,9 +34,8 @@ const (
 var errDear = errors.New("listing all secrets takes more calls than describing those that are polled")
 
 // sweeps observe many secrets by listing all. What a sweep says is used where it says that nothing has
-// changed, or where it says of a version what the sweep before did not: that is news, and reading the value
-// by its staging label confirms it. A difference that is not new may be a listing that lags behind what the
-// Secret has got meanwhile; that, and everything else, is for DescribeSecret, which does not lag.
+// changed, or where it is newer than all that is known, by its date: reading the value by its staging label
+// confirms it. Any other difference may be a listing that lags behind; that is for DescribeSecret, which lags less.
 type sweeps struct {
 	e    *endpoint
 	list *sharing[struct{}, struct{}]
@@ -56,8 +54,6 @@ type sweeps struct {
 
 type swept struct {
 	described
-	// before are the labels that the sweep before has found, as long as nobody has been told anything newer.
-	before        []label
 	asked, listed time.Time
 }
 
@@ -84,21 +80,24 @@ func (w *sweeps) observe(ctx context.Context, question source.Question) (source.
 		return source.Observation{}, false
 	}
 	version, err := entry.version(question.Ref, w.e.s.options.Now())
-	if err != nil || version.ARN != question.Synced.ARN {
+	if err != nil || version.ARN != question.Synced.ARN || !w.e.agrees(question, entry.described, version) {
 		return source.Observation{}, false
 	}
-	news := carrierIn(entry.before, stageOf(question.Ref)) == question.Synced.ID
-	return source.Observation{Version: version, Swept: true}, news || version.ID == question.Synced.ID
+	if version.ID != question.Synced.ID {
+		w.e.newest.follow(question.SecretID, entry.described)
+	}
+	return source.Observation{Version: version, Swept: true}, true
 }
 
-// overtake ends what is news of a secret, as somebody is told by AWS itself how things are now: a listing
-// from before that must not take them back.
-func (w *sweeps) overtake(secretID string) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	if entry := w.found[secretID]; entry != nil {
-		entry.before = nil
+// agrees says whether what a listing says of a secret fits to all that is known of it: it has the synced version or is
+// newer, is newer than a description that has another, and shows what events tell of.
+func (e *endpoint) agrees(question source.Question, listed described, version source.Version) bool {
+	newer := question.Synced.Region == e.region && olderThan(question.Synced.Changed, listed.changed)
+	if version.ID != question.Synced.ID && !newer || e.s.expected.later(listed) {
+		return false
 	}
+	known, is := e.newest.of(question.SecretID)
+	return !is || olderThan(known.changed, listed.changed) || known.carrier(stageOf(question.Ref)) == version.ID
 }
 
 // expect puts a secret among those that sweeps look for, and says whether a sweep is worth while.
@@ -188,11 +187,7 @@ func (w *sweeps) note(entry *types.SecretListEntry, began time.Time) {
 		}
 		known = true
 		if !wanted.listed.Equal(began) { // One entry may stand under two ids.
-			wanted.before = wanted.labels
 			wanted.described, wanted.listed = describe(w.e.region, entry), began
-			if slices.Equal(wanted.before, wanted.labels) {
-				wanted.labels = wanted.before // One copy will do.
-			}
 		}
 	}
 	if !known && len(w.others) < 2*maxOthers {
@@ -207,7 +202,7 @@ func (w *sweeps) end(began time.Time) {
 	defer w.mutex.Unlock()
 	for _, entry := range w.found {
 		if entry.listed.Before(began) {
-			entry.described, entry.before = described{}, nil
+			entry.described = described{}
 		}
 	}
 	time.AfterFunc(othersLast, w.forgetOthers)

@@ -1,0 +1,351 @@
+package secretsync
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// behind is a source that says of versions one thing, and of values another.
+type behind struct {
+	says, gives       map[string]string // by staging label
+	changed           time.Time
+	behind            bool
+	missing, unread   error
+	observes, fetches int
+	questions         []source.Question
+}
+
+func (b *behind) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+	b.observes++
+	b.questions = append(b.questions, question)
+	version := source.Version{ARN: "arn", ID: b.says[question.VersionStage], Region: "eu-west-1", Changed: b.changed}
+	return source.Observation{Version: version, Behind: b.behind}, b.missing
+}
+
+func (b *behind) Fetch(_ context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
+	b.fetches++
+	id := b.gives[ref.VersionStage]
+	return source.Fetched{Version: source.Version{ARN: "arn", ID: id, Region: "eu-west-1", Created: noon}, Value: source.TextValue("of " + id)}, b.unread
+}
+
+func (b *behind) Find(context.Context, source.FindQuestion) ([]source.Found, error) { return nil, nil }
+
+func at(version string) map[string]string {
+	return map[string]string{v1alpha1.DefaultVersionStage: version}
+}
+
+// lagging is a world whose AWS may be behind, with a Secret that is in sync with v1.
+func lagging(t *testing.T, edit func(*v1alpha1.SecretSync)) (*world, *behind) {
+	t.Helper()
+	sync := fresh()
+	if edit != nil {
+		edit(sync)
+	}
+	w, aws := newWorld(t, sync), &behind{says: at("v1"), gives: at("v1"), changed: noon.Add(1234567 * time.Microsecond)}
+	w.Source = aws
+	w.settle(t)
+	w.sent()
+	aws.observes, aws.fetches = 0, 0
+	return w, aws
+}
+
+func (w *world) value(t *testing.T) string {
+	t.Helper()
+	return string(w.secret(t, "db").Data["value"])
+}
+
+// next lets time pass until the next look is due, and looks.
+func (w *world) next(t *testing.T) time.Duration {
+	t.Helper()
+	due := w.memories.byName[here].nextLook.get()
+	passed := due.Sub(w.clock.Now())
+	w.clock.SetTime(due)
+	w.turn(t)
+	return passed
+}
+
+func TestAValueOfAnotherVersionIsNotPublished(t *testing.T) {
+	w, aws := lagging(t, nil)
+	aws.says = at("v2")
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	for try := range settleTries - 1 {
+		result := w.turn(t)
+		if wait := result.RequeueAfter; wait <= 0 || wait > 2*settleMost || w.value(t) != "of v1" {
+			t.Fatalf("try %d: again after %s", try, wait)
+		}
+		if looks, reads := aws.observes, aws.fetches; looks > 2*(try+1) || reads > try+1 {
+			t.Fatalf("%d tries cost %d looks and %d reads", try+1, looks, reads)
+		}
+	}
+	w.wantUnreported(t)
+	w.turn(t)
+	ready := meta.FindStatusCondition(w.now(t).Status.Conditions, v1alpha1.ConditionReady)
+	if troubleOf(w.now(t)) != v1alpha1.ReasonSourceFailed || ready.Status != metav1.ConditionTrue || !strings.Contains(ready.Message, "is at version v2, and gives the value of version v1") {
+		t.Errorf("once it lasts, it is %q, Ready %s: %s", troubleOf(w.now(t)), ready.Status, ready.Message)
+	}
+	w.sent()
+	aws.gives = at("v2")
+	w.next(t)
+	w.settle(t)
+	if sent := w.sent(); w.value(t) != "of v2" || !strings.Contains(strings.Join(sent, "\n"), "from version v1 to v2") {
+		t.Errorf("once both are the same: %q", sent)
+	}
+	if status := w.now(t).Status.Sources[0]; status.VersionID != "v2" || w.memories.byName[here].unsettled != 0 {
+		t.Errorf("status names version %s", status.VersionID)
+	}
+}
+
+// wantUnreported wants neither events nor status to tell of trouble.
+func (w *world) wantUnreported(t *testing.T) {
+	t.Helper()
+	if sent := w.sent(); len(sent) > 0 || troubleOf(w.now(t)) != "" {
+		t.Errorf("it is reported while it may be over soon: %q, %s", sent, troubleOf(w.now(t)))
+	}
+}
+
+// The value tells of a label that has moved since the version was looked at.
+func TestAValueThatIsNewerThanTheVersionIsLookedAtAgain(t *testing.T) {
+	w, aws := lagging(t, nil)
+	aws.says, aws.gives = at("v2"), at("v3")
+	moved := &moving{behind: aws}
+	w.Source = moved
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	w.turn(t)
+	if w.value(t) != "of v3" || aws.observes != 2 || aws.fetches != 1 {
+		t.Errorf("%q after %d looks and %d reads", w.value(t), aws.observes, aws.fetches)
+	}
+}
+
+// moving has the label move after the first look.
+type moving struct{ *behind }
+
+func (m *moving) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	observation, err := m.behind.Observe(ctx, question)
+	m.says = m.gives
+	return observation, err
+}
+
+// While both agree, nothing more is asked.
+func TestAValueOfTheVersionCostsNoSecondLook(t *testing.T) {
+	w, aws := lagging(t, nil)
+	aws.says, aws.gives = at("v2"), at("v2")
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	w.turn(t)
+	if w.value(t) != "of v2" || aws.observes != 1 || aws.fetches != 1 {
+		t.Errorf("%q after %d looks and %d reads", w.value(t), aws.observes, aws.fetches)
+	}
+}
+
+func TestAFormerValueOfAnotherVersionIsNotPublished(t *testing.T) {
+	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
+		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
+	})
+	aws.says = map[string]string{"AWSCURRENT": "v2", "AWSPREVIOUS": "v1"}
+	aws.gives = map[string]string{"AWSCURRENT": "v2", "AWSPREVIOUS": "v0"}
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	w.turn(t)
+	if held := w.secret(t, "db").Data; len(held) != 1 || string(held["value"]) != "of v1" {
+		t.Errorf("the Secret has %d keys", len(held))
+	}
+	aws.gives["AWSPREVIOUS"] = "v1"
+	w.turn(t)
+	if held := w.secret(t, "db").Data; string(held["value"]) != "of v2" || string(held["value_previous"]) != "of v1" {
+		t.Errorf("the Secret has %d keys", len(held))
+	}
+}
+
+func TestAValueThatIsNotThereYetIsReadAgain(t *testing.T) {
+	w, aws := lagging(t, nil)
+	aws.says, aws.unread = at("v2"), &source.Error{Kind: source.VersionNotFound, Explanation: "no such version"}
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	for range unreadTries - 1 {
+		w.turn(t)
+	}
+	w.wantUnreported(t)
+	w.turn(t)
+	if troubleOf(w.now(t)) != v1alpha1.ReasonVersionNotFound || w.value(t) != "of v1" {
+		t.Errorf("once it lasts, it is %q", troubleOf(w.now(t)))
+	}
+}
+
+// AWS does not have the optional secret, or the found one, that is in the Secret: as long as that may be out of date no
+// key goes.
+func TestWhatMayBeOutOfDateTakesNoKeyAway(t *testing.T) {
+	for name, test := range map[string]struct {
+		behind bool
+		want   []string
+	}{
+		"an answer that may be out of date": {true, []string{"a", "b"}},
+		"one that is not":                   {false, []string{"b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
+				sync.Spec.Data = []v1alpha1.DataKey{{Key: "a", Optional: true}, {Key: "b", Source: other("other", "")}}
+			})
+			aws.missing = &source.Error{Kind: source.VersionNotFound, Explanation: "no such label", Behind: test.behind}
+			w.Source = &only{aws, "db"}
+			w.clock.SetTime(noon.Add(10 * time.Minute))
+			before := w.now(t)
+			w.turn(t)
+			var keys []string
+			for key := range w.secret(t, "db").Data {
+				keys = append(keys, key)
+			}
+			w.turn(t) // Status comes after the Secret.
+			if slices.Sort(keys); !slices.Equal(keys, test.want) || troubleOf(w.now(t)) != "" {
+				t.Errorf("the Secret has the keys %q, %s", keys, troubleOf(w.now(t)))
+			}
+			if same := cmp.Equal(before.Status, w.now(t).Status); same != test.behind {
+				t.Errorf("status is the same: %v", same)
+			}
+		})
+	}
+}
+
+// only has its errors concern one secret alone.
+type only struct {
+	*behind
+	secretID string
+}
+
+func (o *only) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	seen, err := o.behind.Observe(ctx, question)
+	if question.SecretID != o.secretID {
+		return source.Observation{Version: source.Version{ARN: "arn", ID: "v1", Region: "eu-west-1", Changed: o.changed}}, nil
+	}
+	return seen, err
+}
+
+// TestAWSIsAskedAgainUntilItHasCaughtUp: after two seconds, ten, thirty, one minute, two and five, and then every five.
+func TestAWSIsAskedAgainUntilItHasCaughtUp(t *testing.T) {
+	for name, interval := range map[string]time.Duration{"polled by events alone": 0, "polled once a day": 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{Duration: interval} })
+			aws.behind = true
+			w.memories.tell(here, w.clock.Now(), RotationFailure{})
+			w.turn(t)
+			began := w.clock.Now()
+			for _, step := range append(pursuitSteps(), 10*time.Minute, 15*time.Minute) {
+				aws.questions = nil
+				w.next(t)
+				passed := w.clock.Now().Sub(began)
+				if passed < step || passed > step+step/4+4*pursuitSpread {
+					t.Errorf("the look after %s comes after %s", step, passed)
+				}
+				if asked := aws.questions[0]; asked.Routine || asked.MaxAge > passed-step+time.Millisecond && step <= 5*time.Minute || asked.MaxAge > sharedNews {
+					t.Errorf("after %s an answer of %s will do, routine: %v", passed, asked.MaxAge, asked.Routine)
+				}
+			}
+			aws.behind, aws.says, aws.gives = false, at("v2"), at("v2")
+			w.next(t)
+			if w.value(t) != "of v2" {
+				t.Error("once AWS has caught up, the value is not there")
+			}
+			w.settle(t)
+			if due := w.memories.byName[here].nextLook.get().Sub(w.clock.Now()); due < time.Hour && interval == 0 {
+				t.Errorf("once AWS has caught up, it is asked again after %s", due)
+			}
+			if pursued := w.memories.byName[here].pursuit; !pursued.next.IsZero() {
+				t.Errorf("once AWS has caught up, it is pursued: %v", pursued)
+			}
+		})
+	}
+}
+
+func TestAnotherEventBeginsThePursuitAgain(t *testing.T) {
+	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
+	aws.behind = true
+	w.memories.tell(here, w.clock.Now(), RotationFailure{})
+	w.turn(t)
+	for range 4 {
+		w.next(t)
+	}
+	w.memories.tell(here, w.clock.Now(), RotationFailure{})
+	w.turn(t)
+	if passed := w.next(t); passed > 3*time.Second {
+		t.Errorf("after another event AWS is asked again after %s", passed)
+	}
+}
+
+// The looks of those who follow one secret share an answer: it is asked for after the moment from which on each wants one.
+func TestThoseWhoFollowOneSecretShareTheirLooks(t *testing.T) {
+	for _, step := range pursuitSteps() {
+		for range 100 {
+			first, other := pursuit{since: noon, next: noon.Add(step)}, pursuit{since: noon, next: noon.Add(step)}
+			if apart := first.at(noon).Sub(other.at(noon)).Abs(); apart > sharedNews || apart > step/4 {
+				t.Errorf("at %s they look %s apart", step, apart)
+			}
+		}
+	}
+}
+
+// TestStatusKnowsHowNewItIs: the date is noted with a version, handed on to the next process, and is no reason to
+// write status.
+func TestStatusKnowsHowNewItIs(t *testing.T) {
+	w, aws := lagging(t, nil)
+	known := w.now(t).Status.Sources[0]
+	if known.LastChangedTime == nil || !known.LastChangedTime.Time.Equal(aws.changed) {
+		t.Fatalf("status is of %v, want %s", known.LastChangedTime, aws.changed)
+	}
+	writes, first := w.writes, aws.changed
+	aws.changed = first.Add(time.Hour)
+	aws.questions = nil
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	w.turn(t)
+	if w.writes != writes {
+		t.Error("a date that has moved is a reason to write status")
+	}
+	asked := aws.questions[0].Synced
+	if !asked.Changed.Equal(first) || asked.Region != "eu-west-1" || asked.ID != "v1" || !asked.Created.Equal(noon) {
+		t.Errorf("AWS is asked by one who has %+v", asked)
+	}
+	w.edit(t, func(sync *v1alpha1.SecretSync) {
+		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+	})
+	w.turn(t)
+	w.settle(t)
+	if known := w.now(t).Status.Sources[0]; !known.LastChangedTime.Time.Equal(aws.changed) {
+		t.Errorf("status that is written anyway is of %s, want %s", known.LastChangedTime, aws.changed)
+	}
+}
+
+func TestWhatIsHeldIsDescribedAsBefore(t *testing.T) {
+	p := written("v1", "v1")
+	stages := []string{"AWSCURRENT", "blue"}
+	p.before.Status.Sources[0].VersionStages, p.before.Status.Sources[0].Hint = stages, "a hint"
+	p.inputs[0].behind = true
+	p.describeSources(observedVersion)
+	if diff := cmp.Diff(p.before.Status.Sources, p.sync.Status.Sources); diff != "" {
+		t.Errorf("an answer from before takes back what is told (-want +got):\n%s", diff)
+	}
+	p.inputs[0].observation.Version.ID = "v2"
+	p.describeSources(observedVersion)
+	if got := p.sync.Status.Sources[0]; got.VersionID != "v2" || len(got.VersionStages) > 0 {
+		t.Errorf("another version is told of as %v", got)
+	}
+}
+
+func TestThePursuitEndsWithASuspension(t *testing.T) {
+	w, aws := lagging(t, nil)
+	aws.behind = true
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	w.turn(t)
+	if w.memories.byName[here].pursuit.next.IsZero() {
+		t.Fatal("an older answer is not pursued")
+	}
+	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.turn(t)
+	if pursued := w.memories.byName[here].pursuit; pursued != (pursuit{}) {
+		t.Errorf("it is pursued: %v", pursued)
+	}
+}

@@ -1,0 +1,143 @@
+package aws
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+const (
+	// expectedLasts is for how long an answer is held against a change event. Whatever AWS says after it is how things
+	// are.
+	expectedLasts = 6 * time.Minute
+	// changesMost is how many changes of one secret are kept, the latest of them, and maxExpected how many secrets have
+	// any: some 300 bytes for each change.
+	changesMost, maxExpected = 8, 10_000
+)
+
+// expected are the changes that events have told of: answers from before them are out of date. It serves all
+// endpoints, as an event does not say who may read the secret.
+type expected struct {
+	now   func() time.Time
+	mutex sync.Mutex
+	// changes of each secret, the oldest first. Nil while there are none.
+	changes map[secretName][]expectedChange
+	// tidied is when those that have had their time were forgotten last.
+	tidied time.Time
+}
+
+// secretName is how an event and an answer name the same secret; that two accounts may have one of that name costs a
+// question more.
+type secretName struct{ region, name string }
+
+type expectedChange struct {
+	source.Change
+	until time.Time
+}
+
+// Expect notes a change that an event has told of. Observe says from then on, for some minutes, which answers are from
+// before it.
+func (s *Source) Expect(change source.Change) {
+	if change.At.IsZero() && change.VersionID == "" || change.Name == "" {
+		return // There is nothing to hold an answer against.
+	}
+	s.expected.add(change)
+}
+
+func (x *expected) add(change source.Change) {
+	x.mutex.Lock()
+	defer x.mutex.Unlock()
+	now := x.now()
+	if now.Sub(x.tidied) >= time.Minute || len(x.changes) >= maxExpected {
+		x.tidied = now
+		maps.DeleteFunc(x.changes, func(_ secretName, changes []expectedChange) bool {
+			return !now.Before(changes[len(changes)-1].until)
+		})
+	}
+	if len(x.changes) >= maxExpected {
+		clear(x.changes)
+	}
+	if x.changes == nil {
+		x.changes = map[secretName][]expectedChange{}
+	}
+	name := secretName{change.Region, change.Name}
+	x.changes[name] = append(x.changes[name], expectedChange{change, now.Add(expectedLasts)})
+	x.changes[name] = x.changes[name][max(0, len(x.changes[name])-changesMost):]
+}
+
+// any says whether a change of a secret that is still to be held against is such a one.
+func (x *expected) any(region, name string, holds func(source.Change) bool) bool {
+	x.mutex.Lock()
+	defer x.mutex.Unlock()
+	if len(x.changes) == 0 {
+		return false
+	}
+	now := x.now()
+	return slices.ContainsFunc(x.changes[secretName{region, name}], func(one expectedChange) bool {
+		return now.Before(one.until) && holds(one.Change)
+	})
+}
+
+// later says whether an event has told of a change that a description does not show.
+func (x *expected) later(d described) bool {
+	return x.any(d.region, nameIn(d.arn), func(change source.Change) bool { return !d.shows(change) })
+}
+
+// shows says whether a description is from after a change, or as the change left it. Events tell whole seconds: of
+// two changes in one second, the version tells.
+func (d described) shows(change source.Change) bool {
+	switch {
+	case change.Deleted && !d.deleted.IsZero(), change.Restored && d.deleted.IsZero():
+		return true
+	case !change.At.IsZero() && !d.changed.Before(change.At.Add(time.Second)):
+		return true
+	case change.Stage != "":
+		return d.carrier(change.Stage) == change.VersionID
+	case d.changed.Before(change.At):
+		return false
+	case change.VersionID != "":
+		return slices.ContainsFunc(d.labels, func(l label) bool { return l.versionID == change.VersionID })
+	}
+	return !change.Deleted
+}
+
+// laterThan says whether an event has told of a change that the version of a value does not show. A value says little:
+// only where the event names the label and the version is anything known.
+func (x *expected) laterThan(ref source.Ref, version source.Version) bool {
+	if ref.VersionID != "" {
+		return false
+	}
+	return x.any(version.Region, nameIn(version.ARN), func(change source.Change) bool {
+		moved := change.VersionID != "" && change.Stage == stageOf(ref) && change.VersionID != version.ID
+		return moved && version.Created.Before(change.At.Add(time.Second))
+	})
+}
+
+// made says whether an event has told that a secret was made, restored or changed, which AWS says it does not have.
+func (x *expected) made(region, id string) bool {
+	return x.any(region, tailOf(id), func(change source.Change) bool { return !change.Deleted }) ||
+		x.any(region, nameIn(id), func(change source.Change) bool { return !change.Deleted })
+}
+
+// nameIn is the name of a secret by its full ARN.
+func nameIn(arn string) string { return tailOf(partialARN(arn)) }
+
+// tailOf is the part of an ARN that has the name; of a name it is the name.
+func tailOf(id string) string {
+	if !strings.HasPrefix(id, "arn:") {
+		return id
+	}
+	rest := id
+	for range 6 {
+		_, after, found := strings.Cut(rest, ":")
+		if !found {
+			return rest
+		}
+		rest = after
+	}
+	return rest
+}

@@ -1,0 +1,145 @@
+package aws
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// Each line is what an event tells, what AWS says by then, and whether that is from before the event.
+func TestAnAnswerIsHeldAgainstTheEvent(t *testing.T) {
+	at := date(10)
+	for name, test := range map[string]struct {
+		change source.Change
+		second float64
+		labels []string
+		behind bool
+	}{
+		"a value, and the state before":                  {source.Change{At: at, Stage: stageCurrent, VersionID: "v2"}, 3, []string{"AWSCURRENT=v1"}, true},
+		"a value, and its state":                         {source.Change{At: at, Stage: stageCurrent, VersionID: "v2"}, 10.4, []string{"AWSCURRENT=v2", "AWSPREVIOUS=v1"}, false},
+		"a value, and another of the same second":        {source.Change{At: at, Stage: stageCurrent, VersionID: "v2"}, 10.2, []string{"AWSCURRENT=v1"}, true},
+		"a value, and a later one":                       {source.Change{At: at, Stage: stageCurrent, VersionID: "v2"}, 11, []string{"AWSCURRENT=v3"}, false},
+		"a value whose event is a second late":           {source.Change{At: at, Stage: stageCurrent, VersionID: "v2"}, 9.9, []string{"AWSCURRENT=v2"}, false},
+		"a rollback, and the state before":               {source.Change{At: at, Stage: stageCurrent, VersionID: "v1"}, 10.1, []string{"AWSCURRENT=v2", "AWSPREVIOUS=v1"}, true},
+		"a version under any label":                      {source.Change{At: at, VersionID: "v2"}, 10.1, []string{"AWSCURRENT=v1", "AWSPENDING=v2"}, false},
+		"a version that has no label yet":                {source.Change{At: at, VersionID: "v2"}, 10.1, []string{"AWSCURRENT=v1"}, true},
+		"a label that was taken away, and it is":         {source.Change{At: at, Stage: "blue"}, 10, []string{"AWSCURRENT=v1"}, false},
+		"a label that was taken away, and it is not":     {source.Change{At: at, Stage: "blue"}, 9, []string{"AWSCURRENT=v1", "blue=v0"}, true},
+		"a change without a version, of the same second": {source.Change{At: at}, 10, []string{"AWSCURRENT=v1"}, false},
+		"a change without a version, and before":         {source.Change{At: at}, 9.999, []string{"AWSCURRENT=v1"}, true},
+		"a deletion that is not there yet":               {source.Change{At: at, Deleted: true}, 10.9, []string{"AWSCURRENT=v1"}, true},
+		"a secret that is restored":                      {source.Change{At: at, Restored: true}, 1, []string{"AWSCURRENT=v1"}, false},
+		"a version without a time":                       {source.Change{Stage: stageCurrent, VersionID: "v2"}, 1, []string{"AWSCURRENT=v1"}, true},
+		"nothing to go by":                               {source.Change{}, 1, []string{"AWSCURRENT=v1"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPast(t)
+			test.change.Name, test.change.Region = pastID, localaws.DefaultRegion
+			p.source.Expect(test.change)
+			p.says(test.second, test.labels...)
+			seen, err := p.ask(source.Question{})
+			if err != nil || seen.Behind != test.behind {
+				t.Errorf("behind: %v, %v", seen.Behind, err)
+			}
+			if seen, err := p.ask(source.Question{Ref: source.Ref{SecretID: benchARN}}); err != nil || seen.Behind != test.behind {
+				t.Errorf("by its ARN it is behind: %v, %v", seen.Behind, err)
+			}
+			p.now = p.now.Add(expectedLasts)
+			p.want("after some minutes", seen.Version.ID, false, source.Question{})
+		})
+	}
+}
+
+func TestAValueIsHeldAgainstTheEvent(t *testing.T) {
+	p := newPast(t)
+	p.denied = true
+	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: "v2"})
+	p.gives("v1", 3)
+	p.want("the version before", "v1", true, source.Question{})
+	p.gives("v2", 10.2)
+	p.want("the version that the event names", "v2", false, source.Question{})
+	p.gives("v3", 11)
+	p.want("a later one", "v3", false, source.Question{})
+}
+
+func TestAnEventConcernsItsSecretAlone(t *testing.T) {
+	p := newPast(t)
+	for name, region := range map[string]string{"other": localaws.DefaultRegion, pastID: "eu-central-1", pastID + "-a1B2c3": localaws.DefaultRegion} {
+		p.source.Expect(source.Change{Name: name, Region: region, At: date(10)})
+	}
+	p.says(1, "AWSCURRENT=v1")
+	p.want("an answer", "v1", false, source.Question{})
+}
+
+// Events tell of as many secrets, and as often, as their senders like.
+func TestWhatIsExpectedIsBounded(t *testing.T) {
+	now := time.Now()
+	x := &expected{now: func() time.Time { return now }}
+	for n := range 2 * maxExpected {
+		x.add(source.Change{Name: fmt.Sprint("s", n%(maxExpected+5000)), At: date(float64(n))})
+		x.add(source.Change{Name: "often", At: date(float64(n))})
+	}
+	if len(x.changes) > maxExpected || len(x.changes[secretName{"", "often"}]) > changesMost {
+		t.Errorf("%d secrets, %d changes of one", len(x.changes), len(x.changes[secretName{"", "often"}]))
+	}
+	now = now.Add(expectedLasts)
+	x.add(source.Change{Name: "last", At: date(1)})
+	if len(x.changes) != 1 {
+		t.Errorf("%d secrets after some minutes", len(x.changes))
+	}
+}
+
+// What nobody asks about goes, what is asked about stays.
+func TestWhatIsNewestIsBounded(t *testing.T) {
+	n := newNewest(time.Now)
+	for i := range 4 * maxNewest {
+		n.follow("asked", described{arn: "arn:asked", changed: date(1e6)})
+		n.follow(fmt.Sprint("s", i), described{arn: fmt.Sprint("arn:s", i), changed: date(1)})
+	}
+	if kept := len(n.recent) + len(n.former); kept > maxNewest+2 {
+		t.Errorf("%d are kept", kept)
+	}
+	if _, known := n.of("s1"); known {
+		t.Error("one that nobody asks about is kept")
+	}
+	if _, behind := n.follow("asked", described{arn: "arn:asked", changed: date(1)}); !behind {
+		t.Error("one that is asked about all the time is forgotten")
+	}
+	d := newDoubts(time.Now)
+	for i := range 3 * maxDoubts {
+		d.lasting(doubt{id: fmt.Sprint(i)})
+	}
+	if len(d.since) > maxDoubts {
+		t.Errorf("%d are in doubt", len(d.since))
+	}
+}
+
+func TestNamesInARNs(t *testing.T) {
+	for id, want := range map[string]string{
+		benchARN: "/prod/payments/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a:b-a1B2c3": "a:b", "": "", "db": "", "arn:x": "",
+	} {
+		if got := nameIn(id); got != want {
+			t.Errorf("%q has the name %q, want %q", id, got, want)
+		}
+	}
+}
+
+// A listing that lags behind what DescribeSecret has said of a secret is not followed.
+func TestAListingDoesNotTakeBackWhatWasDescribed(t *testing.T) {
+	p := newPolled(t, 30)
+	id := p.ids[3]
+	first := p.synced[id]
+	if changed := p.poll(t); len(changed) > 0 {
+		t.Fatal("changed:", changed)
+	}
+	p.put(t, id, "new")
+	if second := p.observed(t, current(id)); second.ID == first.ID { // Another SecretSync has asked for a refresh.
+		t.Fatal("the new version is not seen")
+	}
+	if changed := p.poll(t); len(changed) != 1 || changed[0] != id {
+		t.Errorf("changed: %v: the listing from before counts", changed)
+	}
+}

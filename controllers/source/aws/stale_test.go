@@ -1,0 +1,262 @@
+package aws
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// past is a secret of which AWS says what the test has it say, and a source with a clock.
+type past struct {
+	*testing.T
+	source  *Source
+	now     time.Time
+	answers canned
+	// denied says that DescribeSecret is, asked how often it was called.
+	denied bool
+	asked  int
+}
+
+const pastID = "/prod/payments/db"
+
+func newPast(t *testing.T) *past {
+	t.Helper()
+	isolate(t, "http://127.0.0.1:1")
+	p := &past{T: t, now: time.Now(), answers: canned{}}
+	var err error
+	p.source, err = New(t.Context(), Options{Region: localaws.DefaultRegion, Now: func() time.Time { return p.now },
+		LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(p)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Do answers the SDK.
+func (p *past) Do(request *http.Request) (*http.Response, error) {
+	operation := strings.TrimPrefix(request.Header.Get("X-Amz-Target"), "secretsmanager.")
+	answer, status := p.answers[operation], http.StatusOK
+	if operation == describeSecret {
+		p.asked++
+		if p.denied {
+			answer = `{"__type":"AccessDeniedException","Message":"no"}`
+		}
+	}
+	if strings.HasPrefix(answer, `{"__type"`) {
+		status = http.StatusBadRequest
+	}
+	response, err := canned{operation: answer}.Do(request)
+	response.StatusCode = status
+	return response, err
+}
+
+// date is a moment by AWS's clock, in seconds of its own count.
+func date(second float64) time.Time {
+	return time.UnixMilli(1_700_000_000_000 + int64(second*1000)).UTC()
+}
+
+// says has AWS describe the secret as it was at a moment: labels are <label>=<version>.
+func (p *past) says(second float64, labels ...string) {
+	stages := make([]string, 0, len(labels))
+	for _, one := range labels {
+		label, version, _ := strings.Cut(one, "=")
+		stages = append(stages, fmt.Sprintf("%q:[%q]", version, label))
+	}
+	p.answers[describeSecret] = fmt.Sprintf(`{"ARN":%q,"Name":%q,"LastChangedDate":%f,"VersionIdsToStages":{%s}}`,
+		benchARN, pastID, float64(date(second).UnixMilli())/1000, strings.Join(stages, ","))
+}
+
+// gives has AWS give the value of a version that was made at a moment.
+func (p *past) gives(version string, second float64) {
+	p.answers[getSecretValue] = fmt.Sprintf(`{"ARN":%q,"Name":%q,"VersionId":%q,"VersionStages":["AWSCURRENT"],"SecretString":"{}","CreatedDate":%f}`,
+		benchARN, pastID, version, float64(date(second).UnixMilli())/1000)
+}
+
+// lacks has AWS say that there is no such secret.
+func (p *past) lacks() {
+	for _, operation := range []string{describeSecret, getSecretValue} {
+		p.answers[operation] = `{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret."}`
+	}
+}
+
+// synced is version v2 in a Secret, made at second 2, in the state of that second.
+func synced() source.Version {
+	return source.Version{ARN: benchARN, ID: "v2", Region: localaws.DefaultRegion, Changed: date(2), Created: date(2)}
+}
+
+func (p *past) ask(question source.Question) (source.Observation, error) {
+	p.Helper()
+	if question.SecretID == "" {
+		question.Ref = source.Ref{SecretID: pastID, VersionStage: question.VersionStage}
+	}
+	return p.source.Observe(p.Context(), question)
+}
+
+// want wants a question to be answered with a version, which is behind or not.
+func (p *past) want(what, version string, behind bool, question source.Question) {
+	p.Helper()
+	if seen, err := p.ask(question); err != nil || seen.Version.ID != version || seen.Behind != behind {
+		p.Errorf("%s: version %s, behind: %v, %v; want %s, %v", what, seen.Version.ID, seen.Behind, err, version, behind)
+	}
+}
+
+func TestAnOlderAnswerIsNotFollowed(t *testing.T) {
+	p := newPast(t)
+	p.says(1, "AWSCURRENT=v1")
+	p.want("at first", "v1", false, source.Question{})
+	p.says(2.5, "AWSCURRENT=v2", "AWSPREVIOUS=v1")
+	p.want("after a rotation", "v2", false, source.Question{})
+	for range 3 {
+		p.says(1, "AWSCURRENT=v1")
+		p.want("an older answer", "v2", true, source.Question{})
+		p.want("an older answer about AWSPREVIOUS", "v1", true, source.Question{Ref: source.Ref{VersionStage: stagePrevious}})
+		p.want("one by the ARN", "v2", true, source.Question{Ref: source.Ref{SecretID: benchARN}})
+		p.says(2.5, "AWSCURRENT=v2", "AWSPREVIOUS=v1")
+		p.want("the newer one again", "v2", false, source.Question{})
+	}
+	p.says(2.501, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
+	p.want("a rollback", "v1", false, source.Question{})
+}
+
+const stagePrevious = "AWSPREVIOUS"
+
+// A label that an older description lacks is there still.
+func TestAnOlderAnswerTakesNoLabelAway(t *testing.T) {
+	p := newPast(t)
+	blue := source.Question{Ref: source.Ref{SecretID: pastID, VersionStage: "blue"}}
+	p.says(2, "AWSCURRENT=v2", "blue=v1")
+	p.want("at first", "v1", false, blue)
+	p.says(1, "AWSCURRENT=v2")
+	p.want("an older answer", "v1", true, blue)
+	p.says(3, "AWSCURRENT=v2")
+	if _, err := p.ask(blue); source.KindOf(err) != source.VersionNotFound || source.IsBehind(err) {
+		t.Errorf("once the label is taken away AWS says %v", err)
+	}
+}
+
+// Whatever dates say, what AWS alone says for long is how things are.
+func TestOlderAnswersAreFollowedAfterLong(t *testing.T) {
+	p := newPast(t)
+	p.says(2, "AWSCURRENT=v2")
+	p.want("at first", "v2", false, source.Question{})
+	p.says(1, "AWSCURRENT=v1")
+	p.want("an older answer", "v2", true, source.Question{})
+	p.now = p.now.Add(olderLasts - time.Second)
+	p.says(2, "AWSCURRENT=v2")
+	p.want("a newer one in between", "v2", false, source.Question{})
+	p.says(1, "AWSCURRENT=v1")
+	p.want("an older one again", "v2", true, source.Question{})
+	p.now = p.now.Add(olderLasts)
+	p.want("older ones alone", "v1", false, source.Question{})
+}
+
+// After a restart status alone knows what was seen.
+func TestAnAnswerOlderThanStatusIsNotFollowed(t *testing.T) {
+	p := newPast(t)
+	p.says(1, "AWSCURRENT=v1")
+	known := source.Question{Synced: synced()}
+	p.want("an older answer", "v2", true, known)
+	p.want("for one that was never synced", "v1", false, source.Question{})
+	elsewhere := known
+	elsewhere.Synced.Region = "eu-central-1"
+	p.want("a date of another region", "v1", false, elsewhere)
+	pinned := known
+	pinned.Ref = source.Ref{SecretID: pastID, VersionID: "v1"}
+	p.want("a pinned version", "v1", false, pinned)
+	p.says(2, "AWSCURRENT=v2")
+	p.want("the synced state", "v2", false, known)
+	p.says(1, "AWSCURRENT=v1")
+	p.want("the older answer again", "v2", true, source.Question{})
+	p.says(3, "AWSCURRENT=v1")
+	p.want("a rollback", "v1", false, known)
+	again := newPast(t)
+	again.says(1, "AWSCURRENT=v1")
+	again.want("an older answer", "v2", true, known)
+	again.now = again.now.Add(olderLasts)
+	again.want("older ones alone, for long", "v1", false, known)
+}
+
+// A secret that was made again under its name is younger than its predecessor.
+func TestThePredecessorOfASecretDoesNotComeBack(t *testing.T) {
+	p := newPast(t)
+	p.says(1, "AWSCURRENT=old")
+	predecessor := p.answers[describeSecret]
+	p.want("the predecessor", "old", false, source.Question{})
+	p.says(2, "AWSCURRENT=new")
+	p.answers[describeSecret] = strings.Replace(p.answers[describeSecret], "-a1B2c3", "-z9Y8x7", 1)
+	p.want("the successor", "new", false, source.Question{})
+	p.answers[describeSecret] = predecessor
+	p.want("an older answer", "new", true, source.Question{})
+	p.want("the predecessor by its ARN", "old", false, source.Question{Ref: source.Ref{SecretID: benchARN}})
+}
+
+// Where DescribeSecret is denied there is no date of the secret: an older version is a rollback, or out of date.
+func TestAnOlderValueIsFollowedOnceItHasLasted(t *testing.T) {
+	p := newPast(t)
+	p.denied = true
+	known := source.Question{Synced: synced()}
+	p.gives("v1", 1)
+	p.want("an older version", "v2", true, known)
+	p.now = p.now.Add(doubtLasts - time.Second)
+	p.gives("v2", 2.5)
+	p.want("the newer one in between", "v2", false, known)
+	p.gives("v1", 1)
+	p.want("the older one again", "v2", true, known)
+	p.gives("v0", 0)
+	p.want("another older one", "v2", true, known)
+	p.gives("v3", 2.9)
+	p.want("one of the same second", "v2", true, known)
+	p.gives("v4", 3)
+	p.want("a newer version", "v4", false, known)
+	p.gives("v1", 1)
+	p.want("the older one once more", "v2", true, known)
+	p.now = p.now.Add(doubtLasts)
+	p.want("the older one alone, for a while", "v1", false, known)
+	p.want("for one that was never synced", "v1", false, source.Question{})
+}
+
+func TestDescribeSecretProvesARollback(t *testing.T) {
+	p := newPast(t)
+	p.denied = true
+	known := source.Question{Synced: synced()}
+	p.gives("v1", 1)
+	p.want("an older version", "v2", true, known)
+	p.denied = false
+	p.says(3, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
+	p.want("the older version, once DescribeSecret is allowed", "v1", false, known)
+}
+
+func TestASecretThatIsNotThereMayBeSoon(t *testing.T) {
+	for name, denied := range map[string]bool{"described": false, "by its value": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPast(t)
+			p.denied = denied
+			p.lacks()
+			missing := func(what string, behind bool, question source.Question) {
+				t.Helper()
+				if _, err := p.ask(question); source.KindOf(err) != source.SecretNotFound || source.IsBehind(err) != behind {
+					t.Errorf("%s: %v, behind: %v", what, err, source.IsBehind(err))
+				}
+			}
+			known := source.Question{Synced: synced()}
+			missing("one that was never there", false, source.Question{})
+			missing("one that is synced", true, known)
+			p.now = p.now.Add(doubtLasts)
+			missing("one that has been away for a while", false, known)
+			p.says(2, "AWSCURRENT=v2")
+			p.gives("v2", 2)
+			p.want("once it is back", "v2", false, known)
+			p.lacks()
+			missing("once it is away again", true, known)
+			p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(5)})
+			missing("one that an event says was made", true, source.Question{})
+		})
+	}
+}
