@@ -20,6 +20,9 @@ import (
 	"github.com/secretsync/secretsync/hack/stand"
 )
 
+// setupUser and floorUser are the access keys of what is not the operator.
+const setupUser, floorUser = "setup", "floor"
+
 // setupWorkers is how many things are set up at once.
 const setupWorkers = 16
 
@@ -37,7 +40,7 @@ type fleet struct {
 
 func newFleet(all *stand.Stand) *fleet {
 	return &fleet{
-		stand: all, aws: awsClient(all.AWS.URL(), "setup"),
+		stand: all, aws: awsClient(all.AWS.URL(), setupUser),
 		follows: map[types.NamespacedName]string{}, current: map[string]string{},
 	}
 }

@@ -36,7 +36,7 @@ func (b *bench) newFloor(ctx context.Context) (*floor, error) {
 	if err := b.Client.Create(ctx, namespace); err != nil {
 		return nil, err
 	}
-	return &floor{b: b, clients: clients, aws: awsClient(b.AWS.URL(), "floor")}, nil
+	return &floor{b: b, clients: clients, aws: awsClient(b.AWS.URL(), floorUser)}, nil
 }
 
 // run syncs all once, and gives how long that took.

@@ -16,7 +16,7 @@ import (
 // options are the same for all scenarios.
 type options struct {
 	n, secrets, workers int
-	latency             time.Duration
+	latency, stale      time.Duration
 	flags, profiles     string
 }
 
@@ -103,6 +103,9 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 		b.workers = defaultWorkers
 	}
 	all.AWS.SetFaults(localaws.Fault{Latency: o.latency})
+	if err := b.goStale(all.AWS); err != nil {
+		return err
+	}
 	b.Stand, b.fleet = all, newFleet(all)
 	if b.watcher, err = watch(ctx, all.Plane.Config()); err != nil {
 		return err
@@ -113,7 +116,21 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 		}
 		return err
 	}
+	if o.stale > 0 {
+		b.figure("stale-reads", float64(all.AWS.StaleReads()), "reads")
+	}
 	return nil
+}
+
+// goStale makes reads of the operator stale, if that is wanted, and of nothing else.
+func (b *bench) goStale(aws *localaws.Running) error {
+	if b.stale == 0 {
+		return nil
+	}
+	for _, name := range []string{setupUser, floorUser} {
+		aws.AddPrincipal(name, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/" + name})
+	}
+	return aws.SetStaleness(localaws.Staleness{Principal: "*:root", Random: b.stale})
 }
 
 // start starts the manager and puts it into b.
