@@ -22,6 +22,7 @@ func (r *run) kinds() []kind {
 		{20, r.rotate}, {5, r.stage}, {6, r.rollBack}, {4, r.moveLabel}, {8, r.moveFollowed}, {10, r.flip},
 		{3, r.markForDeletion}, {4, r.deleteForGood}, {9, r.bringBack},
 		{4, r.deny}, {4, r.allow}, {2, r.throttle}, {3, r.fault}, {3, r.heal},
+		{3, r.goStale}, {2, r.freshen}, {6, r.waver},
 		{5, r.deliver}, {3, r.flush}, {3, r.deliverWell}, {1, r.loseQueue}, {4, r.restoreQueue}, {1, r.denyQueue}, {1, r.faultQueue}, {2, r.editPoll},
 		{1, r.stop}, {1, r.kill}, {10, r.comeBack}, // Seldom, as a start cures much that is wrong.
 		{4, r.editKey}, {3, r.dropKey}, {2, r.addKey}, {3, r.deleteSecret}, {3, r.dropLabel}, {2, r.playWithShared}, {3, r.editMerged},

@@ -101,11 +101,18 @@ type slot struct {
 	fingered bool
 	// calm says that nothing was done to it since it was last seen in sync.
 	calm bool
+	// late says that since all was last settled the operator began to look at it, or at another spec of it, while
+	// reads of its secrets may have been stale.
+	late bool
+	// reached says how far the writes of the operator have come since all was last settled, by each of its latest
+	// specs; nil where nothing was written, or where no write can be by that spec any more.
+	reached []progress
 }
 
 // takes gives the slot a spec.
 func (s *slot) takes(next spec) {
 	s.moved = s.moved || s.exists && next.target != s.spec.target
+	next.first = !s.exists
 	s.exists, s.calm, s.spec = true, false, next
 	s.lately = append(s.lately, next)
 }
@@ -115,7 +122,7 @@ func (s *slot) goes() { s.exists, s.calm, s.moved = false, false, true }
 
 // settled says that the operator has done all that there was to do.
 func (s *slot) settled(ready bool) {
-	s.calm = ready
+	s.calm, s.late, s.reached = ready, false, nil
 	if s.exists && s.spec.observes && !s.spec.suspended {
 		s.lately = []spec{s.spec} // What is left to tidy is left until it writes again.
 		return
@@ -127,17 +134,6 @@ func (s *slot) settled(ready bool) {
 	if s.exists {
 		s.lately = []spec{s.spec}
 	}
-}
-
-// past gives all the keys that the slot has wanted at one of these moments. A pass that works by a spec may
-// meet a version that came after the next spec: each may go with each. What observes wants nothing written.
-func (s *slot) past(moments []moment, was map[string]string) (all []map[string]string) {
-	for i := range s.lately {
-		if one := &s.lately[i]; !one.observes {
-			all = append(all, one.past(moments, was)...)
-		}
-	}
-	return all
 }
 
 // deletes says whether one of the latest specs lets the Secret go, retains whether one keeps it.

@@ -64,6 +64,7 @@ type run struct {
 	left    map[place]bool
 	frozen  map[place]bool
 	changes changes
+	stale   staleness
 }
 
 // place is a Secret's.
@@ -83,6 +84,9 @@ func TestModel(t *testing.T) {
 		r.step()
 		if taken%window == 0 && taken < steps {
 			r.settle()
+			if r.chance(85) {
+				r.goStale()
+			}
 		}
 	}
 	r.recover()
@@ -109,6 +113,7 @@ func newRun(t *testing.T, seed uint64) *run {
 		T: t, random: rand.New(rand.NewPCG(seed, 0)), rules: map[string]localaws.Rule{}, origins: map[string]string{},
 		found: map[place]map[string]string{}, left: map[place]bool{}, foreign: newForeignHand(),
 		changes: changes{touched: map[*secret]bool{}, untold: map[*secret]bool{}},
+		stale:   staleness{undated: map[*secret]bool{}, changed: map[*secret]time.Time{}},
 	}
 	var err error
 	r.stand, err = stand.New(t.Context(), stand.Options{Root: root, Race: true})
@@ -211,6 +216,9 @@ func (r *run) must(err error) {
 func (r *run) start() {
 	r.Helper()
 	r.starts++
+	for _, of := range r.slots {
+		r.begins(of) // Of an event that was taken before the end, the operator knows nothing any more.
+	}
 	manager, err := r.stand.StartManager(fmt.Sprintf("manager-%d", r.starts), "--change-queue-url="+r.queueURL(), "--poll-interval="+firstLook.String())
 	r.manager = manager
 	if err != nil {

@@ -54,6 +54,9 @@ func (r *run) settle() {
 	r.allowAll()
 	r.restoreQueue()
 	r.deliverWell()
+	if r.chance(35) {
+		r.freshen() // Otherwise reads get fresh by themselves, as nothing changes any more.
+	}
 	r.comeBack()
 	r.checkModel()
 	refreshed, began := map[*slot]bool{}, time.Now()
@@ -61,8 +64,9 @@ func (r *run) settle() {
 		seen := r.look()
 		r.endTruces(seen, refreshed)
 		r.askFollowers(seen, refreshed)
-		return slices.Concat(r.differences(seen), r.unseen(seen), r.unfollowed())
+		return slices.Concat(r.differences(seen), r.unseen(seen), r.unfollowed(), r.lagging())
 	})
+	r.freshen() // What is settled has no former states.
 	r.judge()
 	for _, problem := range problems {
 		r.Error(problem)
@@ -87,8 +91,8 @@ func (r *run) tally(seen snapshot, took time.Duration) {
 			verdicts["deleted"]++
 		}
 	}
-	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; followers of events that had to be asked: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
-		len(r.steps), took.Round(time.Millisecond), verdicts, r.changes.asked, r.seen.judged, len(r.foreign.writes), r.starts)
+	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; followers of events that had to be asked: %d; stale reads: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
+		len(r.steps), took.Round(time.Millisecond), verdicts, r.changes.asked, r.stand.AWS.StaleReads(), r.seen.judged, len(r.foreign.writes), r.starts)
 }
 
 // staySettled wants all to stay as it is while the operator goes on polling.
@@ -383,7 +387,7 @@ func (r *run) exactly(of *slot, sync *v1alpha1.SecretSync, says verdict, secret 
 // wanted since: when exactly the operator last wrote it nobody knows. No key is lost: the watch tells.
 func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 	part := of.part(keysOf(secret))
-	former := append(of.past(r.moments, nil), r.foreign.states[at]...)
+	former := append(r.past(of), r.foreign.states[at]...)
 	if found, there := r.found[at]; there {
 		former = append(former, found)
 	}
@@ -421,6 +425,9 @@ func (r *run) begin(seen snapshot) {
 		of.settled(says.inSync())
 	}
 	r.moments = []moment{r.now()}
+	r.stale.lately = false
+	clear(r.stale.undated)
+	r.noteUndated()
 	clear(r.changes.touched)
 	clear(r.changes.untold)
 }

@@ -45,6 +45,8 @@ type spec struct {
 	alone bool
 	// former keeps the values of before a rotation.
 	former bool
+	// first says that the SecretSync was made with this spec.
+	first bool
 }
 
 // entry is one of data or dataFrom with a source of its own.

@@ -245,6 +245,7 @@ func (r *run) deny() bool {
 	}
 	r.note("deny %s", key)
 	r.rules[key] = rule
+	r.noteUndated()
 	r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
 	return true
 }

@@ -80,6 +80,7 @@ func (r *run) changed(now moment) {
 	before := r.moments[len(r.moments)-1]
 	for of, is := range now {
 		if was := before[of]; was.is != is.is || was.life != is.life || !maps.Equal(was.labels, is.labels) {
+			r.stale.changed[of] = time.Now()
 			r.changes.touched[of], r.changes.untold[of] = true, r.changes.lossy || r.changes.gone
 		}
 	}
@@ -195,15 +196,17 @@ func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 	r.Helper()
 	for _, of := range r.slots {
 		sync := seen.syncs[of.key()]
-		if sync == nil || !of.exists || !of.spec.follows() || refreshed[of] || len(r.differencesOf(of, seen)) == 0 {
+		// A refresh while reads may be stale would be in vain.
+		if sync == nil || !of.exists || !of.spec.follows() || refreshed[of] || r.lags(of) || len(r.differencesOf(of, seen)) == 0 {
 			continue
 		}
 		waits := slices.ContainsFunc([]string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, func(kind string) bool {
 			told := meta.FindStatusCondition(sync.Status.Conditions, kind)
 			return told != nil && untold(told.Reason)
 		})
-		if lost := of.spec.reads(r.changes.untold); lost || waits {
-			r.note("%s follows events, and was not told (an event lost: %t): ask it for a refresh", of, lost)
+		late := of.late || r.stale.lately && of.spec.reads(r.stale.undated)
+		if lost := of.spec.reads(r.changes.untold); lost || waits || late {
+			r.note("%s follows events, and was not told (an event lost: %t, before it began to look, or undated: %t): ask it for a refresh", of, lost, late)
 			r.askRefresh(of)
 			refreshed[of] = true
 			r.changes.asked++

@@ -90,6 +90,7 @@ func (r *run) createSync(of *slot, next spec) {
 	object.Spec = next.api(of.name)
 	r.must(r.stand.Client.Create(r.Context(), object))
 	of.takes(next)
+	r.begins(of)
 }
 
 // edit gives a SecretSync another spec, as "kubectl edit" does.
@@ -104,6 +105,7 @@ func (r *run) edit(of *slot, change func(*spec)) {
 	object.Spec = next.api(of.name)
 	r.must(r.stand.Client.Patch(r.Context(), object, client.MergeFrom(before)))
 	of.takes(next)
+	r.begins(of)
 }
 
 func (r *run) editAny(holds func(*slot) bool, change func(*slot, *spec)) bool {

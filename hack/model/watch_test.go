@@ -135,20 +135,11 @@ func (r *run) judgeWrite(before, now sighting) (problems []string) {
 		if taken := len(withoutForeign(part)) == 0; taken && s.merge && s.moved {
 			continue // The keys of a SecretSync that is deleted go.
 		}
-		if !s.mayHave(part, former, r.moments) {
-			problems = append(problems, fmt.Sprintf("%s has not wanted that lately: it has %s, after %s",
-				s, r.told(part), r.told(former)))
+		if problem := r.trace(s, part, former); problem != "" {
+			problems = append(problems, problem)
 		}
 	}
 	return problems
-}
-
-// mayHave says whether keys are, as a whole, what the slot has wanted since all was last settled. What a
-// foreign hand has put beside them is its own.
-func (s *slot) mayHave(keys, former map[string]string, moments []moment) bool {
-	return slices.ContainsFunc(s.past(moments, former), func(wanted map[string]string) bool {
-		return contains(keys, wanted) && len(withoutForeign(without(keys, wanted))) == 0
-	})
 }
 
 // contains says whether all the keys of part are in whole, with the same values.

@@ -1,0 +1,310 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// appearance is how a secret may have looked to the operator, and at which moments it was like that, oldest
+// first. Without moments, nothing is known of when.
+type appearance struct {
+	state
+	at []int
+}
+
+// scene is how the secrets that a spec reads may have looked to the operator, all in one pass.
+type scene struct {
+	moment
+	at map[*secret][]int
+}
+
+// scenes are all that a spec may have led the operator to see since all was last settled. Where no read
+// was stale, the secrets stood side by side at one moment. Otherwise each may be of a moment of its own.
+func (r *run) scenes(by *spec) (all []scene) {
+	if !r.stale.lately {
+		for i, m := range r.moments {
+			here := scene{moment: m, at: map[*secret][]int{}}
+			for _, of := range by.secrets() {
+				here.at[of] = []int{i}
+			}
+			all = append(all, here)
+		}
+		return all
+	}
+	all = []scene{{moment: moment{}, at: map[*secret][]int{}}}
+	for _, of := range by.secrets() {
+		var next []scene
+		for _, looks := range r.appearances(by, of) {
+			for _, beside := range all {
+				here := scene{moment: maps.Clone(beside.moment), at: maps.Clone(beside.at)}
+				here.moment[of], here.at[of] = looks.state, looks.at
+				next = append(next, here)
+			}
+		}
+		all = next
+	}
+	return all
+}
+
+// secrets are those that a spec reads, each once.
+func (s *spec) secrets() (all []*secret) {
+	for i := range 1 + len(s.more) {
+		if of := s.readingAt(i).from; !slices.Contains(all, of) {
+			all = append(all, of)
+		}
+	}
+	return all
+}
+
+// readings are those of one secret.
+func (s *spec) readings(of *secret) (all []reading) {
+	for i := range 1 + len(s.more) {
+		if one := s.readingAt(i); one.from == of {
+			all = append(all, *one)
+		}
+	}
+	if s.keepsFormer() && s.from == of {
+		all = append(all, reading{from: of, id: s.id, life: s.life, label: previous})
+	}
+	return all
+}
+
+// appearances are the states of a secret since all was last settled, as far as the spec can tell them apart.
+func (r *run) appearances(by *spec, of *secret) (all []appearance) {
+	readings := by.readings(of)
+	for i, m := range r.moments {
+		same := slices.IndexFunc(all, func(other appearance) bool {
+			return !slices.ContainsFunc(readings, func(by reading) bool { return !by.seesSame(other.state, m[of]) })
+		})
+		if same < 0 {
+			all = append(all, appearance{state: m[of]})
+			same = len(all) - 1
+		}
+		all[same].at = append(all[same].at, i)
+	}
+	if r.stale.undated[of] {
+		return mixed(all, readings)
+	}
+	return all
+}
+
+// seesSame says whether a reading sees the same in two states of its secret.
+func (r *reading) seesSame(one, other state) bool {
+	v, reason := r.points(moment{r.from: one})
+	otherV, otherReason := r.points(moment{r.from: other})
+	return v == otherV && reason == otherReason
+}
+
+// mixed are all appearances that come of labels which are read one by one, each as it was at some moment.
+func mixed(all []appearance, readings []reading) []appearance {
+	var mixes []appearance
+	for _, one := range all {
+		mixes = append(mixes, appearance{state: one.state})
+	}
+	for _, by := range readings {
+		for _, one := range slices.Clone(mixes) {
+			for _, other := range all {
+				if other.life != one.life || other.labels[by.label] == one.labels[by.label] {
+					continue
+				}
+				is := one.state
+				is.labels = maps.Clone(is.labels)
+				delete(is.labels, by.label)
+				if v := other.labels[by.label]; v != nil {
+					is.labels[by.label] = v
+				}
+				if !slices.ContainsFunc(mixes, func(known appearance) bool {
+					return known.life == is.life && known.is == is.is && maps.Equal(known.labels, is.labels)
+				}) {
+					mixes = append(mixes, appearance{state: is})
+				}
+			}
+		}
+	}
+	return mixes
+}
+
+// progress is of some secrets a moment since all was last settled: what is written later can't be of an earlier one,
+// as the operator follows what AWS does to a secret forward alone.
+type progress map[*secret]int
+
+// carried is the progress of a spec as far as it holds for the next one: one that makes the SecretSync, or reads a
+// secret otherwise, may begin with an old state.
+func (p progress) carried(from, to *spec) progress {
+	kept := progress{}
+	for of, at := range p {
+		if !to.first && slices.Equal(from.readings(of), to.readings(of)) {
+			kept[of] = at
+		}
+	}
+	return kept
+}
+
+// earlier takes the earlier moment of each secret; nil is later than any.
+func (p progress) earlier(other progress) progress {
+	switch {
+	case p == nil:
+		return other
+	case other == nil:
+		return p
+	}
+	least := progress{}
+	for of, at := range p {
+		if too, known := other[of]; known {
+			least[of] = min(at, too)
+		}
+	}
+	return least
+}
+
+// trace holds keys that the operator has written against all that the slot may have led it to, and notes the
+// progress.
+func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
+	wanted, possible := false, false
+	next, came := make([]progress, len(s.lately)), progress(nil)
+	if s.reached == nil {
+		came = progress{}
+	}
+	for i := range s.lately {
+		by := &s.lately[i]
+		if i > 0 && came != nil {
+			came = came.carried(&s.lately[i-1], by)
+		}
+		if i < len(s.reached) {
+			came = came.earlier(s.reached[i])
+		}
+		if by.observes {
+			continue // It wants nothing written.
+		}
+		for _, here := range r.scenes(by) {
+			if !slices.ContainsFunc(by.past([]moment{here.moment}, former), func(wanted map[string]string) bool { return holds(keys, wanted) }) {
+				continue
+			}
+			wanted = true
+			if came != nil {
+				next[i] = next[i].earlier(r.after(here, came))
+			}
+		}
+		possible = possible || next[i] != nil
+	}
+	switch {
+	case !wanted:
+		return fmt.Sprintf("%s has not wanted that lately: it has %s, after %s", s, r.told(keys), r.told(former))
+	case !possible:
+		return fmt.Sprintf("%s went back to what it had wanted before: it has %s, after %s", s, r.told(keys), r.told(former))
+	}
+	s.reached = next
+	return ""
+}
+
+// after gives the progress of a write that shows a scene, where one came so far before; nil is impossible.
+func (r *run) after(here scene, came progress) progress {
+	reached := progress{}
+	for of, moments := range here.at {
+		if r.stale.undated[of] {
+			continue // The operator can't know.
+		}
+		next := slices.IndexFunc(moments, func(at int) bool { return at >= came[of] })
+		if next < 0 {
+			return nil
+		}
+		reached[of] = moments[next]
+	}
+	return reached
+}
+
+// past gives all the keys that the slot may have wanted since all was last settled. A pass that works by a spec may
+// meet a version that came after the next spec: each may go with each. What observes wants nothing written.
+func (r *run) past(s *slot) (all []map[string]string) {
+	for i := range s.lately {
+		by := &s.lately[i]
+		if by.observes {
+			continue
+		}
+		for _, here := range r.scenes(by) {
+			all = append(all, by.past([]moment{here.moment}, nil)...)
+		}
+	}
+	return all
+}
+
+// holds says whether keys are, as a whole, those that are wanted. What a foreign hand has put beside them is its own.
+func holds(keys, wanted map[string]string) bool {
+	return contains(keys, wanted) && len(withoutForeign(without(keys, wanted))) == 0
+}
+
+// TestTheModelSeesAStepBack is of the model itself: what it lets a Secret become after what it was.
+func TestTheModelSeesAStepBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		stale, undated bool
+		// again and otherwise say that the SecretSync was made again, or reads b otherwise, before the last write.
+		again, otherwise bool
+		// writes are what the Secret holds, one write after the other.
+		writes []map[string]string
+		wrong  string
+	}{
+		"forward":                              {writes: []map[string]string{{"a": "a1", "b": "b1"}, {"a": "a2", "b": "b1"}, {"a": "a2", "b": "b2"}}},
+		"back":                                 {writes: []map[string]string{{"a": "a2", "b": "b1"}, {"a": "a1", "b": "b1"}}, wrong: "went back"},
+		"back, with stale reads":               {stale: true, writes: []map[string]string{{"a": "a2", "b": "b2"}, {"a": "a2", "b": "b1"}}, wrong: "went back"},
+		"a rollback":                           {writes: []map[string]string{{"a": "a2", "b": "b2"}, {"a": "a1", "b": "b2"}}},
+		"back behind a rollback":               {stale: true, writes: []map[string]string{{"a": "a1", "b": "b2"}, {"a": "a2", "b": "b2"}, {"a": "a1", "b": "b2"}, {"a": "a2", "b": "b2"}}, wrong: "went back"},
+		"what never stood side by side":        {writes: []map[string]string{{"a": "a1", "b": "b2", "x": "y"}}, wrong: "has not wanted that"},
+		"two moments":                          {writes: []map[string]string{{"a": "a2", "b": "b1"}, {"a": "a2", "b": "b0"}}, wrong: "has not wanted that"},
+		"two moments, with stale reads":        {stale: true, writes: []map[string]string{{"a": "a2", "b": "b1"}, {"a": "a1", "b": "b2"}}},
+		"undated":                              {stale: true, undated: true, writes: []map[string]string{{"a": "a2", "b": "b2"}, {"a": "a1", "b": "b1"}}},
+		"made again":                           {stale: true, again: true, writes: []map[string]string{{"a": "a2", "b": "b2"}, {"a": "a2", "b": "b1"}}},
+		"read otherwise":                       {stale: true, otherwise: true, writes: []map[string]string{{"a": "a2", "b": "b2"}, {"a": "a2", "b": "b1"}}},
+		"back where another is read otherwise": {stale: true, otherwise: true, writes: []map[string]string{{"a": "a1", "b": "b2"}, {"a": "a2", "b": "b2"}, {"a": "a1", "b": "b2"}, {"a": "a2", "b": "b2"}}, wrong: "went back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &run{T: t, origins: map[string]string{}, stale: staleness{lately: test.stale, undated: map[*secret]bool{}}}
+			versionsOf := func(name string) (*secret, []*version) {
+				of := &secret{name: name}
+				of.begin(name)
+				var all []*version
+				for n := range 2 {
+					value := fmt.Sprint(name, n+1)
+					all = append(all, &version{number: n + 1, life: 1, id: value, content: content{text: value}})
+				}
+				of.put(all[0], current)
+				r.secrets, r.stale.undated[of] = append(r.secrets, of), test.undated
+				return of, all
+			}
+			a, as := versionsOf("a")
+			b, bs := versionsOf("b")
+			for _, change := range []func(){func() {}, func() { a.move(current, as[1]) }, func() { b.move(current, bs[1]) }, func() { a.move(current, as[0]) }} {
+				change()
+				r.moments = append(r.moments, r.now())
+			}
+			s := &slot{name: "o"}
+			s.takes(spec{
+				reading: reading{from: a, id: "a", label: current}, data: []v1alpha1.DataKey{{Key: "a"}},
+				more: []entry{{reading: reading{from: b, id: "b", label: current}, key: "b"}},
+			})
+			problem, former := "", map[string]string{}
+			for i, keys := range test.writes {
+				if last := i == len(test.writes)-1; last && (test.again || test.otherwise) {
+					next := s.spec
+					s.exists = !test.again
+					if test.otherwise {
+						next.more = slices.Clone(next.more)
+						next.more[0].id = "another name of b"
+					}
+					s.takes(next)
+				}
+				if problem == "" {
+					problem = r.trace(s, keys, former)
+				}
+				former = keys
+			}
+			if (problem == "") != (test.wrong == "") || !strings.Contains(problem, test.wrong) {
+				t.Errorf("it says %q, want it to say %q", problem, test.wrong)
+			}
+		})
+	}
+}

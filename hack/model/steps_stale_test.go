@@ -1,0 +1,112 @@
+package model
+
+import (
+	"slices"
+	"time"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// shortestStale and longestStale bound how long after a change a read may see the state before it.
+const shortestStale, longestStale = time.Second, 5 * time.Second
+
+// staleness is what the model knows of reads that are stale.
+type staleness struct {
+	// lasts is how long after a change a read may be stale; zero while none is.
+	lasts time.Duration
+	// lately says that reads may have been stale since all was last settled.
+	lately bool
+	// undated are the secrets of which DescribeSecret was denied since all was last settled: the answers of
+	// GetSecretValue have no date by which the operator could tell that they are old.
+	undated map[*secret]bool
+	// changed is when a secret changed last.
+	changed map[*secret]time.Time
+}
+
+// goStale lets the operator's reads see secrets as they were before a change or after it, at random, for
+// some seconds after each change.
+func (r *run) goStale() bool {
+	next := localaws.Staleness{
+		Principal: operatorARN, Operation: one(r, "", "", "", "DescribeSecret", "*GetSecretValue", "List*"), Seed: r.random.Uint64(),
+		Random: shortestStale + time.Duration(r.random.Int64N(int64(longestStale-shortestStale))),
+	}
+	if r.chance(25) {
+		next.Lag = time.Duration(r.random.Int64N(int64(shortestStale)))
+	}
+	r.setStaleness(next)
+	return true
+}
+
+func (r *run) setStaleness(next localaws.Staleness) {
+	r.Helper()
+	r.note("reads by %q lag %s, and then for %s are stale at random", next.Operation, next.Lag, next.Random)
+	if err := r.stand.AWS.SetStaleness(next); err != nil {
+		r.Fatal(err)
+	}
+	r.stale.lasts, r.stale.lately = max(r.stale.lasts, next.Lag+next.Random), true
+}
+
+// waver rotates a secret that a SecretSync follows, and asks for one refresh after the other while each read sees the
+// secret as it was before or after that.
+func (r *run) waver() bool {
+	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.calm && s.exists && s.spec.from.is == there && s.spec.label == current })
+	if !found {
+		return false
+	}
+	r.setStaleness(localaws.Staleness{Principal: operatorARN, Random: shortestStale, Seed: r.random.Uint64()})
+	r.put(by.spec.from, r.drawContent(by.spec.from, plain), current)
+	for range 8 {
+		r.pause(2 * longestPause)
+		r.askRefresh(by)
+	}
+	return true
+}
+
+// freshen ends that.
+func (r *run) freshen() bool {
+	if r.stale.lasts == 0 {
+		return false
+	}
+	r.note("no read is stale")
+	if err := r.stand.AWS.SetStaleness(); err != nil {
+		r.Fatal(err)
+	}
+	r.stale.lasts = 0
+	return true
+}
+
+// mayLag says whether what is read of a secret now may be stale.
+func (r *run) mayLag(of *secret) bool { return time.Since(r.stale.changed[of]) < r.stale.lasts }
+
+// lags says whether what a slot reads now may be stale.
+func (r *run) lags(of *slot) bool {
+	for i := range 1 + len(of.spec.more) {
+		if r.mayLag(of.spec.readingAt(i).from) {
+			return true
+		}
+	}
+	return false
+}
+
+// lagging tells while reads may be stale: what goes back then goes back for moments alone, and is to be seen.
+func (r *run) lagging() []string {
+	if slices.ContainsFunc(r.secrets, r.mayLag) {
+		return []string{"reads are still stale"}
+	}
+	return nil
+}
+
+// begins notes that the operator looks at a SecretSync for the first time, or by another spec: the event of
+// a change before that is over, so that nothing tells the operator when it reads a state from before the change.
+func (r *run) begins(of *slot) { of.late = of.late || of.exists && r.lags(of) }
+
+// noteUndated notes the secrets of which DescribeSecret is denied.
+func (r *run) noteUndated() {
+	for _, of := range r.secrets {
+		_, all := r.rules["DescribeSecret "]
+		_, this := r.rules["DescribeSecret *"+of.name+"*"]
+		if all || this {
+			r.stale.undated[of] = true
+		}
+	}
+}
