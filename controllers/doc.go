@@ -21,6 +21,7 @@
 //   - rollout: restarts the workloads that use a Secret when its content has changed.
 //   - target: writes the Secret by server-side apply, and never touches somebody else's.
 //   - render: makes the keys of a Secret from values, and judges them. Pure: no client, no clock.
+//   - render/rawjson: reads JSON as it is written, and finds what programs read in different ways.
 //   - render/jmespath: evaluates JMESPath without changing what it selects.
 //   - render/template: Go templates over those keys, by functions that are bounded and always give the same.
 //   - guard: stands before a source, and holds back what a namespace may not have.

@@ -72,7 +72,8 @@ const (
 
 	// ReasonTemplateFailed means that a template of spec.template cannot be parsed, or fails on these values.
 	ReasonTemplateFailed = "TemplateFailed"
-	// ReasonValueRejected means that a guard of spec.guards refuses the values; the last good ones stay.
+	// ReasonValueRejected means that a guard of spec.guards refuses the values, or that they would remove every key of
+	// the last sync although the spec is the same; the last good ones stay.
 	ReasonValueRejected = "ValueRejected"
 
 	// ReasonTargetConflict means that the Secret, or one of its keys, belongs to somebody else.

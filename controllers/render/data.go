@@ -6,6 +6,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/render/jmespath"
+	"github.com/secretsync/secretsync/controllers/render/rawjson"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -48,7 +49,7 @@ func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, er
 	}
 	decoded, err := decode(entry.Decode, taken)
 	if err != nil {
-		return nil, invalid("key %q: what it takes is not %s (%s): mend the value in AWS, or take decode from spec.data[%q]",
+		return nil, invalid("key %q: what it takes is not %s (%s): fix the value in AWS, or take decode from spec.data[%q]",
 			entry.Key, entry.Decode, err, entry.Key)
 	}
 	return decoded, nil
@@ -63,6 +64,9 @@ func (d documents) property(value *source.Value, wish wish) ([]byte, error) {
 	raw, err := document.find(wish)
 	if err != nil {
 		return nil, err
+	}
+	if begins(raw, '"') && rawjson.HalfPair(raw) { // An item of an array, which has no name to find it unclear by.
+		return nil, invalid(`%s, whose text in AWS has a \u escape that is half of a pair, which programs read in different ways: fix the value in AWS`, wish)
 	}
 	return text(raw), nil
 }

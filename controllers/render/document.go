@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/render/jmespath"
+	"github.com/secretsync/secretsync/controllers/render/rawjson"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -17,6 +18,8 @@ type document struct {
 	raw json.RawMessage
 	// fields is nil for a list.
 	fields map[string]json.RawMessage
+	// unclear says of fields why they must not be taken: JSON that programs read in different ways.
+	unclear map[string]string
 	// items is nil for an object.
 	items []json.RawMessage
 }
@@ -79,7 +82,7 @@ func (d documents) open(value *source.Value, wish wish) (*document, error) {
 		return nil, invalid("%s, but the secret is binary and not a JSON object: %s", wish, wish.remedy())
 	}
 	if err != nil {
-		return nil, invalid("%s, but the secret's value is not a JSON object (%s): %s, or mend the value in AWS", wish, err, wish.remedy())
+		return nil, invalid("%s, but the secret's value is not a JSON object (%s): %s, or fix the value in AWS", wish, err, wish.remedy())
 	}
 	known.document = opened
 	return opened, nil
@@ -97,7 +100,7 @@ func (d documents) tree(value *source.Value, entry v1alpha1.DataKey) (*jmespath.
 	}
 	if err != nil {
 		return nil, invalid("key %q wants spec.data[%q].jmesPath, but the secret's value is not JSON (%s): "+
-			"remove jmesPath to take the whole value, or mend the value in AWS", entry.Key, entry.Key, err)
+			"remove jmesPath to take the whole value, or fix the value in AWS", entry.Key, entry.Key, err)
 	}
 	known.tree = jmespath.Parse(value.Bytes())
 	return known.tree, nil
@@ -106,55 +109,68 @@ func (d documents) tree(value *source.Value, entry v1alpha1.DataKey) (*jmespath.
 func parseDocument(content []byte) (*document, error) {
 	if begins(content, '[') {
 		var items []json.RawMessage
-		if err := unmarshal(content, &items); err != nil {
-			return nil, err
+		if json.Unmarshal(content, &items) != nil {
+			return nil, errors.New(jsonFlaw(content, errOtherKind))
 		}
 		return &document{raw: content, items: items}, nil
 	}
-	fields, err := parseObject(content)
-	if err != nil {
-		return nil, err
-	}
-	return &document{raw: content, fields: fields}, nil
+	return parseObject(content)
 }
 
 // begins says whether that is the first character that is not blank.
 func begins(content []byte, first byte) bool {
-	trimmed := bytes.TrimLeft(content, " \t\r\n")
+	trimmed := bytes.TrimLeft(content, jsonBlanks)
 	return len(trimmed) > 0 && trimmed[0] == first
 }
 
-// parseObject reads a JSON object.
-func parseObject(content []byte) (map[string]json.RawMessage, error) {
+// parseObject reads a JSON object. Errors say what stands there in its place.
+func parseObject(content []byte) (*document, error) {
 	var fields map[string]json.RawMessage
-	if err := unmarshal(content, &fields); err != nil {
-		return nil, err
+	if json.Unmarshal(content, &fields) != nil || fields == nil { // What null leaves.
+		return nil, errors.New(objectFlaw(content))
 	}
-	if fields == nil { // What null leaves.
-		return nil, errOtherKind()
-	}
-	return fields, nil
+	return &document{raw: content, fields: fields, unclear: unclearFields(content, len(fields))}, nil
 }
 
-func errOtherKind() error { return errors.New("it is another kind of JSON value") }
-
-// syntax says where a text is not JSON.
-func syntax(content []byte) error {
-	var whole json.RawMessage
-	return unmarshal(content, &whole)
+// unclearFields finds the fields of an object that are there twice, or whose name or text has half of a pair of
+// escapes: encoding/json takes the last one, and replaces the half by U+FFFD.
+func unclearFields(content []byte, names int) map[string]string {
+	members := rawjson.Members(content)
+	if len(members) == names && !bytes.Contains(content, []byte(`\u`)) {
+		return nil
+	}
+	unclear, known := map[string]string{}, map[string]bool{}
+	for _, member := range members {
+		switch {
+		case known[member.Name]:
+			unclear[member.Name] = "is there more than once"
+		case rawjson.HalfPair(member.RawName):
+			unclear[member.Name] = `has a name with a \u escape that is half of a pair`
+		case begins(member.Value, '"') && rawjson.HalfPair(member.Value):
+			unclear[member.Name] = `has a text with a \u escape that is half of a pair`
+		}
+		known[member.Name] = true
+	}
+	return unclear
 }
 
-// unmarshal gives errors with an offset and no content: what encoding/json says of a syntax error quotes
-// the character it met.
-func unmarshal(content []byte, into any) error {
-	err := json.Unmarshal(content, into)
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("syntax error at byte %d", syntax.Offset)
-	}
-	if err != nil {
-		return errOtherKind()
+// clear refuses a field that must not be taken.
+func (d *document) clear(who, name string) error {
+	if why := d.unclear[name]; why != "" {
+		return invalid("%s: the JSON field %s of the secret's value %s, which programs read in different ways: fix the value in AWS", who, shown(name), why)
 	}
 	return nil
+}
+
+const errOtherKind = "it is another kind of JSON value"
+
+// syntax says where a text is not JSON, by an offset and no content: what encoding/json says of a syntax error quotes
+// the character it met.
+func syntax(content []byte) error {
+	if json.Valid(content) {
+		return nil
+	}
+	return errors.New(jsonFlaw(content, errOtherKind))
 }
 
 // text is a string's text, and for everything else the JSON as it stands, digit for digit.

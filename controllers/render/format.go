@@ -58,12 +58,20 @@ func blocks(value []byte) ([]*pem.Block, error) {
 		found = append(found, block)
 	}
 	if len(found) == 0 {
-		return nil, errors.New("no PEM block that can be read")
+		return nil, errors.New("no PEM block that can be read" + led(": ", pemFlaw(value)))
 	}
-	if begun := bytes.Count(value, []byte("-----BEGIN ")); begun > len(found) {
-		return nil, fmt.Errorf("of %d PEM blocks only %d can be read", begun, len(found))
+	if begun := bytes.Count(value, []byte(beginPEM)); begun > len(found) {
+		return nil, fmt.Errorf("of %d PEM blocks only %d can be read%s", begun, len(found), led(": ", pemFlaw(value)))
 	}
 	return found, nil
+}
+
+// led puts something before a text that is not empty.
+func led(by, text string) string {
+	if text == "" {
+		return ""
+	}
+	return by + text
 }
 
 func checkCertificates(value []byte) error {

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,18 +81,24 @@ func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, 
 	if entry.Find != nil && entry.Find.Take != v1alpha1.FindTakeFields {
 		return g.whole(index, entry, naming, secret, who)
 	}
-	fields, err := g.documents.fields(&secret.Value, wish{who: who, property: entry.Property})
+	from := origin{entry: index}
+	taken, err := g.documents.fields(&secret.Value, wish{who: who, property: entry.Property})
 	if err != nil {
 		return err
 	}
-	from := origin{entry: index}
 	if entry.Find != nil {
 		from.secret = secret.Name
 	}
 	// In order, so that of several troubles it is always the same one that the error names.
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
+	for _, name := range slices.Sorted(maps.Keys(taken.fields)) {
 		from.name = name
-		if err := g.put(entry, naming, from, text(fields[name])); err != nil {
+		if !naming.takes(name) {
+			continue
+		}
+		if err := taken.clear(who, name); err != nil {
+			return err
+		}
+		if err := g.put(entry, naming, from, text(taken.fields[name])); err != nil {
 			return err
 		}
 	}
@@ -132,7 +137,7 @@ func (g *gathering) put(entry *v1alpha1.DataFrom, naming *naming, from origin, v
 	if entry.Decode != "" {
 		decoded, err := decode(entry.Decode, value)
 		if err != nil {
-			return invalid("%s: what %s holds is not %s (%s): mend the value in AWS, exclude it, or take decode from %s",
+			return invalid("%s: what %s holds is not %s (%s): fix the value in AWS, exclude it, or take decode from %s",
 				naming.field, from, entry.Decode, err, naming.field)
 		}
 		value = decoded
@@ -151,24 +156,24 @@ func clash(key string, one, other origin) error {
 }
 
 // fields are those of a value's JSON object, or of the object that a property leads to.
-func (d documents) fields(value *source.Value, wish wish) (map[string]json.RawMessage, error) {
+func (d documents) fields(value *source.Value, wish wish) (*document, error) {
 	document, err := d.open(value, wish)
 	if err != nil {
 		return nil, err
 	}
 	if wish.property == "" {
 		if document.fields == nil {
-			return nil, invalid("%s, but the secret's value is not a JSON object (it is a list): %s", wish, wish.remedy())
+			return nil, invalid("%s, but the secret's value is not a JSON object (it is a JSON array): %s", wish, wish.remedy())
 		}
-		return document.fields, nil
+		return document, nil
 	}
 	raw, err := document.find(wish)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := parseObject(raw)
+	below, err := parseObject(raw)
 	if err != nil {
 		return nil, invalid("%s, which is there but is not a JSON object (%s): name a property with fields, or take it as one key under spec.data", wish, err)
 	}
-	return fields, nil
+	return below, nil
 }

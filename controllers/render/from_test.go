@@ -125,7 +125,7 @@ func TestDataFromRefuses(t *testing.T) {
 		"a secret named as the prefix":      {[]v1alpha1.DataFrom{{Find: values}}, [][]Named{found("/prod/", marker)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"/prod/"`}},
 		"a rename that is none":             {[]v1alpha1.DataFrom{{}, {Rename: []v1alpha1.Rename{{Match: "a"}, {Match: "a("}}}}, [][]Named{found("x", `{}`), found("y", `{}`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[1].rename[1].match"}},
 		"a text":                            {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", marker)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "not a JSON object", "spec.data"}},
-		"a list":                            {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", `["hunter2"]`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "it is a list"}},
+		"a list":                            {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", `["hunter2"]`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "it is a JSON array"}},
 		"a binary":                          {[]v1alpha1.DataFrom{{}}, [][]Named{{{Value: source.BinaryValue(everyByte())}}}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "binary"}},
 		"a text, being optional":            {[]v1alpha1.DataFrom{{Optional: true}}, [][]Named{found("x", marker)}, v1alpha1.ReasonInvalidValue, []string{"not a JSON object"}},
 		"an empty value":                    {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", "")}, v1alpha1.ReasonInvalidValue, []string{"empty"}},

@@ -27,28 +27,42 @@ type gap struct {
 	path string
 	// at is what is there; nil for what has neither fields nor items.
 	at *document
+	// unclear is the field at which the path ends, as it must not be taken.
+	unclear string
+}
+
+// failure is the error of a wish that ends at the gap.
+func (g *gap) failure(wish wish) error {
+	if g.unclear != "" {
+		return g.at.clear(wish.String(), g.unclear)
+	}
+	return notFound(wish, g)
 }
 
 // find looks a property up: first as the literal name of a field, then as a path. The first name of a path may have
 // dots in it: of several that would do, the shortest one counts.
 func (d *document) find(wish wish) (json.RawMessage, error) {
 	if raw, ok := d.fields[wish.property]; ok {
-		return raw, nil
+		return raw, d.clear(wish.String(), wish.property)
 	}
 	steps := strings.Split(wish.property, ".")
 	if d.fields == nil && !strings.HasPrefix(wish.property, "[") {
-		return nil, invalid("%s, but the secret's value is not a JSON object (it is a list): begin the property with the number "+
-			"of an item, as in \"[0].name\", or mend the value in AWS", wish)
+		return nil, invalid("%s, but the secret's value is not a JSON object (it is a JSON array): begin the property with the number "+
+			"of an item, as in \"[0].name\", or fix the value in AWS", wish)
 	}
 	raw, missing := d.walk(steps)
-	for length := 2; missing != nil && length <= len(steps); length++ {
+	for length := 2; missing != nil && missing.unclear == "" && length <= len(steps); length++ {
 		first := strings.Join(steps[:length], ".")
-		if found, none := d.walk(append([]string{first}, steps[length:]...)); none == nil {
+		found, none := d.walk(append([]string{first}, steps[length:]...))
+		if none == nil {
 			return found, nil
+		}
+		if none.unclear != "" {
+			missing = none
 		}
 	}
 	if missing != nil {
-		return nil, notFound(wish, missing)
+		return nil, missing.failure(wish)
 	}
 	return raw, nil
 }
@@ -74,7 +88,7 @@ func (d *document) walk(steps []string) (json.RawMessage, *gap) {
 // step goes to a field, and on to items of lists where numbers in brackets follow its name.
 func (d *document) step(step, before string) (json.RawMessage, *gap) {
 	if raw, ok := d.fields[step]; ok {
-		return raw, nil
+		return raw, d.gapAt(step, before)
 	}
 	name, indexes := cutIndexes(step)
 	raw := d.raw
@@ -82,6 +96,9 @@ func (d *document) step(step, before string) (json.RawMessage, *gap) {
 		field, ok := d.fields[name]
 		if !ok || len(indexes) == 0 {
 			return nil, &gap{path: before, at: d}
+		}
+		if missing := d.gapAt(name, before); missing != nil {
+			return nil, missing
 		}
 		raw = field
 	}
@@ -102,6 +119,14 @@ func (d *document) step(step, before string) (json.RawMessage, *gap) {
 		path += fmt.Sprintf("[%d]", index)
 	}
 	return raw, nil
+}
+
+// gapAt is the end of a path at a field that must not be taken; nil for other fields.
+func (d *document) gapAt(name, before string) *gap {
+	if d.unclear[name] == "" {
+		return nil
+	}
+	return &gap{path: before, at: d, unclear: name}
 }
 
 // cutIndexes splits "hosts[0][-1]" into the name and the numbers. Brackets with anything else in them belong to the name.

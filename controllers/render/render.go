@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"slices"
 
@@ -24,6 +25,8 @@ type Material struct {
 	// DataFrom has for each entry of spec.dataFrom the secrets it takes: one for a source, any number for find,
 	// none where an optional one is not there.
 	DataFrom [][]Named
+	// Synced are the keys of the last sync by the same spec; empty where there was none, or the spec was edited since.
+	Synced []string
 }
 
 // Named is a value with the name of its secret, as AWS has it without the ARN's suffix.
@@ -37,8 +40,8 @@ type Named struct {
 // every binary gives the key "value".
 //
 // A text that begins like a JSON object but is none is refused then, so that a slip in an edit does not
-// change the shape of a Secret that programs rely on. So is whatever gives no key at all: nothing that was
-// synced is emptied.
+// change the shape of a Secret that programs rely on. So is a value that is no JSON object where the keys of one
+// were synced, with reason ValueRejected, and whatever gives no key at all: nothing that was synced is emptied.
 //
 // The bytes of the keys are those of the values where they can be; the caller must not change them.
 // Errors are of type *Error.
@@ -47,11 +50,23 @@ func Render(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte
 	if err != nil {
 		return nil, err
 	}
-	return renderTemplate(spec.Template, data)
+	made, err := renderTemplate(spec.Template, data)
+	if refusal, ok := errors.AsType[*Error](err); ok && readsWhole(spec) && !looksLikeObject(material.Source) {
+		refusal.Message += "; the secret's value is not a JSON object (" + wholeFlaw(material.Source) + ")"
+	}
+	return made, err
+}
+
+// readsWhole says whether the keys are those of all of spec.source.
+func readsWhole(spec *v1alpha1.SecretSyncSpec) bool {
+	return len(spec.Data) == 0 && len(spec.DataFrom) == 0
 }
 
 func renderSources(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
-	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {
+	if readsWhole(spec) {
+		if err := checkWhole(spec, material.Source, material.Synced); err != nil {
+			return nil, err
+		}
 		return renderWhole(material.Source)
 	}
 	return renderEntries(spec, material)
@@ -88,26 +103,29 @@ func renderWhole(value *source.Value) (map[string][]byte, error) {
 }
 
 func looksLikeObject(value *source.Value) bool {
-	return !value.Binary() && bytes.HasPrefix(bytes.TrimLeft(value.Bytes(), " \t\r\n"), []byte("{"))
+	return !value.Binary() && bytes.HasPrefix(bytes.TrimLeft(value.Bytes(), jsonBlanks), []byte("{"))
 }
 
 func renderFields(value *source.Value) (map[string][]byte, error) {
-	fields, err := parseObject(value.Bytes())
+	object, err := parseObject(value.Bytes())
 	if err != nil {
 		return nil, invalid("the secret's value begins like a JSON object but is not valid JSON (%s): "+
-			"mend it in AWS, or, if it is plain text, list its key under spec.data without a property", err)
+			"fix it in AWS, or, if it is plain text, list its key under spec.data without a property", err)
 	}
-	if len(fields) == 0 {
+	if len(object.fields) == 0 {
 		return nil, invalid("the secret's value is a JSON object without fields: put a field into it in AWS")
 	}
-	data := make(map[string][]byte, len(fields))
+	data := make(map[string][]byte, len(object.fields))
 	// In order, so that of several such names it is always the same one that the error names.
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
+	for _, name := range slices.Sorted(maps.Keys(object.fields)) {
 		if problems := validation.IsConfigMapKey(name); len(problems) > 0 {
 			return nil, invalid("the JSON field %s can't be the name of a key in a Secret: "+
 				"list the keys wanted under spec.data and name the field as property, or take the secret by spec.dataFrom with a conversion", shown(name))
 		}
-		data[name] = text(fields[name])
+		if err := object.clear("spec.source", name); err != nil {
+			return nil, err
+		}
+		data[name] = text(object.fields[name])
 	}
 	return data, nil
 }

@@ -16,16 +16,21 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 		return err
 	}
 	spec := &p.sync.Spec
-	data, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
+	material := materialOf(p, func(one *input) *source.Value {
 		if one.absent {
 			return nil
 		}
 		return &one.fetched.Value
-	}))
+	})
+	material.Synced = syncedKeys(p.sync)
+	data, err := render.Render(spec, material)
 	if err != nil {
 		return err
 	}
 	if err := publishable(spec, data); err != nil {
+		return err
+	}
+	if err := render.CheckKept(data, material.Synced); err != nil {
 		return err
 	}
 	if data, err = withPrevious(p, data); err != nil {
@@ -33,6 +38,15 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 	}
 	p.data, p.keys = data, slices.Sorted(maps.Keys(data))
 	return nil
+}
+
+// syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit
+// asks for whatever it leads to, as does a SecretSync that was recreated.
+func syncedKeys(sync *v1alpha1.SecretSync) []string {
+	if !writtenBySpec(sync) {
+		return nil
+	}
+	return sync.Status.Secret.Keys
 }
 
 // publishable holds keys against what must be so of them: by the type of the Secret, the spec's guards, and the

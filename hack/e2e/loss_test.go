@@ -133,6 +133,7 @@ func (k kept) check(s *scene, when string) {
 func TestNothingIsLost(t *testing.T) {
 	s, all, before := newScene(t), mishaps(), kept{}
 	maps.Copy(all, mishapsOfSeveral())
+	maps.Copy(all, mishapsOfSlips())
 	for name, one := range all {
 		s.createForMishap(name, one)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -207,6 +208,9 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 			return s.SecretID == e.id && s.VersionStage == e.label && s.VersionID != ""
 		})
 	})
+	if led.reason == "" && takesAllOut(of, seen.syncs[of.key()], led.keys) {
+		led.reason = v1alpha1.ReasonValueRejected
+	}
 	says := verdict{outcome: led}
 	switch {
 	case of.spec.suspended:
@@ -229,6 +233,26 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 		}
 	}
 	return says
+}
+
+// takesAllOut says whether keys may not be written, as the same spec has written others, none of which would stay; or
+// those of an object, in whose place there is something else now.
+func takesAllOut(of *slot, sync *v1alpha1.SecretSync, keys map[string]string) bool {
+	if sync == nil || sync.Status.Secret == nil || sync.Status.Secret.Generation != sync.Generation {
+		return false
+	}
+	const whole = "value"
+	_, isWhole := keys[whole]
+	takesAll := true
+	for _, was := range sync.Status.Secret.Keys {
+		_, stays := keys[was]
+		takesAll = takesAll && !stays
+		aside := was == of.spec.made || was == whole || strings.HasSuffix(was, formerSuffix)
+		if isWhole && len(of.spec.data) == 0 && len(of.spec.more) == 0 && !aside {
+			return true
+		}
+	}
+	return takesAll
 }
 
 func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {

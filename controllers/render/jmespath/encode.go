@@ -30,6 +30,8 @@ func (s *search) write(into *bytes.Buffer, value any) error {
 		return s.writeList(into, value)
 	case *object:
 		return s.writeObject(into, value)
+	case unclear:
+		return fail("%s", string(value))
 	default:
 		return fail("an expression is no value")
 	}

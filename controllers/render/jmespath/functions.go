@@ -70,6 +70,11 @@ func (s *search) call(node parsing.ASTNode, current any) (any, error) {
 		if err := s.spend(size(argument)); err != nil {
 			return nil, err
 		}
+		for _, item := range items(argument) {
+			if why, ok := item.(unclear); ok {
+				return nil, fail("%s", string(why))
+			}
+		}
 		if !suits(argument, wanted) {
 			return nil, fail("argument %d of function %s must be %s and is %s", i+1, name, described(wanted), kind(argument))
 		}
@@ -166,6 +171,9 @@ func length(_ *search, arguments []any) (any, error) {
 	case *list:
 		size = len(value.items)
 	case *object:
+		if value.misnamed || slices.Contains(slices.Collect(maps.Values(value.fields)), any(fieldTwice)) {
+			return nil, fail("%s", string(fieldTwice))
+		}
 		size = len(value.fields)
 	}
 	return number(strconv.Itoa(size)), nil
@@ -174,6 +182,9 @@ func length(_ *search, arguments []any) (any, error) {
 func keys(_ *search, arguments []any) (any, error) {
 	made := &list{items: []any{}}
 	if object, ok := arguments[0].(*object); ok {
+		if object.misnamed {
+			return nil, fail("%s", string(halfPair))
+		}
 		for _, name := range object.names() {
 			made.items = append(made.items, name)
 		}
@@ -193,6 +204,7 @@ func merge(s *search, arguments []any) (any, error) {
 	made := &object{fields: map[string]any{}}
 	for _, argument := range arguments {
 		object, _ := argument.(*object)
+		made.misnamed = made.misnamed || object.misnamed
 		maps.Copy(made.fields, object.fields)
 		if err := s.spend(len(object.fields)); err != nil {
 			return nil, err

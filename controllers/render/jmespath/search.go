@@ -62,6 +62,17 @@ func (s *search) eval(node parsing.ASTNode, current any) (any, error) {
 	if err := s.spend(0); err != nil {
 		return nil, err
 	}
+	if why, ok := current.(unclear); ok {
+		return nil, fail("%s", string(why))
+	}
+	found, err := s.evalNode(node, current)
+	if why, ok := found.(unclear); ok && err == nil {
+		return nil, fail("%s", string(why))
+	}
+	return found, err
+}
+
+func (s *search) evalNode(node parsing.ASTNode, current any) (any, error) {
 	switch node.NodeType {
 	case parsing.ASTIdentity, parsing.ASTCurrentNode:
 		return current, nil
@@ -151,6 +162,11 @@ func (s *search) compare(operator, left, right any) (any, error) {
 func (s *search) equal(left, right any) (bool, error) {
 	if err := s.spend(size(left) + size(right)); err != nil {
 		return false, err
+	}
+	for _, side := range []any{left, right} {
+		if why, ok := side.(unclear); ok {
+			return false, fail("%s", string(why))
+		}
 	}
 	switch left := left.(type) {
 	case number:

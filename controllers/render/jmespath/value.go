@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/secretsync/secretsync/controllers/render/rawjson"
 )
 
 // Values of an expression are nil, bool, string, number, *list, *object, and *reference as an argument of a function.
@@ -19,7 +22,17 @@ type (
 	object struct {
 		raw    []byte
 		fields map[string]any
+		// misnamed says that a name has half of a pair of escapes.
+		misnamed bool
 	}
+	// unclear stands for what programs read in different ways, and says why. It may be a part of what is taken as it
+	// stands, and can't be looked at.
+	unclear string
+)
+
+const (
+	fieldTwice = unclear("it looks at a field that is there more than once in its object, which programs read in different ways")
+	halfPair   = unclear(`it looks at a text with a \u escape that is half of a pair, which programs read in different ways`)
 )
 
 // names are those of the fields, in order.
@@ -54,12 +67,32 @@ func (r *reader) value() any {
 			items := r.items()
 			return &list{raw: r.since(start), items: items}
 		}
-		fields := r.fields()
-		return &object{raw: r.since(start), fields: fields}
+		made := &object{fields: map[string]any{}}
+		r.fields(made)
+		made.raw = r.since(start)
+		return made
 	case json.Number:
 		return number(token)
+	case string:
+		if strings.ContainsRune(token, '\uFFFD') && rawjson.HalfPair(lastString(r.content[:r.decoder.InputOffset()])) {
+			return halfPair
+		}
 	}
 	return token
+}
+
+// lastString is the JSON string that a content ends with.
+func lastString(content []byte) []byte {
+	for at := len(content) - 2; at >= 0; at-- {
+		if content[at] != '"' {
+			continue
+		}
+		backslashes := len(content[:at]) - len(bytes.TrimRight(content[:at], `\`))
+		if backslashes%2 == 0 {
+			return content[at:]
+		}
+	}
+	return nil
 }
 
 func (r *reader) items() []any {
@@ -70,13 +103,19 @@ func (r *reader) items() []any {
 	return items
 }
 
-func (r *reader) fields() map[string]any {
-	fields := map[string]any{}
+func (r *reader) fields(into *object) {
 	for r.decoder.More() {
-		name, _ := r.value().(string)
-		fields[name] = r.value() // Of a name that is there twice, the last one counts, as everywhere in render.
+		name, ok := r.value().(string)
+		value := r.value()
+		switch _, twice := into.fields[name]; {
+		case !ok:
+			into.misnamed = true
+		case twice:
+			into.fields[name] = fieldTwice
+		default:
+			into.fields[name] = value
+		}
 	}
-	return fields
 }
 
 // since is what stands from there to the closing bracket that is next.
@@ -119,6 +158,8 @@ func kind(value any) string {
 		return "array"
 	case *object:
 		return "object"
+	case unclear:
+		return "unclear"
 	}
 	return "expression"
 }

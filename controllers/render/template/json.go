@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/secretsync/secretsync/controllers/render/rawjson"
 )
 
 func jsonFunctions() map[string]function {
@@ -66,6 +68,9 @@ func fromJSON(c *call) any {
 	end := decoder.InputOffset()
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		c.refuse("the value is not JSON: more follows behind byte %d", end)
+	}
+	if err := rawjson.Check([]byte(text)); err != nil {
+		c.refuse("programs read the JSON in different ways: %s", err)
 	}
 	return value
 }

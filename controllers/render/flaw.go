@@ -1,0 +1,182 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// jsonBlanks are the characters that JSON has between its parts, and no others.
+const jsonBlanks = " \t\r\n"
+
+// objectFlaw says what stands where a JSON object is expected, for a content that is none. It names positions,
+// invisible characters and punctuation, and nothing else of the content.
+func objectFlaw(content []byte) string {
+	if around := wrapping(content, isObject, "the JSON object"); around != "" {
+		return around
+	}
+	return jsonFlaw(content, "it is another kind of JSON value")
+}
+
+// jsonFlaw says why a content is not JSON, or which kind of JSON it is.
+func jsonFlaw(content []byte, otherKind string) string {
+	var whole json.RawMessage
+	err := json.Unmarshal(content, &whole)
+	if err == nil {
+		return kindFlaw(bytes.Trim(content, jsonBlanks), otherKind)
+	}
+	refused, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return otherKind
+	}
+	text := fmt.Sprintf("syntax error at byte %d", refused.Offset)
+	if detail := syntaxDetail(content, refused); detail != "" {
+		text += ": " + detail
+	}
+	return text
+}
+
+// kindFlaw names the kind of a valid JSON value that is no object.
+func kindFlaw(content []byte, otherKind string) string {
+	if len(content) == 0 {
+		return otherKind
+	}
+	switch content[0] {
+	case 'n':
+		return "it is null"
+	case 't', 'f':
+		return "it is a JSON boolean"
+	case '[':
+		return "it is a JSON array"
+	case '"':
+		return "it is a JSON string"
+	case '{':
+		return otherKind
+	}
+	return "it is a JSON number"
+}
+
+// syntaxDetail says more of a syntax error, where its place tells; empty where it does not.
+func syntaxDetail(content []byte, refused *json.SyntaxError) string {
+	at := int(refused.Offset) - 1
+	if at < 0 || at >= len(content) || strings.Contains(refused.Error(), "unexpected end") {
+		return "it ends too early"
+	}
+	if strings.Contains(refused.Error(), "after top-level value") {
+		return "something follows behind the JSON value"
+	}
+	rest := content[at:]
+	character, _ := utf8.DecodeRune(rest)
+	inString := strings.Contains(refused.Error(), "in string literal")
+	switch {
+	case !plainJSON(content):
+		return "it does not begin as JSON does"
+	case inString && (character == '\n' || character == '\r'):
+		return `a raw line break in a string, where JSON has \n`
+	case inString && character == '\t':
+		return `a raw tab in a string, where JSON has \t`
+	case strings.Contains(refused.Error(), "string escape"):
+		return "a backslash before a character that JSON does not escape"
+	case character == '\'':
+		return "a single quote, where JSON has double ones"
+	case strings.ContainsRune("“”„‟‘’", character):
+		return "a typographic quote, where JSON has plain ones"
+	case invisible(character):
+		return named(character) + " between the parts of the JSON"
+	case character == '\\':
+		return "a backslash outside of a string"
+	case (character == '}' || character == ']') && bytes.HasSuffix(bytes.TrimRight(content[:at], jsonBlanks), []byte(",")):
+		return "a comma with nothing behind it"
+	case strings.Contains(refused.Error(), "looking for beginning of object key string"):
+		return "the name of a field without double quotes"
+	}
+	return ""
+}
+
+// plainJSON says whether a content begins with a bracket, as what is meant to be JSON mostly does.
+func plainJSON(content []byte) bool { return begins(content, '{') || begins(content, '[') }
+
+// wrapping says what stands around something that would be right without it; empty where nothing does.
+func wrapping(content []byte, right func([]byte) bool, what string) string {
+	inner, before := trimInvisible(content, bytes.TrimLeftFunc)
+	inner, behind := trimInvisible(inner, bytes.TrimRightFunc)
+	switch {
+	case before != "" && right(inner):
+		return before + " stands before " + what
+	case behind != "" && right(inner):
+		return behind + " stands behind " + what
+	}
+	var text string
+	for encoded := inner; json.Unmarshal(encoded, &text) == nil; encoded = []byte(text) {
+		if right([]byte(text)) {
+			return "it is a JSON string with " + what + " in it, as if encoded twice"
+		}
+	}
+	for _, quotes := range []string{`''`, `""`, "``", "“”", "‘’", "„“", "«»"} {
+		opening, width := utf8.DecodeRuneInString(quotes)
+		body, ok := bytes.CutPrefix(inner, []byte(string(opening)))
+		if body, closed := bytes.CutSuffix(body, []byte(quotes[width:])); ok && closed && right(body) {
+			return "quotes stand around " + what
+		}
+	}
+	for _, escape := range []struct{ written, means, says string }{
+		{`\n`, "\n", `its line breaks are written as the two characters \n`},
+		{`\"`, `"`, `its quotes are written as the two characters \"`},
+	} {
+		if !bytes.Contains(inner, []byte(escape.written)) {
+			continue
+		}
+		body := bytes.Trim(inner, `'"`)
+		body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`\r`), nil), []byte(escape.written), []byte(escape.means))
+		if right(body) {
+			return escape.says
+		}
+	}
+	if decoded, err := decode(v1alpha1.DecodingBase64, inner); err == nil && right(decoded) {
+		return "it is " + what + " in Base64"
+	}
+	return ""
+}
+
+// isObject says whether a content is a JSON object.
+func isObject(content []byte) bool { return begins(content, '{') && json.Valid(content) }
+
+// trimInvisible cuts blanks and invisible characters from an end, and names one of these that JSON does not have.
+func trimInvisible(content []byte, trim func([]byte, func(rune) bool) []byte) (inner []byte, name string) {
+	inner = trim(content, func(character rune) bool {
+		if strings.ContainsRune(jsonBlanks, character) {
+			return true
+		}
+		if !invisible(character) {
+			return false
+		}
+		name = named(character)
+		return true
+	})
+	return inner, name
+}
+
+func invisible(character rune) bool {
+	return character == 0 || unicode.Is(unicode.Cf, character) || unicode.IsSpace(character) && !strings.ContainsRune(jsonBlanks, character)
+}
+
+// named is what an invisible character is called.
+func named(character rune) string {
+	switch character {
+	case '\uFEFF':
+		return "a byte order mark (U+FEFF)"
+	case '\u00A0':
+		return "a no-break space (U+00A0)"
+	case '\u200B':
+		return "a zero-width space (U+200B)"
+	case 0:
+		return "a NUL character"
+	}
+	return fmt.Sprintf("an invisible character (U+%04X)", character)
+}
