@@ -2,7 +2,6 @@ package template
 
 import (
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -39,13 +38,24 @@ func pkcs12Certificates(c *call, password string, i int) string {
 func (c *call) archive(password string, i int) (any, []*x509.Certificate) {
 	const closed = "the archive cannot be opened: the password is wrong, or it is not PKCS#12 with one private key and its certificates"
 	content := []byte(c.text(i))
-	c.budget.spend(c.rounds(content, 0) / 4)
+	outer, parts, err := parseArchive(content)
+	if err != nil {
+		c.refuse(closed)
+	}
+	sum, err := rounds(outer, parts)
+	switch {
+	case errors.Is(err, errManyRounds):
+		c.refuse("the archive wants more than %d rounds to derive keys", maxRounds)
+	case err != nil:
+		c.refuse(closed)
+	}
+	c.budget.spend(sum / 4)
 	// Of two parts this checks the password against the archive's signature, and no more.
 	if _, err := pkcs12.DecodeTrustStore(content, password); errors.Is(err, pkcs12.ErrIncorrectPassword) {
 		c.refuse(closed)
 	}
 	for _, encoded := range encodings(password) {
-		ordered, err := keyFirst(content, encoded)
+		ordered, err := keyFirst(outer, parts, encoded)
 		if err != nil {
 			c.refuse(closed)
 		}
@@ -56,35 +66,4 @@ func (c *call) archive(password string, i int) (any, []*x509.Certificate) {
 	}
 	c.refuse(closed)
 	return nil, nil
-}
-
-// maxRounds is for all keys that an archive has derived together. OpenSSL writes 2048 for each, Java 10000.
-const maxRounds = 1_000_000
-
-// rounds adds the numbers that stand behind a salt, in all of the archive that is not encrypted.
-func (c *call) rounds(der []byte, depth int) int {
-	sum, salted := 0, false
-	for len(der) > 0 && depth < 30 {
-		var value asn1.RawValue
-		rest, err := asn1.Unmarshal(der, &value)
-		if err != nil {
-			return sum
-		}
-		der = rest
-		switch {
-		case value.IsCompound || value.Class == asn1.ClassUniversal && value.Tag == asn1.TagOctetString:
-			sum += c.rounds(value.Bytes, depth+1)
-		case salted && value.Class == asn1.ClassUniversal && value.Tag == asn1.TagInteger:
-			count := 0
-			if _, err := asn1.Unmarshal(value.FullBytes, &count); err != nil || count < 0 || count > maxRounds {
-				c.refuse("the archive wants more than %d rounds to derive keys", maxRounds)
-			}
-			sum += count
-		}
-		salted = value.Tag == asn1.TagOctetString || value.IsCompound
-		if sum > maxRounds {
-			c.refuse("the archive wants more than %d rounds to derive keys", maxRounds)
-		}
-	}
-	return sum
 }

@@ -10,6 +10,15 @@ import (
 	"unicode/utf16"
 )
 
+// Object identifiers of RFC 7292 and RFC 8018.
+var (
+	oidData           = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
+	oidKeyBag         = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
+	oidShroudedKeyBag = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
+	oidPBES2          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
+	oidPBMAC1         = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 14}
+)
+
 // The outer structure of an archive (RFC 7292, section 4).
 type pfx struct {
 	Version  int
@@ -51,52 +60,73 @@ func encodings(password string) [][]byte {
 	return [][]byte{encoded}
 }
 
-// keyFirst puts the part with the private key before the encrypted ones, and signs the archive again with a
-// single round.
-func keyFirst(content, password []byte) ([]byte, error) {
-	var archive pfx
-	var parts []contentInfo
+// parseArchive gives the outer structure of an archive and its parts, none of them decrypted.
+func parseArchive(content []byte) (archive pfx, parts []contentInfo, err error) {
 	var safe []byte
 	if rest, err := asn1.Unmarshal(content, &archive); err != nil || len(rest) > 0 {
-		return nil, errors.New("it is no archive")
+		return pfx{}, nil, errors.New("it is no archive")
 	}
 	if _, err := asn1.Unmarshal(archive.AuthSafe.Content.Bytes, &safe); err != nil {
-		return nil, err
+		return pfx{}, nil, err
 	}
-	if _, err := asn1.Unmarshal(safe, &parts); err != nil {
-		return nil, err
-	}
+	_, err = asn1.Unmarshal(safe, &parts)
+	return archive, parts, err
+}
+
+// keyFirst puts the part with the private key before the others, and signs the archive again with a single round.
+func keyFirst(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {
 	at := slices.IndexFunc(parts, holdsKey)
 	if at < 0 {
 		return nil, errors.New("no part that can be seen has a private key")
 	}
-	first := parts[at]
-	return sign(archive, slices.Insert(slices.Delete(parts, at, at+1), 0, first), password)
+	ordered := slices.Concat(parts[at:at+1], parts[:at], parts[at+1:])
+	return sign(archive, ordered, password)
+}
+
+// bagsOf are the bags of a part that is not encrypted.
+func bagsOf(part contentInfo) (bags []safeBag, err error) {
+	var content []byte
+	if _, err := asn1.Unmarshal(part.Content.Bytes, &content); err != nil {
+		return nil, err
+	}
+	_, err = asn1.Unmarshal(content, &bags)
+	return bags, err
 }
 
 // holdsKey says whether a part that is not encrypted has a private key, which may be encrypted by itself.
 func holdsKey(part contentInfo) bool {
-	data := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
-	keyBag, shroudedKeyBag := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
-	var content []byte
-	var bags []safeBag
-	if !part.Type.Equal(data) {
+	if !part.Type.Equal(oidData) {
 		return false
 	}
-	if _, err := asn1.Unmarshal(part.Content.Bytes, &content); err != nil {
-		return false
-	}
-	if _, err := asn1.Unmarshal(content, &bags); err != nil {
-		return false
-	}
-	return slices.ContainsFunc(bags, func(bag safeBag) bool { return bag.ID.Equal(keyBag) || bag.ID.Equal(shroudedKeyBag) })
+	bags, err := bagsOf(part)
+	return err == nil && slices.ContainsFunc(bags, func(bag safeBag) bool { return bag.ID.Equal(oidKeyBag) || bag.ID.Equal(oidShroudedKeyBag) })
 }
 
 func sign(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {
-	for i := range parts {
-		parts[i].Content = explicit(parts[i].Content.Bytes)
+	archive.Mac = macData{Salt: []byte("a salt"), Iterations: 1}
+	archive.Mac.Mac.Algorithm = pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, Parameters: asn1.NullRawValue}
+	safe, err := safeOf(parts)
+	if err != nil {
+		return nil, err
 	}
-	safe, err := asn1.Marshal(parts)
+	mac := hmac.New(newSHA1, macKey(archive.Mac.Salt, password))
+	mac.Write(safe)
+	archive.Mac.Mac.Digest = mac.Sum(nil)
+	return joined(archive, parts)
+}
+
+// safeOf is the text that parts are signed as.
+func safeOf(parts []contentInfo) ([]byte, error) {
+	again := make([]contentInfo, len(parts))
+	for i, part := range parts {
+		again[i] = contentInfo{Type: part.Type, Content: explicit(part.Content.Bytes)}
+	}
+	return asn1.Marshal(again)
+}
+
+// joined is the archive with these parts.
+func joined(archive pfx, parts []contentInfo) ([]byte, error) {
+	safe, err := safeOf(parts)
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +135,6 @@ func sign(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {
 		return nil, err
 	}
 	archive.AuthSafe.Content = explicit(octets)
-	archive.Mac = macData{Salt: []byte("a salt"), Iterations: 1}
-	archive.Mac.Mac.Algorithm = pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, Parameters: asn1.NullRawValue}
-	mac := hmac.New(newSHA1, macKey(archive.Mac.Salt, password))
-	mac.Write(safe)
-	archive.Mac.Mac.Digest = mac.Sum(nil)
 	return asn1.Marshal(archive)
 }
 
