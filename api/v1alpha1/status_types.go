@@ -157,4 +157,13 @@ type SecretStatus struct {
 	// creationPolicy by which the Secret was written.
 	// +optional
 	CreationPolicy CreationPolicy `json:"creationPolicy,omitempty"`
+	// expirationTime is when the first certificate in a Secret of type kubernetes.io/tls expires.
+	// +optional
+	ExpirationTime *metav1.Time `json:"expirationTime,omitempty"`
+	// warnings say what is wrong with values of a Secret of a certain type that was written all the same. They are in
+	// the message of the condition Ready too.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Warnings []string `json:"warnings,omitempty"`
 }

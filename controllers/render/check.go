@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -24,31 +25,87 @@ func requiredKeys(secretType corev1.SecretType) []string {
 	return nil
 }
 
-// CheckType says whether a Secret of that type may hold these keys. Errors are of type *Error, with
-// reason InvalidValue.
-func CheckType(secretType corev1.SecretType, data map[string][]byte) error {
+// Notes are what is worth knowing of values that are published all the same.
+type Notes struct {
+	// Warnings name the key and the remedy, and nothing of a value.
+	Warnings []string
+	// Expires is when the first certificate expires; zero where there is none.
+	Expires time.Time
+}
+
+// CheckType says whether a Secret of that type may hold these keys, and what is worth knowing where it may. Errors are
+// of type *Error, with reason InvalidValue.
+func CheckType(secretType corev1.SecretType, data map[string][]byte) (Notes, error) {
 	for _, key := range requiredKeys(secretType) {
-		if len(data[key]) == 0 {
-			return invalid("a Secret of type %s needs the key %q with a value: map a property to it under spec.data", secretType, key)
+		if err := checkThere(secretType, key, data); err != nil {
+			return Notes{}, err
 		}
 	}
 	switch secretType {
 	case corev1.SecretTypeTLS:
 		return checkTLS(data)
 	case corev1.SecretTypeBasicAuth:
-		_, user := data[corev1.BasicAuthUsernameKey]
-		_, password := data[corev1.BasicAuthPasswordKey]
-		if !user && !password {
-			return invalid("a Secret of type %s needs the key %q or %q: map a property to it under spec.data",
-				secretType, corev1.BasicAuthUsernameKey, corev1.BasicAuthPasswordKey)
-		}
-	case corev1.SecretTypeDockerConfigJson, corev1.SecretTypeDockercfg:
-		key := requiredKeys(secretType)[0]
-		if _, err := parseObject(data[key]); err != nil {
-			return invalid("the key %q of a Secret of type %s must be a JSON object (%s): mend the value in AWS", key, secretType, err)
-		}
+		return Notes{}, checkBasicAuth(data)
+	case corev1.SecretTypeSSHAuth:
+		return checkSSH(data[corev1.SSHAuthPrivateKey])
+	case corev1.SecretTypeDockerConfigJson:
+		return Notes{}, unusable(secretType, corev1.DockerConfigJsonKey, dockerConfigFlaw(data[corev1.DockerConfigJsonKey]))
+	case corev1.SecretTypeDockercfg:
+		return Notes{}, unusable(secretType, corev1.DockerConfigKey, dockercfgFlaw(data[corev1.DockerConfigKey]))
 	}
-	return nil
+	return Notes{}, nil
+}
+
+func unusable(secretType corev1.SecretType, key, flaw string) error {
+	if flaw == "" {
+		return nil
+	}
+	return invalid("the key %q of a Secret of type %s can't be used: %s; fix the value in AWS", key, secretType, flaw)
+}
+
+// checkThere refuses a Secret without a key of its type, and says how to get one.
+func checkThere(secretType corev1.SecretType, key string, data map[string][]byte) error {
+	value, there := data[key]
+	switch {
+	case len(value) > 0:
+		return nil
+	case there:
+		return invalid("a Secret of type %s needs the key %q with a value, and it is empty: put one into AWS", secretType, key)
+	}
+	return invalid("a Secret of type %s needs the key %q, which nothing in the spec gives: %s", secretType, key, remedy(secretType, key, data))
+}
+
+// remedy is how to get a key that a type needs.
+func remedy(secretType corev1.SecretType, key string, data map[string][]byte) string {
+	_, whole := data[wholeKey]
+	_, auths := data["auths"]
+	docker := secretType == corev1.SecretTypeDockerConfigJson || secretType == corev1.SecretTypeDockercfg
+	switch {
+	case docker && (auths || whole):
+		return fmt.Sprintf("list {key: %s} under spec.data, without a property, to take the secret's whole value", key)
+	case docker:
+		return fmt.Sprintf("list {key: %s} under spec.data where the secret's whole value is the config, "+
+			"or make it by spec.template with the function dockerConfigJson (docs/templates.md)", key)
+	case whole && len(data) == 1 && secretType != corev1.SecretTypeTLS:
+		return fmt.Sprintf("list {key: %s} under spec.data to take the secret's whole value", key)
+	}
+	return fmt.Sprintf("list it under spec.data with the property that holds it, as in {key: %s, property: …}, or name the field in AWS so", key)
+}
+
+// checkBasicAuth wants what the API server does, and that one of the two is not empty: a user name alone may be a token.
+func checkBasicAuth(data map[string][]byte) error {
+	const user, password = corev1.BasicAuthUsernameKey, corev1.BasicAuthPasswordKey
+	if len(data[user]) > 0 || len(data[password]) > 0 {
+		return nil
+	}
+	_, hasUser := data[user]
+	_, hasPassword := data[password]
+	if hasUser || hasPassword {
+		return invalid("a Secret of type %s needs the key %q or %q with a value, and what is there is empty: put one into AWS",
+			corev1.SecretTypeBasicAuth, user, password)
+	}
+	return invalid("a Secret of type %s needs the key %q or %q, and nothing in the spec gives one: "+
+		"list them under spec.data with the properties that hold them, or name the fields in AWS so", corev1.SecretTypeBasicAuth, user, password)
 }
 
 // CheckSize says whether Kubernetes takes that much: the values of a Secret may have 1 MiB together.

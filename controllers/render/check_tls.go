@@ -1,20 +1,84 @@
 package render
 
 import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
+// chainMost is how many certificates of a chain are looked at: a signature costs time, and no chain has as many.
+const chainMost = 20
+
 // checkTLS refuses what Kubernetes takes and no ingress, gateway or server can use: it looks at the presence of the
-// keys alone (page "Secrets", section "TLS Secrets").
-func checkTLS(data map[string][]byte) error {
-	trouble := checkPair(data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
+// keys alone (page "Secrets", section "TLS Secrets"). A chain that is out of order is taken with a warning, as many
+// clients sort it, and an expired one too, as it may be all that there is.
+func checkTLS(data map[string][]byte) (Notes, error) {
+	chain := data[corev1.TLSCertKey]
+	trouble := checkPair(chain, data[corev1.TLSPrivateKeyKey])
 	if trouble == nil {
-		return nil
+		return chainNotes(chain), nil
 	}
 	key := corev1.TLSPrivateKeyKey
 	if trouble.certificate {
 		key = corev1.TLSCertKey
 	}
-	return invalid("the key %q of a Secret of type %s can't be used: %s; mend the value in AWS, or map other properties to %q and %q under spec.data",
+	return Notes{}, invalid("the key %q of a Secret of type %s can't be used: %s; fix the value in AWS, or map other properties to %q and %q under spec.data",
 		key, corev1.SecretTypeTLS, trouble.problem, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
+}
+
+// chainNotes are what is worth knowing of a chain whose leaf has a key that fits.
+func chainNotes(value []byte) Notes {
+	var notes Notes
+	warn := func(format string, args ...any) {
+		notes.Warnings = append(notes.Warnings, fmt.Sprintf(format, args...))
+	}
+	found, err := blocks(value)
+	if err != nil {
+		return notes
+	}
+	var chain []*x509.Certificate
+	for i, block := range found[:min(len(found), chainMost)] {
+		if block.Type != certificateBlock {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			warn("PEM block %d under %q is no certificate that can be read: fix the value in AWS", i+1, corev1.TLSCertKey)
+			return notes
+		}
+		chain = append(chain, certificate)
+	}
+	for i, certificate := range chain {
+		if notes.Expires.IsZero() || certificate.NotAfter.Before(notes.Expires) {
+			notes.Expires = certificate.NotAfter
+		}
+		if i > 0 && !issued(certificate, chain[i-1]) {
+			warn("certificate %d under %q did not issue certificate %d: put the leaf first in AWS, and behind each certificate its issuer",
+				i+1, corev1.TLSCertKey, i)
+			break
+		}
+	}
+	return notes
+}
+
+// issued says whether a certificate has signed another. A signature of a kind that Go does not check is believed.
+func issued(issuer, certificate *x509.Certificate) bool {
+	if !bytes.Equal(issuer.RawSubject, certificate.RawIssuer) {
+		return false
+	}
+	err := issuer.CheckSignature(certificate.SignatureAlgorithm, certificate.RawTBSCertificate, certificate.Signature)
+	_, insecure := errors.AsType[x509.InsecureAlgorithmError](err)
+	return err == nil || insecure || errors.Is(err, x509.ErrUnsupportedAlgorithm)
+}
+
+// ExpiryWarning says that a certificate in a Secret has expired; empty where none has, or the time is zero.
+func ExpiryWarning(expires, now time.Time) string {
+	if expires.IsZero() || now.Before(expires) {
+		return ""
+	}
+	return fmt.Sprintf("a certificate under %q expired on %s: renew it in AWS", corev1.TLSCertKey, expires.UTC().Format(time.RFC3339))
 }

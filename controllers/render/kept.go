@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// allow is how to have keys removed all the same: what an edit of the spec asks for, no later value in AWS takes back.
-const allow = "fix the value in AWS; or, if it is meant to be so, %s, as whatever the spec asks for when it is edited is written"
+// allow is how to have keys removed all the same.
+const allow = "fix the value in AWS, or, if the new one is meant, %s (an edit of the spec allows it)"
 
 // checkWhole refuses a value that is not a JSON object where the keys of a JSON object were synced: one slip in AWS,
 // such as a byte order mark, would replace them all by the key "value". synced are the keys of the last sync by the
@@ -20,7 +20,7 @@ func checkWhole(spec *v1alpha1.SecretSyncSpec, value *source.Value, synced []str
 	if len(fields) == 0 || slices.Equal(fields, []string{wholeKey}) || value == nil || len(value.Bytes()) == 0 || looksLikeObject(value) {
 		return nil
 	}
-	return rejected("the secret's value was a JSON object at the last sync and is none now (%s): the keys %s would be replaced by the single key %q; "+allow,
+	return rejected("the secret's value was a JSON object at the last sync and is none now (%s): the keys %s would be replaced by the single key %q: "+allow,
 		wholeFlaw(value), listed(fields), wholeKey, fmt.Sprintf("list it under spec.data, as in {key: %s}", wholeKey))
 }
 
@@ -70,7 +70,7 @@ func CheckKept(data map[string][]byte, synced []string) error {
 		return nil
 	}
 	return rejected("every key of the last sync would be removed (%s), and others would take their place: "+allow,
-		listed(synced), "edit the spec, for example to list the keys under spec.data")
+		listed(synced), "change the spec, for example by listing the keys under spec.data")
 }
 
 // listed names keys, the first ones of many.

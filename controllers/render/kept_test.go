@@ -87,7 +87,7 @@ func TestCheckKept(t *testing.T) {
 			}
 			continue
 		}
-		wantRefusal(t, err, v1alpha1.ReasonValueRejected, listed(test.synced), "edit the spec")
+		wantRefusal(t, err, v1alpha1.ReasonValueRejected, listed(test.synced), "change the spec")
 	}
 }
 

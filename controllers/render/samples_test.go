@@ -94,7 +94,7 @@ func TestSampleOfGuards(t *testing.T) {
 		err = Guard(test.spec.Guards, data)
 		if test.refuse == "" {
 			if err == nil {
-				err = CheckType(test.spec.Target.TypeOrDefault(), data)
+				_, err = CheckType(test.spec.Target.TypeOrDefault(), data)
 			}
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
@@ -44,6 +45,8 @@ type pass struct {
 	observed bool
 	data     map[string][]byte
 	keys     []string // of data, sorted
+	// notes are what is worth knowing of data.
+	notes render.Notes
 	// previousKeys are those of keys that hold former values, sorted.
 	previousKeys []string
 	changes      changes

@@ -131,8 +131,8 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if together := publishable(&p.sync.Spec, both) == nil; !together {
-		return data, nil
+	if _, err := publishable(&p.sync.Spec, both); err != nil {
+		return data, nil //nolint:nilerr // As said above.
 	}
 	for key := range both {
 		if _, present := data[key]; !present {
@@ -153,7 +153,11 @@ func renderFormer(p *pass) (data map[string][]byte, good bool) {
 		}
 		return &was.fetched.Value
 	}))
-	return data, err == nil && publishable(spec, data) == nil
+	if err != nil {
+		return nil, false
+	}
+	_, err = publishable(spec, data)
+	return data, err == nil
 }
 
 // forFormer is a spec that takes what there is.

@@ -27,7 +27,8 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	if err := publishable(spec, data); err != nil {
+	notes, err := publishable(spec, data)
+	if err != nil {
 		return err
 	}
 	if err := render.CheckKept(data, material.Synced); err != nil {
@@ -36,7 +37,7 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 	if data, err = withPrevious(p, data); err != nil {
 		return err
 	}
-	p.data, p.keys = data, slices.Sorted(maps.Keys(data))
+	p.data, p.notes, p.keys = data, notes, slices.Sorted(maps.Keys(data))
 	return nil
 }
 
@@ -51,16 +52,16 @@ func syncedKeys(sync *v1alpha1.SecretSync) []string {
 
 // publishable holds keys against what must be so of them: by the type of the Secret, the spec's guards, and the
 // size that Kubernetes allows.
-func publishable(spec *v1alpha1.SecretSyncSpec, data map[string][]byte) error {
+func publishable(spec *v1alpha1.SecretSyncSpec, data map[string][]byte) (notes render.Notes, err error) {
 	if !spec.Target.Merges() {
-		if err := render.CheckType(spec.Target.TypeOrDefault(), data); err != nil {
-			return err
+		if notes, err = render.CheckType(spec.Target.TypeOrDefault(), data); err != nil {
+			return notes, err
 		}
 	}
 	if err := render.Guard(spec.Guards, data); err != nil {
-		return err
+		return notes, err
 	}
-	return render.CheckSize(data)
+	return notes, render.CheckSize(data)
 }
 
 // materialOf sorts values by the entries of the spec that are made from them.

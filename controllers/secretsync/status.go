@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -64,6 +65,8 @@ func (c *Controller) describeWrite(p *pass) {
 		Keys:            p.keys,
 		PreviousKeys:    p.previousKeys,
 		CreationPolicy:  v1alpha1.CreationPolicyOwner,
+		ExpirationTime:  timeOrNil(p.notes.Expires),
+		Warnings:        p.notes.Warnings,
 	}
 	if p.sync.Spec.Target.Merges() {
 		status.Secret.CreationPolicy = v1alpha1.CreationPolicyMerge
@@ -195,7 +198,7 @@ func (c *Controller) conclude(p *pass, f *failure) {
 		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionReconciling)
 		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionStalled)
 	default:
-		c.set(p, settled(p.sync))
+		c.set(p, settled(p.sync, c.Clock.Now()))
 		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionReconciling)
 		meta.RemoveStatusCondition(&p.sync.Status.Conditions, v1alpha1.ConditionStalled)
 	}
@@ -210,15 +213,15 @@ func (c *Controller) readyDuring(p *pass, f *failure) metav1.Condition {
 	refused := meta.IsStatusConditionFalse(p.before.Status.Conditions, v1alpha1.ConditionReady)
 	if f.heals == byTime && fresh && !refused && writtenBySpec(p.sync) && p.trigger != triggerDrift {
 		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced,
-			holds(p.sync)+"; retrying: "+f.message)
+			holds(p.sync, c.Clock.Now())+"; retrying: "+f.message)
 	}
 	return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, f.reason, f.message+kept(p))
 }
 
 // settled is Ready when nothing is in the way.
-func settled(sync *v1alpha1.SecretSync) metav1.Condition {
+func settled(sync *v1alpha1.SecretSync, now time.Time) metav1.Condition {
 	if !sync.Spec.Suspend {
-		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced, holds(sync))
+		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced, holds(sync, now))
 	}
 	if sync.Status.Secret == nil {
 		return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended,
@@ -228,11 +231,12 @@ func settled(sync *v1alpha1.SecretSync) metav1.Condition {
 	if old := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReady); old != nil {
 		ready = old.Status
 	}
-	return condition(v1alpha1.ConditionReady, ready, v1alpha1.ReasonSuspended, "Suspended; "+holds(sync))
+	return condition(v1alpha1.ConditionReady, ready, v1alpha1.ReasonSuspended, "Suspended; "+holds(sync, now))
 }
 
-// holds says what the Secret has in it.
-func holds(sync *v1alpha1.SecretSync) string {
+// holds says what the Secret has in it, and what is wrong with it all the same. That is kept in status since the write,
+// and the time at which a certificate expires with it: nothing needs to be read to know.
+func holds(sync *v1alpha1.SecretSync, now time.Time) string {
 	written, from := sync.Status.Secret, mainSource(sync)
 	held := fmt.Sprintf("Secret %s holds version %s of %s", written.Name, from.VersionID, from.SecretID)
 	if from.VersionStage != "" {
@@ -240,6 +244,14 @@ func holds(sync *v1alpha1.SecretSync) string {
 	}
 	if more := len(sync.Status.Sources) - 1; more > 0 {
 		held += fmt.Sprintf(" and what it takes of %d more", more)
+	}
+	for _, warning := range written.Warnings {
+		held += "; warning: " + warning
+	}
+	if expires := written.ExpirationTime; expires != nil {
+		if warning := render.ExpiryWarning(expires.Time, now); warning != "" {
+			held += "; warning: " + warning
+		}
 	}
 	return held
 }
