@@ -115,7 +115,7 @@ func sshString(content []byte) (text, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	length := binary.BigEndian.Uint32(content)
-	if uint64(length) > uint64(len(content)-4) {
+	if int64(length) > int64(len(content)-4) {
 		return nil, nil, false
 	}
 	return content[4 : 4+length], content[4+length:], true

@@ -110,7 +110,7 @@ func parseDocument(content []byte) (*document, error) {
 	if begins(content, '[') {
 		var items []json.RawMessage
 		if json.Unmarshal(content, &items) != nil {
-			return nil, errors.New(jsonFlaw(content, errOtherKind))
+			return nil, errors.New(jsonFlaw(content))
 		}
 		return &document{raw: content, items: items}, nil
 	}
@@ -170,7 +170,7 @@ func syntax(content []byte) error {
 	if json.Valid(content) {
 		return nil
 	}
-	return errors.New(jsonFlaw(content, errOtherKind))
+	return errors.New(jsonFlaw(content))
 }
 
 // text is a string's text, and for everything else the JSON as it stands, digit for digit.

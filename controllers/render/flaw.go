@@ -21,19 +21,19 @@ func objectFlaw(content []byte) string {
 	if around := wrapping(content, isObject, "the JSON object"); around != "" {
 		return around
 	}
-	return jsonFlaw(content, "it is another kind of JSON value")
+	return jsonFlaw(content)
 }
 
 // jsonFlaw says why a content is not JSON, or which kind of JSON it is.
-func jsonFlaw(content []byte, otherKind string) string {
+func jsonFlaw(content []byte) string {
 	var whole json.RawMessage
 	err := json.Unmarshal(content, &whole)
 	if err == nil {
-		return kindFlaw(bytes.Trim(content, jsonBlanks), otherKind)
+		return kindFlaw(bytes.Trim(content, jsonBlanks))
 	}
 	refused, ok := errors.AsType[*json.SyntaxError](err)
 	if !ok {
-		return otherKind
+		return errOtherKind
 	}
 	text := fmt.Sprintf("syntax error at byte %d", refused.Offset)
 	if detail := syntaxDetail(content, refused); detail != "" {
@@ -43,9 +43,9 @@ func jsonFlaw(content []byte, otherKind string) string {
 }
 
 // kindFlaw names the kind of a valid JSON value that is no object.
-func kindFlaw(content []byte, otherKind string) string {
+func kindFlaw(content []byte) string {
 	if len(content) == 0 {
-		return otherKind
+		return errOtherKind
 	}
 	switch content[0] {
 	case 'n':
@@ -57,7 +57,7 @@ func kindFlaw(content []byte, otherKind string) string {
 	case '"':
 		return "it is a JSON string"
 	case '{':
-		return otherKind
+		return errOtherKind
 	}
 	return "it is a JSON number"
 }
@@ -71,18 +71,34 @@ func syntaxDetail(content []byte, refused *json.SyntaxError) string {
 	if strings.Contains(refused.Error(), "after top-level value") {
 		return "something follows behind the JSON value"
 	}
-	rest := content[at:]
-	character, _ := utf8.DecodeRune(rest)
-	inString := strings.Contains(refused.Error(), "in string literal")
-	switch {
-	case !plainJSON(content):
+	if !plainJSON(content) {
 		return "it does not begin as JSON does"
-	case inString && (character == '\n' || character == '\r'):
-		return `a raw line break in a string, where JSON has \n`
-	case inString && character == '\t':
-		return `a raw tab in a string, where JSON has \t`
-	case strings.Contains(refused.Error(), "string escape"):
+	}
+	character, _ := utf8.DecodeRune(content[at:])
+	if strings.Contains(refused.Error(), "in string literal") {
+		return stringDetail(character)
+	}
+	if strings.Contains(refused.Error(), "string escape") {
 		return "a backslash before a character that JSON does not escape"
+	}
+	return partDetail(content[:at], character, strings.Contains(refused.Error(), "looking for beginning of object key string"))
+}
+
+// stringDetail says which character may not stand in a string.
+func stringDetail(character rune) string {
+	switch character {
+	case '\n', '\r':
+		return `a raw line break in a string, where JSON has \n`
+	case '\t':
+		return `a raw tab in a string, where JSON has \t`
+	}
+	return "a control character in a string"
+}
+
+// partDetail says which character may not stand between the parts, behind what stands before it.
+func partDetail(before []byte, character rune, name bool) string {
+	closes := character == '}' || character == ']'
+	switch {
 	case character == '\'':
 		return "a single quote, where JSON has double ones"
 	case strings.ContainsRune("“”„‟‘’", character):
@@ -91,9 +107,9 @@ func syntaxDetail(content []byte, refused *json.SyntaxError) string {
 		return named(character) + " between the parts of the JSON"
 	case character == '\\':
 		return "a backslash outside of a string"
-	case (character == '}' || character == ']') && bytes.HasSuffix(bytes.TrimRight(content[:at], jsonBlanks), []byte(",")):
+	case closes && bytes.HasSuffix(bytes.TrimRight(before, jsonBlanks), []byte(",")):
 		return "a comma with nothing behind it"
-	case strings.Contains(refused.Error(), "looking for beginning of object key string"):
+	case name:
 		return "the name of a field without double quotes"
 	}
 	return ""
@@ -118,28 +134,44 @@ func wrapping(content []byte, right func([]byte) bool, what string) string {
 			return "it is a JSON string with " + what + " in it, as if encoded twice"
 		}
 	}
+	if quoted(inner, right) {
+		return "quotes stand around " + what
+	}
+	if escaped := escapes(inner, right); escaped != "" {
+		return escaped
+	}
+	if decoded, err := decode(v1alpha1.DecodingBase64, inner); err == nil && right(decoded) {
+		return "it is " + what + " in Base64"
+	}
+	return ""
+}
+
+// quoted says whether quotes stand around something that would be right without them.
+func quoted(content []byte, right func([]byte) bool) bool {
 	for _, quotes := range []string{`''`, `""`, "``", "“”", "‘’", "„“", "«»"} {
 		opening, width := utf8.DecodeRuneInString(quotes)
-		body, ok := bytes.CutPrefix(inner, []byte(string(opening)))
+		body, ok := bytes.CutPrefix(content, []byte(string(opening)))
 		if body, closed := bytes.CutSuffix(body, []byte(quotes[width:])); ok && closed && right(body) {
-			return "quotes stand around " + what
+			return true
 		}
 	}
+	return false
+}
+
+// escapes says which characters of something that would be right are written as escapes.
+func escapes(content []byte, right func([]byte) bool) string {
 	for _, escape := range []struct{ written, means, says string }{
 		{`\n`, "\n", `its line breaks are written as the two characters \n`},
 		{`\"`, `"`, `its quotes are written as the two characters \"`},
 	} {
-		if !bytes.Contains(inner, []byte(escape.written)) {
+		if !bytes.Contains(content, []byte(escape.written)) {
 			continue
 		}
-		body := bytes.Trim(inner, `'"`)
+		body := bytes.Trim(content, `'"`)
 		body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`\r`), nil), []byte(escape.written), []byte(escape.means))
 		if right(body) {
 			return escape.says
 		}
-	}
-	if decoded, err := decode(v1alpha1.DecodingBase64, inner); err == nil && right(decoded) {
-		return "it is " + what + " in Base64"
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package secretsync
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -245,13 +246,14 @@ func holds(sync *v1alpha1.SecretSync, now time.Time) string {
 	if more := len(sync.Status.Sources) - 1; more > 0 {
 		held += fmt.Sprintf(" and what it takes of %d more", more)
 	}
-	for _, warning := range written.Warnings {
-		held += "; warning: " + warning
-	}
+	warnings := written.Warnings
 	if expires := written.ExpirationTime; expires != nil {
 		if warning := render.ExpiryWarning(expires.Time, now); warning != "" {
-			held += "; warning: " + warning
+			warnings = append(slices.Clone(warnings), warning)
 		}
+	}
+	if len(warnings) > 0 {
+		held += "; warning: " + strings.Join(warnings, "; warning: ")
 	}
 	return held
 }

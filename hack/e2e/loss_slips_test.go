@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -38,12 +39,38 @@ func mishapsOfSlips() map[string]mishap {
 		"slip-of-optional-keys": {reason: rejected, befall: becomes(field("token")), data: optional},
 		"slip-field-twice":      {reason: invalid, befall: becomes(`{"username":"app","password":"a","password":"` + value() + `"}`)},
 		"slip-half-of-a-pair":   {reason: invalid, befall: becomes(`{"username":"app","password":"\ud83d` + value() + `"}`)},
+		"slip-merged":           {reason: rejected, befall: becomes(field("token")), shape: merged},
+		"slip-of-find":          {reason: rejected, befall: replaceFound, shape: finding},
 		"slip-raw-line-break":   {reason: invalid, befall: becomes("{\"username\":\"app\",\"password\":\"a\n" + value() + "\"}")},
 	}
 }
 
 func withFormer(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
 	spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: fast.Duration * 3600}}
+}
+
+// merged has the keys written into a Secret that was there before, with a key of others.
+func merged(s *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
+	s.Helper()
+	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "slip-merged"}, Data: map[string][]byte{"theirs": []byte("x")}}
+	if err := s.stand.Client.Create(s.Context(), host); err != nil {
+		s.Fatal(err)
+	}
+	spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge
+}
+
+// finding takes all secrets below a name, of which there is one.
+func finding(s *scene, id string, spec *v1alpha1.SecretSyncSpec) {
+	s.Helper()
+	s.createSecret(strings.TrimPrefix(id, s.secretID(""))+"/one", value())
+	spec.DataFrom = []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: id + "/"}}}
+}
+
+// replaceFound puts another secret into the place of the one that was found.
+func replaceFound(s *scene, id string) {
+	s.Helper()
+	s.delete(id+"/one", false)
+	s.createSecret(strings.TrimPrefix(id, s.secretID(""))+"/two", value())
 }
 
 // TestASlipTakesNoKeyOut follows one slip from the condition that names it to the value that ends it; another to the

@@ -34,7 +34,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"the secret is deleted for good": {
 			cause:  func(s *scene, id string) { s.delete(id, true) },
-			cure:   func(s *scene, _ string) { s.createSecret("kept", value()) },
+			cure:   func(s *scene, _ string) { s.createSecret("kept", fmt.Sprintf(`{"password":%q}`, value())) },
 			reason: v1alpha1.ReasonSecretNotFound, mentions: []string{localaws.DefaultRegion},
 		},
 		"the secret is marked for deletion": {

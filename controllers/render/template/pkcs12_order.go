@@ -10,13 +10,13 @@ import (
 	"unicode/utf16"
 )
 
-// Object identifiers of RFC 7292 and RFC 8018.
-var (
-	oidData           = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
-	oidKeyBag         = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
-	oidShroudedKeyBag = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
-	oidPBES2          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
-	oidPBMAC1         = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 14}
+// Object identifiers of RFC 7292 and RFC 8018, as text.
+const (
+	oidData           = "1.2.840.113549.1.7.1"
+	oidKeyBag         = "1.2.840.113549.1.12.10.1.1"
+	oidShroudedKeyBag = "1.2.840.113549.1.12.10.1.2"
+	oidPBES2          = "1.2.840.113549.1.5.13"
+	oidPBMAC1         = "1.2.840.113549.1.5.14"
 )
 
 // The outer structure of an archive (RFC 7292, section 4).
@@ -95,11 +95,11 @@ func bagsOf(part contentInfo) (bags []safeBag, err error) {
 
 // holdsKey says whether a part that is not encrypted has a private key, which may be encrypted by itself.
 func holdsKey(part contentInfo) bool {
-	if !part.Type.Equal(oidData) {
+	if part.Type.String() != oidData {
 		return false
 	}
 	bags, err := bagsOf(part)
-	return err == nil && slices.ContainsFunc(bags, func(bag safeBag) bool { return bag.ID.Equal(oidKeyBag) || bag.ID.Equal(oidShroudedKeyBag) })
+	return err == nil && slices.ContainsFunc(bags, func(bag safeBag) bool { return bag.ID.String() == oidKeyBag || bag.ID.String() == oidShroudedKeyBag })
 }
 
 func sign(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {

@@ -52,7 +52,7 @@ type pbe struct {
 // rounds.
 func rounds(archive pfx, parts []contentInfo) (int, error) {
 	counts := []int{archive.Mac.Iterations}
-	if archive.Mac.Mac.Algorithm.Algorithm.Equal(oidPBMAC1) {
+	if archive.Mac.Mac.Algorithm.Algorithm.String() == oidPBMAC1 {
 		count, err := roundsOf(archive.Mac.Mac.Algorithm)
 		if err != nil {
 			return 0, err
@@ -84,7 +84,7 @@ func rounds(archive pfx, parts []contentInfo) (int, error) {
 
 // algorithmsOf are those by which the content of a part is encrypted.
 func algorithmsOf(part contentInfo) ([]pkix.AlgorithmIdentifier, error) {
-	if !part.Type.Equal(oidData) {
+	if part.Type.String() != oidData {
 		var encrypted encryptedData
 		if _, err := asn1.Unmarshal(part.Content.Bytes, &encrypted); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func algorithmsOf(part contentInfo) ([]pkix.AlgorithmIdentifier, error) {
 	}
 	var algorithms []pkix.AlgorithmIdentifier
 	for _, bag := range bags {
-		if !bag.ID.Equal(oidShroudedKeyBag) {
+		if bag.ID.String() != oidShroudedKeyBag {
 			continue
 		}
 		var key shroudedKey
@@ -111,7 +111,7 @@ func algorithmsOf(part contentInfo) ([]pkix.AlgorithmIdentifier, error) {
 
 // roundsOf is how many rounds an algorithm wants. One that the library does not know it refuses by itself.
 func roundsOf(algorithm pkix.AlgorithmIdentifier) (int, error) {
-	if algorithm.Algorithm.Equal(oidPBES2) || algorithm.Algorithm.Equal(oidPBMAC1) {
+	if algorithm.Algorithm.String() == oidPBES2 || algorithm.Algorithm.String() == oidPBMAC1 {
 		var both schemes
 		if _, err := asn1.Unmarshal(algorithm.Parameters.FullBytes, &both); err != nil {
 			return 0, err

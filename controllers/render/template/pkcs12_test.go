@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func plainArchive(t *testing.T, key []byte, certificates ...[]byte) []byte {
 		return encoded
 	}
 	part := func(bags ...safeBag) contentInfo {
-		return contentInfo{Type: oidData, Content: explicit(der(der(bags)))}
+		return contentInfo{Type: identifier(t, oidData), Content: explicit(der(der(bags)))}
 	}
 	var bags []safeBag
 	for _, certificate := range certificates {
@@ -70,12 +71,25 @@ func plainArchive(t *testing.T, key []byte, certificates ...[]byte) []byte {
 		}{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}, certificate}
 		bags = append(bags, safeBag{ID: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}, Value: explicit(der(bag))})
 	}
-	parts := []contentInfo{part(bags...), part(safeBag{ID: oidKeyBag, Value: explicit(key)})}
+	parts := []contentInfo{part(bags...), part(safeBag{ID: identifier(t, oidKeyBag), Value: explicit(key)})}
 	outer := struct {
 		Version  int
 		AuthSafe contentInfo
-	}{3, contentInfo{Type: oidData, Content: explicit(der(der(parts)))}}
+	}{3, contentInfo{Type: identifier(t, oidData), Content: explicit(der(der(parts)))}}
 	return der(outer)
+}
+
+// identifier is an object identifier of its text.
+func identifier(t *testing.T, text string) (identifier asn1.ObjectIdentifier) {
+	t.Helper()
+	for part := range strings.SplitSeq(text, ".") {
+		number, err := strconv.Atoi(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		identifier = append(identifier, number)
+	}
+	return identifier
 }
 
 // TestSerialNumbersAreNoRounds: whatever stands in a plain bag is not what deriving a key takes.
