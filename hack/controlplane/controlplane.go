@@ -12,7 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
@@ -36,10 +38,14 @@ type ControlPlane struct {
 	directory   string
 	binaries    string
 	config      *rest.Config
+	backups     int
 }
 
 // Start starts a control plane and waits until it answers.
 func Start(ctx context.Context, options Options) (*ControlPlane, error) {
+	// What clients and envtest would log, errors tell. Without a logger controller-runtime prints a stack dump half a
+	// minute after the start of the program, which is while the programs are being built.
+	ctrl.SetLogger(logr.Discard())
 	if options.Minor == "" {
 		options.Minor = os.Getenv("SECRETSYNC_KUBERNETES")
 	}
