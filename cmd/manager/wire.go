@@ -73,6 +73,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 		kubernetes.QPS, kubernetes.Burst = float32(o.kubeAPIQPS), int(2*o.kubeAPIQPS)
 	}
 	kubernetes.UserAgent = "secretsync/" + version
+	kubernetes.Wrap(func(next http.RoundTripper) http.RoundTripper { return watches{next} })
 
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
@@ -212,7 +213,7 @@ func addProbes(manager ctrl.Manager, controller *secretsync.Controller) error {
 		return nil
 	}
 	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced),
-		manager.AddReadyzCheck("queue", controller.Check))
+		manager.AddReadyzCheck("queue", controller.Check), manager.AddReadyzCheck("watch", controller.CheckWatch))
 }
 
 func logger(o *options, output io.Writer) logr.Logger {

@@ -35,6 +35,7 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 		c.turns.add(c.wakeAll(ctx, client.ObjectKey{Namespace: p.sync.Namespace, Name: p.sync.TargetName()}, p.sync.Name, true))
 	}
 	p.applied, p.changes, p.wrote = &result, changes, c.Clock.Now()
+	p.memory.wrote = p.wrote
 	p.memory.prints = c.printsOf(p.data)
 	if p.trigger == triggerDrift && result.Outcome != target.Unchanged {
 		p.memory.repairs = append(p.memory.repairs, c.Clock.Now())

@@ -65,8 +65,10 @@ type Controller struct {
 	seed maphash.Seed
 	// phase is when within a pollSlot this process polls.
 	phase time.Duration
-	// lastPass is when a pass ended last.
+	// lastPass is when a pass ended last; a turn that only waits for the watch is none.
 	lastPass moment
+	// lastRestore is when the log said last that objects went back in time.
+	lastRestore moment
 	// prompt bounds the reports of polls that follow at once; lastOfBurst is when the last Secret was
 	// written whose report does not.
 	prompt      *rate.Limiter
@@ -96,7 +98,6 @@ func New(options Options) *Controller {
 
 // Reconcile does one pass over one SecretSync.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	defer func() { c.lastPass.set(c.Clock.Now()) }()
 	sync := &v1alpha1.SecretSync{}
 	if err := c.Client.Get(ctx, request.NamespacedName, sync); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -109,15 +110,17 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
 	}
+	sync, turn := c.upToDate(ctx, sync)
+	if sync == nil {
+		return turn, nil
+	}
+	defer func() { c.lastPass.set(c.Clock.Now()) }()
 	memory := c.memories.of(request.NamespacedName, sync.UID)
 	if !sync.DeletionTimestamp.IsZero() {
 		return c.release(ctx, sync, memory)
 	}
 	if written := c.memories.takeUnreported(memory); written != nil {
 		return c.reportLate(ctx, sync, written)
-	}
-	if memory.ahead(sync) {
-		return again(cacheLag, priorityPoll), nil
 	}
 	p := c.begin(sync, memory)
 	for _, phase := range []phase{c.decide, c.hold, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
@@ -152,7 +155,7 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(manager).
 		Named("secretsync").
 		// Status is ours alone: its changes need no pass.
-		For(&v1alpha1.SecretSync{}, builder.WithPredicates(predicate.Or(
+		For(&v1alpha1.SecretSync{}, builder.WithPredicates(predicate.Or(c.restores(),
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionStarted()))).
 		WatchesRawSource(c.turns).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf), builder.WithPredicates(c.echoes())).

@@ -20,6 +20,7 @@ const (
 	triggerRefresh trigger = "refresh" // the refresh annotation was changed
 	triggerDrift   trigger = "drift"   // the Secret was edited or deleted
 	triggerEvent   trigger = "event"   // a change event of AWS concerns the SecretSync, or AWS has not caught up with one
+	triggerRestore trigger = "restore" // the SecretSync went back in time, as by a restore of etcd
 	triggerPoll    trigger = "poll"    // the poll, or the next try, is due
 )
 
@@ -61,6 +62,8 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 		return triggerRefresh
 	case !p.memory.told.IsZero(), p.memory.pursuit.due(now):
 		return triggerEvent
+	case !now.Before(p.memory.nextLook.get()) && !p.memory.restored.IsZero():
+		return triggerRestore
 	case !now.Before(p.memory.nextLook.get()):
 		return triggerPoll
 	}
@@ -75,8 +78,7 @@ func refreshRequested(sync *v1alpha1.SecretSync) bool {
 // firstLook is when to ask AWS first in this process. What was in sync when the operator stopped is
 // asked for at its own moment of the interval, so that a start is no stampede; the rest at once.
 func (c *Controller) firstLook(p *pass, now time.Time) time.Time {
-	inSync := writtenBySpec(p.sync) && meta.IsStatusConditionTrue(p.sync.Status.Conditions, v1alpha1.ConditionReady)
-	if !inSync {
+	if !inSyncBefore(p.sync) {
 		return now
 	}
 	first := c.nextTickOrSooner(p, now)
@@ -84,6 +86,11 @@ func (c *Controller) firstLook(p *pass, now time.Time) time.Time {
 		first = earlier(first, until.Time)
 	}
 	return first
+}
+
+// inSyncBefore says whether status tells of a Secret that was in sync with the present spec.
+func inSyncBefore(sync *v1alpha1.SecretSync) bool {
+	return writtenBySpec(sync) && meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady)
 }
 
 // writtenBySpec says whether the Secret was written by the present spec.
@@ -99,19 +106,26 @@ func (c *Controller) drifted(ctx context.Context, p *pass) (bool, error) {
 		return false, nil
 	}
 	seen, err := c.secrets.Cached(ctx, p.sync.Namespace, written.Name)
-	if err != nil {
+	if err != nil || !touched(written, seen) {
 		return false, err
 	}
-	if touched(written, seen) && (!seen.Exists || seen.UID != written.UID) {
-		// Gone from the watch, or another: deleted, without its label, or not there yet after our own write.
-		seen, err = c.secrets.Current(ctx, p.sync.Namespace, written.Name)
+	same := seen.Exists && seen.UID == written.UID
+	switch behind := same && older(seen.ResourceVersion, written.ResourceVersion); {
+	case behind && c.memories.wroteLast(p.memory, written.ResourceVersion) && c.Clock.Now().Sub(p.memory.wrote) < cacheLagMost:
+		p.lags = true // Our own write is on its way. If it never comes, a later pass finds out.
+		return false, nil
+	case same && !behind:
+		return true, nil
+	}
+	// Gone from the watch, or another: deleted, without its label, or not there yet after our own write. Or older
+	// than status says: it may have been restored from a backup without its SecretSync.
+	seen, err = c.secrets.Current(ctx, p.sync.Namespace, written.Name)
+	if older(seen.ResourceVersion, written.ResourceVersion) {
+		p.memory.seen.Store(nil) // What was seen of it is of another past.
 	}
 	return touched(written, seen), err
 }
 
 func touched(written *v1alpha1.SecretStatus, seen target.State) bool {
-	if !seen.Exists || seen.UID != written.UID {
-		return true
-	}
-	return seen.ResourceVersion != written.ResourceVersion && !older(seen.ResourceVersion, written.ResourceVersion)
+	return !seen.Exists || seen.UID != written.UID || seen.ResourceVersion != written.ResourceVersion
 }

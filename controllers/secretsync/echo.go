@@ -58,15 +58,38 @@ func (m *memories) echoed(name types.NamespacedName, resourceVersion string) boo
 	return one.secret.written == resourceVersion
 }
 
+// wroteLast says whether a resourceVersion is that of this process's last write of the Secret.
+func (m *memories) wroteLast(of *memory, resourceVersion string) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return of.secret.written == resourceVersion
+}
+
+// forgetWrite has the next that the watch says of the Secret be news, whatever number it has: after a restore of etcd
+// the numbers of our writes come again, and are others' then.
+func (m *memories) forgetWrite(name types.NamespacedName) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if one, known := m.byName[name]; known {
+		one.secret.written = ""
+		one.seen.Store(nil)
+	}
+}
+
 // echoes keeps out what the watch says of our own writes. A deletion is never one, even where the
 // watch has missed it and shows the Secret as it was.
 func (c *Controller) echoes() predicate.Predicate {
-	news := func(secret client.Object) bool {
-		owner := types.NamespacedName{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[v1alpha1.AnnotationOwner]}
-		return !c.memories.echoed(owner, secret.GetResourceVersion())
+	owner := func(secret client.Object) types.NamespacedName {
+		return types.NamespacedName{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[v1alpha1.AnnotationOwner]}
 	}
+	news := func(secret client.Object) bool { return !c.memories.echoed(owner(secret), secret.GetResourceVersion()) }
 	return predicate.Funcs{
 		CreateFunc: func(created event.CreateEvent) bool { return news(created.Object) },
-		UpdateFunc: func(update event.UpdateEvent) bool { return news(update.ObjectNew) },
+		UpdateFunc: func(update event.UpdateEvent) bool {
+			if older(update.ObjectNew.GetResourceVersion(), update.ObjectOld.GetResourceVersion()) {
+				c.memories.forgetWrite(owner(update.ObjectOld))
+			}
+			return news(update.ObjectNew)
+		},
 	}
 }

@@ -121,7 +121,7 @@ func each(ctx context.Context, inputs []*input, do func(ctx context.Context, n i
 // inSync says whether the Secret already holds the versions observed, written by the present spec.
 func (c *Controller) inSync(p *pass) bool {
 	all, sources := p.all(), p.before.Status.Sources
-	if p.trigger == triggerDrift || !writtenBySpec(p.sync) || len(sources) != len(all) || p.sync.Status.PreviousUntil.IsZero() != p.until.IsZero() {
+	if p.trigger == triggerDrift || p.trigger == triggerRestore || !writtenBySpec(p.sync) || len(sources) != len(all) || p.sync.Status.PreviousUntil.IsZero() != p.until.IsZero() {
 		return false
 	}
 	for n, one := range all {

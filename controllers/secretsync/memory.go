@@ -13,8 +13,15 @@ import (
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// cacheLag is how long to wait for the watch to bring what we have written ourselves.
-const cacheLag = 200 * time.Millisecond
+const (
+	// cacheLag is how long to wait first for the watch to bring what we have written ourselves.
+	cacheLag = 200 * time.Millisecond
+	// cacheLagNext is how long to wait each time after that, and cacheLagMost how long altogether before the
+	// API server itself is asked.
+	cacheLagNext, cacheLagMost = time.Second, 5 * time.Second
+	// conflictsMost is how many conflicts in a row over one resourceVersion the API server is asked after.
+	conflictsMost = 5
+)
 
 // memory is what the process remembers of a SecretSync. All of it may be lost: it saves work, and
 // nothing depends on it for being right. The queue never works on one SecretSync twice at a time, so
@@ -24,11 +31,22 @@ type memory struct {
 	uid types.UID
 	// statusWritten is the SecretSync's resourceVersion after our last write.
 	statusWritten string
+	// behind is since when the object in the cache is older than statusWritten; zero while it is not.
+	behind moment
+	// refused is the resourceVersion of the SecretSync at which a write of it met a conflict last, conflicts how
+	// often in a row.
+	refused   string
+	conflicts int
+	// restored is when this SecretSync was found to be older than it had been, as after a restore of etcd; zero
+	// once a pass has checked version and Secret since then.
+	restored time.Time
 	// nextLook is when to ask AWS again: the next poll, or the next try after a failure. Zero before
 	// the first pass of this process, and while the SecretSync is suspended.
 	nextLook moment
 	// secret tells our own writes of the Secret from others'. The lock of memories guards it.
 	secret echo
+	// wrote is when this process wrote the Secret last.
+	wrote time.Time
 	// seen is the Secret as it was found to be as desired since status was written; nil where it was not looked at.
 	seen atomic.Pointer[target.Result]
 	// blocked is what the last try failed at, where that ends with a change of a Secret.
@@ -97,9 +115,24 @@ func (w *word) get() string {
 }
 
 // ahead says whether the object in the cache is older than our own last write, so that a pass over
-// it would do its work twice.
+// it would do its work twice. Most often the watch lags by milliseconds; after a restore of etcd it stays so.
 func (m *memory) ahead(sync *v1alpha1.SecretSync) bool {
 	return m.statusWritten != "" && older(sync.ResourceVersion, m.statusWritten)
+}
+
+// conflicted notes that a write of the SecretSync, as it was at that resourceVersion, met a conflict, and gives the
+// wait before the next try.
+func (m *memory) conflicted(at string) time.Duration {
+	if m.refused != at {
+		m.refused, m.conflicts = at, 0
+	}
+	m.conflicts++
+	return min(cacheLag<<min(m.conflicts-1, conflictsMost), cacheLagNext)
+}
+
+// doubted says whether the object in the cache can't be the present one, as the API server refuses writes of it.
+func (m *memory) doubted(sync *v1alpha1.SecretSync) bool {
+	return m.conflicts >= conflictsMost && m.refused == sync.ResourceVersion
 }
 
 // older compares resource versions; those that can't be compared are not older.
@@ -133,6 +166,40 @@ func (m *memories) of(name types.NamespacedName, uid types.UID) *memory {
 		m.byName[name] = one
 	}
 	return one
+}
+
+// restored forgets what is known of a SecretSync that is older than it was: the state of the API server went back in
+// time, and what was remembered is of writes that no longer exist. AWS and the Secret are checked soon.
+func (m *memories) restored(name types.NamespacedName, uid types.UID, now time.Time) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	fresh := &memory{uid: uid, restored: now}
+	fresh.nextLook.set(now.Add(somewhereWithin(restoredWithin)))
+	m.byName[name] = fresh
+}
+
+// stale counts the SecretSyncs whose object in the cache has been older than our last write for long.
+func (m *memories) stale(now time.Time) (count int) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, one := range m.byName {
+		if since := one.behind.get(); !since.IsZero() && now.Sub(since) >= cacheLagMost {
+			count++
+		}
+	}
+	return count
+}
+
+// mostStale is for how long the one of them that is so longest has been.
+func (m *memories) mostStale(now time.Time) (most time.Duration) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, one := range m.byName {
+		if since := one.behind.get(); !since.IsZero() {
+			most = max(most, now.Sub(since))
+		}
+	}
+	return most
 }
 
 // mostOverdue is how long the one that waits longest for its turn has waited.

@@ -86,6 +86,10 @@ func (m *Metrics) watch(c *Controller) error {
 			ConstLabels: prometheus.Labels{"reason": reason},
 		}, func() float64 { return float64(c.memories.rotations(reason)) })))
 	}
+	errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "secretsync_stale_objects",
+		Help: "SecretSyncs that the watch of the API server has shown for more than five seconds as they were before the operator's last write of them. Zero is normal.",
+	}, func() float64 { return float64(c.memories.stale(c.Clock.Now())) })))
 	return errors.Join(append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_most_overdue_seconds",
 		Help: "For how long the SecretSync that waits longest has been due to be looked at. Seconds are normal; more means that polling does not keep up.",

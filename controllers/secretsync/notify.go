@@ -159,6 +159,8 @@ func (c *Controller) maxAge(p *pass) time.Duration {
 			since = p.memory.pursuit.next
 		}
 		return min(c.Clock.Now().Sub(since), sharedNews)
+	case p.trigger == triggerRestore:
+		return min(c.Clock.Now().Sub(p.memory.restored), sharedNews)
 	case p.trigger == triggerPoll, p.trigger == triggerDrift && !refreshRequested(p.sync) && p.memory.told.IsZero():
 		return time.Duration(sharedPart * float64(c.interval(p.sync)))
 	}

@@ -61,6 +61,8 @@ type pass struct {
 	// drifted says that somebody has touched the Secret since status was written: somebody else, or a process that
 	// could not say so.
 	drifted bool
+	// lags says that the Secret in the cache is older than this process wrote it a moment ago.
+	lags bool
 	// rollout is how far restarts are after the step of this pass, if it took one; stepAgain when the next is due.
 	rollout   *rollout.Progress
 	stepAgain time.Duration

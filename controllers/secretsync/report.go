@@ -124,7 +124,7 @@ func (c *Controller) unreported(ctx context.Context, p *pass) (reconcile.Result,
 		return reconcile.Result{}, nil
 	case apierrors.IsConflict(err):
 		ctrl.LoggerFrom(ctx).V(1).Info("SecretSync changed during the pass")
-		return again(cacheLag, 0), nil
+		return again(p.memory.conflicted(p.before.ResourceVersion), 0), nil
 	}
 	return reconcile.Result{}, err
 }
@@ -146,7 +146,7 @@ func (c *Controller) plan(p *pass, f *failure) {
 		m.failures++
 		m.nextLook.set(now.Add(afterFailure(f, m.failures, c.interval(p.sync))))
 	case p.observed:
-		m.failures = 0
+		m.failures, m.restored = 0, time.Time{}
 		m.nextLook.set(earlier(c.nextPoll(p, now), m.pursuit.at(now)))
 		if p.trigger != triggerDrift {
 			m.contested = 0

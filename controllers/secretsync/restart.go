@@ -76,5 +76,8 @@ func (c *Controller) nextTurn(p *pass) reconcile.Result {
 	if step > 0 && step < poll {
 		return again(step, priorityReport)
 	}
+	if p.lags || !p.memory.behind.get().IsZero() {
+		poll = min(poll, cacheLagMost)
+	}
 	return again(poll, priorityPoll)
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// apiServer answers questions in one way and watches in another, and notes what it was asked.
+type apiServer struct {
+	status int
+	answer string
+	err    error
+	asked  []string
+}
+
+func (a *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
+	a.asked = append(a.asked, request.URL.RawQuery)
+	if a.err != nil {
+		return nil, a.err
+	}
+	status, content := a.status, a.answer
+	if request.URL.Query().Get("watch") != "" {
+		status, content = http.StatusOK, "the stream"
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(content)), Request: request}, nil
+}
+
+// tooLarge is how the API server refuses a resourceVersion of the future (package storage, NewTooLargeResourceVersionError).
+func tooLarge(t *testing.T) string {
+	t.Helper()
+	refused := apierrors.NewTimeoutError("Too large resource version: 2000, current: 1500", 1)
+	refused.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: metav1.CauseTypeResourceVersionTooLarge, Message: "Too large resource version"}}
+	encoded, err := runtime.Encode(scheme.Codecs.LegacyCodec(metav1.SchemeGroupVersion), &refused.ErrStatus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}
+
+func TestNoWatchBeginsInTheFuture(t *testing.T) {
+	const watch = "allowWatchBookmarks=true&labelSelector=a%3Db&resourceVersion=2000&timeoutSeconds=400&watch=true"
+	const question = "fieldSelector=metadata.name%3D" + absentName + "&labelSelector=a%3Db&resourceVersion=2000&resourceVersionMatch=NotOlderThan"
+	for name, c := range map[string]struct {
+		query   string
+		server  apiServer
+		asked   []string
+		want    int
+		expires bool
+	}{
+		"reached":                         {query: watch, server: apiServer{status: http.StatusOK, answer: "{}"}, asked: []string{question, watch}, want: http.StatusOK},
+		"the future":                      {query: watch, server: apiServer{status: http.StatusGatewayTimeout, answer: tooLarge(t)}, asked: []string{question}, want: http.StatusGone, expires: true},
+		"not ready":                       {query: watch, server: apiServer{status: http.StatusTooManyRequests, answer: "{}"}, asked: []string{question}, want: http.StatusTooManyRequests},
+		"another time-out":                {query: watch, server: apiServer{status: http.StatusGatewayTimeout, answer: "<html>"}, asked: []string{question}, want: http.StatusGatewayTimeout},
+		"a watch from now on":             {query: "watch=true", asked: []string{"watch=true"}, want: http.StatusOK},
+		"a watch from anywhere":           {query: "resourceVersion=0&watch=true", asked: []string{"resourceVersion=0&watch=true"}, want: http.StatusOK},
+		"a watch that begins with a list": {query: "resourceVersion=7&sendInitialEvents=true&watch=true", asked: []string{"resourceVersion=7&sendInitialEvents=true&watch=true"}, want: http.StatusOK},
+		"a list":                          {query: "resourceVersion=7", server: apiServer{status: http.StatusOK}, asked: []string{"resourceVersion=7"}, want: http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://kubernetes/api/v1/secrets?"+c.query, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := watches{&c.server}.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			content, err := io.ReadAll(answer.Body)
+			if err != nil || answer.StatusCode != c.want {
+				t.Errorf("%d: %q, %v", answer.StatusCode, content, err)
+			}
+			if got, want := strings.Join(c.server.asked, "\n"), strings.Join(c.asked, "\n"); got != want {
+				t.Errorf("asked:\n%s\nwant:\n%s", got, want)
+			}
+			decoded, _, err := scheme.Codecs.UniversalDeserializer().Decode(content, nil, nil)
+			status, _ := decoded.(*metav1.Status)
+			if expires := err == nil && status != nil && apierrors.IsResourceExpired(apierrors.FromObject(status)); expires != c.expires {
+				t.Errorf("has clients list again: %t: %s", expires, content)
+			}
+		})
+	}
+}
+
+func TestAWatchOfAnAPIServerThatIsAwayFails(t *testing.T) {
+	away := errors.New("connection refused")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://kubernetes/api/v1/secrets?watch=1&resourceVersion=7", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (watches{&apiServer{err: away}}).RoundTrip(request); !errors.Is(err, away) { //nolint:bodyclose // There is none.
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,80 @@
+package restore
+
+import (
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// balance has managers that are started from now on reach the API server through a load balancer, which connects
+// clients only while the API server says that it is ready. Without one, a client that comes back meets an API server
+// that does not know its permissions yet, and begins again for that reason.
+func (s *scene) balance() {
+	s.Helper()
+	config, err := s.stand.Plane.ServiceAccountConfig(s.Context(), stand.OperatorNamespace, stand.OperatorAccount)
+	if err != nil {
+		s.Fatal(err)
+	}
+	behind, err := url.Parse(config.Host)
+	if err != nil {
+		s.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { listener.Close() })
+	go serve(listener, behind.Host, s.ready)
+	config.Host = "https://" + listener.Addr().String()
+	s.stand.Kubeconfig = filepath.Join(s.stand.Plane.Directory(), s.namespace+".kubeconfig")
+	if err := s.stand.Plane.WriteKubeconfig(config, s.stand.Kubeconfig); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// ready says whether the API server does.
+func (s *scene) ready() bool {
+	clients, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+	return err == nil && clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(s.Context()).Error() == nil
+}
+
+// serve connects clients with what is behind, until the listener is closed.
+func serve(listener net.Listener, behind string, ready func() bool) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go connect(client, behind, ready)
+	}
+}
+
+func connect(client net.Conn, behind string, ready func() bool) {
+	defer closing(client)
+	if !ready() {
+		return
+	}
+	server, err := net.Dial("tcp", behind)
+	if err != nil {
+		return
+	}
+	defer closing(server)
+	var group sync.WaitGroup
+	for to, from := range map[net.Conn]net.Conn{client: server, server: client} {
+		group.Go(func() {
+			_, _ = io.Copy(to, from) // Ends with the connection.
+			closing(client)
+			closing(server)
+		})
+	}
+	group.Wait()
+}
+
+// closing ends a connection, which the other side may have ended before.
+func closing(connection net.Conn) { _ = connection.Close() }

@@ -1,0 +1,70 @@
+package restore
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// TestRestoreUnderAThousand restores etcd under an operator with many SecretSyncs.
+func TestRestoreUnderAThousand(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	s.restoreUnder(200, 800)
+}
+
+// TestRestoreBehindALoadBalancer restores it where the operator reaches the API server once that is ready, so that
+// nothing but the restore has its watches begin again.
+func TestRestoreBehindALoadBalancer(t *testing.T) {
+	s := newScene(t)
+	s.balance()
+	s.start()
+	s.restoreUnder(5, 5)
+}
+
+// restoreUnder puts etcd back to before a rotation that the operator has followed, under the operator. Some of its
+// SecretSyncs are polled each few seconds, the others would not ask AWS for an hour.
+func (s *scene) restoreUnder(polled, idle int) {
+	often, rarely := s.follow("polled", polled, soon), s.follow("idle", idle, later)
+	all := slices.Concat(often, rarely)
+	s.awaitRight("the first sync")
+	backup := s.backup()
+
+	rotated := time.Now()
+	s.rotate(all)
+	s.refresh(rarely)
+	s.awaitRight("the rotation between backup and restore")
+	most := max(rightWithin, slowness*time.Since(rotated))
+	s.delete(&v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: rarely[0]}})
+	made := s.follow("made-since", 1, later)[0]
+	s.awaitRightBut(rarely[0], "a SecretSync that is made after the backup")
+
+	s.restore(backup)
+	delete(s.wanted, made) // It is in no backup.
+	began, before := time.Now(), s.passes()
+	s.awaitRight("all are right after the restore")
+	took, passes := time.Since(began), s.passes()-before
+	s.Logf("%d SecretSyncs were right %s after the restore, by %.0f passes", len(all), took.Round(time.Second), passes)
+	if took > most {
+		s.Errorf("it took %s, more than %s", took, most)
+	}
+	if passes > float64(len(all))*(took.Seconds()+1) {
+		s.Errorf("%.0f passes are more than one a second for each of %d SecretSyncs in %s", passes, len(all), took)
+	}
+	if stale := s.metric("secretsync_stale_objects", ""); stale != 0 {
+		s.Errorf("%.0f SecretSyncs are said to be stale", stale)
+	}
+	if s.exists(made) {
+		s.Error("the Secret of a SecretSync that is in no backup is there")
+	}
+	// What is new after the restore is seen, edits and rotations alike.
+	s.follow("made-later", 1, later)
+	s.rotate(all[:1])
+	s.rotate(rarely[:1])
+	s.refresh(rarely[:1])
+	s.awaitRight("changes after the restore")
+}

@@ -1,0 +1,271 @@
+package restore
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/controlplane"
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
+)
+
+const (
+	// soon and later are poll intervals: one that ends while a test waits, and one that does not.
+	soon, later = 5 * time.Second, time.Hour
+	// rightWithin is how long after a restore everything may take to be right, and slowness how many times as long as a
+	// rotation of everything before the restore took, on a machine that is too busy for that.
+	rightWithin, slowness = time.Minute, 3
+	// deadline is how long anything awaited may take; a thousand SecretSyncs take long on a busy machine.
+	deadline = 5 * time.Minute
+	// atOnce bounds the requests of a test that are under way at the same time.
+	atOnce = 16
+)
+
+// scene is a namespace with SecretSyncs, a local AWS with a secret for each of them, and a manager of the test's own.
+type scene struct {
+	*testing.T
+	stand     *stand.Stand
+	namespace string
+	aws       *secretsmanager.Client
+	manager   *stand.Manager
+	starts    int
+	// wanted is the value that each Secret must hold, by its name.
+	wanted map[string]string
+	hidden []string
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	own := standtest.WithOwnAWS(t, shared, &localaws.Server{})
+	s := &scene{T: t, stand: own, namespace: standtest.Namespace(t, shared.Client, "restore-"), wanted: map[string]string{}}
+	s.aws = secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider("tester", "not-checked", ""),
+	})
+	return s
+}
+
+// start starts a manager, which ends with the test unless it has ended before.
+func (s *scene) start() {
+	s.Helper()
+	s.starts++
+	manager, err := s.stand.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), "--watch-namespaces="+s.namespace)
+	if s.manager = manager; manager != nil {
+		s.Cleanup(func() {
+			if s.manager == manager {
+				s.stop()
+			}
+			standtest.CheckLog(s, manager, s.hidden)
+		})
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// stop ends the manager, which must not have ended before.
+func (s *scene) stop() {
+	s.Helper()
+	if err := s.manager.Stop(); err != nil {
+		s.Errorf("the manager did not end well: %v: %s", err, s.manager.Tail())
+	}
+	s.manager = nil
+}
+
+// each does something for each of these names, several at once.
+func (s *scene) each(names []string, do func(ctx context.Context, name string) error) {
+	s.Helper()
+	group, ctx := errgroup.WithContext(s.Context())
+	group.SetLimit(atOnce)
+	for _, name := range names {
+		group.Go(func() error { return do(ctx, name) })
+	}
+	if err := group.Wait(); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// follow makes secrets, and SecretSyncs that follow them, so many with a prefix, and gives their names.
+func (s *scene) follow(prefix string, count int, interval time.Duration) []string {
+	s.Helper()
+	names := make([]string, count)
+	for n := range names {
+		names[n] = fmt.Sprintf("%s-%d", prefix, n)
+		s.want(names[n])
+	}
+	s.each(names, func(ctx context.Context, name string) error {
+		if _, err := s.aws.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: s.secretID(name), SecretString: aws.String(s.wanted[name])}); err != nil {
+			return err
+		}
+		return s.stand.Client.Create(ctx, &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: v1alpha1.SecretSyncSpec{
+			Source: v1alpha1.SecretSource{SecretID: *s.secretID(name)}, PollInterval: &metav1.Duration{Duration: interval}}})
+	})
+	return names
+}
+
+// want draws the value that a Secret must hold from now on.
+func (s *scene) want(name string) {
+	s.wanted[name] = "value-" + rand.Text()
+	s.hidden = append(s.hidden, s.wanted[name])
+}
+
+func (s *scene) secretID(name string) *string { return aws.String("/" + s.namespace + "/" + name) }
+
+// rotate gives the secrets of these names another value.
+func (s *scene) rotate(names []string) {
+	s.Helper()
+	for _, name := range names {
+		s.want(name)
+	}
+	s.each(names, func(ctx context.Context, name string) error {
+		_, err := s.aws.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: s.secretID(name), SecretString: aws.String(s.wanted[name])})
+		return err
+	})
+}
+
+// refresh asks for a look at the secrets of these names.
+func (s *scene) refresh(names []string) {
+	s.Helper()
+	s.each(names, func(ctx context.Context, name string) error {
+		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, rand.Text())
+		sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
+		return s.stand.Client.Patch(ctx, sync, client.RawPatch("application/merge-patch+json", patch))
+	})
+}
+
+// awaitRight waits until every Secret holds what is wanted, and every SecretSync says so.
+func (s *scene) awaitRight(what string) {
+	s.Helper()
+	s.awaitRightBut("", what)
+}
+
+// awaitRightBut does so for all but one. It takes a moment between two looks: each reads all that there is.
+func (s *scene) awaitRightBut(except, what string) {
+	s.Helper()
+	pause := max(100*time.Millisecond, time.Duration(len(s.wanted))*time.Millisecond)
+	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(pause) {
+		if wrong := s.wrong(); len(wrong) == 0 || len(wrong) == 1 && except != "" && strings.HasSuffix(wrong[0], " "+except) {
+			return
+		}
+	}
+	s.Fatalf("waited in vain: %s\n%s", what, s.picture())
+}
+
+// delete deletes an object and waits until it is gone.
+func (s *scene) delete(object client.Object, options ...client.DeleteOption) {
+	s.Helper()
+	if err := s.stand.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+		s.Fatal(err)
+	}
+	uid := object.GetUID()
+	if err := s.stand.Client.Delete(s.Context(), object, options...); err != nil {
+		s.Fatal(err)
+	}
+	standtest.Await(s, object.GetName()+" is gone", func() bool {
+		err := s.stand.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
+		return apierrors.IsNotFound(err) || err == nil && object.GetUID() != uid
+	}, s.picture)
+}
+
+// exists says whether there is a Secret.
+func (s *scene) exists(name string) bool {
+	s.Helper()
+	return standtest.Values(s, s.stand.Client, s.namespace, name) != nil
+}
+
+// wrong says of which names something is not as wanted, and what.
+func (s *scene) wrong() []string {
+	var secrets corev1.SecretList
+	var syncs v1alpha1.SecretSyncList
+	if s.stand.Client.List(s.Context(), &secrets, client.InNamespace(s.namespace)) != nil || s.stand.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)) != nil {
+		return []string{"the API server does not answer"}
+	}
+	held, versions := map[string]string{}, map[string]string{}
+	for _, secret := range secrets.Items {
+		held[secret.Name], versions[secret.Name] = string(secret.Data["value"]), secret.Annotations[v1alpha1.AnnotationVersionID]
+	}
+	ready := map[string]bool{}
+	for i := range syncs.Items {
+		sync := &syncs.Items[i]
+		ready[sync.Name] = meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady) &&
+			sync.Status.ObservedGeneration == sync.Generation && sync.Status.Sources[0].VersionID == versions[sync.Name]
+	}
+	var wrong []string
+	for name, value := range s.wanted {
+		switch {
+		case held[name] != value:
+			wrong = append(wrong, "there is not the right value in Secret "+name)
+		case !ready[name]:
+			wrong = append(wrong, "there is no word of being in sync in SecretSync "+name)
+		}
+	}
+	return wrong
+}
+
+// picture is what is wrong, the first of it, with what the manager said last.
+func (s *scene) picture() string {
+	wrong := s.wrong()
+	return fmt.Sprintf("%d are wrong: %s\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 10)], "; "), s.manager.Tail())
+}
+
+// backup makes a backup of etcd.
+func (s *scene) backup() *controlplane.Backup {
+	s.Helper()
+	backup, err := s.stand.Plane.Backup()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return backup
+}
+
+func (s *scene) restore(backup *controlplane.Backup) {
+	s.Helper()
+	if err := s.stand.Plane.Restore(backup); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// metric is the sum of all series of a metric whose labels contain a text.
+func (s *scene) metric(name, labels string) (sum float64) {
+	s.Helper()
+	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer answer.Body.Close()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		if called, _, _ := strings.Cut(series, "{"); called != name || !strings.Contains(series, labels) {
+			continue
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			s.Fatal(err)
+		}
+		sum += number
+	}
+	return sum
+}
+
+// passes is how many passes the manager has made.
+func (s *scene) passes() float64 {
+	return s.metric("controller_runtime_reconcile_total", `controller="secretsync"`)
+}
