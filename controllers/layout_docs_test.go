@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -168,7 +169,11 @@ func TestManifestsInPagesAreValid(t *testing.T) {
 				continue
 			}
 			found++
-			var sync v1alpha1.SecretSync
+			var sync struct { // Not a SecretSync, which takes what it does not know.
+				metav1.TypeMeta `json:",inline"`
+				Metadata        metav1.ObjectMeta       `json:"metadata"`
+				Spec            v1alpha1.SecretSyncSpec `json:"spec"`
+			}
 			if err := yaml.UnmarshalStrict([]byte(block), &sync); err != nil {
 				t.Errorf("a manifest in %s is not valid: %v", page, err)
 			}

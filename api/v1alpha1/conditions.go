@@ -65,6 +65,10 @@ const (
 	// ReasonSourceFailed means that AWS refused the request in a way that has no reason of its own.
 	ReasonSourceFailed = "SourceFailed"
 
+	// ReasonInvalidSpec means that a field of the stored spec can't be read, which an older or weaker CRD has let
+	// pass; the message names it.
+	ReasonInvalidSpec = "InvalidSpec"
+
 	// ReasonPropertyNotFound means that the JSON object has no such field.
 	ReasonPropertyNotFound = "PropertyNotFound"
 	// ReasonInvalidValue means that the value cannot become the keys asked for; the last good value stays.

@@ -40,6 +40,10 @@ type SecretSync struct {
 	// +optional
 	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Progressing", message: "Waiting for the controller", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status SecretSyncStatus `json:"status,omitzero"`
+
+	// Unreadable names the first field of spec that could not be read, and says why; nil where all could. It is no
+	// field of the API: UnmarshalJSON sets it. Nothing may be done by a spec of which a part is missing.
+	Unreadable *string `json:"-"`
 }
 
 // SecretSyncList is a list of SecretSync objects.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -23,7 +24,11 @@ func sampleSpecs(t *testing.T, name string) []v1alpha1.SecretSyncSpec {
 	}
 	var specs []v1alpha1.SecretSyncSpec
 	for manifest := range strings.SplitSeq(string(content), "\n---\n") {
-		var sync v1alpha1.SecretSync
+		var sync struct { // Not a SecretSync, which takes what it does not know.
+			metav1.TypeMeta `json:",inline"`
+			Metadata        metav1.ObjectMeta       `json:"metadata"`
+			Spec            v1alpha1.SecretSyncSpec `json:"spec"`
+		}
 		if err := yaml.UnmarshalStrict([]byte(manifest), &sync); err != nil {
 			t.Fatal(err)
 		}

@@ -83,6 +83,19 @@ func logCause(ctx context.Context, err error) {
 	}
 }
 
+// readable ends a pass over a spec of which a part can't be read: nothing is done by the rest.
+func readable(_ context.Context, p *pass) error {
+	if p.sync.Unreadable == nil {
+		return nil
+	}
+	return unreadable(p.sync)
+}
+
+func unreadable(sync *v1alpha1.SecretSync) *failure {
+	return &failure{reason: v1alpha1.ReasonInvalidSpec, heals: byEdit, message: fmt.Sprintf(
+		"the stored spec has a field that this version of the operator can't read, %s: correct the field, and upgrade the CRD, which should have refused it", *sync.Unreadable)}
+}
+
 // contested is the failure of a fight: others keep undoing what we write.
 func contested(secret string, intruders []string, truce time.Duration) *failure {
 	who := "somebody (no field manager recorded it)"

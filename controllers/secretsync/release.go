@@ -88,6 +88,9 @@ func (c *Controller) leave(ctx context.Context, p *pass) error {
 // the SecretSync next.
 func (c *Controller) keep(ctx context.Context, p *pass) error {
 	written := p.sync.Status.Secret
+	if p.sync.Unreadable != nil {
+		return nil
+	}
 	looked := p.trigger != triggerNone || p.sync.Spec.Suspend
 	if !looked || p.applied != nil || written == nil || !p.sync.Spec.Target.Retains() ||
 		written.CreationPolicy == v1alpha1.CreationPolicyMerge || writtenBySpec(p.sync) {
@@ -128,6 +131,9 @@ func (c *Controller) release(ctx context.Context, sync *v1alpha1.SecretSync, mem
 }
 
 func (c *Controller) takeOut(ctx context.Context, sync *v1alpha1.SecretSync) error {
+	if sync.Unreadable != nil {
+		return unreadable(sync) // Whether the keys are to be retained is not known.
+	}
 	if sync.Spec.Target.Retains() {
 		return nil
 	}

@@ -21,7 +21,7 @@ const retryStep = 10 * time.Second
 // A pass that has written the Secret only says so, and status is written first: what is there is not forgotten
 // if the process ends.
 func (c *Controller) restart(ctx context.Context, p *pass) {
-	if c.Rollouts == nil || p.sync.Spec.Suspend {
+	if c.Rollouts == nil || p.sync.Spec.Suspend || p.sync.Unreadable != nil {
 		return
 	}
 	policy, wanted := c.rolloutPolicy(p.sync)

@@ -1,0 +1,126 @@
+package v1alpha1
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/json"
+)
+
+// unreadableMost bounds what is quoted of an error, in bytes.
+const unreadableMost = 200
+
+// UnmarshalJSON reads a SecretSync, and never fails on its spec or status. A client reads all objects of a kind in one
+// list, so that a field with a value that this type has no place for, which an older or weaker CRD may have let pass,
+// would hide all other objects too. What can be read is there; Unreadable names the rest of the spec. What can't be
+// read of a status is as good as not there: the controller writes it again.
+func (s *SecretSync) UnmarshalJSON(content []byte) error {
+	type plain SecretSync // Without this method.
+	s.Unreadable = nil
+	err := json.Unmarshal(content, (*plain)(s))
+	if err == nil {
+		return nil
+	}
+	var parts struct {
+		metav1.TypeMeta `json:",inline"`
+		Metadata        metav1.ObjectMeta `json:"metadata"`
+		Spec            raw               `json:"spec"`
+		Status          raw               `json:"status"`
+	}
+	if json.Unmarshal(content, &parts) != nil {
+		return err
+	}
+	*s = SecretSync{TypeMeta: parts.TypeMeta, ObjectMeta: parts.Metadata}
+	if wrong := fill(reflect.ValueOf(&s.Spec).Elem(), parts.Spec, "spec"); wrong != "" {
+		s.Unreadable = &wrong
+	}
+	fill(reflect.ValueOf(&s.Status).Elem(), parts.Status, "status")
+	return nil
+}
+
+// raw is JSON that is read later.
+type raw []byte
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *raw) UnmarshalJSON(content []byte) error {
+	*r = append(raw(nil), content...)
+	return nil
+}
+
+// fill reads some JSON into a value, or as much of it as the value can hold. It names the first field that it can't
+// hold, and says why; it is empty where it can hold all of them.
+func fill(into reflect.Value, content raw, path string) (wrong string) {
+	if len(content) == 0 {
+		return ""
+	}
+	err := json.Unmarshal(content, into.Addr().Interface())
+	if err == nil {
+		return ""
+	}
+	into.SetZero()
+	if into.Kind() == reflect.Pointer && holdsParts(into.Type().Elem()) {
+		into.Set(reflect.New(into.Type().Elem()))
+		into = into.Elem()
+	}
+	if holdsParts(into.Type()) {
+		if wrong := fillParts(into, content, path); wrong != "" {
+			return wrong
+		}
+	}
+	problem := err.Error()
+	if len(problem) > unreadableMost {
+		problem = strings.ToValidUTF8(problem[:unreadableMost], "") + "…"
+	}
+	return path + ": " + problem
+}
+
+// holdsParts says whether a type is read part by part. One that reads itself says itself what it can't hold.
+func holdsParts(of reflect.Type) bool {
+	if reflect.PointerTo(of).Implements(reflect.TypeFor[interface{ UnmarshalJSON(content []byte) error }]()) {
+		return false
+	}
+	return of.Kind() == reflect.Struct || of.Kind() == reflect.Slice || of.Kind() == reflect.Map
+}
+
+// fillParts does what fill does for the fields of a struct, and for the elements of a list or a map.
+func fillParts(into reflect.Value, content raw, path string) (wrong string) {
+	first := func(problem string) { wrong = cmp.Or(wrong, problem) }
+	if into.Kind() == reflect.Slice {
+		var parts []raw
+		if json.Unmarshal(content, &parts) != nil {
+			return ""
+		}
+		into.Set(reflect.MakeSlice(into.Type(), len(parts), len(parts)))
+		for n, part := range parts {
+			first(fill(into.Index(n), part, fmt.Sprintf("%s[%d]", path, n)))
+		}
+		return wrong
+	}
+	var parts map[string]raw
+	if json.Unmarshal(content, &parts) != nil {
+		return ""
+	}
+	if into.Kind() == reflect.Map {
+		into.Set(reflect.MakeMap(into.Type()))
+		for _, name := range slices.Sorted(maps.Keys(parts)) {
+			element := reflect.New(into.Type().Elem()).Elem()
+			first(fill(element, parts[name], fmt.Sprintf("%s[%q]", path, name)))
+			into.SetMapIndex(reflect.ValueOf(name), element)
+		}
+		return wrong
+	}
+	for n := range into.NumField() {
+		field := into.Type().Field(n)
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			first(fill(into.Field(n), parts[name], path+"."+name))
+		} else {
+			first(fill(into.Field(n), content, path))
+		}
+	}
+	return wrong
+}
