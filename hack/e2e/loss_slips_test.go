@@ -17,7 +17,7 @@ import (
 func mishapsOfSlips() map[string]mishap {
 	const rejected, invalid = v1alpha1.ReasonValueRejected, v1alpha1.ReasonInvalidValue
 	twice, _ := json.Marshal(pair())
-	field := func(name string) string { return fmt.Sprintf(`{%q:%q}`, name, value()) }
+	otherField := func() string { return fmt.Sprintf(`{"token":%q}`, value()) }
 	whole := func(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) { spec.DataFrom = []v1alpha1.DataFrom{{}} }
 	prefixed := func(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
 		spec.DataFrom = []v1alpha1.DataFrom{{Exclude: []string{"token*"}}}
@@ -32,14 +32,14 @@ func mishapsOfSlips() map[string]mishap {
 		"slip-array":            {reason: rejected, befall: becomes("[" + pair() + "]")},
 		"slip-no-break-space":   {reason: rejected, befall: becomes("\u00A0" + pair())},
 		"slip-text":             {reason: rejected, befall: becomes(value())},
-		"slip-other-fields":     {reason: rejected, befall: becomes(field("token"))},
+		"slip-other-fields":     {reason: rejected, befall: becomes(otherField())},
 		"slip-former-kept":      {reason: rejected, befall: becomes(value()), shape: withFormer},
-		"slip-of-data-from":     {reason: rejected, befall: becomes(field("token")), shape: whole},
-		"slip-nothing-included": {reason: invalid, befall: becomes(field("token")), shape: prefixed},
-		"slip-of-optional-keys": {reason: rejected, befall: becomes(field("token")), data: optional},
+		"slip-of-data-from":     {reason: rejected, befall: becomes(otherField()), shape: whole},
+		"slip-nothing-included": {reason: invalid, befall: becomes(otherField()), shape: prefixed},
+		"slip-of-optional-keys": {reason: rejected, befall: becomes(otherField()), data: optional},
 		"slip-field-twice":      {reason: invalid, befall: becomes(`{"username":"app","password":"a","password":"` + value() + `"}`)},
 		"slip-half-of-a-pair":   {reason: invalid, befall: becomes(`{"username":"app","password":"\ud83d` + value() + `"}`)},
-		"slip-merged":           {reason: rejected, befall: becomes(field("token")), shape: merged},
+		"slip-merged":           {reason: rejected, befall: becomes(otherField()), shape: merged},
 		"slip-of-find":          {reason: rejected, befall: replaceFound, shape: finding},
 		"slip-raw-line-break":   {reason: invalid, befall: becomes("{\"username\":\"app\",\"password\":\"a\n" + value() + "\"}")},
 	}
