@@ -67,7 +67,7 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 func changeOf(change notify.Change, region string) (told source.Change, dated bool) {
 	told = source.Change{
 		Name: change.Name(), Region: cmp.Or(change.Region, region), At: change.Time, VersionID: change.VersionID, Stage: change.Stage,
-		Deleted: change.Event == "DeleteSecret", Restored: change.Event == "RestoreSecret",
+		Deleted: change.Event == "DeleteSecret", Restored: change.Event == "RestoreSecret", Gone: change.Forced,
 	}
 	switch change.Event {
 	case "CreateSecret", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "LabelUpdated", "DeleteSecret", "RestoreSecret":

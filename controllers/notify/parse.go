@@ -38,6 +38,8 @@ type Change struct {
 	VersionID string
 	// Stage is the staging label that moved; empty where the event does not tell.
 	Stage string
+	// Forced says that the secret was deleted without a recovery window.
+	Forced bool
 }
 
 var (
@@ -115,7 +117,7 @@ type detail struct {
 	RequestParameters    struct {
 		SecretID, Name                                    string
 		ClientRequestToken, VersionStage, MoveToVersionID text
-		VersionStages                                     json.RawMessage
+		VersionStages, ForceDeleteWithoutRecovery         json.RawMessage
 	}
 	ResponseElements struct {
 		ARN       string
@@ -196,6 +198,7 @@ func (e *envelope) change(recorded *detail) (Change, error) {
 		}
 	}
 	change.Stage, change.VersionID = recorded.moved()
+	change.Forced = recorded.EventName == "DeleteSecret" && string(recorded.RequestParameters.ForceDeleteWithoutRecovery) == "true"
 	return change, nil
 }
 

@@ -80,6 +80,7 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 		"a new secret":              {called("CreateSecret", `{"name": "/prod/db", "clientRequestToken": "x"}`, `{"arn": "`+dbARN+`", "name": "/prod/db"}`), change("CreateSecret", byName)},
 		"a new secret without ARN":  {called("CreateSecret", `{"name": "/prod/db"}`, `null`), change("CreateSecret", func(c *Change) { c.SecretID, c.ARN = "/prod/db", "" })},
 		"a deletion":                {called("DeleteSecret", `{"secretId": "/prod/db", "recoveryWindowInDays": 7}`, `{"arn": "`+dbARN+`", "deletionDate": "Mar 8, 2026, 12:00:00 PM"}`), change("DeleteSecret", byName)},
+		"a deletion for good":       {called("DeleteSecret", `{"secretId": "/prod/db", "forceDeleteWithoutRecovery": true}`, `{"arn": "`+dbARN+`"}`), change("DeleteSecret", func(c *Change) { c.SecretID, c.Forced = "/prod/db", true })},
 		"a restored secret":         {called("RestoreSecret", `{"secretId": "/prod/db"}`, `{"arn": "`+dbARN+`"}`), change("RestoreSecret", byName)},
 		"a rotation that is wanted": {called("RotateSecret", `{"secretId": "/prod/db", "rotationRules": {"automaticallyAfterDays": 1}}`, `{"arn": "`+dbARN+`"}`), change("RotateSecret", byName)},
 		"a policy":                  {called("PutResourcePolicy", `{"secretId": "/prod/db", "resourcePolicy": "{}"}`, `{"arn": "`+dbARN+`"}`), change("PutResourcePolicy", byName)},

@@ -262,6 +262,32 @@ func TestAWSIsAskedAgainUntilItHasCaughtUp(t *testing.T) {
 	}
 }
 
+// A refusal that may be out of date is followed up like any other answer, and a refresh that met it is not done with.
+func TestARefusalThatMayBeOutOfDateIsLookedAtAgain(t *testing.T) {
+	for _, kind := range []source.Kind{source.SecretNotFound, source.VersionNotFound, source.SecretPendingDeletion} {
+		t.Run(string(kind), func(t *testing.T) {
+			w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
+			aws.missing = &source.Error{Kind: kind, Explanation: "not there", Behind: true}
+			w.edit(t, func(sync *v1alpha1.SecretSync) {
+				sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+			})
+			w.turn(t)
+			if handled := w.now(t).Status.LastHandledRefresh; handled != "" {
+				t.Errorf("the refresh %q counts as handled", handled)
+			}
+			if passed := w.next(t); passed > 3*time.Second {
+				t.Errorf("AWS is asked again after %s", passed)
+			}
+			aws.missing, aws.says, aws.gives = nil, at("v2"), at("v2")
+			w.next(t)
+			w.settle(t)
+			if handled := w.now(t).Status.LastHandledRefresh; handled != "now" || w.value(t) != "of v2" {
+				t.Errorf("once AWS has caught up, the refresh %q is handled, and the value is %q", handled, w.value(t))
+			}
+		})
+	}
+}
+
 func TestAnotherEventBeginsThePursuitAgain(t *testing.T) {
 	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
 	aws.behind = true

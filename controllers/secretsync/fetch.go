@@ -223,7 +223,7 @@ func (p *pass) unsettled() error {
 	}
 	one := all[place]
 	switch {
-	case one.unread != nil && tries >= unreadTries && !one.behind:
+	case one.unread != nil && (tries >= unreadTries && !one.behind || tries >= settleTries):
 		return one.unread
 	case one.unread != nil || tries < settleTries:
 		return p.later()

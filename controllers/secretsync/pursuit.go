@@ -26,13 +26,18 @@ type pursuit struct {
 // due says whether it is time for the next answer.
 func (u pursuit) due(now time.Time) bool { return !u.next.IsZero() && !now.Before(u.next) }
 
-// after is the pursuit after a pass that AWS has answered.
-func (u pursuit) after(p *pass, now time.Time) pursuit {
-	if !slices.ContainsFunc(p.inputs, func(one *input) bool { return one.behind }) &&
-		!slices.ContainsFunc(p.former, func(one *input) bool { return one.behind }) {
+// behind says whether an answer of AWS was older than what is known, a refusal too.
+func (p *pass) behind() bool {
+	return slices.ContainsFunc(p.all(), func(one *input) bool { return one.behind })
+}
+
+// after is the pursuit after a pass that AWS has answered, with what was behind or not. An event that no pass has
+// followed yet begins it again.
+func (u pursuit) after(behind bool, told, now time.Time) pursuit {
+	if !behind {
 		return pursuit{}
 	}
-	if told := p.memory.told; !told.IsZero() {
+	if !told.IsZero() {
 		u.since = told
 	}
 	if u.since.IsZero() {

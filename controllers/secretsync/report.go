@@ -132,8 +132,9 @@ func (c *Controller) unreported(ctx context.Context, p *pass) (reconcile.Result,
 // plan says when to look again.
 func (c *Controller) plan(p *pass, f *failure) {
 	now, m := c.Clock.Now(), p.memory
-	if p.observed && f == nil {
-		m.pursuit = m.pursuit.after(p, now)
+	answered := p.observed || f != nil && f.heals == byEdit
+	if behind := p.behind(); behind || answered {
+		m.pursuit = m.pursuit.after(behind, m.told, now)
 	}
 	if p.observed && f == nil || f != nil && f.heals == byEdit {
 		m.told = time.Time{} // AWS has answered; what else there is to do comes by itself.
@@ -144,7 +145,7 @@ func (c *Controller) plan(p *pass, f *failure) {
 			m.failures, m.failing, m.failingSince = 0, f.heals, now
 		}
 		m.failures++
-		m.nextLook.set(now.Add(afterFailure(f, m.failures, c.interval(p.sync))))
+		m.nextLook.set(earlier(now.Add(afterFailure(f, m.failures, c.interval(p.sync))), m.pursuit.at(now)))
 	case p.observed:
 		m.failures, m.restored = 0, time.Time{}
 		m.nextLook.set(earlier(c.nextPoll(p, now), m.pursuit.at(now)))

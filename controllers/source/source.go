@@ -120,8 +120,9 @@ type Change struct {
 	VersionID string
 	// Stage is the staging label that moved to that version; empty where the event does not tell.
 	Stage string
-	// Deleted and Restored say that the secret was marked for deletion, or no longer is.
-	Deleted, Restored bool
+	// Deleted and Restored say that the secret was marked for deletion, or no longer is; Gone that it was deleted
+	// without a time in which it could be restored.
+	Deleted, Restored, Gone bool
 }
 
 // Fetched is a value with the version that it belongs to.

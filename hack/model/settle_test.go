@@ -73,12 +73,37 @@ func (r *run) settle() {
 		r.Error(problem)
 	}
 	if r.Failed() {
+		r.quote(problems)
 		r.FailNow()
 	}
 	r.checkRaces(r.manager)
 	seen := r.look()
 	r.tally(seen, time.Since(began))
 	r.begin(seen)
+}
+
+// quote shows what the operator has said last of the SecretSyncs that problems name.
+func (r *run) quote(problems []string) {
+	const most = 30
+	log, err := r.manager.Log()
+	if err != nil {
+		r.Log(err)
+		return
+	}
+	lines := strings.Split(string(log), "\n")
+	for _, of := range r.slots {
+		if !slices.ContainsFunc(problems, func(problem string) bool { return strings.Contains(problem, of.String()+":") }) {
+			continue
+		}
+		about := fmt.Sprintf(`"namespace":%q,"name":%q`, of.namespace, of.name)
+		var said []string
+		for _, line := range lines {
+			if strings.Contains(line, about) {
+				said = append(said, line)
+			}
+		}
+		r.Logf("the operator has said of %s:\n%s", of, strings.Join(said[max(0, len(said)-most):], "\n"))
+	}
 }
 
 // tally tells how much the run has met, as a run that meets nothing proves nothing.
@@ -110,13 +135,11 @@ func (r *run) staySettled() {
 func (r *run) checkModel() {
 	r.Helper()
 	for _, of := range r.secrets {
-		described, err := r.aws.DescribeSecret(r.Context(), &secretsmanager.DescribeSecretInput{SecretId: &of.name})
 		if of.is == gone {
-			if err == nil {
-				r.Fatalf("the model has %s gone", of.name)
-			}
+			r.awaitDeleted(of)
 			continue
 		}
+		described, err := r.aws.DescribeSecret(r.Context(), &secretsmanager.DescribeSecretInput{SecretId: &of.name})
 		r.must(err)
 		labels := map[string]string{}
 		for id, stages := range described.VersionIdsToStages {
@@ -131,6 +154,19 @@ func (r *run) checkModel() {
 		if diff := cmp.Diff(want, labels); diff != "" || *described.ARN != of.arn || (of.is == marked) != (described.DeletedDate != nil) {
 			r.Fatalf("the model has %s otherwise than AWS (-model +AWS):\n%s", of.name, diff)
 		}
+	}
+}
+
+// awaitDeleted waits for the end of a deletion by force, which the service does in the background.
+func (r *run) awaitDeleted(of *secret) {
+	r.Helper()
+	for _, problem := range await(r.Context(), patience, func() []string {
+		if _, err := r.aws.DescribeSecret(r.Context(), &secretsmanager.DescribeSecretInput{SecretId: &of.name}); err == nil {
+			return []string{fmt.Sprintf("the model has %s gone", of.name)}
+		}
+		return nil
+	}) {
+		r.Fatal(problem)
 	}
 }
 

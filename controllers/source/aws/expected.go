@@ -14,6 +14,8 @@ const (
 	// expectedLasts is for how long an answer is held against a change event. Whatever AWS says after it is how things
 	// are.
 	expectedLasts = 6 * time.Minute
+	// madeLasts is for how long that holds against the answer that there is no such secret.
+	madeLasts = time.Minute
 	// changesMost is how many changes of one secret are kept, the latest of them, and maxExpected how many secrets have
 	// any: some 300 bytes for each change.
 	changesMost, maxExpected = 8, 10_000
@@ -69,31 +71,46 @@ func (x *expected) add(change source.Change) {
 	x.changes[name] = x.changes[name][max(0, len(x.changes[name])-changesMost):]
 }
 
-// any says whether a change of a secret that is still to be held against is such a one.
-func (x *expected) any(region, name string, holds func(source.Change) bool) bool {
+// of are the changes of a secret that events have told of within a time.
+func (x *expected) of(region, name string, within time.Duration) []source.Change {
 	x.mutex.Lock()
 	defer x.mutex.Unlock()
 	if len(x.changes) == 0 {
-		return false
+		return nil
 	}
-	now := x.now()
-	return slices.ContainsFunc(x.changes[secretName{region, name}], func(one expectedChange) bool {
-		return now.Before(one.until) && holds(one.Change)
-	})
+	var changes []source.Change
+	for _, one := range x.changes[secretName{region, name}] {
+		if expectedLasts-one.until.Sub(x.now()) < within {
+			changes = append(changes, one.Change)
+		}
+	}
+	return changes
 }
 
 // later says whether an event has told of a change that a description does not show.
 func (x *expected) later(d described) bool {
-	return x.any(d.region, nameIn(d.arn), func(change source.Change) bool { return !d.shows(change) })
+	return missing(x.of(d.region, nameIn(d.arn), expectedLasts), d.shows)
+}
+
+// missing says whether any change is not shown. Where a label has moved several times within one second, which is as
+// exact as events are, any of these moves may have been the last.
+func missing(changes []source.Change, shown func(source.Change) bool) bool {
+	return slices.ContainsFunc(changes, func(change source.Change) bool {
+		return !shown(change) && !slices.ContainsFunc(changes, func(other source.Change) bool {
+			return other.Stage != "" && other.Stage == change.Stage && other.At.Equal(change.At) && shown(other)
+		})
+	})
 }
 
 // shows says whether a description is from after a change, or as the change left it. Events tell whole seconds: of
 // two changes in one second, the version tells.
 func (d described) shows(change source.Change) bool {
 	switch {
-	case change.Deleted && !d.deleted.IsZero(), change.Restored && d.deleted.IsZero():
-		return true
 	case !change.At.IsZero() && !d.changed.Before(change.At.Add(time.Second)):
+		return true
+	case change.Gone:
+		return false // It is marked at first, and removed in the background.
+	case change.Deleted && !d.deleted.IsZero(), change.Restored && d.deleted.IsZero():
 		return true
 	case change.Stage != "":
 		return d.carrier(change.Stage) == change.VersionID
@@ -111,16 +128,30 @@ func (x *expected) laterThan(ref source.Ref, version source.Version) bool {
 	if ref.VersionID != "" {
 		return false
 	}
-	return x.any(version.Region, nameIn(version.ARN), func(change source.Change) bool {
+	return missing(x.of(version.Region, nameIn(version.ARN), expectedLasts), func(change source.Change) bool {
 		moved := change.VersionID != "" && change.Stage == stageOf(ref) && change.VersionID != version.ID
-		return moved && version.Created.Before(change.At.Add(time.Second))
+		return !moved || !version.Created.Before(change.At.Add(time.Second))
 	})
 }
 
-// made says whether an event has told that a secret was made, restored or changed, which AWS says it does not have.
+// made says whether the latest event of a secret has told that it was made, restored or changed, and lately, which AWS
+// says it does not have.
 func (x *expected) made(region, id string) bool {
-	return x.any(region, tailOf(id), func(change source.Change) bool { return !change.Deleted }) ||
-		x.any(region, nameIn(id), func(change source.Change) bool { return !change.Deleted })
+	return there(x.of(region, tailOf(id), madeLasts)) || there(x.of(region, nameIn(id), madeLasts))
+}
+
+// there says whether a secret is there after the latest of its changes. Of those of one second a deletion counts.
+func there(changes []source.Change) (is bool) {
+	var latest time.Time
+	for _, change := range changes {
+		switch {
+		case change.At.After(latest):
+			latest, is = change.At, !change.Deleted
+		case change.At.Equal(latest):
+			is = is && !change.Deleted
+		}
+	}
+	return is
 }
 
 // nameIn is the name of a secret by its full ARN.

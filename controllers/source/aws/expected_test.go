@@ -33,6 +33,8 @@ func TestAnAnswerIsHeldAgainstTheEvent(t *testing.T) {
 		"a deletion that is not there yet":               {source.Change{At: at, Deleted: true}, 10.9, []string{"AWSCURRENT=v1"}, true},
 		"a secret that is restored":                      {source.Change{At: at, Restored: true}, 1, []string{"AWSCURRENT=v1"}, false},
 		"a version without a time":                       {source.Change{Stage: stageCurrent, VersionID: "v2"}, 1, []string{"AWSCURRENT=v1"}, true},
+		"a deletion by force that has just begun":        {source.Change{At: at, Deleted: true, Gone: true}, 10.9, []string{"AWSCURRENT=v1"}, true},
+		"a deletion by force, and a successor":           {source.Change{At: at, Deleted: true, Gone: true}, 11, []string{"AWSCURRENT=v1"}, false},
 		"nothing to go by":                               {source.Change{}, 1, []string{"AWSCURRENT=v1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,6 +52,56 @@ func TestAnAnswerIsHeldAgainstTheEvent(t *testing.T) {
 			p.now = p.now.Add(expectedLasts)
 			p.want("after some minutes", seen.Version.ID, false, source.Question{})
 		})
+	}
+}
+
+// Events tell whole seconds, and not in which order a label has moved within one.
+func TestALabelThatMovesSeveralTimesInASecond(t *testing.T) {
+	p := newPast(t)
+	for _, version := range []string{"v1", "v2"} {
+		p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: version})
+	}
+	p.says(3, "AWSCURRENT=v0")
+	p.want("the state before", "v0", true, source.Question{})
+	p.says(10.4, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
+	p.want("one of the moves", "v1", false, source.Question{})
+	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(11), Stage: stageCurrent, VersionID: "v2"})
+	p.want("a move of the next second", "v1", true, source.Question{})
+	p.denied = true
+	p.gives("v1", 3)
+	p.want("the value of a move before the last", "v1", true, source.Question{})
+	p.gives("v2", 4)
+	p.want("the value of the last", "v2", false, source.Question{})
+}
+
+// What an event has told last of a secret counts against the answer that there is none, and not for long.
+func TestASecretIsThereByItsLatestEvent(t *testing.T) {
+	change := func(second float64, deleted bool) source.Change {
+		return source.Change{Name: "s", Region: "r", At: date(second), Deleted: deleted}
+	}
+	for name, test := range map[string]struct {
+		changes []source.Change
+		there   bool
+	}{
+		"none":                              {nil, false},
+		"made":                              {[]source.Change{change(1, false)}, true},
+		"made and deleted":                  {[]source.Change{change(1, false), change(2, true)}, false},
+		"deleted and made":                  {[]source.Change{change(1, true), change(2, false)}, true},
+		"deleted and made, the wrong way":   {[]source.Change{change(2, false), change(1, true)}, true},
+		"both in one second":                {[]source.Change{change(1, true), change(1, false)}, false},
+		"both in one second, the wrong way": {[]source.Change{change(1, false), change(1, true)}, false},
+	} {
+		now := time.Now()
+		x := &expected{now: func() time.Time { return now }}
+		for _, one := range test.changes {
+			x.add(one)
+		}
+		if got := x.made("r", "s"); got != test.there {
+			t.Errorf("%s: there: %v", name, got)
+		}
+		if now = now.Add(madeLasts); x.made("r", "s") {
+			t.Errorf("%s: it is there a minute later", name)
+		}
 	}
 }
 
