@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 // behind is a source that says of versions one thing, and of values another.
 type behind struct {
+	mutex             sync.Mutex        // Several inputs are asked for at once.
 	says, gives       map[string]string // by staging label
 	changed           time.Time
 	behind            bool
@@ -26,6 +28,8 @@ type behind struct {
 }
 
 func (b *behind) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	b.observes++
 	b.questions = append(b.questions, question)
 	version := source.Version{ARN: "arn", ID: b.says[question.VersionStage], Region: "eu-west-1", Changed: b.changed}
@@ -33,6 +37,8 @@ func (b *behind) Observe(_ context.Context, question source.Question) (source.Ob
 }
 
 func (b *behind) Fetch(_ context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	b.fetches++
 	id := b.gives[ref.VersionStage]
 	return source.Fetched{Version: source.Version{ARN: "arn", ID: id, Region: "eu-west-1", Created: noon}, Value: source.TextValue("of " + id)}, b.unread

@@ -244,7 +244,9 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 			return s.SecretID == e.id && s.VersionStage == e.label && s.VersionID != ""
 		})
 	})
-	if led.reason == "" && takesAllOut(of, seen.syncs[of.key()], led.keys) {
+	// A template comes after an object is held against what it was before.
+	untemplated := led.reason == v1alpha1.ReasonTemplateFailed && led.versions[0] != nil
+	if led.reason == "" && takesAllOut(seen.syncs[of.key()], led.keys) || (led.reason == "" || untemplated) && losesObject(of, seen.syncs[of.key()], led.keys) {
 		led.reason = v1alpha1.ReasonValueRejected
 	}
 	says := verdict{outcome: led}
@@ -271,24 +273,28 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 	return says
 }
 
-// takesAllOut says whether keys may not be written, as the same spec has written others, none of which would stay; or
-// those of an object, in whose place there is something else now.
-func takesAllOut(of *slot, sync *v1alpha1.SecretSync, keys map[string]string) bool {
-	if sync == nil || sync.Status.Secret == nil || sync.Status.Secret.Generation != sync.Generation {
+// takesAllOut says whether keys may not be written, as the same spec has written others, none of which would stay.
+func takesAllOut(sync *v1alpha1.SecretSync, keys map[string]string) bool {
+	return writtenBySpec(sync) && !slices.ContainsFunc(sync.Status.Secret.Keys, func(was string) bool {
+		_, stays := keys[was]
+		return stays
+	})
+}
+
+// losesObject says whether keys may not be written, as the same spec has written those of an object, in whose place
+// there is something else now.
+func losesObject(of *slot, sync *v1alpha1.SecretSync, keys map[string]string) bool {
+	const whole = "value"
+	if _, isWhole := keys[whole]; !isWhole || len(of.spec.data) > 0 || len(of.spec.more) > 0 || !writtenBySpec(sync) {
 		return false
 	}
-	const whole = "value"
-	_, isWhole := keys[whole]
-	takesAll := true
-	for _, was := range sync.Status.Secret.Keys {
-		_, stays := keys[was]
-		takesAll = takesAll && !stays
-		aside := was == of.spec.made || was == whole || strings.HasSuffix(was, formerSuffix)
-		if isWhole && len(of.spec.data) == 0 && len(of.spec.more) == 0 && !aside {
-			return true
-		}
-	}
-	return takesAll
+	return slices.ContainsFunc(sync.Status.Secret.Keys, func(was string) bool {
+		return was != of.spec.made && was != whole && !strings.HasSuffix(was, formerSuffix)
+	})
+}
+
+func writtenBySpec(sync *v1alpha1.SecretSync) bool {
+	return sync != nil && sync.Status.Secret != nil && sync.Status.Secret.Generation == sync.Generation
 }
 
 func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {
