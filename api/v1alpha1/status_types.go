@@ -140,7 +140,7 @@ type SecretStatus struct {
 	// +optional
 	UID string `json:"uid,omitempty"`
 	// resourceVersion of the Secret after the last write, or a later one at which it was as desired: while the
-	// Secret still has it, nobody has touched the Secret, and nothing needs to be read to know that.
+	// Secret still has it, the Secret was not changed, and nothing needs to be read to know that.
 	// +optional
 	ResourceVersion string `json:"resourceVersion,omitempty"`
 	// generation of the spec that the Secret was written by.

@@ -348,7 +348,7 @@ func TestWhoTakesTheAnnotationOffIsNotFought(t *testing.T) {
 	y.move("web", func(d *appsv1.Deployment) { d.Spec.Template.Annotations = nil })
 	progress := y.step(change)
 	y.expect("no restart", progress.Restarted, []string(nil))
-	if !strings.Contains(progress.Workloads[0].Message, "taken the annotation") {
+	if !strings.Contains(progress.Workloads[0].Message, "the annotation restart.secretsync.dev/db was removed") {
 		t.Errorf("the message is %q", progress.Workloads[0].Message)
 	}
 }

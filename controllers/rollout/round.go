@@ -63,9 +63,9 @@ func (r *Restarter) turn(all *round, w *workload) *turn {
 	case !w.before(change.Changed):
 		return &turn{workload: w, outcome: outcome{state: Done, message: "it is newer than the change"}}
 	case r.pending.wasRestarted(change, uid):
-		return &turn{workload: w, outcome: outcome{state: Done, message: "it was restarted, and somebody has taken the annotation " + stampKey(change.Name) + " off it: it is not restarted again"}}
+		return &turn{workload: w, outcome: outcome{state: Done, message: "it was restarted, and the annotation " + stampKey(change.Name) + " was removed from it: it is not restarted again"}}
 	case w.paused:
-		return &turn{workload: w, outcome: outcome{state: Paused, message: "it is paused: it restarts once somebody resumes it"}}
+		return &turn{workload: w, outcome: outcome{state: Paused, message: "it is paused: it is restarted once it is resumed"}}
 	}
 	if at := r.dueTime(change, w, all.now); at.After(all.now) {
 		if all.next.IsZero() || at.Before(all.next) {

@@ -151,7 +151,7 @@ func (w *Writer) overwrite(ctx context.Context, desired Desired, state State) (R
 }
 
 // write applies the desired fields. A Secret that is just as we left it takes a single call. Otherwise it first
-// asks without force: the conflicts, if any, name whoever edited our fields. What is dropped goes in the same
+// asks without force: the conflicts, if any, name the field managers that edited our fields. What is dropped goes in the same
 // call in which the rest is written.
 func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool) (Result, error) {
 	if untouched {

@@ -144,7 +144,7 @@ func TestWhatIsExpectedIsBounded(t *testing.T) {
 	}
 }
 
-// What nobody asks about goes, what is asked about stays.
+// What is no longer asked about is evicted, what is asked about is kept.
 func TestWhatIsNewestIsBounded(t *testing.T) {
 	n := newNewest(time.Now)
 	for i := range 4 * maxNewest {
@@ -155,7 +155,7 @@ func TestWhatIsNewestIsBounded(t *testing.T) {
 		t.Errorf("%d are kept", kept)
 	}
 	if _, known := n.of("s1"); known {
-		t.Error("one that nobody asks about is kept")
+		t.Error("one that is no longer asked about is kept")
 	}
 	if _, behind := n.follow("asked", described{arn: "arn:asked", changed: date(1)}); !behind {
 		t.Error("one that is asked about all the time is forgotten")

@@ -25,7 +25,7 @@ type newest struct {
 	now   func() time.Time
 	mutex sync.Mutex
 	// recent and former have what was asked about, by the id that was asked with and by ARN. Once recent is full it
-	// takes the place of former, so that what nobody asks about goes.
+	// takes the place of former, so that what is no longer asked about is evicted.
 	recent, former map[string]*seen
 }
 
