@@ -294,6 +294,38 @@ func TestARefusalThatMayBeOutOfDateIsLookedAtAgain(t *testing.T) {
 	}
 }
 
+// Wake-ups and events within an outage neither ask AWS all the time nor make the wait for it longer.
+func TestManyEventsWithinAnOutageMakeTheNextTryNoLater(t *testing.T) {
+	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
+	aws.missing = &source.Error{Kind: source.RegionUnavailable, Explanation: "away"}
+	wake := func() {
+		w.clock.SetTime(w.clock.Now().Add(time.Millisecond))
+		w.turn(t)
+	}
+	tell := func() {
+		w.memories.tell(here, w.clock.Now(), RotationFailure{})
+		wake()
+	}
+	tell()
+	for range 20 {
+		wake() // Nothing has happened.
+	}
+	if aws.observes != 1 {
+		t.Errorf("AWS is asked %d times", aws.observes)
+	}
+	for range 20 {
+		tell()
+	}
+	if wait := w.memories.byName[here].nextLook.get().Sub(w.clock.Now()); wait > retryFirst || aws.observes != 21 {
+		t.Errorf("after twenty events the next try is in %s, and AWS was asked %d times", wait, aws.observes)
+	}
+	aws.missing, aws.says, aws.gives = nil, at("v2"), at("v2")
+	w.next(t)
+	if w.value(t) != "of v2" {
+		t.Error("what the events told of was not followed")
+	}
+}
+
 func TestAnotherEventBeginsThePursuitAgain(t *testing.T) {
 	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
 	aws.behind = true

@@ -60,7 +60,7 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 		return triggerDrift // Even where a refresh is requested: the version alone would not tell.
 	case refreshRequested(p.sync):
 		return triggerRefresh
-	case !p.memory.told.IsZero(), p.memory.pursuit.due(now):
+	case p.memory.eventDue(now):
 		return triggerEvent
 	case !now.Before(p.memory.nextLook.get()) && !p.memory.restored.IsZero():
 		return triggerRestore
@@ -68,6 +68,13 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 		return triggerPoll
 	}
 	return triggerNone
+}
+
+// eventDue says whether AWS is to be asked for what a change event has told of. After a failure that waits for the next
+// try, unless the event came later.
+func (m *memory) eventDue(now time.Time) bool {
+	waiting := m.failures > 0 && now.Before(m.nextLook.get())
+	return !m.told.IsZero() && (!waiting || !m.told.Before(m.failedAt)) || m.pursuit.due(now) && !waiting
 }
 
 func refreshRequested(sync *v1alpha1.SecretSync) bool {

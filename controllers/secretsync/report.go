@@ -144,8 +144,18 @@ func (c *Controller) plan(p *pass, f *failure) {
 		if m.failures == 0 || m.failing != f.heals {
 			m.failures, m.failing, m.failingSince = 0, f.heals, now
 		}
-		m.failures++
-		m.nextLook.set(earlier(now.Add(afterFailure(f, m.failures, c.interval(p.sync))), m.pursuit.at(now)))
+		// A try before its time, after a change event or an edit of the Secret, does not make the next one later:
+		// many events within a second would add up to the longest wait.
+		due, early := m.nextLook.get(), m.failures > 0 && now.Before(m.nextLook.get())
+		if !early {
+			m.failures++
+		}
+		next := now.Add(afterFailure(f, m.failures, c.interval(p.sync)))
+		if early && f.retryAfter == 0 {
+			next = earlier(next, due)
+		}
+		m.failedAt = now
+		m.nextLook.set(earlier(next, m.pursuit.at(now)))
 	case p.observed:
 		m.failures, m.restored = 0, time.Time{}
 		m.nextLook.set(earlier(c.nextPoll(p, now), m.pursuit.at(now)))

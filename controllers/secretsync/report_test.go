@@ -261,6 +261,7 @@ func TestThrottlingIsReportedOnceItLasts(t *testing.T) {
 		if result, err := d.report(t.Context(), p); err != nil || result.RequeueAfter > 2*time.Second || d.writes != 0 {
 			t.Fatalf("try %d: %d writes, next try after %s, error %v", try, d.writes, result.RequeueAfter, err)
 		}
+		d.clock.SetTime(p.memory.nextLook.get())
 	}
 	if _, err := d.report(t.Context(), p); err != nil {
 		t.Fatal(err)
