@@ -128,12 +128,12 @@ func TestASecretThatCannotGo(t *testing.T) {
 	id, _ := s.createSecret("lingering", content)
 	s.sync("lingering", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("lingering")
+	looked := s.looked() // Of the two edits that follow, the operator may see but the last.
 	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = []string{"example.com/hold"} })
 	first := s.secret("lingering")
 	if err := s.stand.Client.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	looked := s.looked()
 	s.await("the operator has looked at it", func() bool { return s.looked() > looked })
 	before := s.get("lingering").ResourceVersion
 	s.never("status is written again and again", func() bool { return s.get("lingering").ResourceVersion != before })
