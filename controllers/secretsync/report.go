@@ -141,21 +141,7 @@ func (c *Controller) plan(p *pass, f *failure) {
 	}
 	switch {
 	case f != nil:
-		if m.failures == 0 || m.failing != f.heals {
-			m.failures, m.failing, m.failingSince = 0, f.heals, now
-		}
-		// A try before its time, after a change event or an edit of the Secret, does not make the next one later:
-		// many events within a second would add up to the longest wait.
-		due, early := m.nextLook.get(), m.failures > 0 && now.Before(m.nextLook.get())
-		if !early {
-			m.failures++
-		}
-		next := now.Add(afterFailure(f, m.failures, c.interval(p.sync)))
-		if early && f.retryAfter == 0 {
-			next = earlier(next, due)
-		}
-		m.failedAt = now
-		m.nextLook.set(earlier(next, m.pursuit.at(now)))
+		c.planRetry(p, f, now)
 	case p.observed:
 		m.failures, m.restored = 0, time.Time{}
 		m.nextLook.set(earlier(c.nextPoll(p, now), m.pursuit.at(now)))
@@ -163,4 +149,24 @@ func (c *Controller) plan(p *pass, f *failure) {
 			m.contested = 0
 		}
 	}
+}
+
+// planRetry says when to try again after a failure.
+func (c *Controller) planRetry(p *pass, f *failure, now time.Time) {
+	m := p.memory
+	if m.failures == 0 || m.failing != f.heals {
+		m.failures, m.failing, m.failingSince = 0, f.heals, now
+	}
+	// A try before its time, after a change event or an edit of the Secret, does not make the next one later:
+	// many events within a second would add up to the longest wait.
+	due, early := m.nextLook.get(), m.failures > 0 && now.Before(m.nextLook.get())
+	if !early {
+		m.failures++
+	}
+	next := now.Add(afterFailure(f, m.failures, c.interval(p.sync)))
+	if early && f.retryAfter == 0 {
+		next = earlier(next, due)
+	}
+	m.failedAt = now
+	m.nextLook.set(earlier(next, m.pursuit.at(now)))
 }

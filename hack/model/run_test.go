@@ -257,8 +257,8 @@ func (r *run) pause(longest time.Duration) {
 	}
 }
 
-// await waits until nothing is told to be wrong, and gives what still is after a long time.
-func await(ctx context.Context, patience time.Duration, wrong func() []string) []string {
+// await waits until nothing is wrong, and gives what still is after patience.
+func await(ctx context.Context, wrong func() []string) []string {
 	for end := time.Now().Add(patience); ; {
 		problems := wrong()
 		if len(problems) == 0 || time.Now().After(end) || ctx.Err() != nil {

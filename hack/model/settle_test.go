@@ -61,7 +61,7 @@ func (r *run) settle() {
 	r.comeBack()
 	r.checkModel()
 	refreshed, began := map[*slot]bool{}, time.Now()
-	problems := await(r.Context(), patience, func() []string {
+	problems := await(r.Context(), func() []string {
 		seen := r.look()
 		r.endTruces(seen, refreshed)
 		r.askFollowers(seen, refreshed)
@@ -160,7 +160,7 @@ func (r *run) checkModel() {
 // awaitDeleted waits for the end of a deletion by force, which the service does in the background.
 func (r *run) awaitDeleted(of *secret) {
 	r.Helper()
-	for _, problem := range await(r.Context(), patience, func() []string {
+	for _, problem := range await(r.Context(), func() []string {
 		if _, err := r.aws.DescribeSecret(r.Context(), &secretsmanager.DescribeSecretInput{SecretId: &of.name}); err == nil {
 			return []string{fmt.Sprintf("the model has %s gone", of.name)}
 		}
@@ -244,9 +244,7 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 			return s.SecretID == e.id && s.VersionStage == e.label && s.VersionID != ""
 		})
 	})
-	// A template comes after an object is held against what it was before.
-	untemplated := led.reason == v1alpha1.ReasonTemplateFailed && led.versions[0] != nil
-	if led.reason == "" && takesAllOut(seen.syncs[of.key()], led.keys) || (led.reason == "" || untemplated) && losesObject(of, seen.syncs[of.key()], led.keys) {
+	if slips(of, seen.syncs[of.key()], led) {
 		led.reason = v1alpha1.ReasonValueRejected
 	}
 	says := verdict{outcome: led}
@@ -271,6 +269,18 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 		}
 	}
 	return says
+}
+
+// slips says whether what a spec leads to is refused for what the Secret has: before a template is looked at, where an
+// object is lost.
+func slips(of *slot, sync *v1alpha1.SecretSync, led outcome) bool {
+	switch led.reason {
+	case "":
+		return takesAllOut(sync, led.keys) || losesObject(of, sync, led.keys)
+	case v1alpha1.ReasonTemplateFailed:
+		return led.versions[0] != nil && losesObject(of, sync, led.keys)
+	}
+	return false
 }
 
 // takesAllOut says whether keys may not be written, as the same spec has written others, none of which would stay.

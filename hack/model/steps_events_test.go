@@ -226,7 +226,7 @@ func (r *run) unfollowed() []string {
 // awaitDrained wants every event to be taken in the end.
 func (r *run) awaitDrained() {
 	r.Helper()
-	problems := await(r.Context(), patience, func() []string {
+	problems := await(r.Context(), func() []string {
 		if len(r.stand.AWS.Messages(r.changes.queue)) == 0 {
 			return nil
 		}

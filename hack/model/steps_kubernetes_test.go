@@ -190,7 +190,7 @@ func (r *run) recreateSync() bool {
 
 func (r *run) awaitGone(of *slot) {
 	r.Helper()
-	problems := await(r.Context(), patience, func() []string {
+	problems := await(r.Context(), func() []string {
 		if r.isGone(of) {
 			return nil
 		}

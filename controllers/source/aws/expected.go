@@ -110,8 +110,10 @@ func (d described) shows(change source.Change) bool {
 		return true
 	case change.Gone:
 		return false // It is marked at first, and removed in the background.
-	case change.Deleted && !d.deleted.IsZero(), change.Restored && d.deleted.IsZero():
-		return true
+	case change.Deleted:
+		return !d.deleted.IsZero()
+	case change.Restored:
+		return d.deleted.IsZero()
 	case change.Stage != "":
 		return d.carrier(change.Stage) == change.VersionID
 	case d.changed.Before(change.At):
@@ -119,7 +121,7 @@ func (d described) shows(change source.Change) bool {
 	case change.VersionID != "":
 		return slices.ContainsFunc(d.labels, func(l label) bool { return l.versionID == change.VersionID })
 	}
-	return !change.Deleted
+	return true
 }
 
 // laterThan says whether an event has told of a change that the version of a value does not show. A value says little:

@@ -55,6 +55,32 @@ func TestAnAnswerIsHeldAgainstTheEvent(t *testing.T) {
 	}
 }
 
+// A secret may be marked for deletion and restored within a second.
+func TestWhatShowsADeletion(t *testing.T) {
+	at := date(10)
+	for name, test := range map[string]struct {
+		change source.Change
+		marked bool
+		shown  bool
+	}{
+		"a deletion, and a secret that is marked":            {source.Change{At: at, Deleted: true}, true, true},
+		"a deletion, and one that is not":                    {source.Change{At: at, Deleted: true}, false, false},
+		"a restored secret, and one that is still marked":    {source.Change{At: at, Restored: true}, true, false},
+		"a restored secret, and one that is not marked":      {source.Change{At: at, Restored: true}, false, true},
+		"a deletion by force, and a secret that is marked":   {source.Change{At: at, Deleted: true, Gone: true}, true, false},
+		"another change of the second, and a marked secret":  {source.Change{At: at}, true, true},
+		"a change of the next second, and one that is older": {source.Change{At: date(11)}, true, false},
+	} {
+		d := described{changed: date(10.5)}
+		if test.marked {
+			d.deleted = date(10.5)
+		}
+		if shown := d.shows(test.change); shown != test.shown {
+			t.Errorf("%s: shown: %v", name, shown)
+		}
+	}
+}
+
 // Events tell whole seconds, and not in which order a label has moved within one.
 func TestALabelThatMovesSeveralTimesInASecond(t *testing.T) {
 	p := newPast(t)
