@@ -218,6 +218,40 @@ func TestWhatMayBeOutOfDateTakesNoKeyAway(t *testing.T) {
 	}
 }
 
+// As long as it is not known which version of one secret holds, nothing new of another one is published beside it.
+func TestNothingIsPublishedBesideAVersionInDoubt(t *testing.T) {
+	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
+		sync.Spec.Data = []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: other("other", "")}}
+	})
+	w.Source = &doubting{aws, "other"}
+	aws.says, aws.gives = at("v2"), at("v2")
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	w.turn(t)
+	w.wantUnreported(t)
+	if got := string(w.secret(t, "db").Data["a"]); got != "of v1" {
+		t.Errorf("the Secret has the value %q", got)
+	}
+	w.Source = aws
+	w.clock.SetTime(w.clock.Now().Add(settleMost))
+	w.turn(t)
+	if got := string(w.secret(t, "db").Data["a"]); got != "of v2" {
+		t.Errorf("once it is known, the Secret has the value %q", got)
+	}
+}
+
+// doubting does not know which version of one secret holds.
+type doubting struct {
+	*behind
+	secretID string
+}
+
+func (d *doubting) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	if question.SecretID == d.secretID {
+		return source.Observation{Version: question.Synced, Behind: true, Held: true}, nil
+	}
+	return d.behind.Observe(ctx, question)
+}
+
 // only has its errors concern one secret alone.
 type only struct {
 	*behind

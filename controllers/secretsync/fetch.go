@@ -42,7 +42,7 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	}
 	if slices.ContainsFunc(p.all(), func(one *input) bool { return one.held }) {
 		p.memory.unsettled++
-		return p.later() // Nothing else is published either before it is known what is there.
+		return p.later() // Nothing else is published either before it is known how things are.
 	}
 	var err error
 	p.done, err = c.previewed(ctx, p)
@@ -66,7 +66,7 @@ func (c *Controller) look(ctx context.Context, p *pass, place int, inputs []*inp
 		asked.Synced = was
 		observation, err := c.Source.Observe(ctx, asked)
 		one.behind = observation.Behind || source.IsBehind(err)
-		one.absent, one.held = one.lacks(err, was.ID != ""), false
+		one.absent, one.held = one.lacks(err, was.ID != ""), observation.Held
 		switch {
 		case one.absent && one.behind && was.ID != "": // What is there is not taken away by an answer that may be out of date.
 			one.absent, one.held, observation, err = false, true, source.Observation{Version: was}, nil

@@ -26,7 +26,8 @@ type input struct {
 	absent bool
 	// behind says that what AWS has answered is older than what is known, or may be.
 	behind bool
-	// held says that AWS does not have it, which may be out of date, so that it is taken for what is in the Secret.
+	// held says that it is taken for what is in the Secret, as AWS says that it is not there, or is an older version, and
+	// that may be out of date.
 	held bool
 	// before is the former version that keepPrevious keeps; nil where it keeps none.
 	before *input

@@ -108,6 +108,9 @@ type Observation struct {
 	// Question.Synced or by a change event. Version is the newest that is known then, and asking again soon may
 	// give a newer one.
 	Behind bool
+	// Held says that the version is the synced one only because what AWS names has no date and is an older one: which
+	// of the two holds is not known yet.
+	Held bool
 }
 
 // Change is what a change event tells of a secret: answers of AWS from before it are out of date.

@@ -74,9 +74,10 @@ func (n *newest) follow(id string, answer described) (latest described, behind b
 }
 
 // reached says whether the newest description of a secret is as new as the synced version, where both are of one
-// region. One that stays older for long counts as reached.
+// region: of that version its own date counts too, as a secret has changed when it got it. One that stays older for
+// long counts as reached.
 func (n *newest) reached(latest described, synced source.Version) bool {
-	if synced.Region != latest.region || !olderThan(latest.changed, synced.Changed) {
+	if synced.Region != latest.region || !olderThan(latest.changed, synced.Changed) && !olderThan(latest.changed, synced.Created) {
 		return true
 	}
 	n.mutex.Lock()

@@ -142,7 +142,7 @@ func (e *endpoint) contradicted(ctx context.Context, question source.Question, f
 	}
 	synced := question.Synced
 	observation.Version = source.Version{ARN: synced.ARN, ID: synced.ID, Region: e.region, Created: synced.Created, Changed: synced.Changed}
-	observation.Value, observation.Behind = nil, true
+	observation.Value, observation.Behind, observation.Held = nil, true, true
 	return observation, nil
 }
 

@@ -233,6 +233,25 @@ func TestDescribeSecretProvesARollback(t *testing.T) {
 	p.want("the older version, once DescribeSecret is allowed", "v1", false, known)
 }
 
+// A description from before the synced version was made is older than that version, whatever else is known of it.
+func TestADescriptionFromBeforeTheSyncedVersionProvesNothing(t *testing.T) {
+	p := newPast(t)
+	p.denied = true
+	known := source.Question{Synced: synced()}
+	known.Synced.Changed = time.Time{} // Its value alone was read.
+	p.gives("v1", 1)
+	if seen, err := p.ask(known); err != nil || !seen.Held {
+		t.Errorf("an older version is not held back: %v", err)
+	}
+	p.denied = false
+	p.says(1.5, "AWSCURRENT=v1")
+	p.want("a description from before", "v2", true, known)
+	p.says(2.5, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
+	if seen, err := p.ask(known); err != nil || seen.Version.ID != "v1" || seen.Held {
+		t.Errorf("a rollback is not followed: %v", err)
+	}
+}
+
 func TestASecretThatIsNotThereMayBeSoon(t *testing.T) {
 	for name, denied := range map[string]bool{"described": false, "by its value": true} {
 		t.Run(name, func(t *testing.T) {
