@@ -195,5 +195,8 @@ func waitsForTheOnlyNode(t *testing.T) {
 		return client.IgnoreNotFound(s.stand.Client.Delete(t.Context(), runs, &client.DeleteOptions{GracePeriodSeconds: &now})) == nil
 	})
 	s.await("the new pod is on the node", func() bool { return bound() && runs.Annotations["restart.secretsync.dev/db"] == version })
+	s.await("the restart is done", func() bool {
+		return bound() && s.get("db").Status.Rollout.HandledRevision == version // The node's heartbeat goes on.
+	})
 	s.awaitRollout("db", v1alpha1.ReasonRolledOut, version)
 }
