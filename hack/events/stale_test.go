@@ -173,6 +173,7 @@ func TestARollbackIsFollowedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitValue("back", first)
+	s.awaitVersion("back", latter)
 	s.awaitDrained()
 	if asked := count(s.asked(), "DescribeSecret"); asked > 2 {
 		t.Errorf("DescribeSecret was asked %d times, want once for each of the two events at most", asked)
@@ -190,6 +191,7 @@ func TestStatusIsNotWrittenBecauseADateMoves(t *testing.T) {
 	_, content := s.create("db")
 	s.sync("db", id, time.Second)
 	s.awaitValue("db", content)
+	s.awaitVersion("db", "")
 	before := s.get("db")
 	if _, err := s.aws.TagResource(t.Context(), tagged(id)); err != nil {
 		t.Fatal(err)
