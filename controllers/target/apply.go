@@ -116,27 +116,44 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	return w.update(ctx, desired, state)
 }
 
-// update writes an existing Secret, and says what it held where that is not known. After an error, Result says which
-// resourceVersion the Secret has, where the update itself has given it another one.
+// update writes an existing Secret, unless it is as desired already, and says what it held where that is not known.
+// After an error, Result says which resourceVersion the Secret has, where the update itself has given it another one.
+//
+// A Secret that is not as it was left is read once: finding out by an apply that there is nothing to write would take a
+// write, or two.
 func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
-	former, err := w.former(ctx, desired, state)
-	if err != nil {
-		return Result{}, err
+	var former *Former
+	if !asLeft(desired, state) || drops(desired) {
+		secret, err := w.read(ctx, desired, state)
+		if err != nil {
+			return Result{}, err
+		}
+		former = formerIn(desired, state, secret)
+		if asDesired(desired, secret) {
+			return Result{Outcome: Unchanged, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion, Former: former}, nil
+		}
 	}
 	result, err := w.overwrite(ctx, desired, state)
 	result.Former = former
 	return result, err
 }
 
-// overwrite applies the desired fields over an existing Secret, unless it is as desired already.
-func (w *Writer) overwrite(ctx context.Context, desired Desired, state State) (Result, error) {
-	untouched := asLeft(desired, state)
-	if !untouched || drops(desired) {
-		if result, same, err := w.unchanged(ctx, desired, state); err != nil || same {
-			return result, err
-		}
+// read reads the very Secret of a state, with its values.
+func (w *Writer) read(ctx context.Context, desired Desired, state State) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
+		return nil, gone(desired.Name)
+	case err != nil:
+		return nil, explain(err, reading(desired.Namespace, desired.Name))
 	}
-	claimed := state
+	return secret, nil
+}
+
+// overwrite applies the desired fields over an existing Secret.
+func (w *Writer) overwrite(ctx context.Context, desired Desired, state State) (Result, error) {
+	untouched, claimed := asLeft(desired, state), state
 	if drops(desired) {
 		var err error
 		if claimed, err = w.claim(ctx, desired, state); err != nil {

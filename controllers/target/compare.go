@@ -2,37 +2,18 @@ package target
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// unchanged reads the Secret and says whether all that is ours is in it as desired, and nothing of ours that is no
-// longer desired: then there is nothing to write, whatever others have added. It takes one read, where finding that
-// out by an apply would take a write, or two.
-func (w *Writer) unchanged(ctx context.Context, desired Desired, state State) (Result, bool, error) {
-	secret := &corev1.Secret{}
-	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
-	if apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID {
-		return Result{}, false, gone(desired.Name)
-	}
-	if err != nil {
-		return Result{}, false, explain(err, reading(desired.Namespace, desired.Name))
-	}
-	if !asDesired(desired, secret) {
-		return Result{}, false, nil
-	}
-	return Result{Outcome: Unchanged, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion}, true, nil
-}
-
-// asDesired says whether a Secret is as desired, as far as it is ours. Who holds which field counts too: what
+// asDesired says whether all that is ours is in a Secret as desired, and nothing of ours that is no longer desired,
+// whatever others have added: then there is nothing to write. Who holds which field counts too: what
 // an apply is to take out later must be ours by the API server's records.
 func asDesired(desired Desired, secret *corev1.Secret) bool {
 	held := fieldsOf(FieldOwner(desired.Owner), secret.ManagedFields)

@@ -52,9 +52,14 @@ func TestFormer(t *testing.T) {
 		server := fake.NewClientBuilder().WithScheme(scheme).WithObjects(test.secret).WithReturnManagedFields().Build()
 		w := &Writer{Client: server, Live: server}
 		desired := Desired{Namespace: "payments", Name: "db", Owner: "db", Merge: test.merge, Previous: test.previous, Data: map[string][]byte{"password": nil, "host": nil}}
-		former, err := w.former(t.Context(), desired, State{Exists: true, UID: "uid", Owner: test.secret.Annotations[v1alpha1.AnnotationOwner]})
-		if err != nil || (former == nil) != (test.want == nil) {
-			t.Errorf("%s: %v, %v", name, former, err)
+		state := State{Exists: true, UID: "uid", Owner: test.secret.Annotations[v1alpha1.AnnotationOwner]}
+		secret, err := w.read(t.Context(), desired, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		former := formerIn(desired, state, secret)
+		if (former == nil) != (test.want == nil) {
+			t.Errorf("%s: %v", name, former)
 		}
 		if former == nil {
 			continue
@@ -64,7 +69,7 @@ func TestFormer(t *testing.T) {
 		}
 	}
 	gone := &Writer{Live: fake.NewClientBuilder().WithScheme(scheme).Build()}
-	if _, err := gone.former(t.Context(), Desired{Namespace: "payments", Name: "db"}, State{Exists: true, UID: "uid"}); err == nil {
+	if _, err := gone.read(t.Context(), Desired{Namespace: "payments", Name: "db"}, State{Exists: true, UID: "uid"}); err == nil {
 		t.Error("a Secret that is gone was read")
 	}
 }

@@ -62,19 +62,11 @@ func mayCompare(desired Desired, state State, secret *corev1.Secret) map[string]
 	return values
 }
 
-// former reads what a write is about to change in a Secret that is not the one that was written last: one that is
-// taken over from a former SecretSync, from a backup, or from its user. It is read once in the life of a SecretSync.
-func (w *Writer) former(ctx context.Context, desired Desired, state State) (*Former, error) {
+// formerIn is what a write is about to change in a Secret that is not the one that was written last: one that is
+// taken over from a former SecretSync, from a backup, or from its user. It is nil for any other.
+func formerIn(desired Desired, state State, secret *corev1.Secret) *Former {
 	if desired.Previous != nil && desired.Previous.UID == state.UID {
-		return nil, nil
-	}
-	secret := &corev1.Secret{}
-	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
-	switch {
-	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
-		return nil, gone(desired.Name)
-	case err != nil:
-		return nil, explain(err, reading(desired.Namespace, desired.Name))
+		return nil
 	}
 	values := mayCompare(desired, state, secret)
 	maps.DeleteFunc(values, func(key string, _ []byte) bool {
@@ -82,7 +74,7 @@ func (w *Writer) former(ctx context.Context, desired Desired, state State) (*For
 		return !stays && !slices.Contains(holdersOf(secret.ManagedFields, key), FieldOwner(desired.Owner))
 	})
 	if desired.Merge && len(values) == 0 {
-		return nil, nil // The keys are the first of the SecretSync's in it.
+		return nil // The keys are the first of the SecretSync's in it.
 	}
 	former := &Former{Values: values}
 	for _, record := range secret.ManagedFields {
@@ -90,7 +82,7 @@ func (w *Writer) former(ctx context.Context, desired Desired, state State) (*For
 			former.Written = record.Time.Time
 		}
 	}
-	return former, nil
+	return former
 }
 
 // Ours says whether Apply would take the Secret for the SecretSync's own.
