@@ -97,7 +97,12 @@ func TestAWatchOfAnAPIServerThatIsAwayFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (watches{&apiServer{err: away}}).RoundTrip(request); !errors.Is(err, away) { //nolint:bodyclose // There is none.
+	answer, err := watches{&apiServer{err: away}}.RoundTrip(request)
+	if !errors.Is(err, away) {
 		t.Errorf("got %v", err)
+	}
+	if answer != nil {
+		answer.Body.Close()
+		t.Error("there is an answer")
 	}
 }
