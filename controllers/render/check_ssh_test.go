@@ -2,10 +2,6 @@ package render
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/binary"
 	"strings"
@@ -31,18 +27,7 @@ func openSSH(cipher string, change func(public, private []byte) ([]byte, []byte)
 }
 
 func TestCheckSSH(t *testing.T) {
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sec1, err := x509.MarshalECPrivateKey(ecKey)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rsaKey, ecKey, sec1 := newKeys(t)
 	whole := openSSH("none", nil)
 	const old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\naGk=\n-----END RSA PRIVATE KEY-----\n"
 	for name, test := range map[string]struct{ value, refused, warning string }{

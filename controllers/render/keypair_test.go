@@ -51,7 +51,9 @@ func inPEM(kind string, content []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}))
 }
 
-func TestCheckPair(t *testing.T) {
+// newKeys makes a key of each kind, and the SEC 1 form of the second.
+func newKeys(t *testing.T) (*rsa.PrivateKey, *ecdsa.PrivateKey, []byte) {
+	t.Helper()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +66,11 @@ func TestCheckPair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return rsaKey, ecKey, sec1
+}
+
+func TestCheckPair(t *testing.T) {
+	rsaKey, ecKey, sec1 := newKeys(t)
 	exchange, err := ecdh.X25519().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
