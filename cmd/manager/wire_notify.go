@@ -33,7 +33,7 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 	feed := &notify.Feed{
 		Matcher: &notify.Matcher{Client: manager.GetClient(), Region: secrets.Config().Region},
 		Notify: func(ctx context.Context, names []types.NamespacedName, change notify.Change) error {
-			if told, dated := changeOf(change, secrets.Region()); dated {
+			for _, told := range changesOf(change, secrets.Region()) {
 				secrets.Expect(told)
 			}
 			return controller.Notify(ctx, names, failureOf(change))
@@ -62,20 +62,29 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 	})
 }
 
-// changeOf is what a change event tells that answers of AWS can be held against. Not dated is an event after which a
-// secret need not look otherwise.
-func changeOf(change notify.Change, region string) (told source.Change, dated bool) {
-	told = source.Change{
-		Name: change.Name(), Region: cmp.Or(change.Region, region), At: change.Time, VersionID: change.VersionID, Stage: change.Stage,
+// changesOf is what a change event tells that answers of AWS can be held against, one for each staging label that has
+// moved. There is none of an event after which a secret need not look otherwise.
+func changesOf(change notify.Change, region string) (all []source.Change) {
+	told := source.Change{
+		Name: change.Name(), Region: cmp.Or(change.Region, region), At: change.Time, VersionID: change.VersionID,
 		Deleted: change.Event == "DeleteSecret", Restored: change.Event == "RestoreSecret", Gone: change.Forced,
 	}
 	switch change.Event {
 	case "CreateSecret", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "LabelUpdated", "DeleteSecret", "RestoreSecret":
-		return told, true
 	case "RotationSucceeded":
-		return told, told.VersionID != ""
+		if told.VersionID == "" {
+			return nil
+		}
+	default:
+		return nil
 	}
-	return told, false
+	if len(change.Stages) == 0 {
+		return []source.Change{told}
+	}
+	for _, told.Stage = range change.Stages {
+		all = append(all, told)
+	}
+	return all
 }
 
 // failureOf is the failure of a rotation that a change tells of; zero where it tells of none.

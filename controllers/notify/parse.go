@@ -36,8 +36,8 @@ type Change struct {
 	Time time.Time
 	// VersionID is the version that the change made, or moved a staging label to; empty where the event names none.
 	VersionID string
-	// Stage is the staging label that moved; empty where the event does not tell.
-	Stage string
+	// Stages are the staging labels that moved; none where the event does not tell.
+	Stages []string
 	// Forced says that the secret was deleted without a recovery window.
 	Forced bool
 }
@@ -197,34 +197,45 @@ func (e *envelope) change(recorded *detail) (Change, error) {
 			change.Time = at.Truncate(time.Second)
 		}
 	}
-	change.Stage, change.VersionID = recorded.moved()
+	change.Stages, change.VersionID = recorded.moved()
 	change.Forced = recorded.EventName == "DeleteSecret" && string(recorded.RequestParameters.ForceDeleteWithoutRecovery) == "true"
 	return change, nil
 }
 
-// moved is the version that an event names, and the label that is on it since. A token is a version only where the call
-// cannot have been without a value.
-func (d *detail) moved() (stage, versionID string) {
+// moved is the version that an event names, and the labels that are on it since. A token is a version only where the
+// call cannot have been without a value.
+func (d *detail) moved() (stages []string, versionID string) {
 	asked, answered := &d.RequestParameters, string(d.ResponseElements.VersionID)
 	switch d.EventName {
 	case eventLabelUpdated:
-		return d.LabelUpdated, d.VersionID
+		return some(d.LabelUpdated), d.VersionID
 	case "UpdateSecretVersionStage":
-		return string(asked.VersionStage), string(asked.MoveToVersionID)
+		return some(string(asked.VersionStage)), string(asked.MoveToVersionID)
 	case "PutSecretValue":
 		if answered = cmp.Or(answered, string(asked.ClientRequestToken)); len(asked.VersionStages) > 0 && string(asked.VersionStages) != "null" {
-			return "", answered
+			if json.Unmarshal(asked.VersionStages, &stages) != nil {
+				stages = nil
+			}
+			return stages, answered
 		}
 	case "RotationSucceeded":
 		answered = string(d.AdditionalEventData.ClientRequestToken)
 	case "CreateSecret", "UpdateSecret":
 	default:
-		return "", ""
+		return nil, ""
 	}
 	if answered == "" {
-		return "", ""
+		return nil, ""
 	}
-	return stageCurrent, answered
+	return some(stageCurrent), answered
+}
+
+// some is a list of what is there.
+func some(stage string) []string {
+	if stage == "" {
+		return nil
+	}
+	return []string{stage}
 }
 
 // secretID is the secret as the event names it first.

@@ -57,13 +57,15 @@ func change(event string, edit func(*Change)) Change {
 func TestEveryChangeIsUnderstood(t *testing.T) {
 	byName := func(told *Change) { told.SecretID = "/prod/db" }
 	at := func(stage, version string) func(*Change) {
-		return func(told *Change) { told.SecretID, told.Stage, told.VersionID = "/prod/db", stage, version }
+		return func(told *Change) { told.SecretID, told.Stages, told.VersionID = "/prod/db", some(stage), version }
 	}
 	for name, test := range map[string]struct {
 		body string
 		want Change
 	}{
-		"a value by name":           {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": ["AWSPENDING"]}`, `{"arn": "`+dbARN+`"}`), change("PutSecretValue", at("", "x"))},
+		"a value by name":           {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": ["AWSPENDING"]}`, `{"arn": "`+dbARN+`"}`), change("PutSecretValue", at("AWSPENDING", "x"))},
+		"a value under two labels":  {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": ["AWSCURRENT", "blue"]}`, `{"arn": "`+dbARN+`"}`), change("PutSecretValue", func(c *Change) { at("", "x")(c); c.Stages = []string{"AWSCURRENT", "blue"} })},
+		"labels that are no list":   {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": ["AWSCURRENT", 7]}`, `{"arn": "`+dbARN+`"}`), change("PutSecretValue", at("", "x"))},
 		"a value by its token":      {called("PutSecretValue", `{"secretId": "/prod/db", "clientRequestToken": "x", "versionStages": null}`, `null`), change("PutSecretValue", func(c *Change) { at("AWSCURRENT", "x")(c); c.ARN = "" })},
 		"a value that is answered":  {called("UpdateSecret", `{"secretId": "/prod/db", "clientRequestToken": "x"}`, `{"arn": "`+dbARN+`", "versionId": "v"}`), change("UpdateSecret", at("AWSCURRENT", "v"))},
 		"a description alone":       {called("UpdateSecret", `{"secretId": "/prod/db", "clientRequestToken": "x", "description": "y"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecret", byName)},
@@ -72,7 +74,7 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 		"a value by ARN":            {called("UpdateSecret", `{"secretId": "`+dbARN+`"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecret", nil)},
 		"the ARN as it once was":    {called("UpdateSecret", `{"secretId": "/prod/db"}`, `{"aRN": "`+dbARN+`"}`), change("UpdateSecret", byName)},
 		"the ARN in capitals":       {called("PutSecretValue", `{"secretId": "/prod/db"}`, `{"ARN": "`+dbARN+`", "name": "/prod/db"}`), change("PutSecretValue", byName)},
-		"a label by a partial ARN":  {called("UpdateSecretVersionStage", `{"secretId": "`+prefix+`/prod/db", "versionStage": "AWSCURRENT"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecretVersionStage", func(c *Change) { c.SecretID, c.Stage = prefix+"/prod/db", "AWSCURRENT" })},
+		"a label by a partial ARN":  {called("UpdateSecretVersionStage", `{"secretId": "`+prefix+`/prod/db", "versionStage": "AWSCURRENT"}`, `{"arn": "`+dbARN+`"}`), change("UpdateSecretVersionStage", func(c *Change) { c.SecretID, c.Stages = prefix+"/prod/db", some("AWSCURRENT") })},
 		"an answer without an ARN":  {called("TagResource", `{"secretId": "/prod/db", "tags": [{"key": "a", "value": "b"}]}`, `null`), change("TagResource", func(c *Change) { c.SecretID, c.ARN = "/prod/db", "" })},
 		"another account's secret": {called("PutSecretValue", `{"secretId": "arn:aws:secretsmanager:us-east-1:444455556666:secret:x-a1b2c3"}`, `null`), change("PutSecretValue", func(c *Change) {
 			c.SecretID, c.ARN, c.Region, c.Account = "arn:aws:secretsmanager:us-east-1:444455556666:secret:x-a1b2c3", "", "us-east-1", "444455556666"
@@ -87,7 +89,7 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 		"new replicas":              {called("ReplicateSecretToRegions", `{"secretId": "/prod/db", "addReplicaRegions": [{"region": "us-east-1"}]}`, `{"arn": "`+dbARN+`"}`), change("ReplicateSecretToRegions", byName)},
 		"a rotation that begins":    {happened("RotationStarted", ""), change("RotationStarted", func(c *Change) { c.Rotation = RotationStarted })},
 		"a rotation that is done": {happened("RotationSucceeded", ""), change("RotationSucceeded", func(c *Change) {
-			c.Rotation, c.Stage, c.VersionID = RotationSucceeded, "AWSCURRENT", "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
+			c.Rotation, c.Stages, c.VersionID = RotationSucceeded, some("AWSCURRENT"), "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
 		})},
 		"a rotation told of elsewhere": {strings.Replace(strings.Replace(happened("RotationFailed", `"serviceEventDetails": {"secretId": "`+dbARN+`"},`), `"SecretId"`, `"other"`, 1), `"additionalEventData"`, `"x"`, 1), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
 		"a rotation that failed":       {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},

@@ -71,10 +71,10 @@ func why(p *pass, drifted bool, now time.Time) trigger {
 }
 
 // eventDue says whether AWS is to be asked for what a change event has told of. After a failure that waits for the next
-// try, unless the event came later.
+// try, unless the event came after that pass began: what AWS said in it may be from before the event.
 func (m *memory) eventDue(now time.Time) bool {
 	waiting := m.failures > 0 && now.Before(m.nextLook.get())
-	return !m.told.IsZero() && (!waiting || !m.told.Before(m.failedAt)) || m.pursuit.due(now) && !waiting
+	return !m.told.IsZero() && (!waiting || !m.told.Before(m.triedAt)) || m.pursuit.due(now) && !waiting
 }
 
 func refreshRequested(sync *v1alpha1.SecretSync) bool {

@@ -56,8 +56,8 @@ type memory struct {
 	failures     int
 	failing      heals
 	failingSince time.Time
-	// failedAt is when the last of them failed.
-	failedAt time.Time
+	// triedAt is when the last of them began.
+	triedAt time.Time
 	// races counts passes in a row that met somebody who wrote the Secret at the same time.
 	races int
 	// repairs are the times of the latest repairs of the Secret, oldest first.

@@ -148,23 +148,32 @@ func (m *memories) hear(p *pass) {
 	}
 }
 
-// maxAge is how old an answer may be that was found for somebody else. A poll can share one. After an
-// event whatever was asked since it came will do, so that of those who follow one secret one alone asks. An
-// edit of the spec and a request for a refresh want to know how things are now.
+// maxAge is how old an answer may be that was found for another SecretSync. A poll, and the repair of a Secret, can share
+// one that is not very old. After an event whatever was asked since it came will do, so that of those who follow one
+// secret one alone asks; in the same way after an answer that was out of date, and after a failure. An edit of the spec
+// and a request for a refresh want to know how things are now.
 func (c *Controller) maxAge(p *pass) time.Duration {
-	switch {
-	case p.trigger == triggerEvent:
-		since := p.memory.told
-		if since.IsZero() {
-			since = p.memory.pursuit.next
-		}
-		return min(c.Clock.Now().Sub(since), sharedNews)
-	case p.trigger == triggerRestore:
-		return min(c.Clock.Now().Sub(p.memory.restored), sharedNews)
-	case p.trigger == triggerPoll, p.trigger == triggerDrift && !refreshRequested(p.sync) && p.memory.told.IsZero():
-		return time.Duration(sharedPart * float64(c.interval(p.sync)))
+	if p.trigger == triggerSpec || refreshRequested(p.sync) {
+		return 0
 	}
-	return 0
+	m, now := p.memory, c.Clock.Now()
+	age := sharedNews
+	if p.trigger == triggerPoll || p.trigger == triggerDrift {
+		age = time.Duration(sharedPart * float64(c.interval(p.sync)))
+	}
+	if m.failures > 0 {
+		age = min(age, now.Sub(m.triedAt))
+	}
+	news := []time.Time{m.told, m.restored}
+	if m.pursuit.due(now) {
+		news = append(news, m.pursuit.next)
+	}
+	for _, since := range news {
+		if !since.IsZero() {
+			age = min(age, now.Sub(since), sharedNews)
+		}
+	}
+	return max(age, 0)
 }
 
 // polls is how often a SecretSync is polled, before jitter: more seldom than it asks for while change events

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 var db = types.NamespacedName{Namespace: "payments", Name: "db"}
@@ -153,13 +154,64 @@ func TestAnAnswerIsSharedThatIsNewerThanTheEvent(t *testing.T) {
 			t.Errorf("%s after the event an answer of %s will do, routine %v", after, question.MaxAge, question.Routine)
 		}
 	}
-	if p.trigger = triggerDrift; c.question(p).MaxAge != 0 {
+	clock.SetTime(noon.Add(3 * time.Second))
+	if p.trigger = triggerDrift; c.question(p).MaxAge != 3*time.Second {
 		t.Error("an edit of the Secret has the event forgotten")
 	}
 	p.memory.told = time.Time{}
 	if got := c.question(p).MaxAge; got != time.Duration(sharedPart*float64(time.Hour)) {
 		t.Errorf("without an event an answer of %s will do", got)
 	}
+}
+
+// Whatever else sets off a pass: what was out of date, or a failure, is not asked for again of the answers of before.
+func TestAnAnswerThatDidNotDoIsNotShared(t *testing.T) {
+	for _, why := range []trigger{triggerPoll, triggerDrift, triggerEvent, triggerRestore} {
+		c, clock, p := told(time.Hour)
+		p.trigger = why
+		clock.SetTime(noon.Add(3 * time.Second))
+		p.memory.failures, p.memory.triedAt = 1, noon
+		if got := c.question(p).MaxAge; got != 3*time.Second {
+			t.Errorf("%s: three seconds after a failure an answer of %s will do", why, got)
+		}
+		p.memory.failures, p.memory.pursuit = 0, pursuit{since: noon, next: noon.Add(2 * time.Second)}
+		if got := c.question(p).MaxAge; got != time.Second {
+			t.Errorf("%s: a second after what was out of date should be right, an answer of %s will do", why, got)
+		}
+	}
+}
+
+// An event may come while AWS is asked, and the answer be from before it.
+func TestAnEventThatComesWithinAPassThatFailsIsFollowed(t *testing.T) {
+	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
+	w.Source = &interrupted{aws, func() {
+		aws.missing = &source.Error{Kind: source.SecretPendingDeletion, Explanation: "marked"}
+		w.clock.SetTime(w.clock.Now().Add(time.Millisecond))
+		w.memories.tell(here, w.clock.Now(), RotationFailure{})
+		w.clock.SetTime(w.clock.Now().Add(time.Millisecond))
+	}}
+	w.memories.tell(here, w.clock.Now(), RotationFailure{})
+	w.turn(t)
+	if got := troubleOf(w.now(t)); got != v1alpha1.ReasonSecretPendingDeletion {
+		t.Fatalf("the first pass ends with %q", got)
+	}
+	aws.missing, aws.says, aws.gives = nil, at("v2"), at("v2")
+	w.Source = aws
+	w.turn(t)
+	if w.value(t) != "of v2" {
+		t.Error("the event is forgotten")
+	}
+}
+
+// interrupted has something happen while AWS is asked.
+type interrupted struct {
+	*behind
+	meanwhile func()
+}
+
+func (i *interrupted) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	i.meanwhile()
+	return i.behind.Observe(ctx, question)
 }
 
 func TestAFailedRotationIsRememberedInWhateverOrderEventsCome(t *testing.T) {

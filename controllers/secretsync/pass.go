@@ -27,7 +27,8 @@ type pass struct {
 	// before is the SecretSync as it was read.
 	before *v1alpha1.SecretSync
 	memory *memory
-
+	// began is when the pass did: answers of AWS may be as old as that.
+	began   time.Time
 	trigger trigger
 	// done says that the rest of the phases has nothing to do.
 	done bool
@@ -71,7 +72,7 @@ type pass struct {
 }
 
 func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
-	p := &pass{sync: sync, before: sync.DeepCopy(), memory: memory, identity: identityOf(sync)}
+	p := &pass{sync: sync, before: sync.DeepCopy(), memory: memory, began: c.Clock.Now(), identity: identityOf(sync)}
 	p.readBy()
 	return p
 }

@@ -167,6 +167,6 @@ func (c *Controller) planRetry(p *pass, f *failure, now time.Time) {
 	if early && f.retryAfter == 0 {
 		next = earlier(next, due)
 	}
-	m.failedAt = now
+	m.triedAt = p.began
 	m.nextLook.set(earlier(next, m.pursuit.at(now)))
 }

@@ -18,8 +18,9 @@ const day = 24 * time.Hour
 
 // Staging labels that Secrets Manager moves itself.
 const (
-	stageCurrent = "AWSCURRENT"
-	stagePending = "AWSPENDING"
+	stageCurrent  = "AWSCURRENT"
+	stagePrevious = "AWSPREVIOUS"
+	stagePending  = "AWSPENDING"
 )
 
 // described is what DescribeSecret or ListSecrets says of a secret, as far as it matters here. It is

@@ -14,11 +14,12 @@ const (
 	// expectedLasts is for how long an answer is held against a change event. Whatever AWS says after it is how things
 	// are.
 	expectedLasts = 6 * time.Minute
-	// madeLasts is for how long that holds against the answer that there is no such secret.
-	madeLasts = time.Minute
+	// undatedLasts is for how long that holds against an answer which has no date to go by: that there is no such
+	// secret, or a value under a label of which the event does not tell where it is.
+	undatedLasts = time.Minute
 	// changesMost is how many changes of one secret are kept, the latest of them, and maxExpected how many secrets have
-	// any: some 300 bytes for each change.
-	changesMost, maxExpected = 8, 10_000
+	// any: some 300 bytes for each change. A call may move 20 labels (page "PutSecretValue").
+	changesMost, maxExpected = 24, 10_000
 )
 
 // expected are the changes that events have told of: answers from before them are out of date. It serves all
@@ -124,22 +125,50 @@ func (d described) shows(change source.Change) bool {
 	return true
 }
 
-// laterThan says whether an event has told of a change that the version of a value does not show. A value says little:
-// only where the event names the label and the version is anything known.
+// laterThan says whether an event has told of a change that the version of a value does not show.
 func (x *expected) laterThan(ref source.Ref, version source.Version) bool {
 	if ref.VersionID != "" {
 		return false
 	}
-	return missing(x.of(version.Region, nameIn(version.ARN), expectedLasts), func(change source.Change) bool {
-		moved := change.VersionID != "" && change.Stage == stageOf(ref) && change.VersionID != version.ID
-		return !moved || !version.Created.Before(change.At.Add(time.Second))
+	stage, name := stageOf(ref), nameIn(version.ARN)
+	moved, shown, told := lastMove(x.of(version.Region, name, expectedLasts), stage, version.ID)
+	if told && !shown && (moved.IsZero() || version.Created.Before(moved.Add(time.Second))) {
+		return true
+	}
+	return slices.ContainsFunc(x.of(version.Region, name, undatedLasts), func(change source.Change) bool {
+		return mayConcern(change, stage) && change.At.After(moved) && version.Created.Before(change.At)
 	})
 }
 
+// lastMove is when a label has moved last, and whether to that version then, or in that same second, which is as exact as
+// events are.
+func lastMove(changes []source.Change, stage, versionID string) (at time.Time, there, told bool) {
+	for _, change := range changes {
+		if change.Stage != stage || told && change.At.Before(at) {
+			continue
+		}
+		there = change.VersionID == versionID || there && change.At.Equal(at)
+		at, told = change.At, true
+	}
+	return at, there, told
+}
+
+// mayConcern says whether a change does not tell where a label is, and may have moved it, or have taken away what is
+// under it: AWSPREVIOUS moves with AWSCURRENT (page "UpdateSecretVersionStage").
+func mayConcern(change source.Change, stage string) bool {
+	switch {
+	case change.Restored:
+		return false
+	case change.Stage == "":
+		return true
+	}
+	return stage == stagePrevious && change.Stage == stageCurrent
+}
+
 // made says whether the latest event of a secret has told that it was made, restored or changed, and lately, which AWS
-// says it does not have.
+// says it does not have, or has marked for deletion.
 func (x *expected) made(region, id string) bool {
-	return there(x.of(region, tailOf(id), madeLasts)) || there(x.of(region, nameIn(id), madeLasts))
+	return there(x.of(region, tailOf(id), undatedLasts)) || there(x.of(region, nameIn(id), undatedLasts))
 }
 
 // there says whether a secret is there after the latest of its changes. Of those of one second a deletion counts.

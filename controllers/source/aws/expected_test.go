@@ -125,22 +125,78 @@ func TestASecretIsThereByItsLatestEvent(t *testing.T) {
 		if got := x.made("r", "s"); got != test.there {
 			t.Errorf("%s: there: %v", name, got)
 		}
-		if now = now.Add(madeLasts); x.made("r", "s") {
+		if now = now.Add(undatedLasts); x.made("r", "s") {
 			t.Errorf("%s: it is there a minute later", name)
 		}
 	}
 }
 
+// Where DescribeSecret is denied, the value is all that there is to go by. Each line has what events tell, and whether
+// version v1, which was made at second 3, is from before it: at once, and a minute later.
 func TestAValueIsHeldAgainstTheEvent(t *testing.T) {
+	moved := func(second float64, stage, version string) source.Change {
+		return source.Change{At: date(second), Stage: stage, VersionID: version}
+	}
+	for name, test := range map[string]struct {
+		stage         string
+		changes       []source.Change
+		behind, later bool
+	}{
+		"its label is on another version":        {"", []source.Change{moved(10, stageCurrent, "v2")}, true, true},
+		"its label is on this version":           {"", []source.Change{moved(10, stageCurrent, "v1")}, false, false},
+		"its label was taken away":               {"blue", []source.Change{moved(10, "blue", "")}, true, true},
+		"its label came back":                    {"", []source.Change{moved(10, stageCurrent, "v2"), moved(12, stageCurrent, "v1")}, false, false},
+		"its label came back, the wrong way":     {"", []source.Change{moved(12, stageCurrent, "v1"), moved(10, stageCurrent, "v2")}, false, false},
+		"a label moved twice in a second":        {"", []source.Change{moved(10, stageCurrent, "v1"), moved(10, stageCurrent, "v2")}, false, false},
+		"a version that was made later":          {"", []source.Change{moved(1, stageCurrent, "v0")}, false, false},
+		"another label":                          {"", []source.Change{moved(10, "blue", "v2")}, false, false},
+		"AWSPREVIOUS, as AWSCURRENT moves":       {stagePrevious, []source.Change{moved(10, stageCurrent, "v2")}, true, false},
+		"AWSPREVIOUS, which then moves itself":   {stagePrevious, []source.Change{moved(10, stageCurrent, "v2"), moved(11, stagePrevious, "v1")}, false, false},
+		"a change that names no label":           {"", []source.Change{{At: date(10)}}, true, false},
+		"one that made this version":             {"", []source.Change{{At: date(3)}}, false, false},
+		"a deletion":                             {"", []source.Change{{At: date(10), Deleted: true}}, true, false},
+		"a secret that is restored":              {"", []source.Change{{At: date(10), Restored: true}}, false, false},
+		"a move that is not dated":               {"", []source.Change{{Stage: stageCurrent, VersionID: "v2"}}, true, true},
+		"a move to this version, without a date": {"", []source.Change{{Stage: stageCurrent, VersionID: "v1"}}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPast(t)
+			p.denied = true
+			for _, change := range test.changes {
+				change.Name, change.Region = pastID, localaws.DefaultRegion
+				p.source.Expect(change)
+			}
+			p.gives("v1", 3)
+			question := source.Question{Ref: source.Ref{VersionStage: test.stage}}
+			p.want("at once", "v1", test.behind, question)
+			p.now = p.now.Add(undatedLasts)
+			p.want("a minute later", "v1", test.later, question)
+			p.now = p.now.Add(expectedLasts)
+			p.want("some minutes later", "v1", false, question)
+		})
+	}
+}
+
+// That AWS has marked a secret for deletion is held against the event that it was made again, or restored.
+func TestAMarkForDeletionIsHeldAgainstTheEvent(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
-	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: "v2"})
-	p.gives("v1", 3)
-	p.want("the version before", "v1", true, source.Question{})
-	p.gives("v2", 10.2)
-	p.want("the version that the event names", "v2", false, source.Question{})
-	p.gives("v3", 11)
-	p.want("a later one", "v3", false, source.Question{})
+	p.answers[getSecretValue] = `{"__type":"InvalidRequestException","Message":"You can't perform this operation on the secret because it was marked for deletion."}`
+	ask := func() (source.Kind, bool) {
+		_, err := p.ask(source.Question{})
+		return source.KindOf(err), source.IsBehind(err)
+	}
+	if kind, behind := ask(); kind != source.SecretPendingDeletion || behind {
+		t.Errorf("before any event: %s, behind: %v", kind, behind)
+	}
+	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Restored: true})
+	if _, behind := ask(); !behind {
+		t.Error("after the event that it was restored the mark is believed")
+	}
+	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(11), Deleted: true})
+	if _, behind := ask(); behind {
+		t.Error("after the event that it was deleted the mark is not believed")
+	}
 }
 
 func TestAnEventConcernsItsSecretAlone(t *testing.T) {

@@ -80,7 +80,7 @@ func (e *endpoint) doubtful(question source.Question, err error) error {
 		return err
 	}
 	there := question.Synced.ID != "" && !e.doubts.lasting(doubt{id: question.SecretID, stage: question.VersionStage, says: string(refusal.Kind)})
-	made := refusal.Kind == source.SecretNotFound && e.s.expected.made(e.region, question.SecretID)
+	made := refusal.Kind != source.VersionNotFound && e.s.expected.made(e.region, question.SecretID)
 	if !there && !made {
 		return err
 	}

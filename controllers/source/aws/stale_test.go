@@ -125,8 +125,6 @@ func TestAnOlderAnswerIsNotFollowed(t *testing.T) {
 	p.want("a rollback", "v1", false, source.Question{})
 }
 
-const stagePrevious = "AWSPREVIOUS"
-
 // A label that an older description lacks is there still.
 func TestAnOlderAnswerTakesNoLabelAway(t *testing.T) {
 	p := newPast(t)
