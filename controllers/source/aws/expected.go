@@ -15,7 +15,7 @@ const (
 	// are.
 	expectedLasts = 6 * time.Minute
 	// undatedLasts is for how long that holds against an answer which has no date to go by: that there is no such
-	// secret, or a value under a label of which the event does not tell where it is.
+	// secret; or where the event does not tell on which version a label is.
 	undatedLasts = time.Minute
 	// changesMost is how many changes of one secret are kept, the latest of them, and maxExpected how many secrets have
 	// any: some 300 bytes for each change. A call may move 20 labels (page "PutSecretValue").
@@ -88,13 +88,27 @@ func (x *expected) of(region, name string, within time.Duration) []source.Change
 	return changes
 }
 
-// later says whether an event has told of a change that a description does not show.
+// later says whether an event has told of a change that a description does not show, or may not show: of the moves of
+// a label within one second, which is as exact as events are, it is not known which was the last.
 func (x *expected) later(d described) bool {
-	return missing(x.of(d.region, nameIn(d.arn), expectedLasts), d.shows)
+	changes := x.of(d.region, nameIn(d.arn), expectedLasts)
+	if missing(changes, d.shows) {
+		return true
+	}
+	return len(changes) > 1 && slices.ContainsFunc(x.of(d.region, nameIn(d.arn), undatedLasts), func(change source.Change) bool {
+		return d.changed.Before(change.At.Add(time.Second)) && movedTwice(changes, change)
+	})
 }
 
-// missing says whether any change is not shown. Where a label has moved several times within one second, which is as
-// exact as events are, any of these moves may have been the last.
+// movedTwice says whether the label of a change has moved to several versions within that second.
+func movedTwice(changes []source.Change, change source.Change) bool {
+	return change.Stage != "" && slices.ContainsFunc(changes, func(other source.Change) bool {
+		return other.Stage == change.Stage && other.At.Equal(change.At) && other.VersionID != change.VersionID
+	})
+}
+
+// missing says whether any change is not shown. Where a label has moved several times within one second, any of these
+// moves may have been the last.
 func missing(changes []source.Change, shown func(source.Change) bool) bool {
 	return slices.ContainsFunc(changes, func(change source.Change) bool {
 		return !shown(change) && !slices.ContainsFunc(changes, func(other source.Change) bool {
@@ -131,17 +145,20 @@ func (x *expected) laterThan(ref source.Ref, version source.Version) bool {
 		return false
 	}
 	stage, name := stageOf(ref), nameIn(version.ARN)
-	moved, shown, told := lastMove(x.of(version.Region, name, expectedLasts), stage, version.ID)
+	changes := x.of(version.Region, name, expectedLasts)
+	moved, shown, told := lastMove(changes, stage, version.ID)
 	if told && !shown && (moved.IsZero() || version.Created.Before(moved.Add(time.Second))) {
 		return true
 	}
 	return slices.ContainsFunc(x.of(version.Region, name, undatedLasts), func(change source.Change) bool {
+		if change.Stage == stage {
+			return change.At.Equal(moved) && version.Created.Before(moved.Add(time.Second)) && movedTwice(changes, change)
+		}
 		return mayConcern(change, stage) && change.At.After(moved) && version.Created.Before(change.At)
 	})
 }
 
-// lastMove is when a label has moved last, and whether to that version then, or in that same second, which is as exact as
-// events are.
+// lastMove is when a label has moved last, and whether to that version then, or in that same second.
 func lastMove(changes []source.Change, stage, versionID string) (at time.Time, there, told bool) {
 	for _, change := range changes {
 		if change.Stage != stage || told && change.At.Before(at) {
