@@ -41,9 +41,14 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 		p.memory.nextLook.set(c.firstLook(p, now))
 	}
 	c.unblock(ctx, p)
-	drifted, err := c.drifted(ctx, p)
+	seen, drifted, err := c.drifted(ctx, p)
 	if err != nil {
 		return err
+	}
+	if drifted && lost(p.sync, seen) {
+		if p.done, err = c.ends(ctx, p.sync); err != nil || p.done {
+			return err
+		}
 	}
 	p.drifted = drifted
 	p.trigger = why(p, drifted, now)
@@ -105,24 +110,24 @@ func writtenBySpec(sync *v1alpha1.SecretSync) bool {
 	return sync.Status.Secret != nil && sync.Status.Secret.Generation == sync.Generation
 }
 
-// drifted says whether somebody has touched the Secret since it was written. The resourceVersion in
-// status tells, so that nothing is read while nobody has.
-func (c *Controller) drifted(ctx context.Context, p *pass) (bool, error) {
+// drifted says whether the Secret was touched by others since it was written, and how it is. The resourceVersion in
+// status tells, so that nothing is read while it was not.
+func (c *Controller) drifted(ctx context.Context, p *pass) (target.State, bool, error) {
 	written := p.memory.lastSeen(p.sync.Status.Secret)
 	if written == nil || written.Name != p.sync.TargetName() {
-		return false, nil
+		return target.State{}, false, nil
 	}
 	seen, err := c.secrets.Cached(ctx, p.sync.Namespace, written.Name)
 	if err != nil || !touched(written, seen) {
-		return false, err
+		return seen, false, err
 	}
 	same := seen.Exists && seen.UID == written.UID
 	switch behind := same && older(seen.ResourceVersion, written.ResourceVersion); {
 	case behind && c.memories.wroteLast(p.memory, written.ResourceVersion) && c.Clock.Now().Sub(p.memory.wrote) < cacheLagMost:
 		p.lags = true // Our own write is on its way. If it never comes, a later pass finds out.
-		return false, nil
+		return seen, false, nil
 	case same && !behind:
-		return true, nil
+		return seen, true, nil
 	}
 	// Gone from the watch, or another: deleted, without its label, or not there yet after our own write. Or older
 	// than status says: it may have been restored from a backup without its SecretSync.
@@ -130,7 +135,24 @@ func (c *Controller) drifted(ctx context.Context, p *pass) (bool, error) {
 	if older(seen.ResourceVersion, written.ResourceVersion) {
 		p.memory.seen.Store(nil) // What was seen of it is of another past.
 	}
-	return touched(written, seen), err
+	return seen, touched(written, seen), err
+}
+
+// lost says whether a Secret that was its SecretSync's is not any more: deleted, or without its owner reference.
+func lost(sync *v1alpha1.SecretSync, seen target.State) bool {
+	owned := !sync.Spec.Target.Retains() && !sync.Spec.Target.Merges()
+	return !seen.Exists || owned && seen.Controller != sync.UID
+}
+
+// ends says whether the SecretSync is being deleted, or is gone, which the watch may not have brought yet. Kubernetes'
+// garbage collector takes Secrets away, or sets them free where they are to be orphaned, only once that is so: to write
+// such a Secret again would undo what was asked for.
+func (c *Controller) ends(ctx context.Context, sync *v1alpha1.SecretSync) (bool, error) {
+	live, err := c.live(ctx, client.ObjectKeyFromObject(sync))
+	if err != nil {
+		return false, err
+	}
+	return live == nil || live.UID != sync.UID || !live.DeletionTimestamp.IsZero(), nil
 }
 
 func touched(written *v1alpha1.SecretStatus, seen target.State) bool {

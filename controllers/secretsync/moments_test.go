@@ -205,11 +205,11 @@ func TestASecretMadeAnewIsNoDrift(t *testing.T) {
 		},
 	})
 	w.secrets = &target.Writer{Client: behind, Live: w.server}
-	if drifted, err := w.drifted(t.Context(), w.begin(w.now(t), &memory{})); err != nil || drifted {
+	if _, drifted, err := w.drifted(t.Context(), w.begin(w.now(t), &memory{})); err != nil || drifted {
 		t.Errorf("drifted: %v, %v", drifted, err)
 	}
 	w.secrets.Live = behind // It is another one indeed.
-	if drifted, err := w.drifted(t.Context(), w.begin(w.now(t), &memory{})); err != nil || !drifted {
+	if _, drifted, err := w.drifted(t.Context(), w.begin(w.now(t), &memory{})); err != nil || !drifted {
 		t.Errorf("drifted: %v, %v", drifted, err)
 	}
 }

@@ -313,3 +313,43 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 		t.Errorf("a SecretSync that is gone is looked at again after %s", turn.RequeueAfter)
 	}
 }
+
+// The garbage collector takes a Secret away with its SecretSync, or sets it free where it is to be orphaned: neither is
+// undone because the watch has not brought the deletion yet.
+func TestASecretIsNotRepairedForASecretSyncThatEnds(t *testing.T) {
+	now := metav1.Now()
+	ends := map[string]struct {
+		change  func(*v1alpha1.SecretSync)
+		repairs bool
+	}{
+		"lives on":                {func(*v1alpha1.SecretSync) {}, true},
+		"is being deleted":        {func(sync *v1alpha1.SecretSync) { sync.DeletionTimestamp = &now }, false},
+		"is another of that name": {func(sync *v1alpha1.SecretSync) { sync.UID = "another" }, false},
+	}
+	takes := map[string]func(*world, *corev1.Secret) error{
+		"was set free": func(w *world, secret *corev1.Secret) error {
+			secret.OwnerReferences = nil
+			return w.server.Update(t.Context(), secret)
+		},
+		"was collected": func(w *world, secret *corev1.Secret) error { return w.server.Delete(t.Context(), secret) },
+	}
+	for whose, end := range ends {
+		for what, take := range takes {
+			t.Run("of one that "+whose+" it "+what, func(t *testing.T) {
+				w, _, live := behindTheWatch(t)
+				live.sync = w.now(t)
+				end.change(live.sync)
+				if err := take(w, w.secret(t, "db")); err != nil {
+					t.Fatal(err)
+				}
+				w.turn(t)
+				if secret := w.secret(t, "db"); (secret != nil && metav1.IsControlledBy(secret, w.now(t))) != end.repairs {
+					t.Errorf("it is repaired: %v", !end.repairs)
+				}
+				if live.reads != 1 {
+					t.Errorf("the API server was asked %d times", live.reads)
+				}
+			})
+		}
+	}
+}

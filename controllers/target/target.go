@@ -59,6 +59,8 @@ type State struct {
 	// Owner is the SecretSync that the Secret names as its own; empty for a Secret of nobody's or of
 	// somebody else.
 	Owner string
+	// Controller is whom the Secret's owner reference makes its controller; empty where it has none.
+	Controller types.UID
 }
 
 // Outcome says what a write did.
@@ -109,12 +111,16 @@ func readState(ctx context.Context, reader client.Reader, namespace, name string
 	case err != nil:
 		return State{}, explain(err, reading(namespace, name))
 	}
-	return State{
+	found := State{
 		Exists:          true,
 		UID:             string(metadata.UID),
 		ResourceVersion: metadata.ResourceVersion,
 		Owner:           metadata.Annotations[v1alpha1.AnnotationOwner],
-	}, nil
+	}
+	if controller := metav1.GetControllerOfNoCopy(metadata); controller != nil {
+		found.Controller = controller.UID
+	}
+	return found, nil
 }
 
 // SecretMetadata is an empty object by which metadata of Secrets is read and watched, without values.
