@@ -75,9 +75,9 @@ func TestMerge(t *testing.T) {
 	s.awaitKeys("app", map[string]string{"theirs": "1"})
 }
 
-func (s *scene) remove(name string) {
+func (s *scene) remove(name string, options ...client.DeleteOption) {
 	s.Helper()
-	if err := s.stand.Client.Delete(s.Context(), s.get(name)); err != nil {
+	if err := s.stand.Client.Delete(s.Context(), s.get(name), options...); err != nil {
 		s.Fatal(err)
 	}
 	s.await(name+" is gone", func() bool {

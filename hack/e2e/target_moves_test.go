@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // promptly is how soon what waits for a Secret has to have it: far sooner than the next try of a SecretSync that has
@@ -65,7 +66,22 @@ func (s *scene) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
 	s.sync("second", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: two}, Target: v1alpha1.SecretTarget{Name: "shared"}})
 	s.awaitReason("second", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
 	s.failing("second", v1alpha1.ReasonTargetConflict)
+	s.knownToCollector()
 	return first, second
+}
+
+// knownToCollector waits until Kubernetes' garbage collector knows of all SecretSyncs and Secrets that are there. It
+// looks for kinds every half a minute, and learns of objects in their order: a Secret that it does not know of yet is
+// not orphaned with its SecretSync, and found without an owner later.
+func (s *scene) knownToCollector() {
+	s.Helper()
+	s.sync("last", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "none"}, Suspend: true})
+	owned := metav1.ObjectMeta{Namespace: s.namespace, Name: "last", OwnerReferences: []metav1.OwnerReference{target.OwnerReference(s.get("last"))}}
+	if err := s.stand.Client.Create(s.Context(), &corev1.Secret{ObjectMeta: owned}); err != nil {
+		s.Fatal(err)
+	}
+	s.remove("last")
+	s.await("what goes with a SecretSync is gone", func() bool { return s.secret("last") == nil })
 }
 
 // TestTheSuccessorOfADeletedSecretSync has the Secret as soon as Kubernetes has deleted it.
@@ -104,9 +120,7 @@ func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 	}{
 		"retained": {v1alpha1.DeletionPolicyRetain, func(s *scene) { s.remove("first") }, `SecretSync "first" was deleted`},
 		"orphaned": {"", func(s *scene) {
-			if err := s.stand.Client.Delete(s.Context(), s.get("first"), client.PropagationPolicy(metav1.DeletePropagationOrphan)); err != nil {
-				s.Fatal(err)
-			}
+			s.remove("first", client.PropagationPolicy(metav1.DeletePropagationOrphan))
 		}, `SecretSync "first" was deleted`},
 		"left for another one": {v1alpha1.DeletionPolicyRetain, func(s *scene) {
 			s.edit("first", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "moved" })
@@ -119,8 +133,8 @@ func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 				t.Errorf("the message is %q", message)
 			}
 			before := s.secret("shared").UID
-			began := time.Now()
 			test.leave(s)
+			began := time.Now()
 			s.within("the advice is another", began, func() bool {
 				return containsAll(s.messageOf("second"), []string{test.mention, "kubectl annotate"})
 			})
