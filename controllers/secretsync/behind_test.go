@@ -223,33 +223,45 @@ func TestNothingIsPublishedBesideAVersionInDoubt(t *testing.T) {
 	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
 		sync.Spec.Data = []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: other("other", "")}}
 	})
-	w.Source = &doubting{aws, "other"}
 	aws.says, aws.gives = at("v2"), at("v2")
 	w.clock.SetTime(noon.Add(10 * time.Minute))
-	w.turn(t)
-	w.wantUnreported(t)
-	if got := string(w.secret(t, "db").Data["a"]); got != "of v1" {
-		t.Errorf("the Secret has the value %q", got)
+	for name, sure := range map[string]int{"from the first look on": 0, "once the values are read": 1} {
+		w.Source = &doubting{aws, "other", sure}
+		w.turn(t)
+		w.wantUnreported(t)
+		if got := string(w.secret(t, "db").Data["a"]); got != "of v1" {
+			t.Errorf("%s: the Secret has the value %q", name, got)
+		}
+		w.clock.SetTime(w.clock.Now().Add(settleMost))
 	}
 	w.Source = aws
-	w.clock.SetTime(w.clock.Now().Add(settleMost))
 	w.turn(t)
 	if got := string(w.secret(t, "db").Data["a"]); got != "of v2" {
 		t.Errorf("once it is known, the Secret has the value %q", got)
 	}
 }
 
-// doubting does not know which version of one secret holds.
+// doubting does not know which version of one secret holds, after it was sure some times.
 type doubting struct {
 	*behind
 	secretID string
+	sure     int
 }
 
 func (d *doubting) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	if question.SecretID == d.secretID {
-		return source.Observation{Version: question.Synced, Behind: true, Held: true}, nil
+	if question.SecretID != d.secretID {
+		return d.behind.Observe(ctx, question)
 	}
-	return d.behind.Observe(ctx, question)
+	d.sure-- // One input alone is of this secret, and looked at by one goroutine at a time.
+	doubts := d.sure < 0
+	return source.Observation{Version: question.Synced, Behind: doubts, Held: doubts}, nil
+}
+
+func (d *doubting) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+	if ref.SecretID != d.secretID {
+		return d.behind.Fetch(ctx, ref, observed)
+	}
+	return source.Fetched{Version: observed, Value: source.TextValue("of " + observed.ID)}, nil
 }
 
 // only has its errors concern one secret alone.

@@ -40,13 +40,18 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 		p.memory.unsettled = 0
 		return nil
 	}
-	if slices.ContainsFunc(p.all(), func(one *input) bool { return one.held }) {
+	if p.holds() {
 		p.memory.unsettled++
 		return p.later() // Nothing else is published either before it is known how things are.
 	}
 	var err error
 	p.done, err = c.previewed(ctx, p)
 	return err
+}
+
+// holds says whether a version of before is held on to, as it is not known which one is right.
+func (p *pass) holds() bool {
+	return slices.ContainsFunc(p.all(), func(one *input) bool { return one.held })
 }
 
 // question is what to ask AWS.
@@ -204,9 +209,9 @@ func (c *Controller) lookAgain(ctx context.Context, p *pass) (moved bool, err er
 	return moved, nil
 }
 
-// settled says whether all inputs were read at the versions that they are at.
+// settled says whether all inputs were read at the versions that they are at, which is known of each.
 func (p *pass) settled() bool {
-	return !slices.ContainsFunc(p.all(), func(one *input) bool { return !one.settled() })
+	return !p.holds() && !slices.ContainsFunc(p.all(), func(one *input) bool { return !one.settled() })
 }
 
 func (i *input) settled() bool {
@@ -218,7 +223,7 @@ func (p *pass) unsettled() error {
 	p.memory.unsettled++
 	tries, all := p.memory.unsettled, p.all()
 	place := slices.IndexFunc(all, func(one *input) bool { return !one.settled() })
-	if place < 0 {
+	if place < 0 || p.holds() {
 		return p.later()
 	}
 	one := all[place]
