@@ -16,7 +16,7 @@ const (
 	expectedLasts = 6 * time.Minute
 	// undatedLasts is for how long that holds against an answer which has no date to go by: that there is no such
 	// secret; or where the event does not tell on which version a label is.
-	undatedLasts = time.Minute
+	undatedLasts = 45 * time.Second
 	// changesMost is how many changes of one secret are kept, the latest of them, and maxExpected how many secrets have
 	// any: some 300 bytes for each change. A call may move 20 labels (page "PutSecretValue").
 	changesMost, maxExpected = 24, 10_000
@@ -88,31 +88,38 @@ func (x *expected) of(region, name string, within time.Duration) []source.Change
 	return changes
 }
 
-// later says whether an event has told of a change that a description does not show, or may not show: of the moves of
-// a label within one second, which is as exact as events are, it is not known which was the last.
+// later says whether an event has told of a change that a description does not show, or may not show: of changes within
+// one second that undo each other it is not known which was the last.
 func (x *expected) later(d described) bool {
 	changes := x.of(d.region, nameIn(d.arn), expectedLasts)
 	if missing(changes, d.shows) {
 		return true
 	}
 	return len(changes) > 1 && slices.ContainsFunc(x.of(d.region, nameIn(d.arn), undatedLasts), func(change source.Change) bool {
-		return d.changed.Before(change.At.Add(time.Second)) && movedTwice(changes, change)
+		return d.changed.Before(change.At.Add(time.Second)) && undone(changes, change)
 	})
 }
 
-// movedTwice says whether the label of a change has moved to several versions within that second.
-func movedTwice(changes []source.Change, change source.Change) bool {
-	return change.Stage != "" && slices.ContainsFunc(changes, func(other source.Change) bool {
-		return other.Stage == change.Stage && other.At.Equal(change.At) && other.VersionID != change.VersionID
-	})
+// undone says whether another change may have undone a change.
+func undone(changes []source.Change, change source.Change) bool {
+	return slices.ContainsFunc(changes, func(other source.Change) bool { return undoes(other, change) })
 }
 
-// missing says whether any change is not shown. Where a label has moved several times within one second, any of these
-// moves may have been the last.
+// undoes says whether one of two changes has undone the other, and which one is not known, as both were in one second, which
+// is as exact as events are: a label has moved to two versions; or a secret was deleted, and made again or restored.
+func undoes(other, change source.Change) bool {
+	if !other.At.Equal(change.At) {
+		return false
+	}
+	moved := change.Stage != "" && other.Stage == change.Stage && other.VersionID != change.VersionID
+	return moved || other.Deleted != change.Deleted
+}
+
+// missing says whether any change is not shown, and no other one that may have undone it is.
 func missing(changes []source.Change, shown func(source.Change) bool) bool {
 	return slices.ContainsFunc(changes, func(change source.Change) bool {
 		return !shown(change) && !slices.ContainsFunc(changes, func(other source.Change) bool {
-			return other.Stage != "" && other.Stage == change.Stage && other.At.Equal(change.At) && shown(other)
+			return undoes(other, change) && shown(other)
 		})
 	})
 }
@@ -152,7 +159,7 @@ func (x *expected) laterThan(ref source.Ref, version source.Version) bool {
 	}
 	return slices.ContainsFunc(x.of(version.Region, name, undatedLasts), func(change source.Change) bool {
 		if change.Stage == stage {
-			return change.At.Equal(moved) && version.Created.Before(moved.Add(time.Second)) && movedTwice(changes, change)
+			return change.At.Equal(moved) && version.Created.Before(moved.Add(time.Second)) && undone(changes, change)
 		}
 		return mayConcern(change, stage) && change.At.After(moved) && version.Created.Before(change.At)
 	})

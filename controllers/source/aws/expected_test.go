@@ -92,7 +92,7 @@ func TestALabelThatMovesSeveralTimesInASecond(t *testing.T) {
 	p.says(10.4, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
 	p.want("one of the moves", "v1", true, source.Question{})
 	p.now = p.now.Add(undatedLasts)
-	p.want("one of the moves, a minute later", "v1", false, source.Question{})
+	p.want("one of the moves, a while later", "v1", false, source.Question{})
 	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(11), Stage: stageCurrent, VersionID: "v2"})
 	p.want("a move of the next second", "v1", true, source.Question{})
 	p.denied = true
@@ -100,6 +100,38 @@ func TestALabelThatMovesSeveralTimesInASecond(t *testing.T) {
 	p.want("the value of a move before the last", "v1", true, source.Question{})
 	p.gives("v2", 4)
 	p.want("the value of the last", "v2", false, source.Question{})
+}
+
+// A secret may be deleted by force and made again within a second, or marked and restored: as it is then is not held
+// against the deletion for longer than AWS may take.
+func TestASecretThatIsDeletedAndMadeAgainInASecond(t *testing.T) {
+	deleted := source.Change{At: date(10), Deleted: true}
+	forced := source.Change{At: date(10), Deleted: true, Gone: true}
+	for name, test := range map[string]struct {
+		changes []source.Change
+		second  float64
+		lasting bool
+	}{
+		"deleted by force and made again":            {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v1"}}, 10.4, false},
+		"the wrong way round":                        {[]source.Change{{At: date(10), Stage: stageCurrent, VersionID: "v1"}, forced}, 10.4, false},
+		"made again, the event names no version":     {[]source.Change{forced, {At: date(10)}}, 10.4, false},
+		"made again with another version":            {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v2"}}, 10.4, true},
+		"made again, and the state before":           {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v2"}}, 3, true},
+		"marked and restored":                        {[]source.Change{deleted, {At: date(10), Restored: true}}, 10.4, false},
+		"deleted by force, and nothing else is told": {[]source.Change{forced}, 10.4, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPast(t)
+			for _, change := range test.changes {
+				change.Name, change.Region = pastID, localaws.DefaultRegion
+				p.source.Expect(change)
+			}
+			p.says(test.second, "AWSCURRENT=v1")
+			p.want("at once", "v1", true, source.Question{})
+			p.now = p.now.Add(undatedLasts)
+			p.want("a while later", "v1", test.lasting, source.Question{})
+		})
+	}
 }
 
 // What an event has told last of a secret counts against the answer that there is none, and not for long.
@@ -128,13 +160,13 @@ func TestASecretIsThereByItsLatestEvent(t *testing.T) {
 			t.Errorf("%s: there: %v", name, got)
 		}
 		if now = now.Add(undatedLasts); x.made("r", "s") {
-			t.Errorf("%s: it is there a minute later", name)
+			t.Errorf("%s: it is there a while later", name)
 		}
 	}
 }
 
 // Where DescribeSecret is denied, the value is all that there is to go by. Each line has what events tell, and whether
-// version v1, which was made at second 3, is from before it: at once, and a minute later.
+// version v1, which was made at second 3, is from before it: at once, and once undatedLasts is over.
 func TestAValueIsHeldAgainstTheEvent(t *testing.T) {
 	moved := func(second float64, stage, version string) source.Change {
 		return source.Change{At: date(second), Stage: stage, VersionID: version}
@@ -172,7 +204,7 @@ func TestAValueIsHeldAgainstTheEvent(t *testing.T) {
 			question := source.Question{Ref: source.Ref{VersionStage: test.stage}}
 			p.want("at once", "v1", test.behind, question)
 			p.now = p.now.Add(undatedLasts)
-			p.want("a minute later", "v1", test.later, question)
+			p.want("a while later", "v1", test.later, question)
 			p.now = p.now.Add(expectedLasts)
 			p.want("some minutes later", "v1", false, question)
 		})
