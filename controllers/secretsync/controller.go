@@ -94,7 +94,7 @@ func New(options Options) *Controller {
 // +kubebuilder:rbac:groups=secretsync.dev,resources=secretsyncs,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=secretsync.dev,resources=secretsyncs/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile does one pass over one SecretSync.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {

@@ -1,58 +1,55 @@
 package e2e
 
 import (
-	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestRepeatedEventsNeedNoPatch: client-go makes a series of events that are alike, and patches it, which the operator's
-// role does not allow. Each event is sent after status was written, and so is about another resourceVersion: none is
-// like another.
-func TestRepeatedEventsNeedNoPatch(t *testing.T) {
-	const repairs = 4 // A few more would be a fight, and put off.
+// TestEventsThatAreAlikeAreCounted: client-go makes a series of events that are alike, and patches it. Most events of the
+// operator are of a resourceVersion of their own, and so unlike any other; one that is told again after a conflict is not.
+func TestEventsThatAreAlikeAreCounted(t *testing.T) {
 	s := newScene(t)
-	content := value()
-	id, _ := s.createSecret("db", content)
-	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
-	s.awaitKeys("db", map[string]string{"value": content})
+	id, _ := s.createSecret("db", value())
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	s.awaitReady("db")
-	for n := range repairs {
-		edited := s.awaitKeys("db", map[string]string{"value": content})
-		edited.Data["value"] = []byte("edited")
-		if err := s.stand.Client.Update(t.Context(), edited); err != nil {
+	config, err := clientcmd.BuildConfigFromFlags("", s.stand.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: operator.EventsV1()})
+	if err := broadcaster.StartRecordingToSinkWithContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer broadcaster.Shutdown()
+	recorder := broadcaster.NewRecorder(scheme.Scheme, "secretsync")
+	about := &corev1.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SecretSync", Namespace: s.namespace, Name: "db", UID: s.get("db").UID}
+	alike := func() (found []eventsv1.Event) {
+		var all eventsv1.EventList
+		if err := s.stand.Client.List(t.Context(), &all, client.InNamespace(s.namespace)); err != nil {
 			t.Fatal(err)
 		}
-		s.await(fmt.Sprintf("repair %d is told of", n+1), func() bool { return len(s.repaired()) == n+1 })
-	}
-	for _, one := range s.repaired() {
-		if one.Series != nil {
-			t.Errorf("there is a series of events about resourceVersion %s", one.Regarding.ResourceVersion)
+		for _, one := range all.Items {
+			if one.Reason == "Alike" {
+				found = append(found, one)
+			}
 		}
+		return found
 	}
-	for _, request := range s.requests() {
-		if request.What() == "patch events.k8s.io events" || request.Unauthorized() {
-			t.Errorf("the operator has asked for %s", request.What())
-		}
-	}
-}
-
-// repaired are the events about repairs.
-func (s *scene) repaired() (all []eventsv1.Event) {
-	s.Helper()
-	found := &eventsv1.EventList{}
-	if err := s.stand.Client.List(s.Context(), found, client.InNamespace(s.namespace)); err != nil {
-		s.Fatal(err)
-	}
-	for _, one := range found.Items {
-		if one.Reason == "SecretRepaired" && one.Type == corev1.EventTypeNormal {
-			all = append(all, one)
-		}
-	}
-	return all
+	recorder.Eventf(about, nil, corev1.EventTypeNormal, "Alike", "Test", "told again")
+	s.await("the event is there", func() bool { return len(alike()) == 1 })
+	recorder.Eventf(about, nil, corev1.EventTypeNormal, "Alike", "Test", "told again")
+	s.await("the event is a series", func() bool { return len(alike()) == 1 && alike()[0].Series != nil })
 }
