@@ -22,6 +22,8 @@ const (
 	// it goes unreported that values are of other versions, unreadTries that there are none: AWS is eventually
 	// consistent, and some seconds late at most.
 	settleAfter, settleMost, settleTries, unreadTries = time.Second, 16 * time.Second, 8, 3
+	// holdMost is the longest wait while a version of before is held on to: that ends within some dozen seconds.
+	holdMost = 4 * time.Second
 )
 
 // observe asks which versions the sources point at, without reading the values.
@@ -240,6 +242,10 @@ func (p *pass) unsettled() error {
 
 // later puts the pass off, for longer each time.
 func (p *pass) later() error {
-	after := min(settleAfter<<min(p.memory.unsettled-1, 10), settleMost)
+	most := settleMost
+	if p.holds() {
+		most = holdMost
+	}
+	after := min(settleAfter<<min(p.memory.unsettled-1, 10), most)
 	return &source.Error{Kind: source.Busy, RetryAfter: after, Explanation: "AWS does not say the same of versions and of their values yet: trying again"}
 }

@@ -68,6 +68,9 @@ func (x *expected) add(change source.Change) {
 		x.changes = map[secretName][]expectedChange{}
 	}
 	name := secretName{change.Region, change.Name}
+	if slices.ContainsFunc(x.changes[name], func(known expectedChange) bool { return known.Change == change && now.Before(known.until) }) {
+		return // Events come more than once, which makes them no newer.
+	}
 	x.changes[name] = append(x.changes[name], expectedChange{change, now.Add(expectedLasts)})
 	x.changes[name] = x.changes[name][max(0, len(x.changes[name])-changesMost):]
 }

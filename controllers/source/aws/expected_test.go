@@ -242,6 +242,23 @@ func TestAnEventConcernsItsSecretAlone(t *testing.T) {
 	p.want("an answer", "v1", false, source.Question{})
 }
 
+// A queue gives an event again that could not be deleted from it.
+func TestAnEventThatComesAgainIsNoNewerForThat(t *testing.T) {
+	p := newPast(t)
+	p.says(3, "AWSCURRENT=v1")
+	tell := func() {
+		p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: "v2"})
+	}
+	tell()
+	p.now = p.now.Add(expectedLasts - time.Second)
+	tell()
+	p.want("within its time", "v1", true, source.Question{})
+	p.now = p.now.Add(2 * time.Second)
+	p.want("after its time", "v1", false, source.Question{})
+	tell()
+	p.want("told once more after that", "v1", true, source.Question{})
+}
+
 // Events tell of as many secrets, and as often, as their senders like.
 func TestWhatIsExpectedIsBounded(t *testing.T) {
 	now := time.Now()
