@@ -170,6 +170,52 @@ func TestAFormerValueOfAnotherVersionIsNotPublished(t *testing.T) {
 	}
 }
 
+// flapping is a source of a secret whose two labels change places after each look, while it does.
+type flapping struct {
+	*behind
+	state int
+	still bool
+}
+
+func (f *flapping) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+	labels := map[string]string{"AWSCURRENT": "v2", "AWSPREVIOUS": "v1"}
+	if f.state%2 == 1 {
+		labels = map[string]string{"AWSCURRENT": "v1", "AWSPREVIOUS": "v2"}
+	}
+	version := source.Version{ARN: "arn", ID: labels[question.VersionStage], Region: "eu-west-1", Changed: f.changed.Add(time.Duration(f.state) * time.Second)}
+	if !f.still {
+		f.state++
+	}
+	return source.Observation{Version: version}, nil
+}
+
+func (f *flapping) Fetch(_ context.Context, _ source.Ref, observed source.Version) (source.Fetched, error) {
+	return source.Fetched{Version: observed, Value: source.TextValue("of " + observed.ID)}, nil
+}
+
+// Two labels of one secret are on one version at no moment, and both found on it twice where they move back and forth
+// between the looks.
+func TestLabelsThatMoveBackAndForthAreTakenAsTheyAreAtOneMoment(t *testing.T) {
+	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
+		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
+	})
+	flaps := &flapping{behind: aws}
+	w.Source = flaps
+	w.clock.SetTime(noon.Add(10 * time.Minute))
+	for range settleTries - 2 {
+		w.turn(t)
+		if held := w.secret(t, "db").Data; len(held) != 1 || string(held["value"]) != "of v1" {
+			t.Fatalf("the Secret has %q and %q", held["value"], held["value_previous"])
+		}
+	}
+	w.wantUnreported(t)
+	flaps.still, flaps.state = true, 100
+	w.turn(t)
+	if held := w.secret(t, "db").Data; string(held["value"]) != "of v2" || string(held["value_previous"]) != "of v1" {
+		t.Errorf("the Secret has %q and %q", held["value"], held["value_previous"])
+	}
+}
+
 func TestAValueThatIsNotThereYetIsReadAgain(t *testing.T) {
 	w, aws := lagging(t, nil)
 	aws.says, aws.unread = at("v2"), &source.Error{Kind: source.VersionNotFound, Explanation: "no such version"}

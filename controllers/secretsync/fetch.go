@@ -148,7 +148,7 @@ func (c *Controller) fetch(ctx context.Context, p *pass) error {
 			return err
 		}
 		moved, err := c.lookAgain(ctx, p)
-		settled := err == nil && p.settled()
+		settled := err == nil && p.settled() && p.ofOneMoment(moved)
 		if settled {
 			settled, err = c.lookedBack(ctx, p)
 			moved = true // There are more to be read.
@@ -214,6 +214,28 @@ func (c *Controller) lookAgain(ctx context.Context, p *pass) (moved bool, err er
 // settled says whether all inputs were read at the versions that they are at, which is known of each.
 func (p *pass) settled() bool {
 	return !p.holds() && !slices.ContainsFunc(p.all(), func(one *input) bool { return !one.settled() })
+}
+
+// ofOneMoment says whether there was a moment at which all that was looked at last was so: each secret was in one state,
+// by its date, and, where there are several secrets, none has moved between the looks before the values were read and
+// those after. Labels that move back and forth may be found at the same version twice.
+func (p *pass) ofOneMoment(moved bool) bool {
+	changed := map[string]time.Time{}
+	for _, one := range p.all() {
+		version := one.observation.Version
+		if version.Changed.IsZero() {
+			if moved && len(p.all()) > 1 {
+				return false // Nothing but the versions tells.
+			}
+			continue
+		}
+		known, again := changed[version.ARN]
+		if again && !known.Equal(version.Changed) && p.memory.unsettled < settleTries { // Status has dates of its own for each label.
+			return false
+		}
+		changed[version.ARN] = version.Changed
+	}
+	return !moved || len(changed) <= 1
 }
 
 func (i *input) settled() bool {
