@@ -1,10 +1,13 @@
 package aws
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -168,4 +171,26 @@ func TestAThrottledBatchIsNotMadeWorse(t *testing.T) {
 	if alone := w.Count("GetSecretValue"); alone > 5 || len(problems) < 16 {
 		t.Errorf("%d values were read alone, %d were refused", alone, len(problems))
 	}
+}
+
+// Whoever gives up has nothing of what the batch writes meanwhile: the race detector tells.
+func TestWhoGivesUpLeavesTheBatchAlone(t *testing.T) {
+	begun, written := make(chan struct{}), make(chan struct{})
+	e := &endpoint{unbatched: newMemory(time.Now, denialLasts)}
+	e.batches = &batches{read: func(_ context.Context, batch []*request) {
+		close(begun)
+		for _, r := range batch {
+			r.fetched, r.alone = source.Fetched{Value: source.TextValue("late")}, true
+			close(r.done)
+		}
+		close(written)
+	}}
+	e.batches.last = time.Now() // Nobody comes alone.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if fetched, err := e.read(ctx, current("db")); !errors.Is(err, context.Canceled) || len(fetched.Value.Bytes()) > 0 {
+		t.Errorf("read %d bytes, %v", len(fetched.Value.Bytes()), err)
+	}
+	<-begun
+	<-written
 }

@@ -65,8 +65,11 @@ func (e *endpoint) fetch(ctx context.Context, ref source.Ref, observed source.Ve
 func (e *endpoint) read(ctx context.Context, ref source.Ref) (source.Fetched, error) {
 	if ref.VersionID == "" && stageOf(ref) == stageCurrent && !e.unbatched.recall(batchGetSecretValue) {
 		if r := e.batches.join(ctx, ref); r != nil {
-			if err := r.wait(ctx); err != nil || !r.alone {
-				return r.fetched, err
+			if err := r.wait(ctx); err != nil {
+				return source.Fetched{}, err // What is in the request may be written still.
+			}
+			if !r.alone {
+				return r.fetched, nil
 			}
 		}
 	}
