@@ -91,16 +91,18 @@ func (x *expected) of(region, name string, within time.Duration) []source.Change
 	return changes
 }
 
-// later says whether an event has told of a change that a description does not show, or may not show: of changes within
-// one second that undo each other it is not known which was the last.
+// later says whether an event has told of a change that a description does not show, or may not show: what is of the
+// same second, which is as exact as events are, may be from after it all the same, and counts for a while alone.
 func (x *expected) later(d described) bool {
 	changes := x.of(d.region, nameIn(d.arn), expectedLasts)
-	if missing(changes, d.shows) {
-		return true
+	if len(changes) == 0 {
+		return false
 	}
-	return len(changes) > 1 && slices.ContainsFunc(x.of(d.region, nameIn(d.arn), undatedLasts), func(change source.Change) bool {
-		return d.changed.Before(change.At.Add(time.Second)) && undone(changes, change)
-	})
+	older := func(change source.Change) bool { return d.changed.Before(change.At) && !d.shows(change) }
+	unclear := func(change source.Change) bool {
+		return !d.shows(change) || d.changed.Before(change.At.Add(time.Second)) && undone(changes, change)
+	}
+	return slices.ContainsFunc(changes, older) || slices.ContainsFunc(x.of(d.region, nameIn(d.arn), undatedLasts), unclear)
 }
 
 // undone says whether another change may have undone a change.
@@ -116,15 +118,6 @@ func undoes(other, change source.Change) bool {
 	}
 	moved := change.Stage != "" && other.Stage == change.Stage && other.VersionID != change.VersionID
 	return moved || other.Deleted != change.Deleted
-}
-
-// missing says whether any change is not shown, and no other one that may have undone it is.
-func missing(changes []source.Change, shown func(source.Change) bool) bool {
-	return slices.ContainsFunc(changes, func(change source.Change) bool {
-		return !shown(change) && !slices.ContainsFunc(changes, func(other source.Change) bool {
-			return undoes(other, change) && shown(other)
-		})
-	})
 }
 
 // shows says whether a description is from after a change, or as the change left it. Events tell whole seconds: of

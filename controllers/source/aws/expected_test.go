@@ -112,13 +112,14 @@ func TestASecretThatIsDeletedAndMadeAgainInASecond(t *testing.T) {
 		second  float64
 		lasting bool
 	}{
-		"deleted by force and made again":            {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v1"}}, 10.4, false},
-		"the wrong way round":                        {[]source.Change{{At: date(10), Stage: stageCurrent, VersionID: "v1"}, forced}, 10.4, false},
-		"made again, the event names no version":     {[]source.Change{forced, {At: date(10)}}, 10.4, false},
-		"made again with another version":            {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v2"}}, 10.4, true},
-		"made again, and the state before":           {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v2"}}, 3, true},
-		"marked and restored":                        {[]source.Change{deleted, {At: date(10), Restored: true}}, 10.4, false},
-		"deleted by force, and nothing else is told": {[]source.Change{forced}, 10.4, true},
+		"deleted by force and made again":             {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v1"}}, 10.4, false},
+		"the wrong way round":                         {[]source.Change{{At: date(10), Stage: stageCurrent, VersionID: "v1"}, forced}, 10.4, false},
+		"made again, the event names no version":      {[]source.Change{forced, {At: date(10)}}, 10.4, false},
+		"made again with another version":             {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v2"}}, 10.4, false},
+		"made again, and the state before":            {[]source.Change{forced, {At: date(10), Stage: stageCurrent, VersionID: "v2"}}, 3, true},
+		"a label moved, deleted by force, made again": {[]source.Change{{At: date(10), Stage: "blue", VersionID: "v0"}, forced, {At: date(10)}}, 10.4, false},
+		"marked and restored":                         {[]source.Change{deleted, {At: date(10), Restored: true}}, 10.4, false},
+		"deleted by force, and nothing else is told":  {[]source.Change{forced}, 10.4, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPast(t)
