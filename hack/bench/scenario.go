@@ -133,8 +133,9 @@ func (b *bench) goStale(aws *localaws.Running) error {
 	return aws.SetStaleness(localaws.Staleness{Principal: "*:root", Random: b.stale})
 }
 
-// start starts the manager and puts it into b.
+// start starts the manager and puts it into b. What has changed before, no event tells it: reads are fresh by then.
 func (b *bench) start() (err error) {
+	time.Sleep(b.stale)
 	flags := []string{"--log-level=info", fmt.Sprintf("--workers=%d", b.workers)}
 	profiles, err := b.pprofFlag()
 	if err != nil {
