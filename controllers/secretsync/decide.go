@@ -152,7 +152,7 @@ func (c *Controller) ends(ctx context.Context, sync *v1alpha1.SecretSync) (bool,
 	if err != nil {
 		return false, err
 	}
-	return live == nil || live.UID != sync.UID || !live.DeletionTimestamp.IsZero(), nil
+	return live == nil || live.UID != sync.UID || goes(live), nil
 }
 
 func touched(written *v1alpha1.SecretStatus, seen target.State) bool {

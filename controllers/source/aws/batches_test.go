@@ -173,8 +173,8 @@ func TestAThrottledBatchIsNotMadeWorse(t *testing.T) {
 	}
 }
 
-// Whoever gives up has nothing of what the batch writes meanwhile: the race detector tells.
-func TestWhoGivesUpLeavesTheBatchAlone(t *testing.T) {
+// A caller that gives up does not read what the batch writes meanwhile: the race detector tells.
+func TestACallerThatGivesUpLeavesTheBatchAlone(t *testing.T) {
 	begun, written := make(chan struct{}), make(chan struct{})
 	e := &endpoint{unbatched: newMemory(time.Now, denialLasts)}
 	e.batches = &batches{read: func(_ context.Context, batch []*request) {
@@ -185,7 +185,7 @@ func TestWhoGivesUpLeavesTheBatchAlone(t *testing.T) {
 		}
 		close(written)
 	}}
-	e.batches.last = time.Now() // Nobody comes alone.
+	e.batches.last = time.Now() // So that the request is not taken for a lone one.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if fetched, err := e.read(ctx, current("db")); !errors.Is(err, context.Canceled) || len(fetched.Value.Bytes()) > 0 {

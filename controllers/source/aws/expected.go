@@ -14,8 +14,8 @@ const (
 	// expectedLasts is for how long an answer is held against a change event. Whatever AWS says after it is how things
 	// are.
 	expectedLasts = 6 * time.Minute
-	// undatedLasts is for how long that holds against an answer which has no date to go by: that there is no such
-	// secret; or where the event does not tell on which version a label is.
+	// undatedLasts is for how long that is so where no date tells which of the two is older: AWS says that there is no such
+	// secret, the event does not tell on which version a label is, or both are of one second.
 	undatedLasts = 45 * time.Second
 	// changesMost is how many changes of one secret are kept, the latest of them, and maxExpected how many secrets have
 	// any: some 300 bytes for each change. A call may move 20 labels (page "PutSecretValue").
