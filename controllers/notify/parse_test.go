@@ -92,6 +92,7 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 			c.Rotation, c.Stages, c.VersionID = RotationSucceeded, some("AWSCURRENT"), "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
 		})},
 		"a rotation told of elsewhere": {strings.Replace(strings.Replace(happened("RotationFailed", `"serviceEventDetails": {"secretId": "`+dbARN+`"},`), `"SecretId"`, `"other"`, 1), `"additionalEventData"`, `"x"`, 1), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
+		"one told of by name":          {strings.Replace(strings.Replace(happened("RotationFailed", `"serviceEventDetails": {"secretId": "/prod/db"},`), `"SecretId"`, `"other"`, 1), `"additionalEventData"`, `"x"`, 1), change("RotationFailed", func(c *Change) { byName(c); c.ARN, c.Rotation = "", RotationFailed })},
 		"a rotation that failed":       {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
 		"one that was given up":        {happened("RotationAbandoned", ""), change("RotationAbandoned", func(c *Change) { c.Rotation = RotationAbandoned })},
 		"a test that failed":           {happened("TestRotationFailed", ""), change("TestRotationFailed", nil)},
