@@ -27,7 +27,7 @@ func TestArchivesOfOtherPrograms(t *testing.T) {
 		return string(content)
 	}
 	archives, err := filepath.Glob(folder + "/*.p12")
-	if err != nil || len(archives) < 25 {
+	if err != nil || len(archives) < 37 {
 		t.Fatalf("%d archives, %v", len(archives), err)
 	}
 	key, certificates := read("key.pem"), read("leaf.pem")+read("root.pem")

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes the archives that TestArchivesOfOtherPrograms opens, by OpenSSL 3 and a keytool of Java 17 or later. The
-# keys are for tests alone. Run it in this folder; each certificate has a random serial number of 20 bytes.
+# Makes the archives that TestArchivesOfOtherPrograms opens, by OpenSSL 3 and the keytool of the Java that is installed:
+# those here are of Java 17, 21 and 25, all from one openssl.p12. The keys are for tests alone. Run it in this folder;
+# each certificate has a random serial number of 20 bytes.
 set -eu
 
 openssl ecparam -name prime256v1 -genkey -noout -out root.key
@@ -37,15 +38,16 @@ archive openssl-many-rounds changeit -iter 100000
 archive openssl-one-round changeit -noiter -nomaciter
 archive openssl-friendly-name changeit -name 'a name' -caname 'a root'
 
+version=$(keytool -J-version 2>&1 | sed -n 's/^openjdk version "\([0-9]*\).*/\1/p')
 java() { # NAME OPTION...
-  name=$1
+  name=java-$version$1
   shift
   keytool -importkeystore -srckeystore openssl.p12 -srcstoretype PKCS12 -srcstorepass changeit -srcalias 1 \
     -destkeystore "$name.p12" -deststoretype PKCS12 -deststorepass changeit -destalias app -noprompt "$@" 2>/dev/null
 }
-java java
-java java-legacy -J-Dkeystore.pkcs12.legacy
-java java-certificates-plain -J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE
-java java-certificates-plain-no-mac -J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE -J-Dkeystore.pkcs12.macAlgorithm=NONE
-java java-no-mac -J-Dkeystore.pkcs12.macAlgorithm=NONE
+java ''
+java -legacy -J-Dkeystore.pkcs12.legacy
+java -certificates-plain -J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE
+java -certificates-plain-no-mac -J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE -J-Dkeystore.pkcs12.macAlgorithm=NONE
+java -no-mac -J-Dkeystore.pkcs12.macAlgorithm=NONE
 rm root.key leaf.csr
