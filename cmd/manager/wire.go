@@ -134,7 +134,11 @@ func slim(object any) (any, error) {
 	if !ok {
 		return object, nil
 	}
+	controller := metav1.GetControllerOfNoCopy(metadata)
 	metadata.ManagedFields, metadata.Labels, metadata.OwnerReferences = nil, nil, nil
+	if controller != nil {
+		metadata.OwnerReferences = []metav1.OwnerReference{{UID: controller.UID, Controller: controller.Controller}}
+	}
 	if owner, marked := metadata.Annotations[v1alpha1.AnnotationOwner]; marked {
 		metadata.Annotations = map[string]string{v1alpha1.AnnotationOwner: owner}
 	} else {

@@ -36,6 +36,10 @@ func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 		Name: "db", UID: "uid", ResourceVersion: "7", Labels: map[string]string{"a": "b"},
 		Annotations:   map[string]string{v1alpha1.AnnotationOwner: "db", "kubectl.kubernetes.io/last-applied-configuration": "huge"},
 		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "x"}},
+		OwnerReferences: []metav1.OwnerReference{
+			{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "other"},
+			{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SecretSync", Name: "db", UID: "owner", Controller: new(true)},
+		},
 	}}
 	if _, err := slim(metadata); err != nil {
 		t.Fatal(err)
@@ -43,6 +47,10 @@ func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 	if metadata.Labels != nil || metadata.ManagedFields != nil || len(metadata.Annotations) != 1 ||
 		metadata.Annotations[v1alpha1.AnnotationOwner] != "db" || metadata.UID != "uid" || metadata.ResourceVersion != "7" {
 		t.Errorf("kept: %+v", metadata.ObjectMeta)
+	}
+	// By its controller's UID alone a Secret is told from one that was set free.
+	if owner := metav1.GetControllerOf(metadata); owner == nil || *owner != (metav1.OwnerReference{UID: "owner", Controller: owner.Controller}) || len(metadata.OwnerReferences) != 1 {
+		t.Errorf("kept of its owners: %+v", metadata.OwnerReferences)
 	}
 }
 

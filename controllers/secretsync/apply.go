@@ -71,9 +71,14 @@ func desired(p *pass) target.Desired {
 	if written := p.memory.lastSeen(p.sync.Status.Secret); written != nil && written.Name == wanted.Name {
 		wanted.Previous = written
 	}
-	if !wanted.Merge && !spec.Target.Retains() {
+	if owns(p.sync) {
 		reference := target.OwnerReference(p.sync)
 		wanted.OwnerReference = &reference
 	}
 	return wanted
+}
+
+// owns says whether the Secret has an owner reference to the SecretSync, and so goes with it.
+func owns(sync *v1alpha1.SecretSync) bool {
+	return !sync.Spec.Target.Merges() && !sync.Spec.Target.Retains()
 }

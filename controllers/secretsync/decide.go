@@ -140,8 +140,7 @@ func (c *Controller) drifted(ctx context.Context, p *pass) (target.State, bool, 
 
 // lost says whether a Secret that was its SecretSync's is not any more: deleted, or without its owner reference.
 func lost(sync *v1alpha1.SecretSync, seen target.State) bool {
-	owned := !sync.Spec.Target.Retains() && !sync.Spec.Target.Merges()
-	return !seen.Exists || owned && seen.Controller != sync.UID
+	return !seen.Exists || owns(sync) && seen.Controller != sync.UID
 }
 
 // ends says whether the SecretSync is being deleted, or is gone, which the watch may not have brought yet. Kubernetes'

@@ -318,6 +318,11 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 	if notes := s.events("db", "SecretRepaired"); len(notes) > 0 {
 		t.Errorf("events: %q", notes)
 	}
+	for _, request := range s.requests() {
+		if request.What() == "list secretsync.dev secretsyncs" {
+			t.Error("the API server was asked for the SecretSync, whose Secret was not lost")
+		}
+	}
 	arn := before.Status.Sources[0].ARN
 	s.end((*stand.Manager).Stop)
 	read, described := s.read(arn), s.described()
