@@ -40,6 +40,11 @@ func happened(name, more string) string {
 			"eventType": "AwsServiceEvent", "recipientAccountId": "` + account + `", "eventCategory": "Management"}}`
 }
 
+// happenedTo is an event of the service itself that names its secret in serviceEventDetails alone.
+func happenedTo(name, secretID string) string {
+	return strings.NewReplacer(`"SecretId"`, `"other"`, `"additionalEventData"`, `"x"`).Replace(happened(name, `"serviceEventDetails": {"secretId": "`+secretID+`"},`))
+}
+
 // moved is an event of a label that has moved.
 const moved = `{"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": "Secret Label Updated", "source": "aws.secretsmanager",
 	"account": "` + account + `", "time": "2026-03-01T12:00:00Z", "region": "` + region + `", "resources": ["` + dbARN + `"],
@@ -91,8 +96,8 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 		"a rotation that is done": {happened("RotationSucceeded", ""), change("RotationSucceeded", func(c *Change) {
 			c.Rotation, c.Stages, c.VersionID = RotationSucceeded, some("AWSCURRENT"), "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
 		})},
-		"a rotation told of elsewhere": {strings.Replace(strings.Replace(happened("RotationFailed", `"serviceEventDetails": {"secretId": "`+dbARN+`"},`), `"SecretId"`, `"other"`, 1), `"additionalEventData"`, `"x"`, 1), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
-		"one told of by name":          {strings.Replace(strings.Replace(happened("RotationFailed", `"serviceEventDetails": {"secretId": "/prod/db"},`), `"SecretId"`, `"other"`, 1), `"additionalEventData"`, `"x"`, 1), change("RotationFailed", func(c *Change) { byName(c); c.ARN, c.Rotation = "", RotationFailed })},
+		"a rotation told of elsewhere": {happenedTo("RotationFailed", dbARN), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
+		"one told of by name":          {happenedTo("RotationFailed", "/prod/db"), change("RotationFailed", func(c *Change) { byName(c); c.ARN, c.Rotation = "", RotationFailed })},
 		"a rotation that failed":       {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
 		"one that was given up":        {happened("RotationAbandoned", ""), change("RotationAbandoned", func(c *Change) { c.Rotation = RotationAbandoned })},
 		"a test that failed":           {happened("TestRotationFailed", ""), change("TestRotationFailed", nil)},

@@ -254,17 +254,25 @@ func containsAll(text string, parts []string) bool {
 }
 
 // events are the notes of the events with a reason about an object.
-func (s *scene) events(name, reason string) []string {
+func (s *scene) events(name, reason string) (notes []string) {
+	s.Helper()
+	for _, event := range s.recorded(name, reason) {
+		notes = append(notes, event.Note)
+	}
+	return notes
+}
+
+// recorded are the events with a reason about an object.
+func (s *scene) recorded(name, reason string) (found []eventsv1.Event) {
 	s.Helper()
 	var list eventsv1.EventList
 	if err := s.stand.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
-	var notes []string
 	for _, event := range list.Items {
 		if event.Regarding.Name == name && event.Reason == reason {
-			notes = append(notes, event.Note)
+			found = append(found, event)
 		}
 	}
-	return notes
+	return found
 }

@@ -9,7 +9,6 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/events"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
@@ -36,18 +35,7 @@ func TestEventsThatAreAlikeAreCounted(t *testing.T) {
 	defer broadcaster.Shutdown()
 	recorder := broadcaster.NewRecorder(scheme.Scheme, "secretsync")
 	about := &corev1.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SecretSync", Namespace: s.namespace, Name: "db", UID: s.get("db").UID}
-	alike := func() (found []eventsv1.Event) {
-		var all eventsv1.EventList
-		if err := s.stand.Client.List(t.Context(), &all, client.InNamespace(s.namespace)); err != nil {
-			t.Fatal(err)
-		}
-		for _, one := range all.Items {
-			if one.Reason == "Alike" {
-				found = append(found, one)
-			}
-		}
-		return found
-	}
+	alike := func() []eventsv1.Event { return s.recorded("db", "Alike") }
 	recorder.Eventf(about, nil, corev1.EventTypeNormal, "Alike", "Test", "told again")
 	s.await("the event is there", func() bool { return len(alike()) == 1 })
 	recorder.Eventf(about, nil, corev1.EventTypeNormal, "Alike", "Test", "told again")
