@@ -230,7 +230,9 @@ func (p *pass) ofOneMoment(moved bool) bool {
 			continue
 		}
 		known, again := changed[version.ARN]
-		if again && !known.Equal(version.Changed) && p.memory.unsettled < settleTries { // Status has dates of its own for each label.
+		// Where an answer is older than status, the date is the one that status has of that label: dates that stay apart do
+		// not hold the pass up for good.
+		if again && !known.Equal(version.Changed) && p.memory.unsettled < settleTries {
 			return false
 		}
 		changed[version.ARN] = version.Changed
