@@ -110,7 +110,7 @@ func TestKMSKeys(t *testing.T) {
 }
 
 func (w *world) sts(accessKeyID string) *sts.Client {
-	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},
+	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(),
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", "")})
 }
 

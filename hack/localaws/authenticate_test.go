@@ -65,7 +65,7 @@ func TestRequestsWithoutSignature(t *testing.T) {
 	w := newGuardedWorld(t)
 	w.create("db", "x")
 	refused(t, w.read(w.secretsBy(aws.AnonymousCredentials{}, localaws.DefaultRegion), "db"), "MissingAuthenticationTokenException", "Request is missing Authentication Token")
-	anonymous := sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{}, Credentials: aws.AnonymousCredentials{}})
+	anonymous := sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: aws.AnonymousCredentials{}})
 	_, err := anonymous.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	refused(t, err, "MissingAuthenticationToken", "Request is missing Authentication Token")
 }
@@ -76,13 +76,13 @@ func TestSignaturesForElsewhere(t *testing.T) {
 	by := static(w.user("app", everything))
 	refused(t, w.read(w.secretsBy(by, "nowhere"), "db"), "InvalidSignatureException", "Credential should be scoped to a valid region.")
 	// A request that was signed for STS, sent to Secrets Manager.
-	replayed := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{}, Credentials: by,
+	replayed := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: by,
 		HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/secretsmanager/", "/sts/", 1))
 			return http.DefaultClient.Do(r)
 		})})
 	refused(t, w.read(replayed, "db"), "InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.")
-	without := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{}, Credentials: by,
+	without := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: by,
 		HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "Signature=", "Nothing=", 1))
 			return http.DefaultClient.Do(r)

@@ -58,11 +58,11 @@ func (w *world) secrets(c aws.Credentials) *secretsmanager.Client {
 }
 
 func (w *world) secretsBy(provider aws.CredentialsProvider, region string) *secretsmanager.Client {
-	return secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{}, Credentials: provider})
+	return secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: provider})
 }
 
 func (w *world) stsBy(c aws.Credentials) *sts.Client {
-	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{}, Credentials: static(c)})
+	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: static(c)})
 }
 
 // whoami is a call that every principal may make.

@@ -14,7 +14,7 @@ import (
 )
 
 func (w *world) queuesBy(c aws.Credentials) *sqs.Client {
-	return sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{}, Credentials: static(c)})
+	return sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: static(c)})
 }
 
 func TestPoliciesDecideAboutQueues(t *testing.T) {

@@ -34,7 +34,7 @@ type lane struct {
 
 func queueClient(url, region, accessKeyID string) *sqs.Client {
 	return sqs.New(sqs.Options{
-		Region: region, BaseEndpoint: &url, Retryer: aws.NopRetryer{},
+		Region: region, BaseEndpoint: &url, Retryer: unlessCut(),
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", ""),
 	})
 }

@@ -22,7 +22,7 @@ func TestTheTrailSaysWhoCalled(t *testing.T) {
 	role := w.role("app", anybody, everything)
 	held, err := w.session(w.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("prod-payments"), SourceIdentity: aws.String("prod"), Tags: sessionTags("kubernetes-namespace", "payments")})
 	must(t, held, err)
-	client := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{}, Credentials: static(held), AppID: "secretsync"})
+	client := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: static(held), AppID: "secretsync"})
 	refused(t, w.read(client, "db"), notFound, "")
 	if err := w.read(w.secrets(held), "db"); err != nil {
 		t.Fatal(err)

@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 
 func client(url, region, accessKeyID string) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
-		Region: region, BaseEndpoint: &url, Retryer: aws.NopRetryer{},
+		Region: region, BaseEndpoint: &url, Retryer: unlessCut(),
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", ""),
 	})
 }
