@@ -216,6 +216,62 @@ func TestLabelsThatMoveBackAndForthAreTakenAsTheyAreAtOneMoment(t *testing.T) {
 	}
 }
 
+// undated is a source whose answers have no date, as where DescribeSecret is denied.
+type undated struct{ *behind }
+
+func (u *undated) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	observation, err := u.behind.Observe(ctx, question)
+	observation.Version.Changed = time.Time{}
+	return observation, err
+}
+
+// AWS moves AWSPREVIOUS with AWSCURRENT: where only the values tell, a former one of before is not published beside the
+// present one, unless AWS says so for a while, as after moves by hand.
+func TestAFormerValueThatWasLeftBehindIsNotPublished(t *testing.T) {
+	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
+		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
+	})
+	w.Source = &undated{aws}
+	now := noon.Add(10 * time.Minute)
+	says := func(current, previous string) {
+		aws.says = map[string]string{"AWSCURRENT": current, "AWSPREVIOUS": previous}
+		aws.gives = aws.says
+		now = now.Add(10 * time.Minute)
+		w.clock.SetTime(now)
+	}
+	holds := func(when, current, previous string) {
+		t.Helper()
+		if held := w.secret(t, "db").Data; string(held["value"]) != "of "+current || string(held["value_previous"]) != "of "+previous {
+			t.Errorf("%s: the Secret has %q and %q", when, held["value"], held["value_previous"])
+		}
+	}
+	says("v2", "v1")
+	w.turn(t)
+	holds("rotated", "v2", "v1")
+	w.settle(t)
+	w.sent()
+	for previous, when := range map[string]string{"v1": "AWSPREVIOUS left behind", "v3": "one that is beside itself"} {
+		says("v3", previous)
+		for range settleTries/2 - 1 {
+			w.turn(t)
+			holds(when, "v2", "v1")
+		}
+	}
+	says("v2", "v2")
+	w.turn(t)
+	holds("AWSCURRENT left behind", "v2", "v1")
+	w.wantUnreported(t)
+	says("v3", "v2")
+	w.turn(t)
+	holds("rotated again", "v3", "v2")
+	w.settle(t)
+	says("v4", "v2")
+	for range settleTries + 1 {
+		w.turn(t)
+	}
+	holds("it lasts", "v4", "v2")
+}
+
 func TestAValueThatIsNotThereYetIsReadAgain(t *testing.T) {
 	w, aws := lagging(t, nil)
 	aws.says, aws.unread = at("v2"), &source.Error{Kind: source.VersionNotFound, Explanation: "no such version"}

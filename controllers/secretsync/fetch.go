@@ -22,7 +22,7 @@ const (
 	// it goes unreported that values are of other versions, unreadTries that there are none: AWS is eventually
 	// consistent, and some seconds late at most.
 	settleAfter, settleMost, settleTries, unreadTries = time.Second, 16 * time.Second, 8, 3
-	// holdMost is the longest wait while a version of before is held on to: that ends within some dozen seconds.
+	// holdMost is the longest wait where it is not known which versions hold: that ends within some dozen seconds.
 	holdMost = 4 * time.Second
 )
 
@@ -44,7 +44,7 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	}
 	if p.holds() {
 		p.memory.unsettled++
-		return p.later() // Nothing else is published either before it is known how things are.
+		return p.later(holdMost) // Nothing else is published either before it is known how things are.
 	}
 	var err error
 	p.done, err = c.previewed(ctx, p)
@@ -220,6 +220,9 @@ func (p *pass) settled() bool {
 // by its date, and, where there are several secrets, none has moved between the looks before the values were read and
 // those after. Labels that move back and forth may be found at the same version twice.
 func (p *pass) ofOneMoment(moved bool) bool {
+	if p.leftBehind() && p.memory.unsettled < settleTries {
+		return false
+	}
 	changed := map[string]time.Time{}
 	for _, one := range p.all() {
 		version := one.observation.Version
@@ -250,14 +253,14 @@ func (p *pass) unsettled() error {
 	tries, all := p.memory.unsettled, p.all()
 	place := slices.IndexFunc(all, func(one *input) bool { return !one.settled() })
 	if place < 0 || p.holds() {
-		return p.later()
+		return p.later(holdMost)
 	}
 	one := all[place]
 	switch {
 	case one.unread != nil && (tries >= unreadTries && !one.behind || tries >= settleTries):
 		return one.unread
 	case one.unread != nil || tries < settleTries:
-		return p.later()
+		return p.later(settleMost)
 	}
 	return &failure{reason: v1alpha1.ReasonSourceFailed, heals: byTime, message: fmt.Sprintf(
 		"AWS says that secret %s is at version %s, and gives the value of version %s: it is read again until the two agree; if it lasts, "+
@@ -265,11 +268,7 @@ func (p *pass) unsettled() error {
 }
 
 // later puts the pass off, for longer each time.
-func (p *pass) later() error {
-	most := settleMost
-	if p.holds() {
-		most = holdMost
-	}
+func (p *pass) later(most time.Duration) error {
 	after := min(settleAfter<<min(p.memory.unsettled-1, 10), most)
 	return &source.Error{Kind: source.Busy, RetryAfter: after, Explanation: "AWS does not say the same of versions and of their values yet: trying again"}
 }

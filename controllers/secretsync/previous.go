@@ -86,6 +86,30 @@ func (c *Controller) keptUntil(p *pass) time.Time {
 	return time.Time{}
 }
 
+// leftBehind says whether AWSPREVIOUS of a secret is on a version which it is not on beside the present one, as far as
+// the values tell: on the same one, or, after a rotation, still where it was, or on one from before the one that
+// AWSCURRENT has left. AWS moves the two together (page "UpdateSecretVersionStage"), so that one of the answers is out of
+// date, unless labels were moved by hand in between; without dates nothing tells which.
+func (p *pass) leftBehind() bool {
+	for n, one := range p.inputs {
+		if one.before == nil || one.before.absent || !one.observation.Version.Changed.IsZero() {
+			continue
+		}
+		former := one.before.observation.Version
+		if former.ID == one.observation.Version.ID || p.rotates(n, one) && fromBefore(former, p.synced(n, one), p.synced(n, one.before)) {
+			return true
+		}
+	}
+	return false
+}
+
+// fromBefore says whether a former version was one before the version that was left, by what status knows of both labels.
+func fromBefore(former source.Version, left, kept *v1alpha1.SourceStatus) bool {
+	stays := kept != nil && kept.VersionID == former.ID
+	older := !former.Created.IsZero() && !former.Created.After(madeAt(left))
+	return former.ID != left.VersionID && (stays || older)
+}
+
 // lookedBack says whether former values were looked for as they have to be: a rotation may have come since. The
 // time that they stay begins anew then, and those that were not asked about are still to be read.
 func (c *Controller) lookedBack(ctx context.Context, p *pass) (bool, error) {
