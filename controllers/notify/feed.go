@@ -9,6 +9,9 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
+// aheadMost is how far in the future an event may be, as clocks differ. The time of one that is further is not believed.
+const aheadMost = 5 * time.Minute
+
 // Feed turns events into turns of SecretSyncs. All its parts are required but for Now.
 type Feed struct {
 	// Matcher knows whom a change concerns.
@@ -40,6 +43,9 @@ type taken struct {
 // take handles one event.
 func (f *Feed) take(ctx context.Context, body []byte) taken {
 	change, err := Parse(body)
+	if change.Time.Sub(f.now()) > aheadMost {
+		change.Time = time.Time{} // It would count as later than all that happens until then.
+	}
 	result := taken{age: -1}
 	if err == nil && !change.Time.IsZero() {
 		result.age = max(0, f.now().Sub(change.Time))

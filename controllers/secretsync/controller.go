@@ -83,7 +83,7 @@ func New(options Options) *Controller {
 	return &Controller{
 		Options:  options,
 		secrets:  &target.Writer{Client: options.Client, Live: options.Live},
-		memories: newMemories(),
+		memories: newMemories(options.Clock.Now),
 		turns:    &turns{runs: make(chan struct{})},
 		seed:     maphash.MakeSeed(),
 		phase:    somewhereWithin(pollSlot),

@@ -62,7 +62,7 @@ func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
 	find, how := p.sync.Spec.DataFrom[entry].Find, c.question(p)
 	question := source.FindQuestion{
 		NamePrefix: find.NamePrefix, NamePattern: find.NamePattern, Tags: find.Tags, Region: find.Region,
-		Identity: p.identity, Reader: source.Reader{Namespace: p.sync.Namespace, Name: p.sync.Name},
+		Identity: p.identity, Reader: p.reader(),
 		MaxAge: how.MaxAge, Routine: how.Routine,
 	}
 	if question.Region == "" {
@@ -93,7 +93,7 @@ func (p *pass) take(found []source.Found, entry int32) {
 		named := len(p.inputs)
 		one := p.input(source.Ref{
 			SecretID: secret.ARN, VersionStage: v1alpha1.DefaultVersionStage, Region: secret.Region,
-			Identity: p.identity, Reader: source.Reader{Namespace: p.sync.Namespace, Name: p.sync.Name},
+			Identity: p.identity, Reader: p.reader(),
 		}, true)
 		one.name = secret.Name
 		if len(p.inputs) > named { // The spec does not name it too.

@@ -41,6 +41,11 @@ type entries struct {
 	dataFrom [][]*input
 }
 
+// reader is the SecretSync, for whom AWS is read.
+func (p *pass) reader() source.Reader {
+	return source.Reader{Namespace: p.sync.Namespace, Name: p.sync.Name, Since: p.memory.since.get()}
+}
+
 // readBy lists the inputs of a spec, each once, that of spec.source first. What find finds comes later.
 func (p *pass) readBy() {
 	spec := &p.sync.Spec
@@ -96,7 +101,7 @@ func (p *pass) refOf(own *v1alpha1.EntrySource) source.Ref {
 		Region:          from.Region,
 		FailoverRegions: strings.Join(from.FailoverRegions, " "),
 		Identity:        p.identity,
-		Reader:          source.Reader{Namespace: p.sync.Namespace, Name: p.sync.Name},
+		Reader:          p.reader(),
 	}
 }
 

@@ -29,6 +29,8 @@ const (
 type memory struct {
 	// uid is the SecretSync's: one that was deleted and made anew under its name has nothing to remember.
 	uid types.UID
+	// since is when the process learned of the SecretSync; zero for one that was there when it began to watch.
+	since moment
 	// statusWritten is the SecretSync's resourceVersion after our last write.
 	statusWritten string
 	// behind is since when the object in the cache is older than statusWritten; zero while it is not.
@@ -145,6 +147,7 @@ func older(a, b string) bool {
 
 // memories holds the memory of every SecretSync.
 type memories struct {
+	now    func() time.Time
 	mutex  sync.Mutex
 	byName map[types.NamespacedName]*memory
 	// news of SecretSyncs that no pass has taken yet.
@@ -155,8 +158,8 @@ type memories struct {
 	stopping bool
 }
 
-func newMemories() *memories {
-	return &memories{byName: map[types.NamespacedName]*memory{}, news: map[types.NamespacedName]news{}, woken: map[types.NamespacedName]bool{}}
+func newMemories(now func() time.Time) *memories {
+	return &memories{now: now, byName: map[types.NamespacedName]*memory{}, news: map[types.NamespacedName]news{}, woken: map[types.NamespacedName]bool{}}
 }
 
 func (m *memories) of(name types.NamespacedName, uid types.UID) *memory {
@@ -165,6 +168,7 @@ func (m *memories) of(name types.NamespacedName, uid types.UID) *memory {
 	one, known := m.byName[name]
 	if !known || one.uid != uid {
 		one = &memory{uid: uid}
+		one.since.set(m.now())
 		m.byName[name] = one
 	}
 	return one
@@ -176,6 +180,7 @@ func (m *memories) restored(name types.NamespacedName, uid types.UID, now time.T
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	fresh := &memory{uid: uid, restored: now}
+	fresh.since.set(now)
 	fresh.nextLook.set(now.Add(somewhereWithin(restoredWithin)))
 	m.byName[name] = fresh
 }

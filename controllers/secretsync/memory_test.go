@@ -12,7 +12,7 @@ import (
 var here = types.NamespacedName{Namespace: "payments", Name: "db"}
 
 func TestANewSecretSyncOfAnOldNameRemembersNothing(t *testing.T) {
-	m := newMemories()
+	m := newMemories(time.Now)
 	first := m.of(here, "uid-1")
 	first.failures = 7
 	if again := m.of(here, "uid-1"); again != first {
@@ -47,7 +47,7 @@ func TestTheCacheMayBeBehindOurOwnWrite(t *testing.T) {
 }
 
 func TestTheEchoOfAWriteIsNoNews(t *testing.T) {
-	m := newMemories()
+	m := newMemories(time.Now)
 	if m.echoed(here, "1") {
 		t.Error("a Secret of nobody's is an echo")
 	}
@@ -86,7 +86,7 @@ func TestTheEchoOfAWriteIsNoNews(t *testing.T) {
 }
 
 func TestTheMostOverdue(t *testing.T) {
-	m := newMemories()
+	m := newMemories(time.Now)
 	if got := m.mostOverdue(noon); got != 0 {
 		t.Errorf("nothing is overdue by %s", got)
 	}

@@ -90,7 +90,10 @@ func (c *Controller) goneBack(sync client.Object) {
 func (c *Controller) restores() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(created event.CreateEvent) bool {
-			if sync, ok := created.Object.(*v1alpha1.SecretSync); ok && !created.IsInInitialList {
+			switch sync, ok := created.Object.(*v1alpha1.SecretSync); {
+			case ok && created.IsInInitialList:
+				c.memories.of(client.ObjectKeyFromObject(sync), sync.UID).since.set(time.Time{})
+			case ok:
 				c.appeared(sync)
 			}
 			return false

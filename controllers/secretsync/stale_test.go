@@ -207,7 +207,10 @@ func TestWhatARestoreBringsBackIsLookedAtSoon(t *testing.T) {
 			t.Errorf("%s: let through, which others decide", name)
 		}
 		known := w.memories.byName[here]
-		if soon := known != nil && !known.nextLook.get().After(w.clock.Now().Add(restoredWithin)); soon != c.soon {
+		if since := known != nil && !known.since.get().IsZero(); since != (c.synced && !c.initial) {
+			t.Errorf("%s: known since then: %t", name, since)
+		}
+		if soon := known != nil && !known.nextLook.get().IsZero() && !known.nextLook.get().After(w.clock.Now().Add(restoredWithin)); soon != c.soon {
 			t.Errorf("%s: looked at soon: %t", name, soon)
 		}
 	}

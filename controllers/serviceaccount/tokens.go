@@ -1,6 +1,7 @@
 package serviceaccount
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,28 +43,28 @@ type Tokens struct {
 
 var _ source.ServiceAccounts = (*Tokens)(nil)
 
-// WebIdentity looks a ServiceAccount up and has a token made for the audience that it names.
-func (t *Tokens) WebIdentity(ctx context.Context, namespace, name string) (source.WebIdentity, error) {
+// Look looks a ServiceAccount up, with the role and the audience that it names.
+func (t *Tokens) Look(ctx context.Context, namespace, name string) (source.ServiceAccount, error) {
 	account := &corev1.ServiceAccount{}
 	if err := t.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, account); err != nil {
-		return source.WebIdentity{}, explain(ctx, namespace, name, "read", err)
+		return source.ServiceAccount{}, explain(ctx, namespace, name, "read", err)
 	}
-	role, audience := account.Annotations[annotationRole], account.Annotations[annotationAudience]
+	role := account.Annotations[annotationRole]
 	if role == "" {
-		return source.WebIdentity{}, unavailable(nil, "ServiceAccount %s/%s names no role: annotate it with %s=<ARN of an IAM role>", namespace, name, annotationRole)
+		return source.ServiceAccount{}, unavailable(source.ErrNoServiceAccount, "ServiceAccount %s/%s names no role: annotate it with %s=<ARN of an IAM role>", namespace, name, annotationRole)
 	}
-	if audience == "" {
-		audience = defaultAudience
-	}
+	return source.ServiceAccount{UID: string(account.UID), RoleARN: role, Audience: cmp.Or(account.Annotations[annotationAudience], defaultAudience)}, nil
+}
+
+// Token has a token made for a ServiceAccount. The API server refuses that where there is another one of its name by now.
+func (t *Tokens) Token(ctx context.Context, namespace, name string, account source.ServiceAccount) (source.Value, error) {
 	seconds := int64(tokenLasts.Seconds())
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}, ExpirationSeconds: &seconds}}
-	asked := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: account.UID}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{account.Audience}, ExpirationSeconds: &seconds}}
+	asked := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(account.UID)}}
 	if err := t.Client.SubResource("token").Create(ctx, asked, request); err != nil {
-		return source.WebIdentity{}, explain(ctx, namespace, name, "have a token made for", err)
+		return source.Value{}, explain(ctx, namespace, name, "have a token made for", err)
 	}
-	return source.WebIdentity{
-		RoleARN: role, Audience: audience, Token: source.TextValue(request.Status.Token), Expires: request.Status.ExpirationTimestamp.Time,
-	}, nil
+	return source.TextValue(request.Status.Token), nil
 }
 
 // explain words a refusal of the API server. What ended with the caller's context is the context's error.
@@ -85,9 +86,14 @@ func explain(ctx context.Context, namespace, name, attempt string, err error) er
 // unavailable keeps of the API server's answer its code and reason alone: the text, as of a webhook, may quote a token.
 func unavailable(answer error, format string, arguments ...any) error {
 	refusal := &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, arguments...)}
-	if status, ok := errors.AsType[*apierrors.StatusError](answer); ok {
+	switch status, ok := errors.AsType[*apierrors.StatusError](answer); {
+	case ok && (apierrors.IsNotFound(answer) || apierrors.IsForbidden(answer)):
+		refusal.Cause = fmt.Errorf("%w: the API server answered %d %s", source.ErrNoServiceAccount, status.ErrStatus.Code, status.ErrStatus.Reason)
+	case ok:
 		refusal.Cause = fmt.Errorf("the API server answered %d %s", status.ErrStatus.Code, status.ErrStatus.Reason)
-	} else if answer != nil {
+	case errors.Is(answer, source.ErrNoServiceAccount):
+		refusal.Cause = source.ErrNoServiceAccount
+	default:
 		refusal.Cause = errors.New("the API server was not reached")
 	}
 	return refusal

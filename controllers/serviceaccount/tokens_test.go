@@ -25,7 +25,7 @@ const theToken = "eyJ-a-token-that-nobody-may-see"
 
 // tokens has a token made, or refused by an error that quotes one.
 func tokens(refusal error) *Tokens {
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app",
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app", UID: "uid",
 		Annotations: map[string]string{annotationRole: "arn:aws:iam::111122223333:role/app"}}}
 	made := fake.NewClientBuilder().WithObjects(account).WithInterceptorFuncs(interceptor.Funcs{
 		SubResourceCreate: func(_ context.Context, _ client.Client, _ string, _, answer client.Object, _ ...client.SubResourceCreateOption) error {
@@ -40,15 +40,19 @@ func tokens(refusal error) *Tokens {
 
 // TestNoTokenIsEverShown: not as a part of what it is handed on in, and not by the error of a request for one.
 func TestNoTokenIsEverShown(t *testing.T) {
-	identity, err := tokens(nil).WebIdentity(t.Context(), "payments", "app")
-	if err != nil || string(identity.Token.Bytes()) != theToken || identity.Audience != defaultAudience {
+	account, err := tokens(nil).Look(t.Context(), "payments", "app")
+	if want := (source.ServiceAccount{UID: "uid", RoleARN: "arn:aws:iam::111122223333:role/app", Audience: defaultAudience}); err != nil || account != want {
+		t.Fatalf("the ServiceAccount is %+v, %v", account, err)
+	}
+	token, err := tokens(nil).Token(t.Context(), "payments", "app", account)
+	if err != nil || string(token.Bytes()) != theToken {
 		t.Fatalf("the token is not handed on: %v", err)
 	}
-	encoded, err := json.Marshal(identity)
+	encoded, err := json.Marshal(token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shown := range []string{fmt.Sprint(identity), fmt.Sprintf("%+v", identity), fmt.Sprintf("%#v", &identity), string(encoded)} {
+	for _, shown := range []string{fmt.Sprint(token), fmt.Sprintf("%+v", token), fmt.Sprintf("%#v", &token), string(encoded)} {
 		if strings.Contains(shown, theToken) {
 			t.Error("the token is shown")
 		}
@@ -60,7 +64,7 @@ func TestNoTokenIsEverShown(t *testing.T) {
 		"unencodable": fmt.Errorf("encoding %s failed", theToken),
 		"a breakdown": apierrors.NewInternalError(errors.New(theToken)),
 	} {
-		_, err := tokens(refusal).WebIdentity(t.Context(), "payments", "app")
+		_, err := tokens(refusal).Token(t.Context(), "payments", "app", account)
 		if shown := fmt.Sprint(err, errors.Unwrap(err)); source.KindOf(err) != source.CredentialsUnavailable || strings.Contains(shown, theToken) {
 			t.Errorf("%s: the kind is %q, or the token is shown", name, source.KindOf(err))
 		}

@@ -2,7 +2,7 @@ package source
 
 import (
 	"context"
-	"time"
+	"errors"
 )
 
 // Identity says on whose authority a secret is read. The zero Identity is the operator's own.
@@ -26,21 +26,25 @@ type Identity struct {
 // OperatorsOwn says whether the authority is the operator's, with a role on top or without.
 func (i Identity) OperatorsOwn() bool { return i.ServiceAccount == "" }
 
-// WebIdentity is what it takes to act as a ServiceAccount towards AWS.
-type WebIdentity struct {
-	// RoleARN is the role that the ServiceAccount names.
+// ServiceAccount is a ServiceAccount as the API server knows it.
+type ServiceAccount struct {
+	// UID tells it from another one that has had its name.
+	UID string
+	// RoleARN is the role that it names.
 	RoleARN string
-	// Audience that the token is for.
+	// Audience is what its tokens are for.
 	Audience string
-	// Token is the ServiceAccount's, as a value: it can't be printed.
-	Token Value
-	// Expires is when the token does.
-	Expires time.Time
 }
 
-// ServiceAccounts knows the roles of ServiceAccounts, and has tokens made for them.
+// ErrNoServiceAccount is the cause of an error where a ServiceAccount is not there, or may no longer be acted as:
+// whatever it could read is to be forgotten.
+var ErrNoServiceAccount = errors.New("there is no such ServiceAccount for the operator")
+
+// ServiceAccounts knows ServiceAccounts, and has tokens made for them. Errors are an *Error, or the context's own.
 type ServiceAccounts interface {
-	// WebIdentity is asked for whenever credentials are to be renewed. Its errors are an *Error, or the
-	// context's own.
-	WebIdentity(ctx context.Context, namespace, name string) (WebIdentity, error)
+	// Look looks a ServiceAccount up. It is asked at the first use by each object, and about once a minute then.
+	Look(ctx context.Context, namespace, name string) (ServiceAccount, error)
+	// Token has a token made for a ServiceAccount that was looked up, and for no other one of its name. It is asked
+	// whenever credentials are to be renewed.
+	Token(ctx context.Context, namespace, name string, account ServiceAccount) (Value, error)
 }

@@ -24,8 +24,13 @@ type Ref struct {
 	Reader Reader
 }
 
-// Reader is the object that a read is done for. CloudTrail shows it in the user agent.
-type Reader struct{ Namespace, Name string }
+// Reader is the object that a read is done for. CloudTrail shows its namespace and name in the user agent.
+type Reader struct {
+	Namespace, Name string
+	// Since is when the operator learned of the object. Its ServiceAccount is looked up after that: the one of
+	// before may have been another tenant's. Zero for an object that was there when the operator started.
+	Since time.Time
+}
 
 // Question asks which version a Ref points at.
 type Question struct {

@@ -83,10 +83,15 @@ type Source struct {
 	// expected are the changes that events have told of.
 	expected *expected
 
+	// accounts are the ServiceAccounts as they were looked up lately.
+	accounts *sharing[accountKey, source.ServiceAccount]
+
 	mutex      sync.Mutex
-	identities map[source.Identity]*identity
+	identities map[actor]*identity
 	endpoints  map[endpointKey]*endpoint
-	regions    map[string]bool
+	// acting are the ServiceAccounts that identities and endpoints are of.
+	acting  map[accountKey]source.ServiceAccount
+	regions map[string]bool
 	// tidied is when identities that nobody uses were forgotten last.
 	tidied time.Time
 }
@@ -114,15 +119,17 @@ func New(ctx context.Context, options Options) (*Source, error) {
 	s := &Source{
 		options:    options,
 		expected:   &expected{now: options.Now},
-		identities: map[source.Identity]*identity{},
+		accounts:   newSharing(options.Now, accountLasts, maxAccounts, func(accountKey, source.ServiceAccount) int { return 1 }),
+		identities: map[actor]*identity{},
 		endpoints:  map[endpointKey]*endpoint{},
+		acting:     map[accountKey]source.ServiceAccount{},
 		regions:    map[string]bool{},
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("loading AWS configuration: %w", err)
 	}
 	s.own = s.ownIdentity()
-	s.identities[source.Identity{}] = s.own
+	s.identities[actor{}] = s.own
 	return s, nil
 }
 

@@ -56,13 +56,17 @@ const (
 
 // endpointKey is what endpoints are told apart by.
 type endpointKey struct {
-	who    source.Identity
+	who    actor
 	region string
 }
 
 // endpointOf is the one to read a Ref from, made at first use.
-func (s *Source) endpointOf(ref source.Ref) (*endpoint, error) {
+func (s *Source) endpointOf(ctx context.Context, ref source.Ref) (*endpoint, error) {
 	region, err := s.regionOf(ref)
+	if err != nil {
+		return nil, err
+	}
+	who, err := s.actorOf(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +74,10 @@ func (s *Source) endpointOf(ref source.Ref) (*endpoint, error) {
 	defer s.mutex.Unlock()
 	now := s.options.Now()
 	s.tidy(now)
-	key := endpointKey{ref.Identity, region}
+	key := endpointKey{who, region}
 	e := s.endpoints[key]
 	if e == nil {
-		e = newEndpoint(s, s.identityOf(ref.Identity), region)
+		e = newEndpoint(s, s.identityOf(who), region)
 		if s.regions[region] || len(s.regions) < maxRegions {
 			s.regions[region] = true
 			s.endpoints[key] = e
@@ -90,15 +94,16 @@ func (s *Source) tidy(now time.Time) {
 		return
 	}
 	s.tidied = now
-	used := map[source.Identity]bool{{}: true}
+	used, acting := map[actor]bool{{}: true}, map[accountKey]bool{}
 	for key, e := range s.endpoints {
 		if e.who != s.own && now.Sub(e.used) > idleLasts {
 			delete(s.endpoints, key)
 			continue
 		}
-		used[key.who] = true
+		used[key.who], acting[actsFor(key.who.Identity)] = true, true
 	}
-	maps.DeleteFunc(s.identities, func(who source.Identity, _ *identity) bool { return !used[who] })
+	maps.DeleteFunc(s.identities, func(who actor, _ *identity) bool { return !used[who] })
+	maps.DeleteFunc(s.acting, func(account accountKey, _ source.ServiceAccount) bool { return !acting[account] })
 }
 
 func newEndpoint(s *Source, who *identity, region string) *endpoint {

@@ -65,7 +65,7 @@ func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.endpointOf(source.Ref{Region: asked.Region, Identity: asked.Identity})
+	e, err := s.endpointOf(ctx, source.Ref{Region: asked.Region, Identity: asked.Identity, Reader: asked.Reader})
 	if err != nil {
 		return nil, err
 	}

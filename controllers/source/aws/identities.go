@@ -10,8 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
-
-	"github.com/secretsync/secretsync/controllers/source"
 )
 
 const (
@@ -22,10 +20,10 @@ const (
 	doubtAfter = 30 * time.Second
 )
 
-// identity is a source.Identity with the configuration that signs for it. There is one for each, however
+// identity is an actor with the configuration that signs for it. There is one for each, however
 // many SecretSyncs share it.
 type identity struct {
-	source.Identity
+	actor
 	config aws.Config
 	// cache holds the credentials; nil where they are not the SDK's to renew.
 	cache *aws.CredentialsCache
@@ -67,11 +65,11 @@ func (s *Source) ownIdentity() *identity {
 }
 
 // identityOf is the one that a Ref is read with, made at first use. The mutex must be held.
-func (s *Source) identityOf(who source.Identity) *identity {
+func (s *Source) identityOf(who actor) *identity {
 	if known := s.identities[who]; known != nil {
 		return known
 	}
-	made := &identity{Identity: who, config: s.config.Copy(), now: s.options.Now}
+	made := &identity{actor: who, config: s.config.Copy(), now: s.options.Now}
 	made.cache = aws.NewCredentialsCache(dated{s.roles(made), made}, func(o *aws.CredentialsCacheOptions) {
 		o.ExpiryWindow, o.ExpiryWindowJitterFrac = renewBefore, 0.5
 	})

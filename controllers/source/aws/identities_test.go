@@ -21,34 +21,53 @@ const (
 	allowAll                  = `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 )
 
-// accounts stands for the API server: every ServiceAccount has a role, and a token that is valid.
+// accounts stands for the API server: every ServiceAccount has a role, and tokens that are valid.
 type accounts struct {
 	*testing.T
 	roles map[string]string
+	uids  map[string]string
+	// away is what the API server answers instead; nil where it answers well.
+	away  error
 	mutex sync.Mutex
-	asked int
+	// looked and asked count looks and tokens.
+	looked, asked int
 }
 
-func (a *accounts) WebIdentity(_ context.Context, namespace, name string) (source.WebIdentity, error) {
+// Look looks a ServiceAccount up.
+func (a *accounts) Look(_ context.Context, namespace, name string) (source.ServiceAccount, error) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	a.asked++
+	a.looked++
 	role, known := a.roles[namespace+"/"+name]
-	if !known {
-		return source.WebIdentity{}, &source.Error{Kind: source.CredentialsUnavailable, Explanation: "there is no ServiceAccount " + name}
+	switch {
+	case a.away != nil:
+		return source.ServiceAccount{}, a.away
+	case !known:
+		return source.ServiceAccount{}, &source.Error{Kind: source.CredentialsUnavailable, Explanation: "there is no ServiceAccount " + name, Cause: source.ErrNoServiceAccount}
 	}
 	audience := stsAudience
 	if namespace == "vault" {
 		audience = "vault"
 	}
-	return source.WebIdentity{RoleARN: role, Audience: audience, Token: source.TextValue(token(a.T, audience, time.Now().Add(time.Hour)))}, nil
+	return source.ServiceAccount{UID: "uid of " + namespace + a.uids[namespace+"/"+name], RoleARN: role, Audience: audience}, nil
+}
+
+// Token makes a token.
+func (a *accounts) Token(_ context.Context, namespace, name string, account source.ServiceAccount) (source.Value, error) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.asked++
+	if want := "uid of " + namespace + a.uids[namespace+"/"+name]; account.UID != want {
+		return source.Value{}, &source.Error{Kind: source.CredentialsUnavailable, Explanation: "it is another one by now"}
+	}
+	return source.TextValue(token(a.T, account.Audience, time.Now().Add(time.Hour))), nil
 }
 
 const stsAudience = "sts.amazonaws.com"
 
 func (w *world) withAccounts(t *testing.T, options Options) (*Source, *accounts) {
 	t.Helper()
-	known := &accounts{T: t, roles: map[string]string{"pay/app": payRole, "web/app": webRole, "vault/app": payRole}}
+	known := &accounts{T: t, roles: map[string]string{"pay/app": payRole, "web/app": webRole, "vault/app": payRole}, uids: map[string]string{}}
 	options.ServiceAccounts = known
 	return w.again(t, options), known
 }
@@ -72,7 +91,7 @@ func TestAServiceAccountsRoleReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := w.Calls()
-	if len(calls) != 2 || calls[0].Operation != "AssumeRoleWithWebIdentity" || calls[1].Principal != "arn:aws:sts::111122223333:assumed-role/pay/prod-eu-1-pay-app" {
+	if len(calls) != 2 || calls[0].Operation != "AssumeRoleWithWebIdentity" || calls[1].Principal != "arn:aws:sts::111122223333:assumed-role/pay/prod-eu-1.pay.app" {
 		t.Errorf("calls are %+v", calls)
 	}
 	if got := w.counted(t, "AssumeRoleWithWebIdentity", "ok", localaws.DefaultRegion); got != 1 {
@@ -135,7 +154,7 @@ func TestAChainOfRolesIsToldTheNamespaceAndTheLastOneTheExternalID(t *testing.T)
 	if _, err := s.Observe(t.Context(), as(who)); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.Calls()[2].Principal; !strings.HasSuffix(got, ":assumed-role/pay/prod-eu-1-pay-pay") {
+	if got := w.Calls()[2].Principal; !strings.HasSuffix(got, ":assumed-role/pay/prod-eu-1.pay.pay") {
 		t.Errorf("%s has read", got)
 	}
 	who.ExternalID = "e-2"
@@ -183,7 +202,7 @@ func TestASourceIdentityIsTheSessionsName(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	w.strict(t)
-	w.role(t, "hub", testReader, `"sts:AssumeRole", "sts:SetSourceIdentity"`, `"StringEquals": {"sts:SourceIdentity": "prod-eu-1-pay-hub"}`)
+	w.role(t, "hub", testReader, `"sts:AssumeRole", "sts:SetSourceIdentity"`, `"StringEquals": {"sts:SourceIdentity": "prod-eu-1.pay.hub"}`)
 	if _, err := w.again(t, Options{SourceIdentity: true}).Observe(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Error(err)
 	}
@@ -207,7 +226,7 @@ func TestServiceAccountsThatCannotBeUsedAreExplained(t *testing.T) {
 			source.CredentialsUnavailable, []string{"could not be reached for AssumeRoleWithWebIdentity"}},
 		"one that is not there": {"nowhere", localaws.Rule{}, localaws.Fault{}, source.CredentialsUnavailable, []string{"there is no ServiceAccount app"}},
 		"a secret that its role may not read": {"pay", localaws.Rule{Deny: true, Action: "secretsmanager:*"}, localaws.Fault{}, source.AccessDenied,
-			[]string{"assumed-role/pay/prod-eu-1-pay-app", "secretsmanager:GetSecretValue"}},
+			[]string{"assumed-role/pay/prod-eu-1.pay.app", "secretsmanager:GetSecretValue"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -309,10 +328,10 @@ func TestSessionsAreNamedAfterClusterNamespaceAndIdentity(t *testing.T) {
 		who  source.Identity
 		want string
 	}{
-		"a ServiceAccount":              {account("pay"), "prod-eu-1-pay-app"},
-		"a role on top of the operator": {onTop(payRole), "prod-eu-1-pay-pay"},
-		"a ServiceAccount with a role":  {source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: hubRole}, "prod-eu-1-pay-app"},
-		"names that are too long":       {source.Identity{Namespace: long, ServiceAccount: "app"}, "prod-eu-1-" + strings.Repeat("n", 45) + "-" + "#"},
+		"a ServiceAccount":              {account("pay"), "prod-eu-1.pay.app"},
+		"a role on top of the operator": {onTop(payRole), "prod-eu-1.pay.pay"},
+		"a ServiceAccount with a role":  {source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: hubRole}, "prod-eu-1.pay.app"},
+		"names that are too long":       {source.Identity{Namespace: long, ServiceAccount: "app"}, "prod-eu-1." + strings.Repeat("n", 37) + "-" + "#"},
 	} {
 		got := w.source.sessionName(test.who)
 		if want := strings.TrimSuffix(test.want, "#"); !strings.HasPrefix(got, want) || len(got) > maxSessionName || want == test.want && got != want {
@@ -322,6 +341,20 @@ func TestSessionsAreNamedAfterClusterNamespaceAndIdentity(t *testing.T) {
 	other := source.Identity{Namespace: long, ServiceAccount: "other"}
 	if w.source.sessionName(other) == w.source.sessionName(source.Identity{Namespace: long, ServiceAccount: "app"}) {
 		t.Error("two long names are one")
+	}
+	for _, cluster := range []string{"", "prod", "prod.eu"} {
+		w.source.options.Cluster = cluster
+		seen := map[string]source.Identity{}
+		for _, who := range []source.Identity{
+			{Namespace: "team", ServiceAccount: "a-prod"}, {Namespace: "team-a", ServiceAccount: "prod"},
+			{Namespace: "eu", ServiceAccount: "team.a"}, {Namespace: "team", ServiceAccount: "a"}, {Namespace: "eu-team", ServiceAccount: "a"},
+		} {
+			got := w.source.sessionName(who)
+			if other, taken := seen[got]; taken {
+				t.Errorf("in cluster %q the sessions of %+v and %+v are both named %s", cluster, who, other, got)
+			}
+			seen[got] = who
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 // DescribeSecret is denied it reads the value instead, says so in the hint, and asks DescribeSecret
 // again after ten minutes at the earliest.
 func (s *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	e, err := s.endpointOf(question.Ref)
+	e, err := s.endpointOf(ctx, question.Ref)
 	if err != nil {
 		return source.Observation{}, err
 	}

@@ -117,8 +117,7 @@ func nameRole(role string, err error) error {
 	return &roleError{role: role, cause: err}
 }
 
-// serviceAccount gets the credentials of the role that a ServiceAccount names. Both the role and the
-// token are looked up each time: the annotation may have changed.
+// serviceAccount gets the credentials of the role that a ServiceAccount names, with a new token each time.
 type serviceAccount struct {
 	s  *Source
 	of *identity
@@ -128,21 +127,18 @@ type serviceAccount struct {
 
 // Retrieve assumes the ServiceAccount's role with a token of its own.
 func (p *serviceAccount) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	if p.s.options.ServiceAccounts == nil {
-		return aws.Credentials{}, &source.Error{Kind: source.CredentialsUnavailable,
-			Explanation: "this operator has no way to act as a ServiceAccount: remove spec.auth.serviceAccountRef"}
-	}
-	account, err := p.s.options.ServiceAccounts.WebIdentity(ctx, p.of.Namespace, p.of.ServiceAccount)
-	if err != nil {
+	account := p.of.account
+	if err := samePartition(p.next, partitionInARN(account.RoleARN), "role "+account.RoleARN+" is"); err != nil {
 		return aws.Credentials{}, err
 	}
-	if err := samePartition(p.next, partitionInARN(account.RoleARN), "role "+account.RoleARN+" is"); err != nil {
+	token, err := p.s.options.ServiceAccounts.Token(ctx, p.of.Namespace, p.of.ServiceAccount, account)
+	if err != nil {
 		return aws.Credentials{}, err
 	}
 	config := p.s.config.Copy()
 	config.Credentials = aws.AnonymousCredentials{}
 	client := webIdentityClient{sts.NewFromConfig(config), p.s, p.of}
-	provider := stscreds.NewWebIdentityRoleProvider(client, account.RoleARN, heldToken(account.Token), func(o *stscreds.WebIdentityRoleOptions) {
+	provider := stscreds.NewWebIdentityRoleProvider(client, account.RoleARN, heldToken(token), func(o *stscreds.WebIdentityRoleOptions) {
 		o.RoleSessionName = p.s.sessionName(p.of.Identity)
 		o.Duration = roleLasts
 	})

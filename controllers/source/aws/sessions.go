@@ -44,8 +44,9 @@ func (s *Source) tag(who source.Identity, o *stscreds.AssumeRoleOptions) {
 	}
 }
 
-// sessionName says in CloudTrail who reads: cluster, namespace, and ServiceAccount or role. A name that
-// stays the same also keeps AWS's refusals the same.
+// sessionName says in CloudTrail who reads: cluster, namespace, and ServiceAccount or role, with dots in between. As
+// neither cluster nor namespace has a dot, no two have the same. A name that stays the same also keeps AWS's refusals
+// the same.
 func (s *Source) sessionName(who source.Identity) string {
 	last := who.ServiceAccount
 	if who.OperatorsOwn() {
@@ -53,9 +54,9 @@ func (s *Source) sessionName(who source.Identity) string {
 	}
 	parts := []string{who.Namespace, last}
 	if s.options.Cluster != "" {
-		parts = append([]string{s.options.Cluster}, parts...)
+		parts = append([]string{sanitized(s.options.Cluster, "_+=,@-")}, parts...)
 	}
-	return shortName(sanitized(strings.Join(parts, "-"), "_+=,.@-"))
+	return shortName(sanitized(strings.Join(parts, "."), "_+=,.@-"))
 }
 
 // ownSessionName is that of the operator's own role.
@@ -73,7 +74,7 @@ func shortName(name string) string {
 		return name
 	}
 	digest := sha256.Sum256([]byte(name))
-	mark := "-" + hex.EncodeToString(digest[:4])
+	mark := "-" + hex.EncodeToString(digest[:8])
 	return name[:maxSessionName-len(mark)] + mark
 }
 

@@ -170,6 +170,13 @@ func (s *sharing[K, V]) keep(a *answer[K, V]) {
 	}
 }
 
+// forget lets go of what is kept of a key.
+func (s *sharing[K, V]) forget(key K) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.drop(s.answers[key])
+}
+
 // drop lets go of an answer, whose place in the queue may stay.
 func (s *sharing[K, V]) drop(a *answer[K, V]) {
 	if a == nil || s.answers[a.key] != a {

@@ -1,0 +1,109 @@
+package aws
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// acting is a world in which the role of ServiceAccount pay/app has read the secret db.
+type acting struct {
+	*world
+	source *Source
+	known  *accounts
+	synced source.Version
+}
+
+func newActing(t *testing.T) *acting {
+	t.Helper()
+	a := &acting{world: newWorld(t)}
+	created := a.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("x")})
+	a.synced = source.Version{ARN: *created.ARN, ID: *created.VersionId}
+	a.source, a.known = a.withAccounts(t, Options{ValueCacheBytes: 1 << 20})
+	a.reads(t, nil, source.Reader{})
+	return a
+}
+
+// reads wants a SecretSync to have the value, or the error, whichever way it asks.
+func (a *acting) reads(t *testing.T, want error, reader source.Reader) {
+	t.Helper()
+	question := as(account("pay"))
+	question.Reader, question.MaxAge = reader, time.Hour
+	_, observed := a.source.Observe(t.Context(), question)
+	_, fetched := a.source.Fetch(t.Context(), question.Ref, a.synced)
+	_, found := a.source.Find(t.Context(), source.FindQuestion{NamePrefix: "d", Identity: question.Identity, Reader: reader, MaxAge: time.Hour})
+	for what, err := range map[string]error{"observed": observed, "fetched": fetched, "found": found} {
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+	}
+}
+
+// What a ServiceAccount could read, its sessions, values and lists, is not for another one of its name. Each line is what
+// happens to it, and what those who ask then get: somebody who has come since, and one who was there before, at once and
+// a minute later.
+func TestAnotherServiceAccountOfTheNameGetsNothing(t *testing.T) {
+	gone := source.ErrNoServiceAccount
+	down := &source.Error{Kind: source.CredentialsUnavailable, Explanation: "the API server is away"}
+	for name, test := range map[string]struct {
+		change            func(a *acting)
+		comes, was, later error
+		// roles is how often a role is assumed after that.
+		roles int
+	}{
+		"nothing":                  {func(*acting) {}, nil, nil, nil, 0},
+		"it is deleted":            {func(a *acting) { delete(a.known.roles, "pay/app") }, gone, gone, gone, 0},
+		"it is made again":         {func(a *acting) { a.known.uids["pay/app"] = " 2" }, nil, nil, nil, 1},
+		"it names another role":    {func(a *acting) { a.known.roles["pay/app"] = webRole }, nil, nil, nil, 1},
+		"the API server goes away": {func(a *acting) { a.known.away = down }, down, nil, down, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newActing(t)
+			before := a.Count("AssumeRoleWithWebIdentity")
+			a.now = a.now.Add(time.Second)
+			test.change(a)
+			a.reads(t, test.comes, source.Reader{Namespace: "pay", Name: "new", Since: a.now})
+			a.reads(t, test.was, source.Reader{Namespace: "pay", Name: "old"})
+			a.now = a.now.Add(accountLasts + time.Second)
+			a.reads(t, test.later, source.Reader{Namespace: "pay", Name: "old"})
+			if got := a.Count("AssumeRoleWithWebIdentity") - before; got != test.roles {
+				t.Errorf("a role was assumed %d times, want %d", got, test.roles)
+			}
+		})
+	}
+}
+
+// Who was there before another ServiceAccount had the name learns of it within a minute.
+func TestADeletedServiceAccountReadsForAMinuteAtMost(t *testing.T) {
+	a := newActing(t)
+	delete(a.known.roles, "pay/app")
+	a.now = a.now.Add(accountLasts - time.Second)
+	a.reads(t, nil, source.Reader{})
+	a.now = a.now.Add(2 * time.Second)
+	a.reads(t, source.ErrNoServiceAccount, source.Reader{})
+	a.source.mutex.Lock()
+	defer a.source.mutex.Unlock()
+	if len(a.source.endpoints)+len(a.source.acting) > 0 || len(a.source.identities) != 1 {
+		t.Errorf("%d endpoints and %d identities are kept", len(a.source.endpoints), len(a.source.identities))
+	}
+}
+
+// A ServiceAccount is looked up about once a minute, however many use it and however often.
+func TestServiceAccountsAreLookedUpSeldom(t *testing.T) {
+	a := newActing(t)
+	for second := range 600 {
+		a.now = a.now.Add(time.Second)
+		a.reads(t, nil, source.Reader{Namespace: "pay", Name: string(rune('a' + second%20))})
+	}
+	if a.known.looked > 11 {
+		t.Errorf("it is looked up %d times in ten minutes", a.known.looked)
+	}
+	if got := a.Count("AssumeRoleWithWebIdentity"); got != 1 {
+		t.Errorf("its role is assumed %d times", got)
+	}
+}
