@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
@@ -19,10 +18,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -33,13 +30,6 @@ import (
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
-
-// probeTimeout is how long a readiness probe waits for the caches.
-const probeTimeout = 500 * time.Millisecond
-
-// The metrics endpoint asks Kubernetes who scrapes it, and whether they may: the role metrics-auth.
-// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
-// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
 // run puts the rooms together and runs them until ctx ends.
 func run(ctx context.Context, o *options) error {
@@ -55,8 +45,8 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(controller.Register(ctx, manager), addProbes(manager, controller), addChanges(ctx, manager, controller, secrets, o),
-		manager.Add(memory{every: giveBackEvery})); err != nil {
+	if err := errors.Join(controller.Register(ctx, manager), addProbes(ctx, manager, controller, o), addMetrics(ctx, manager, o),
+		addChanges(ctx, manager, controller, secrets, o), manager.Add(memory{every: giveBackEvery})); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
@@ -90,8 +80,8 @@ func newManager(o *options) (ctrl.Manager, error) {
 	manager, err := ctrl.NewManager(kubernetes, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         watched,
-		Metrics:                       metricsOptions(o),
-		HealthProbeBindAddress:        o.healthProbeBindAddress,
+		Metrics:                       metricsserver.Options{BindAddress: none}, // Both are served by addMetrics and addProbes.
+		HealthProbeBindAddress:        none,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              lease,
 		LeaderElectionNamespace:       o.leaderElectionNamespace,
@@ -147,14 +137,6 @@ func slim(object any) (any, error) {
 	return metadata, nil
 }
 
-func metricsOptions(o *options) metricsserver.Options {
-	options := metricsserver.Options{BindAddress: o.metricsBindAddress, SecureServing: o.metricsSecure}
-	if o.metricsSecure {
-		options.FilterProvider = filters.WithAuthenticationAndAuthorization
-	}
-	return options
-}
-
 func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Source, error) {
 	calls, err := aws.NewMetrics(metrics.Registry)
 	if err != nil {
@@ -203,21 +185,6 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 		PollInterval: o.pollInterval,
 		Workers:      o.workers,
 	}), nil
-}
-
-// addProbes adds the probes: alive while the process answers; ready once the caches are filled, leader
-// or not, and as long as the queue moves.
-func addProbes(manager ctrl.Manager, controller *secretsync.Controller) error {
-	synced := func(request *http.Request) error {
-		ctx, cancel := context.WithTimeout(request.Context(), probeTimeout)
-		defer cancel()
-		if !manager.GetCache().WaitForCacheSync(ctx) {
-			return errors.New("caches are not synced yet")
-		}
-		return nil
-	}
-	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced),
-		manager.AddReadyzCheck("queue", controller.Check), manager.AddReadyzCheck("watch", controller.CheckWatch))
 }
 
 func logger(o *options, output io.Writer) logr.Logger {

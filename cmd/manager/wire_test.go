@@ -55,15 +55,6 @@ func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 	}
 }
 
-func TestMetricsAreGuardedUnlessTurnedPlain(t *testing.T) {
-	if guarded := metricsOptions(&options{metricsSecure: true}); !guarded.SecureServing || guarded.FilterProvider == nil {
-		t.Error("metrics are open by default")
-	}
-	if plain := metricsOptions(&options{}); plain.SecureServing || plain.FilterProvider != nil {
-		t.Error("plain metrics are guarded")
-	}
-}
-
 func TestLogs(t *testing.T) {
 	for format, check := range map[string]func(string) bool{
 		"json": func(line string) bool {

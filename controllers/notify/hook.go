@@ -5,13 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,10 +16,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-logr/logr"
 	"golang.org/x/time/rate"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+
+	"github.com/secretsync/secretsync/controllers/serve"
 )
 
 const (
@@ -66,39 +64,24 @@ func (h *Hook) Start(ctx context.Context) error {
 	if _, err := h.token(); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", h.Address)
-	if err != nil {
-		return fmt.Errorf("listening for change events: %w", err)
-	}
+	options := serve.Options{Name: "change events", Address: h.Address, Handler: h.Handler(), Within: 2 * hookWithin}
 	if h.CertDir != "" {
 		certificates, err := certwatcher.New(filepath.Join(h.CertDir, "tls.crt"), filepath.Join(h.CertDir, "tls.key"))
 		if err != nil {
-			return errors.Join(fmt.Errorf("reading the certificate for change events: %w", err), listener.Close())
+			return fmt.Errorf("reading the certificate for change events: %w", err)
 		}
 		go func() {
 			if err := certificates.Start(ctx); err != nil {
-				ctrl.LoggerFrom(ctx).Error(err, "the certificate for change events is not read anew any more")
+				ctrl.LoggerFrom(ctx).Error(err, "the certificate for change events is no longer reloaded")
 			}
 		}()
-		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.GetCertificate})
+		options.Certificate = certificates.GetCertificate
 	}
-	server := &http.Server{
-		Handler: h.Handler(), ReadHeaderTimeout: hookWithin, ReadTimeout: hookWithin, WriteTimeout: 2 * hookWithin,
-		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-		// Whoever reaches the port can fail a handshake, which is worth a line to those alone who look for it.
-		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(ctrl.LoggerFrom(ctx).V(1)), slog.LevelInfo),
+	server, err := serve.Listen(ctx, options)
+	if err != nil {
+		return err
 	}
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), hookWithin)
-		defer cancel()
-		stopped <- server.Shutdown(within)
-	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving change events: %w", err)
-	}
-	return <-stopped
+	return server.Start(ctx)
 }
 
 // Handler answers POST /events with 202 where all events are done with or need nothing, 400 where one can't

@@ -12,7 +12,7 @@ func (b *bench) polled(ctx context.Context, window time.Duration, polls int) err
 	if err != nil {
 		return err
 	}
-	used, err := processorTime(b.manager.PID())
+	used, err := b.manager.ProcessorTime()
 	if err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (b *bench) polled(ctx context.Context, window time.Duration, polls int) err
 	if err := b.pass(ctx, window); err != nil {
 		return err
 	}
-	usedAfter, err := processorTime(b.manager.PID())
+	usedAfter, err := b.manager.ProcessorTime()
 	if err != nil {
 		return err
 	}

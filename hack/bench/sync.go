@@ -118,7 +118,7 @@ func (b *bench) reportWrites(ctx context.Context, before requests, least time.Du
 	if err := b.settled(ctx); err != nil {
 		return err
 	}
-	used, err := processorTime(b.manager.PID())
+	used, err := b.manager.ProcessorTime()
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (b *bench) reportWrites(ctx context.Context, before requests, least time.Du
 }
 
 func (b *bench) reportMemory(name string) error {
-	resident, err := residentMemory(b.manager.PID())
+	resident, err := b.manager.ResidentMemory()
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func massRotation(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.used, err = processorTime(b.manager.PID())
+	b.used, err = b.manager.ProcessorTime()
 	if err != nil {
 		return err
 	}

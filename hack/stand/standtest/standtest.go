@@ -26,7 +26,7 @@ const Root = "../.."
 // Deadline is how long anything awaited may take; the machine may be slow and busy.
 const Deadline = 2 * time.Minute
 
-// Main sets a stand up, has the tests run on it, takes it down and ends the process. What the tests' code does
+// Main sets a stand up, with a manager that finds data races unless it is to be as it is released, has the tests run on it, takes it down and ends the process. What the tests' code does
 // not tell, an error does.
 func Main(name string, options stand.Options, tests func(ctx context.Context, all *stand.Stand) (code int, err error)) {
 	ctrl.SetLogger(logr.Discard()) // What the clients would log, errors and the manager's own log tell.
@@ -40,7 +40,7 @@ func Main(name string, options stand.Options, tests func(ctx context.Context, al
 
 func run(options stand.Options, tests func(context.Context, *stand.Stand) (int, error)) (code int, err error) {
 	ctx := context.Background()
-	options.Root, options.Race = Root, true
+	options.Root, options.Race = Root, !options.Release
 	all, err := stand.New(ctx, options)
 	if all != nil {
 		defer func() { err = errors.Join(err, all.Close()) }()

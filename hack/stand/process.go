@@ -1,4 +1,4 @@
-package main
+package stand
 
 import (
 	"fmt"
@@ -11,8 +11,9 @@ import (
 // clockTick is the unit of processor time in /proc (getconf CLK_TCK; 100 on every Linux that Go runs on).
 const clockTick = 10 * time.Millisecond
 
-// processorTime is what a process has used so far, in user and in system mode (proc(5), /proc/pid/stat).
-func processorTime(pid int) (time.Duration, error) {
+// ProcessorTime is what the manager's process has used so far, in user and in system mode (proc(5), /proc/pid/stat).
+func (m *Manager) ProcessorTime() (time.Duration, error) {
+	pid := m.PID()
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -35,17 +36,22 @@ func processorTime(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// residentMemory is a process's resident set size, in bytes (proc(5), /proc/pid/status).
-func residentMemory(pid int) (int64, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// ResidentMemory is the resident set size of the manager's process, in bytes (proc(5), /proc/pid/status).
+func (m *Manager) ResidentMemory() (int64, error) { return m.memory("VmRSS") }
+
+// PeakMemory is the most that its resident set size has been so far.
+func (m *Manager) PeakMemory() (int64, error) { return m.memory("VmHWM") }
+
+func (m *Manager) memory(field string) (int64, error) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.PID()))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(content)) {
-		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
+		if rest, found := strings.CutPrefix(line, field+":"); found {
 			kilobytes, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			return kilobytes << 10, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", pid)
+	return 0, fmt.Errorf("/proc/%d/status has no %s", m.PID(), field)
 }

@@ -1,0 +1,50 @@
+package hostile
+
+import (
+	"context"
+	"testing"
+
+	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
+)
+
+// memoryLimit is the operator's, in bytes, where its chart is installed with the values that it comes with.
+const memoryLimit = 256 << 20
+
+// shared is the stand of all tests. TestMain sets it.
+var shared *stand.Stand
+
+func TestMain(m *testing.M) {
+	standtest.Main("hostile", stand.Options{ServiceAccountTokens: true, Release: true}, func(_ context.Context, all *stand.Stand) (int, error) {
+		shared = all
+		return m.Run(), nil
+	})
+}
+
+// startManager starts a manager for a test.
+func startManager(t *testing.T, flags ...string) *stand.Manager {
+	t.Helper()
+	manager, err := shared.StartManager(t.Name(), append([]string{"--memory-limit=268435456"}, flags...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := manager.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return manager
+}
+
+// mustFit wants the manager to have had, at all times, no more memory than its container may have.
+func mustFit(t *testing.T, manager *stand.Manager) {
+	t.Helper()
+	peak, err := manager.PeakMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the manager had at most %d MiB", peak>>20)
+	if peak > memoryLimit {
+		t.Errorf("the manager had %d MiB, more than %d MiB", peak>>20, memoryLimit>>20)
+	}
+}
