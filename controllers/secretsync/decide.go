@@ -83,7 +83,7 @@ func (m *memory) eventDue(now time.Time) bool {
 }
 
 func refreshRequested(sync *v1alpha1.SecretSync) bool {
-	token := sync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
+	token := refreshOf(sync)
 	return token != "" && token != sync.Status.LastHandledRefresh
 }
 

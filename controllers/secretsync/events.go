@@ -26,9 +26,6 @@ const (
 	eventRotationRecovered = "RotationRecovered"
 )
 
-// noteMost is the longest note of an event (events.k8s.io/v1 allows 1 kB).
-const noteMost = 1000
-
 // announce sends the events of a pass and counts it, after status was written.
 func (c *Controller) announce(ctx context.Context, p *pass, f *failure) {
 	if p.applied != nil {
@@ -38,7 +35,7 @@ func (c *Controller) announce(ctx context.Context, p *pass, f *failure) {
 	switch {
 	case f != nil && is != was:
 		c.send(p, corev1.EventTypeWarning, eventFailed, "Sync", f.reason+": "+f.message)
-		ctrl.LoggerFrom(ctx).Info("sync failed", "reason", f.reason, "message", f.message)
+		ctrl.LoggerFrom(ctx).Info("sync failed", "reason", f.reason, "message", cut(f.message, messageMost))
 	case f == nil && was != "" && p.observed:
 		ready := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionReady)
 		c.send(p, corev1.EventTypeNormal, eventRecovered, "Sync", "Recovered from "+was+": "+ready.Message)
@@ -138,7 +135,7 @@ func by(intruders []string) string {
 	if len(intruders) == 0 {
 		return ""
 	}
-	return " by field manager " + strings.Join(intruders, ", ")
+	return " by field manager " + listed(intruders)
 }
 
 // troubleOf is the reason of the failure that a status tells of, or empty.
@@ -153,8 +150,5 @@ func troubleOf(sync *v1alpha1.SecretSync) string {
 }
 
 func (c *Controller) send(p *pass, kind, reason, action, note string) {
-	if len(note) > noteMost {
-		note = strings.ToValidUTF8(note[:noteMost], "") + "…"
-	}
-	c.Events.Eventf(p.sync, nil, kind, reason, action, "%s", note)
+	c.Events.Eventf(p.sync, nil, kind, reason, action, "%s", cut(note, noteMost))
 }

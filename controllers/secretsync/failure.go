@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -100,7 +99,7 @@ func unreadable(sync *v1alpha1.SecretSync) *failure {
 func contested(secret string, intruders []string, truce time.Duration) *failure {
 	who := "somebody (no field manager recorded it)"
 	if len(intruders) > 0 {
-		who = "field manager " + strings.Join(intruders, ", ")
+		who = "field manager " + listed(intruders)
 	}
 	return &failure{
 		reason: v1alpha1.ReasonTargetConflict,

@@ -17,6 +17,7 @@ import (
 // write writes status if it changed. A SecretSync that is gone needs none, nor does another one that was made
 // under its name since.
 func (c *Controller) write(ctx context.Context, p *pass) error {
+	fit(&p.sync.Status)
 	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) || p.onlySeen() {
 		return nil
 	}

@@ -39,7 +39,7 @@ func (c *Controller) describe(p *pass, f *failure) {
 	// What is tried again by itself is not handled yet: a script would go on with the former version.
 	handled := p.observed && f == nil || f != nil && f.heals == byEdit && !p.behind()
 	if handled && refreshRequested(p.sync) {
-		status.LastHandledRefresh = p.sync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
+		status.LastHandledRefresh = refreshOf(p.sync)
 	}
 	c.conclude(p, f)
 }

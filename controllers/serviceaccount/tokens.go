@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -28,7 +29,13 @@ const (
 	defaultAudience = "sts.amazonaws.com"
 	// tokenLasts is the least that the API server grants: the token is used at once, and once.
 	tokenLasts = 10 * time.Minute
+	// roleMost is the longest ARN of a role that STS takes (page "AssumeRoleWithWebIdentity"), and audienceMost the
+	// longest audience of an OIDC provider that IAM does (page "CreateOpenIDConnectProvider").
+	roleMost, audienceMost = 2048, 255
 )
+
+// roleARN is what the CRD takes as spec.auth.roleARN too.
+var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$`)
 
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get
 // +kubebuilder:rbac:groups="",resources=serviceaccounts/token,verbs=create
@@ -53,7 +60,16 @@ func (t *Tokens) Look(ctx context.Context, namespace, name string) (source.Servi
 	if role == "" {
 		return source.ServiceAccount{}, unavailable(source.ErrNoServiceAccount, "ServiceAccount %s/%s names no role: annotate it with %s=<ARN of an IAM role>", namespace, name, annotationRole)
 	}
-	return source.ServiceAccount{UID: string(account.UID), RoleARN: role, Audience: cmp.Or(account.Annotations[annotationAudience], defaultAudience)}, nil
+	audience := cmp.Or(account.Annotations[annotationAudience], defaultAudience)
+	switch {
+	case len(role) > roleMost || !roleARN.MatchString(role):
+		return source.ServiceAccount{}, unavailable(source.ErrNoServiceAccount, "the annotation %s of ServiceAccount %s/%s is not the ARN of an IAM role, "+
+			"as arn:aws:iam::111122223333:role/payments-read is one: correct it", annotationRole, namespace, name)
+	case len(audience) > audienceMost:
+		return source.ServiceAccount{}, unavailable(source.ErrNoServiceAccount, "the annotation %s of ServiceAccount %s/%s is longer than %d characters: correct it, or remove it",
+			annotationAudience, namespace, name, audienceMost)
+	}
+	return source.ServiceAccount{UID: string(account.UID), RoleARN: role, Audience: audience}, nil
 }
 
 // Token has a token made for a ServiceAccount. The API server refuses that where there is another one of its name by now.

@@ -70,3 +70,23 @@ func TestNoTokenIsEverShown(t *testing.T) {
 		}
 	}
 }
+
+// TestAnnotationsThatSTSWouldNotTake: what users write there is not handed on as it is, nor shown at length.
+func TestAnnotationsThatSTSWouldNotTake(t *testing.T) {
+	const good = "arn:aws:iam::111122223333:role/app"
+	for name, annotations := range map[string]map[string]string{
+		"none":             nil,
+		"no ARN":           {annotationRole: "app"},
+		"a user's ARN":     {annotationRole: "arn:aws:iam::111122223333:user/app"},
+		"a line break":     {annotationRole: good + "\n"},
+		"a long role":      {annotationRole: good + strings.Repeat("x", 200_000)},
+		"a long audience":  {annotationRole: good, annotationAudience: strings.Repeat("x", 200_000)},
+		"a blank audience": {annotationRole: "", annotationAudience: "x"},
+	} {
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app", UID: "uid", Annotations: annotations}}
+		_, err := (&Tokens{Live: fake.NewClientBuilder().WithObjects(account).Build()}).Look(t.Context(), "payments", "app")
+		if source.KindOf(err) != source.CredentialsUnavailable || !errors.Is(err, source.ErrNoServiceAccount) || len(err.Error()) > 400 {
+			t.Errorf("%s: %.400v", name, err)
+		}
+	}
+}

@@ -176,6 +176,7 @@ func TestServiceAccountsThatCannotBeUsed(t *testing.T) {
 	s.account("bare", nil)
 	s.account("stranger", map[string]string{"eks.amazonaws.com/role-arn": s.web})
 	s.account("vault", map[string]string{"eks.amazonaws.com/role-arn": s.web, "eks.amazonaws.com/audience": "vault"})
+	s.account("endless", map[string]string{"eks.amazonaws.com/role-arn": s.web + strings.Repeat("x", 200_000)})
 	s.account("norole", map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/none"})
 	for account, want := range map[string]struct {
 		reason  string
@@ -185,6 +186,7 @@ func TestServiceAccountsThatCannotBeUsed(t *testing.T) {
 		"bare":     {v1alpha1.ReasonCredentialsUnavailable, []string{"broken/bare names no role", "eks.amazonaws.com/role-arn"}},
 		"stranger": {v1alpha1.ReasonAssumeRoleDenied, []string{s.web, "system:serviceaccount:broken:stranger"}},
 		"vault":    {v1alpha1.ReasonCredentialsUnavailable, []string{"audience", "ServiceAccount broken/vault"}},
+		"endless":  {v1alpha1.ReasonCredentialsUnavailable, []string{"broken/endless is not the ARN of an IAM role", "correct it"}},
 		"norole":   {v1alpha1.ReasonAssumeRoleDenied, []string{"role/none", "broken/norole"}},
 	} {
 		s.sync(account, s.secretID, byAccount(account))

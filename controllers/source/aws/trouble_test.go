@@ -281,7 +281,7 @@ func TestSessionNamesAreWhatSTSTakes(t *testing.T) {
 		"prod":                   "secretsync-prod",
 		"arn:aws:eks:x:1:c/p":    "secretsync-arn-aws-eks-x-1-c-p",
 		"ünï":                    "secretsync--n-",
-		strings.Repeat("x", 100): "secretsync-" + strings.Repeat("x", 44) + "-" + "33f841ab",
+		strings.Repeat("x", 100): "secretsync-" + strings.Repeat("x", 36) + "-" + "33f841abdd5da15c",
 	} {
 		if got := ownSessionName(cluster); got != want {
 			t.Errorf("cluster %q gives %q, want %q", cluster, got, want)

@@ -1,0 +1,81 @@
+package secretsync
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func TestCut(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		most int
+		want string
+	}{
+		{"short", 5, "short"},
+		{"shorter", 6, "sho…"},
+		{"ööö", 5, "ö…"}, // Never within a character.
+		{"öö", 4, "öö"},
+		{"", 5, ""},
+	} {
+		if got := cut(test.text, test.most); got != test.want {
+			t.Errorf("cut(%q, %d) = %q, want %q", test.text, test.most, got, test.want)
+		}
+	}
+}
+
+// FuzzFit: whatever texts a status is made of, the API server takes it, and no text is cut twice.
+func FuzzFit(f *testing.F) {
+	f.Add("", 0)
+	f.Add("ö\x00\xff", 70_000)
+	f.Add("a role that is no role ", 200_000)
+	f.Fuzz(func(t *testing.T, text string, length int) {
+		if length = length & 0x7ffff; text != "" {
+			text = strings.Repeat(text, 1+length/len(text))
+		}
+		status := &v1alpha1.SecretSyncStatus{
+			Conditions: []metav1.Condition{{Message: text}, {Message: "short"}},
+			Sources:    []v1alpha1.SourceStatus{{Hint: text}},
+			Secret:     &v1alpha1.SecretStatus{Warnings: []string{text, "short"}},
+			Rollout:    &v1alpha1.RolloutStatus{Workloads: []v1alpha1.WorkloadStatus{{Message: text}}},
+		}
+		fit(status)
+		once := status.DeepCopy()
+		fit(status)
+		for what, texts := range map[string]struct {
+			once, twice string
+			most        int
+		}{
+			"condition": {once.Conditions[0].Message, status.Conditions[0].Message, messageMost},
+			"hint":      {once.Sources[0].Hint, status.Sources[0].Hint, textMost},
+			"warning":   {once.Secret.Warnings[0], status.Secret.Warnings[0], textMost},
+			"workload":  {once.Rollout.Workloads[0].Message, status.Rollout.Workloads[0].Message, textMost},
+		} {
+			if len(texts.once) > texts.most || texts.once != texts.twice {
+				t.Errorf("%s has %d bytes of at most %d, then %d", what, len(texts.once), texts.most, len(texts.twice))
+			}
+			if utf8.ValidString(text) && !utf8.ValidString(texts.once) {
+				t.Errorf("%s was cut within a character", what)
+			}
+		}
+		if status.Conditions[1].Message != "short" || status.Secret.Warnings[1] != "short" {
+			t.Error("a short text was changed")
+		}
+	})
+}
+
+// TestARefreshThatAsksAtLengthIsHandled: what is echoed is what is compared.
+func TestARefreshThatAsksAtLengthIsHandled(t *testing.T) {
+	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationRefreshRequestedAt: strings.Repeat("x", 200_000)}}}
+	if !refreshRequested(sync) {
+		t.Error("it is not asked for")
+	}
+	sync.Status.LastHandledRefresh = refreshOf(sync)
+	if refreshRequested(sync) || len(sync.Status.LastHandledRefresh) > refreshMost {
+		t.Errorf("it is asked for again, or %d bytes are echoed", len(sync.Status.LastHandledRefresh))
+	}
+}
