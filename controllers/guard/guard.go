@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func (g *Source) Observe(ctx context.Context, question source.Question) (source.
 	}
 	observation, err := g.Source.Observe(ctx, question)
 	if err != nil {
-		return source.Observation{}, err
+		return source.Observation{}, g.explain(question.Ref, err)
 	}
 	if err := g.after(question.Ref, observation.Version); err != nil {
 		return source.Observation{}, err
@@ -123,28 +124,49 @@ func (g *Source) after(ref source.Ref, version source.Version) error {
 			return g.refusedByPattern(ref, version.ARN)
 		}
 	}
-	if g.Rules.Tag == TagHonor || g.Rules.Tag == TagRequire {
+	if g.byTag() {
 		return g.afterTag(ref, version.Tag)
 	}
 	return nil
 }
 
+func (g *Source) byTag() bool { return g.Rules.Tag == TagHonor || g.Rules.Tag == TagRequire }
+
 func (g *Source) afterTag(ref source.Ref, tag *source.Tag) error {
-	namespace := ref.Reader.Namespace
 	switch {
 	case tag == nil:
-		return refuse("the tag %s of secret %s is not known, so that it is given to nobody: allow secretsmanager:DescribeSecret on it",
+		return refuse("the tag %s of secret %s is not known, so that no namespace gets it: allow secretsmanager:DescribeSecret on it",
 			source.TagNamespaces, ref.SecretID)
-	case !tag.Present && g.Rules.Tag == TagHonor:
+	case !tag.Present && g.Rules.Tag == TagHonor, tag.Present && slices.Contains(strings.Fields(tag.Value), ref.Reader.Namespace):
 		return nil
-	case !tag.Present:
-		return refuse("secret %s has no tag %s, and without it this operator (--namespaces-tag=Require) gives it to nobody: "+
-			"let its owner tag it with the namespaces that may have it, %s among them", ref.SecretID, source.TagNamespaces, namespace)
-	case !slices.Contains(strings.Fields(tag.Value), namespace):
-		return refuse("the tag %s = %q of secret %s does not list namespace %s: let its owner add it, or follow another secret",
-			source.TagNamespaces, tag.Value, ref.SecretID, namespace)
 	}
-	return nil
+	return absent(ref)
+}
+
+// absent is the refusal of a secret by its tag, and of one that is not there: a namespace that may not have a secret
+// does not learn that there is one, nor who has it.
+func absent(ref source.Ref) *source.Error {
+	return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
+		"AWS has no secret %s for namespace %s: create it, or correct spec.source.secretID or region; if it is there, let its owner list the namespace in its tag %s",
+		ref.SecretID, ref.Reader.Namespace, source.TagNamespaces)}
+}
+
+// explain passes on what AWS says of a secret to those alone who may have it.
+func (g *Source) explain(ref source.Ref, err error) error {
+	refusal, ok := errors.AsType[*source.Error](err)
+	switch {
+	case !ok:
+		return err
+	case refusal.Of != nil:
+		if denied := g.after(ref, *refusal.Of); denied != nil {
+			return denied
+		}
+	case g.byTag() && refusal.Kind.Missing():
+		missing := absent(ref)
+		missing.Behind, missing.Cause = refusal.Behind, refusal.Cause
+		return missing
+	}
+	return err
 }
 
 func (g *Source) refusedByPattern(ref source.Ref, secret string) error {

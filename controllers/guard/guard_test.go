@@ -141,24 +141,61 @@ func TestTags(t *testing.T) {
 	for name, test := range map[string]struct {
 		rule    TagRule
 		tag     *source.Tag
-		mention string // of the refusal; empty where there is none
+		mention string // of the refusal; empty where there is none, and where it is as if there were no such secret
+		absent  bool
 	}{
-		"ignored":                       {TagIgnore, &source.Tag{Present: true, Value: "web"}, ""},
-		"honored, and it lists it":      {TagHonor, &source.Tag{Present: true, Value: "web  pay"}, ""},
-		"honored, and there is none":    {TagHonor, &source.Tag{}, ""},
-		"honored, and lists others":     {TagHonor, &source.Tag{Present: true, Value: "web payments"}, "does not list namespace pay"},
-		"honored, and lists nobody":     {TagHonor, &source.Tag{Present: true}, "does not list namespace pay"},
-		"honored, and commas are wrong": {TagHonor, &source.Tag{Present: true, Value: "web,pay"}, "does not list namespace pay"},
-		"honored, and not known":        {TagHonor, nil, "secretsmanager:DescribeSecret"},
-		"required, and it lists it":     {TagRequire, &source.Tag{Present: true, Value: "pay"}, ""},
-		"required, and there is none":   {TagRequire, &source.Tag{}, "has no tag secretsync.dev/namespaces"},
-		"required, and not known":       {TagRequire, nil, "secretsmanager:DescribeSecret"},
+		"ignored":                       {rule: TagIgnore, tag: &source.Tag{Present: true, Value: "web"}},
+		"honored, and it lists it":      {rule: TagHonor, tag: &source.Tag{Present: true, Value: "web  pay"}},
+		"honored, and there is none":    {rule: TagHonor, tag: &source.Tag{}},
+		"honored, and lists others":     {rule: TagHonor, tag: &source.Tag{Present: true, Value: "web payments"}, absent: true},
+		"honored, and lists nobody":     {rule: TagHonor, tag: &source.Tag{Present: true}, absent: true},
+		"honored, and commas are wrong": {rule: TagHonor, tag: &source.Tag{Present: true, Value: "web,pay"}, absent: true},
+		"honored, and not known":        {rule: TagHonor, mention: "secretsmanager:DescribeSecret"},
+		"required, and it lists it":     {rule: TagRequire, tag: &source.Tag{Present: true, Value: "pay"}},
+		"required, and there is none":   {rule: TagRequire, tag: &source.Tag{}, absent: true},
+		"required, and not known":       {rule: TagRequire, mention: "secretsmanager:DescribeSecret"},
 	} {
 		guarded := New(secretCalled("db", test.tag), Rules{Tag: test.rule})
 		_, err := guarded.Observe(t.Context(), source.Question{Ref: ask("db")})
-		if test.mention == "" && err != nil || test.mention != "" && (source.KindOf(err) != source.PolicyDenied || !strings.Contains(err.Error(), test.mention)) {
+		wanted := err == nil
+		switch {
+		case test.mention != "":
+			wanted = source.KindOf(err) == source.PolicyDenied && strings.Contains(err.Error(), test.mention)
+		case test.absent:
+			wanted = source.KindOf(err) == source.SecretNotFound
+		}
+		if !wanted {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A refusal by the tag says nothing that one of a secret that is not there does not say too: not that there is one, not
+// who has it, not which labels or versions it has, nor that it is being deleted.
+func TestARefusalByTheTagSaysNothingOfTheSecret(t *testing.T) {
+	refused := func(behind source.Source) error {
+		_, err := New(behind, Rules{Tag: TagHonor}).Observe(t.Context(), source.Question{Ref: ask("db")})
+		return err
+	}
+	missing := refused(&failing{&source.Error{Kind: source.SecretNotFound, Explanation: "there is none", Behind: true}})
+	if source.KindOf(missing) != source.SecretNotFound || !source.IsBehind(missing) {
+		t.Fatalf("missing: %v", missing)
+	}
+	theirs := &source.Version{ARN: arnOf + "db-a1B2c3", Tag: &source.Tag{Present: true, Value: "web"}}
+	for name, behind := range map[string]source.Source{
+		"it is there":           secretCalled("db", theirs.Tag),
+		"it has no such label":  &failing{&source.Error{Kind: source.VersionNotFound, Explanation: "it has blue", Of: theirs}},
+		"it is to be deleted":   &failing{&source.Error{Kind: source.SecretPendingDeletion, Explanation: "soon", Of: theirs}},
+		"its tag is not known":  &failing{&source.Error{Kind: source.VersionNotFound, Explanation: "it has blue"}},
+		"it is not there (yet)": &failing{&source.Error{Kind: source.SecretNotFound, Explanation: "there is none"}},
+	} {
+		if err := refused(behind); err == nil || err.Error() != missing.Error() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ours := &source.Version{ARN: arnOf + "db-a1B2c3", Tag: &source.Tag{Present: true, Value: "pay"}}
+	if err := refused(&failing{&source.Error{Kind: source.VersionNotFound, Explanation: "it has blue", Of: ours}}); source.KindOf(err) != source.VersionNotFound {
+		t.Errorf("whose it is gets %v", err)
 	}
 }
 

@@ -42,6 +42,9 @@ type Error struct {
 	// Behind says that the refusal contradicts something newer that is known of the secret, as in an Observation:
 	// AWS may soon say otherwise.
 	Behind bool
+	// Of is the secret that is spoken of, with its ARN and tag, where AWS has described it: who may not have the secret
+	// may not have the explanation either.
+	Of *Version
 	// Cause is the client's error, for logs.
 	Cause error
 }

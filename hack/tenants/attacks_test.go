@@ -81,8 +81,9 @@ func byTheOperatorsIdentity(w *battlefield) map[string]attack {
 		"a line break behind their own":              reading(w.attacker.secretID+"\n"+theirs.secretID, nil),
 		"an ARN of another service":                  reading("arn:aws:ssm:eu-west-1:111122223333:parameter"+theirs.secretID, nil),
 		"a secret of theirs in another account":      reading(w.abroad, nil, policyDenied),
-		"a shared secret that is tagged as theirs":   reading("/shared/tagged", nil, policyDenied),
-		"the same by its ARN and a role of the hub":  reading(w.tagged, byRole(w.hub), policyDenied),
+		"a shared secret that is tagged as theirs":   reading("/shared/tagged", nil, notFound),
+		"another label of such a secret":             from(object{"secretID": "/shared/tagged", "versionStage": "blue"}, notFound),
+		"the same by its ARN and a role of the hub":  reading(w.tagged, byRole(w.hub), notFound),
 		"their secret, with a role of their own too": reading(theirs.secretID, byRole(w.attacker.direct), policyDenied),
 	}
 }

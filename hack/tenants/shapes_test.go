@@ -49,7 +49,7 @@ func bySources(w *battlefield) map[string]attack {
 		"a key, by a version of it":               shaped(oneKey(object{"secretID": theirs.secretID, "versionID": theirs.version}), policyDenied),
 		"a key, by another label of it":           shaped(oneKey(object{"secretID": theirs.secretID, "versionStage": "AWSPREVIOUS"}), policyDenied),
 		"a key, by a secret of another account":   shaped(oneKey(object{"secretID": w.abroad}), policyDenied),
-		"a key, by a secret tagged as theirs":     shaped(oneKey(object{"secretID": "/shared/tagged"}), policyDenied),
+		"a key, by a secret tagged as theirs":     shaped(oneKey(object{"secretID": "/shared/tagged"}), notFound),
 		"their version, of one's own secret":      shaped(object{"source": mine, "data": []any{object{"key": "k", "source": object{"versionID": theirs.version}}}}, v1alpha1.ReasonVersionNotFound),
 		"a key of theirs beside one's own":        shaped(beside(object{"key": "k", "source": object{"secretID": theirs.secretID}}), policyDenied),
 		"the same, optional":                      shaped(beside(object{"key": "k", "source": object{"secretID": theirs.secretID}, "optional": true}), policyDenied),

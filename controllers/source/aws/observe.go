@@ -67,7 +67,8 @@ func (e *endpoint) judge(question source.Question, answer described) (source.Obs
 	behind = behind || e.s.expected.later(latest)
 	version, err := latest.version(question.Ref, e.s.options.Now())
 	if refusal, ok := errors.AsType[*source.Error](err); ok {
-		refusal.Behind = behind
+		tag := latest.tag
+		refusal.Behind, refusal.Of = behind, &source.Version{ARN: latest.arn, Region: latest.region, Tag: &tag}
 	}
 	return source.Observation{Version: version, Behind: behind}, err
 }
