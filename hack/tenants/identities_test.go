@@ -246,7 +246,7 @@ func TestRulesForTheOperatorsOwnIdentity(t *testing.T) {
 	s.awaitValue("shared", content)
 	s.tag(arn, "secretsync.dev/namespaces", "other")
 	s.refresh("shared")
-	mustMention(t, s.awaitReason("shared", v1alpha1.ReasonPolicyDenied), "secretsync.dev/namespaces", "ruled")
+	mustMention(t, s.awaitReason("shared", v1alpha1.ReasonSecretNotFound), "secretsync.dev/namespaces", "ruled")
 	s.awaitValue("shared", content)
 	s.sync("outside", "/elsewhere/db", v1alpha1.SourceAuth{})
 	mustMention(t, s.awaitReason("outside", v1alpha1.ReasonPolicyDenied), "--secret-name-patterns", "/ruled/*, /shared/*")
