@@ -34,7 +34,7 @@ func FuzzFit(f *testing.F) {
 	f.Add("ö\x00\xff", 70_000)
 	f.Add("a role that is no role ", 200_000)
 	f.Fuzz(func(t *testing.T, text string, length int) {
-		if length = length & 0x7ffff; text != "" {
+		if length &= 0x7ffff; text != "" {
 			text = strings.Repeat(text, 1+length/len(text))
 		}
 		status := &v1alpha1.SecretSyncStatus{

@@ -44,7 +44,7 @@ func dial(t *testing.T, from, to string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { connection.Close() })
+	t.Cleanup(func() { _ = connection.Close() })
 	return connection
 }
 

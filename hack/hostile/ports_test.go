@@ -35,14 +35,14 @@ func flood(t *testing.T, address string, connections int) {
 				connection, err := dialer.DialContext(ctx, "tcp", address)
 				if err == nil {
 					fmt.Fprint(connection, "GET / HTTP/1.1\r\nHost: x\r\n")
-					connection.Write(header) // An error is what is wanted.
+					_, _ = connection.Write(header) // An error is what is wanted.
 				}
 				if first {
 					opened.Done()
 				}
 				if err == nil {
 					time.Sleep(50 * time.Millisecond)
-					connection.Close()
+					_ = connection.Close()
 				}
 			}
 		})
@@ -64,7 +64,7 @@ func answers(t *testing.T, manager *stand.Manager) {
 	}
 }
 
-// Whoever reaches a port can send headers without end: 300 clients with a megabyte each took 400 MiB.
+// Any client of a port can send headers without end: 300 clients with a megabyte each took 400 MiB.
 func TestAFloodOfHeadersTakesNoMemoryAndNoProbe(t *testing.T) {
 	manager := startManager(t)
 	before, err := manager.ResidentMemory()

@@ -26,7 +26,7 @@ func (s *tenant) remove(object client.Object) {
 	})
 }
 
-// TestTheSuccessorOfATenantGetsNothing: whoever has a namespace, or a ServiceAccount, after another tenant gets nothing by
+// TestTheSuccessorOfATenantGetsNothing: a tenant who has a namespace, or a ServiceAccount, after another one gets nothing by
 // the sessions of that one, in whatever order things are made again. Each row says what goes, and what comes then.
 func TestTheSuccessorOfATenantGetsNothing(t *testing.T) {
 	const noRole, noAccount, denied = "names no role", "there is no ServiceAccount app", "assumed-role/successor-"

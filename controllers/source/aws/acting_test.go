@@ -45,7 +45,7 @@ func (a *acting) reads(t *testing.T, want error, reader source.Reader) {
 }
 
 // What a ServiceAccount could read, its sessions, values and lists, is not for another one of its name. Each line is what
-// happens to it, and what those who ask then get: somebody who has come since, and one who was there before, at once and
+// happens to it, and what those who ask then get: a SecretSync that has come since, and one that was there before, at once and
 // a minute later.
 func TestAnotherServiceAccountOfTheNameGetsNothing(t *testing.T) {
 	gone := source.ErrNoServiceAccount
@@ -94,7 +94,7 @@ func TestADeletedServiceAccountReadsForAMinuteAtMost(t *testing.T) {
 }
 
 // A ServiceAccount is looked up about once a minute, however many use it and however often.
-func TestServiceAccountsAreLookedUpSeldom(t *testing.T) {
+func TestServiceAccountsAreLookedUpOnceAMinute(t *testing.T) {
 	a := newActing(t)
 	for second := range 600 {
 		a.now = a.now.Add(time.Second)
