@@ -45,6 +45,9 @@ type Options struct {
 // Listen makes a server with bounds, which listens already: every replica serves, whether it leads or not, and before
 // its caches are filled. It fails where the address is not free.
 func Listen(ctx context.Context, o Options) (*manager.Server, error) {
+	if o.Within <= 0 {
+		return nil, fmt.Errorf("listening for %s: requests have no bound in time", o.Name) // net/http takes zero for none.
+	}
 	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("listening for %s: %w", o.Name, err)

@@ -117,6 +117,26 @@ func TestSlowRequestsEnd(t *testing.T) {
 	ended(t, slow)
 }
 
+// Each of these is without a bound where it is zero.
+func TestEveryWaitOfAServerIsBounded(t *testing.T) {
+	for within, header := range map[time.Duration]time.Duration{time.Minute: 5 * time.Second, time.Second: time.Second} {
+		server, err := Listen(t.Context(), Options{Name: "tests", Address: "127.0.0.1:0", Handler: http.HandlerFunc(greeting), Within: within})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Listener.Close(); err != nil {
+			t.Error(err)
+		}
+		got := server.Server
+		if got.ReadHeaderTimeout != header || got.ReadTimeout != within || got.WriteTimeout != within || got.IdleTimeout != 2*time.Minute {
+			t.Errorf("within %s: %s for headers, %s to read, %s to write, %s idle", within, got.ReadHeaderTimeout, got.ReadTimeout, got.WriteTimeout, got.IdleTimeout)
+		}
+	}
+	if _, err := Listen(t.Context(), Options{Name: "tests", Address: "127.0.0.1:0", Handler: http.HandlerFunc(greeting)}); err == nil || !strings.Contains(err.Error(), "no bound in time") {
+		t.Errorf("a server without a bound: %v", err)
+	}
+}
+
 func TestTLSIsServedByHTTP1Alone(t *testing.T) {
 	certificate, key, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{{127, 0, 0, 1}}, nil)
 	if err != nil {
@@ -138,6 +158,11 @@ func TestTLSIsServedByHTTP1Alone(t *testing.T) {
 	connection := tls.Client(dial(t, "127.0.0.1", address), config)
 	if status, text, err := ask(connection, ""); status != http.StatusOK || text != "hello" || connection.ConnectionState().NegotiatedProtocol == "h2" {
 		t.Errorf("%d, %q, %v, by %q", status, text, err, connection.ConnectionState().NegotiatedProtocol)
+	}
+	former := config.Clone()
+	former.MinVersion, former.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	if err := tls.Client(dial(t, "127.0.0.1", address), former).HandshakeContext(t.Context()); err == nil {
+		t.Error("TLS 1.1 is spoken")
 	}
 	if err := stop(); err != nil {
 		t.Errorf("stopped: %v", err)
