@@ -27,7 +27,7 @@ generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is gen
 	cp config/rbac/metrics_auth_role.yaml config/chart/files/metrics-auth-role.yaml
 	cp config/components/service-account-tokens/role.yaml config/chart/files/service-account-tokens-role.yaml
 	cp config/components/rollouts/role.yaml config/chart/files/rollouts-role.yaml
-	cp config/admission/rollouts/restarts-alone.yaml config/chart/files/restarts-alone.yaml
+	cp config/admission/rollouts/restarts-alone.yaml config/admission/operator/finalizers-alone.yaml config/admission/operator/token-secrets.yaml config/chart/files/
 	bin/crd-ref-docs --config hack/tools/crd-ref-docs/config.yaml --renderer markdown --source-path api --output-path docs/reference/api.md --log-level ERROR
 
 .PHONY: verify

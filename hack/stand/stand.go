@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -98,7 +100,9 @@ func New(ctx context.Context, options Options) (*Stand, error) {
 	return s, s.build(ctx, options)
 }
 
-// install puts in place what an installation has: the CRD, and the operator's roles and nothing more.
+// install puts in place what an installation has: the CRD, the operator's roles and nothing more, and the policy that
+// holds it to its finalizer, so that all that runs on a stand shows that it needs no more. The policy about Secrets is
+// left out: TestTokenSecrets shows what the roles would let it do.
 func (s *Stand) install(ctx context.Context, root string, roles []string) error {
 	_, err := envtest.InstallCRDs(s.Plane.Config(), envtest.CRDInstallOptions{
 		Paths: []string{filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml")}, ErrorIfPathMissing: true})
@@ -118,6 +122,9 @@ func (s *Stand) install(ctx context.Context, root string, roles []string) error 
 			return err
 		}
 	}
+	if err := s.restrict(ctx, filepath.Join(root, "config/admission/operator/finalizers-alone.yaml")); err != nil {
+		return err
+	}
 	return s.ActAs(ctx, OperatorNamespace, OperatorAccount)
 }
 
@@ -136,6 +143,23 @@ func (s *Stand) grant(ctx context.Context, file string) error {
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: OperatorNamespace, Name: OperatorAccount}},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
 	}))
+}
+
+// restrict puts a policy about the operator in force, with its binding. The API server takes a moment for that.
+func (s *Stand) restrict(ctx context.Context, file string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	first, second, found := strings.Cut(string(content), "\n---\n")
+	if !found {
+		return fmt.Errorf("%s is no policy with a binding", file)
+	}
+	policy, binding := &admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.ValidatingAdmissionPolicyBinding{}
+	if err := errors.Join(yaml.UnmarshalStrict([]byte(first), policy), yaml.UnmarshalStrict([]byte(second), binding)); err != nil {
+		return fmt.Errorf("reading %s: %w", file, err)
+	}
+	return errors.Join(s.Client.Create(ctx, policy), s.Client.Create(ctx, binding))
 }
 
 // ActAs makes managers that are started from now on act as a ServiceAccount, which may do what RBAC

@@ -54,6 +54,30 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toYaml $rules -}}
 {{- end -}}
 
+{{/* A policy about the operator, with its binding: the chart, and which of files it is. The operator is this release's. */}}
+{{- define "secretsync.policy" -}}
+{{- $chart := index . 0 -}}
+{{- $name := printf "%s-%s" (include "secretsync.fullname" $chart) (index . 1) -}}
+{{- $operator := printf "system:serviceaccount:%s:%s" $chart.Release.Namespace (include "secretsync.serviceAccountName" $chart) -}}
+{{- $file := $chart.Files.Get (printf "files/%s.yaml" (index . 1)) | replace "system:serviceaccount:secretsync-system:secretsync" $operator }}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: {{ $name }}
+  labels: {{- include "secretsync.labels" $chart | nindent 4 }}
+spec: {{- ($file | splitList "\n---\n" | first | fromYaml).spec | toYaml | nindent 2 }}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ $name }}
+  labels: {{- include "secretsync.labels" $chart | nindent 4 }}
+spec:
+  policyName: {{ $name }}
+  validationActions: [Deny]
+{{- end -}}
+
 {{/* The volumes of the hook for change events, and where they are mounted. */}}
 {{- define "secretsync.hookVolumes" -}}
 {{- with .Values.changeEvents.hook -}}

@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand"
+)
+
+// finalizersAlone is the policy that every stand has.
+const finalizersAlone = "secretsync-operator-finalizers-alone"
+
+// held makes a SecretSync that the operator leaves alone, with all that metadata can have.
+func (s *scene) held(name string, finalizers ...string) *v1alpha1.SecretSync {
+	s.Helper()
+	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
+	s.put(owner)
+	made := &v1alpha1.SecretSync{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name, Finalizers: finalizers,
+			Labels: map[string]string{"app": "a"}, Annotations: map[string]string{"example.com/kept": "1"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: name, UID: owner.UID}}},
+		Spec: v1alpha1.SecretSyncSpec{Suspend: true, Source: v1alpha1.SecretSource{SecretID: s.secretID("db")},
+			Data:   []v1alpha1.DataKey{{Key: "a", Property: "a"}},
+			Target: v1alpha1.SecretTarget{CreationPolicy: v1alpha1.CreationPolicyMerge}},
+	}
+	s.put(made)
+	s.Cleanup(func() { // Before it is removed.
+		if err := s.stand.Client.Patch(context.Background(), made.DeepCopy(), merge(`{"metadata":{"finalizers":null}}`)); client.IgnoreNotFound(err) != nil {
+			s.Error(err)
+		}
+	})
+	return made
+}
+
+func merge(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
+
+// TestFinalizersAlone: of a SecretSync, a thief of the operator's token can change the operator's finalizer and status,
+// and nothing else.
+func TestFinalizersAlone(t *testing.T) {
+	s := newScene(t)
+	operator := s.actingAs(stand.OperatorAccount)
+	const other, own = "example.com/other", v1alpha1.FinalizerMerge
+	without, with := s.held("without", other), s.held("with", other, own)
+	patch := func(by client.Client, object *v1alpha1.SecretSync, patch string) error {
+		return by.Patch(t.Context(), object.DeepCopy(), merge(patch), client.DryRunAll)
+	}
+	s.await("the policy is in force", func() bool { return refusedBy(patch(operator, without, `{"spec":{"suspend":false}}`), finalizersAlone) })
+	s.checkTypes(finalizersAlone)
+	finalizers := func(all ...string) string { return `{"metadata":{"finalizers":["` + strings.Join(all, `","`) + `"]}}` }
+	for name, err := range map[string]error{
+		"its finalizer is added":             patch(operator, without, finalizers(other, own)),
+		"its finalizer is added in front":    patch(operator, without, finalizers(own, other)),
+		"its finalizer is removed":           patch(operator, with, finalizers(other)),
+		"nothing changes":                    patch(operator, with, `{}`),
+		"status is written":                  operator.Status().Patch(t.Context(), without.DeepCopy(), merge(`{"status":{"observedGeneration":7}}`), client.DryRunAll),
+		"status is written, and spec beside": operator.Status().Patch(t.Context(), without.DeepCopy(), merge(`{"spec":{"suspend":false}}`), client.DryRunAll),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]string{
+		"another secret":                           `{"spec":{"source":{"secretID":"/prod/other"}}}`,
+		"another identity":                         `{"spec":{"auth":{"roleARN":"arn:aws:iam::111122223333:role/admin"}}}`,
+		"another Secret":                           `{"spec":{"target":{"name":"other"}}}`,
+		"a field that was there":                   `{"spec":{"data":null}}`,
+		"a finalizer of its own, and the spec":     `{"metadata":{"finalizers":["` + other + `","` + own + `"]},"spec":{"suspend":false}}`,
+		"a request for a refresh":                  `{"metadata":{"annotations":{"secretsync.dev/refresh-requested-at":"now"}}}`,
+		"an annotation that is changed":            `{"metadata":{"annotations":{"example.com/kept":"2"}}}`,
+		"an annotation that is removed":            `{"metadata":{"annotations":null}}`,
+		"a label":                                  `{"metadata":{"labels":{"watched":"no"}}}`,
+		"a label that is removed":                  `{"metadata":{"labels":null}}`,
+		"an owner, which garbage collection heeds": `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"c","uid":"d"}]}}`,
+		"no owner":                                 `{"metadata":{"ownerReferences":null}}`,
+		"a finalizer of others":                    finalizers(other, "example.com/stay"),
+		"no finalizer of others":                   `{"metadata":{"finalizers":null}}`,
+		"its finalizer in the place of another's":  finalizers(own),
+		"a finalizer that begins like its own":     finalizers(other, own+"-not"),
+	} {
+		if err := patch(operator, without, change); !refusedBy(err, finalizersAlone) || !strings.Contains(err.Error(), "and change nothing else of it") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := patch(s.stand.Client, without, change); err != nil {
+			t.Errorf("%s by an administrator: %v", name, err)
+		}
+	}
+	bare := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "bare"}, Spec: with.Spec}
+	s.put(bare)
+	for _, field := range []string{`labels":{"a":"b"}`, `annotations":{"a":"b"}`, `ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"c","uid":"d"}]`, `finalizers":["a.example.com/a"]`} {
+		if err := patch(operator, bare, `{"metadata":{"`+field+`}}`); !refusedBy(err, finalizersAlone) {
+			t.Errorf("the first of its kind, %s: %v", field, err)
+		}
+	}
+	s.checkWiderRoles(operator, with)
+	s.checkLargeOnes(operator)
+}
+
+// checkWiderRoles wants the policy to hold where roles let the operator do more to SecretSyncs than its own do.
+func (s *scene) checkWiderRoles(operator client.Client, there *v1alpha1.SecretSync) {
+	s.Helper()
+	wide := metav1.ObjectMeta{Namespace: s.namespace, Name: "wide"}
+	rules := []rbacv1.PolicyRule{
+		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"secretsyncs"}, Verbs: []string{"create"}},
+		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"secretsyncs"}, Verbs: []string{"update"}},
+		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"secretsyncs"}, Verbs: []string{"delete"}},
+		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"secretsyncs"}, Verbs: []string{"deletecollection"}},
+	}
+	s.put(&rbacv1.Role{ObjectMeta: wide, Rules: rules})
+	s.put(&rbacv1.RoleBinding{ObjectMeta: wide, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: wide.Name},
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}}})
+	s.awaitRules(stand.OperatorAccount, s.namespace, rules)
+	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "made"}, Spec: *there.Spec.DeepCopy()}
+	apply := func(object *v1alpha1.SecretSync) error {
+		body := fmt.Sprintf(`{"apiVersion":%q,"kind":"SecretSync","metadata":{"name":%q},"spec":{"source":{"secretID":"/prod/other"}}}`, v1alpha1.GroupVersion, object.Name)
+		return operator.Patch(s.Context(), object.DeepCopy(), client.RawPatch(types.ApplyPatchType, []byte(body)), client.FieldOwner("a"), client.ForceOwnership, client.DryRunAll)
+	}
+	edited := s.get(there.Name)
+	edited.Spec.Suspend = false
+	for name, err := range map[string]error{
+		"created":           operator.Create(s.Context(), made.DeepCopy(), client.DryRunAll),
+		"created by apply":  apply(made),
+		"changed by apply":  apply(there),
+		"updated":           operator.Update(s.Context(), edited, client.DryRunAll),
+		"deleted":           operator.Delete(s.Context(), there.DeepCopy(), client.DryRunAll),
+		"deleted with more": operator.DeleteAllOf(s.Context(), &v1alpha1.SecretSync{}, client.InNamespace(s.namespace), client.DryRunAll),
+	} {
+		if !refusedBy(err, finalizersAlone) {
+			s.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// checkLargeOnes wants the finalizer of a large SecretSync to be no work that the API server refuses to do.
+func (s *scene) checkLargeOnes(operator client.Client) {
+	s.Helper()
+	large := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "large", Labels: map[string]string{},
+		Annotations: map[string]string{"example.com/large": strings.Repeat("a", 100<<10)}},
+		Spec: v1alpha1.SecretSyncSpec{Suspend: true, Source: v1alpha1.SecretSource{SecretID: s.secretID("db")}}}
+	for n := range 500 {
+		key := fmt.Sprintf("key-%d", n)
+		if n < 200 {
+			large.Labels[key] = "a"
+			large.Annotations[key] = key
+		}
+		large.Spec.Data = append(large.Spec.Data, v1alpha1.DataKey{Key: key, Property: strings.Repeat("p", 40)})
+	}
+	s.put(large)
+	if err := operator.Patch(s.Context(), large.DeepCopy(), merge(`{"metadata":{"finalizers":["`+v1alpha1.FinalizerMerge+`"]}}`), client.DryRunAll); err != nil {
+		s.Errorf("a large one: %v", err)
+	}
+}
