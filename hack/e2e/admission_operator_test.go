@@ -51,7 +51,7 @@ func TestTokenAudience(t *testing.T) {
 		return err
 	}
 	s.await("the role alone lets the operator have tokens made for the API server", func() bool { return ask() == nil })
-	s.enforce("operator/token-audience.yaml", nil, func() error { return ask() })
+	s.enforce("tokens/token-audience.yaml", nil, func() error { return ask() })
 	const aws, api = "sts.amazonaws.com", "https://kubernetes.default.svc"
 	for name, test := range map[string]struct {
 		audiences []string

@@ -58,8 +58,8 @@ func withTokens(t *testing.T, more string) string {
 	return file
 }
 
-// admission is what a way of installing has the API server look at, as far as the ways must agree: their names
-// differ at the beginning, so that one way is not in the other's.
+// admission is what a way of installing has the API server look at, as far as the ways must agree. Names differ at
+// the beginning, so that one way is not in the other's: they are without it.
 type admission struct {
 	Policies []admissionv1.ValidatingAdmissionPolicySpec
 	Bindings []admissionv1.ValidatingAdmissionPolicyBindingSpec
@@ -72,12 +72,12 @@ func admissionOf(t *testing.T, manifests []byte) (all admission) {
 		case *admissionv1.ValidatingAdmissionPolicy:
 			all.Policies = append(all.Policies, o.Spec)
 		case *admissionv1.ValidatingAdmissionPolicyBinding:
-			o.Spec.PolicyName = o.Spec.PolicyName[max(0, strings.Index(o.Spec.PolicyName, "token-")):]
+			o.Spec.PolicyName = strings.TrimPrefix(strings.TrimPrefix(o.Spec.PolicyName, "secretsync-"), "operator-")
 			all.Bindings = append(all.Bindings, o.Spec)
 		}
 	}
 	slices.SortFunc(all.Policies, func(a, b admissionv1.ValidatingAdmissionPolicySpec) int {
-		return strings.Compare(fmt.Sprint(a.MatchConditions), fmt.Sprint(b.MatchConditions))
+		return strings.Compare(fmt.Sprint(a.Validations), fmt.Sprint(b.Validations))
 	})
 	slices.SortFunc(all.Bindings, func(a, b admissionv1.ValidatingAdmissionPolicyBindingSpec) int {
 		return strings.Compare(a.PolicyName, b.PolicyName)
@@ -85,13 +85,39 @@ func admissionOf(t *testing.T, manifests []byte) (all admission) {
 	return all
 }
 
+// bound are the names of the policies that are bound.
+func (a admission) bound() (names []string) {
+	for _, binding := range a.Bindings {
+		names = append(names, binding.PolicyName)
+	}
+	return names
+}
+
+// TestEveryInstallationHoldsTheOperator: by default, and unless the chart is told otherwise.
+func TestEveryInstallationHoldsTheOperator(t *testing.T) {
+	byChart := admissionOf(t, chart(t))
+	if diff := cmp.Diff([]string{"finalizers-alone", "token-secrets"}, byChart.bound()); diff != "" || len(byChart.Policies) != 2 {
+		t.Errorf("%d policies; bound are (-want +got):\n%s", len(byChart.Policies), diff)
+	}
+	if diff := cmp.Diff(byChart, admissionOf(t, kustomized(t))); diff != "" {
+		t.Errorf("policies of the chart and of config/default differ (-chart +kustomize):\n%s", diff)
+	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte("restrictOperator: false\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if left := admissionOf(t, chart(t, file)).bound(); len(left) > 0 {
+		t.Errorf("restrictOperator: false leaves %q", left)
+	}
+}
+
 // TestChartAndComponentGiveTheSameTokens: the chart's value and the component are one thing. A default
 // installation has nothing of it.
 func TestChartAndComponentGiveTheSameTokens(t *testing.T) {
 	byChart, byComponent := chart(t, withTokens(t, "")), overlay(t, nil, "service-account-tokens")
 	policies := admissionOf(t, byChart)
-	if len(policies.Policies) != 2 || len(policies.Bindings) != 2 {
-		t.Fatalf("the chart has %d policies and %d bindings", len(policies.Policies), len(policies.Bindings))
+	if diff := cmp.Diff([]string{"finalizers-alone", "token-audience", "token-secrets"}, policies.bound()); diff != "" || len(policies.Policies) != 3 {
+		t.Fatalf("the chart has %d policies; bound are (-want +got):\n%s", len(policies.Policies), diff)
 	}
 	if diff := cmp.Diff(policies, admissionOf(t, byComponent)); diff != "" {
 		t.Errorf("policies of the chart and of the component differ (-chart +component):\n%s", diff)
@@ -104,12 +130,12 @@ func TestChartAndComponentGiveTheSameTokens(t *testing.T) {
 		t.Errorf("the value makes %d grants of %d", len(grants), len(byDefault))
 	}
 	for way, manifests := range map[string][]byte{"chart": chart(t), "kustomize": kustomized(t)} {
-		if strings.Contains(string(manifests), "serviceaccounts") || len(admissionOf(t, manifests).Policies) > 0 {
+		if strings.Contains(string(manifests), "serviceaccounts") {
 			t.Errorf("a default installation by %s has to do with tokens", way)
 		}
 	}
-	if unrestricted := admissionOf(t, chart(t, withTokens(t, ", restrictAudience: false"))); len(unrestricted.Policies) > 0 {
-		t.Error("restrictAudience: false leaves a policy")
+	if left := admissionOf(t, chart(t, withTokens(t, ", restrictAudience: false"))).bound(); slices.Contains(left, "token-audience") {
+		t.Errorf("restrictAudience: false leaves %q", left)
 	}
 }
 
@@ -142,6 +168,8 @@ func TestHelmServiceAccountTokens(t *testing.T) {
 		c.run("upgrade", arguments...)
 	}
 
+	c.await("Secrets by which tokens are handed out refused by default", func() bool { return refusedBy(c.tokenSecret(operator), secrets) })
+
 	set("serviceAccountTokens.names={reader}")
 	c.await("tokens for AWS, of the ServiceAccounts named, and for nobody else", func() bool {
 		return ask("payments", "reader", aws) == nil && ask("shipping", "reader", aws) == nil && refusedBy(ask("payments", "reader"), audience)
@@ -149,7 +177,9 @@ func TestHelmServiceAccountTokens(t *testing.T) {
 	if err := ask("payments", "other", aws); !unauthorized(err) {
 		t.Errorf("a ServiceAccount that is not named: %v", err)
 	}
-	c.await("Secrets by which tokens are handed out refused", func() bool { return refusedBy(c.tokenSecret(operator), secrets) })
+	if err := c.tokenSecret(operator); !refusedBy(err, secrets) {
+		t.Errorf("a Secret by which tokens are handed out: %v", err)
+	}
 
 	set("watchNamespaces={payments}", "serviceAccountTokens.audiences={sts.amazonaws.com.cn,"+aws+"}")
 	c.await("tokens for each audience of the list, in the namespaces of the installation alone", func() bool {
@@ -159,7 +189,7 @@ func TestHelmServiceAccountTokens(t *testing.T) {
 		t.Errorf("another audience: %v", err)
 	}
 
-	set("serviceAccountTokens.restrictAudience=false")
+	set("serviceAccountTokens.restrictAudience=false", "restrictOperator=false")
 	c.await("tokens for anybody, without the policies", func() bool { return ask("payments", "other") == nil && c.tokenSecret(operator) == nil })
 
 	set("serviceAccountTokens.enabled=false")
