@@ -269,7 +269,7 @@ func TestTheThreatModelNamesTests(t *testing.T) {
 		}
 	}
 	page := read(t, "docs/security.md")
-	named := matches("`(Test\\w+)`", page)
+	named := matches("`((?:Test|Fuzz)\\w+)`", page)
 	if len(named) < 30 {
 		t.Fatalf("only %d tests are named", len(named))
 	}
@@ -283,7 +283,14 @@ func TestTheThreatModelNamesTests(t *testing.T) {
 		t.Fatal("docs/security.md has no threat model")
 	}
 	model, _, _ = strings.Cut(model, "\n## ")
+	columns := 0
 	for _, row := range regexp.MustCompile(`(?m)^\| .*\|$`).FindAllString(model, -1) {
+		switch cells := strings.Count(row, "|") - 1; {
+		case strings.HasSuffix(row, "| shown by |"):
+			columns = cells
+		case cells != columns:
+			t.Errorf("docs/security.md has a row of %d cells in a table of %d (what is tried, what holds, what remains, which tests show it): %s", cells, columns, row)
+		}
 		if !strings.Contains(row, "`Test") && !strings.HasSuffix(row, "| shown by |") && !strings.HasSuffix(row, "| by design |") {
 			t.Errorf("docs/security.md promises without a test: %s", row)
 		}

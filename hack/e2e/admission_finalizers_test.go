@@ -3,11 +3,16 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -156,5 +161,68 @@ func (s *scene) checkLargeOnes(operator client.Client) {
 	s.put(large)
 	if err := operator.Patch(s.Context(), large.DeepCopy(), merge(`{"metadata":{"finalizers":["`+v1alpha1.FinalizerMerge+`"]}}`), client.DryRunAll); err != nil {
 		s.Errorf("a large one: %v", err)
+	}
+}
+
+// TestAForgedStatusReadsNothingElse: with the operator's token any status can be written. What is read is named by the
+// spec alone, whatever a status says of another secret, and what is deleted by the marks on a Secret.
+func TestAForgedStatusReadsNothingElse(t *testing.T) {
+	s := newScene(t)
+	operator := s.actingAs(stand.OperatorAccount)
+	own, other := value(), value()
+	id, _ := s.createSecret("db", own)
+	otherID, otherVersion := s.createSecret("other", other)
+	described, err := s.aws.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &otherID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "bystander"}})
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.awaitReady("db")
+	before := s.secret("db")
+	forged := fmt.Sprintf(`{"status":{"sources":[{"secretID":%q,"versionStage":"AWSCURRENT","region":"eu-west-1","arn":%q,"versionID":%q}],`+
+		`"secret":{"name":"bystander","creationPolicy":"Owner"}}}`, id, *described.ARN, otherVersion)
+	if err := operator.Status().Patch(t.Context(), s.get("db"), merge(forged)); err != nil {
+		t.Fatal(err)
+	}
+	if err := operator.Delete(t.Context(), before.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the Secret is made again", func() bool {
+		made := s.secret("db")
+		return made != nil && made.UID != before.UID && string(made.Data["value"]) == own
+	})
+	s.await("status tells the truth again", func() bool {
+		status := s.get("db").Status
+		return len(status.Sources) == 1 && status.Sources[0].VersionID != otherVersion && status.Secret.Name == "db"
+	})
+	if s.secret("bystander") == nil {
+		t.Error("a Secret was deleted that the status named")
+	}
+	if reads := s.read(*described.ARN); reads != 0 {
+		t.Errorf("the other secret was read %d times", reads)
+	}
+}
+
+// TestAQuotaBoundsSecretSyncs tries the command of docs/security.md.
+func TestAQuotaBoundsSecretSyncs(t *testing.T) {
+	s := newScene(t)
+	const command = "create quota secretsyncs --namespace payments --hard=count/secretsyncs.secretsync.dev=50"
+	page, err := os.ReadFile(filepath.Join(root, "docs/security.md"))
+	if err != nil || !strings.Contains(string(page), "kubectl "+command) {
+		t.Fatalf("the page does not have the command: %v", err)
+	}
+	one := strings.Replace(strings.Replace(command, "=50", "=1", 1), "payments", s.namespace, 1)
+	kubectl := exec.CommandContext(t.Context(), s.stand.Plane.Kubectl(), append([]string{"--kubeconfig", s.stand.Plane.Kubeconfig()}, strings.Fields(one)...)...)
+	if output, err := kubectl.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "secretsyncs"}}
+	s.await("the quota is counted", func() bool { return s.exists(quota) && len(quota.Status.Hard) == 1 })
+	spec := v1alpha1.SecretSyncSpec{Suspend: true, Source: v1alpha1.SecretSource{SecretID: "/any"}}
+	s.sync("first", spec)
+	err = s.stand.Client.Create(t.Context(), &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "second"}, Spec: spec})
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "exceeded quota: secretsyncs") {
+		t.Errorf("one more than the quota: %v", err)
 	}
 }
