@@ -93,7 +93,7 @@ func (a admission) bound() (names []string) {
 	return names
 }
 
-// TestEveryInstallationHoldsTheOperator: by default, and unless the chart is told otherwise.
+// TestEveryInstallationHoldsTheOperator: by default, unless restrictOperator is false.
 func TestEveryInstallationHoldsTheOperator(t *testing.T) {
 	byChart := admissionOf(t, chart(t))
 	if diff := cmp.Diff([]string{"finalizers-alone", "token-secrets"}, byChart.bound()); diff != "" || len(byChart.Policies) != 2 {
