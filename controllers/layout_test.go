@@ -153,9 +153,10 @@ func importRules() []importRule {
 	const awsSDK, smithy = "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
 	const template = "controllers/render/template"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
-	render := module + "/controllers/render"
+	render, pattern := module+"/controllers/render", module+"/controllers/pattern"
 	return []importRule{
 		{name: "api-stands-alone", folder: "api", below: true, allowed: []string{"k8s.io", module + "/api"}},
+		{name: "pattern-is-std-only", folder: "controllers/pattern", below: true, testsToo: true, allowed: []string{}},
 		{name: "source-is-std-only", folder: "controllers/source", allowed: []string{}},
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
@@ -168,10 +169,10 @@ func importRules() []importRule {
 		{name: "serviceaccount-knows-kubernetes-and-source", folder: "controllers/serviceaccount", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/controller-runtime/pkg/client", source}, forbidden: []string{sourceAWS}},
 		{name: "render-is-pure", folder: "controllers/render", below: true, except: template,
-			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source, render, "github.com/jmespath-community/go-jmespath/pkg/parsing"}, forbidden: []string{sourceAWS}},
-		{name: "template-is-pure", folder: template, below: true, allowed: []string{"go.yaml.in/yaml/v3", "software.sslmate.com/src/go-pkcs12", render + "/rawjson"},
+			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", api, source, render, pattern, "github.com/jmespath-community/go-jmespath/pkg/parsing"}, forbidden: []string{sourceAWS}},
+		{name: "template-is-pure", folder: template, below: true, allowed: []string{"go.yaml.in/yaml/v3", "software.sslmate.com/src/go-pkcs12", render + "/rawjson", pattern},
 			forbidden: []string{"crypto/rand", "math/rand", "math/rand/v2", "net/http", "os", "os/exec", "syscall", "time"}},
-		{name: "jmespath-knows-its-parser-alone", folder: "controllers/render/jmespath", below: true, allowed: []string{"github.com/jmespath-community/go-jmespath/pkg/parsing", render + "/rawjson"}},
+		{name: "jmespath-knows-its-parser-alone", folder: "controllers/render/jmespath", below: true, allowed: []string{"github.com/jmespath-community/go-jmespath/pkg/parsing", render + "/rawjson", pattern}},
 		{name: "rawjson-is-std-only", folder: "controllers/render/rawjson", below: true, allowed: []string{}},
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},

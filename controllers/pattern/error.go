@@ -1,0 +1,45 @@
+package pattern
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// shownBytes is how much of a pattern an error shows.
+const shownBytes = 80
+
+// Error says why a text can't be used as a pattern.
+type Error struct {
+	// Pattern is the text, the beginning of a long one.
+	Pattern string
+	// Problem is what is wrong with it, and how to correct it. It goes on behind the name of the field.
+	Problem string
+}
+
+// Error is the problem; the caller puts the name of the field before it.
+func (e *Error) Error() string { return e.Problem }
+
+// Exceeded says that work was refused, as the pass has not as many steps left.
+type Exceeded struct {
+	// What was refused: a pattern, or what the caller of Budget.Spend named.
+	What string
+	// Steps it takes, of which Left are left, of Most.
+	Steps, Left, Most int64
+}
+
+// Error names what was refused, and the remedy.
+func (e *Exceeded) Error() string {
+	return fmt.Sprintf("%s takes up to %d steps of processor time, and of the %d that one pass has %d are left: "+
+		"make patterns and their repetitions shorter, use fewer of them, or match them against shorter texts", e.What, e.Steps, e.Most, e.Left)
+}
+
+// shown quotes a pattern, the beginning of a long one.
+func shown(text string) string { return strconv.Quote(beginning(text)) }
+
+func beginning(text string) string {
+	if len(text) <= shownBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:shownBytes], "") + "…"
+}

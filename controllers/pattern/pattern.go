@@ -1,0 +1,171 @@
+package pattern
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+)
+
+const (
+	// MaxInstructions bounds the program of a pattern. One class of characters may be repeated as often as Go allows,
+	// as in `[a-z]{1,1000}`, which takes two instructions each.
+	MaxInstructions = 2_500
+	// MaxRanges bounds the ranges of characters of all instructions, for each of which Go may keep 25 bytes: `\pL{64}`
+	// has 42,000.
+	MaxRanges = 50_000
+	// MaxBytes bounds the text of a pattern.
+	MaxBytes = 4_096
+	// maxFolded bounds the ranges of characters beyond ASCII where letters of either case match: Go goes through
+	// a range character by character, for up to 2 ms.
+	maxFolded = 16
+)
+
+// Prices of parsing, in steps: of each byte, of each class such as \pL, and of each range that maxFolded bounds.
+const (
+	bytePrice   = 100
+	classPrice  = 15_000
+	foldedPrice = 220_000
+)
+
+// Prices of compiling, in steps.
+const (
+	instructionPrice = 100
+	rangePrice       = 4
+)
+
+// matchPrice is what each match takes beside its steps.
+const matchPrice = 32
+
+// capturesPerFold is how many groups double the time that a match takes when it gives what they hold.
+const capturesPerFold = 16
+
+// Pattern is a compiled regular expression (RE2) whose program is bounded.
+type Pattern struct {
+	text     string
+	size     size
+	prefix   string
+	compiled *regexp.Regexp
+}
+
+// Compile compiles a pattern that may match any part of a text. Errors are of type *Error; or *Exceeded or the context's,
+// where the budget does not allow the work.
+func Compile(budget *Budget, text string) (*Pattern, error) { return compile(budget, text, false) }
+
+// CompileWhole compiles a pattern that has to match a text from the first byte to the last.
+func CompileWhole(budget *Budget, text string) (*Pattern, error) { return compile(budget, text, true) }
+
+func compile(budget *Budget, text string, whole bool) (*Pattern, error) {
+	if len(text) > MaxBytes {
+		return nil, problem(text, "is too long for a pattern: it has %d bytes, and %d are the most; make it shorter", len(text), MaxBytes)
+	}
+	folded := foldedRanges(text)
+	if folded > maxFolded {
+		return nil, problem(text, "is too large a pattern: with (?i) it has %d ranges of characters beyond ASCII, and %d are the most; "+
+			"remove (?i), or name fewer ranges", folded, maxFolded)
+	}
+	if err := budget.Spend("compiling the pattern "+shown(text), parsePrice(text, folded)); err != nil {
+		return nil, err
+	}
+	// By itself first: a pattern must not close the brackets that are put around it.
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, problem(text, "is no regular expression: %s; write it by the syntax of RE2", err)
+	}
+	// Before compiling, which needs as much memory as the program has instructions.
+	expected := estimate(parsed)
+	if err := bounded(text, expected); err != nil {
+		return nil, err
+	}
+	if err := budget.Spend("compiling the pattern "+shown(text), expected.compilePrice()); err != nil {
+		return nil, err
+	}
+	return compileParsed(text, parsed, whole)
+}
+
+func compileParsed(text string, parsed *syntax.Regexp, whole bool) (*Pattern, error) {
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, problem(text, "is no regular expression: %s; write it by the syntax of RE2", err)
+	}
+	made := &Pattern{text: text, size: sizeOf(program)}
+	made.prefix, _ = program.Prefix()
+	if err := bounded(text, made.size); err != nil {
+		return nil, err
+	}
+	if whole {
+		text = `\A(?:` + text + `)\z`
+	}
+	if made.compiled, err = regexp.Compile(text); err != nil {
+		return nil, problem(made.text, "is no regular expression: %s; write it by the syntax of RE2", err)
+	}
+	return made, nil
+}
+
+func problem(text, format string, args ...any) error {
+	return &Error{Pattern: beginning(text), Problem: fmt.Sprintf(format, args...)}
+}
+
+func bounded(text string, measured size) error {
+	switch {
+	case measured.instructions > MaxInstructions:
+		return problem(text, "is too large a pattern: it compiles to %d instructions, and %d are the most; "+
+			"make the numbers in braces smaller, or use \"*\" and \"+\" in their place", measured.instructions, MaxInstructions)
+	case measured.ranges > MaxRanges:
+		return problem(text, "is too large a pattern: its classes have %d ranges of characters, and %d are the most; "+
+			`use \p{…} and (?i) less often, or repeat them fewer times`, measured.ranges, MaxRanges)
+	}
+	return nil
+}
+
+func parsePrice(text string, folded int) int64 {
+	classes := strings.Count(text, `\p`) + strings.Count(text, `\P`)
+	return int64(len(text)*bytePrice + classes*classPrice + folded*foldedPrice)
+}
+
+// foldedRanges counts the ranges, or what may be such, that Go goes through character by character.
+func foldedRanges(text string) int {
+	wide := strings.Contains(text, `\`) || strings.ContainsFunc(text, func(character rune) bool { return character > '\x7f' })
+	if !wide || !strings.Contains(text, "i") || !strings.Contains(text, "(?") {
+		return 0
+	}
+	return strings.Count(text, "-")
+}
+
+// String is the text of the pattern.
+func (p *Pattern) String() string { return p.text }
+
+// Prefix is the text that each match begins with; empty where there is none.
+func (p *Pattern) Prefix() string { return p.prefix }
+
+// Instructions is the size of the program.
+func (p *Pattern) Instructions() int { return p.size.instructions }
+
+// Match says whether the pattern matches a text, within a budget.
+func (p *Pattern) Match(budget *Budget, text []byte) (bool, error) {
+	if err := p.spend(budget, len(text), 1); err != nil {
+		return false, err
+	}
+	return p.compiled.Match(text), nil
+}
+
+// MatchString is Match for a string.
+func (p *Pattern) MatchString(budget *Budget, text string) (bool, error) {
+	if err := p.spend(budget, len(text), 1); err != nil {
+		return false, err
+	}
+	return p.compiled.MatchString(text), nil
+}
+
+// spend takes the steps for a text, as often as it may be gone through.
+func (p *Pattern) spend(budget *Budget, length, times int) error {
+	steps := p.steps(length) * int64(times)
+	if steps <= budget.Left() && budget.ctx.Err() == nil && budget.take(steps) {
+		return nil // Without a text that nothing reads.
+	}
+	return budget.Spend(fmt.Sprintf("the pattern %s of %d instructions, matched against %d bytes,", shown(p.text), p.size.instructions, length), steps)
+}
+
+func (p *Pattern) steps(length int) int64 {
+	return int64(p.size.instructions)*int64(length+1) + matchPrice
+}
