@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// CachedPatterns and CachedBytes bound what a Cache holds.
+	// CachedPatterns is how many patterns a Cache holds at most.
 	CachedPatterns = 2_000
-	CachedBytes    = 8 << 20
+	// CachedBytes is how much memory they take at most.
+	CachedBytes = 8 << 20
 )
 
 // Weights of a compiled pattern in memory: of itself, of an instruction, which regexp keeps up to twice, and of a range.

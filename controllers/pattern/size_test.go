@@ -24,8 +24,8 @@ func FuzzEstimate(f *testing.F) {
 			t.Fatal(err)
 		}
 		// Two instructions stand in each program, and an empty part of a pattern is one, however it is repeated.
-		if real := sizeOf(program); real.instructions > 2*expected.instructions+3 {
-			t.Errorf("%q was estimated at %+v, and has %+v", text, expected, real)
+		if compiled := sizeOf(program); compiled.instructions > 2*expected.instructions+3 {
+			t.Errorf("%q was estimated at %+v, and has %+v", text, expected, compiled)
 		}
 	})
 }
@@ -40,9 +40,9 @@ func TestEstimatesAreNear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		expected, real := estimate(parsed).instructions, len(program.Inst)
-		if expected < real*9/10 || expected > real*11/10 {
-			t.Errorf("%s was estimated at %d instructions, and has %d", text, expected, real)
+		expected, compiled := estimate(parsed).instructions, len(program.Inst)
+		if expected < compiled*9/10 || expected > compiled*11/10 {
+			t.Errorf("%s was estimated at %d instructions, and has %d", text, expected, compiled)
 		}
 	}
 }
