@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,8 +31,16 @@ type Exceeded struct {
 
 // Error names what was refused, and the remedy.
 func (e *Exceeded) Error() string {
-	return fmt.Sprintf("%s takes up to %d steps of processor time, and of the %d that one pass has %d are left: "+
-		"make patterns and their repetitions shorter, use fewer of them, or match them against shorter texts", e.What, e.Steps, e.Most, e.Left)
+	return fmt.Sprintf("%s takes up to %d steps of processor time, and of the %d for one sync %d are left: "+
+		"use fewer and shorter patterns, expressions and templates, or smaller values", e.What, e.Steps, e.Most, e.Left)
+}
+
+// named says in an *Exceeded what was refused.
+func named(err error, what string) error {
+	if exceeded, ok := errors.AsType[*Exceeded](err); ok {
+		exceeded.What = what
+	}
+	return err
 }
 
 // shown quotes a pattern, the beginning of a long one.

@@ -159,11 +159,11 @@ func (p *Pattern) MatchString(budget *Budget, text string) (bool, error) {
 
 // spend takes the steps for a text, as often as it may be gone through.
 func (p *Pattern) spend(budget *Budget, length, times int) error {
-	steps := p.steps(length) * int64(times)
-	if steps <= budget.Left() && budget.ctx.Err() == nil && budget.take(steps) {
-		return nil // Without a text that nothing reads.
+	err := budget.spend(p.steps(length) * int64(times))
+	if err == nil { // Else a text is made that is of no use to most.
+		return nil
 	}
-	return budget.Spend(fmt.Sprintf("the pattern %s of %d instructions, matched against %d bytes,", shown(p.text), p.size.instructions, length), steps)
+	return named(err, fmt.Sprintf("the pattern %s of %d instructions, matched against %d bytes,", shown(p.text), p.size.instructions, length))
 }
 
 func (p *Pattern) steps(length int) int64 {

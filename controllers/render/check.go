@@ -34,12 +34,15 @@ type Notes struct {
 }
 
 // CheckType says whether a Secret of that type may hold these keys, and what is worth knowing where it may. Errors are
-// of type *Error, with reason InvalidValue.
-func CheckType(secretType corev1.SecretType, data map[string][]byte) (Notes, error) {
+// of type *Error, with reason InvalidValue, but for that of the context of the work.
+func CheckType(work Work, secretType corev1.SecretType, data map[string][]byte) (Notes, error) {
 	for _, key := range requiredKeys(secretType) {
 		if err := checkThere(secretType, key, data); err != nil {
 			return Notes{}, err
 		}
+	}
+	if err := work.spendType(secretType, data); err != nil {
+		return Notes{}, err
 	}
 	switch secretType {
 	case corev1.SecretTypeTLS:
@@ -54,6 +57,19 @@ func CheckType(secretType corev1.SecretType, data map[string][]byte) (Notes, err
 		return Notes{}, unusable(secretType, corev1.DockerConfigKey, dockercfgFlaw(data[corev1.DockerConfigKey]))
 	}
 	return Notes{}, nil
+}
+
+// spendType takes the steps of looking at the values.
+func (w Work) spendType(secretType corev1.SecretType, data map[string][]byte) error {
+	const field = "spec.target.type"
+	switch secretType {
+	case corev1.SecretTypeTLS:
+		return w.spendPair(field, data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
+	case corev1.SecretTypeSSHAuth:
+		return w.spendPair(field, nil, data[corev1.SSHAuthPrivateKey])
+	}
+	size := len(data[corev1.DockerConfigJsonKey]) + len(data[corev1.DockerConfigKey])
+	return w.spend(field, fmt.Sprintf("reading %d bytes of JSON", size), 4*parsePrice*size)
 }
 
 func unusable(secretType corev1.SecretType, key, flaw string) error {

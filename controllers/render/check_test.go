@@ -78,7 +78,7 @@ func TestCheckType(t *testing.T) {
 			for key, value := range test.keys {
 				data[key] = []byte(value)
 			}
-			_, err := CheckType(test.secretType, data)
+			_, err := CheckType(newWork(), test.secretType, data)
 			if test.mention == "" {
 				if err != nil {
 					t.Errorf("refused: %v", err)

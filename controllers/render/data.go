@@ -12,6 +12,7 @@ import (
 
 // renderKeys fills the keys of spec.data into data, over what is there.
 func (d documents) renderKeys(entries []v1alpha1.DataKey, values []*source.Value, data map[string][]byte) error {
+	size := sizeOf(data)
 	for i, entry := range entries {
 		if i >= len(values) || values[i] == nil {
 			if entry.Optional {
@@ -26,7 +27,11 @@ func (d documents) renderKeys(entries []v1alpha1.DataKey, values []*source.Value
 		if err != nil {
 			return err
 		}
+		size += len(taken) - len(data[entry.Key])
 		data[entry.Key] = taken
+		if err := gathered(size); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -61,7 +66,7 @@ func (d documents) property(value *source.Value, wish wish) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := document.find(wish)
+	raw, err := d.find(document, wish)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +79,9 @@ func (d documents) property(value *source.Value, wish wish) ([]byte, error) {
 // search is the text of what a JMESPath expression finds.
 func (d documents) search(value *source.Value, entry v1alpha1.DataKey) ([]byte, error) {
 	field := fmt.Sprintf("spec.data[%q].jmesPath", entry.Key)
+	if err := d.work.spend(field, "compiling the expression", len(entry.JMESPath)*jmespath.CompilePrice); err != nil {
+		return nil, err
+	}
 	expression, err := jmespath.Compile(entry.JMESPath)
 	if err != nil {
 		return nil, invalid("%s can't be used, %s: correct the expression (jmespath.org)", field, err)
@@ -82,7 +90,10 @@ func (d documents) search(value *source.Value, entry v1alpha1.DataKey) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	found, there, err := expression.Search(tree, d.work)
+	found, there, err := expression.Search(tree, d.work.Budget)
+	if _, wrong := errors.AsType[*jmespath.Error](err); err != nil && !wrong {
+		return nil, refused(field, err)
+	}
 	if err != nil {
 		return nil, invalid("%s can't be used on this value, %s: correct the expression, or the value in AWS", field, err)
 	}

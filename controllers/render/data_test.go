@@ -136,7 +136,7 @@ func TestSourcesOfTheirOwn(t *testing.T) {
 	one, other := textValue(`{"a":"one"}`), textValue(`{"a":"other"}`)
 	spec := &v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{
 		{Key: "A", Property: "a"}, {Key: "B", Property: "a"}, {Key: "C", Property: "a", Optional: true}, {Key: "D", JMESPath: "b", Optional: true}, {Key: "E"}}}
-	data, err := Render(spec, Material{Data: []*source.Value{one, other, nil, other, one}})
+	data, err := Render(newWork(), spec, Material{Data: []*source.Value{one, other, nil, other, one}})
 	if diff := cmp.Diff(map[string]string{"A": "one", "B": "other", "E": `{"a":"one"}`}, asText(data)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -152,7 +152,7 @@ func TestSourcesOfTheirOwn(t *testing.T) {
 		"nothing but names that are left out": {v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Exclude: []string{"*"}}}}, Material{DataFrom: [][]Named{{{Value: *one}}}}, "nothing to write"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := Render(&test.spec, test.material)
+			data, err := Render(newWork(), &test.spec, test.material)
 			wantRefusal(t, err, v1alpha1.ReasonInvalidValue, test.mention)
 			if data != nil {
 				t.Errorf("a refusal came with %d keys", len(data))

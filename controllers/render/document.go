@@ -33,13 +33,16 @@ type parsed struct {
 // documents remembers what was parsed, so that a value is parsed once however many keys are taken from it.
 type documents struct {
 	values map[*source.Value]*parsed
-	// work is what all JMESPath expressions of a spec may be together.
-	work *jmespath.Budget
+	// below are the objects and lists in them that paths have led through, by their first byte.
+	below map[*byte]*document
+	work  Work
 }
 
-func newDocuments() documents {
-	return documents{values: map[*source.Value]*parsed{}, work: jmespath.NewBudget()}
+func newDocuments(work Work) documents {
+	return documents{values: map[*source.Value]*parsed{}, below: map[*byte]*document{}, work: work}
 }
+
+func parsing(content []byte) string { return fmt.Sprintf("reading %d bytes of JSON", len(content)) }
 
 func (d documents) of(value *source.Value) *parsed {
 	if d.values[value] == nil {
@@ -77,6 +80,9 @@ func (d documents) open(value *source.Value, wish wish) (*document, error) {
 	if known.document != nil {
 		return known.document, nil
 	}
+	if err := d.work.spend(wish.String(), parsing(value.Bytes()), parsePrice*len(value.Bytes())); err != nil {
+		return nil, err
+	}
 	opened, err := parseDocument(value.Bytes())
 	if value.Binary() && (err != nil || !utf8.Valid(value.Bytes())) {
 		return nil, invalid("%s, but the secret is binary and not a JSON object: %s", wish, wish.remedy())
@@ -94,13 +100,17 @@ func (d documents) tree(value *source.Value, entry v1alpha1.DataKey) (*jmespath.
 	if known.tree != nil {
 		return known.tree, nil
 	}
+	field := fmt.Sprintf("spec.data[%q].jmesPath", entry.Key)
+	if err := d.work.spend(field, parsing(value.Bytes()), 2*parsePrice*len(value.Bytes())); err != nil {
+		return nil, err
+	}
 	err := syntax(value.Bytes())
 	if value.Binary() && (err != nil || !utf8.Valid(value.Bytes())) {
-		return nil, invalid("key %q wants spec.data[%q].jmesPath, but the secret is binary and not JSON: remove jmesPath to take the whole value", entry.Key, entry.Key)
+		return nil, invalid("key %q wants %s, but the secret is binary and not JSON: remove jmesPath to take the whole value", entry.Key, field)
 	}
 	if err != nil {
-		return nil, invalid("key %q wants spec.data[%q].jmesPath, but the secret's value is not JSON (%s): "+
-			"remove jmesPath to take the whole value, or fix the value in AWS", entry.Key, entry.Key, err)
+		return nil, invalid("key %q wants %s, but the secret's value is not JSON (%s): "+
+			"remove jmesPath to take the whole value, or fix the value in AWS", entry.Key, field, err)
 	}
 	known.tree = jmespath.Parse(value.Bytes())
 	return known.tree, nil
@@ -108,13 +118,44 @@ func (d documents) tree(value *source.Value, entry v1alpha1.DataKey) (*jmespath.
 
 func parseDocument(content []byte) (*document, error) {
 	if begins(content, '[') {
-		var items []json.RawMessage
-		if json.Unmarshal(content, &items) != nil {
+		if !json.Valid(content) {
 			return nil, errors.New(jsonFlaw(content))
 		}
-		return &document{raw: content, items: items}, nil
+		return readDocument(content), nil
 	}
 	return parseObject(content)
+}
+
+// into opens a part of a document, as often as paths lead through it by the work of once. It gives nothing for what is
+// neither an object nor a list.
+func (d documents) into(raw json.RawMessage, wish wish) (*document, error) {
+	raw = bytes.TrimLeft(raw, jsonBlanks)
+	if len(raw) == 0 || raw[0] != '{' && raw[0] != '[' {
+		return nil, nil
+	}
+	if known := d.below[&raw[0]]; known != nil {
+		return known, nil
+	}
+	// A part of valid JSON is valid.
+	if err := d.work.spend(wish.String(), parsing(raw), len(raw)); err != nil {
+		return nil, err
+	}
+	opened := readDocument(raw)
+	d.below[&raw[0]] = opened
+	return opened, nil
+}
+
+// readDocument reads an object or a list that is valid JSON.
+func readDocument(content []byte) *document {
+	if begins(content, '[') {
+		return &document{raw: content, items: rawjson.Items(content)}
+	}
+	members := rawjson.Members(content)
+	fields := make(map[string]json.RawMessage, len(members))
+	for _, member := range members {
+		fields[member.Name] = member.Value
+	}
+	return &document{raw: content, fields: fields, unclear: unclearFields(content, members, len(fields))}
 }
 
 // begins says whether that is the first character that is not blank.
@@ -125,17 +166,15 @@ func begins(content []byte, first byte) bool {
 
 // parseObject reads a JSON object. Errors say what stands there in its place.
 func parseObject(content []byte) (*document, error) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(content, &fields) != nil || fields == nil { // What null leaves.
+	if !isObject(content) {
 		return nil, errors.New(objectFlaw(content))
 	}
-	return &document{raw: content, fields: fields, unclear: unclearFields(content, len(fields))}, nil
+	return readDocument(content), nil
 }
 
 // unclearFields finds the fields of an object that are there twice, or whose name or text has half of a pair of
 // escapes: encoding/json takes the last one, and replaces the half by U+FFFD.
-func unclearFields(content []byte, names int) map[string]string {
-	members := rawjson.Members(content)
+func unclearFields(content []byte, members []rawjson.Member, names int) map[string]string {
 	if len(members) == names && !bytes.Contains(content, []byte(`\u`)) {
 		return nil
 	}

@@ -13,7 +13,12 @@ type Error struct {
 	Reason string
 	// Message names the key, the field and the remedy.
 	Message string
+	// cause is what a pattern or a budget has refused; nil for what is wrong with the value.
+	cause error
 }
+
+// Unwrap is a *pattern.Error or a *pattern.Exceeded, or nothing.
+func (e *Error) Unwrap() error { return e.cause }
 
 // Error is the message, led by the reason.
 func (e *Error) Error() string { return e.Reason + ": " + e.Message }

@@ -56,7 +56,7 @@ func TestSlipsKeepTheKeys(t *testing.T) {
 	for name, slip := range slips() {
 		t.Run(name, func(t *testing.T) {
 			material := Material{Source: textValue(slip.content), Synced: []string{"password", "username"}}
-			_, err := Render(&v1alpha1.SecretSyncSpec{}, material)
+			_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, material)
 			reason := v1alpha1.ReasonValueRejected
 			if looksLikeObject(material.Source) {
 				reason = v1alpha1.ReasonInvalidValue // As ever, at the first sync too.
@@ -82,7 +82,7 @@ func TestSlipsAreNamedWhereAPropertyIsWanted(t *testing.T) {
 func TestBinaryInPlaceOfAnObjectIsNamed(t *testing.T) {
 	for content, mention := range map[string]string{`{"a":"hunter2"}`: "stored as binary", "\x00\x01": "it is binary"} {
 		value := source.BinaryValue([]byte(content))
-		_, err := Render(&v1alpha1.SecretSyncSpec{}, Material{Source: &value, Synced: []string{"a"}})
+		_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, Material{Source: &value, Synced: []string{"a"}})
 		wantRefusal(t, err, v1alpha1.ReasonValueRejected, mention)
 	}
 }

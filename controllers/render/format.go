@@ -13,6 +13,15 @@ import (
 
 const certificateBlock = "CERTIFICATE"
 
+// spendFormat takes the steps of looking whether a value is in a format.
+func (w Work) spendFormat(field string, format v1alpha1.ValueFormat, value []byte) error {
+	price := formatPrice
+	if format == v1alpha1.ValueFormatCertificate || format == v1alpha1.ValueFormatPEM {
+		price = certificatePrice
+	}
+	return w.spend(field, fmt.Sprintf("looking through %d bytes", len(value)), len(value)*price+keyPrice)
+}
+
 // checkFormat says why a value is not in a format, by offsets and numbers of blocks, never by content.
 func checkFormat(format v1alpha1.ValueFormat, value []byte) error {
 	switch format {

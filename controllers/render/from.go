@@ -30,26 +30,28 @@ type gathering struct {
 	documents documents
 	data      map[string][]byte
 	origins   map[string]origin
+	// size is how many bytes the values have together.
+	size int
 }
 
 // renderFrom makes the keys of spec.dataFrom.
 func (d documents) renderFrom(entries []v1alpha1.DataFrom, secrets [][]Named) (map[string][]byte, error) {
-	gathered := gathering{documents: d, data: map[string][]byte{}, origins: map[string]origin{}}
+	all := gathering{documents: d, data: map[string][]byte{}, origins: map[string]origin{}}
 	for i := range entries {
 		var taken []Named
 		if i < len(secrets) {
 			taken = secrets[i]
 		}
-		if err := gathered.entry(i, &entries[i], taken); err != nil {
+		if err := all.entry(i, &entries[i], taken); err != nil {
 			return nil, err
 		}
 	}
-	return gathered.data, nil
+	return all.data, nil
 }
 
 func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []Named) error {
 	field := fmt.Sprintf("spec.dataFrom[%d]", index)
-	naming, err := newNaming(field, entry)
+	naming, err := newNaming(g.documents.work, field, entry)
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,9 @@ func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, 
 	// In order, so that of several troubles it is always the same one that the error names.
 	for _, name := range slices.Sorted(maps.Keys(taken.fields)) {
 		from.name = name
-		if !naming.takes(name) {
+		if wanted, err := naming.takes(name); err != nil {
+			return err
+		} else if !wanted {
 			continue
 		}
 		if err := taken.clear(who, name); err != nil {
@@ -108,8 +112,8 @@ func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, 
 // whole takes a secret as one key.
 func (g *gathering) whole(index int, entry *v1alpha1.DataFrom, naming *naming, secret *Named, who string) error {
 	from := origin{entry: index, secret: secret.Name, name: strings.TrimPrefix(secret.Name, entry.Find.NamePrefix)}
-	if !naming.takes(from.name) {
-		return nil
+	if wanted, err := naming.takes(from.name); err != nil || !wanted {
+		return err
 	}
 	value := secret.Value.Bytes()
 	if entry.Property != "" {
@@ -122,11 +126,8 @@ func (g *gathering) whole(index int, entry *v1alpha1.DataFrom, naming *naming, s
 	return g.put(entry, naming, from, value)
 }
 
-// put adds one key, unless the entry leaves its name out.
+// put adds one key.
 func (g *gathering) put(entry *v1alpha1.DataFrom, naming *naming, from origin, value []byte) error {
-	if !naming.takes(from.name) {
-		return nil
-	}
 	key, err := naming.key(from)
 	if err != nil {
 		return err
@@ -143,7 +144,8 @@ func (g *gathering) put(entry *v1alpha1.DataFrom, naming *naming, from origin, v
 		value = decoded
 	}
 	g.data[key], g.origins[key] = value, from
-	return nil
+	g.size += len(value)
+	return gathered(g.size)
 }
 
 // clash refuses a key that comes from two places: which one counts would be a matter of chance.
@@ -167,8 +169,11 @@ func (d documents) fields(value *source.Value, wish wish) (*document, error) {
 		}
 		return document, nil
 	}
-	raw, err := document.find(wish)
+	raw, err := d.find(document, wish)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.work.spend(wish.String(), parsing(raw), parsePrice*len(raw)); err != nil {
 		return nil, err
 	}
 	below, err := parseObject(raw)

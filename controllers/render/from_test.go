@@ -75,7 +75,7 @@ func TestDataFrom(t *testing.T) {
 		"found, nothing, being optional":                    {v1alpha1.DataFrom{Find: values, Optional: true}, nil, map[string]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := newDocuments().renderFrom([]v1alpha1.DataFrom{test.entry}, [][]Named{test.secrets})
+			data, err := newDocuments(newWork()).renderFrom([]v1alpha1.DataFrom{test.entry}, [][]Named{test.secrets})
 			if diff := cmp.Diff(test.want, asText(data)); err != nil || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
@@ -92,7 +92,7 @@ func TestDataGoesBeforeDataFrom(t *testing.T) {
 		DataFrom: [][]Named{found("x", `{"a":"from","b":"from"}`), found("y", `{"a":"other"}`)},
 		Data:     []*source.Value{textValue(`{"own":"data"}`), textValue(`{"own":"data"}`)},
 	}
-	data, err := Render(spec, material)
+	data, err := Render(newWork(), spec, material)
 	// An optional entry that is left out leaves the key to dataFrom.
 	if diff := cmp.Diff(map[string]string{"a": "data", "b": "from", "X_a": "other"}, asText(data)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -140,7 +140,7 @@ func TestDataFromRefuses(t *testing.T) {
 		"fewer values than entries":         {[]v1alpha1.DataFrom{{}}, nil, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := Render(&v1alpha1.SecretSyncSpec{DataFrom: test.entries}, Material{DataFrom: test.secrets})
+			data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: test.entries}, Material{DataFrom: test.secrets})
 			wantRefusal(t, err, test.reason, test.mentions...)
 			if data != nil {
 				t.Errorf("a refusal came with %d keys", len(data))
@@ -158,7 +158,7 @@ func TestWildcards(t *testing.T) {
 		{"a*c", "abbc", true}, {"a*c", "abcd", false}, {"*b*", "abc", true}, {"?", "ü", true}, {"?", "", false}, {"a?c", "abc", true}, {"a?c", "ac", false},
 		{"*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false}, {"*.*", "a.b", true}, {"[a]", "a", false}, {"**", "x", true}, {"a**b", "ab", true},
 	} {
-		if got := matches(test.pattern, test.name); got != test.want {
+		if got, err := newWork().matches("here", test.pattern, test.name); got != test.want || err != nil {
 			t.Errorf("%q against %q gives %t", test.pattern, test.name, got)
 		}
 	}

@@ -76,8 +76,8 @@ func checkNames(t *testing.T, entry v1alpha1.DataFrom, name, content string) {
 	t.Helper()
 	spec := v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}
 	material := Material{DataFrom: [][]Named{{{Name: name, Value: source.TextValue(content)}}}}
-	data, err := Render(&spec, material)
-	again, twice := Render(&spec, material)
+	data, err := Render(newWork(), &spec, material)
+	again, twice := Render(newWork(), &spec, material)
 	if err != nil {
 		refuseMarker(t, content, "", err)
 		if twice == nil || twice.Error() != err.Error() || data != nil {

@@ -3,10 +3,10 @@ package render
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
 func rejected(format string, args ...any) error {
@@ -14,8 +14,9 @@ func rejected(format string, args ...any) error {
 }
 
 // Guard says whether the guards let the keys be published; nil guards let everything. Errors are of type *Error, with
-// reason ValueRejected; or with InvalidValue, where a guard's pattern is no regular expression.
-func Guard(guards *v1alpha1.Guards, data map[string][]byte) error {
+// reason ValueRejected; or with InvalidValue, where a guard's pattern can't be used, or takes more than the budget has.
+// Those of the context of the work, and of what lets heavy work begin, are themselves.
+func Guard(work Work, guards *v1alpha1.Guards, data map[string][]byte) error {
 	if guards == nil {
 		return nil
 	}
@@ -29,12 +30,12 @@ func Guard(guards *v1alpha1.Guards, data map[string][]byte) error {
 		}
 	}
 	for i := range guards.Keys {
-		if err := guardKeys(&guards.Keys[i], data); err != nil {
+		if err := guardKeys(work, &guards.Keys[i], data); err != nil {
 			return err
 		}
 	}
 	for _, pair := range guards.KeyPairs {
-		if err := guardPair(pair, data); err != nil {
+		if err := guardPair(work, pair, data); err != nil {
 			return err
 		}
 	}
@@ -42,52 +43,70 @@ func Guard(guards *v1alpha1.Guards, data map[string][]byte) error {
 }
 
 // guardKeys holds one guard against each key that it is for.
-func guardKeys(guard *v1alpha1.KeyGuard, data map[string][]byte) error {
+func guardKeys(work Work, guard *v1alpha1.KeyGuard, data map[string][]byte) error {
 	field := fmt.Sprintf("spec.guards.keys[%q]", guard.Key)
-	whole, err := wholeMatch(guard.Pattern)
-	if err != nil {
-		return invalid("%s.pattern is no regular expression: %s", field, err)
+	var whole *pattern.Pattern
+	if guard.Pattern != "" {
+		var err error
+		if whole, err = work.Patterns.CompileWhole(work.Budget, guard.Pattern); err != nil {
+			return refused(field+".pattern", err)
+		}
 	}
 	// In order, so that of several such keys it is always the same one that the error names.
 	for _, key := range slices.Sorted(maps.Keys(data)) {
-		if !matches(guard.Key, key) {
+		concerned, err := work.matches(field+".key", guard.Key, key)
+		if err != nil {
+			return err
+		}
+		if !concerned {
 			continue
 		}
-		value := data[key]
-		size := int64(len(value))
-		switch {
-		case guard.MinBytes != nil && size < *guard.MinBytes:
-			return rejected("%s.minBytes refuses the key %q, which has %d bytes and must have at least %d: mend the value in AWS, or change the guard", field, key, size, *guard.MinBytes)
-		case guard.MaxBytes != nil && size > *guard.MaxBytes:
-			return rejected("%s.maxBytes refuses the key %q, which has %d bytes and may have at most %d: mend the value in AWS, or change the guard", field, key, size, *guard.MaxBytes)
-		case whole != nil && !whole.Match(value):
-			return rejected("%s.pattern refuses the key %q, as its whole value does not match: mend the value in AWS, or change the guard", field, key)
-		}
-		if err := checkFormat(guard.Format, value); err != nil {
-			return rejected("%s.format refuses the key %q, which is not %s (%s): mend the value in AWS, or change the guard", field, key, guard.Format, err)
+		if err := guardValue(work, guard, field, key, data[key], whole); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// wholeMatch compiles a pattern so that it has to match from the first byte to the last; nil for none.
-func wholeMatch(pattern string) (*regexp.Regexp, error) {
-	if pattern == "" {
-		return nil, nil
+// guardValue holds a guard against one key.
+func guardValue(work Work, guard *v1alpha1.KeyGuard, field, key string, value []byte, whole *pattern.Pattern) error {
+	size := int64(len(value))
+	switch {
+	case guard.MinBytes != nil && size < *guard.MinBytes:
+		return rejected("%s.minBytes refuses the key %q, which has %d bytes and must have at least %d: mend the value in AWS, or change the guard", field, key, size, *guard.MinBytes)
+	case guard.MaxBytes != nil && size > *guard.MaxBytes:
+		return rejected("%s.maxBytes refuses the key %q, which has %d bytes and may have at most %d: mend the value in AWS, or change the guard", field, key, size, *guard.MaxBytes)
 	}
-	// By itself first: a pattern must not close the brackets that are put around it.
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, err
+	if whole != nil {
+		matches, err := whole.Match(work.Budget, value)
+		if err != nil {
+			return refused(fmt.Sprintf("%s.pattern, for the key %q", field, key), err)
+		}
+		if !matches {
+			return rejected("%s.pattern refuses the key %q, as its whole value does not match: mend the value in AWS, or change the guard", field, key)
+		}
 	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+	if guard.Format == "" {
+		return nil
+	}
+	if err := work.spendFormat(field+".format", guard.Format, value); err != nil {
+		return err
+	}
+	if err := checkFormat(guard.Format, value); err != nil {
+		return rejected("%s.format refuses the key %q, which is not %s (%s): mend the value in AWS, or change the guard", field, key, guard.Format, err)
+	}
+	return nil
 }
 
-func guardPair(pair v1alpha1.KeyPairGuard, data map[string][]byte) error {
+func guardPair(work Work, pair v1alpha1.KeyPairGuard, data map[string][]byte) error {
 	field := fmt.Sprintf("spec.guards.keyPairs[%q]", pair.Certificate)
 	for _, key := range []string{pair.Certificate, pair.PrivateKey} {
 		if _, there := data[key]; !there {
 			return rejected("%s asks for the key %q, which is not there: put it into AWS, or change the guard", field, key)
 		}
+	}
+	if err := work.spendPair(field, data[pair.Certificate], data[pair.PrivateKey]); err != nil {
+		return err
 	}
 	if trouble := checkPair(data[pair.Certificate], data[pair.PrivateKey]); trouble != nil {
 		return rejected("%s refuses the certificate %q with the private key %q: %s; mend the values in AWS, or change the guard",

@@ -1,16 +1,23 @@
 package render
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
 // marker stands for what must never be in an error.
 const marker = "hunter2"
+
+// newWork is that of a pass of its own.
+func newWork() Work {
+	return Work{Budget: pattern.NewBudget(context.Background(), pattern.PassSteps), Patterns: pattern.NewCache()}
+}
 
 // renderOne renders a spec all of whose keys are taken from one value.
 func renderOne(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, error) {
@@ -19,7 +26,7 @@ func renderOne(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, 
 	for i := range keys {
 		material.Data[i] = &value
 	}
-	return Render(&spec, material)
+	return Render(newWork(), &spec, material)
 }
 
 // asText makes data readable in differences.

@@ -15,7 +15,7 @@ func TestWhatWasNotSyncedTakesAnyValue(t *testing.T) {
 		if looksLikeObject(material.Source) {
 			continue
 		}
-		data, err := Render(&v1alpha1.SecretSyncSpec{}, material)
+		data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, material)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -45,7 +45,7 @@ func TestRenderKeepsFields(t *testing.T) {
 		"a text with a former value of old name": {spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{Suffix: ".old"}}, content: marker, synced: []string{"value", "value.old"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Render(&test.spec, Material{Source: textValue(test.content), Synced: test.synced})
+			_, err := Render(newWork(), &test.spec, Material{Source: textValue(test.content), Synced: test.synced})
 			if !test.refused {
 				if err != nil {
 					t.Error(err)
@@ -60,7 +60,7 @@ func TestRenderKeepsFields(t *testing.T) {
 // A template that fails on a value that is no object names that, not the template alone.
 func TestTemplatesNameTheSlip(t *testing.T) {
 	spec := v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: map[string]string{"URL": "{{ .username }}"}, MergePolicy: v1alpha1.TemplateMergeReplace}}
-	_, err := Render(&spec, Material{Source: textValue("\uFEFF" + `{"username":"hunter2"}`), Synced: []string{"URL"}})
+	_, err := Render(newWork(), &spec, Material{Source: textValue("\uFEFF" + `{"username":"hunter2"}`), Synced: []string{"URL"}})
 	wantRefusal(t, err, v1alpha1.ReasonTemplateFailed, "no field", "a byte order mark")
 }
 
@@ -143,7 +143,7 @@ func TestUnclearFieldsAreRefused(t *testing.T) {
 			if test.spec.DataFrom == nil {
 				material.DataFrom = nil
 			}
-			_, err := Render(&test.spec, material)
+			_, err := Render(newWork(), &test.spec, material)
 			if test.mentions == nil {
 				if err != nil {
 					t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,13 @@ type pairTrouble struct {
 	// certificate says that the certificate is to blame; else it is the private key.
 	certificate bool
 	problem     string
+}
+
+// spendPair takes the steps of comparing a certificate with a private key.
+func (w Work) spendPair(field string, certificate, privateKey []byte) error {
+	squared := min(len(privateKey), 2*privateKeyMost)
+	return w.spend(field, fmt.Sprintf("comparing a certificate of %d bytes with a private key of %d", len(certificate), len(privateKey)),
+		(len(certificate)+len(privateKey))*certificatePrice+squared*squared/privateKeyPrice)
 }
 
 // checkPair says why a certificate in PEM, the leaf first, and a private key in PEM do not belong together; nil where
@@ -80,6 +88,9 @@ func publicKeyOf(privateKey []byte) (crypto.PublicKey, error) {
 
 // parsePrivateKey reads PKCS #8, PKCS #1 and SEC 1, whatever the block is called, as TLS servers do.
 func parsePrivateKey(content []byte) (any, error) {
+	if len(content) > privateKeyMost { // A key of RSA takes time with the square of its length.
+		return nil, fmt.Errorf("it has %d bytes, and %d are the most", len(content), privateKeyMost)
+	}
 	if key, err := x509.ParsePKCS8PrivateKey(content); err == nil {
 		return key, nil
 	}

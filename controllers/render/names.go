@@ -1,14 +1,14 @@
 package render
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
 // renamedBytes bounds what rename makes of a name on its way to a key: sixteen entries could multiply it beyond any memory.
@@ -16,6 +16,7 @@ const renamedBytes = 4096
 
 // naming makes keys of the names that one entry of spec.dataFrom meets.
 type naming struct {
+	work Work
 	// field is the entry's place in the spec.
 	field            string
 	include, exclude []string
@@ -25,12 +26,14 @@ type naming struct {
 }
 
 type rename struct {
-	match   *regexp.Regexp
+	// field is the pattern's place in the spec.
+	field   string
+	match   *pattern.Pattern
 	replace string
 }
 
-func newNaming(field string, entry *v1alpha1.DataFrom) (*naming, error) {
-	made := &naming{field: field, include: entry.Include, exclude: entry.Exclude, conversion: entry.Conversion, prefix: entry.Prefix}
+func newNaming(work Work, field string, entry *v1alpha1.DataFrom) (*naming, error) {
+	made := &naming{work: work, field: field, include: entry.Include, exclude: entry.Exclude, conversion: entry.Conversion, prefix: entry.Prefix}
 	if made.conversion == "" {
 		made.conversion = v1alpha1.KeyConversionRefuse
 		if entry.Find != nil && entry.Find.Take != v1alpha1.FindTakeFields {
@@ -38,29 +41,46 @@ func newNaming(field string, entry *v1alpha1.DataFrom) (*naming, error) {
 		}
 	}
 	for i, wanted := range entry.Rename {
-		match, err := regexp.Compile(wanted.Match)
+		place := fmt.Sprintf("%s.rename[%d].match", field, i)
+		match, err := work.Patterns.Compile(work.Budget, wanted.Match)
 		if err != nil {
-			return nil, invalid("%s.rename[%d].match is no regular expression: %s", field, i, err)
+			return nil, refused(place, err)
 		}
-		made.renames = append(made.renames, rename{match: match, replace: wanted.Replace})
+		made.renames = append(made.renames, rename{field: place, match: match, replace: wanted.Replace})
 	}
 	return made, nil
 }
 
 // takes says whether include and exclude leave a name.
-func (n *naming) takes(name string) bool {
-	fits := func(pattern string) bool { return matches(pattern, name) }
-	return (len(n.include) == 0 || slices.ContainsFunc(n.include, fits)) && !slices.ContainsFunc(n.exclude, fits)
+func (n *naming) takes(name string) (bool, error) {
+	if len(n.include) > 0 {
+		if included, err := n.fits("include", n.include, name); err != nil || !included {
+			return false, err
+		}
+	}
+	excluded, err := n.fits("exclude", n.exclude, name)
+	return !excluded, err
+}
+
+// fits says whether one of a field's patterns matches a name.
+func (n *naming) fits(field string, patterns []string, name string) (bool, error) {
+	for _, one := range patterns {
+		matched, err := pattern.MatchWildcard(n.work.Budget, one, name)
+		if err != nil {
+			return false, refused(n.field+"."+field, err)
+		}
+		if matched {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // key is what a name becomes.
 func (n *naming) key(from origin) (string, error) {
-	name := from.name
-	for i, rename := range n.renames {
-		name = rename.match.ReplaceAllString(name, rename.replace)
-		if len(name) > max(renamedBytes, len(from.name)) {
-			return "", invalid("%s.rename[%d] makes the name of %s longer than %d bytes: correct it, or exclude the name", n.field, i, from, renamedBytes)
-		}
+	name, err := n.rename(from)
+	if err != nil {
+		return "", err
 	}
 	if name == "" {
 		return "", invalid("%s: nothing is left of the name of %s to make a key of: exclude it, or correct rename", n.field, from)
@@ -71,6 +91,25 @@ func (n *naming) key(from origin) (string, error) {
 			"set %s.conversion, rename it, or exclude it", n.field, from, validation.DNS1123SubdomainMaxLength, n.field)
 	}
 	return key, nil
+}
+
+// rename gives what the entries of rename make of a name.
+func (n *naming) rename(from origin) (string, error) {
+	if err := n.work.spend(n.field, "making keys of names", keyPrice+len(from.name)); err != nil {
+		return "", err
+	}
+	name := from.name
+	for i, rename := range n.renames {
+		renamed, err := rename.match.Replace(n.work.Budget, name, rename.replace, max(renamedBytes, len(from.name)))
+		if _, long := errors.AsType[*pattern.TooLong](err); long {
+			return "", invalid("%s.rename[%d] makes the name of %s longer than %d bytes: correct it, or exclude the name", n.field, i, from, renamedBytes)
+		}
+		if err != nil {
+			return "", refused(rename.field, err)
+		}
+		name = renamed
+	}
+	return name, nil
 }
 
 // convert mends the characters that keys may not have.
@@ -96,27 +135,4 @@ func convert(conversion v1alpha1.KeyConversion, name string) string {
 func allowed(character rune) bool {
 	return 'a' <= character && character <= 'z' || 'A' <= character && character <= 'Z' || '0' <= character && character <= '9' ||
 		character == '-' || character == '_' || character == '.'
-}
-
-// matches compares a name with a pattern in which "*" stands for any characters and "?" for one. It takes at most
-// as many steps as both lengths multiplied.
-func matches(pattern, name string) bool {
-	wanted, given := []rune(pattern), []rune(name)
-	star, retry := -1, 0
-	at, next := 0, 0
-	for next < len(given) {
-		switch {
-		case at < len(wanted) && wanted[at] == '*':
-			star, retry = at, next
-			at++
-		case at < len(wanted) && (wanted[at] == '?' || wanted[at] == given[next]):
-			at, next = at+1, next+1
-		case star >= 0:
-			retry++
-			at, next = star+1, retry
-		default:
-			return false
-		}
-	}
-	return strings.Trim(string(wanted[at:]), "*") == ""
 }

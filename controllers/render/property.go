@@ -41,7 +41,7 @@ func (g *gap) failure(wish wish) error {
 
 // find looks a property up: first as the literal name of a field, then as a path. The first name of a path may have
 // dots in it: of several that would do, the shortest one counts.
-func (d *document) find(wish wish) (json.RawMessage, error) {
+func (o documents) find(d *document, wish wish) (json.RawMessage, error) {
 	if raw, ok := d.fields[wish.property]; ok {
 		return raw, d.clear(wish.String(), wish.property)
 	}
@@ -50,75 +50,89 @@ func (d *document) find(wish wish) (json.RawMessage, error) {
 		return nil, invalid("%s, but the secret's value is not a JSON object (it is a JSON array): begin the property with the number "+
 			"of an item, as in \"[0].name\", or fix the value in AWS", wish)
 	}
-	raw, missing := d.walk(steps)
-	for length := 2; missing != nil && missing.unclear == "" && length <= len(steps); length++ {
+	raw, missing, err := o.walk(d, steps, wish)
+	for length := 2; err == nil && missing != nil && missing.unclear == "" && length <= len(steps); length++ {
 		first := strings.Join(steps[:length], ".")
-		found, none := d.walk(append([]string{first}, steps[length:]...))
-		if none == nil {
+		var found json.RawMessage
+		var none *gap
+		if found, none, err = o.walk(d, append([]string{first}, steps[length:]...), wish); err == nil && none == nil {
 			return found, nil
 		}
-		if none.unclear != "" {
+		if none != nil && none.unclear != "" {
 			missing = none
 		}
 	}
-	if missing != nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case missing != nil:
 		return nil, missing.failure(wish)
 	}
 	return raw, nil
 }
 
 // walk follows a path to its end.
-func (d *document) walk(steps []string) (json.RawMessage, *gap) {
+func (o documents) walk(d *document, steps []string, wish wish) (json.RawMessage, *gap, error) {
 	at := d
 	for i, step := range steps {
 		before := strings.Join(steps[:i], ".")
-		raw, missing := at.step(step, before)
-		if missing != nil || i == len(steps)-1 {
-			return raw, missing
+		// For the texts that are made here, beside what is read.
+		if err := o.work.spend(wish.String(), "following the path", pathPrice+len(wish.property)); err != nil {
+			return nil, nil, err
 		}
-		below, err := parseDocument(raw)
+		raw, missing, err := o.step(at, step, before, wish)
+		if err != nil || missing != nil || i == len(steps)-1 {
+			return raw, missing, err
+		}
+		below, err := o.into(raw, wish)
 		if err != nil {
-			return nil, &gap{path: strings.Join(steps[:i+1], ".")}
+			return nil, nil, err
+		}
+		if below == nil {
+			return nil, &gap{path: strings.Join(steps[:i+1], ".")}, nil
 		}
 		at = below
 	}
-	return nil, &gap{at: d}
+	return nil, &gap{at: d}, nil
 }
 
 // step goes to a field, and on to items of lists where numbers in brackets follow its name.
-func (d *document) step(step, before string) (json.RawMessage, *gap) {
+func (o documents) step(d *document, step, before string, wish wish) (json.RawMessage, *gap, error) {
 	if raw, ok := d.fields[step]; ok {
-		return raw, d.gapAt(step, before)
+		return raw, d.gapAt(step, before), nil
 	}
 	name, indexes := cutIndexes(step)
 	raw := d.raw
 	if name != "" || len(indexes) == 0 {
 		field, ok := d.fields[name]
 		if !ok || len(indexes) == 0 {
-			return nil, &gap{path: before, at: d}
+			return nil, &gap{path: before, at: d}, nil
 		}
 		if missing := d.gapAt(name, before); missing != nil {
-			return nil, missing
+			return nil, missing, nil
 		}
 		raw = field
 	}
 	path := strings.TrimPrefix(before+"."+name, ".")
 	for _, index := range indexes {
-		list, err := parseDocument(raw)
+		list, err := o.into(raw, wish)
 		if err != nil {
-			return nil, &gap{path: path}
+			return nil, nil, err
+		}
+		if list == nil {
+			return nil, &gap{path: path}, nil
 		}
 		at := index
 		if at < 0 {
 			at += len(list.items)
 		}
 		if at < 0 || at >= len(list.items) {
-			return nil, &gap{path: path, at: list}
+			return nil, &gap{path: path, at: list}, nil
 		}
 		raw = list.items[at]
 		path += fmt.Sprintf("[%d]", index)
 	}
-	return raw, nil
+	return raw, nil, nil
 }
 
 // gapAt is the end of a path at a field that must not be taken; nil for other fields.

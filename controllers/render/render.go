@@ -44,13 +44,16 @@ type Named struct {
 // were synced, with reason ValueRejected, and whatever gives no key at all: nothing that was synced is emptied.
 //
 // The bytes of the keys are those of the values where they can be; the caller must not change them.
-// Errors are of type *Error.
-func Render(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
-	data, err := renderSources(spec, material)
+// Errors are of type *Error, but for those of the context of the work, and of what lets heavy work begin.
+func Render(work Work, spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+	if err := work.weigh(material.size()); err != nil {
+		return nil, err
+	}
+	data, err := renderSources(work, spec, material)
 	if err != nil {
 		return nil, err
 	}
-	made, err := renderTemplate(spec.Template, data)
+	made, err := renderTemplate(work, spec.Template, data)
 	if refusal, ok := errors.AsType[*Error](err); ok && readsWhole(spec) && !looksLikeObject(material.Source) {
 		refusal.Message += "; the secret's value is not a JSON object (" + wholeFlaw(material.Source) + ")"
 	}
@@ -62,19 +65,19 @@ func readsWhole(spec *v1alpha1.SecretSyncSpec) bool {
 	return len(spec.Data) == 0 && len(spec.DataFrom) == 0
 }
 
-func renderSources(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+func renderSources(work Work, spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
 	if readsWhole(spec) {
 		if err := checkWhole(spec, material.Source, material.Synced); err != nil {
 			return nil, err
 		}
-		return renderWhole(material.Source)
+		return renderWhole(work, material.Source)
 	}
-	return renderEntries(spec, material)
+	return renderEntries(work, spec, material)
 }
 
 // renderEntries makes the keys of dataFrom, and those of data over them.
-func renderEntries(spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
-	opened := newDocuments()
+func renderEntries(work Work, spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+	opened := newDocuments(work)
 	data, err := opened.renderFrom(spec.DataFrom, material.DataFrom)
 	if err != nil {
 		return nil, err
@@ -89,7 +92,7 @@ func renderEntries(spec *v1alpha1.SecretSyncSpec, material Material) (map[string
 	return data, nil
 }
 
-func renderWhole(value *source.Value) (map[string][]byte, error) {
+func renderWhole(work Work, value *source.Value) (map[string][]byte, error) {
 	if value == nil {
 		return nil, invalid("there is nothing to write: no value was read for spec.source")
 	}
@@ -98,6 +101,9 @@ func renderWhole(value *source.Value) (map[string][]byte, error) {
 	}
 	if !looksLikeObject(value) {
 		return map[string][]byte{wholeKey: value.Bytes()}, nil
+	}
+	if err := work.spend("spec.source", parsing(value.Bytes()), parsePrice*len(value.Bytes())); err != nil {
+		return nil, err
 	}
 	return renderFields(value)
 }

@@ -53,7 +53,7 @@ func TestSampleOfSeveralSources(t *testing.T) {
 			map[string]string{"DB_PASSWORD": "new", "STRIPE_KEY": "sk_live_1", "SHOP_token": "t"},
 		},
 	} {
-		data, err := Render(&spec, test.material)
+		data, err := Render(newWork(), &spec, test.material)
 		if diff := cmp.Diff(test.want, asText(data)); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
@@ -96,10 +96,10 @@ func TestSampleOfGuards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = Guard(test.spec.Guards, data)
+		err = Guard(newWork(), test.spec.Guards, data)
 		if test.refuse == "" {
 			if err == nil {
-				_, err = CheckType(test.spec.Target.TypeOrDefault(), data)
+				_, err = CheckType(newWork(), test.spec.Target.TypeOrDefault(), data)
 			}
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

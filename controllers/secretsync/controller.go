@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
@@ -61,6 +62,9 @@ type Controller struct {
 	memories *memories
 	turns    *turns
 	awaits   awaits
+	heavy    *heavy
+	// patterns keeps the compiled patterns of all specs.
+	patterns *pattern.Cache
 	// seed makes the prints of keys, and the places of secrets within a poll interval.
 	seed maphash.Seed
 	// phase is when within a pollSlot this process polls.
@@ -85,6 +89,8 @@ func New(options Options) *Controller {
 		secrets:  &target.Writer{Client: options.Client, Live: options.Live},
 		memories: newMemories(options.Clock.Now),
 		turns:    &turns{runs: make(chan struct{})},
+		heavy:    newHeavy(),
+		patterns: pattern.NewCache(),
 		seed:     maphash.MakeSeed(),
 		phase:    somewhereWithin(pollSlot),
 		prompt:   rate.NewLimiter(promptPerSecond, promptReports),

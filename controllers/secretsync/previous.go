@@ -2,10 +2,12 @@ package secretsync
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -139,13 +141,16 @@ func (p *pass) formerOf(place int, one *input) *input {
 // withPrevious adds the former values under names of their own. A former version that has not what the
 // spec asks for is left out, as is one that could not be published itself, or not beside the present one: it must
 // not keep the present one, which may mend it, from being published.
-func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
+func withPrevious(work render.Work, p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if !slices.ContainsFunc(p.former, func(one *input) bool { return !one.absent }) {
 		return data, nil
 	}
-	former, good := renderFormer(p)
-	if !good {
-		return data, nil
+	former, err := renderFormer(work, p)
+	if endsPass(err) {
+		return nil, err
+	}
+	if err != nil {
+		return data, nil //nolint:nilerr // As said above.
 	}
 	suffix := p.sync.Spec.KeepPrevious.Suffix
 	if suffix == "" {
@@ -155,7 +160,9 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := publishable(&p.sync.Spec, both); err != nil {
+	if _, err := publishable(work, &p.sync.Spec, both); endsPass(err) {
+		return nil, err
+	} else if err != nil {
 		return data, nil //nolint:nilerr // As said above.
 	}
 	for key := range both {
@@ -167,10 +174,18 @@ func withPrevious(p *pass, data map[string][]byte) (map[string][]byte, error) {
 	return both, nil
 }
 
-// renderFormer makes the keys of the former values, and says whether they could be published.
-func renderFormer(p *pass) (data map[string][]byte, good bool) {
+// endsPass says whether an error is of the pass and not of the values: what was done with the present ones is no reason
+// to take the former ones out.
+func endsPass(err error) bool {
+	_, unusable := errors.AsType[*render.Error](err)
+	_, dear := errors.AsType[*pattern.Exceeded](err)
+	return err != nil && (dear || !unusable)
+}
+
+// renderFormer makes the keys of the former values, where they could be published.
+func renderFormer(work render.Work, p *pass) (map[string][]byte, error) {
 	spec := forFormer(&p.sync.Spec)
-	data, err := render.Render(spec, materialOf(p, func(one *input) *source.Value {
+	data, err := render.Render(work, spec, materialOf(p, func(one *input) *source.Value {
 		was := p.formerOf(slices.Index(p.inputs, one), one)
 		if was == nil || was.absent {
 			return nil
@@ -178,10 +193,10 @@ func renderFormer(p *pass) (data map[string][]byte, good bool) {
 		return &was.fetched.Value
 	}))
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
-	_, err = publishable(spec, data)
-	return data, err == nil
+	_, err = publishable(work, spec, data)
+	return data, err
 }
 
 // forFormer is a spec that takes what there is.

@@ -11,10 +11,12 @@ import (
 )
 
 // render makes the keys of the Secret from the values, and holds them against what must be so of them.
-func (c *Controller) render(_ context.Context, p *pass) error {
+func (c *Controller) render(ctx context.Context, p *pass) error {
 	if err := stillFound(p); err != nil {
 		return err
 	}
+	work, leave := c.work(ctx, p)
+	defer leave()
 	spec := &p.sync.Spec
 	material := materialOf(p, func(one *input) *source.Value {
 		if one.absent {
@@ -23,18 +25,18 @@ func (c *Controller) render(_ context.Context, p *pass) error {
 		return &one.fetched.Value
 	})
 	material.Synced = syncedKeys(p.sync)
-	data, err := render.Render(spec, material)
+	data, err := render.Render(work, spec, material)
 	if err != nil {
 		return err
 	}
-	notes, err := publishable(spec, data)
+	notes, err := publishable(work, spec, data)
 	if err != nil {
 		return err
 	}
 	if err := render.CheckKept(data, material.Synced); err != nil {
 		return err
 	}
-	if data, err = withPrevious(p, data); err != nil {
+	if data, err = withPrevious(work, p, data); err != nil {
 		return err
 	}
 	p.data, p.notes, p.keys = data, notes, slices.Sorted(maps.Keys(data))
@@ -52,13 +54,13 @@ func syncedKeys(sync *v1alpha1.SecretSync) []string {
 
 // publishable holds keys against what must be so of them: by the type of the Secret, the spec's guards, and the
 // size that Kubernetes allows.
-func publishable(spec *v1alpha1.SecretSyncSpec, data map[string][]byte) (notes render.Notes, err error) {
+func publishable(work render.Work, spec *v1alpha1.SecretSyncSpec, data map[string][]byte) (notes render.Notes, err error) {
 	if !spec.Target.Merges() {
-		if notes, err = render.CheckType(spec.Target.TypeOrDefault(), data); err != nil {
+		if notes, err = render.CheckType(work, spec.Target.TypeOrDefault(), data); err != nil {
 			return notes, err
 		}
 	}
-	if err := render.Guard(spec.Guards, data); err != nil {
+	if err := render.Guard(work, spec.Guards, data); err != nil {
 		return notes, err
 	}
 	return notes, render.CheckSize(data)

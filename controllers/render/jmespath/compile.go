@@ -112,6 +112,24 @@ func (c checker) checkCall(node parsing.ASTNode) error {
 // keeps that many.
 const literalDigits = 15
 
+// literalSize is how many values there are in what the parser made of JSON, and how many bytes of text.
+func literalSize(parsed any) int {
+	size := 1
+	switch parsed := parsed.(type) {
+	case []any:
+		for _, item := range parsed {
+			size += literalSize(item)
+		}
+	case map[string]any:
+		for name, field := range parsed {
+			size += len(name) + literalSize(field)
+		}
+	case string:
+		size += len(parsed)
+	}
+	return size
+}
+
 // literal turns what the parser made of JSON in an expression into a value.
 func literal(parsed any) (any, error) {
 	switch parsed := parsed.(type) {

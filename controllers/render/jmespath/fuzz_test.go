@@ -32,8 +32,8 @@ func checkSearch(t *testing.T, expression string, content []byte, marker string)
 	if err != nil {
 		return
 	}
-	got, there, err := compiled.Search(Parse(content), NewBudget())
-	again, _, twice := compiled.Search(Parse(content), NewBudget())
+	got, there, err := compiled.Search(Parse(content), newBudget())
+	again, _, twice := compiled.Search(Parse(content), newBudget())
 	if (err == nil) != (twice == nil) || string(got) != string(again) {
 		t.Fatal("the same search gives another result")
 	}
@@ -45,7 +45,7 @@ func checkSearch(t *testing.T, expression string, content []byte, marker string)
 	if err != nil || !there {
 		return
 	}
-	if got, _, err := listed.Search(Parse(content), NewBudget()); err == nil && len(got) > 0 && !json.Valid(got) {
+	if got, _, err := listed.Search(Parse(content), newBudget()); err == nil && len(got) > 0 && !json.Valid(got) {
 		t.Fatal("what was computed is no JSON")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/jmespath-community/go-jmespath/pkg/parsing"
+
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
 // Work is counted in values looked at and bytes written. It is bounded, as a short expression can ask for more than any
@@ -11,38 +13,48 @@ import (
 const (
 	// workPerSearch bounds the memory of a search too.
 	workPerSearch = 1 << 20
-	workPerBudget = 8 << 20
+	// heavyWork is heavy by the memory that it may take.
+	heavyWork = 1 << 14
+	// workAtOnce is for how much work steps are taken at a time, and workPrice how many steps each is.
+	workAtOnce, workPrice = 256, 10
 )
 
-// Budget is the work that several searches may be together.
-type Budget struct{ left int }
-
-// NewBudget is enough for hundreds of searches in the largest secret that AWS holds.
-func NewBudget() *Budget { return &Budget{left: workPerBudget} }
+// CompilePrice is how many steps of a budget it takes to compile a byte of an expression.
+const CompilePrice = 200
 
 // search is one evaluation of an expression.
 type search struct {
 	functions map[string]function
-	// left is the work that is left to do.
-	left int
+	budget    *pattern.Budget
+	// done is the work that was done, and paid that for which steps were taken.
+	done, paid int
 }
 
 // reference is an expression as the argument of a function.
 type reference struct{ node parsing.ASTNode }
 
 func (s *search) spend(work int) error {
-	if s.left -= work + 1; s.left < 0 {
+	if s.done += work + 1; s.done > workPerSearch {
 		return fail("it makes too much out of the value")
 	}
-	return nil
+	if s.done <= s.paid {
+		return nil
+	}
+	if s.done > heavyWork {
+		if err := s.budget.Heavy(); err != nil {
+			return err
+		}
+	}
+	due := s.done - s.paid + workAtOnce
+	s.paid += due
+	return s.budget.Spend("the expression", int64(due*workPrice))
 }
 
 // Search gives the text of what the expression finds: that of a string, and for everything else its JSON, where what
-// stands in the document comes as it stands. It says false where nothing or null is found. Errors are of type *Error.
-func (e *Expression) Search(document *Document, budget *Budget) ([]byte, bool, error) {
-	allowed := min(budget.left, workPerSearch)
-	s := &search{functions: functions(), left: allowed}
-	defer func() { budget.left -= allowed - max(s.left, 0) }()
+// stands in the document comes as it stands. It says false where nothing or null is found. Errors are of type *Error, or
+// those of the budget.
+func (e *Expression) Search(document *Document, budget *pattern.Budget) ([]byte, bool, error) {
+	s := &search{functions: functions(), budget: budget}
 	found, err := s.eval(e.root, document.root)
 	if err != nil || found == nil {
 		return nil, false, err
@@ -77,6 +89,9 @@ func (s *search) evalNode(node parsing.ASTNode, current any) (any, error) {
 	case parsing.ASTIdentity, parsing.ASTCurrentNode:
 		return current, nil
 	case parsing.ASTLiteral:
+		if err := s.spend(literalSize(node.Value)); err != nil {
+			return nil, err
+		}
 		return literal(node.Value)
 	case parsing.ASTExpRef:
 		return &reference{node: node.Children[0]}, nil

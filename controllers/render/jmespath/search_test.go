@@ -1,10 +1,15 @@
 package jmespath
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
+
+func newBudget() *pattern.Budget { return pattern.NewBudget(context.Background(), pattern.PassSteps) }
 
 // sample has numbers that no float64 holds, and texts with blanks that must stay.
 const sample = `{"db": {"port" : 5432, "cents":0.10,"big":12345678901234567890,"exp":1e21, "tls":{ "ca" :"x\/y", "a":[1, 2.0] }},
@@ -107,7 +112,7 @@ func TestSearch(t *testing.T) {
 			}
 			document := Parse([]byte(sample))
 			for range 3 { // The same, each time: maps have no order of their own.
-				got, there, err := compiled.Search(document, NewBudget())
+				got, there, err := compiled.Search(document, newBudget())
 				if err != nil || !there || string(got) != want {
 					t.Fatalf("got %q (%t, %v), want %q", got, there, err, want)
 				}
@@ -125,7 +130,7 @@ func TestSearchFindsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, there, err := compiled.Search(Parse([]byte(sample)), NewBudget()); there || err != nil {
+		if got, there, err := compiled.Search(Parse([]byte(sample)), newBudget()); there || err != nil {
 			t.Errorf("%s gives %q, %v", expression, got, err)
 		}
 	}
@@ -137,7 +142,7 @@ func TestScalarsAsDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := compiled.Search(Parse([]byte(content)), NewBudget()); string(got) != want || err != nil {
+		if got, _, err := compiled.Search(Parse([]byte(content)), newBudget()); string(got) != want || err != nil {
 			t.Errorf("%q gives %q, %v", content, got, err)
 		}
 	}
@@ -207,7 +212,7 @@ func TestSearchRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(expression, err)
 		}
-		got, _, err := compiled.Search(Parse([]byte(marked)), NewBudget())
+		got, _, err := compiled.Search(Parse([]byte(marked)), newBudget())
 		if _, ok := errors.AsType[*Error](err); !ok || !strings.Contains(err.Error(), mention) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%.60s gives %.60q, %v; want an error that mentions %q", expression, got, err, mention)
 		}
@@ -226,7 +231,7 @@ func TestWorkIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := compiled.Search(document, NewBudget()); err == nil {
+		if _, _, err := compiled.Search(document, newBudget()); err == nil {
 			t.Errorf("%.40s… was done to its end", expression)
 		}
 	}
@@ -237,7 +242,7 @@ func TestSearchesShareABudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, budget := Parse([]byte("["+strings.Repeat(`{"a":1},`, 8000)+`{"a":1}]`)), NewBudget()
+	document, budget := Parse([]byte("["+strings.Repeat(`{"a":1},`, 8000)+`{"a":1}]`)), newBudget()
 	done := 0
 	for range 1000 {
 		if _, _, err := compiled.Search(document, budget); err != nil {

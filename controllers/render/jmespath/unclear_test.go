@@ -41,7 +41,7 @@ func TestUnclearPartsAreNotLookedAt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, _, err := expression.Search(Parse([]byte(test.content)), NewBudget())
+			found, _, err := expression.Search(Parse([]byte(test.content)), newBudget())
 			switch {
 			case test.refused != "" && (err == nil || !strings.Contains(err.Error(), test.refused)):
 				t.Errorf("got %s, %v; want a refusal that mentions %q", found, err, test.refused)

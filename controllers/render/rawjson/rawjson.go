@@ -1,10 +1,12 @@
 package rawjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Member is one field of an object, as it is written.
@@ -38,7 +40,28 @@ func Members(content []byte) []Member {
 	return members
 }
 
+// Items lists the items of a list as they are written. The content must be valid JSON; it gives nothing for what is
+// not a list.
+func Items(content []byte) []json.RawMessage {
+	s := scanner{content: content}
+	if s.blanks(); s.next() != '[' {
+		return nil
+	}
+	items := []json.RawMessage{}
+	s.at++
+	for s.blanks(); s.next() != ']' && s.next() != 0; s.blanks() {
+		items = append(items, s.value())
+		if s.blanks(); s.next() == ',' {
+			s.at++
+		}
+	}
+	return items
+}
+
 func decoded(name json.RawMessage) string {
+	if len(name) >= 2 && bytes.IndexByte(name, '\\') < 0 && utf8.Valid(name) {
+		return string(name[1 : len(name)-1])
+	}
 	var text string
 	if json.Unmarshal(name, &text) != nil {
 		return ""

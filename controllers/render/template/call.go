@@ -160,6 +160,7 @@ func (c *call) fits(bytes int) int {
 	if bytes < 0 || bytes > 4*maxValue {
 		c.refuse("works on more than %d bytes", maxValue)
 	}
+	c.budget.take(bytes)
 	return bytes
 }
 

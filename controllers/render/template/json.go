@@ -12,10 +12,10 @@ import (
 
 func jsonFunctions() map[string]function {
 	return map[string]function{
-		"toJson":       {1, 1, 0, func(c *call) any { return string(marshal(c, c.deep(0), "")) }},
-		"toRawJson":    {1, 1, 0, func(c *call) any { return string(marshal(c, c.deep(0), "")) }},
-		"toPrettyJson": {1, 1, 0, func(c *call) any { return string(marshal(c, c.deep(0), "  ")) }},
-		"fromJson":     {1, 1, 0, fromJSON},
+		"toJson":       {1, 1, 3, func(c *call) any { return string(marshal(c, c.deep(0), "")) }},
+		"toRawJson":    {1, 1, 3, func(c *call) any { return string(marshal(c, c.deep(0), "")) }},
+		"toPrettyJson": {1, 1, 3, func(c *call) any { return string(marshal(c, c.deep(0), "  ")) }},
+		"fromJson":     {1, 1, 5, fromJSON},
 	}
 }
 

@@ -55,7 +55,7 @@ func argumentShapes() []string {
 }
 
 func TestPanicsInFunctionsHaveNoPartOfAValue(t *testing.T) {
-	e := &execution{budget: newBudget()}
+	e := &execution{budget: newBudget(newPass())}
 	for _, thrown := range []any{marker, &Error{Message: marker}, strings.NewReader(marker)} {
 		result, err := e.bind("broken", function{1, 1, 0, func(*call) any { panic(thrown) }})(marker)
 		if err == nil || result != nil || err.Error() != "broken failed on these values" {

@@ -3,6 +3,8 @@ package template
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
 // Bounds of all templates of a SecretSync together, but for maxSource and maxDepth, which are of each.
@@ -18,6 +20,13 @@ const (
 	maxSteps = 1_000_000
 	// bytesPerStep also bounds memory: what functions give can have maxSteps times this many bytes at most.
 	bytesPerStep = 64
+	// parsingBytes is how many bytes a byte of a template counts for that is parsed: an action of six bytes makes some
+	// hundreds.
+	parsingBytes = 32
+	// heavyMemory is how many bytes may be read and made before the work is heavy.
+	heavyMemory = 1 << 20
+	// stepsAtOnce is for how many steps those of the pass are taken at a time, and stepPrice how many of them each is.
+	stepsAtOnce, stepPrice = 100, 90
 	// maxDepth is how deeply templates may call one another.
 	maxDepth = 64
 	// maxNesting is how deeply actions may stand within each other, which times maxDepth is what the stack holds.
@@ -31,9 +40,16 @@ type budget struct {
 	steps  int
 	depth  int
 	output int
+	// paid is how many steps were taken from those of the pass, and memory how many bytes were read and made.
+	paid, memory int
+	pass         *pattern.Budget
+	// refusal is what the budget of the pass has said, which ends all templates.
+	refusal error
 }
 
-func newBudget() *budget { return &budget{steps: maxSteps, output: maxOutput} }
+func newBudget(pass *pattern.Budget) *budget {
+	return &budget{steps: maxSteps, output: maxOutput, pass: pass}
+}
 
 // spend takes steps, and panics with *exhausted when there are no more: the callers are deep in functions
 // and all of them end.
@@ -43,9 +59,33 @@ func (b *budget) spend(steps int) {
 		b.steps = 0
 		panic(&exhausted{fmt.Sprintf("the templates take more than %d steps: take a loop or a recursion out, or use large values less often", maxSteps)})
 	}
+	if due := maxSteps - b.steps - b.paid; due > 0 {
+		due += stepsAtOnce
+		b.paid += due
+		b.heed(b.pass.Spend("executing the templates", int64(due*stepPrice)))
+	}
 }
 
-func (b *budget) spendBytes(bytes int) { b.spend(bytes / bytesPerStep) }
+// heed ends the templates where the pass may do no more.
+func (b *budget) heed(refusal error) {
+	if refusal != nil {
+		b.refusal = refusal
+		panic(&exhausted{"the pass may do no more"})
+	}
+}
+
+// spendBytes takes the steps for bytes that are read or made, and before many of them are, asks for heavy work.
+func (b *budget) spendBytes(bytes int) {
+	b.spend(bytes / bytesPerStep)
+	b.take(bytes)
+}
+
+// take says that bytes of memory are about to be taken.
+func (b *budget) take(bytes int) {
+	if b.memory += bytes; b.memory > heavyMemory {
+		b.heed(b.pass.Heavy())
+	}
+}
 
 // writer takes what a template prints, up to the limit of the output.
 type writer struct {
@@ -59,6 +99,9 @@ func (w *writer) Write(content []byte) (int, error) {
 	if w.budget.output < 0 {
 		w.budget.output = 0
 		return 0, &exhausted{fmt.Sprintf("the templates give more than %d bytes together, which is all that a Secret may have", maxOutput)}
+	}
+	if err := stopped(func() { w.budget.take(len(content)) }); err != nil {
+		return 0, err
 	}
 	w.content = append(w.content, content...)
 	return len(content), nil

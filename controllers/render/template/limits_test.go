@@ -58,7 +58,7 @@ func TestAllKeysShareOneOutput(t *testing.T) {
 	for i := range 20 {
 		templates[fmt.Sprintf("key%d", i)] = strings.Repeat("x", 60<<10)
 	}
-	made, err := Execute(templates, nil)
+	made, err := Execute(newPass(), templates, nil)
 	if err == nil || made != nil || !strings.Contains(err.Error(), "together") {
 		t.Errorf("got %d keys, %v", len(made), err)
 	}

@@ -1,23 +1,37 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	texttemplate "text/template"
+
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
 // Execute makes one key from each template, by its name. A template sees the keys of data as its fields, each
-// a string. The result has the templates' keys only. Errors are of type *Error, and there is no result beside one.
-func Execute(templates map[string]string, data map[string][]byte) (map[string][]byte, error) {
-	execution := &execution{budget: newBudget(), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
+// a string. The result has the templates' keys only. Errors are of type *Error, or those of the budget, and there is no
+// result beside one.
+func Execute(pass *pattern.Budget, templates map[string]string, data map[string][]byte) (map[string][]byte, error) {
+	execution := &execution{budget: newBudget(pass), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
+	execution.public, execution.hidden = execution.functions(), execution.guards()
+	size := 0
+	for _, value := range data {
+		size += len(value)
+	}
+	if err := stopped(func() { execution.budget.spendBytes(size) }); err != nil {
+		return nil, cmp.Or(execution.budget.refusal, err)
+	}
 	for name, value := range data {
 		execution.root[name] = string(value)
 	}
-	execution.public, execution.hidden = execution.functions(), execution.guards()
 	made := make(map[string][]byte, len(templates))
 	for _, key := range slices.Sorted(maps.Keys(templates)) {
 		content, err := execution.one(key, templates[key])
+		if refusal := execution.budget.refusal; refusal != nil {
+			return nil, refusal
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -51,6 +65,7 @@ func (e *execution) one(key, source string) (content []byte, err error) {
 			content, err = nil, &Error{Key: key, Message: message}
 		}
 	}()
+	e.budget.spendBytes(parsingBytes * len(source))
 	parsed, err := texttemplate.New(key).Option("missingkey=error").Funcs(e.public).Parse(source)
 	if err != nil {
 		return nil, parseError(key, err)

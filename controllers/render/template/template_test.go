@@ -1,13 +1,18 @@
 package template
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
+
+func newPass() *pattern.Budget { return pattern.NewBudget(context.Background(), pattern.PassSteps) }
 
 // render executes one template.
 func render(source string, data map[string]string) (string, error) {
@@ -15,7 +20,7 @@ func render(source string, data map[string]string) (string, error) {
 	for name, value := range data {
 		values[name] = []byte(value)
 	}
-	made, err := Execute(map[string]string{"key": source}, values)
+	made, err := Execute(newPass(), map[string]string{"key": source}, values)
 	return string(made["key"]), err
 }
 
@@ -51,7 +56,7 @@ func refuses(t *testing.T, data map[string]string, want map[string]string) {
 }
 
 func TestExecuteGivesTheTemplatesKeysAlone(t *testing.T) {
-	got, err := Execute(map[string]string{"url": "{{ .user }}@{{ .host }}", "empty": "", "text": "as it is\n"},
+	got, err := Execute(newPass(), map[string]string{"url": "{{ .user }}@{{ .host }}", "empty": "", "text": "as it is\n"},
 		map[string][]byte{"user": []byte("a"), "host": []byte("h\xff")})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +67,7 @@ func TestExecuteGivesTheTemplatesKeysAlone(t *testing.T) {
 }
 
 func TestExecuteGivesAllOrNothing(t *testing.T) {
-	got, err := Execute(map[string]string{"a": "fine", "b": "{{ .missing }}", "c": "fine"}, nil)
+	got, err := Execute(newPass(), map[string]string{"a": "fine", "b": "{{ .missing }}", "c": "fine"}, nil)
 	failure, ok := errors.AsType[*Error](err)
 	if !ok || failure.Key != "b" || got != nil {
 		t.Errorf("got %d keys and %v", len(got), err)

@@ -15,8 +15,8 @@ import (
 
 func yamlFunctions() map[string]function {
 	return map[string]function{
-		"toYaml":   {1, 1, 0, toYAML},
-		"fromYaml": {1, 1, 0, fromYAML},
+		"toYaml":   {1, 1, 10, toYAML},
+		"fromYaml": {1, 1, 10, fromYAML},
 	}
 }
 
