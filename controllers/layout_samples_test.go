@@ -47,7 +47,7 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"the API with a client":            {"api/v1alpha1/x.go", importing("sigs.k8s.io/controller-runtime/pkg/client"), "api-stands-alone"},
 		"the API with a room":              {"api/v1alpha1/x.go", importing(module + "/controllers/source"), "api-stands-alone"},
 		"the API with apimachinery":        {"api/v1alpha1/x.go", importing("k8s.io/apimachinery/pkg/runtime", "fmt"), ""},
-		"source with a library":            {"controllers/source/x.go", importing("github.com/go-logr/logr"), "source-is-std-only"},
+		"source with a library":            {"controllers/source/x.go", importing("github.com/go-logr/logr"), "source-knows-patterns-alone"},
 		"source with the standard library": {"controllers/source/x.go", importing("encoding/json", "time"), ""},
 
 		"source/aws with Kubernetes":           {"controllers/source/aws/x.go", importing("k8s.io/api/core/v1"), "source-aws-knows-no-kubernetes"},

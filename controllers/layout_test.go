@@ -157,7 +157,7 @@ func importRules() []importRule {
 	return []importRule{
 		{name: "api-stands-alone", folder: "api", below: true, allowed: []string{"k8s.io", module + "/api"}},
 		{name: "pattern-is-std-only", folder: "controllers/pattern", below: true, testsToo: true, allowed: []string{}},
-		{name: "source-is-std-only", folder: "controllers/source", allowed: []string{}},
+		{name: "source-knows-patterns-alone", folder: "controllers/source", allowed: []string{pattern}},
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
 		{name: "notify-knows-no-aws", folder: "controllers/notify", below: true, testsToo: true, except: "controllers/notify/sqs",

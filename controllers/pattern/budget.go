@@ -38,10 +38,10 @@ func NewBudget(ctx context.Context, steps int64) *Budget {
 	return made
 }
 
-// WhenHeavy has enter called once, before work begins by which more than light steps are spent, or by Heavy. Enter
-// may wait; where it fails, the work is refused with its error. Call it before the budget is used.
+// WhenHeavy has enter called once, before work begins by which more than light steps are spent from now on, or by Heavy.
+// Enter may wait; where it fails, the work is refused with its error. Call it while nothing is being done.
 func (b *Budget) WhenHeavy(light int64, enter func(context.Context) error) {
-	b.gate.below, b.gate.enter = b.most-light, enter
+	b.gate.below, b.gate.enter = b.Left()-light, enter
 	b.gate.passed.Store(false)
 }
 

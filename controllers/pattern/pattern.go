@@ -89,15 +89,15 @@ func compileParsed(text string, parsed *syntax.Regexp, whole bool) (*Pattern, er
 		return nil, problem(text, "is no regular expression: %s; write it by the syntax of RE2", err)
 	}
 	made := &Pattern{text: text, size: sizeOf(program)}
-	made.prefix, _ = program.Prefix()
 	if err := bounded(text, made.size); err != nil {
 		return nil, err
 	}
-	if whole {
-		text = `\A(?:` + text + `)\z`
+	if made.compiled, err = regexp.Compile(text); err == nil && whole {
+		made.prefix, _ = made.compiled.LiteralPrefix()
+		made.compiled, err = regexp.Compile(`\A(?:` + text + `)\z`)
 	}
-	if made.compiled, err = regexp.Compile(text); err != nil {
-		return nil, problem(made.text, "is no regular expression: %s; write it by the syntax of RE2", err)
+	if err != nil {
+		return nil, problem(text, "is no regular expression: %s; write it by the syntax of RE2", err)
 	}
 	return made, nil
 }
@@ -135,7 +135,7 @@ func foldedRanges(text string) int {
 // String is the text of the pattern.
 func (p *Pattern) String() string { return p.text }
 
-// Prefix is the text that each match begins with; empty where there is none.
+// Prefix is the text that each match of a pattern for whole texts begins with; empty where there is none.
 func (p *Pattern) Prefix() string { return p.prefix }
 
 // Instructions is the size of the program.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -21,7 +22,7 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 		if from.Find == nil {
 			continue
 		}
-		found, err := c.Source.Find(ctx, c.findQuestion(p, int32(n)))
+		found, err := c.findOne(ctx, p, int32(n))
 		if err != nil {
 			return err
 		}
@@ -35,6 +36,17 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 			"the Secret would be made of %d secrets, and %d are the most: name fewer under spec.data and spec.dataFrom, or narrow spec.dataFrom[].find", len(p.inputs), inputsMost)}
 	}
 	return nil
+}
+
+// findOne asks for one entry. What it takes to match names is of the budget of the pass, beside that of the list, which
+// is for all who ask the same; it waits for calls, so that no heavy work waits for it.
+func (c *Controller) findOne(ctx context.Context, p *pass, entry int32) ([]source.Found, error) {
+	if p.budget == nil {
+		p.budget = pattern.NewBudget(ctx, pattern.PassSteps)
+	}
+	question := c.findQuestion(p, entry)
+	question.Budget = p.budget
+	return c.Source.Find(ctx, question)
 }
 
 func foundNone(entry int) error {

@@ -37,9 +37,13 @@ func newHeavy() *heavy {
 	return &heavy{running: map[string]bool{}, waiting: map[string][]chan struct{}{}}
 }
 
-// work is what a pass may do with values, and leave ends what of it is heavy.
+// work is what a phase of a pass may do with names and values, and leave ends what of it is heavy. All phases share the
+// budget.
 func (c *Controller) work(ctx context.Context, p *pass) (work render.Work, leave func()) {
-	budget, entered := pattern.NewBudget(ctx, pattern.PassSteps), false
+	if p.budget == nil {
+		p.budget = pattern.NewBudget(ctx, pattern.PassSteps)
+	}
+	budget, entered := p.budget, false
 	budget.WhenHeavy(lightSteps, func(ctx context.Context) error {
 		err := c.heavy.enter(ctx, p.sync.Namespace)
 		entered = err == nil

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -35,6 +36,8 @@ type pass struct {
 	// err is what stopped the pass.
 	err error
 
+	// budget is the processor time of the pass for patterns and values; nil before it is used.
+	budget *pattern.Budget
 	// identity is on whose authority AWS is asked.
 	identity source.Identity
 	// inputs are the versions that the Secret is made of, former those that keepPrevious keeps beside them,

@@ -1,6 +1,10 @@
 package source
 
-import "time"
+import (
+	"time"
+
+	"github.com/secretsync/secretsync/controllers/pattern"
+)
 
 // MostFound is how many secrets may match a FindQuestion; more are an error.
 const MostFound = 100
@@ -28,6 +32,9 @@ type FindQuestion struct {
 	// it is not enough to drop them: those that it does not have are looked at one by one, and stay if they still
 	// match, or until AWS has said for a while that they do not.
 	Known []Version
+	// Budget is the processor time of the pass that NamePattern is compiled and matched in; nil gives the look one
+	// of its own.
+	Budget *pattern.Budget
 	// Allow says which secrets may be given; the others are left out, and not counted. Nil allows all.
 	Allow func(Found) bool
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -86,6 +87,9 @@ type Source struct {
 	// accounts are the ServiceAccounts as they were looked up lately.
 	accounts *sharing[accountKey, source.ServiceAccount]
 
+	// patterns keeps the compiled patterns of names.
+	patterns *pattern.Cache
+
 	mutex      sync.Mutex
 	identities map[actor]*identity
 	endpoints  map[endpointKey]*endpoint
@@ -120,6 +124,7 @@ func New(ctx context.Context, options Options) (*Source, error) {
 		options:    options,
 		expected:   &expected{now: options.Now},
 		accounts:   newSharing(options.Now, accountLasts, maxAccounts, func(accountKey, source.ServiceAccount) int { return 1 }),
+		patterns:   pattern.NewCache(),
 		identities: map[actor]*identity{},
 		endpoints:  map[endpointKey]*endpoint{},
 		acting:     map[accountKey]source.ServiceAccount{},

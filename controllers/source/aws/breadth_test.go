@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
@@ -127,7 +128,7 @@ func TestAdviceNamesWhatAWSDoesNotFilterBy(t *testing.T) {
 		"a prefix of other letters":    {source.FindQuestion{NamePrefix: "!x"}, "does not take a beginning of other characters", compared},
 		"a prefix that AWS filters by": {source.FindQuestion{NamePrefix: "/prod/"}, "by a longer beginning of the names", compared},
 	} {
-		wanted, err := criteriaOf(test.asked)
+		wanted, err := criteriaOf(pattern.NewCache(), budgeted(test.asked))
 		if err != nil {
 			t.Fatal(err)
 		}

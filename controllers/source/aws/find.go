@@ -3,17 +3,14 @@ package aws
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"maps"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -61,7 +58,10 @@ func newFinds(e *endpoint) *finds {
 // was known and is not in the list is looked at by DescribeSecret, and stays until AWS has said for a while that it
 // does not match, unless a date proves that.
 func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.Found, error) {
-	wanted, err := criteriaOf(asked)
+	if asked.Budget == nil {
+		asked.Budget = pattern.NewBudget(ctx, pattern.PassSteps)
+	}
+	wanted, err := criteriaOf(s.patterns, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,11 @@ func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted crit
 		}
 	}
 	listed, err := f.lists.ask(ctx, wanted.key, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
-		return f.list(ctx, asked, wanted)
+		return f.list(ctx, asked, wanted.within(ctx))
 	})
+	if err == nil {
+		err = wanted.pay(asked.Budget)
+	}
 	if endless := source.KindOf(err) == source.FindTooBroad; err == nil || endless {
 		f.breadths.learn(wanted.key, listed, endless)
 	}
@@ -101,8 +104,11 @@ func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted crit
 			continue
 		}
 		still, err := f.confirmed.ask(ctx, confirmKey{wanted.key, known.ARN}, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
-			return f.confirm(ctx, asked, wanted, known)
+			return f.confirm(ctx, asked, wanted.within(ctx), known)
 		})
+		if err == nil {
+			err = wanted.pay(asked.Budget)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +133,12 @@ func (f *finds) list(ctx context.Context, asked source.FindQuestion, wanted crit
 			return nil, err
 		}
 		for i := range output.SecretList {
-			if entry := &output.SecretList[i]; wanted.match(entry) {
+			entry := &output.SecretList[i]
+			matches, err := wanted.match(entry)
+			if err != nil {
+				return nil, err
+			}
+			if matches {
 				found = append(found, foundBy(entry, f.e.region))
 			}
 		}
@@ -149,7 +160,12 @@ func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted c
 	case err != nil:
 		return nil, err
 	default:
-		if entry := entryOf(output); wanted.match(entry) {
+		entry := entryOf(output)
+		matches, err := wanted.match(entry)
+		if err != nil {
+			return nil, err
+		}
+		if matches {
 			f.e.doubts.end(doubt{id: lost.id, stage: lost.stage})
 			return []source.Found{foundBy(entry, f.e.region)}, nil
 		}
@@ -167,74 +183,4 @@ func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted c
 
 func foundBy(entry *types.SecretListEntry, region string) source.Found {
 	return source.Found{ARN: aws.ToString(entry.ARN), Name: aws.ToString(entry.Name), Region: region, Tag: tagOf(entry.Tags)}
-}
-
-// criteria are those of a question, ready to be held against secrets.
-type criteria struct {
-	key     findKey
-	pattern *regexp.Regexp
-	tags    map[string]string
-	// begins is what a name that matches begins with, by the prefix or the pattern.
-	begins string
-}
-
-func criteriaOf(asked source.FindQuestion) (criteria, error) {
-	wanted := criteria{
-		key:  findKey{prefix: asked.NamePrefix, pattern: asked.NamePattern},
-		tags: asked.Tags, begins: asked.NamePrefix,
-	}
-	for _, key := range slices.Sorted(maps.Keys(asked.Tags)) {
-		wanted.key.tags += fmt.Sprintf("%q=%q ", key, asked.Tags[key])
-	}
-	if asked.NamePattern == "" {
-		return wanted, nil
-	}
-	bare, err := regexp.Compile(asked.NamePattern)
-	if err != nil {
-		return criteria{}, &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
-			"spec.dataFrom[].find.namePattern is no regular expression: %v; write it by the syntax of RE2", err)}
-	}
-	wanted.pattern, err = regexp.Compile(`\A(?:` + asked.NamePattern + `)\z`)
-	if err != nil {
-		return criteria{}, &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
-			"spec.dataFrom[].find.namePattern cannot be used: %v", err)}
-	}
-	if literal, _ := bare.LiteralPrefix(); len(literal) > len(wanted.begins) {
-		wanted.begins = literal
-	}
-	return wanted, nil
-}
-
-// filters leave to AWS what it can leave out, by prefixes and case-sensitively (page "Filter"). They let too
-// much through: a tag's key and its value may be of different tags. A text that begins with "!" would mean
-// the opposite, and one of other characters than these is refused.
-func (c criteria) filters() []types.Filter {
-	var all []types.Filter
-	add := func(key types.FilterNameStringType, text string) {
-		if len(all) < findFilters && sendable(text) {
-			all = append(all, types.Filter{Key: key, Values: []string{text}})
-		}
-	}
-	add(types.FilterNameStringTypeName, c.begins)
-	for _, key := range slices.Sorted(maps.Keys(c.tags)) {
-		add(types.FilterNameStringTypeTagKey, key)
-		add(types.FilterNameStringTypeTagValue, c.tags[key])
-	}
-	return all
-}
-
-// match holds a secret against all criteria, exactly.
-func (c criteria) match(entry *types.SecretListEntry) bool {
-	name := aws.ToString(entry.Name)
-	if entry.DeletedDate != nil || !strings.HasPrefix(name, c.key.prefix) || c.pattern != nil && !c.pattern.MatchString(name) {
-		return false
-	}
-	for key, value := range c.tags {
-		if !slices.ContainsFunc(entry.Tags, func(tag types.Tag) bool {
-			return aws.ToString(tag.Key) == key && aws.ToString(tag.Value) == value
-		}) {
-			return false
-		}
-	}
-	return true
 }

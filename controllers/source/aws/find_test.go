@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
@@ -212,6 +214,11 @@ func TestRefusedLooksExplainThemselves(t *testing.T) {
 	}
 }
 
+func budgeted(asked source.FindQuestion) source.FindQuestion {
+	asked.Budget = pattern.NewBudget(context.Background(), pattern.PassSteps)
+	return asked
+}
+
 func TestFiltersLeaveNothingOut(t *testing.T) {
 	long := strings.Repeat("x", findText+1)
 	for name, test := range map[string]struct {
@@ -224,7 +231,7 @@ func TestFiltersLeaveNothingOut(t *testing.T) {
 		"alternatives":                     {source.FindQuestion{NamePattern: "ab|cd"}, nil},
 		"texts that AWS does not take":     {source.FindQuestion{NamePrefix: "!a", Tags: map[string]string{"ä": long, "a": ""}}, []string{"tag-key=a"}},
 	} {
-		wanted, err := criteriaOf(test.asked)
+		wanted, err := criteriaOf(pattern.NewCache(), budgeted(test.asked))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +247,44 @@ func TestFiltersLeaveNothingOut(t *testing.T) {
 	for n := range 10 {
 		tags[fmt.Sprint(n)] = "v"
 	}
-	if wanted, err := criteriaOf(source.FindQuestion{NamePrefix: "a", Tags: tags}); err != nil || len(wanted.filters()) != findFilters {
+	if wanted, err := criteriaOf(pattern.NewCache(), source.FindQuestion{NamePrefix: "a", Tags: tags}); err != nil || len(wanted.filters()) != findFilters {
 		t.Errorf("%d filters, %v", len(wanted.filters()), err)
 	}
+}
+
+// TestPatternsOfNamesAreBounded has patterns that are short and dear: one that is refused before it is compiled, and one
+// that is matched against many names.
+func TestPatternsOfNamesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	for n := range 40 {
+		w.tagged(t, fmt.Sprintf("/prod/%d/%s", n, strings.Repeat("x", 400)))
+	}
+	refused := func(what string, asked source.FindQuestion, mention string) {
+		t.Helper()
+		_, err := w.source.Find(t.Context(), asked)
+		if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "spec.dataFrom[].find.namePattern") || !strings.Contains(err.Error(), mention) {
+			t.Errorf("%s is refused with %v, which should mention %q", what, err, mention)
+		}
+	}
+	refused("a program of 200,000 instructions", source.FindQuestion{NamePattern: strings.Repeat(".{0,999}", 60)}, "instructions, and 2500 are the most")
+
+	dear := budgeted(source.FindQuestion{NamePattern: strings.Repeat(".{0,99}", 10) + "Z"})
+	if found, err := w.source.Find(t.Context(), dear); err != nil || len(found) != 0 {
+		t.Fatal(found, err)
+	}
+	spent := dear.Budget.Spent()
+	if spent < 40*400*2000 || spent > matchSteps {
+		t.Errorf("matching 40 names of 400 bytes against 2,000 instructions took %d steps", spent)
+	}
+	dear.Budget = pattern.NewBudget(t.Context(), spent/2)
+	refused("a list that takes more than the pass has", dear, "matching the names of all secrets takes up to")
+	other := budgeted(source.FindQuestion{NamePattern: dear.NamePattern, MaxAge: time.Minute})
+	if _, err := w.source.Find(t.Context(), other); err != nil || other.Budget.Spent() > spent/2 {
+		t.Errorf("who asks the same meanwhile took %d steps and got %v", other.Budget.Spent(), err)
+	}
+
+	for n := range 60 {
+		w.tagged(t, fmt.Sprintf("/prod/more/%d/%s", n, strings.Repeat("x", 400)))
+	}
+	refused("more names than one list may match", budgeted(source.FindQuestion{NamePattern: dear.NamePattern}), ".{0,99}")
 }
