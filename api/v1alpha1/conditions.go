@@ -66,7 +66,7 @@ const (
 	ReasonSourceFailed = "SourceFailed"
 
 	// ReasonInvalidSpec means that a field of the stored spec can't be read, which an older or weaker CRD has let
-	// pass; the message names it.
+	// pass, or that the spec is larger than SpecMostBytes; the message says which.
 	ReasonInvalidSpec = "InvalidSpec"
 
 	// ReasonPropertyNotFound means that the JSON object has no such field.

@@ -170,6 +170,7 @@ type Find struct {
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=10
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 128 && size(self[k]) <= 256)",message="a tag's key may have at most 128 characters, and its value 256, as in AWS"
 	Tags map[string]string `json:"tags,omitempty"`
 
 	// region to look in. Default: that of spec.source, then the operator's.
@@ -212,11 +213,13 @@ const (
 // as its fields, each a string: {{ .password }}, or {{ index . "tls.crt" }} where the name is no identifier. The
 // functions are those that docs/templates.md lists, and no others: the same values always give the same text.
 type Template struct {
-	// data are the keys to make, each with its template of 64 KiB at most.
+	// data are the keys to make, each with its template of 64 KiB at most. All templates may have 128 KiB together.
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=256
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[-._a-zA-Z0-9]{1,253}$') && !k.startsWith('..') && k != '.')",message="keys of template.data must consist of letters, digits, '-', '_' and '.', and be neither '.' nor start with '..'"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(self[k]) <= 65536)",message="a template may have at most 65536 characters: split it, or take values from AWS in place of fixed text"
+	// +kubebuilder:validation:XValidation:rule="self.map(k, size(self[k])).sum() <= 131072",message="all templates may have at most 131072 characters together: shorten them, or use several SecretSyncs"
 	Data map[string]string `json:"data,omitempty"`
 
 	// mergePolicy is Merge, which keeps the keys that templates are made from, or Replace, which writes those of

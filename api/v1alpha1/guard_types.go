@@ -1,6 +1,8 @@
 package v1alpha1
 
 // Guards say what must hold for values to be published.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.requiredKeys) ? self.requiredKeys.map(k, size(k)).sum() : 0) + (has(self.keys) ? self.keys.map(k, size(k.key) + (has(k.pattern) ? size(k.pattern) : 0)).sum() : 0) <= 65536",message="the keys and patterns of spec.guards may have at most 65536 characters together: use wildcards, or shorter patterns"
 type Guards struct {
 	// requiredKeys must be there, and not be empty. Default: none.
 	// +optional

@@ -112,6 +112,7 @@ type SecretSyncSpec struct {
 	// +listMapKey=key
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=512
+	// +kubebuilder:validation:XValidation:rule="self.map(d, size(d.key) + (has(d.property) ? size(d.property) : 0) + (has(d.jmesPath) ? size(d.jmesPath) : 0) + (has(d.source) && has(d.source.secretID) ? size(d.source.secretID) : 0)).sum() <= 131072",message="the keys, properties, expressions and secretIDs of spec.data may have at most 131072 characters together: use dataFrom, or several SecretSyncs"
 	Data []DataKey `json:"data,omitempty"`
 
 	// dataFrom lists secrets that are taken whole, by name or by find: one key per field of a JSON object,
@@ -120,6 +121,7 @@ type SecretSyncSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.map(d, (has(d.property) ? size(d.property) : 0) + (has(d.include) ? d.include.map(n, size(n)).sum() : 0) + (has(d.exclude) ? d.exclude.map(n, size(n)).sum() : 0) + (has(d.rename) ? d.rename.map(n, size(n.match) + (has(n.replace) ? size(n.replace) : 0)).sum() : 0) + (has(d.find) ? (has(d.find.namePrefix) ? size(d.find.namePrefix) : 0) + (has(d.find.namePattern) ? size(d.find.namePattern) : 0) : 0)).sum() <= 65536",message="the names and patterns of spec.dataFrom may have at most 65536 characters together: use wildcards, or several SecretSyncs"
 	DataFrom []DataFrom `json:"dataFrom,omitempty"`
 
 	// template makes keys out of those that data and dataFrom give, or of all of source where there are neither.

@@ -63,12 +63,14 @@ type SecretTarget struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/'))",message="labels under secretsync.dev/ are set by the controller: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && size(self[k]) <= 63)",message="a label's key may have at most 317 characters, and its value 63, as Kubernetes allows"
 	Labels map[string]string `json:"labels,omitempty"`
 
 	// annotations to set on the Secret, beside those that the controller sets itself.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/') && !k.startsWith('kubernetes.io/service-account.'))",message="annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.map(k, size(k) + size(self[k])).sum() <= 32768",message="all target.annotations may have at most 32768 characters together: shorten them"
 	Annotations map[string]string `json:"annotations,omitempty"`
 
 	// immutable marks the Secret as one that nobody may change (page "Immutable Secrets" of the Kubernetes

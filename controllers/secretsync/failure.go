@@ -82,12 +82,21 @@ func logCause(ctx context.Context, err error) {
 	}
 }
 
-// readable ends a pass over a spec of which a part can't be read: nothing is done by the rest.
+// readable ends a pass over a spec that is too large, or of which a part can't be read: nothing is done by the rest.
 func readable(_ context.Context, p *pass) error {
+	if size := p.sync.Spec.Size(); size > v1alpha1.SpecMostBytes {
+		return tooLarge(size)
+	}
 	if p.sync.Unreadable == nil {
 		return nil
 	}
 	return unreadable(p.sync)
+}
+
+func tooLarge(size int) *failure {
+	return &failure{reason: v1alpha1.ReasonInvalidSpec, heals: byEdit, message: fmt.Sprintf(
+		"the texts of the spec have %d bytes together, and %d are the most: shorten templates, patterns and lists of names, or use several SecretSyncs",
+		size, v1alpha1.SpecMostBytes)}
 }
 
 func unreadable(sync *v1alpha1.SecretSync) *failure {

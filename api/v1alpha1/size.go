@@ -1,0 +1,103 @@
+package v1alpha1
+
+// SpecMostBytes is how many bytes the texts of a spec may have together. Every SecretSync is kept in the memory of the
+// operator, whether it is suspended or not. Admission bounds the parts of a spec so that few reach it.
+const SpecMostBytes = 256 << 10
+
+// Size is how many bytes the texts of the spec have together.
+func (s *SecretSyncSpec) Size() int {
+	size := s.Source.size() + s.Auth.size() + s.Target.size() + len(s.Mode)
+	for i := range s.Data {
+		size += s.Data[i].size()
+	}
+	for i := range s.DataFrom {
+		size += s.DataFrom[i].size()
+	}
+	if s.Template != nil {
+		size += len(s.Template.MergePolicy) + sizeOfMap(s.Template.Data)
+	}
+	if s.KeepPrevious != nil {
+		size += len(s.KeepPrevious.Suffix)
+	}
+	return size + s.Guards.size() + s.Rollout.size()
+}
+
+func sizeOfList(texts []string) int {
+	size := 0
+	for _, text := range texts {
+		size += len(text)
+	}
+	return size
+}
+
+func sizeOfMap(texts map[string]string) int {
+	size := 0
+	for name, text := range texts {
+		size += len(name) + len(text)
+	}
+	return size
+}
+
+func (s *SecretSource) size() int {
+	return len(s.SecretID) + len(s.VersionStage) + len(s.VersionID) + len(s.Region) + sizeOfList(s.FailoverRegions)
+}
+
+func (a *SourceAuth) size() int {
+	size := len(a.RoleARN) + len(a.ExternalID) + sizeOfList(a.ViaRoleARNs)
+	if a.ServiceAccountRef != nil {
+		size += len(a.ServiceAccountRef.Name)
+	}
+	return size
+}
+
+func (t *SecretTarget) size() int {
+	return len(t.Name) + len(t.Type) + sizeOfMap(t.Labels) + sizeOfMap(t.Annotations) +
+		len(t.ReplacePolicy) + len(t.CreationPolicy) + len(t.DeletionPolicy)
+}
+
+func (s *EntrySource) size() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.SecretID) + len(s.VersionStage) + len(s.VersionID) + len(s.Region)
+}
+
+func (d *DataKey) size() int {
+	return len(d.Key) + d.Source.size() + len(d.Property) + len(d.JMESPath) + len(d.Decode)
+}
+
+func (d *DataFrom) size() int {
+	size := d.Source.size() + len(d.Property) + sizeOfList(d.Include) + sizeOfList(d.Exclude) + len(d.Conversion) + len(d.Prefix) + len(d.Decode)
+	if d.Find != nil {
+		size += len(d.Find.NamePrefix) + len(d.Find.NamePattern) + sizeOfMap(d.Find.Tags) + len(d.Find.Region) + len(d.Find.Take)
+	}
+	for i := range d.Rename {
+		size += len(d.Rename[i].Match) + len(d.Rename[i].Replace)
+	}
+	return size
+}
+
+func (g *Guards) size() int {
+	if g == nil {
+		return 0
+	}
+	size := sizeOfList(g.RequiredKeys)
+	for i := range g.Keys {
+		size += len(g.Keys[i].Key) + len(g.Keys[i].Pattern) + len(g.Keys[i].Format)
+	}
+	for i := range g.KeyPairs {
+		size += len(g.KeyPairs[i].Certificate) + len(g.KeyPairs[i].PrivateKey)
+	}
+	return size
+}
+
+func (r *Rollout) size() int {
+	if r == nil {
+		return 0
+	}
+	size := len(r.Restart) + sizeOfList(r.IgnoreKeys)
+	for i := range r.Workloads {
+		size += len(r.Workloads[i].Kind) + len(r.Workloads[i].Name)
+	}
+	return size
+}
