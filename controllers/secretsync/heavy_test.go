@@ -1,0 +1,175 @@
+package secretsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/render"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// enterAsync enters in the background, and gives what comes of it once it waits, or has entered.
+func enterAsync(ctx context.Context, h *heavy, namespace string) <-chan error {
+	before, done := h.count(), make(chan error, 1)
+	go func() { done <- h.enter(ctx, namespace) }()
+	for h.count() == before {
+		select {
+		case err := <-done:
+			done <- err
+			return done
+		default:
+		}
+	}
+	return done
+}
+
+// count is how many do heavy work or wait for it.
+func (h *heavy) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	count := len(h.running)
+	for _, turns := range h.waiting {
+		count += len(turns)
+	}
+	return count
+}
+
+func TestHeavyWorkIsSharedByNamespaces(t *testing.T) {
+	h := newHeavy()
+	enters := func(namespace string) {
+		t.Helper()
+		if err := h.enter(t.Context(), namespace); err != nil {
+			t.Fatal(namespace, err)
+		}
+	}
+	enters("hostile")
+	second, third := enterAsync(t.Context(), h, "hostile"), enterAsync(t.Context(), h, "hostile")
+	err := h.enter(t.Context(), "hostile")
+	if refused, ok := errors.AsType[*source.Error](err); !ok || refused.Kind != source.Busy || putOff(err) < heavyAgain {
+		t.Errorf("the fourth of a namespace gets %v", err)
+	}
+	enters("victim") // There is a place for another namespace, however many of the first one wait.
+	other := enterAsync(t.Context(), h, "other")
+	if len(h.running) != heavyAtOnce || len(second)+len(third)+len(other) != 0 {
+		t.Fatalf("%d do heavy work at once", len(h.running))
+	}
+	h.leave("hostile")
+	if err := <-second; err != nil || len(other) != 0 {
+		t.Errorf("the next one of the namespace that waited first gets %v", err)
+	}
+	h.leave("hostile")
+	if err := <-other; err != nil || len(third) != 0 {
+		t.Errorf("the other namespace, whose turn is before the third of the first one, gets %v", err)
+	}
+	h.leave("victim")
+	if err := <-third; err != nil {
+		t.Error(err)
+	}
+	h.leave("hostile")
+	h.leave("other")
+	if len(h.running)+len(h.waiting)+len(h.order) != 0 {
+		t.Errorf("it keeps %v, %v, %v", h.running, h.waiting, h.order)
+	}
+}
+
+func TestWaitingForHeavyWorkEndsWithThePass(t *testing.T) {
+	h := newHeavy()
+	if err := h.enter(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	waits, next := enterAsync(ctx, h, "a"), enterAsync(t.Context(), h, "a")
+	end()
+	if err := <-waits; !errors.Is(err, context.Canceled) {
+		t.Errorf("who gave up got %v", err)
+	}
+	h.leave("a")
+	if err := <-next; err != nil {
+		t.Errorf("the one behind got %v", err)
+	}
+	// A turn that comes while its pass gives up goes on to the next one.
+	turn, err := h.queue("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := enterAsync(t.Context(), h, "a")
+	h.leave("a")
+	<-turn
+	h.giveUp("a", turn)
+	if err := <-last; err != nil {
+		t.Error(err)
+	}
+	h.leave("a")
+	if h.count() != 0 || len(h.order) != 0 {
+		t.Errorf("%d stay, %v", h.count(), h.order)
+	}
+}
+
+// heldBytes is what one pass may hold that does heavy work: what templates make, the keys before them, and their output.
+const heldBytes = 64<<20 + 4<<20 + 1<<20
+
+// TestMemoryOfTemplatesIsSharedByAllWorkers has 64 workers of 16 namespaces execute the worst template at once.
+func TestMemoryOfTemplatesIsSharedByAllWorkers(t *testing.T) {
+	c := &Controller{heavy: newHeavy(), patterns: nil}
+	var text strings.Builder
+	for n := range 8 { // All at once, and not one after the other.
+		fmt.Fprintf(&text, "{{ $v%d := repeat 1000 $.s }}", n)
+	}
+	spec := &v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: map[string]string{"made": text.String()}}}
+	value := source.TextValue(`{"s":"` + strings.Repeat("x", 1_000) + `"}`)
+	var mu sync.Mutex
+	most := 0
+	var workers sync.WaitGroup
+	for n := range 64 {
+		workers.Go(func() {
+			p := &pass{sync: &v1alpha1.SecretSync{}}
+			p.sync.Namespace = fmt.Sprint("namespace", n%16)
+			work, leave := c.work(t.Context(), p)
+			defer leave()
+			_, err := render.Render(work, spec, render.Material{Source: &value})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && putOff(err) == 0 {
+				t.Error(err)
+			}
+			most = max(most, len(c.heavy.held())*heldBytes)
+		})
+	}
+	workers.Wait()
+	if most > 150<<20 || most == 0 {
+		t.Errorf("%d MiB may be held at once", most>>20)
+	}
+	if c.heavy.count() != 0 {
+		t.Errorf("%d stay", c.heavy.count())
+	}
+}
+
+// held are the namespaces that do heavy work.
+func (h *heavy) held() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []string
+	for namespace := range h.running {
+		all = append(all, namespace)
+	}
+	return all
+}
+
+// TestASpecThatIsTooLargeIsRefused stands in for what an older CRD has let pass.
+func TestASpecThatIsTooLargeIsRefused(t *testing.T) {
+	p := &pass{sync: &v1alpha1.SecretSync{}}
+	p.sync.Spec.Template = &v1alpha1.Template{Data: map[string]string{"a": strings.Repeat("x", v1alpha1.SpecMostBytes-1)}}
+	if err := readable(t.Context(), p); err != nil {
+		t.Errorf("the largest spec is refused: %v", err)
+	}
+	p.sync.Spec.Source.SecretID = "b"
+	err := readable(t.Context(), p)
+	if refused := explain(err); refused == nil || refused.reason != v1alpha1.ReasonInvalidSpec || !strings.Contains(refused.message, "262145 bytes together, and 262144 are the most") {
+		t.Errorf("a larger one gives %v", err)
+	}
+}
