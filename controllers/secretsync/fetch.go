@@ -31,7 +31,7 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	if err := c.find(ctx, p); err != nil {
 		return err
 	}
-	if err := c.look(ctx, p, 0, p.inputs, c.question(p)); err != nil {
+	if err := c.lookSince(ctx, p, 0, p.inputs, c.question(p), p.began); err != nil {
 		return err
 	}
 	if err := c.lookBack(ctx, p); err != nil {
@@ -63,8 +63,17 @@ func (c *Controller) question(p *pass) source.Question {
 
 // look asks the question about each of these inputs, the first of which has that place among all.
 func (c *Controller) look(ctx context.Context, p *pass, place int, inputs []*input, question source.Question) error {
+	return c.lookSince(ctx, p, place, inputs, question, time.Time{})
+}
+
+// lookSince does so too. What was found for one input since a moment serves the others, however new an answer has to be:
+// many that AWS refuses for one reason cost one call.
+func (c *Controller) lookSince(ctx context.Context, p *pass, place int, inputs []*input, question source.Question, since time.Time) error {
 	return each(ctx, inputs, func(ctx context.Context, n int, one *input) error {
 		asked, synced := question, p.synced(place+n, one)
+		if !since.IsZero() {
+			asked.MaxAge = max(asked.MaxAge, min(c.Clock.Now().Sub(since), sharedNews))
+		}
 		asked.Ref = one.ref
 		was := source.Version{}
 		if synced != nil {

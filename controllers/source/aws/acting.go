@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
@@ -13,8 +12,8 @@ const (
 	// accountLasts is how long a ServiceAccount counts as it was looked up: for as long its role reads on once the
 	// ServiceAccount is deleted, or names another role.
 	accountLasts = time.Minute
-	// maxAccounts bounds the ServiceAccounts that are known: some 300 bytes each, so 3 MB at most.
-	maxAccounts = 10_000
+	// noAccountLasts is how long it counts that there is none, or that it names no role.
+	noAccountLasts = 5 * time.Second
 )
 
 // actor is an identity, and the ServiceAccount that had its name when it was looked up: whatever one could read is not
@@ -24,13 +23,21 @@ type actor struct {
 	account source.ServiceAccount
 }
 
-// accountKey names a ServiceAccount.
-type accountKey struct{ namespace, name string }
+// newAccounts keeps the ServiceAccounts of a namespace as they were looked up.
+func newAccounts(now func() time.Time) *sharing[string, source.ServiceAccount] {
+	accounts := newSharing(now, accountLasts, maxAccounts, func(string, source.ServiceAccount) int { return 1 })
+	accounts.refusedCost, accounts.refused = 1, func(err error) time.Duration {
+		if errors.Is(err, source.ErrNoServiceAccount) {
+			return noAccountLasts
+		}
+		return 0
+	}
+	return accounts
+}
 
-func actsFor(who source.Identity) accountKey { return accountKey{who.Namespace, who.ServiceAccount} }
-
-// actorOf looks up who an identity is, unless that is known of less than a minute ago, and since the reader came.
-func (s *Source) actorOf(ctx context.Context, ref source.Ref) (actor, error) {
+// actorOf looks up who an identity is, unless that is known of less than a minute ago, and since the reader came. That
+// there is no such ServiceAccount may be as old as an answer may be.
+func (s *Source) actorOf(ctx context.Context, ref source.Ref, maxAge time.Duration) (actor, error) {
 	who := ref.Identity
 	if who.OperatorsOwn() {
 		return actor{Identity: who}, nil
@@ -43,31 +50,20 @@ func (s *Source) actorOf(ctx context.Context, ref source.Ref) (actor, error) {
 	if since := ref.Reader.Since; !since.IsZero() {
 		age = max(0, min(age, s.options.Now().Sub(since)))
 	}
-	key := actsFor(who)
-	account, err := s.accounts.ask(ctx, key, age, func(ctx context.Context) (source.ServiceAccount, error) {
+	of := s.tenants.get(who.Namespace)
+	of.accounts.outdate(who.ServiceAccount, maxAge)
+	account, err := of.accounts.ask(ctx, who.ServiceAccount, age, func(ctx context.Context) (source.ServiceAccount, error) {
 		within, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
 		defer cancel()
-		return s.options.ServiceAccounts.Look(within, key.namespace, key.name)
+		return s.options.ServiceAccounts.Look(within, who.Namespace, who.ServiceAccount)
 	})
-	if err != nil && !errors.Is(err, source.ErrNoServiceAccount) {
+	none := errors.Is(err, source.ErrNoServiceAccount)
+	if err != nil && !none {
 		return actor{}, err
 	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if known, is := s.acting[key]; is && known != account {
-		s.forget(key)
-	}
-	if err != nil {
-		s.accounts.forget(key)
+	s.tenants.acts(of, who.ServiceAccount, account, none)
+	if none {
 		return actor{}, err
 	}
-	s.acting[key] = account
 	return actor{who, account}, nil
-}
-
-// forget ends the sessions of a ServiceAccount, and all that was read with them. The mutex must be held.
-func (s *Source) forget(account accountKey) {
-	delete(s.acting, account)
-	maps.DeleteFunc(s.endpoints, func(key endpointKey, _ *endpoint) bool { return actsFor(key.who.Identity) == account })
-	maps.DeleteFunc(s.identities, func(who actor, _ *identity) bool { return actsFor(who.Identity) == account })
 }

@@ -86,10 +86,10 @@ func TestADeletedServiceAccountReadsForAMinuteAtMost(t *testing.T) {
 	a.reads(t, nil, source.Reader{})
 	a.now = a.now.Add(2 * time.Second)
 	a.reads(t, source.ErrNoServiceAccount, source.Reader{})
-	a.source.mutex.Lock()
-	defer a.source.mutex.Unlock()
-	if len(a.source.endpoints)+len(a.source.acting) > 0 || len(a.source.identities) != 1 {
-		t.Errorf("%d endpoints and %d identities are kept", len(a.source.endpoints), len(a.source.identities))
+	a.source.tenants.mutex.Lock()
+	defer a.source.tenants.mutex.Unlock()
+	if kept := a.source.tenants.known["pay"]; len(kept.endpoints)+len(kept.acting)+len(kept.identities) > 0 {
+		t.Errorf("%d endpoints and %d identities are kept", len(kept.endpoints), len(kept.identities))
 	}
 }
 

@@ -1,13 +1,13 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,9 +29,6 @@ const (
 	idleConnections = 64
 	// defaultRoom is how many questions wait for one endpoint at once.
 	defaultRoom = 32
-	// maxRegions bounds the regions that are known. AWS has about forty; whatever is beyond this number is
-	// somebody's invention and gets an endpoint for the one question.
-	maxRegions = 64
 )
 
 // Options say how to reach AWS. Credentials, endpoints, proxies and certificates come from the SDK's
@@ -41,6 +38,8 @@ type Options struct {
 	// Region to read from where neither the Ref nor an ARN names one. Default: the SDK's own
 	// (AWS_REGION, or the shared configuration).
 	Region string
+	// AdditionalRegions are regions of AWS that are not known here yet, 16 at most. Default: none.
+	AdditionalRegions []string
 	// Cluster is the name of the Kubernetes cluster, for the audit trail in AWS. Default: none.
 	Cluster string
 	// Version of the operator, for the user agent. Default: "dev".
@@ -52,9 +51,9 @@ type Options struct {
 	// Room is how many questions may wait for one region of AWS at once; the others are put off.
 	// Default: 32.
 	Room int
-	// ValueCacheBytes bounds the values that are kept in memory, for a minute and for each region, so
-	// that a version that many want is read once. Zero keeps none; those who ask at the same moment
-	// share a read all the same.
+	// ValueCacheBytes bounds the values that are kept in memory, for a minute, so that a version that many
+	// want is read once: so many bytes for the operator's own identity, and as many for all others together, a
+	// quarter of them for one namespace. Zero keeps none; those who ask at the same moment share a read all the same.
 	ValueCacheBytes int
 	// ServiceAccounts makes it possible to act as one. Default: nobody does.
 	ServiceAccounts source.ServiceAccounts
@@ -84,20 +83,13 @@ type Source struct {
 	// expected are the changes that events have told of.
 	expected *expected
 
-	// accounts are the ServiceAccounts as they were looked up lately.
-	accounts *sharing[accountKey, source.ServiceAccount]
-
 	// patterns keeps the compiled patterns of names.
 	patterns *pattern.Cache
 
-	mutex      sync.Mutex
-	identities map[actor]*identity
-	endpoints  map[endpointKey]*endpoint
-	// acting are the ServiceAccounts that identities and endpoints are of.
-	acting  map[accountKey]source.ServiceAccount
+	// tenants have what is kept for each namespace.
+	tenants *tenants
+	// regions are those that are known. They do not change.
 	regions map[string]bool
-	// tidied is when identities that nobody uses were forgotten last.
-	tidied time.Time
 }
 
 var _ source.Source = (*Source)(nil)
@@ -121,20 +113,16 @@ func New(ctx context.Context, options Options) (*Source, error) {
 		options.Version = "dev"
 	}
 	s := &Source{
-		options:    options,
-		expected:   &expected{now: options.Now},
-		accounts:   newSharing(options.Now, accountLasts, maxAccounts, func(accountKey, source.ServiceAccount) int { return 1 }),
-		patterns:   pattern.NewCache(),
-		identities: map[actor]*identity{},
-		endpoints:  map[endpointKey]*endpoint{},
-		acting:     map[accountKey]source.ServiceAccount{},
-		regions:    map[string]bool{},
+		options:  options,
+		expected: &expected{now: options.Now},
+		patterns: pattern.NewCache(),
 	}
+	s.tenants = newTenants(s)
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("loading AWS configuration: %w", err)
 	}
 	s.own = s.ownIdentity()
-	s.identities[actor{}] = s.own
+	s.setRegions()
 	return s, nil
 }
 
@@ -152,7 +140,7 @@ func (s *Source) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loaded.Credentials = markedCredentials{loaded.Credentials}
+	loaded.Credentials = markedCredentials{loaded.Credentials, &refusals{now: s.options.Now}}
 	loaded.HTTPClient = wholeBodies{loaded.HTTPClient}
 	s.config = loaded
 	return nil
@@ -172,19 +160,17 @@ func newHTTPClient(proxy func(*http.Request) (*url.URL, error)) *awshttp.Buildab
 // Region is where secrets are read from that name none; empty where the SDK knows none either.
 func (s *Source) Region() string { return s.config.Region }
 
-// regionOf is where to read a Ref: its own region, the ARN's, the default.
+// regionOf is where to read a Ref: its own region, the ARN's, the default. One that AWS does not have is refused.
 func (s *Source) regionOf(ref source.Ref) (string, error) {
-	if ref.Region != "" {
-		return ref.Region, nil
+	region := cmp.Or(ref.Region, regionInARN(ref.SecretID), s.config.Region)
+	switch {
+	case region == "":
+		return "", &source.Error{Kind: source.Failed, Explanation: "no AWS region is known: " +
+			"set spec.source.region, use the secret's full ARN, or start the operator with a default region (AWS_REGION)"}
+	case !s.Knows(region):
+		return "", unknownRegion(region)
 	}
-	if region := regionInARN(ref.SecretID); region != "" {
-		return region, nil
-	}
-	if s.config.Region != "" {
-		return s.config.Region, nil
-	}
-	return "", &source.Error{Kind: source.Failed, Explanation: "no AWS region is known: " +
-		"set spec.source.region, use the secret's full ARN, or start the operator with a default region (AWS_REGION)"}
+	return region, nil
 }
 
 // regionInARN is the fourth part of arn:partition:secretsmanager:region:account:secret:name, or empty.

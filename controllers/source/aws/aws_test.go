@@ -184,3 +184,22 @@ func (w *world) counted(t *testing.T, operation, outcome, region string) float64
 	}
 	return 0
 }
+
+// endpoints is how many are kept of all namespaces.
+func (w *world) endpoints() int { return endpointsOf(w.source) }
+
+func endpointsOf(s *Source) (count int) {
+	s.tenants.mutex.Lock()
+	defer s.tenants.mutex.Unlock()
+	for _, one := range s.tenants.known {
+		count += len(one.endpoints)
+	}
+	return count
+}
+
+// ownEndpoint is the one of the operator's own identity in its own region.
+func ownEndpoint(s *Source) *endpoint {
+	s.tenants.mutex.Lock()
+	defer s.tenants.mutex.Unlock()
+	return s.tenants.of("").endpoints[endpointKey{region: localaws.DefaultRegion}]
+}

@@ -84,7 +84,7 @@ func BenchmarkObserveSwept(b *testing.B) {
 		}
 	}
 	now := time.Now()
-	s.endpoints[endpointKey{region: "eu-west-1"}].sweeps.list.now = func() time.Time { return now }
+	ownEndpoint(s).sweeps.list.now = func() time.Time { return now }
 	for i := 0; b.Loop(); i++ {
 		if i%len(questions) == 0 {
 			now = now.Add(2 * time.Minute) // The answer before is too old.

@@ -26,6 +26,10 @@ type breadths struct {
 	mutex sync.Mutex
 	known map[findKey]breadth
 	found int
+	// share is what may be kept besides by all that a namespace reads; nil for no such bound.
+	share *share
+	// cleared says that nothing more is kept.
+	cleared bool
 }
 
 // breadth is what was listed of a find that is too broad.
@@ -65,13 +69,31 @@ func (b *breadths) learn(key findKey, found []source.Found, endless bool) {
 			b.drop(other) // Which one does not matter: it costs another look.
 		}
 	}
+	if b.cleared || !b.share.take(1+len(found)) {
+		return
+	}
 	b.known[key] = breadth{until: now.Add(broadLasts), found: found}
 	b.found += len(found)
 }
 
 func (b *breadths) drop(key findKey) {
-	b.found -= len(b.known[key].found)
+	one, is := b.known[key]
+	if !is {
+		return
+	}
+	b.found -= len(one.found)
+	b.share.give(1 + len(one.found))
 	delete(b.known, key)
+}
+
+// clear lets go of all that is known.
+func (b *breadths) clear() {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	for key := range b.known {
+		b.drop(key)
+	}
+	b.cleared = true
 }
 
 // tooBroad says of what was listed whether it is too much for who asks; nil where it is not.

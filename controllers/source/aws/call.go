@@ -2,6 +2,8 @@ package aws
 
 import (
 	"context"
+	"errors"
+	"net"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -17,7 +19,7 @@ const (
 	listSecrets         = "ListSecrets"
 )
 
-// otherRegion stands in metrics for regions beyond maxRegions, whose names are anybody's to choose.
+// otherRegion stands in metrics for regions that are not known, as those of the SDK's configuration may be.
 const otherRegion = "other"
 
 // options are those of one call.
@@ -33,8 +35,8 @@ func call[I, O any](ctx context.Context, e *endpoint, q question,
 }
 
 // callBy makes one call when it is its turn and within its time, measures it and explains its error. A
-// call is repeated here only to be signed anew, once, by the SDK itself or with credentials that AWS does
-// not refuse; all else is for the reconciler, which backs off.
+// call is repeated here once, at once, only to be signed again, by the SDK itself or with credentials that AWS
+// does not refuse, and where the SDK has cut the connection itself; all else is for the reconciler, which backs off.
 func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(context.Context, *question, *I) (*O, error), input *I) (*O, error) {
 	s, turn := e.s, e.paces[q.operation]
 	if err := turn.wait(ctx, q.routine); err != nil {
@@ -49,7 +51,7 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 	for first := true; ; first = false {
 		started := time.Now()
 		output, err := made(timed, &q, input)
-		again := err != nil && first && (e.who.doubt(timed, err) || q.remake)
+		again := err != nil && first && (e.who.doubt(timed, err) || q.remake || cutHere(err))
 		if err != nil {
 			output, err = nil, q.explain(ctx, err)
 		}
@@ -62,11 +64,14 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 	}
 }
 
+// cutHere says whether a connection was closed on this side while it was used: on a busy machine the SDK may close the body
+// of a request that was answered before it saw that all was sent, and net/http the connection with it (issue 2737 of
+// aws-sdk-go-v2). It says nothing of AWS. Who gives up closes no connection that way.
+func cutHere(err error) bool { return errors.Is(err, net.ErrClosed) }
+
 // regionLabel bounds the values of a metric's label.
 func (s *Source) regionLabel(region string) string {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.regions[region] || region != "" && partitionRegion(partitionOf(region)) == region {
+	if s.Knows(region) {
 		return region
 	}
 	return otherRegion

@@ -25,17 +25,30 @@ func (e *credentialsError) Error() string { return "getting AWS credentials: " +
 
 func (e *credentialsError) Unwrap() error { return e.cause }
 
-// markedCredentials marks the errors of a provider.
-type markedCredentials struct{ aws.CredentialsProvider }
+// markedCredentials marks the errors of a provider, and keeps them for a while.
+type markedCredentials struct {
+	aws.CredentialsProvider
+	refusals *refusals
+}
 
 // Retrieve gives the provider's credentials, or its error as a *credentialsError.
 func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if refused := m.refusals.recall(); refused != nil {
+		return aws.Credentials{}, refused
+	}
+	at := m.refusals.now()
 	credentials, err := m.CredentialsProvider.Retrieve(ctx)
 	if err == nil {
 		err = malformed(&credentials)
 	}
 	if err != nil {
-		return aws.Credentials{}, &credentialsError{cause: err, sources: m.ProviderSources()}
+		err = &credentialsError{cause: err, sources: m.ProviderSources()}
+	}
+	if ctx.Err() == nil {
+		m.refusals.learn(at, err)
+	}
+	if err != nil {
+		return aws.Credentials{}, err
 	}
 	return credentials, nil
 }
@@ -83,11 +96,10 @@ type webIdentityClient struct {
 func (c webIdentityClient) AssumeRoleWithWebIdentity(
 	ctx context.Context, input *sts.AssumeRoleWithWebIdentityInput, opts ...func(*sts.Options),
 ) (*sts.AssumeRoleWithWebIdentityOutput, error) {
-	started := time.Now()
-	region := c.s.stsRegion(aws.ToString(input.RoleArn), cmp.Or(c.who, c.s.own).read())
-	output, err := c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, c.s.stsEndpoint(region))...)
-	c.s.countSTS("AssumeRoleWithWebIdentity", region, started, err)
-	return output, err
+	return callSTS(ctx, c.s, c.who, assumeRoleWithWebIdentity, aws.ToString(input.RoleArn),
+		func(endpoint func(*sts.Options)) (*sts.AssumeRoleWithWebIdentityOutput, error) {
+			return c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, endpoint)...)
+		})
 }
 
 type roleClient struct {
@@ -97,11 +109,9 @@ type roleClient struct {
 }
 
 func (c roleClient) AssumeRole(ctx context.Context, input *sts.AssumeRoleInput, opts ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
-	started := time.Now()
-	region := c.s.stsRegion(aws.ToString(input.RoleArn), cmp.Or(c.who, c.s.own).read())
-	output, err := c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, c.s.stsEndpoint(region))...)
-	c.s.countSTS("AssumeRole", region, started, err)
-	return output, err
+	return callSTS(ctx, c.s, c.who, assumeRole, aws.ToString(input.RoleArn), func(endpoint func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+		return c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, endpoint)...)
+	})
 }
 
 // countSTS counts a call to STS among the calls to AWS.

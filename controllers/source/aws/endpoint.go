@@ -2,7 +2,7 @@ package aws
 
 import (
 	"context"
-	"maps"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +21,7 @@ type endpoint struct {
 	client *secretsmanager.Client
 	// template is what DescribeSecret is made after, once the SDK has made one.
 	template atomic.Pointer[template]
-	// used is when somebody asked last. The mutex of the Source guards it.
+	// used is when a question came last. The mutex of tenants guards it.
 	used time.Time
 	// room bounds the questions that wait for this endpoint, routine those of them that nobody waits for.
 	room, routine chan struct{}
@@ -38,10 +38,12 @@ type endpoint struct {
 	newest    *newest
 	doubts    *doubts
 	described *sharing[string, described]
-	values    *sharing[valueKey, source.Fetched]
-	batches   *batches
-	sweeps    *sweeps
-	finds     *finds
+	// byValue has why values that are read in place of descriptions were refused; the values themselves are not kept in it.
+	byValue *sharing[valueKey, source.Fetched]
+	values  *sharing[valueKey, source.Fetched]
+	batches *batches
+	sweeps  *sweeps
+	finds   *finds
 }
 
 const (
@@ -60,54 +62,26 @@ type endpointKey struct {
 	region string
 }
 
-// endpointOf is the one to read a Ref from, made at first use.
-func (s *Source) endpointOf(ctx context.Context, ref source.Ref) (*endpoint, error) {
+// endpointOf is the one to read a Ref from, made at first use. That there is none may be as old as an answer may be.
+func (s *Source) endpointOf(ctx context.Context, ref source.Ref, maxAge time.Duration) (*endpoint, error) {
 	region, err := s.regionOf(ref)
 	if err != nil {
 		return nil, err
 	}
-	who, err := s.actorOf(ctx, ref)
+	who, err := s.actorOf(ctx, ref, maxAge)
 	if err != nil {
 		return nil, err
 	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	now := s.options.Now()
-	s.tidy(now)
-	key := endpointKey{who, region}
-	e := s.endpoints[key]
-	if e == nil {
-		e = newEndpoint(s, s.identityOf(who), region)
-		if s.regions[region] || len(s.regions) < maxRegions {
-			s.regions[region] = true
-			s.endpoints[key] = e
-		}
+	e := s.tenants.endpoint(endpointKey{who, region})
+	e.who.refusals.outdate(maxAge)
+	if who.OperatorsOwn() {
+		s.own.refusals.outdate(maxAge) // It is the one who assumes the role.
 	}
-	e.used = now
 	return e, nil
 }
 
-// tidy forgets identities that nobody uses any more, with their credentials and all that they have read.
-// The operator's own stays. The mutex must be held.
-func (s *Source) tidy(now time.Time) {
-	if now.Sub(s.tidied) < time.Minute {
-		return
-	}
-	s.tidied = now
-	used, acting := map[actor]bool{{}: true}, map[accountKey]bool{}
-	for key, e := range s.endpoints {
-		if e.who != s.own && now.Sub(e.used) > idleLasts {
-			delete(s.endpoints, key)
-			continue
-		}
-		used[key.who], acting[actsFor(key.who.Identity)] = true, true
-	}
-	maps.DeleteFunc(s.identities, func(who actor, _ *identity) bool { return !used[who] })
-	maps.DeleteFunc(s.acting, func(account accountKey, _ source.ServiceAccount) bool { return !acting[account] })
-}
-
-func newEndpoint(s *Source, who *identity, region string) *endpoint {
-	now := s.options.Now
+func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
+	now, who, region := s.options.Now, s.identityOf(of, key.who), key.region
 	who.reads(region)
 	e := &endpoint{
 		s:         s,
@@ -123,15 +97,30 @@ func newEndpoint(s *Source, who *identity, region string) *endpoint {
 		newest:    newNewest(now),
 		doubts:    newDoubts(now),
 		described: newSharing[string](now, describedLasts, maxDescribed, func(string, described) int { return 1 }),
+		byValue:   newSharing(now, refusedLasts, maxDescribed, func(valueKey, source.Fetched) int { return math.MaxInt }),
 		values:    newSharing[valueKey](now, valueLasts, s.options.ValueCacheBytes, costOf),
 	}
 	for _, operation := range []string{describeSecret, getSecretValue, batchGetSecretValue, listSecrets} {
 		e.paces[operation] = newPace(now)
 	}
+	e.described.refused, e.described.refusedCost = refusedFor, 1
+	e.byValue.refused, e.byValue.refusedCost, e.byValue.share = refusedFor, 1, of.entries
+	e.values.share, e.described.share, e.newest.share = of.values, of.entries, of.entries
 	e.batches = &batches{read: e.readBatch}
 	e.sweeps = newSweeps(e)
-	e.finds = newFinds(e)
+	e.finds = newFinds(e, of.entries)
 	return e
+}
+
+// clear lets go of what was read there. What is under way still is not kept any more.
+func (e *endpoint) clear() {
+	e.values.clear()
+	e.described.clear()
+	e.byValue.clear()
+	e.newest.clear()
+	e.finds.lists.clear()
+	e.finds.confirmed.clear()
+	e.finds.breadths.clear()
 }
 
 // enter takes room for a question, or says that the endpoint is busy, and gives what makes room again.

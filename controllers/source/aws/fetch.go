@@ -35,7 +35,7 @@ func costOf(key valueKey, fetched source.Fetched) int {
 // Fetch reads the value by GetSecretValue, or many at once by BatchGetSecretValue where AWS allows
 // it. Each version is read once, however many want it within a minute.
 func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
-	e, err := s.endpointOf(ctx, ref)
+	e, err := s.endpointOf(ctx, ref, refusedLasts)
 	if err != nil {
 		return source.Fetched{}, err
 	}

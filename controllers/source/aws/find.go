@@ -44,14 +44,16 @@ type finds struct {
 	breadths *breadths
 }
 
-func newFinds(e *endpoint) *finds {
+func newFinds(e *endpoint, entries *share) *finds {
 	now := e.s.options.Now
-	return &finds{
+	f := &finds{
 		e:         e,
 		lists:     newSharing(now, foundLasts, maxFound, func(_ findKey, found []source.Found) int { return 1 + len(found) }),
 		confirmed: newSharing(now, foundLasts, maxFound, func(confirmKey, []source.Found) int { return 1 }),
-		breadths:  &breadths{now: now},
+		breadths:  &breadths{now: now, share: entries},
 	}
+	f.lists.share, f.confirmed.share = entries, entries
+	return f
 }
 
 // Find lists the secrets that match, by ListSecrets, which may lag five minutes (page "ListSecrets"): what
@@ -65,7 +67,7 @@ func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.endpointOf(ctx, source.Ref{Region: asked.Region, Identity: asked.Identity, Reader: asked.Reader})
+	e, err := s.endpointOf(ctx, source.Ref{Region: asked.Region, Identity: asked.Identity, Reader: asked.Reader}, asked.MaxAge)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ type identity struct {
 	// cache holds the credentials; nil where they are not the SDK's to renew.
 	cache *aws.CredentialsCache
 	now   func() time.Time
+	// refusals has why there were no credentials of late.
+	refusals *refusals
 
 	mutex sync.Mutex
 	// began is when the credentials in the cache were got.
@@ -40,7 +42,7 @@ type identity struct {
 func (i *identity) reads(region string) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
-	if len(i.regions) < maxRegions && !slices.Contains(i.regions, region) {
+	if !slices.Contains(i.regions, region) {
 		i.regions = append(i.regions, region)
 	}
 }
@@ -60,21 +62,22 @@ func (s *Source) ownIdentity() *identity {
 	own := &identity{config: s.config, now: s.options.Now}
 	if marked, ok := s.config.Credentials.(markedCredentials); ok {
 		own.cache, _ = marked.CredentialsProvider.(*aws.CredentialsCache)
+		own.refusals = marked.refusals
 	}
 	return own
 }
 
-// identityOf is the one that a Ref is read with, made at first use. The mutex must be held.
-func (s *Source) identityOf(who actor) *identity {
-	if known := s.identities[who]; known != nil {
+// identityOf is the one that a Ref is read with, made at first use. The mutex of tenants must be held.
+func (s *Source) identityOf(of *tenant, who actor) *identity {
+	if known := of.identities[who]; known != nil {
 		return known
 	}
-	made := &identity{actor: who, config: s.config.Copy(), now: s.options.Now}
+	made := &identity{actor: who, config: s.config.Copy(), now: s.options.Now, refusals: &refusals{now: s.options.Now}}
 	made.cache = aws.NewCredentialsCache(dated{s.roles(made), made}, func(o *aws.CredentialsCacheOptions) {
 		o.ExpiryWindow, o.ExpiryWindowJitterFrac = renewBefore, 0.5
 	})
-	made.config.Credentials = markedCredentials{made.cache}
-	s.identities[who] = made
+	made.config.Credentials = markedCredentials{made.cache, made.refusals}
+	of.identities[who] = made
 	return made
 }
 
@@ -83,7 +86,7 @@ func (s *Source) identityOf(who actor) *identity {
 // that begin later are not concerned (page "Revoke IAM role temporary security credentials").
 func (i *identity) doubt(ctx context.Context, err error) bool {
 	var refused smithy.APIError
-	if i.cache == nil || !errors.As(err, &refused) {
+	if _, none := errors.AsType[*credentialsError](err); none || i.cache == nil || !errors.As(err, &refused) {
 		return false
 	}
 	switch refused.ErrorCode() {

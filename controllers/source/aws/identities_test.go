@@ -312,12 +312,12 @@ func TestIdentitiesThatNobodyUsesAreForgotten(t *testing.T) {
 	w.now = w.now.Add(idleLasts/2 + time.Minute)
 	ask(source.Identity{})
 	var left []string
-	for who := range s.identities {
-		left = append(left, who.Namespace)
+	for namespace := range s.tenants.known {
+		left = append(left, namespace)
 	}
 	slices.Sort(left)
-	if !slices.Equal(left, []string{"", "web"}) || len(s.endpoints) != 2 {
-		t.Errorf("left are %q and %d endpoints", left, len(s.endpoints))
+	if !slices.Equal(left, []string{"", "web"}) || endpointsOf(s) != 2 {
+		t.Errorf("left are those of %q and %d endpoints", left, endpointsOf(s))
 	}
 }
 
@@ -382,7 +382,7 @@ func TestAnEndpointThatDoesNotAnswerGetsLittleRoom(t *testing.T) {
 		t.Errorf("%d of %d waited for nothing: %v", len(kinds)-busy, len(kinds), kinds)
 	}
 	w.SetFaults()
-	if kind := source.KindOf(ask("after")); kind != source.SecretNotFound || s.endpoints[endpointKey{region: localaws.DefaultRegion}].ailing.Load() {
+	if kind := source.KindOf(ask("after")); kind != source.SecretNotFound || ownEndpoint(s).ailing.Load() {
 		t.Errorf("it answers again, with %s, and still gets little room", kind)
 	}
 }

@@ -27,6 +27,10 @@ type newest struct {
 	// recent and former have what was asked about, by the id that was asked with and by ARN. Once recent is full it
 	// takes the place of former, so that what is no longer asked about is evicted.
 	recent, former map[string]*seen
+	// share is what may be kept besides by all that a namespace reads; nil for no such bound.
+	share *share
+	// cleared says that nothing more is kept.
+	cleared bool
 }
 
 // seen is the newest description of a secret.
@@ -110,13 +114,27 @@ func (n *newest) recall(id string) *seen {
 }
 
 func (n *newest) keep(id string, entry *seen) {
-	if n.recent[id] == entry {
+	if n.recent[id] == entry || n.cleared {
 		return
 	}
-	if len(n.recent) >= maxNewest/2 {
-		n.recent, n.former = map[string]*seen{}, n.recent
+	if _, again := n.recent[id]; !again {
+		if full := len(n.recent) >= maxNewest/2; full || !n.share.take(1) {
+			n.share.give(len(n.former))
+			n.recent, n.former = map[string]*seen{}, n.recent
+			if !n.share.take(1) {
+				return
+			}
+		}
 	}
 	n.recent[id] = entry
+}
+
+// clear lets go of all that is known.
+func (n *newest) clear() {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.share.give(len(n.recent) + len(n.former))
+	n.recent, n.former, n.cleared = nil, nil, true
 }
 
 // olderThan compares two dates of one secret; those that are not known are not older.

@@ -24,7 +24,7 @@ const (
 // DescribeSecret is denied it reads the value instead, says so in the hint, and asks DescribeSecret
 // again after ten minutes at the earliest.
 func (s *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	e, err := s.endpointOf(ctx, question.Ref)
+	e, err := s.endpointOf(ctx, question.Ref, question.MaxAge)
 	if err != nil {
 		return source.Observation{}, err
 	}
@@ -94,7 +94,9 @@ func (e *endpoint) doubtful(question source.Question, err error) error {
 // denied too, the denial of DescribeSecret is not relied on: whoever mends the one mends both.
 func (e *endpoint) observeByValue(ctx context.Context, question source.Question) (source.Observation, error) {
 	ref := question.Ref
-	fetched, err := e.fetch(ctx, ref, source.Version{})
+	fetched, err := e.byValue.ask(ctx, valueKey{ref.SecretID, ref.VersionID, ref.VersionStage}, question.MaxAge, func(ctx context.Context) (source.Fetched, error) {
+		return e.fetch(ctx, ref, source.Version{})
+	})
 	if source.KindOf(err) == source.AccessDenied {
 		e.denied.forget(ref.SecretID)
 	}

@@ -63,7 +63,7 @@ func TestSTSIsAskedInThePartitionOfTheRole(t *testing.T) {
 			isolate(t, "")
 			unset(t, "AWS_ENDPOINT_URL")
 			accounts := &accounts{T: t, roles: map[string]string{"pay/app": test.role}}
-			got := hosts(t, Options{Region: test.operator, ServiceAccounts: accounts}, in(test.region, account("pay")))
+			got := hosts(t, Options{Region: test.operator, ServiceAccounts: accounts, AdditionalRegions: []string{"mars-1"}}, in(test.region, account("pay")))
 			if diff := cmp.Diff([]string{test.want + ":443"}, got); diff != "" {
 				t.Error(diff)
 			}

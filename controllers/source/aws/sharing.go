@@ -10,8 +10,8 @@ import (
 )
 
 // sharing lets callers that ask the same share one call and, while it is fresh enough, its answer.
-// Errors are shared by those that wait for the same call, and not kept; one that says that a secret is gone, or
-// not for us, ends the answer of before.
+// Errors are shared by those that wait for the same call, and kept for as long as refused says; one that says that a
+// secret is gone, or not for us, ends the answer of before.
 type sharing[K comparable, V any] struct {
 	now func() time.Time
 	// lasts is how long answers are kept.
@@ -19,6 +19,11 @@ type sharing[K comparable, V any] struct {
 	// most bounds the cost of all that are kept; zero keeps none.
 	most int
 	cost func(K, V) int
+	// refused is for how long an error is kept, in place of an answer, and cost of what; nil keeps none.
+	refused     func(error) time.Duration
+	refusedCost int
+	// share is what may be kept besides by all that a namespace reads; nil for no such bound.
+	share *share
 
 	mutex   sync.Mutex
 	answers map[K]*answer[K, V]
@@ -32,9 +37,13 @@ type sharing[K comparable, V any] struct {
 type answer[K comparable, V any] struct {
 	key   K
 	value V
-	cost  int
+	// err is the answer where it is not nil.
+	err  error
+	cost int
 	// at is when the question was sent, kept when the answer came.
 	at, kept time.Time
+	// lasts is how long it is one.
+	lasts time.Duration
 }
 
 // flight is a call under way, or one that waits for the call before it to end.
@@ -61,10 +70,10 @@ var errUnanswered = errors.New("the call that was shared ended without an answer
 // of a call of its own. Who asks first makes the call for all; if they give up, another one does.
 func (s *sharing[K, V]) ask(ctx context.Context, key K, maxAge time.Duration, call func(context.Context) (V, error)) (V, error) {
 	for {
-		kept, joined, leads := s.join(key, maxAge)
+		kept, refusal, joined, leads := s.join(key, maxAge)
 		switch {
 		case joined == nil:
-			return kept, nil
+			return kept, refusal
 		case leads:
 			return s.fly(ctx, key, joined, call)
 		}
@@ -80,27 +89,27 @@ func (s *sharing[K, V]) ask(ctx context.Context, key K, maxAge time.Duration, ca
 }
 
 // join finds an answer, or a flight, and says whether it is for the caller to make its call.
-func (s *sharing[K, V]) join(key K, maxAge time.Duration) (kept V, joined *flight[V], leads bool) {
+func (s *sharing[K, V]) join(key K, maxAge time.Duration) (kept V, refusal error, joined *flight[V], leads bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	now := s.now()
-	if known := s.answers[key]; known != nil && maxAge > 0 && now.Sub(known.at) <= maxAge && now.Sub(known.kept) < s.lasts {
-		return known.value, nil, false
+	if known := s.answers[key]; known != nil && maxAge > 0 && now.Sub(known.at) <= maxAge && now.Sub(known.kept) < known.lasts {
+		return known.value, known.err, nil, false
 	}
 	under := s.flights[key]
 	switch {
 	case under == nil:
 		under = &flight[V]{started: now, done: make(chan struct{})}
 		s.flights[key] = under
-		return kept, under, true
+		return kept, nil, under, true
 	case maxAge > 0 && now.Sub(under.started) <= maxAge:
-		return kept, under, false
+		return kept, nil, under, false
 	case under.next != nil:
-		return kept, under.next, false
+		return kept, nil, under.next, false
 	}
 	// The call under way began before this question: all who ask meanwhile share the one after it.
 	under.next = &flight[V]{before: under, done: make(chan struct{})}
-	return kept, under.next, true
+	return kept, nil, under.next, true
 }
 
 // fly makes the call of a flight, in the goroutine of who leads it: a goroutine for each call would
@@ -137,7 +146,11 @@ func (s *sharing[K, V]) land(key K, f *flight[V]) {
 		s.drop(s.answers[key]) // What was true before is not any more: nobody is to be told of it.
 	}
 	if f.err == nil {
-		s.keep(&answer[K, V]{key: key, value: f.value, cost: s.cost(key, f.value), at: f.started, kept: s.now()})
+		s.keep(&answer[K, V]{key: key, value: f.value, cost: s.cost(key, f.value), at: f.started, kept: s.now(), lasts: s.lasts})
+	} else if s.refused != nil && !f.abandoned {
+		if lasts := min(s.refused(f.err), s.lasts); lasts > 0 {
+			s.keep(&answer[K, V]{key: key, err: f.err, cost: s.refusedCost, at: f.started, kept: s.now(), lasts: lasts})
+		}
 	}
 	if f.before != nil { // It never began.
 		f.before.next = f.next
@@ -159,6 +172,12 @@ func (s *sharing[K, V]) keep(a *answer[K, V]) {
 	if a.cost > s.most {
 		return
 	}
+	for !s.share.take(a.cost) {
+		if len(s.queue) == 0 {
+			return // Others of the namespace keep as much as may be.
+		}
+		s.dropOldest()
+	}
 	s.answers[a.key] = a
 	s.queue = append(s.queue, a)
 	s.kept += a.cost
@@ -170,11 +189,23 @@ func (s *sharing[K, V]) keep(a *answer[K, V]) {
 	}
 }
 
-// forget lets go of what is kept of a key.
-func (s *sharing[K, V]) forget(key K) {
+// outdate lets go of a refusal that is older than the caller wants an answer to be.
+func (s *sharing[K, V]) outdate(key K, maxAge time.Duration) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.drop(s.answers[key])
+	if known := s.answers[key]; known != nil && known.err != nil && (maxAge <= 0 || s.now().Sub(known.at) > maxAge) {
+		s.drop(known)
+	}
+}
+
+// clear lets go of all that is kept, and keeps nothing more.
+func (s *sharing[K, V]) clear() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for len(s.queue) > 0 {
+		s.dropOldest()
+	}
+	s.most = -1
 }
 
 // drop lets go of an answer, whose place in the queue may stay.
@@ -184,6 +215,7 @@ func (s *sharing[K, V]) drop(a *answer[K, V]) {
 	}
 	delete(s.answers, a.key)
 	s.kept -= a.cost
+	s.share.give(a.cost)
 	var none V
 	a.value = none
 }

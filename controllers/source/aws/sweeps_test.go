@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/hack/localaws"
 )
 
 // patient is the question of a poll that comes every ten minutes.
@@ -187,7 +186,7 @@ func TestAStartTakesOneSweep(t *testing.T) {
 	if p.Count("ListSecrets") != 3 || p.Count("DescribeSecret") != sweepLeast-1 {
 		t.Errorf("%d ListSecrets, %d DescribeSecret", p.Count("ListSecrets"), p.Count("DescribeSecret"))
 	}
-	if sweeps := p.source.endpoints[endpointKey{region: localaws.DefaultRegion}].sweeps; len(sweeps.found) != 250 {
+	if sweeps := ownEndpoint(p.source).sweeps; len(sweeps.found) != 250 {
 		t.Errorf("%d secrets are looked for", len(sweeps.found))
 	}
 }

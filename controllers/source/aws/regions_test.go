@@ -1,0 +1,183 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// A new version of the SDK may bring regions, which belong into the list then.
+func TestTheKnownRegionsAreThoseOfTheSDK(t *testing.T) {
+	folder, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(folder)), "internal", "endpoints", "awsrulesfn", "partitions.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sdk struct {
+		Partitions []struct {
+			ID      string              `json:"id"`
+			Regions map[string]struct{} `json:"regions"`
+		} `json:"partitions"`
+	}
+	if err := json.Unmarshal(content, &sdk); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, partition := range sdk.Partitions {
+		for region := range partition.Regions {
+			if strings.HasSuffix(region, "-global") { // It stands for all of the partition.
+				continue
+			}
+			want = append(want, region)
+			if got := partitionOf(region); got != partition.ID {
+				t.Errorf("%s is taken for a region of partition %s, and is of %s", region, got, partition.ID)
+			}
+		}
+	}
+	got := knownRegions()
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("regions differ (-SDK +here):\n%s", diff)
+	}
+	if err := WrongRegions(want[:MostAdditionalRegions]); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRegionsThatCannotBeAdded(t *testing.T) {
+	many := make([]string, MostAdditionalRegions+1)
+	for i := range many {
+		many[i] = fmt.Sprintf("eu-new-%d", i)
+	}
+	for name, regions := range map[string][]string{"no code": {"Europe"}, "two in one": {"eu-new-1 eu-new-2"}, "a long one": {"eu-" + strings.Repeat("x", 40) + "-1"}, "many": many} {
+		if err := WrongRegions(regions); err == nil {
+			t.Errorf("%s: %v is taken", name, regions)
+		}
+	}
+}
+
+// invented asks for a secret in so many regions that AWS does not have, by their names and in ARNs, and looks for some.
+func (w *world) invented(t *testing.T, s *Source, many int) {
+	t.Helper()
+	for i := range many {
+		region := fmt.Sprintf("eu-invented-%d", i)
+		named, within := current("db"), current("arn:aws:secretsmanager:"+region+":111122223333:secret:db-a1B2c3")
+		named.Region = region
+		_, byName := s.Observe(t.Context(), source.Question{Ref: named})
+		_, byARN := s.Fetch(t.Context(), within, source.Version{})
+		_, found := s.Find(t.Context(), source.FindQuestion{NamePrefix: "d", Region: region})
+		for _, err := range []error{byName, byARN, found} {
+			mustMention(t, err, source.Failed, region, "failoverRegions", "--additional-regions")
+		}
+	}
+}
+
+// What a SecretSync names as its region costs neither a call nor memory where AWS has none of that name.
+func TestClientsAndMetricsOfInventedRegionsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.invented(t, w.source, 100)
+	if len(w.Calls()) != 0 || w.endpoints() != 0 || len(w.gather(t)) != 0 {
+		t.Errorf("%d calls, %d endpoints, %d metrics", len(w.Calls()), w.endpoints(), len(w.gather(t)))
+	}
+	if got := w.source.regionLabel("eu-invented-1"); got != otherRegion {
+		t.Errorf("a region that is not known is counted as %q", got)
+	}
+}
+
+func TestRegionsThatAreAddedAreRead(t *testing.T) {
+	w := newWorld(t)
+	s := w.again(t, Options{AdditionalRegions: []string{"eu-new-1"}})
+	ref := current("db")
+	ref.Region = "eu-new-1"
+	if _, err := s.Observe(t.Context(), source.Question{Ref: ref}); source.KindOf(err) != source.SecretNotFound {
+		t.Error(err)
+	}
+	if got := w.counted(t, "DescribeSecret", "SecretNotFound", "eu-new-1"); got != 1 {
+		t.Errorf("%v calls are counted", got)
+	}
+}
+
+// The operator's own region is one whatever its name, as that of a local AWS.
+func TestTheOperatorsOwnRegionIsKnown(t *testing.T) {
+	newWorld(t)
+	s, err := New(t.Context(), Options{Region: "local"})
+	if err != nil || !s.Knows("local") || s.Knows("") {
+		t.Errorf("the own region is not known, or none is: %v", err)
+	}
+}
+
+// An operator that starts, and finds SecretSyncs of as many invented regions as there are before all others, shares calls in
+// its own region as ever.
+func TestTheOwnRegionHasItsPlaceAfterInventedOnes(t *testing.T) {
+	w := newWorld(t)
+	const secrets, each = 4, 30
+	for i := range secrets {
+		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String(fmt.Sprint("db", i))})
+	}
+	for range 2 { // The second one is a restart.
+		s := w.again(t, Options{})
+		w.ResetCalls()
+		w.invented(t, s, 64)
+		for i := range secrets * each {
+			if _, err := s.Observe(t.Context(), source.Question{Ref: current(fmt.Sprint("db", i%secrets)), MaxAge: time.Minute}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.Count("DescribeSecret"); got != secrets {
+			t.Errorf("%d calls for %d secrets that %d follow", got, secrets, secrets*each)
+		}
+	}
+}
+
+// A region that hangs keeps no more questions waiting than its room, however many regions were named before it, and another
+// region answers meanwhile.
+func TestARegionThatHangsHasItsBulkheadAfterInventedOnes(t *testing.T) {
+	w := newWorld(t)
+	const room, workers = 4, 20
+	s := w.again(t, Options{CallTimeout: time.Minute, Room: room})
+	w.invented(t, s, 64)
+	if err := w.SetOutages(localaws.Outage{Region: "eu-north-1", Kind: localaws.OutageHang}); err != nil {
+		t.Fatal(err)
+	}
+	hangs, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	var all sync.WaitGroup
+	busy := make(chan source.Kind, workers)
+	for i := range workers {
+		all.Go(func() {
+			ref := current(fmt.Sprint("db", i))
+			ref.Region = "eu-north-1"
+			_, err := s.Observe(hangs, source.Question{Ref: ref})
+			busy <- source.KindOf(err)
+		})
+	}
+	for range workers - room {
+		if kind := <-busy; kind != source.Busy {
+			t.Errorf("one more than the room waited, and got %q", kind)
+		}
+	}
+	if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+		t.Errorf("the own region: %v", err)
+	}
+	giveUp()
+	all.Wait()
+}
