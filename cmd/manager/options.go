@@ -13,6 +13,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/guard"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
 // options are the manager's flags. Each but --version may also be set by an environment variable of its name in
@@ -23,6 +24,7 @@ type options struct {
 	watchLabelSelector      string
 	workers                 int
 	region                  string
+	additionalRegions       string
 	clusterName             string
 	leaderElect             bool
 	leaderElectionNamespace string
@@ -76,6 +78,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.watchLabelSelector, "watch-label-selector", "", "labels of the SecretSyncs to work on, as kubectl takes them, where several operators share a cluster; empty means all")
 	flags.IntVar(&o.workers, "workers", 64, "SecretSyncs worked on at once; they mostly wait for AWS and Kubernetes")
 	flags.StringVar(&o.region, "region", "", "AWS region to read from by default; empty means the SDK's own (AWS_REGION)")
+	flags.StringVar(&o.additionalRegions, "additional-regions", "", "AWS regions, separated by commas, that this version does not know yet, besides the operator's own; secrets are read from known regions alone")
 	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster, for CloudTrail (in the user agent)")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one replica work at a time; needs a Lease in the operator's namespace")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty means the pod's own")
@@ -144,6 +147,9 @@ func (o *options) wrongScope() (problems []error) {
 	if _, err := o.selector(); err != nil {
 		problems = append(problems, fmt.Errorf("--watch-label-selector=%q is no label selector, for example sharding.secretsync.dev/key=a: %w", o.watchLabelSelector, err))
 	}
+	if err := aws.WrongRegions(o.regions()); err != nil {
+		problems = append(problems, fmt.Errorf("--additional-regions=%q: %w", o.additionalRegions, err))
+	}
 	if _, err := guard.ParsePatterns(o.secretNamePatterns); err != nil {
 		problems = append(problems, fmt.Errorf("--secret-name-patterns=%q: %w", o.secretNamePatterns, err))
 	}
@@ -181,6 +187,11 @@ func (o *options) wrongLimits() (problems []error) {
 		refuse("--graceful-shutdown-timeout=%s must not be negative; 0 does not wait", o.gracefulShutdownTimeout)
 	}
 	return problems
+}
+
+// regions are those that are added to the known ones.
+func (o *options) regions() []string {
+	return strings.FieldsFunc(o.additionalRegions, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // namespaces are those to work in; none means all.

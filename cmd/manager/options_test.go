@@ -55,6 +55,7 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"--memory-limit=-1":                   {"--memory-limit=-1", "negative"},
 		"--graceful-shutdown-timeout=-1s":     {"--graceful-shutdown-timeout=-1s", "negative"},
 		"--watch-namespaces=payments,Team*":   {"--watch-namespaces", `"Team*"`, "commas"},
+		"--additional-regions=eu-new-1,Mars":  {"--additional-regions", `"Mars"`, "commas"},
 		"--watch-label-selector=a=b=c":        {`--watch-label-selector="a=b=c"`, "label selector", "sharding.secretsync.dev/key=a"},
 		"--change-queue-url=changes":          {"--change-queue-url", "https://sqs.<region>.amazonaws.com"},
 		"--change-queue-url=http://sqs.eu-west-1.amazonaws.com/111122223333/changes": {"--change-queue-url", "https://"},

@@ -143,7 +143,7 @@ func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Sour
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	return aws.New(ctx, aws.Options{
-		Region: o.region, Cluster: o.clusterName, Version: version, Metrics: calls,
+		Region: o.region, AdditionalRegions: o.regions(), Cluster: o.clusterName, Version: version, Metrics: calls,
 		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
 		ServiceAccounts: &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()},
 		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity,
@@ -163,7 +163,7 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	withReplicas := failover.New(failover.Options{Source: secrets, Region: secrets.Region(), Metrics: replicas})
+	withReplicas := failover.New(failover.Options{Source: secrets, Region: secrets.Region(), Knows: secrets.Knows, Metrics: replicas})
 	var rollouts *rollout.Restarter
 	if o.rollouts {
 		rollouts = rollout.New(rollout.Options{Client: manager.GetClient(), Live: manager.GetAPIReader()})

@@ -17,6 +17,9 @@ const (
 	restLeast, restMost = 30 * time.Second, 2 * time.Minute
 	// unusedLasts is how long a region is remembered that nobody asks about.
 	unusedLasts = time.Hour
+	// breakersMost is how many are kept for one namespace, beside those of the operator's own identity: beyond, the
+	// namespace has its own evicted, those that were used least recently first.
+	breakersMost = 256
 )
 
 // breaker keeps questions from a region that does not answer. What one identity finds says nothing to others:
@@ -39,9 +42,13 @@ type breaker struct {
 	used time.Time
 }
 
-// try asks a region, unless its breaker knows that there is no use in it. A region that does not answer has
+// try asks a region, unless its breaker knows that there is no use in it; without a breaker it always does. A region that does not answer has
 // its error in unavailable; err is the answer's own.
 func try[T any](b *breaker, ask func() (T, error)) (answer T, unavailable *source.Error, err error) {
+	if b == nil {
+		answer, err = ask()
+		return answer, nil, err
+	}
 	if last := b.refuse(); last != nil {
 		return answer, last, nil
 	}
@@ -121,43 +128,73 @@ type breakerKey struct {
 
 // breakers are those of all identities and regions that are in use.
 type breakers struct {
-	now     func() time.Time
-	metrics *Metrics
+	options Options
 
-	mutex  sync.Mutex
-	known  map[breakerKey]*breaker
+	mutex sync.Mutex
+	// known are by the namespace that an identity acts for.
+	known  map[string]map[breakerKey]*breaker
 	tidied time.Time
 }
 
-func newBreakers(now func() time.Time, metrics *Metrics) *breakers {
-	return &breakers{now: now, metrics: metrics, known: map[breakerKey]*breaker{}}
+func newBreakers(options Options) *breakers {
+	return &breakers{options: options, known: map[string]map[breakerKey]*breaker{}}
 }
 
+// of is the one of an identity and a region, made at its first use; nil where the region is none.
 func (b *breakers) of(who source.Identity, region string) *breaker {
+	if !b.options.Knows(region) {
+		return nil
+	}
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	now := b.now()
+	now := b.options.Now()
 	b.tidy(now)
-	key := breakerKey{who, region}
-	one := b.known[key]
+	those, key := b.known[who.Namespace], breakerKey{who, region}
+	if those == nil {
+		those = map[breakerKey]*breaker{}
+		b.known[who.Namespace] = those
+	}
+	one := those[key]
 	if one == nil {
-		one = &breaker{now: b.now, region: region, metrics: b.metrics}
-		b.known[key] = one
+		if len(those) >= breakersMost && who.Namespace != "" {
+			evictOldest(those)
+		}
+		one = &breaker{now: b.options.Now, region: region, metrics: b.options.Metrics}
+		those[key] = one
 	}
 	one.used = now
 	return one
 }
 
-// tidy forgets what nobody has asked about for long. The lock must be held.
+func evictOldest(those map[breakerKey]*breaker) {
+	var oldest breakerKey
+	for key, one := range those {
+		if known := those[oldest]; known == nil || one.used.Before(known.used) {
+			oldest = key
+		}
+	}
+	evict(those, oldest)
+}
+
+func evict(those map[breakerKey]*breaker, key breakerKey) {
+	those[key].learn(nil, true) // It counts no more among those that are avoided.
+	delete(those, key)
+}
+
+// tidy forgets what was not used for long. The lock must be held.
 func (b *breakers) tidy(now time.Time) {
 	if now.Sub(b.tidied) < time.Minute {
 		return
 	}
 	b.tidied = now
-	for key, one := range b.known {
-		if now.Sub(one.used) > unusedLasts {
-			one.learn(nil, true) // It counts no more among those that are avoided.
-			delete(b.known, key)
+	for namespace, those := range b.known {
+		for key, one := range those {
+			if now.Sub(one.used) > unusedLasts {
+				evict(those, key)
+			}
+		}
+		if len(those) == 0 {
+			delete(b.known, namespace)
 		}
 	}
 }

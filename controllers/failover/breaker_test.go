@@ -3,6 +3,7 @@ package failover
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -228,4 +229,36 @@ func values(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 		}
 	}
 	return all
+}
+
+// What SecretSyncs invent, identities and regions, evicts breakers of their own namespace alone.
+func TestBreakersAreBoundedForEachNamespace(t *testing.T) {
+	now := time.Now()
+	b := newBreakers(Options{Now: func() time.Time { return now }, Knows: func(region string) bool { return region != "eu-invented-1" }})
+	victim, own := b.of(source.Identity{Namespace: "victim", ServiceAccount: "app"}, home), b.of(source.Identity{}, home)
+	for i := range 10_000 {
+		now = now.Add(time.Millisecond)
+		b.of(source.Identity{Namespace: "hostile", ServiceAccount: strconv.Itoa(i)}, home)
+	}
+	if got := len(b.known["hostile"]); got != breakersMost {
+		t.Errorf("%d breakers are kept, want %d", got, breakersMost)
+	}
+	if b.of(source.Identity{Namespace: "victim", ServiceAccount: "app"}, home) != victim || b.of(source.Identity{}, home) != own {
+		t.Error("another one's breaker was evicted")
+	}
+	if b.of(source.Identity{}, "eu-invented-1") != nil || len(b.known[""]) != 1 {
+		t.Error("a region that is none has a breaker")
+	}
+}
+
+// A region that is none is asked all the same, and what Source says of it is the answer.
+func TestARegionThatIsNoneIsLeftToTheSource(t *testing.T) {
+	w := newWorld()
+	w.source.breakers.options.Knows = func(region string) bool { return region != home }
+	w.fail(&source.Error{Kind: source.Failed}, home)
+	for range failuresMost + 2 {
+		if _, err := w.source.Observe(t.Context(), ask("v1")); source.KindOf(err) != source.Failed {
+			t.Fatal(err)
+		}
+	}
 }

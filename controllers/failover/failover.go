@@ -18,6 +18,8 @@ type Options struct {
 	// Region that Source reads from where neither the Ref nor an ARN names one. Default: none is known, and
 	// what names none has no failover.
 	Region string
+	// Knows says whether a region is one: of others nothing is kept, and Source refuses them. Default: all are.
+	Knows func(region string) bool
 	// Metrics counts what was read from replicas. Default: nothing is counted.
 	Metrics *Metrics
 	// Now tells the time. Default: time.Now.
@@ -40,9 +42,12 @@ func New(options Options) *Source {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.Knows == nil {
+		options.Knows = func(string) bool { return true }
+	}
 	return &Source{
 		Source: options.Source, options: options,
-		breakers: newBreakers(options.Now, options.Metrics), births: newBirths(), returns: newReturns(options.Now),
+		breakers: newBreakers(options), births: newBirths(), returns: newReturns(options.Now),
 	}
 }
 

@@ -3,9 +3,12 @@ package serviceaccount
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -72,15 +75,43 @@ func (t *Tokens) Look(ctx context.Context, namespace, name string) (source.Servi
 	return source.ServiceAccount{UID: string(account.UID), RoleARN: role, Audience: audience}, nil
 }
 
-// Token has a token made for a ServiceAccount. The API server refuses that where there is another one of its name by now.
+// Token has a token made for a ServiceAccount, and for no other one of its name: the API server refuses a request with
+// another UID from Kubernetes 1.34 on (feature TokenRequestServiceAccountUIDValidation), and the token says whose it is.
 func (t *Tokens) Token(ctx context.Context, namespace, name string, account source.ServiceAccount) (source.Value, error) {
-	seconds := int64(tokenLasts.Seconds())
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{account.Audience}, ExpirationSeconds: &seconds}}
-	asked := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(account.UID)}}
-	if err := t.Client.SubResource("token").Create(ctx, asked, request); err != nil {
+	seconds, uid := int64(tokenLasts.Seconds()), types.UID(account.UID)
+	request := &authenticationv1.TokenRequest{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid},
+		Spec:       authenticationv1.TokenRequestSpec{Audiences: []string{account.Audience}, ExpirationSeconds: &seconds},
+	}
+	asked := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
+	err := t.Client.SubResource("token").Create(ctx, asked, request)
+	switch {
+	case apierrors.IsConflict(err), err == nil && anothers(request.Status.Token, account.UID):
+		return source.Value{}, unavailable(source.ErrNoServiceAccount, "ServiceAccount %s/%s was made again since it was looked up: it is looked up again by itself", namespace, name)
+	case err != nil:
 		return source.Value{}, explain(ctx, namespace, name, "have a token made for", err)
 	}
 	return source.TextValue(request.Status.Token), nil
+}
+
+// anothers says whether a token names another ServiceAccount's UID. One that cannot be read, AWS does not take either.
+func anothers(token, uid string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	var claims struct {
+		Kubernetes struct {
+			ServiceAccount struct {
+				UID string `json:"uid"`
+			} `json:"serviceaccount"`
+		} `json:"kubernetes.io"`
+	}
+	content, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(content, &claims) != nil {
+		return false
+	}
+	return claims.Kubernetes.ServiceAccount.UID != uid
 }
 
 // explain words a refusal of the API server. What ended with the caller's context is the context's error.

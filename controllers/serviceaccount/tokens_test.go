@@ -2,6 +2,7 @@ package serviceaccount
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,6 +88,48 @@ func TestAnnotationsThatSTSWouldNotTake(t *testing.T) {
 		_, err := (&Tokens{Live: fake.NewClientBuilder().WithObjects(account).Build()}).Look(t.Context(), "payments", "app")
 		if source.KindOf(err) != source.CredentialsUnavailable || !errors.Is(err, source.ErrNoServiceAccount) || len(err.Error()) > 400 {
 			t.Errorf("%s: %.400v", name, err)
+		}
+	}
+}
+
+// TestATokenIsForTheServiceAccountThatWasLookedUp: the request names its UID, and what is made for another one of its name is
+// not handed on, whoever notices it.
+func TestATokenIsForTheServiceAccountThatWasLookedUp(t *testing.T) {
+	const mine = "a-uid"
+	token := func(uid string) string {
+		claims := fmt.Sprintf(`{"kubernetes.io":{"namespace":"payments","serviceaccount":{"name":"app","uid":%q}}}`, uid)
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+	}
+	for name, test := range map[string]struct {
+		// uid is that of the ServiceAccount by now, and validates says that the API server compares it.
+		uid       string
+		validates bool
+		good      bool
+	}{
+		"the same one":                               {mine, true, true},
+		"the same one, and an older API server":      {mine, false, true},
+		"another one":                                {"another-uid", true, false},
+		"another one, and an API server before 1.34": {"another-uid", false, false},
+	} {
+		client := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+			SubResourceCreate: func(_ context.Context, _ client.Client, _ string, _, body client.Object, _ ...client.SubResourceCreateOption) error {
+				request, ok := body.(*authenticationv1.TokenRequest)
+				if !ok || request.UID != mine || request.Name != "app" || request.Namespace != "payments" {
+					t.Errorf("%s: the request is for %s/%s with the UID %q", name, body.GetNamespace(), body.GetName(), body.GetUID())
+				}
+				if test.validates && string(body.GetUID()) != test.uid {
+					return apierrors.NewConflict(schema.GroupResource{Group: "authentication.k8s.io", Resource: "TokenRequest"}, "app", errors.New("the UID does not match"))
+				}
+				request.Status.Token = token(test.uid)
+				return nil
+			},
+		}).Build()
+		made, err := (&Tokens{Client: client}).Token(t.Context(), "payments", "app", source.ServiceAccount{UID: mine, Audience: defaultAudience})
+		if good := err == nil && string(made.Bytes()) == token(mine); good != test.good {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !test.good && (len(made.Bytes()) > 0 || !errors.Is(err, source.ErrNoServiceAccount) || source.KindOf(err) != source.CredentialsUnavailable) {
+			t.Errorf("%s: a token, or %v", name, err)
 		}
 	}
 }

@@ -39,15 +39,15 @@ func call[I, O any](ctx context.Context, e *endpoint, q question,
 // does not refuse, and where the SDK has cut the connection itself; all else is for the reconciler, which backs off.
 func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(context.Context, *question, *I) (*O, error), input *I) (*O, error) {
 	s, turn := e.s, e.paces[q.operation]
+	if refused := e.who.refusals.recall(); refused != nil {
+		return nil, e.signs(q).explain(ctx, refused) // There is nothing to sign the call with.
+	}
 	if err := turn.wait(ctx, q.routine); err != nil {
 		return nil, err
 	}
 	timed, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
 	defer cancel()
-	q.s, q.by, q.ownRole, q.timeout = s, e.who.Identity, s.role, s.options.CallTimeout
-	if e.who == s.own {
-		q.role = s.role
-	}
+	q = e.signs(q)
 	for first := true; ; first = false {
 		started := time.Now()
 		output, err := made(timed, &q, input)
@@ -62,6 +62,15 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 			return output, err
 		}
 	}
+}
+
+// signs says in a question who asks.
+func (e *endpoint) signs(q question) question {
+	q.s, q.by, q.ownRole, q.timeout = e.s, e.who.Identity, e.s.role, e.s.options.CallTimeout
+	if e.who == e.s.own {
+		q.role = e.s.role
+	}
+	return q
 }
 
 // cutHere says whether a connection was closed on this side while it was used: on a busy machine the SDK may close the body

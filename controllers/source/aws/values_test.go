@@ -3,6 +3,7 @@ package aws
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -96,5 +97,25 @@ func TestAValueIsNotKeptUnderAnotherVersion(t *testing.T) {
 	got, err := w.source.Fetch(t.Context(), current("db"), w.observed(t, current("db")))
 	if err != nil || string(got.Value.Bytes()) != "first" || got.Version.ID != aws.ToString(first.VersionId) {
 		t.Errorf("after the rollback version %s is read, %v", got.Version.ID, err)
+	}
+}
+
+// Memory is no place for secrets: a value is kept for a minute, and not until others happen to take its place.
+func TestAValueIsKeptForAMinute(t *testing.T) {
+	w := newWorld(t)
+	w.source = w.again(t, Options{ValueCacheBytes: 1 << 20})
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	version := w.observed(t, current("db"))
+	for n, passed := range []time.Duration{0, 59 * time.Second, 2 * time.Second, 0} {
+		w.now = w.now.Add(passed)
+		if _, err := w.source.Fetch(t.Context(), current("db"), version); err != nil {
+			t.Fatal(err)
+		}
+		if reads, want := w.Count("GetSecretValue"), []int{1, 1, 2, 2}[n]; reads != want {
+			t.Errorf("question %d: %d reads, want %d", n, reads, want)
+		}
+	}
+	if values := ownEndpoint(w.source).values; values.lasts != time.Minute {
+		t.Errorf("values are let go of after %s", values.lasts)
 	}
 }

@@ -1,0 +1,94 @@
+package aws
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// forms keeps what STS is asked for.
+type forms struct {
+	mutex sync.Mutex
+	sent  []url.Values
+}
+
+func (f *forms) Do(request *http.Request) (*http.Response, error) {
+	content, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	if form, err := url.ParseQuery(string(content)); err == nil && form.Has("RoleArn") {
+		f.mutex.Lock()
+		f.sent = append(f.sent, form)
+		f.mutex.Unlock()
+	}
+	request.Body = io.NopCloser(bytes.NewReader(content))
+	return http.DefaultClient.Do(request)
+}
+
+// members are those of a list in a form, sorted.
+func members(form url.Values, of string) (values []string) {
+	for name, value := range form {
+		if strings.HasPrefix(name, of+".member.") && !strings.HasSuffix(name, ".Value") {
+			values = append(values, value...)
+		}
+	}
+	slices.Sort(values)
+	return values
+}
+
+// The external id is for the role that reads, the last of a chain, and no other role's owner is told it. The tags are for the
+// first, and transitive: all roles have them, and none can be given others.
+func TestWhatEachRoleOfAChainIsTold(t *testing.T) {
+	w := newWorld(t)
+	sent := &forms{}
+	s, _ := w.withAccounts(t, Options{SessionTags: true, LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(sent)}})
+	tags := []string{"kubernetes-cluster", "kubernetes-namespace"}
+	for name, who := range map[string]source.Identity{
+		"the operator":     {Namespace: "pay", RoleARN: payRole, Via: hubRole + " " + webRole, ExternalID: "e-1"},
+		"a ServiceAccount": {Namespace: "pay", ServiceAccount: "app", RoleARN: payRole, Via: hubRole + " " + webRole, ExternalID: "e-1"},
+	} {
+		sent.sent = nil
+		if _, err := s.Observe(t.Context(), as(who)); source.KindOf(err) != source.SecretNotFound {
+			t.Fatal(err)
+		}
+		steps, want := sent.sent, tags
+		if who.ServiceAccount != "" {
+			if len(steps) == 0 || steps[0].Has("ExternalId") || steps[0].Get("Action") != assumeRoleWithWebIdentity {
+				t.Fatalf("%s: the ServiceAccount's role is told an external id, or not asked for first", name)
+			}
+			steps, want = steps[1:], append(slices.Clone(tags), "kubernetes-service-account")
+		}
+		if len(steps) != 3 {
+			t.Fatalf("%s: %d roles are assumed", name, len(steps))
+		}
+		for n, role := range []string{hubRole, webRole, payRole} {
+			form, external := steps[n], ""
+			if n == 2 {
+				external = "e-1"
+			}
+			if form.Get("RoleArn") != role || form.Get("ExternalId") != external || form.Has("ExternalId") != (external != "") {
+				t.Errorf("%s: role %d is %s, with the external id %q", name, n, form.Get("RoleArn"), form.Get("ExternalId"))
+			}
+			tagged := want
+			if n > 0 {
+				tagged = nil
+			}
+			for list, got := range map[string][]string{"Tags": members(form, "Tags"), "TransitiveTagKeys": members(form, "TransitiveTagKeys")} {
+				if diff := cmp.Diff(tagged, got); diff != "" {
+					t.Errorf("%s: %s of role %d differ (-want +got):\n%s", name, list, n, diff)
+				}
+			}
+		}
+	}
+}

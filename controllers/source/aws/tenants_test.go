@@ -1,0 +1,185 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// external is an identity as a SecretSync may invent any number of them: a role on top, with an external id.
+func external(namespace string, n int) source.Identity {
+	return source.Identity{Namespace: namespace, RoleARN: hubRole, ExternalID: fmt.Sprint("id-", n)}
+}
+
+// A namespace that uses ten thousand identities has its own evicted, those that were used least recently, and no other
+// namespace's: others ask STS no more often by it.
+func TestIdentitiesOfANamespaceEvictEachOtherAlone(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, known := w.withAccounts(t, Options{})
+	ask := func(who source.Identity) {
+		t.Helper()
+		if _, err := s.Observe(t.Context(), as(who)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, who := range []source.Identity{{}, account("web"), external("hostile", 0)} {
+		ask(who)
+	}
+	const many = 10_000
+	for n := range many { // No call is made: what is kept does not depend on the answer.
+		w.now = w.now.Add(time.Millisecond)
+		s.tenants.endpoint(endpointKey{actor{Identity: external("hostile", n)}, s.config.Region})
+	}
+	if _, last := s.tenants.get("hostile").endpoints[endpointKey{actor{Identity: external("hostile", many-1)}, s.config.Region}]; !last {
+		t.Error("the identity that was used last was evicted")
+	}
+	for n := range 2 * maxAccounts {
+		name := fmt.Sprint("app-", n)
+		known.roles["hostile/"+name] = payRole
+		if _, err := s.endpointOf(t.Context(), source.Ref{Identity: source.Identity{Namespace: "hostile", ServiceAccount: name}}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := s.tenants.get("hostile")
+	if len(kept.endpoints) != maxEndpointsOfNamespace || len(kept.identities) != maxEndpointsOfNamespace || len(kept.accounts.answers) != maxAccounts {
+		t.Errorf("%d endpoints of %d identities and %d ServiceAccounts are kept", len(kept.endpoints), len(kept.identities), len(kept.accounts.answers))
+	}
+	if got := len(kept.acting); got > maxEndpointsOfNamespace {
+		t.Errorf("%d ServiceAccounts are acted as", got)
+	}
+	w.ResetCalls()
+	looked := known.looked
+	ask(source.Identity{})
+	ask(account("web"))
+	if w.Count("AssumeRoleWithWebIdentity") > 0 || known.looked != looked {
+		t.Error("another namespace lost its session, or its ServiceAccount was looked up again")
+	}
+	ask(external("hostile", 0))
+	if got := w.Count("AssumeRole"); got != 1 {
+		t.Errorf("an identity that was evicted assumes its role %d times", got)
+	}
+}
+
+// All namespaces together keep so many, and those that were used least recently go first.
+func TestIdentitiesOfAllNamespacesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	s := w.again(t, Options{})
+	own := s.tenants.endpoint(endpointKey{region: s.config.Region})
+	for n := range maxEndpoints + 100 {
+		w.now = w.now.Add(time.Microsecond)
+		s.tenants.endpoint(endpointKey{actor{Identity: external(fmt.Sprint("team-", n%100), n)}, s.config.Region})
+	}
+	if got := endpointsOf(s) - 1; got != maxEndpoints {
+		t.Errorf("%d endpoints are kept, want %d", got, maxEndpoints)
+	}
+	if _, first := s.tenants.get("team-0").endpoints[endpointKey{actor{Identity: external("team-0", 0)}, s.config.Region}]; first || ownEndpoint(s) != own {
+		t.Error("the oldest one is kept, or the operator's own is not")
+	}
+}
+
+// An endpoint with questions that wait is not evicted: another one in its place would have a bulkhead of its own.
+func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
+	w := newWorld(t)
+	s := w.again(t, Options{})
+	asked := endpointKey{actor{Identity: external("hostile", 0)}, s.config.Region}
+	e := s.tenants.endpoint(asked)
+	leave, err := e.enter(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evicted := func() bool {
+		for n := range 2 * maxEndpointsOfNamespace {
+			w.now = w.now.Add(time.Millisecond)
+			s.tenants.endpoint(endpointKey{actor{Identity: external("hostile", n+1)}, s.config.Region})
+		}
+		return s.tenants.get("hostile").endpoints[asked] != e
+	}
+	if evicted() {
+		t.Error("it was evicted")
+	}
+	leave()
+	if !evicted() {
+		t.Error("it is not evicted once nobody asks")
+	}
+}
+
+// The values that a namespace reads, by however many identities, take a part of what may be kept, and leave the others theirs.
+func TestValuesOfANamespaceAreBounded(t *testing.T) {
+	w := newWorld(t)
+	const size, budget = 10_000, 1 << 20
+	s := w.again(t, Options{ValueCacheBytes: budget})
+	value := source.Fetched{Version: source.Version{ID: "v1"}, Value: source.TextValue(strings.Repeat("x", size))}
+	read := func(who source.Identity, n int) {
+		e := s.tenants.endpoint(endpointKey{actor{Identity: who}, s.config.Region})
+		e.values.mutex.Lock()
+		defer e.values.mutex.Unlock()
+		key := valueKey{fmt.Sprint(n), "v1", ""}
+		e.values.keep(&answer[valueKey, source.Fetched]{key: key, value: value, cost: costOf(key, value), kept: w.now, lasts: valueLasts})
+	}
+	for n := range 1000 {
+		read(external("hostile", n%100), n)
+	}
+	for n := range 40 {
+		read(external("other", 0), n)
+		read(source.Identity{}, n)
+	}
+	for namespace, most := range map[string]int{"hostile": budget / valueParts, "other": budget / valueParts, "": budget} {
+		kept, answers := 0, 0
+		for _, e := range s.tenants.get(namespace).endpoints {
+			kept += e.values.kept
+			answers += len(e.values.answers)
+		}
+		if taken := s.tenants.get(namespace).values.taken; kept > most || answers < 20 || taken != kept {
+			t.Errorf("namespace %q keeps %d values of %d bytes, and has %d bytes taken", namespace, answers, kept, taken)
+		}
+	}
+	for _, e := range s.tenants.get("hostile").endpoints {
+		e.clear()
+	}
+	if got := s.tenants.get("hostile").values.taken; got != 0 {
+		t.Errorf("%d bytes are taken by what was evicted", got)
+	}
+}
+
+// What was read of descriptions and lists is bounded for a namespace too, whatever it is kept in.
+func TestDescriptionsAndListsOfANamespaceAreBounded(t *testing.T) {
+	w := newWorld(t)
+	s := w.again(t, Options{})
+	listed := make([]source.Found, 3000)
+	key := func(n int) endpointKey { return endpointKey{actor{Identity: external("hostile", n)}, s.config.Region} }
+	for n := range 50 {
+		e := s.tenants.endpoint(key(n))
+		for i := range 1000 {
+			e.newest.follow(fmt.Sprint(i), described{arn: fmt.Sprint("arn", i), changed: w.now})
+			_, _ = e.described.ask(t.Context(), fmt.Sprint(i), time.Hour, func(context.Context) (described, error) { return described{}, nil })
+		}
+		e.finds.breadths.learn(findKey{prefix: "a"}, listed, false)
+		_, _ = e.finds.lists.ask(t.Context(), findKey{prefix: "a"}, time.Hour, func(context.Context) ([]source.Found, error) { return listed, nil })
+	}
+	kept := func() (entries int) {
+		for _, e := range s.tenants.get("hostile").endpoints {
+			entries += len(e.newest.recent) + len(e.newest.former) + e.described.kept + e.finds.lists.kept + e.finds.breadths.found + len(e.finds.breadths.known)
+		}
+		return entries
+	}
+	taken := s.tenants.get("hostile").entries.taken
+	if got := kept(); got > maxEntriesOfNamespace || got < maxEntriesOfNamespace/2 || got != taken {
+		t.Errorf("%d entries are kept, %d are counted, and %d are the most", got, taken, maxEntriesOfNamespace)
+	}
+	for n := range 50 {
+		s.tenants.mutex.Lock()
+		s.tenants.evict(s.tenants.of("hostile"), key(n))
+		s.tenants.mutex.Unlock()
+	}
+	if got := s.tenants.get("hostile").entries.taken; got != 0 {
+		t.Errorf("%d entries are counted of what was evicted", got)
+	}
+}
