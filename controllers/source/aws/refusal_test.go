@@ -140,7 +140,7 @@ func TestSTSIsPaced(t *testing.T) {
 // A secret that is not there, or not for the reader, costs a call in each part of an interval that answers are shared for,
 // however many follow it.
 func TestARefusalOfASecretIsSharedAndKept(t *testing.T) {
-	const followers, interval, rounds = 5000, 10 * time.Second, 6
+	const followers, interval, rounds = 5000, 10 * time.Second, 3
 	for name, test := range map[string]struct {
 		denied []string
 		kind   source.Kind
