@@ -37,8 +37,8 @@ const (
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
-// addProbes adds the probes: alive while the process answers; ready once the caches are filled, leader
-// or not, and as long as the queue moves.
+// addProbes adds the probes: alive while the process answers and the queue moves, so that the kubelet restarts it where
+// a pass hangs; ready once the caches are filled, leader or not, and as long as the queue moves.
 func addProbes(ctx context.Context, manager ctrl.Manager, controller *secretsync.Controller, o *options) error {
 	if o.healthProbeBindAddress == none {
 		return nil
@@ -51,9 +51,13 @@ func addProbes(ctx context.Context, manager ctrl.Manager, controller *secretsync
 		}
 		return nil
 	}
-	handler := probes(healthz.Handler{Checks: map[string]healthz.Checker{"ping": healthz.Ping}},
-		healthz.Handler{Checks: map[string]healthz.Checker{"caches": synced, "queue": controller.Check, "watch": controller.CheckWatch}})
+	handler := probes(alive(controller.Check), healthz.Handler{Checks: map[string]healthz.Checker{"caches": synced, "queue": controller.Check, "watch": controller.CheckWatch}})
 	return listen(ctx, manager, serve.Options{Name: "probes", Address: o.healthProbeBindAddress, Handler: handler, Within: probeWithin})
+}
+
+// alive is what the kubelet restarts the operator by.
+func alive(queue healthz.Checker) healthz.Handler {
+	return healthz.Handler{Checks: map[string]healthz.Checker{"ping": healthz.Ping, "queue": queue}}
 }
 
 // probes serves /healthz and /readyz, and each check below them by its name.

@@ -65,6 +65,8 @@ type Controller struct {
 	heavy    *heavy
 	// patterns keeps the compiled patterns of all specs.
 	patterns *pattern.Cache
+	shares   *shares
+	passes   passes
 	// seed makes the prints of keys, and the places of secrets within a poll interval.
 	seed maphash.Seed
 	// phase is when within a pollSlot this process polls.
@@ -91,6 +93,7 @@ func New(options Options) *Controller {
 		turns:    &turns{runs: make(chan struct{})},
 		heavy:    newHeavy(),
 		patterns: pattern.NewCache(),
+		shares:   newShares(options.Workers),
 		seed:     maphash.MakeSeed(),
 		phase:    somewhereWithin(pollSlot),
 		prompt:   rate.NewLimiter(promptPerSecond, promptReports),
@@ -104,14 +107,12 @@ func New(options Options) *Controller {
 
 // Reconcile does one pass over one SecretSync.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	c.passes.begin(request.NamespacedName, c.Clock.Now())
+	defer c.passes.end(request.NamespacedName)
 	sync := &v1alpha1.SecretSync{}
 	if err := c.Client.Get(ctx, request.NamespacedName, sync); err != nil {
 		if apierrors.IsNotFound(err) {
-			c.memories.forget(request.NamespacedName)
-			c.awaits.end(request.NamespacedName)
-			if c.Rollouts != nil {
-				c.Rollouts.Forget(request.Namespace, request.Name)
-			}
+			c.forget(request.NamespacedName)
 			return reconcile.Result{}, nil
 		}
 		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
@@ -134,6 +135,14 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 			break
 		}
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return c.finishLate(ctx, p)
+	}
+	return c.finish(ctx, p)
+}
+
+// finish does what follows the phases, however they ended.
+func (c *Controller) finish(ctx context.Context, p *pass) (reconcile.Result, error) {
 	if err := c.keep(ctx, p); p.err == nil {
 		p.err = err
 	}
@@ -166,9 +175,14 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 		WatchesRawSource(c.turns).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf), builder.WithPredicates(c.echoes())).
 		Watches(&v1alpha1.SecretSync{}, handler.EnqueueRequestsFromMapFunc(c.rivalsOf), letsGo()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: c.Workers}).
+		WithOptions(c.options(manager.GetLogger())).
 		WithLogConstructor(logConstructor(manager.GetLogger().WithName("secretsync"))).
 		Complete(c)
+}
+
+// options are those of controller-runtime.
+func (c *Controller) options(log logr.Logger) controller.Options {
+	return controller.Options{MaxConcurrentReconciles: c.Workers, NewQueue: c.newQueue(log), ReconciliationTimeout: passWithin}
 }
 
 // logConstructor gives each pass a logger that names the SecretSync. The builder's own says it twice and

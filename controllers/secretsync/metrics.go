@@ -90,6 +90,10 @@ func (m *Metrics) watch(c *Controller) error {
 		Name: "secretsync_stale_objects",
 		Help: "SecretSyncs that the watch of the API server has shown for more than five seconds as they were before the operator's last write of them. Zero is normal.",
 	}, func() float64 { return float64(c.memories.stale(c.Clock.Now())) })))
+	errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "secretsync_parked_objects",
+		Help: "SecretSyncs that are due and wait until their namespace may have another worker. For a moment, after a start or a change of many, that is normal.",
+	}, func() float64 { return float64(c.shares.parked()) })))
 	return errors.Join(append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_most_overdue_seconds",
 		Help: "For how long the SecretSync that waits longest has been due to be looked at. Seconds are normal; more means that polling does not keep up.",

@@ -1,0 +1,101 @@
+package secretsync
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// stalled is a source that calls a function before it answers.
+type stalled struct {
+	source.Source
+	meanwhile func(context.Context)
+}
+
+func (s *stalled) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	s.meanwhile(ctx)
+	if err := ctx.Err(); err != nil {
+		return source.Observation{}, err
+	}
+	return s.Source.Observe(ctx, question)
+}
+
+func TestAPassThatHangsTurnsTheProbe(t *testing.T) {
+	w := newWorld(t, fresh())
+	w.Source = &stalled{w.aws, func(context.Context) {
+		for _, test := range []struct {
+			after time.Duration
+			hangs bool
+		}{{0, false}, {passWithin, false}, {passWithin + flushWithin, false}, {stuckAfter, true}, {time.Hour, true}} {
+			w.clock.SetTime(noon.Add(test.after))
+			err := w.Check(nil)
+			if (err != nil) != test.hangs {
+				t.Errorf("%s after its begin: %v", test.after, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), here.String()) {
+				t.Errorf("%v does not name the SecretSync", err)
+			}
+		}
+	}}
+	w.turn(t)
+	if err := w.Check(nil); err != nil {
+		t.Errorf("after the pass has ended: %v", err)
+	}
+}
+
+// However long there is work to do, and however long each pass of it takes.
+func TestLongWorkDoesNotTurnTheProbe(t *testing.T) {
+	w := newWorld(t, fresh())
+	w.memories.of(in("other", 1), "uid").nextLook.set(noon) // It waits for its turn all the time.
+	w.Source = &stalled{w.aws, func(context.Context) {
+		w.after(passWithin)
+		if err := w.Check(nil); err != nil {
+			t.Fatal(err)
+		}
+	}}
+	for range 20 {
+		w.edit(t, func(sync *v1alpha1.SecretSync) {
+			sync.Spec.Data = append(sync.Spec.Data, v1alpha1.DataKey{Key: "another"})
+		})
+		w.turn(t)
+		if err := w.Check(nil); err != nil {
+			t.Fatal(err)
+		}
+		w.settle(t)
+	}
+	if w.aws.asked < 20 {
+		t.Errorf("only %d passes took long", w.aws.asked)
+	}
+}
+
+func TestAPassIsEndedByItsDeadlineAndSaysSo(t *testing.T) {
+	w := newWorld(t, fresh())
+	if got := w.options(logr.Discard()).ReconciliationTimeout; got != passWithin || passWithin+2*flushWithin > stuckAfter {
+		t.Errorf("a pass has %s, its reports %s, and hangs after %s", got, flushWithin, stuckAfter)
+	}
+	w.Source = &stalled{w.aws, func(ctx context.Context) { <-ctx.Done() }}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	result, err := w.Reconcile(ctx, reconcile.Request{NamespacedName: here})
+	if err != nil || result.RequeueAfter < retryFirst/2 {
+		t.Fatalf("%v, tried again after %s", err, result.RequeueAfter)
+	}
+	if got := troubleOf(w.now(t)); got != v1alpha1.ReasonSourceFailed {
+		t.Errorf("status tells of %q", got)
+	}
+	// A stop of the process is nothing to report.
+	w = newWorld(t, fresh())
+	w.Source = &stalled{w.aws, func(ctx context.Context) { <-ctx.Done() }}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := w.Reconcile(ctx, reconcile.Request{NamespacedName: here}); err == nil || w.writes > 0 {
+		t.Errorf("after a stop: %v, %d writes of status", err, w.writes)
+	}
+}

@@ -1,0 +1,279 @@
+package secretsync
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// sharing is the queue and its workers, without time: what is ready is handed out in any order.
+type sharing struct {
+	*shares
+	t       *testing.T
+	ready   map[types.NamespacedName]bool
+	running map[types.NamespacedName]bool
+	// owed are the objects that something has come for which no pass has begun for yet.
+	owed map[types.NamespacedName]bool
+	gone map[types.NamespacedName]bool
+	// handed counts how often an object was handed out.
+	handed int
+}
+
+func newSharing(t *testing.T, workers int) *sharing {
+	none := func() map[types.NamespacedName]bool { return map[types.NamespacedName]bool{} }
+	return &sharing{shares: newShares(workers), t: t, ready: none(), running: none(), owed: none(), gone: none()}
+}
+
+func in(namespace string, number int) types.NamespacedName {
+	return types.NamespacedName{Namespace: namespace, Name: fmt.Sprint(number)}
+}
+
+func (s *sharing) add(name types.NamespacedName) { s.ready[name], s.owed[name] = true, !s.gone[name] }
+
+func (s *sharing) putBack(back []unparked) {
+	for _, one := range back {
+		s.ready[one.name] = true
+	}
+}
+
+// free is how many workers have no pass.
+func (s *sharing) free() int { return s.workers - len(s.running) }
+
+// of is how many of them a namespace has.
+func (s *sharing) of(namespace string) (count int) {
+	for name := range s.running {
+		if name.Namespace == namespace {
+			count++
+		}
+	}
+	return count
+}
+
+// hand gives a ready object to a worker, as the queue does.
+func (s *sharing) hand(name types.NamespacedName, priority int) (ran bool) {
+	s.t.Helper()
+	delete(s.ready, name)
+	s.handed++
+	may := s.of(name.Namespace) < s.free()
+	enters, back := s.enter(name, priority)
+	if enters != may {
+		s.t.Fatalf("%s has %d workers and %d are free: it gets one: %v", name.Namespace, s.of(name.Namespace), s.free(), enters)
+	}
+	s.putBack(back)
+	switch {
+	case enters:
+		s.running[name] = true
+		delete(s.owed, name)
+	case s.gone[name]:
+		s.putBack(s.drop(name))
+	}
+	return enters
+}
+
+func (s *sharing) finish(name types.NamespacedName) {
+	delete(s.running, name)
+	s.putBack(s.leave(name))
+}
+
+// any is an object of a set.
+func (s *sharing) any(random *rand.Rand, set map[types.NamespacedName]bool) (types.NamespacedName, bool) {
+	all := slices.SortedFunc(maps.Keys(set), func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
+	if len(all) == 0 {
+		return types.NamespacedName{}, false
+	}
+	return all[random.IntN(len(all))], true
+}
+
+// handable are the objects that the queue would hand out.
+func (s *sharing) handable() map[types.NamespacedName]bool {
+	all := map[types.NamespacedName]bool{}
+	for name := range s.ready {
+		if !s.running[name] {
+			all[name] = true
+		}
+	}
+	return all
+}
+
+func FuzzSharesNeverExceedAndNeverForget(f *testing.F) {
+	for seed := range uint64(30) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		random := rand.New(rand.NewPCG(seed, 13))
+		s := newSharing(t, 1+random.IntN(12))
+		namespaces := 1 + random.IntN(6)
+		drawn := func() types.NamespacedName { return in(fmt.Sprint("ns-", random.IntN(namespaces)), random.IntN(8)) }
+		for range 400 {
+			switch random.IntN(7) {
+			case 0, 1, 2:
+				s.add(drawn())
+			case 3, 4:
+				if name, ok := s.any(random, s.handable()); ok && s.free() > 0 {
+					s.hand(name, random.IntN(3))
+				}
+			case 5:
+				if name, ok := s.any(random, s.running); ok {
+					s.finish(name)
+				}
+			case 6:
+				name := drawn()
+				s.gone[name] = !s.gone[name]
+				s.add(name) // The event of the deletion, or of the creation.
+			}
+			s.nothingLost()
+		}
+		s.drain(random)
+	})
+}
+
+// nothingLost wants each object that something has come for to be ready or parked, and room to be used.
+func (s *sharing) nothingLost() {
+	s.t.Helper()
+	parked := map[types.NamespacedName]bool{}
+	for namespace, of := range s.lots {
+		for name := range of.parked {
+			parked[types.NamespacedName{Namespace: namespace, Name: name}] = true
+		}
+		if len(of.order) != len(of.parked) {
+			s.t.Fatalf("%s has %d places for %d parked objects", namespace, len(of.order), len(of.parked))
+		}
+		if room := s.workers - s.shares.busy - s.returning; len(of.parked) > 0 && s.shares.running[namespace]+len(of.returned) < room {
+			s.t.Fatalf("%d objects of %s are parked, which has %d workers and could have another: %d are free", len(of.parked), namespace, s.of(namespace), s.free())
+		}
+	}
+	if len(parked) != s.parked() {
+		s.t.Fatalf("%d objects are parked, and %d are counted", len(parked), s.parked())
+	}
+	for name, owed := range s.owed {
+		if owed && !s.ready[name] && !parked[name] {
+			s.t.Fatalf("%s is neither in the queue nor parked", name)
+		}
+	}
+}
+
+// drain lets all passes end, and wants every object to have had its own then and nothing to be kept.
+func (s *sharing) drain(random *rand.Rand) {
+	s.t.Helper()
+	for range 10_000 {
+		if name, ok := s.any(random, s.handable()); ok && s.free() > 0 {
+			s.hand(name, 0)
+		} else if name, ok := s.any(random, s.running); ok {
+			s.finish(name)
+		} else {
+			break
+		}
+		s.nothingLost()
+	}
+	for name, owed := range s.owed {
+		if owed && !s.gone[name] {
+			s.t.Errorf("%s never got its pass", name)
+		}
+	}
+	if len(s.lots)+len(s.turns)+len(s.shares.running)+s.busy+s.returning > 0 {
+		s.t.Errorf("at the end %d lots, %d turns, %d namespaces, %d passes, %d on their way back are kept",
+			len(s.lots), len(s.turns), len(s.shares.running), s.busy, s.returning)
+	}
+}
+
+// What is left free is shared, too: no number of namespaces that ask at the same time takes all workers.
+func TestSharesOfSeveralNamespaces(t *testing.T) {
+	for namespaces, want := range map[int][]int{1: {32}, 2: {32, 16}, 5: {32, 16, 8, 4, 2}} {
+		s := newSharing(t, 64)
+		for namespace := range namespaces {
+			for number := range 200 {
+				s.hand(in(fmt.Sprint(namespace), number), 0)
+			}
+		}
+		for namespace, workers := range want {
+			if got := s.of(fmt.Sprint(namespace)); got != workers {
+				t.Errorf("of %d namespaces, number %d has %d workers, want %d", namespaces, namespace, got, workers)
+			}
+		}
+		if !s.hand(in("victim", 0), 0) {
+			t.Errorf("beside %d namespaces there is no worker for another one", namespaces)
+		}
+	}
+	s := newSharing(t, 1)
+	if !s.hand(in("a", 0), 0) {
+		t.Error("a single worker works for nobody")
+	}
+}
+
+// Once passes end, those who came first give back what they have more than others.
+func TestSharesBecomeEqual(t *testing.T) {
+	s := newSharing(t, 60)
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, namespace := range []string{"first", "second"} {
+		for number := range 1000 {
+			s.hand(in(namespace, number), 0)
+		}
+	}
+	for range 500 {
+		name, _ := s.any(random, s.running)
+		s.finish(name)
+		for len(s.handable()) > 0 {
+			next, _ := s.any(random, s.handable())
+			s.hand(next, 0)
+		}
+	}
+	if a, b := s.of("first"), s.of("second"); a < 18 || b < 18 || s.free() < 18 {
+		t.Errorf("two namespaces have %d and %d workers, and %d are free", a, b, s.free())
+	}
+}
+
+func TestParkedObjectsComeBackInOrderAndOnce(t *testing.T) {
+	s := newSharing(t, 2)
+	s.hand(in("a", 0), 0)
+	for number, priority := range []int{1: -200, 2: -200, 3: 0, 4: -200, 5: 0} {
+		if number > 0 {
+			s.hand(in("a", number), priority)
+		}
+	}
+	s.hand(in("a", 1), -200) // Comes again, and keeps its place.
+	s.hand(in("a", 4), 0)    // Comes again, and somebody waits for it now.
+	s.gone[in("a", 2)] = true
+	s.hand(in("a", 2), -200) // The event of its deletion.
+	s.handed = 0
+	var order []string
+	for running := 0; running >= 0; {
+		s.finish(in("a", running))
+		running = -1
+		for name := range s.handable() {
+			order = append(order, name.Name)
+			s.hand(name, 0)
+			fmt.Sscan(name.Name, &running)
+		}
+	}
+	if want := []string{"3", "5", "4", "1"}; !slices.Equal(order, want) {
+		t.Errorf("they come back as %s, want %s", order, want)
+	}
+	if s.handed != len(order) {
+		t.Errorf("%d objects were handed out %d times", len(order), s.handed)
+	}
+}
+
+// However many are parked, a pass that ends brings back as many as it makes room for.
+func TestNoBusyRequeue(t *testing.T) {
+	s := newSharing(t, 64)
+	random := rand.New(rand.NewPCG(3, 4))
+	const objects = 5000
+	for number := range objects {
+		s.hand(in("a", number), 0)
+	}
+	for len(s.running) > 0 {
+		name, _ := s.any(random, s.running)
+		s.finish(name)
+		for next := range s.handable() {
+			s.hand(next, 0)
+		}
+	}
+	if most := 2 * objects; s.handed > most {
+		t.Errorf("%d objects were handed out %d times, more than %d", objects, s.handed, most)
+	}
+}
