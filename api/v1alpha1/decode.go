@@ -21,7 +21,7 @@ const unreadableMost = 200
 // read of a status is as good as not there: the controller writes it again.
 func (s *SecretSync) UnmarshalJSON(content []byte) error {
 	type plain SecretSync // Without this method.
-	s.Unreadable = nil
+	s.Unreadable, s.Abridged = nil, nil
 	err := json.Unmarshal(content, (*plain)(s))
 	if err == nil {
 		return nil

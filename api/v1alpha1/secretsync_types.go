@@ -44,6 +44,19 @@ type SecretSync struct {
 	// Unreadable names the first field of spec that could not be read, and says why; nil where all could. It is no
 	// field of the API: UnmarshalJSON sets it. Nothing may be done by a spec of which a part is missing.
 	Unreadable *string `json:"-"`
+
+	// Abridged says that this is what the operator's cache keeps of an object that is too large to be kept; nil for an
+	// object that is whole. It is no field of the API. Nothing may be done by an abridged spec: the whole one is read from
+	// the API server.
+	Abridged *Abridged `json:"-"`
+}
+
+// Abridged is what is kept of the fields that an abridged object lacks.
+//
+// +kubebuilder:object:generate=true
+type Abridged struct {
+	// Follows are digests of the names of the secrets that spec follows, sorted.
+	Follows []uint64 `json:"-"`
 }
 
 // SecretSyncList is a list of SecretSync objects.

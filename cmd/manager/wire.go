@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap/zapcore"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -95,8 +94,8 @@ func newManager(o *options) (ctrl.Manager, error) {
 	return manager, nil
 }
 
-// cacheOptions keep little in memory: the SecretSyncs of this shard, and of Secrets metadata alone, ours
-// alone. Secrets do not say which shard they belong to.
+// cacheOptions keep little in memory: the SecretSyncs of this shard, abridged where they are large, and of Secrets
+// metadata alone, ours alone. Secrets do not say which shard they belong to.
 func cacheOptions(o *options) (cache.Options, error) {
 	mine, err := o.selector()
 	if err != nil {
@@ -105,7 +104,7 @@ func cacheOptions(o *options) (cache.Options, error) {
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.SecretSync{}: {Label: mine},
+			&v1alpha1.SecretSync{}: {Label: mine, Transform: abridge},
 			&corev1.Secret{}:       {Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManaged: "true"}), Transform: slim},
 		},
 	}
@@ -116,25 +115,6 @@ func cacheOptions(o *options) (cache.Options, error) {
 		options.DefaultNamespaces[namespace] = cache.Config{}
 	}
 	return options, nil
-}
-
-// slim leaves of a Secret's metadata what the controller asks for.
-func slim(object any) (any, error) {
-	metadata, ok := object.(*metav1.PartialObjectMetadata)
-	if !ok {
-		return object, nil
-	}
-	controller := metav1.GetControllerOfNoCopy(metadata)
-	metadata.ManagedFields, metadata.Labels, metadata.OwnerReferences = nil, nil, nil
-	if controller != nil {
-		metadata.OwnerReferences = []metav1.OwnerReference{{UID: controller.UID, Controller: controller.Controller}}
-	}
-	if owner, marked := metadata.Annotations[v1alpha1.AnnotationOwner]; marked {
-		metadata.Annotations = map[string]string{v1alpha1.AnnotationOwner: owner}
-	} else {
-		metadata.Annotations = nil
-	}
-	return metadata, nil
 }
 
 func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Source, error) {

@@ -14,17 +14,18 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// secretIndex finds SecretSyncs by the names that the secrets in their specs may have, and by anyFound those
-// that look for secrets. No name of a secret has a star in it.
+// secretIndex finds SecretSyncs by the names that the secrets in their specs may have, by anyFound those that look for
+// secrets, and by anyAbridged those of whose names digests alone are kept. No name of a secret has a star in it.
 const (
 	secretIndex = "secret"
 	anyFound    = "*"
+	anyAbridged = "**"
 )
 
 // Index tells the cache what Matcher asks it for. Call it before the cache starts.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	err := indexer.IndexField(ctx, &v1alpha1.SecretSync{}, secretIndex, func(object client.Object) []string {
-		return indexed(&object.(*v1alpha1.SecretSync).Spec)
+		return indexed(object.(*v1alpha1.SecretSync))
 	})
 	if err != nil {
 		return fmt.Errorf("indexing SecretSyncs by secret: %w", err)
@@ -32,10 +33,18 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-func indexed(spec *v1alpha1.SecretSyncSpec) []string {
+func indexed(sync *v1alpha1.SecretSync) []string {
 	var names []string
-	for _, one := range followed(spec) {
-		names = append(names, namesOf(one.secretID)...)
+	spec := &sync.Spec
+	switch {
+	case spec.Suspend:
+		return nil // No pass over it would ask AWS.
+	case sync.Abridged != nil:
+		names = []string{anyAbridged}
+	default:
+		for _, one := range followed(spec) {
+			names = append(names, namesOf(one.secretID)...)
+		}
 	}
 	if slices.ContainsFunc(spec.DataFrom, func(entry v1alpha1.DataFrom) bool { return entry.Find != nil }) {
 		names = append(names, anyFound)
@@ -92,7 +101,7 @@ type Matcher struct {
 // to look once too often does no harm.
 func (m *Matcher) Match(ctx context.Context, change Change) ([]types.NamespacedName, error) {
 	found := map[types.NamespacedName]bool{}
-	for _, key := range append(change.names(), anyFound) {
+	for _, key := range append(change.names(), anyFound, anyAbridged) {
 		var syncs v1alpha1.SecretSyncList
 		if err := m.Client.List(ctx, &syncs, client.MatchingFields{secretIndex: key}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("listing the SecretSyncs of a secret: %w", err)
@@ -112,6 +121,9 @@ func (m *Matcher) Match(ctx context.Context, change Change) ([]types.NamespacedN
 }
 
 func (m *Matcher) concerns(change Change, sync *v1alpha1.SecretSync) bool {
+	if sync.Abridged != nil && followsAny(sync.Abridged, change.names()) {
+		return true
+	}
 	for _, one := range followed(&sync.Spec) {
 		if change.isOf(one.secretID) && m.inReach(change, one.regions) && accountFits(change, one.secretID, sync) {
 			return true

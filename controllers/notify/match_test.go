@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,7 @@ func knowing(t *testing.T, syncs map[string]v1alpha1.SecretSync) *Matcher {
 		t.Fatal(err)
 	}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.SecretSync{}, secretIndex, func(object client.Object) []string {
-		return indexed(&object.(*v1alpha1.SecretSync).Spec)
+		return indexed(object.(*v1alpha1.SecretSync))
 	})
 	for name, sync := range syncs {
 		sync.Namespace, sync.Name = "payments", name
@@ -144,4 +145,29 @@ func TestTheAccountOfANameIsTheOneThatStatusTells(t *testing.T) {
 		"made-anew": synced(prefix+"/prod/db-zzzzzz", 2),
 	})
 	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"here", "made-anew", "never-synced", "was-there"})
+}
+
+// Of a spec that is too large for the cache, digests of the names are kept.
+func TestAChangeConcernsAbridgedSecretSyncs(t *testing.T) {
+	spec := v1alpha1.SecretSyncSpec{}
+	for n := range 300 {
+		spec.Data = append(spec.Data, v1alpha1.DataKey{Source: &v1alpha1.EntrySource{SecretID: fmt.Sprint("db-", n)}})
+	}
+	kept := &v1alpha1.SecretSync{Abridged: &v1alpha1.Abridged{Follows: Digests(&spec, 1000)}}
+	if keys := indexed(kept); len(keys) != 1 || keys[0] != anyAbridged {
+		t.Errorf("it is found by %q", keys)
+	}
+	matcher := &Matcher{}
+	for name, want := range map[string]bool{"db-0": true, "db-299": true, "db-300": false} {
+		if got := matcher.concerns(Change{SecretID: name}, kept); got != want {
+			t.Errorf("a change of %s concerns it: %v", name, got)
+		}
+	}
+	kept.Spec.Suspend = true
+	if keys := indexed(kept); len(keys) > 0 {
+		t.Errorf("suspended, it is found by %q", keys)
+	}
+	if got := len(Digests(&spec, 100)); got != 100 {
+		t.Errorf("%d digests are kept", got)
+	}
 }

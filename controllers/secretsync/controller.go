@@ -110,7 +110,8 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	c.passes.begin(request.NamespacedName, c.Clock.Now())
 	defer c.passes.end(request.NamespacedName)
 	sync := &v1alpha1.SecretSync{}
-	if err := c.Client.Get(ctx, request.NamespacedName, sync); err != nil {
+	err := c.Client.Get(ctx, request.NamespacedName, sync)
+	if err != nil {
 		if apierrors.IsNotFound(err) {
 			c.forget(request.NamespacedName)
 			return reconcile.Result{}, nil
@@ -118,8 +119,11 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
 	}
 	sync, turn := c.upToDate(ctx, sync)
-	if sync == nil {
-		return turn, nil
+	if sync != nil && sync.Abridged != nil {
+		sync, err = c.whole(ctx, sync)
+	}
+	if sync == nil || err != nil {
+		return turn, err
 	}
 	defer func() { c.lastPass.set(c.Clock.Now()) }()
 	memory := c.memories.of(request.NamespacedName, sync.UID)

@@ -47,6 +47,8 @@ type memory struct {
 	nextLook moment
 	// secret tells our own writes of the Secret from others'. The lock of memories guards it.
 	secret echo
+	// large says that the SecretSync is read from the API server, and too large to be kept between passes.
+	large bool
 	// wrote is when this process wrote the Secret last.
 	wrote time.Time
 	// seen is the Secret as it was found to be as desired since status was written; nil where it was not looked at.

@@ -28,9 +28,10 @@ const (
 // events, which cost the API server more than the Secrets do, come after. Where nothing waits the
 // report follows at once.
 //
-// Whoever merges into somebody else's Secret reports at once: status says what is to be taken out again.
+// Whoever merges into somebody else's Secret reports at once: status says what is to be taken out again. So does a
+// SecretSync that is large, as reports that wait keep it in memory.
 func (c *Controller) putReportOff(p *pass) bool {
-	if p.err != nil || p.applied == nil || p.applied.Outcome == target.Unchanged || p.sync.Spec.Target.Merges() {
+	if p.err != nil || p.applied == nil || p.applied.Outcome == target.Unchanged || p.sync.Spec.Target.Merges() || p.memory.large {
 		return false
 	}
 	return c.memories.putUnreported(p)

@@ -1,0 +1,35 @@
+package secretsync
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// whole reads a SecretSync of which the cache keeps a part from the API server. It gives nil where there is nothing to
+// do, or where the object is not the one any more that the pass is for: its own event brings another pass.
+//
+// A SecretSync that is suspended, as its status says already, is not read: many large ones cost nothing.
+func (c *Controller) whole(ctx context.Context, kept *v1alpha1.SecretSync) (*v1alpha1.SecretSync, error) {
+	name := client.ObjectKeyFromObject(kept)
+	if suspendedBefore(kept) {
+		return nil, nil
+	}
+	live, err := c.live(ctx, name)
+	if err != nil || live == nil || live.UID != kept.UID {
+		return nil, err
+	}
+	live.ManagedFields, live.Labels, live.OwnerReferences = nil, nil, nil // None is asked for, and they may be large.
+	c.memories.of(name, live.UID).large = true
+	return live, nil
+}
+
+// suspendedBefore says whether status has it that the present spec is suspended.
+func suspendedBefore(sync *v1alpha1.SecretSync) bool {
+	ready := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReady)
+	return sync.Spec.Suspend && !goes(sync) && sync.Unreadable == nil && sync.Status.ObservedGeneration == sync.Generation &&
+		ready != nil && ready.Reason == v1alpha1.ReasonSuspended
+}

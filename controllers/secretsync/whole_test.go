@@ -1,0 +1,103 @@
+package secretsync
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// abridging is a client whose cache keeps a part of each SecretSync, as it does of large ones.
+type abridging struct{ client.Client }
+
+func (a abridging) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	err := a.Client.Get(ctx, key, object, options...)
+	if sync, ok := object.(*v1alpha1.SecretSync); ok {
+		sync.Abridged = &v1alpha1.Abridged{}
+		sync.Spec = v1alpha1.SecretSyncSpec{Suspend: sync.Spec.Suspend, Target: sync.Spec.Target}
+		sync.Status.Sources = nil
+	}
+	return err
+}
+
+func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
+	object := fresh()
+	object.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}}
+	w := newWorld(t, object)
+	live := &server{Reader: w.Live}
+	w.Client, w.Live = abridging{w.Client}, live
+	if result := w.turn(t); result.RequeueAfter == 0 || w.now(t).Status.Secret == nil {
+		t.Error("the report of a large SecretSync waits, and keeps it in memory")
+	}
+	w.settle(t)
+	if data := w.secret(t, "db").Data; len(data) != 1 || data["renamed"] == nil {
+		t.Fatalf("%d keys by a part of the spec", len(data))
+	}
+	writes, reads := w.writes, live.reads
+	w.after(2 * w.PollInterval)
+	w.turn(t)
+	if live.reads != reads+1 || w.writes != writes {
+		t.Errorf("a poll reads it %d times and writes %d times", live.reads-reads, w.writes-writes)
+	}
+	// Once it is suspended, and says so, it costs nothing.
+	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.turn(t)
+	if got := meta.FindStatusCondition(w.now(t).Status.Conditions, v1alpha1.ConditionReady).Reason; got != v1alpha1.ReasonSuspended {
+		t.Fatalf("suspended, status tells of %q", got)
+	}
+	reads = live.reads
+	for range 5 {
+		w.after(time.Hour)
+		w.turn(t)
+	}
+	w.Controller = New(w.Options) // A restart.
+	w.turn(t)
+	if live.reads != reads {
+		t.Errorf("while it is suspended it is read %d times", live.reads-reads)
+	}
+	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend, sync.Spec.Data = false, nil })
+	w.settle(t)
+	if data := w.secret(t, "db").Data; data["value"] == nil {
+		t.Error("it does not go on")
+	}
+}
+
+func TestAnOrdinaryPollReadsNothing(t *testing.T) {
+	w := newWorld(t, fresh())
+	live := &server{Reader: w.Live}
+	w.Live = live
+	w.settle(t)
+	for range 5 {
+		w.after(2 * w.PollInterval)
+		w.turn(t)
+	}
+	if live.reads > 0 {
+		t.Errorf("the SecretSync was read %d times from the API server", live.reads)
+	}
+}
+
+// The cache is later than the API server about what is gone, and about what came after it under its name.
+func TestALargeSecretSyncThatIsGone(t *testing.T) {
+	w := newWorld(t, fresh())
+	kept := fresh()
+	kept.Abridged = &v1alpha1.Abridged{}
+	other := fresh()
+	other.UID = "another"
+	for name, live := range map[string]*server{"gone": {Reader: newWorld(t, gone()).Live}, "another": {sync: other}} {
+		w.Live = live
+		if got, err := w.whole(t.Context(), kept); got != nil || err != nil {
+			t.Errorf("%s: a pass over %v, %v", name, got, err)
+		}
+	}
+}
+
+// gone is a SecretSync of another name.
+func gone() *v1alpha1.SecretSync {
+	sync := fresh()
+	sync.Name = "other"
+	return sync
+}

@@ -1,0 +1,65 @@
+package hostile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
+)
+
+// largest is a suspended SecretSync that is as large as etcd takes one.
+func largest(namespace, name string, keys, size int) *v1alpha1.SecretSync {
+	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	sync.Spec.Source.SecretID, sync.Spec.Suspend = "db", true
+	sync.Spec.Template = &v1alpha1.Template{Data: map[string]string{}}
+	for key := range keys {
+		sync.Spec.Template.Data[fmt.Sprint("key-", key)] = strings.Repeat("x", size)
+	}
+	// Of labels the API server bounds each one, and not their number.
+	sync.Labels = map[string]string{}
+	for n := range 6000 {
+		sync.Labels[fmt.Sprintf("%061d", n)] = fmt.Sprintf("%063d", n)
+	}
+	return sync
+}
+
+// Many objects of the largest size that is admitted take little memory, also when the operator starts and lists them all.
+func TestManyLargeSecretSyncsTakeLittleMemory(t *testing.T) {
+	const objects = 120
+	namespace := "large"
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	size := 65536
+	for keys := 7; ; {
+		err := shared.Client.Create(t.Context(), largest(namespace, "m-0", keys, size))
+		if err == nil {
+			t.Logf("the largest that is admitted has %d templates of %d characters", keys, size)
+			for n := 1; n < objects; n++ {
+				create(t, largest(namespace, fmt.Sprint("m-", n), keys, size))
+			}
+			break
+		}
+		if size /= 2; size < 16 {
+			t.Fatal(err)
+		}
+	}
+	manager := startManager(t)
+	for n := range objects {
+		name := client.ObjectKey{Namespace: namespace, Name: fmt.Sprint("m-", n)}
+		standtest.Await(t, name.String()+" says that it is suspended", func() bool {
+			var sync v1alpha1.SecretSync
+			if err := shared.Client.Get(t.Context(), name, &sync); err != nil {
+				t.Fatal(err)
+			}
+			ready := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReady)
+			return ready != nil && ready.Reason == v1alpha1.ReasonSuspended
+		}, func() string { return "" })
+	}
+	mustFit(t, manager)
+}
