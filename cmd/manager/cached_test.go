@@ -35,14 +35,18 @@ func pairs(count, size int) map[string]string {
 // What a SecretSync takes in the cache is bounded, whichever field of it is large, and whatever a weaker CRD lets pass.
 func TestWhatTheCacheHoldsOfAnObjectIsBounded(t *testing.T) {
 	for name, grow := range map[string]func(*v1alpha1.SecretSync){
-		"labels":        func(s *v1alpha1.SecretSync) { s.Labels = pairs(9000, 63) },
-		"annotations":   func(s *v1alpha1.SecretSync) { s.Annotations = map[string]string{"a/last-applied": large()} },
-		"a refresh":     func(s *v1alpha1.SecretSync) { s.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: large()} },
+		"labels":      func(s *v1alpha1.SecretSync) { s.Labels = pairs(9000, 63) },
+		"annotations": func(s *v1alpha1.SecretSync) { s.Annotations = map[string]string{"a/last-applied": large()} },
+		"a refresh": func(s *v1alpha1.SecretSync) {
+			s.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: large()}
+		},
 		"finalizers":    func(s *v1alpha1.SecretSync) { s.Finalizers = many(9000, 120) },
 		"owners":        func(s *v1alpha1.SecretSync) { s.OwnerReferences = []metav1.OwnerReference{{Name: large()}} },
 		"managedFields": func(s *v1alpha1.SecretSync) { s.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: large()}} },
-		"a template":    func(s *v1alpha1.SecretSync) { s.Spec.Template = &v1alpha1.Template{Data: map[string]string{"a": large()}} },
-		"templates":     func(s *v1alpha1.SecretSync) { s.Spec.Template = &v1alpha1.Template{Data: pairs(5000, 120)} },
+		"a template": func(s *v1alpha1.SecretSync) {
+			s.Spec.Template = &v1alpha1.Template{Data: map[string]string{"a": large()}}
+		},
+		"templates": func(s *v1alpha1.SecretSync) { s.Spec.Template = &v1alpha1.Template{Data: pairs(5000, 120)} },
 		"the Secret's annotations": func(s *v1alpha1.SecretSync) {
 			s.Spec.Target.Annotations = map[string]string{"a": large()}
 		},

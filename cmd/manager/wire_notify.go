@@ -13,6 +13,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/notify"
 	"github.com/secretsync/secretsync/controllers/notify/sqs"
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws"
@@ -31,7 +32,7 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 		return err
 	}
 	feed := &notify.Feed{
-		Matcher: &notify.Matcher{Client: manager.GetClient(), Region: secrets.Config().Region},
+		Matcher: &notify.Matcher{Client: manager.GetClient(), Region: secrets.Config().Region, Patterns: pattern.NewCache()},
 		Notify: func(ctx context.Context, names []types.NamespacedName, change notify.Change) error {
 			for _, told := range changesOf(change, secrets.Region()) {
 				secrets.Expect(told)

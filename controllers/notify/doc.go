@@ -6,6 +6,6 @@
 // secret's name is believed: whoever follows it asks AWS how things are. A message is deleted only after
 // all whom it concerns are in the reconciler's queue; what the operator holds when it is killed comes again.
 //
-// It may import the API, Kubernetes' and controller-runtime's packages and the Prometheus client. It knows
+// It may import the API, package pattern, Kubernetes' and controller-runtime's packages and the Prometheus client. It knows
 // nothing of the AWS SDK, which notify/sqs does, nor of the reconciler, to which cmd/manager introduces it.
 package notify

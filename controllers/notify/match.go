@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
 // secretIndex finds SecretSyncs by the names that the secrets in their specs may have, by anyFound those that look for
@@ -94,20 +94,23 @@ type Matcher struct {
 	Client client.Reader
 	// Region is the operator's own; empty where it has none.
 	Region string
+	// Patterns keeps those that were compiled.
+	Patterns *pattern.Cache
 }
 
 // Match gives the SecretSyncs that follow the secret of a change, or that look for secrets called as it is.
 // Where something is not known, as the account of a secret that is named without one, it is taken to fit:
 // to look once too often does no harm.
 func (m *Matcher) Match(ctx context.Context, change Change) ([]types.NamespacedName, error) {
-	found := map[types.NamespacedName]bool{}
+	found, within := map[types.NamespacedName]bool{}, newAllowances(ctx, m.Patterns)
 	for _, key := range append(change.names(), anyFound, anyAbridged) {
 		var syncs v1alpha1.SecretSyncList
 		if err := m.Client.List(ctx, &syncs, client.MatchingFields{secretIndex: key}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("listing the SecretSyncs of a secret: %w", err)
 		}
+		slices.SortFunc(syncs.Items, byName) // The same of them have their patterns matched each time.
 		for i := range syncs.Items {
-			if sync := &syncs.Items[i]; m.concerns(change, sync) {
+			if sync := &syncs.Items[i]; !found[client.ObjectKeyFromObject(sync)] && m.concerns(change, sync, within) {
 				found[client.ObjectKeyFromObject(sync)] = true
 			}
 		}
@@ -120,7 +123,11 @@ func (m *Matcher) Match(ctx context.Context, change Change) ([]types.NamespacedN
 	return names, nil
 }
 
-func (m *Matcher) concerns(change Change, sync *v1alpha1.SecretSync) bool {
+func byName(a, b v1alpha1.SecretSync) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+}
+
+func (m *Matcher) concerns(change Change, sync *v1alpha1.SecretSync, within *allowances) bool {
 	if sync.Abridged != nil && followsAny(sync.Abridged, change.names()) {
 		return true
 	}
@@ -134,7 +141,7 @@ func (m *Matcher) concerns(change Change, sync *v1alpha1.SecretSync) bool {
 		if find == nil {
 			continue
 		}
-		if m.inReach(change, regionsOf(find, &sync.Spec.Source)) && slices.ContainsFunc(change.names(), func(name string) bool { return mayFind(find, name) }) {
+		if m.inReach(change, regionsOf(find, &sync.Spec.Source)) && slices.ContainsFunc(change.names(), func(name string) bool { return within.mayFind(sync.Namespace, find, name) }) {
 			return true
 		}
 	}
@@ -178,16 +185,4 @@ func regionsOf(find *v1alpha1.Find, source *v1alpha1.SecretSource) []string {
 		return []string{named}
 	}
 	return []string{regionOf(source.SecretID, ""), ""}
-}
-
-// mayFind says whether a secret of a name may be found. Its tags are not known, so they count for nothing.
-func mayFind(find *v1alpha1.Find, name string) bool {
-	if !strings.HasPrefix(name, find.NamePrefix) {
-		return false
-	}
-	if find.NamePattern == "" {
-		return true
-	}
-	pattern, err := regexp.Compile(`^(?:` + find.NamePattern + `)$`)
-	return err == nil && pattern.MatchString(name) // A pattern that is none finds nothing at all.
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
 // knowing is a Matcher that knows some SecretSyncs, all in namespace "payments", by name.
@@ -28,7 +29,7 @@ func knowing(t *testing.T, syncs map[string]v1alpha1.SecretSync) *Matcher {
 		sync.Namespace, sync.Name = "payments", name
 		builder.WithObjects(&sync)
 	}
-	return &Matcher{Client: builder.Build(), Region: region}
+	return &Matcher{Client: builder.Build(), Region: region, Patterns: pattern.NewCache()}
 }
 
 func following(source v1alpha1.SecretSource) v1alpha1.SecretSync {
@@ -159,7 +160,7 @@ func TestAChangeConcernsAbridgedSecretSyncs(t *testing.T) {
 	}
 	matcher := &Matcher{}
 	for name, want := range map[string]bool{"db-0": true, "db-299": true, "db-300": false} {
-		if got := matcher.concerns(Change{SecretID: name}, kept); got != want {
+		if got := matcher.concerns(Change{SecretID: name}, kept, nil); got != want {
 			t.Errorf("a change of %s concerns it: %v", name, got)
 		}
 	}
