@@ -82,6 +82,9 @@ const (
 
 	// ReasonTargetConflict means that the Secret, or one of its keys, belongs to somebody else.
 	ReasonTargetConflict = "TargetConflict"
+	// ReasonMergeNotAllowed means that the Secret to merge into does not allow it by the annotation
+	// secretsync.dev/merge-from.
+	ReasonMergeNotAllowed = "MergeNotAllowed"
 	// ReasonTargetNotFound means that the Secret to merge into does not exist.
 	ReasonTargetNotFound = "TargetNotFound"
 	// ReasonTargetImmutable means that the Secret may not change in the way asked for.
@@ -143,6 +146,9 @@ const (
 	LabelManaged = "secretsync.dev/managed"
 	// AnnotationOwner on a Secret names the SecretSync, in the same namespace, that it belongs to.
 	AnnotationOwner = "secretsync.dev/owner"
+	// AnnotationMergeFrom on a Secret names the SecretSyncs, in the same namespace, that may merge keys into it,
+	// divided by commas; * names all. It is set by the Secret's owner, never by the controller.
+	AnnotationMergeFrom = "secretsync.dev/merge-from"
 	// AnnotationSecretARN on a Secret is the ARN of the secret that its value comes from.
 	AnnotationSecretARN = "secretsync.dev/secret-arn" //nolint:gosec // the name of an annotation
 	// AnnotationVersionID on a Secret is the version id of its value.

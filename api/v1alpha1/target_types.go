@@ -8,8 +8,8 @@ const (
 	// CreationPolicyOwner means that the Secret is created by, and belongs to, the SecretSync. A
 	// Secret of that name that belongs to somebody else is left alone (reason TargetConflict).
 	CreationPolicyOwner CreationPolicy = "Owner"
-	// CreationPolicyMerge means that the Secret belongs to somebody else and must exist; the
-	// SecretSync adds and keeps its own keys only.
+	// CreationPolicyMerge means that the Secret has another owner, must exist, and allows it by the annotation
+	// secretsync.dev/merge-from, which names the SecretSync or is *; the SecretSync adds and keeps its own keys only.
 	CreationPolicyMerge CreationPolicy = "Merge"
 )
 
@@ -66,10 +66,11 @@ type SecretTarget struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && size(self[k]) <= 63)",message="a label's key may have at most 317 characters, and its value 63, as Kubernetes allows"
 	Labels map[string]string `json:"labels,omitempty"`
 
-	// annotations to set on the Secret, beside those that the controller sets itself.
+	// annotations to set on the Secret, beside those that the controller sets itself. secretsync.dev/merge-from names the
+	// SecretSyncs that may merge keys into it, divided by commas; * names all.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/') && !k.startsWith('kubernetes.io/service-account.'))",message="annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k == 'secretsync.dev/merge-from' || !k.startsWith('secretsync.dev/') && !k.startsWith('kubernetes.io/service-account.'))",message="annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved, but for secretsync.dev/merge-from: choose another prefix"
 	// +kubebuilder:validation:XValidation:rule="self.map(k, size(k) + size(self[k])).sum() <= 32768",message="all target.annotations may have at most 32768 characters together: shorten them"
 	Annotations map[string]string `json:"annotations,omitempty"`
 
@@ -84,8 +85,8 @@ type SecretTarget struct {
 	// +optional
 	ReplacePolicy ReplacePolicy `json:"replacePolicy,omitempty"`
 
-	// creationPolicy says whose the Secret is: Owner (ours) or Merge (somebody else's, to which only
-	// our keys are added). Default: Owner.
+	// creationPolicy says whose the Secret is: Owner (the SecretSync's) or Merge (another owner's, who allows
+	// it by the annotation secretsync.dev/merge-from, and to which only the SecretSync's keys are added). Default: Owner.
 	// +optional
 	CreationPolicy CreationPolicy `json:"creationPolicy,omitempty"`
 

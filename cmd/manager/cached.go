@@ -9,6 +9,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/notify"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 const (
@@ -35,12 +36,22 @@ func slim(object any) (any, error) {
 	if controller != nil {
 		metadata.OwnerReferences = []metav1.OwnerReference{{UID: controller.UID, Controller: controller.Controller}}
 	}
-	if owner, marked := metadata.Annotations[v1alpha1.AnnotationOwner]; marked {
-		metadata.Annotations = map[string]string{v1alpha1.AnnotationOwner: cut(owner, nameMost+1)} // What is longer names nothing.
-	} else {
-		metadata.Annotations = nil
-	}
+	metadata.Annotations = asked(metadata.Annotations)
 	return metadata, nil
+}
+
+// asked are those of a Secret's annotations that the controller asks for; nil where there are none. What is too long to
+// mean anything is cut to what shows that: annotations may have 256 KiB.
+func asked(annotations map[string]string) (kept map[string]string) {
+	for _, name := range []string{v1alpha1.AnnotationOwner, v1alpha1.AnnotationMergeFrom} {
+		if value, marked := annotations[name]; marked {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[name] = cut(value, target.AnnotationMost+1)
+		}
+	}
+	return kept
 }
 
 // abridge leaves of a SecretSync's metadata what the controller asks for, and of one that is large what watches and change

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/guard"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws"
@@ -39,6 +40,7 @@ type options struct {
 	sessionTags             bool
 	sourceIdentity          bool
 	rollouts                bool
+	mergeWithoutConsent     bool
 	secretNamePatterns      string
 	namespacesTag           string
 	changeQueueURL          string
@@ -91,6 +93,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.sessionTags, "session-tags", true, "give roles that SecretSyncs name in spec.auth the session tags kubernetes-namespace, kubernetes-service-account and kubernetes-cluster; their trust policies must allow sts:TagSession")
 	flags.BoolVar(&o.sourceIdentity, "source-identity", false, "set the session's name as its source identity too; trust policies must allow sts:SetSourceIdentity")
 	flags.BoolVar(&o.rollouts, "rollouts", false, "restart workloads when a Secret that they use has changed; needs the permissions of the component rollouts")
+	flags.BoolVar(&o.mergeWithoutConsent, "merge-without-consent", false, "let creationPolicy Merge write into every Secret of the SecretSync's namespace, not only into those whose annotation "+v1alpha1.AnnotationMergeFrom+" allows it")
 	flags.StringVar(&o.secretNamePatterns, "secret-name-patterns", "", "comma-separated patterns of the secrets that a namespace may have by the operator's own identity, for example /prod/{namespace}/*; empty lets it have all")
 	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(guard.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
 	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")

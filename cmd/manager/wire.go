@@ -162,8 +162,8 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 		Source:       guard.New(withReplicas, rules),
 		Events:       manager.GetEventRecorder("secretsync"),
 		Metrics:      passes,
-		PollInterval: o.pollInterval,
-		Workers:      o.workers,
+		PollInterval: o.pollInterval, MergeWithoutConsent: o.mergeWithoutConsent,
+		Workers: o.workers,
 	}), nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // Of other people's Secrets the cache must hold nothing, and of ours nothing that is not asked for.
@@ -35,7 +36,8 @@ func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 	}
 	metadata := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 		Name: "db", UID: "uid", ResourceVersion: "7", Labels: map[string]string{"a": "b"},
-		Annotations:   map[string]string{v1alpha1.AnnotationOwner: "db", "kubectl.kubernetes.io/last-applied-configuration": "huge"},
+		Annotations: map[string]string{v1alpha1.AnnotationOwner: "db", "kubectl.kubernetes.io/last-applied-configuration": "huge",
+			v1alpha1.AnnotationMergeFrom: strings.Repeat("x", 1<<17)},
 		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "x"}},
 		OwnerReferences: []metav1.OwnerReference{
 			{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "other"},
@@ -47,7 +49,8 @@ func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 	}
 	// By its controller's UID alone a Secret is told from one that was set free.
 	want := metav1.ObjectMeta{
-		Name: "db", UID: "uid", ResourceVersion: "7", Annotations: map[string]string{v1alpha1.AnnotationOwner: "db"},
+		Name: "db", UID: "uid", ResourceVersion: "7", Annotations: map[string]string{v1alpha1.AnnotationOwner: "db",
+			v1alpha1.AnnotationMergeFrom: strings.Repeat("x", target.AnnotationMost+1)},
 		OwnerReferences: []metav1.OwnerReference{{UID: "owner", Controller: new(true)}},
 	}
 	if diff := cmp.Diff(want, metadata.ObjectMeta); diff != "" {

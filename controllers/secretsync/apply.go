@@ -67,6 +67,7 @@ func desired(p *pass) target.Desired {
 		Immutable:   spec.Target.Immutable,
 		Recreate:    spec.Target.ReplacePolicy == v1alpha1.ReplaceRecreate,
 		Merge:       spec.Target.Merges(),
+		Found:       p.found,
 	}
 	if written := p.memory.lastSeen(p.sync.Status.Secret); written != nil && written.Name == wanted.Name {
 		wanted.Previous = written

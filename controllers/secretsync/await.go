@@ -58,8 +58,9 @@ func (c *Controller) awaitSecret(ctx context.Context, p *pass) {
 		return
 	}
 	go func() {
-		defer c.awaits.done(name, one)
-		if !c.awaitChange(watching, secret, blocked) {
+		ended := c.awaitChange(watching, secret, blocked)
+		c.awaits.done(name, one) // First: the pass that follows may have to wait for the next change.
+		if !ended {
 			return
 		}
 		c.memories.wake(name, true)

@@ -39,10 +39,15 @@ func (c *Controller) noteBlocked(ctx context.Context, p *pass, f *failure) {
 	}
 	p.memory.blocked = blockage{}
 	refused, ok := errors.AsType[*target.Error](p.err)
-	if ok && (refused.Reason == v1alpha1.ReasonTargetConflict || refused.Reason == v1alpha1.ReasonTargetNotFound) {
+	if ok && waitsForSecret(refused.Reason) {
 		p.memory.blocked = blockage{since: c.Clock.Now(), secret: refused.InTheWay, key: refused.KeyInTheWay}
 	}
 	c.awaitSecret(ctx, p)
+}
+
+// waitsForSecret says whether a change of the Secret may end a refusal.
+func waitsForSecret(reason string) bool {
+	return reason == v1alpha1.ReasonTargetConflict || reason == v1alpha1.ReasonTargetNotFound || reason == v1alpha1.ReasonMergeNotAllowed
 }
 
 // unblock brings the next try forward where the Secret that was in the way or missing may no longer be so.

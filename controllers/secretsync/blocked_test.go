@@ -121,7 +121,8 @@ func TestASecretIsAwaited(t *testing.T) {
 		t.Fatalf("the reason is %s", reason)
 	}
 	<-began
-	app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "app", UID: "uid-of-app"}}
+	app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "app", UID: "uid-of-app",
+		Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "*"}}}
 	if err := w.server.Create(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,9 @@ type Options struct {
 	Rollouts *rollout.Restarter
 	// Events takes the events; they go to the API events.k8s.io.
 	Events events.EventRecorder
+	// MergeWithoutConsent lets keys be merged into Secrets that do not allow it by their annotation. Default: they
+	// have to.
+	MergeWithoutConsent bool
 	// Metrics counts what passes did.
 	Metrics *Metrics
 	// PollInterval applies to SecretSyncs without one of their own.
@@ -88,7 +91,7 @@ func New(options Options) *Controller {
 	}
 	return &Controller{
 		Options:  options,
-		secrets:  &target.Writer{Client: options.Client, Live: options.Live},
+		secrets:  &target.Writer{Client: options.Client, Live: options.Live, MergeWithoutConsent: options.MergeWithoutConsent},
 		memories: newMemories(options.Clock.Now),
 		turns:    &turns{runs: make(chan struct{})},
 		heavy:    newHeavy(),
@@ -134,7 +137,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		return c.reportLate(ctx, sync, written)
 	}
 	p := c.begin(sync, memory)
-	for _, phase := range []phase{readable, c.decide, c.hold, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
+	for _, phase := range []phase{readable, c.decide, c.hold, c.findSecret, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
 		if p.err = phase(ctx, p); p.err != nil || p.done {
 			break
 		}

@@ -50,7 +50,7 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 			return err
 		}
 	}
-	p.drifted = drifted
+	p.drifted, p.found = drifted, seen
 	p.trigger = why(p, drifted, now)
 	p.done = p.trigger == triggerNone
 	return nil

@@ -48,7 +48,8 @@ func TestWhatCouldNotBeTidiedIsTriedAgain(t *testing.T) {
 func merging() (*v1alpha1.SecretSync, *corev1.Secret) {
 	sync := fresh()
 	sync.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
-	return sync, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "app", UID: "uid-of-app"}}
+	return sync, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "app", UID: "uid-of-app",
+		Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: sync.Name}}}
 }
 
 func TestTheFinalizerComesFirstAndGoesLast(t *testing.T) {

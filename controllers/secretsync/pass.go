@@ -62,6 +62,8 @@ type pass struct {
 	burst time.Time
 	// untidy says that what a former spec left behind is still there.
 	untidy bool
+	// found is the Secret as it was before AWS was asked: what is written replaces that state alone.
+	found target.State
 	// drifted says that somebody has touched the Secret since status was written: somebody else, or a process that
 	// could not say so.
 	drifted bool

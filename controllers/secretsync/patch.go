@@ -22,12 +22,7 @@ func (c *Controller) write(ctx context.Context, p *pass) error {
 		return nil
 	}
 	p.dateSources()
-	patch, err := statusPatch(p.sync)
-	if err != nil {
-		return err
-	}
-	changed := p.sync.DeepCopy()
-	err = c.Client.Status().Patch(ctx, changed, patch)
+	changed, err := c.writeOver(ctx, p)
 	switch {
 	case apierrors.IsNotFound(err), isAnother(err):
 		return nil
@@ -39,6 +34,36 @@ func (c *Controller) write(ctx context.Context, p *pass) error {
 	return nil
 }
 
+// writeOver writes status over the one that the pass has read. An edit of spec or metadata in the meantime does not keep
+// it from that; another status does, which a process has written that has taken over from this one: that is an error of
+// the kind Conflict, and nothing of the pass is reported.
+func (c *Controller) writeOver(ctx context.Context, p *pass) (*v1alpha1.SecretSync, error) {
+	changed, err := c.patchStatus(ctx, p.sync, p.sync.ResourceVersion)
+	for tries := 1; apierrors.IsConflict(err) && tries < statusTries; tries++ {
+		live, problem := c.live(ctx, client.ObjectKeyFromObject(p.sync))
+		if problem != nil {
+			return nil, problem
+		}
+		if live == nil || live.UID != p.sync.UID || !equality.Semantic.DeepEqual(live.Status, p.before.Status) {
+			return nil, err
+		}
+		changed, err = c.patchStatus(ctx, p.sync, live.ResourceVersion)
+	}
+	return changed, err
+}
+
+// statusTries is how often a status is written while others edit the SecretSync at the same time.
+const statusTries = 4
+
+func (c *Controller) patchStatus(ctx context.Context, sync *v1alpha1.SecretSync, resourceVersion string) (*v1alpha1.SecretSync, error) {
+	patch, err := statusPatch(sync, resourceVersion)
+	if err != nil {
+		return nil, err
+	}
+	changed := sync.DeepCopy()
+	return changed, c.Client.Status().Patch(ctx, changed, patch)
+}
+
 // operation is one of a JSON patch (RFC 6902).
 type operation struct {
 	Op    string `json:"op"`
@@ -46,14 +71,17 @@ type operation struct {
 	Value any    `json:"value"`
 }
 
-// statusPatch puts the whole status in the place of the one that is there, which nobody else writes, and does so
-// for the object with that UID alone. What was found out about an object that is gone would otherwise end up in
+// statusPatch puts the whole status in the place of the one that is there, and does so for the object with that UID and
+// at that resourceVersion alone: another replica may have taken over and written a newer one. What was found out about an object that is gone would otherwise end up in
 // the one that has its name now: of metadata, the API server looks at the resourceVersion alone when a status is
 // merged, and that changes with every edit.
-func statusPatch(sync *v1alpha1.SecretSync) (client.Patch, error) {
+func statusPatch(sync *v1alpha1.SecretSync, resourceVersion string) (client.Patch, error) {
 	var operations []operation
 	if sync.UID != "" {
 		operations = append(operations, operation{"test", "/metadata/uid", sync.UID})
+	}
+	if resourceVersion != "" { // Set rather than tested: the API server's answer is a conflict then.
+		operations = append(operations, operation{"replace", "/metadata/resourceVersion", resourceVersion})
 	}
 	operations = append(operations, operation{"add", "/status", sync.Status})
 	encoded, err := json.Marshal(operations)

@@ -65,9 +65,9 @@ func (c *Controller) leave(ctx context.Context, p *pass) error {
 	case merged && sync.Spec.Target.Retains():
 		return nil
 	case merged:
-		return c.secrets.Release(ctx, sync.Namespace, former.Name, sync.Name)
+		return c.secrets.Release(ctx, sync.Namespace, former.Name, sync.Name, c.still(sync))
 	case sync.Spec.Target.Retains():
-		_, err := c.secrets.Disown(ctx, sync.Namespace, former.Name, sync.UID)
+		_, err := c.secrets.Disown(ctx, sync.Namespace, former.Name, sync.UID, c.still(sync))
 		return err
 	}
 	heir, err := c.heir(ctx, sync, former.Name)
@@ -75,12 +75,12 @@ func (c *Controller) leave(ctx context.Context, p *pass) error {
 	case err != nil:
 		return err
 	case heir != nil: // It waits for a Secret of that name, which pods then never miss.
-		handed, err := c.secrets.HandOver(ctx, sync.Namespace, former.Name, sync.Name, heir)
+		handed, err := c.secrets.HandOver(ctx, sync.Namespace, former.Name, sync.Name, heir, c.still(sync))
 		if err != nil || handed {
 			return err
 		}
 	}
-	return c.secrets.Delete(ctx, sync.Namespace, former.Name, sync.Name)
+	return c.secrets.Delete(ctx, sync.Namespace, former.Name, sync.Name, c.still(sync))
 }
 
 // keep frees a Secret that is to outlive its SecretSync from the garbage collector, where the pass could
@@ -97,7 +97,7 @@ func (c *Controller) keep(ctx context.Context, p *pass) error {
 		return nil
 	}
 	c.memories.beginWrite(p.memory)
-	freed, err := c.secrets.Disown(ctx, p.sync.Namespace, written.Name, p.sync.UID)
+	freed, err := c.secrets.Disown(ctx, p.sync.Namespace, written.Name, p.sync.UID, c.still(p.sync))
 	p.touched = c.memories.endWrite(p.memory, freed.After)
 	if freed.After != "" && freed.Before == written.ResourceVersion {
 		written.ResourceVersion = freed.After
@@ -138,7 +138,7 @@ func (c *Controller) takeOut(ctx context.Context, sync *v1alpha1.SecretSync) err
 		return nil
 	}
 	for _, name := range merged(sync) {
-		if err := c.secrets.Release(ctx, sync.Namespace, name, sync.Name); err != nil {
+		if err := c.secrets.Release(ctx, sync.Namespace, name, sync.Name, c.still(sync)); err != nil {
 			return err
 		}
 	}

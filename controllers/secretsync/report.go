@@ -33,7 +33,9 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if passing(f, p.memory) {
 		return again(p.memory.nextLook.get().Sub(c.Clock.Now()), p.priority()), nil
 	}
-	if err := c.tell(ctx, p, f); err != nil {
+	if err := c.tell(ctx, p, f); apierrors.IsConflict(err) {
+		return c.superseded(ctx, p), nil
+	} else if err != nil {
 		return reconcile.Result{}, err
 	}
 	if p.sync.Spec.Suspend && f == nil {
@@ -127,6 +129,15 @@ func (c *Controller) unreported(ctx context.Context, p *pass) (reconcile.Result,
 		return again(p.memory.conflicted(p.before.ResourceVersion), 0), nil
 	}
 	return reconcile.Result{}, err
+}
+
+// superseded ends a pass whose report would replace another process' newer one. The next pass finds out what there is
+// to do; what this one remembers of the Secret may no longer be so.
+func (c *Controller) superseded(ctx context.Context, p *pass) reconcile.Result {
+	ctrl.LoggerFrom(ctx).V(1).Info("another process has written status")
+	p.memory.prints = nil
+	p.memory.seen.Store(nil)
+	return again(p.memory.conflicted(p.before.ResourceVersion), 0)
 }
 
 // plan says when to look again.

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -58,20 +59,36 @@ func (c *Controller) saveSeen(ctx context.Context) error {
 		if seen == nil {
 			continue
 		}
-		encoded, err := json.Marshal([]operation{
-			{"test", "/metadata/uid", remembered.uid},
-			{"test", "/status/secret/uid", seen.UID},
-			{"replace", "/status/secret/resourceVersion", seen.ResourceVersion},
-		})
-		if err != nil {
-			return err
-		}
 		sync := &v1alpha1.SecretSync{}
-		sync.Namespace, sync.Name = name.Namespace, name.Name
-		err = c.Client.Status().Patch(ctx, sync, client.RawPatch(types.JSONPatchType, encoded))
-		if client.IgnoreNotFound(err) != nil && !isAnother(err) {
+		err := c.Client.Get(ctx, name, sync)
+		if err == nil {
+			err = c.saveSeenOf(ctx, sync, remembered.uid, seen)
+		}
+		if apierrors.IsConflict(err) { // The watch is behind, or another process has written status since.
+			if sync, err = c.live(ctx, name); err == nil && sync != nil {
+				err = c.saveSeenOf(ctx, sync, remembered.uid, seen)
+			}
+		}
+		if client.IgnoreNotFound(err) != nil && !isAnother(err) && !apierrors.IsConflict(err) {
 			problems = append(problems, err)
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// saveSeenOf writes the resourceVersion of a Secret into a status that has an older one of it.
+func (c *Controller) saveSeenOf(ctx context.Context, sync *v1alpha1.SecretSync, uid types.UID, seen *target.Result) error {
+	written := sync.Status.Secret
+	if sync.UID != uid || written == nil || written.UID != seen.UID || !older(written.ResourceVersion, seen.ResourceVersion) {
+		return nil
+	}
+	encoded, err := json.Marshal([]operation{
+		{"test", "/metadata/uid", uid},
+		{"replace", "/metadata/resourceVersion", sync.ResourceVersion},
+		{"replace", "/status/secret/resourceVersion", seen.ResourceVersion},
+	})
+	if err != nil {
+		return err
+	}
+	return c.Client.Status().Patch(ctx, sync, client.RawPatch(types.JSONPatchType, encoded))
 }

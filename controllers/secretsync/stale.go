@@ -22,7 +22,7 @@ const (
 )
 
 // upToDate gives the SecretSync to work on: the one in the cache, or, where that has been older for long than what
-// this process wrote last, the API server's own. It gives nil, and when to come back, while the watch may still bring it.
+// this process wrote last or another process may have written the Secret, the API server's own. It gives nil, and when to come back, while the watch may still bring it.
 //
 // Where the API server's own is older, too, etcd was restored from a backup. All that is remembered of the SecretSync
 // is of another past then, and is forgotten.
@@ -30,7 +30,7 @@ func (c *Controller) upToDate(ctx context.Context, cached *v1alpha1.SecretSync) 
 	name := client.ObjectKeyFromObject(cached)
 	memory, now := c.memories.of(name, cached.UID), c.Clock.Now()
 	ahead, since := memory.ahead(cached), memory.behind.get()
-	switch doubted := memory.doubted(cached); {
+	switch doubted := memory.doubted(cached) || memory.races > 0; {
 	case !ahead && !doubted:
 		if !since.IsZero() {
 			memory.behind.set(time.Time{})

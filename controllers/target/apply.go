@@ -19,50 +19,43 @@ import (
 
 // Apply makes the Secret as desired, whole or not at all. Errors are of type *Error, or the
 // context's own.
+//
+// Each write has a precondition: a create that there is no Secret, all others the UID and the resourceVersion of the
+// state that was found before the values were read. What was written since then may be of a newer version, by a process
+// that has taken over, and is never written over: such an error is Raced, and the caller begins again, with the Secret
+// and the values read once more.
 func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
 	if err := refuse(desired); err != nil {
 		return Result{}, err
 	}
-	state, err := w.find(ctx, desired)
-	if err != nil {
-		return Result{}, err
-	}
-	if desired.Merge {
-		if !state.Exists {
-			return Result{}, missing(desired)
-		}
-		if err := w.refuseHost(ctx, desired, state); err != nil {
-			return Result{}, keyInTheWay(err, state)
-		}
-		result, err := w.update(ctx, desired, state)
+	state := desired.Found
+	switch {
+	case desired.Merge:
+		result, err := w.merge(ctx, desired, &state)
 		return result, keyInTheWay(err, state)
-	}
-	if !state.Exists {
+	case !state.Exists:
 		return w.create(ctx, desired)
-	}
-	if !ours(desired, state) {
+	case !ours(desired, state):
 		return w.takeOver(ctx, desired, state)
 	}
-	result, err := w.update(ctx, desired, state)
+	result, err := w.update(ctx, desired, &state)
 	if replaceable(desired, err) {
 		former := result.Former
-		result, err = w.replace(ctx, desired)
+		result, err = w.replace(ctx, desired, state)
 		result.Former = former
 	}
 	return result, err
 }
 
-// find looks for the Secret where that is cheap: the cache knows every Secret of ours. A Secret that
-// the cache does not know is looked up only where one is expected; otherwise a create tells.
-func (w *Writer) find(ctx context.Context, desired Desired) (State, error) {
-	state, err := w.Cached(ctx, desired.Namespace, desired.Name)
-	if err != nil || state.Exists {
-		return state, err
+// merge adds the keys to a Secret that the SecretSync does not manage.
+func (w *Writer) merge(ctx context.Context, desired Desired, state *State) (Result, error) {
+	if !state.Exists {
+		return Result{}, missing(desired)
 	}
-	if desired.Merge || desired.Previous != nil {
-		return w.Current(ctx, desired.Namespace, desired.Name)
+	if err := w.refuseUnasked(desired, *state); err != nil {
+		return Result{}, err
 	}
-	return State{}, nil
+	return w.update(ctx, desired, state)
 }
 
 // create makes a new Secret. A create, unlike an apply, can't land on a Secret that somebody else
@@ -100,8 +93,8 @@ func secretOf(desired Desired) *corev1.Secret {
 	return secret
 }
 
-// meet deals with a Secret that the cache did not know: ours again after its label was taken off or
-// before the watch has seen it, else somebody else's.
+// meet deals with a Secret that was not found before the values were read: one of the SecretSync's own, which may have
+// been written since, from newer values, or one of another owner.
 func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	state, err := w.Current(ctx, desired.Namespace, desired.Name)
 	if err != nil {
@@ -113,22 +106,28 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	if !ours(desired, state) {
 		return w.takeOver(ctx, desired, state)
 	}
-	return w.update(ctx, desired, state)
+	return Result{}, changedSince(desired.Name)
 }
 
 // update writes an existing Secret, unless it is as desired already, and says what it held where that is not known.
-// After an error, Result says which resourceVersion the Secret has, where the update itself has given it another one.
+// After an error, Result says which resourceVersion the Secret has, where the update itself has given it another one;
+// state has it too.
 //
 // A Secret that is not as it was left is read once: finding out by an apply that there is nothing to write would take a
 // write, or two.
-func (w *Writer) update(ctx context.Context, desired Desired, state State) (Result, error) {
+func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Result, error) {
 	var former *Former
-	if !asLeft(desired, state) || drops(desired) {
-		secret, err := w.read(ctx, desired, state)
+	if !asLeft(desired, *state) || drops(desired) || !mergedBefore(desired, *state) {
+		secret, err := w.read(ctx, desired, *state)
 		if err != nil {
 			return Result{}, err
 		}
-		former = formerIn(desired, state, secret)
+		if !mergedBefore(desired, *state) {
+			if err := refuseMerge(desired, secret); err != nil {
+				return Result{}, err
+			}
+		}
+		former = formerIn(desired, *state, secret)
 		if asDesired(desired, secret) {
 			return Result{Outcome: Unchanged, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion, Former: former}, nil
 		}
@@ -138,7 +137,7 @@ func (w *Writer) update(ctx context.Context, desired Desired, state State) (Resu
 	return result, err
 }
 
-// read reads the very Secret of a state, with its values.
+// read reads the Secret of a state, with its values. One that has changed since then is an error.
 func (w *Writer) read(ctx context.Context, desired Desired, state State) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
@@ -147,22 +146,23 @@ func (w *Writer) read(ctx context.Context, desired Desired, state State) (*corev
 		return nil, gone(desired.Name)
 	case err != nil:
 		return nil, explain(err, reading(desired.Namespace, desired.Name))
+	case secret.ResourceVersion != state.ResourceVersion:
+		return nil, changedSince(desired.Name)
 	}
 	return secret, nil
 }
 
 // overwrite applies the desired fields over an existing Secret.
-func (w *Writer) overwrite(ctx context.Context, desired Desired, state State) (Result, error) {
-	untouched, claimed := asLeft(desired, state), state
+func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State) (Result, error) {
+	untouched, before := asLeft(desired, *state), state.ResourceVersion
 	if drops(desired) {
-		var err error
-		if claimed, err = w.claim(ctx, desired, state); err != nil {
+		if err := w.claim(ctx, desired, state); err != nil {
 			return Result{}, explain(err, updating(desired))
 		}
 	}
-	result, err := w.write(ctx, desired, claimed, untouched && !desired.Merge)
-	if err != nil && untouched && claimed.ResourceVersion != state.ResourceVersion {
-		result = Result{UID: claimed.UID, ResourceVersion: claimed.ResourceVersion}
+	result, err := w.write(ctx, desired, *state, untouched && !desired.Merge)
+	if err != nil && untouched && state.ResourceVersion != before {
+		result = Result{UID: state.UID, ResourceVersion: state.ResourceVersion}
 	}
 	return result, err
 }
@@ -172,19 +172,17 @@ func (w *Writer) overwrite(ctx context.Context, desired Desired, state State) (R
 // call in which the rest is written.
 func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool) (Result, error) {
 	if untouched {
-		applied, err := w.apply(ctx, desired, state, takeFields{force: true, resourceVersion: state.ResourceVersion})
-		if !apierrors.IsConflict(err) {
-			return w.settle(ctx, desired, state, applied, nil, err)
-		}
+		applied, err := w.apply(ctx, desired, state, true)
+		return w.settle(ctx, desired, state, applied, nil, err)
 	}
-	applied, err := w.apply(ctx, desired, state, takeFields{})
+	applied, err := w.apply(ctx, desired, state, false)
 	var intruders []string
 	if conflicts := conflictsOf(err); len(conflicts) > 0 {
 		if err := refusable(desired, conflicts); err != nil {
 			return Result{}, err
 		}
 		intruders = othersOf(conflicts, FieldOwner(desired.Owner))
-		applied, err = w.apply(ctx, desired, state, takeFields{force: true})
+		applied, err = w.apply(ctx, desired, state, true)
 	}
 	return w.settle(ctx, desired, state, applied, intruders, err)
 }
@@ -231,21 +229,14 @@ func outcome(desired Desired, state State, applied *metav1.PartialObjectMetadata
 	return result
 }
 
-// takeFields says how an apply takes fields that others hold: not at all, or by force, and then, where a
-// resourceVersion is set, only from a Secret that is still at it.
-type takeFields struct {
-	force           bool
-	resourceVersion string
-}
-
-func (w *Writer) apply(ctx context.Context, desired Desired, state State, take takeFields) (*metav1.PartialObjectMetadata, error) {
+// apply applies the desired fields to a Secret that is still in that state. By force it takes those that other field
+// managers hold, too. An apply without the UID would create a Secret that was deleted meanwhile.
+func (w *Writer) apply(ctx context.Context, desired Desired, state State, force bool) (*metav1.PartialObjectMetadata, error) {
 	secret := corev1ac.Secret(desired.Name, desired.Namespace).
-		WithUID(types.UID(state.UID)). // A Secret deleted and made anew by somebody else is not ours.
+		WithUID(types.UID(state.UID)).
+		WithResourceVersion(state.ResourceVersion).
 		WithLabels(labels(desired)).
 		WithData(desired.Data)
-	if take.resourceVersion != "" {
-		secret.WithResourceVersion(take.resourceVersion)
-	}
 	if !desired.Merge {
 		secret.WithType(desired.Type).WithAnnotations(annotations(desired))
 		if desired.Immutable {
@@ -257,7 +248,7 @@ func (w *Writer) apply(ctx context.Context, desired Desired, state State, take t
 			WithAPIVersion(reference.APIVersion).WithKind(reference.Kind).
 			WithName(reference.Name).WithUID(reference.UID).WithController(true))
 	}
-	return w.send(ctx, secret, desired.Owner, take.force)
+	return w.send(ctx, secret, desired.Owner, force)
 }
 
 // send applies a configuration and takes metadata alone for an answer: the values need not travel
@@ -276,10 +267,11 @@ func (w *Writer) send(ctx context.Context, secret *corev1ac.SecretApplyConfigura
 	return answer, w.Client.Patch(ctx, answer, client.RawPatch(types.ApplyPatchType, body), options...)
 }
 
+// labels are those to set. A Secret that keys are merged into gets the one alone by which the operator watches it.
 func labels(desired Desired) map[string]string {
-	all := maps.Clone(desired.Labels)
-	if all == nil {
-		all = map[string]string{}
+	all := map[string]string{}
+	if !desired.Merge {
+		maps.Copy(all, desired.Labels)
 	}
 	all[v1alpha1.LabelManaged] = "true"
 	return all

@@ -138,10 +138,17 @@ func missing(desired Desired) error {
 
 // keyInTheWay adds the Secret to an error for one of its keys.
 func keyInTheWay(err error, state State) error {
-	if refused, ok := errors.AsType[*Error](err); ok && refused.Reason == v1alpha1.ReasonTargetConflict {
+	refused, ok := errors.AsType[*Error](err)
+	if ok && (refused.Reason == v1alpha1.ReasonTargetConflict || refused.Reason == v1alpha1.ReasonMergeNotAllowed) {
 		refused.InTheWay, refused.KeyInTheWay = state, true
 	}
 	return err
+}
+
+// changedSince is the error for a Secret that was written after it was found, and so perhaps from newer values.
+func changedSince(name string) error {
+	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Raced: true, Message: fmt.Sprintf(
+		"Secret %q changed while it was being written: trying again", name)}
 }
 
 func gone(name string) error {

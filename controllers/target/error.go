@@ -91,8 +91,7 @@ func explain(err error, to request) error {
 	case apierrors.IsNotFound(err): // Collected between a look and a patch.
 		return gone(to.name)
 	case apierrors.IsConflict(err):
-		return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Raced: true, Message: fmt.Sprintf(
-			"Secret %q changed while it was being written: trying again", to.name)}
+		return changedSince(to.name)
 	}
 	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Message: fmt.Sprintf(
 		"the API server could not %s (%s): trying again", to, apierrors.ReasonForError(err))}

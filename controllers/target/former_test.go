@@ -52,7 +52,7 @@ func TestFormer(t *testing.T) {
 		server := fake.NewClientBuilder().WithScheme(scheme).WithObjects(test.secret).WithReturnManagedFields().Build()
 		w := &Writer{Client: server, Live: server}
 		desired := Desired{Namespace: "payments", Name: "db", Owner: "db", Merge: test.merge, Previous: test.previous, Data: map[string][]byte{"password": nil, "host": nil}}
-		state := State{Exists: true, UID: "uid", Owner: test.secret.Annotations[v1alpha1.AnnotationOwner]}
+		state := State{Exists: true, UID: "uid", ResourceVersion: "999", Owner: test.secret.Annotations[v1alpha1.AnnotationOwner]}
 		secret, err := w.read(t.Context(), desired, state)
 		if err != nil {
 			t.Fatal(err)

@@ -43,6 +43,9 @@ func (w *Writer) Inspect(ctx context.Context, desired Desired) (Inspection, erro
 		return Inspection{}, explain(err, reading(desired.Namespace, desired.Name))
 	}
 	if desired.Merge {
+		if err := w.refuseUnasked(desired, state); err != nil {
+			return Inspection{}, err
+		}
 		if err := refuseMerge(desired, secret); err != nil {
 			return Inspection{}, err
 		}

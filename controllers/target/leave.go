@@ -13,14 +13,26 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// Still is an error where what a removal follows from no longer holds. It is asked after the Secret was read and before
+// anything is removed: the Secret may have been written again since the removal was decided on, and what was written
+// before the read followed from the SecretSync as it is then; what is written after it, the precondition finds out.
+type Still func(ctx context.Context) error
+
 // Release takes out of a Secret what the SecretSync has put there by merging; the rest stays. A
 // Secret that is gone needs nothing.
-func (w *Writer) Release(ctx context.Context, namespace, name, owner string) error {
+func (w *Writer) Release(ctx context.Context, namespace, name, owner string, still Still) error {
+	return tries(func() error { return w.release(ctx, namespace, name, owner, still) })
+}
+
+func (w *Writer) release(ctx context.Context, namespace, name, owner string, still Still) error {
 	state, err := w.Current(ctx, namespace, name)
 	if err != nil || !state.Exists {
 		return err
 	}
-	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID))
+	if err := still(ctx); err != nil {
+		return err
+	}
+	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID)).WithResourceVersion(state.ResourceVersion)
 	if _, err := w.send(ctx, nothing, owner, true); err != nil {
 		return explain(err, request{verb: "update", namespace: namespace, name: name})
 	}
@@ -33,7 +45,7 @@ type Freed struct{ Before, After string }
 
 // Disown takes the owner reference of the SecretSync with that UID off a Secret, so that the garbage
 // collector leaves it when the SecretSync goes. The rest of the Secret stays as it is.
-func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types.UID) (Freed, error) {
+func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types.UID, still Still) (Freed, error) {
 	secret := SecretMetadata()
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
@@ -49,6 +61,9 @@ func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types
 	if len(secret.OwnerReferences) == len(before.OwnerReferences) {
 		return Freed{}, nil
 	}
+	if err := still(ctx); err != nil {
+		return Freed{}, err
+	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := w.Client.Patch(ctx, secret, patch); err != nil {
 		return Freed{}, explain(err, request{verb: "update", namespace: namespace, name: name})
@@ -57,32 +72,45 @@ func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types
 }
 
 // Delete removes a Secret that belongs to the SecretSync; any other is left alone.
-func (w *Writer) Delete(ctx context.Context, namespace, name, owner string) (err error) {
-	for range deleteTries {
-		if err = w.deleteOwn(ctx, namespace, name, owner); !raced(err) {
+func (w *Writer) Delete(ctx context.Context, namespace, name, owner string, still Still) error {
+	return tries(func() error { return w.deleteOwn(ctx, namespace, name, owner, still) })
+}
+
+// removalTries is how often something is removed from a Secret, or the Secret, while others write it at the same time.
+const removalTries = 3
+
+// tries repeats a removal, which reads and judges the Secret each time.
+func tries(remove func() error) (err error) {
+	for range removalTries {
+		if err = remove(); !raced(err) {
 			return err
 		}
 	}
 	return err
 }
 
-// deleteTries is how often a Secret is deleted that others write at the same time.
-const deleteTries = 3
-
 func raced(err error) bool {
 	met, ok := errors.AsType[*Error](err)
 	return ok && met.Raced
 }
 
-func (w *Writer) deleteOwn(ctx context.Context, namespace, name, owner string) error {
+func (w *Writer) deleteOwn(ctx context.Context, namespace, name, owner string, still Still) error {
 	state, err := w.Current(ctx, namespace, name)
 	if err != nil || !state.Exists || state.Owner != owner {
 		return err
 	}
+	if err := still(ctx); err != nil {
+		return err
+	}
+	return w.deleteIn(ctx, namespace, name, state)
+}
+
+// deleteIn deletes a Secret that is still in that state. One that is gone needs nothing.
+func (w *Writer) deleteIn(ctx context.Context, namespace, name string, state State) error {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	uid := types.UID(state.UID)
 	// The resourceVersion too: another SecretSync may have taken the Secret over since it was read.
-	err = w.Client.Delete(ctx, secret, client.Preconditions{UID: &uid, ResourceVersion: &state.ResourceVersion})
+	err := w.Client.Delete(ctx, secret, client.Preconditions{UID: &uid, ResourceVersion: &state.ResourceVersion})
 	if client.IgnoreNotFound(err) != nil {
 		return explain(err, request{verb: "delete", namespace: namespace, name: name})
 	}

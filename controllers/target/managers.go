@@ -24,33 +24,33 @@ func createdByUs(applied *metav1.PartialObjectMetadata, owner string) bool {
 // apply, if it is still there. It happens at most once in the life of a Secret, at the first update that
 // drops something, and changes nothing else of it: creating costs one call that way, and so does each
 // update that only gives keys other values.
-func (w *Writer) claim(ctx context.Context, desired Desired, state State) (State, error) {
-	found, err := w.managers(ctx, desired, state)
+func (w *Writer) claim(ctx context.Context, desired Desired, state *State) error {
+	found, err := w.managers(ctx, desired, *state)
 	if err != nil || !createdByUs(found, desired.Owner) {
-		return state, err
+		return err
 	}
-	asKnown := found.ResourceVersion == state.ResourceVersion
 	if err := w.upgrade(ctx, desired.Owner, found); err != nil {
-		return state, err
+		return err
 	}
-	if asKnown { // Otherwise somebody has edited it, which the apply is to find out.
-		state.ResourceVersion = found.ResourceVersion
-	}
-	return state, nil
+	state.ResourceVersion = found.ResourceVersion
+	return nil
 }
 
-// managers reads who holds which fields of a Secret.
+// managers reads who holds which fields of a Secret that is still in that state.
 func (w *Writer) managers(ctx context.Context, desired Desired, state State) (*metav1.PartialObjectMetadata, error) {
 	found := SecretMetadata()
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, found)
 	if apierrors.IsNotFound(err) || err == nil && string(found.UID) != state.UID {
 		return nil, gone(desired.Name)
 	}
+	if err == nil && found.ResourceVersion != state.ResourceVersion {
+		return nil, changedSince(desired.Name)
+	}
 	return found, err
 }
 
 // upgrade turns the record of our create into one of an apply, and those of other field managers named too, and
-// leaves found as it is then.
+// leaves found as it is then. Its patch has the resourceVersion of found for a precondition.
 func (w *Writer) upgrade(ctx context.Context, owner string, found *metav1.PartialObjectMetadata, others ...string) error {
 	manager := FieldOwner(owner)
 	patch, err := csaupgrade.UpgradeManagedFieldsPatch(found, sets.New(others...).Insert(manager), manager)
@@ -74,7 +74,8 @@ func (w *Writer) inherit(ctx context.Context, desired Desired, state State, refu
 	if err := w.upgrade(ctx, desired.Owner, found); err != nil {
 		return nil, err
 	}
-	return w.apply(ctx, desired, state, takeFields{force: true})
+	state.ResourceVersion = found.ResourceVersion
+	return w.apply(ctx, desired, state, true)
 }
 
 // drops says whether an update may take out something that an earlier write has put in. Labels and

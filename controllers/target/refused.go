@@ -1,13 +1,10 @@
 package target
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
@@ -45,21 +42,10 @@ func refuse(desired Desired) error {
 	return nil
 }
 
-// refuseHost says why nothing may be merged into somebody else's Secret, or nil. It is asked before a key is
-// merged for the first time alone, as a Secret can't change its type.
-func (w *Writer) refuseHost(ctx context.Context, desired Desired, state State) error {
-	if desired.Previous != nil && desired.Previous.UID == state.UID && len(neverWritten(desired)) == 0 {
-		return nil
-	}
-	host := &corev1.Secret{}
-	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, host)
-	if apierrors.IsNotFound(err) {
-		return missing(desired)
-	}
-	if err != nil {
-		return explain(err, reading(desired.Namespace, desired.Name))
-	}
-	return refuseMerge(desired, host)
+// mergedBefore says whether all keys were merged into this Secret before, or are not merged at all: a Secret is judged
+// before a key is merged for the first time alone, as it can't change its type.
+func mergedBefore(desired Desired, state State) bool {
+	return !desired.Merge || desired.Previous != nil && desired.Previous.UID == state.UID && len(neverWritten(desired)) == 0
 }
 
 // refuseMerge says why the keys may not be merged into this Secret, or nil.

@@ -17,13 +17,13 @@ const replaceWithin = 20 * time.Second
 // replace deletes a Secret of our own and makes it anew, where Kubernetes does not let it change as desired
 // and the manifest says so. Between the two there is none: whoever reads it just then finds nothing. So that
 // none is missing for longer, it is rehearsed first, and a stop of the process does not come between.
-func (w *Writer) replace(ctx context.Context, desired Desired) (Result, error) {
+func (w *Writer) replace(ctx context.Context, desired Desired, state State) (Result, error) {
 	if err := w.rehearse(ctx, desired); err != nil {
 		return Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replaceWithin)
 	defer cancel()
-	if err := w.Delete(ctx, desired.Namespace, desired.Name, desired.Owner); err != nil {
+	if err := w.deleteIn(ctx, desired.Namespace, desired.Name, state); err != nil {
 		return Result{}, err
 	}
 	made, err := w.create(ctx, desired)

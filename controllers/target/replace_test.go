@@ -57,7 +57,8 @@ func fixed(t *testing.T, onDelete func(), refusal error) (*Writer, client.Client
 }
 
 func anew() Desired {
-	return Desired{Namespace: "payments", Name: "db", Owner: "db", Immutable: true, Recreate: true, Data: map[string][]byte{"password": []byte(quoted)}}
+	return Desired{Found: State{Exists: true, UID: "uid", ResourceVersion: "999", Owner: "db"},
+		Namespace: "payments", Name: "db", Owner: "db", Immutable: true, Recreate: true, Data: map[string][]byte{"password": []byte(quoted)}}
 }
 
 func dataOf(t *testing.T, server client.Client) (data map[string][]byte, exists bool) {

@@ -115,7 +115,7 @@ func (w *Writer) exchange(ctx context.Context, desired Desired, found holder) (R
 		return Result{}, explain(err, updating(desired))
 	}
 	state := State{Exists: true, UID: string(found.secret.UID), ResourceVersion: found.secret.ResourceVersion}
-	answer, err := w.apply(ctx, desired, state, takeFields{force: true, resourceVersion: state.ResourceVersion})
+	answer, err := w.apply(ctx, desired, state, true)
 	if err != nil {
 		return Result{}, explain(err, updating(desired))
 	}
@@ -137,7 +137,7 @@ func (w *Writer) inheritFields(ctx context.Context, secret *metav1.PartialObject
 // HandOver gives a Secret that a SecretSync no longer wants to one that waits for it, as it is: its content is for
 // the new owner to write. It is false for a Secret that the new owner could not write, and for one that does not
 // belong to the former owner.
-func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to *v1alpha1.SecretSync) (bool, error) {
+func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to *v1alpha1.SecretSync, still Still) (bool, error) {
 	handing := request{verb: "update", namespace: namespace, name: name}
 	whole := &corev1.Secret{}
 	err := w.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, whole)
@@ -150,6 +150,9 @@ func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to 
 	if whole.Annotations[v1alpha1.AnnotationOwner] != from || whole.Type != to.Spec.Target.TypeOrDefault() ||
 		whole.Immutable != nil && *whole.Immutable {
 		return false, nil
+	}
+	if err := still(ctx); err != nil {
+		return false, err
 	}
 	secret := SecretMetadata()
 	whole.ObjectMeta.DeepCopyInto(&secret.ObjectMeta)

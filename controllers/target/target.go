@@ -26,6 +26,8 @@ type Writer struct {
 	// Live reads metadata of single Secrets from the API server itself: those that the cache, which
 	// holds labelled Secrets only, can't know.
 	Live client.Reader
+	// MergeWithoutConsent lets keys be merged into Secrets whose annotation does not allow it.
+	MergeWithoutConsent bool
 }
 
 // Desired is a Secret as it should be.
@@ -50,6 +52,9 @@ type Desired struct {
 	Merge bool
 	// Previous is the Secret as it was written last; nil where it never was.
 	Previous *v1alpha1.SecretStatus
+	// Found is the Secret as Find has found it before the values were read. The write replaces this state of the
+	// Secret and no other one.
+	Found State
 }
 
 // State is what is known of a Secret without its values.
@@ -61,6 +66,8 @@ type State struct {
 	Owner string
 	// Controller is whom the Secret's owner reference makes its controller; empty where it has none.
 	Controller types.UID
+	// MergeFrom is the Secret's annotation that names the SecretSyncs which may merge keys into it.
+	MergeFrom string
 }
 
 // Outcome says what a write did.
@@ -92,6 +99,17 @@ type Former struct {
 	Written time.Time
 }
 
+// Find looks for a Secret that is to be written, before the values for it are read, where that costs nothing: the
+// cache knows each Secret that a SecretSync has written. One that is to be merged into is looked up where the cache
+// does not know it; whether another one exists, the create finds out.
+func (w *Writer) Find(ctx context.Context, namespace, name string, merge bool) (State, error) {
+	state, err := w.Cached(ctx, namespace, name)
+	if err != nil || state.Exists || !merge {
+		return state, err
+	}
+	return w.Current(ctx, namespace, name)
+}
+
 // Cached is the state of a Secret as the watch last saw it. A Secret without our label is not seen.
 func (w *Writer) Cached(ctx context.Context, namespace, name string) (State, error) {
 	return readState(ctx, w.Client, namespace, name)
@@ -116,6 +134,7 @@ func readState(ctx context.Context, reader client.Reader, namespace, name string
 		UID:             string(metadata.UID),
 		ResourceVersion: metadata.ResourceVersion,
 		Owner:           metadata.Annotations[v1alpha1.AnnotationOwner],
+		MergeFrom:       metadata.Annotations[v1alpha1.AnnotationMergeFrom],
 	}
 	if controller := metav1.GetControllerOfNoCopy(metadata); controller != nil {
 		found.Controller = controller.UID

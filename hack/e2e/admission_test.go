@@ -156,7 +156,7 @@ func TestNamingConvention(t *testing.T) {
 func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	s := newScene(t)
 	id, _ := s.createSecret("db", value())
-	s.put(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db"}})
+	s.put(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db", Annotations: anyMayMerge()}})
 	spec := following(id) // Its name has no environment.
 	spec.PollInterval = fast
 	spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge

@@ -52,7 +52,7 @@ func withFormer(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
 // merged has the keys written into a Secret that was there before, with a key of others.
 func merged(s *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
 	s.Helper()
-	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "slip-merged"}, Data: map[string][]byte{"theirs": []byte("x")}}
+	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "slip-merged", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("x")}}
 	if err := s.stand.Client.Create(s.Context(), host); err != nil {
 		s.Fatal(err)
 	}

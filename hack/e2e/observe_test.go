@@ -53,7 +53,8 @@ func TestObserveWritesNothing(t *testing.T) {
 func (s *scene) theirs(data map[string]string) *corev1.Secret {
 	s.Helper()
 	theirs := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Labels: map[string]string{"reconcile.external-secrets.io/managed": "true"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Labels: map[string]string{"reconcile.external-secrets.io/managed": "true"},
+			Annotations: anyMayMerge()},
 		StringData: data,
 	}
 	s.createAs(theirs, "external-secrets")

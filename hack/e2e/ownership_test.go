@@ -45,7 +45,7 @@ func TestTwoOwnersOfOneSecret(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	s := newScene(t)
-	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app"}, Data: map[string][]byte{"theirs": []byte("1")}}
+	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("1")}}
 	if err := s.stand.Client.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}

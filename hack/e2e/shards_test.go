@@ -91,7 +91,7 @@ func TestShards(t *testing.T) {
 	a, rest := s.shards()
 	first, second := value(), value()
 	id, _ := s.createSecret("db", first)
-	others := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "others"}, Data: map[string][]byte{"theirs": []byte("x")}}
+	others := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "others", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("x")}}
 	if err := s.stand.Client.Create(t.Context(), others); err != nil {
 		t.Fatal(err)
 	}

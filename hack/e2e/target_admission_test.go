@@ -355,7 +355,8 @@ func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 	own, merged := value(), value()
 	id, _ := s.createSecret("own", own)
 	other, _ := s.createSecret("other", `{"merged":"`+merged+`"}`)
-	s.sync("own", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
+	s.sync("own", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+		Target: v1alpha1.SecretTarget{Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "guest"}}})
 	s.awaitReady("own")
 	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: other}, PollInterval: fast,
 		Target: v1alpha1.SecretTarget{Name: "own", CreationPolicy: v1alpha1.CreationPolicyMerge}})

@@ -83,6 +83,9 @@ func TestPolicyThereAndBack(t *testing.T) {
 		s.edit("turned", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.CreationPolicy = to })
 	}
 	policy(v1alpha1.CreationPolicyMerge)
+	s.awaitReason("turned", metav1.ConditionFalse, v1alpha1.ReasonMergeNotAllowed)
+	s.awaitKeys("turned", want)
+	s.patchSecret("turned", func(secret *corev1.Secret) { secret.Annotations[v1alpha1.AnnotationMergeFrom] = "turned" })
 	s.awaitReady("turned")
 	if secret := s.awaitKeys("turned", want); len(secret.OwnerReferences) > 0 || secret.Annotations[v1alpha1.AnnotationOwner] != "" {
 		t.Errorf("a Secret that keys are merged into belongs to %v, %q", secret.OwnerReferences, secret.Annotations[v1alpha1.AnnotationOwner])
@@ -159,10 +162,13 @@ func TestDeletionIsNotHeldUp(t *testing.T) {
 	s.awaitEvent("stuck", "SyncFailed", "immutable", "stay")
 }
 
-// foreign makes a Secret that is not ours.
+// anyMayMerge is the annotation by which the owner of a Secret lets every SecretSync merge keys into it.
+func anyMayMerge() map[string]string { return map[string]string{v1alpha1.AnnotationMergeFrom: "*"} }
+
+// foreign makes a Secret that is not ours, and allows keys to be merged into it.
 func (s *scene) foreign(name string) {
 	s.Helper()
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Data: map[string][]byte{"theirs": []byte("1")}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name, Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("1")}}
 	if err := s.stand.Client.Create(s.Context(), secret); err != nil {
 		s.Fatal(err)
 	}

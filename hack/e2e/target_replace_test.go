@@ -37,7 +37,7 @@ func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
 	s.awaitReady("fixed")
 	s.awaitEvent("fixed", "SecretUpdated", "edited spec")
 	// Nobody else's is ever deleted for it.
-	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "host"}, Immutable: new(true), Data: map[string][]byte{"theirs": []byte("1")}}
+	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "host", Annotations: anyMayMerge()}, Immutable: new(true), Data: map[string][]byte{"theirs": []byte("1")}}
 	s.createAs(host, "owner")
 	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "host", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReason("guest", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)

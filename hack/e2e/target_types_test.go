@@ -22,6 +22,7 @@ func TestNothingIsMergedIntoCredentialsOfKubernetes(t *testing.T) {
 		"release":   {Type: "helm.sh/release.v1", Data: map[string][]byte{"release": []byte("theirs")}},
 	} {
 		host.Namespace, host.Name = s.namespace, name
+		metav1.SetMetaDataAnnotation(&host.ObjectMeta, v1alpha1.AnnotationMergeFrom, "*")
 		if err := s.stand.Client.Create(t.Context(), host); err != nil {
 			t.Fatal(err)
 		}

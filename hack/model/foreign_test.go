@@ -187,7 +187,7 @@ func (r *run) createShared(namespace string) {
 	}
 	r.note("a foreign hand makes Secret %s/%s", namespace, sharedName)
 	made := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: sharedName},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: sharedName, Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "*"}},
 		Data:       map[string][]byte{foreignKey + "theirs": r.foreignValueNow()},
 	}
 	r.must(r.stand.Client.Create(r.Context(), made, client.FieldOwner(foreignManager)))

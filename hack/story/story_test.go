@@ -135,7 +135,8 @@ func (s *scene) begin(w *world) (first string) {
 	s.create(foundPrefix+"one", w.found["one"])
 	s.create(foundPrefix+"two", w.found["two"], types.Tag{Key: aws.String("team"), Value: aws.String("shop")})
 	s.must(s.client().Create(s.Context(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "of-the-user"}, StringData: map[string]string{"level": "info"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "of-the-user", Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "merged"}},
+		StringData: map[string]string{"level": "info"},
 	}))
 	s.apply("testdata/secretsyncs.yaml", "<arn>", arn, "<partial>", arn[:len(arn)-7], "<version>", first)
 	if len(s.kinds) < kindsLeast {

@@ -170,6 +170,10 @@ func byShapes(w *battlefield) map[string]attack {
 		"a workload of another kind":             listed(object{"kind": "Pod", "name": "app"}),
 		"restarts of all, in a field of its own": to(own, object{"rollout": object{"restart": "Auto", "namespaces": []any{theirs.namespace}}}),
 		"another's Secret, made anew":            to(own, object{"target": object{"name": "taken", "replacePolicy": "Recreate", "immutable": true}}, v1alpha1.ReasonTargetConflict),
-		"another's key, of the same name":        to(own, object{"target": object{"name": "taken", "creationPolicy": "Merge"}}, v1alpha1.ReasonTargetConflict),
+		"another's key, of the same name":        to(own, object{"target": object{"name": "taken", "creationPolicy": "Merge"}}, v1alpha1.ReasonMergeNotAllowed),
+		"a key of one's own in another's Secret": shaped(object{"source": object{"secretID": own}, "data": []any{object{"key": "LD_PRELOAD"}},
+			"target": object{"name": "taken", "creationPolicy": "Merge"}}, v1alpha1.ReasonMergeNotAllowed),
+		"a label on another's Secret":       to(own, object{"target": object{"name": "taken", "creationPolicy": "Merge", "labels": object{"a": "b"}}}),
+		"an annotation on another's Secret": to(own, object{"target": object{"name": "taken", "creationPolicy": "Merge", "annotations": object{v1alpha1.AnnotationMergeFrom: "*"}}}),
 	}
 }
