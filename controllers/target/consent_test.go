@@ -1,0 +1,65 @@
+package target
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func TestWhoMayMerge(t *testing.T) {
+	for annotation, want := range map[string]bool{
+		"": false, "db": true, "*": true, "other": false, "other,db": true, "other, db": true, " db ": true, "other,*": true,
+		"db2": false, "d": false, "*b": false, "other;db": false, strings.Repeat("x,", AnnotationMost) + "db": false,
+	} {
+		if allows(annotation, "db") != want {
+			t.Errorf("%.40q allows it: %v", annotation, !want)
+		}
+	}
+}
+
+// TestNothingIsMergedUnasked: without the owner's word nothing is written, and the refusal says what gives it.
+func TestNothingIsMergedUnasked(t *testing.T) {
+	for name, test := range map[string]struct {
+		annotation string
+		merged     bool // before
+		without    bool
+		mention    string // empty where it is merged
+	}{
+		"no word":                           {"", false, false, `"kubectl annotate secret db -n payments secretsync.dev/merge-from=guest" allows it`},
+		"another's word":                    {"other", false, false, "add guest to its annotation secretsync.dev/merge-from"},
+		"no word, and merged before":        {"", true, false, "kubectl annotate"},
+		"its word":                          {"guest", false, false, ""},
+		"no word, where none is called for": {"", false, true, ""},
+	} {
+		r := newRecorded(t, "host")
+		if secret := r.now(t); test.annotation != "" {
+			secret.Annotations[v1alpha1.AnnotationMergeFrom] = test.annotation
+			if err := r.server.Update(t.Context(), secret); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.MergeWithoutConsent = test.without
+		desired := Desired{Namespace: "payments", Name: "db", Owner: "guest", Merge: true, Found: r.found(t), Data: map[string][]byte{"key": []byte(quoted)},
+			Labels: map[string]string{"team": "mallory"}, Annotations: map[string]string{"note": "mallory"}}
+		if test.merged {
+			desired.Previous = &v1alpha1.SecretStatus{Name: "db", UID: "uid", ResourceVersion: desired.Found.ResourceVersion, Keys: []string{"key"}}
+		}
+		_, inspected := r.Inspect(t.Context(), desired)
+		_, err := r.Apply(t.Context(), desired)
+		refused, ok := errors.AsType[*Error](err)
+		if ok != (test.mention != "") || (inspected != nil) != ok {
+			t.Errorf("%s: %v, inspected: %v", name, err, inspected)
+			continue
+		}
+		now := r.now(t)
+		if ok && (refused.Reason != v1alpha1.ReasonMergeNotAllowed || refused.Transient || !strings.Contains(refused.Message, test.mention) ||
+			!refused.KeyInTheWay || refused.InTheWay.UID != "uid" || len(now.Data) != 1 || len(r.sent) > 0) {
+			t.Errorf("%s: %+v, %d keys", name, refused, len(now.Data))
+		}
+		if !ok && (string(now.Data["key"]) != quoted || now.Labels["team"] != "" || now.Annotations["note"] != "" || now.Annotations[v1alpha1.AnnotationOwner] != "host") {
+			t.Errorf("%s: labels %v, annotations %v", name, now.Labels, now.Annotations)
+		}
+	}
+}
