@@ -170,3 +170,34 @@ func TestRename(t *testing.T) {
 	s.await("the old Secret is gone", func() bool { return s.secret("old") == nil })
 	s.awaitReady("renamed")
 }
+
+// TestMergeNeedsTheOwnersWord: nothing is merged into a Secret, whatever the key, until its annotation names the
+// SecretSync; nor is anything updated once the annotation no longer does.
+func TestMergeNeedsTheOwnersWord(t *testing.T) {
+	s := newScene(t)
+	app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app"}, Data: map[string][]byte{"theirs": []byte("1")}}
+	s.createAs(app, "owner")
+	first, second := value(), value()
+	id, _ := s.createSecret("preload", first)
+	s.sync("mallory", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Data: []v1alpha1.DataKey{{Key: "LD_PRELOAD"}},
+		Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	found := s.awaitReason("mallory", metav1.ConditionFalse, v1alpha1.ReasonMergeNotAllowed)
+	remedy := fmt.Sprintf("kubectl annotate secret app -n %s %s=mallory", s.namespace, v1alpha1.AnnotationMergeFrom)
+	if message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message; !containsAll(message, []string{remedy}) {
+		t.Errorf("the message %q has no remedy", message)
+	}
+	if now := s.secret("app"); now.ResourceVersion != app.ResourceVersion {
+		t.Errorf("the Secret was written: labels %v, %d keys", now.Labels, len(now.Data))
+	}
+	s.patchSecret("app", func(secret *corev1.Secret) {
+		secret.Annotations = map[string]string{v1alpha1.AnnotationMergeFrom: "other, mallory"}
+	})
+	s.awaitKeys("app", map[string]string{"theirs": "1", "LD_PRELOAD": first})
+	s.awaitReady("mallory")
+	s.patchSecret("app", func(secret *corev1.Secret) { secret.Annotations[v1alpha1.AnnotationMergeFrom] = "other" })
+	s.putValue(id, second)
+	s.awaitReason("mallory", metav1.ConditionFalse, v1alpha1.ReasonMergeNotAllowed)
+	s.awaitKeys("app", map[string]string{"theirs": "1", "LD_PRELOAD": first})
+	s.remove("mallory")
+	s.awaitKeys("app", map[string]string{"theirs": "1"})
+}
