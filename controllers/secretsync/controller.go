@@ -137,7 +137,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		return c.reportLate(ctx, sync, written)
 	}
 	p := c.begin(sync, memory)
-	for _, phase := range []phase{readable, c.decide, c.hold, c.findSecret, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
+	for _, phase := range []phase{readable, c.decide, c.hold, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
 		if p.err = phase(ctx, p); p.err != nil || p.done {
 			break
 		}

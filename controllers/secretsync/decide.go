@@ -52,8 +52,10 @@ func (c *Controller) decide(ctx context.Context, p *pass) error {
 	}
 	p.drifted, p.found = drifted, seen
 	p.trigger = why(p, drifted, now)
-	p.done = p.trigger == triggerNone
-	return nil
+	if p.done = p.trigger == triggerNone; p.done {
+		return nil
+	}
+	return c.findSecret(ctx, p)
 }
 
 // why is the first reason to ask AWS that holds.

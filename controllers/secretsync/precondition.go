@@ -20,7 +20,7 @@ func (c *Controller) findSecret(ctx context.Context, p *pass) (err error) {
 	if observes(p.sync) {
 		return nil
 	}
-	name, written := p.sync.TargetName(), p.memory.lastSeen(p.sync.Status.Secret)
+	name := p.sync.TargetName()
 	switch {
 	case p.memory.races > 0:
 		p.found, err = c.secrets.Current(ctx, p.sync.Namespace, name)
@@ -30,8 +30,8 @@ func (c *Controller) findSecret(ctx context.Context, p *pass) (err error) {
 			return err
 		}
 	}
-	if p.lags && written.UID == p.found.UID { // The watch is yet to bring what this process wrote itself.
-		p.found.ResourceVersion = written.ResourceVersion
+	if p.lags { // The watch is yet to bring what this process wrote itself.
+		p.found.ResourceVersion = p.memory.lastSeen(p.sync.Status.Secret).ResourceVersion
 	}
 	return nil
 }
