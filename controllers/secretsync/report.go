@@ -33,9 +33,10 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if passing(f, p.memory) {
 		return again(p.memory.nextLook.get().Sub(c.Clock.Now()), p.priority()), nil
 	}
-	if err := c.tell(ctx, p, f); apierrors.IsConflict(err) {
-		return c.superseded(ctx, p), nil
-	} else if err != nil {
+	if err := c.tell(ctx, p, f); err != nil {
+		if apierrors.IsConflict(err) {
+			return c.superseded(ctx, p), nil
+		}
 		return reconcile.Result{}, err
 	}
 	if p.sync.Spec.Suspend && f == nil {
