@@ -43,12 +43,12 @@ func slim(object any) (any, error) {
 // asked are those of a Secret's annotations that the controller asks for; nil where there are none. What is too long to
 // mean anything is cut to what shows that: annotations may have 256 KiB.
 func asked(annotations map[string]string) (kept map[string]string) {
-	for _, name := range []string{v1alpha1.AnnotationOwner, v1alpha1.AnnotationMergeFrom} {
+	for name, most := range map[string]int{v1alpha1.AnnotationOwner: nameMost, v1alpha1.AnnotationMergeFrom: target.AnnotationMost} {
 		if value, marked := annotations[name]; marked {
 			if kept == nil {
 				kept = map[string]string{}
 			}
-			kept[name] = cut(value, target.AnnotationMost+1)
+			kept[name] = cut(value, most+1)
 		}
 	}
 	return kept

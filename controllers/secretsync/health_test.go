@@ -13,13 +13,13 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// stalled is a source that calls a function before it answers.
-type stalled struct {
+// waylaid is a source that calls a function before it answers.
+type waylaid struct {
 	source.Source
 	meanwhile func(context.Context)
 }
 
-func (s *stalled) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+func (s *waylaid) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
 	s.meanwhile(ctx)
 	if err := ctx.Err(); err != nil {
 		return source.Observation{}, err
@@ -29,7 +29,7 @@ func (s *stalled) Observe(ctx context.Context, question source.Question) (source
 
 func TestAPassThatHangsTurnsTheProbe(t *testing.T) {
 	w := newWorld(t, fresh())
-	w.Source = &stalled{w.aws, func(context.Context) {
+	w.Source = &waylaid{w.aws, func(context.Context) {
 		for _, test := range []struct {
 			after time.Duration
 			hangs bool
@@ -54,7 +54,7 @@ func TestAPassThatHangsTurnsTheProbe(t *testing.T) {
 func TestLongWorkDoesNotTurnTheProbe(t *testing.T) {
 	w := newWorld(t, fresh())
 	w.memories.of(in("other", 1), "uid").nextLook.set(noon) // It waits for its turn all the time.
-	w.Source = &stalled{w.aws, func(context.Context) {
+	w.Source = &waylaid{w.aws, func(context.Context) {
 		w.after(passWithin)
 		if err := w.Check(nil); err != nil {
 			t.Fatal(err)
@@ -80,7 +80,7 @@ func TestAPassIsEndedByItsDeadlineAndSaysSo(t *testing.T) {
 	if got := w.options(logr.Discard()).ReconciliationTimeout; got != passWithin || passWithin+2*flushWithin > stuckAfter {
 		t.Errorf("a pass has %s, its reports %s, and hangs after %s", got, flushWithin, stuckAfter)
 	}
-	w.Source = &stalled{w.aws, func(ctx context.Context) { <-ctx.Done() }}
+	w.Source = &waylaid{w.aws, func(ctx context.Context) { <-ctx.Done() }}
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
 	result, err := w.Reconcile(ctx, reconcile.Request{NamespacedName: here})
@@ -92,7 +92,7 @@ func TestAPassIsEndedByItsDeadlineAndSaysSo(t *testing.T) {
 	}
 	// A stop of the process is nothing to report.
 	w = newWorld(t, fresh())
-	w.Source = &stalled{w.aws, func(ctx context.Context) { <-ctx.Done() }}
+	w.Source = &waylaid{w.aws, func(ctx context.Context) { <-ctx.Done() }}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if _, err := w.Reconcile(ctx, reconcile.Request{NamespacedName: here}); err == nil || w.writes > 0 {
