@@ -254,8 +254,9 @@ func TestThoseWhoEditMayNotWriteStatus(t *testing.T) {
 	}
 }
 
-// TestTheThreatModelNamesTests: each point of docs/security.md is shown by tests that exist.
-func TestTheThreatModelNamesTests(t *testing.T) {
+// tests are the names of all tests and fuzz targets.
+func tests(t *testing.T) map[string]bool {
+	t.Helper()
 	files, err := repository("..")
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +269,12 @@ func TestTheThreatModelNamesTests(t *testing.T) {
 			}
 		}
 	}
-	page := read(t, "docs/security.md")
+	return existing
+}
+
+// TestTheThreatModelNamesTests: each point of docs/security.md is shown by tests that exist.
+func TestTheThreatModelNamesTests(t *testing.T) {
+	page, existing := read(t, "docs/security.md"), tests(t)
 	named := matches("`((?:Test|Fuzz)\\w+)`", page)
 	if len(named) < 30 {
 		t.Fatalf("only %d tests are named", len(named))

@@ -24,8 +24,8 @@ func fillTexts(value reflect.Value) int {
 		value.Set(reflect.MakeMap(value.Type()))
 		value.SetMapIndex(key, element)
 	case reflect.Struct:
-		for i := range value.NumField() {
-			count += fillTexts(value.Field(i))
+		for _, field := range value.Fields() {
+			count += fillTexts(field)
 		}
 	}
 	return count

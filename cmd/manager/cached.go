@@ -139,8 +139,8 @@ func sizeOf(value reflect.Value) (size int) {
 		if value.Type() == reflect.TypeFor[time.Time]() {
 			return 0 // Its zone is shared by all.
 		}
-		for i := range value.NumField() {
-			size += sizeOf(value.Field(i))
+		for _, field := range value.Fields() {
+			size += sizeOf(field)
 		}
 	default:
 	}

@@ -35,7 +35,7 @@ func newHanging(next source.Source) *hanging {
 }
 
 func (h *hanging) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	if question.Ref.SecretID != "slow" {
+	if question.SecretID != "slow" {
 		return source.Observation{Version: source.Version{ARN: "arn", ID: "version-1"}}, nil
 	}
 	h.count(1)
@@ -75,7 +75,7 @@ func newCrowd(t *testing.T, workers, objects int) *crowd {
 	t.Helper()
 	w := newWorld(t, fresh())
 	w.events.Events = nil // They are not looked at.
-	options := w.Controller.Options
+	options := w.Options
 	slow := newHanging(w.aws)
 	options.Workers, options.Source, options.Client = workers, slow, w.server
 	w.Controller = New(options)

@@ -146,11 +146,8 @@ func withPrevious(work render.Work, p *pass, data map[string][]byte) (map[string
 		return data, nil
 	}
 	former, err := renderFormer(work, p)
-	if endsPass(err) {
-		return nil, err
-	}
-	if err != nil {
-		return data, nil //nolint:nilerr // As said above.
+	if out, err := leftOut(err); out || err != nil {
+		return data, err
 	}
 	suffix := p.sync.Spec.KeepPrevious.Suffix
 	if suffix == "" {
@@ -160,10 +157,9 @@ func withPrevious(work render.Work, p *pass, data map[string][]byte) (map[string
 	if err != nil {
 		return nil, err
 	}
-	if _, err := publishable(work, &p.sync.Spec, both); endsPass(err) {
-		return nil, err
-	} else if err != nil {
-		return data, nil //nolint:nilerr // As said above.
+	_, err = publishable(work, &p.sync.Spec, both)
+	if out, err := leftOut(err); out || err != nil {
+		return data, err
 	}
 	for key := range both {
 		if _, present := data[key]; !present {
@@ -174,12 +170,15 @@ func withPrevious(work render.Work, p *pass, data map[string][]byte) (map[string
 	return both, nil
 }
 
-// endsPass says whether an error is of the pass and not of the values: what was done with the present ones is no reason
-// to take the former ones out.
-func endsPass(err error) bool {
+// leftOut says whether an error of the former values leaves them out. Where it is one of the pass and not of the values,
+// it is given back: what was done with the present ones is no reason to take the former ones out.
+func leftOut(err error) (bool, error) {
 	_, unusable := errors.AsType[*render.Error](err)
 	_, dear := errors.AsType[*pattern.Exceeded](err)
-	return err != nil && (dear || !unusable)
+	if dear || !unusable {
+		return false, err
+	}
+	return true, nil
 }
 
 // renderFormer makes the keys of the former values, where they could be published.

@@ -143,7 +143,7 @@ func (s *sharing) nothingLost() {
 		if len(of.order) != len(of.parked) {
 			s.t.Fatalf("%s has %d places for %d parked objects", namespace, len(of.order), len(of.parked))
 		}
-		if room := s.workers - s.shares.busy - s.returning; len(of.parked) > 0 && s.shares.running[namespace]+len(of.returned) < room {
+		if room := s.workers - s.busy - s.returning; len(of.parked) > 0 && s.shares.running[namespace]+len(of.returned) < room {
 			s.t.Fatalf("%d objects of %s are parked, which has %d workers and could have another: %d are free", len(of.parked), namespace, s.of(namespace), s.free())
 		}
 	}
@@ -247,7 +247,9 @@ func TestParkedObjectsComeBackInOrderAndOnce(t *testing.T) {
 		for name := range s.handable() {
 			order = append(order, name.Name)
 			s.hand(name, 0)
-			fmt.Sscan(name.Name, &running)
+			if _, err := fmt.Sscan(name.Name, &running); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if want := []string{"3", "5", "4", "1"}; !slices.Equal(order, want) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
@@ -33,33 +35,47 @@ func TestNothingIsMergedUnasked(t *testing.T) {
 		"its word":                          {"guest", false, false, ""},
 		"no word, where none is called for": {"", false, true, ""},
 	} {
-		r := newRecorded(t, "host")
-		if secret := r.now(t); test.annotation != "" {
-			secret.Annotations[v1alpha1.AnnotationMergeFrom] = test.annotation
-			if err := r.server.Update(t.Context(), secret); err != nil {
-				t.Fatal(err)
+		t.Run(name, func(t *testing.T) {
+			r := newRecorded(t, "host")
+			if secret := r.now(t); test.annotation != "" {
+				secret.Annotations[v1alpha1.AnnotationMergeFrom] = test.annotation
+				if err := r.server.Update(t.Context(), secret); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		r.MergeWithoutConsent = test.without
-		desired := Desired{Namespace: "payments", Name: "db", Owner: "guest", Merge: true, Found: r.found(t), Data: map[string][]byte{"key": []byte(quoted)},
-			Labels: map[string]string{"team": "mallory"}, Annotations: map[string]string{"note": "mallory"}}
-		if test.merged {
-			desired.Previous = &v1alpha1.SecretStatus{Name: "db", UID: "uid", ResourceVersion: desired.Found.ResourceVersion, Keys: []string{"key"}}
-		}
-		_, inspected := r.Inspect(t.Context(), desired)
-		_, err := r.Apply(t.Context(), desired)
-		refused, ok := errors.AsType[*Error](err)
-		if ok != (test.mention != "") || (inspected != nil) != ok {
-			t.Errorf("%s: %v, inspected: %v", name, err, inspected)
-			continue
-		}
-		now := r.now(t)
-		if ok && (refused.Reason != v1alpha1.ReasonMergeNotAllowed || refused.Transient || !strings.Contains(refused.Message, test.mention) ||
-			!refused.KeyInTheWay || refused.InTheWay.UID != "uid" || len(now.Data) != 1 || len(r.sent) > 0) {
-			t.Errorf("%s: %+v, %d keys", name, refused, len(now.Data))
-		}
-		if !ok && (string(now.Data["key"]) != quoted || now.Labels["team"] != "" || now.Annotations["note"] != "" || now.Annotations[v1alpha1.AnnotationOwner] != "host") {
-			t.Errorf("%s: labels %v, annotations %v", name, now.Labels, now.Annotations)
-		}
+			r.MergeWithoutConsent = test.without
+			desired := Desired{Namespace: "payments", Name: "db", Owner: "guest", Merge: true, Found: r.found(t), Data: map[string][]byte{"key": []byte(quoted)},
+				Labels: map[string]string{"team": "mallory"}, Annotations: map[string]string{"note": "mallory"}}
+			if test.merged {
+				desired.Previous = &v1alpha1.SecretStatus{Name: "db", UID: "uid", ResourceVersion: desired.Found.ResourceVersion, Keys: []string{"key"}}
+			}
+			_, inspected := r.Inspect(t.Context(), desired)
+			_, err := r.Apply(t.Context(), desired)
+			if test.mention == "" {
+				isMerged(t, r.now(t), errors.Join(inspected, err))
+				return
+			}
+			isRefused(t, err, test.mention)
+			if now := r.now(t); inspected == nil || len(now.Data) != 1 || len(r.sent) > 0 {
+				t.Errorf("inspected: %v, %d keys, %d requests", inspected, len(now.Data), len(r.sent))
+			}
+		})
+	}
+}
+
+func isRefused(t *testing.T, err error, mention string) {
+	t.Helper()
+	refused, ok := errors.AsType[*Error](err)
+	if !ok || refused.Reason != v1alpha1.ReasonMergeNotAllowed || refused.Transient || !strings.Contains(refused.Message, mention) ||
+		!refused.KeyInTheWay || refused.InTheWay.UID != "uid" {
+		t.Errorf("refused with %+v, %v", refused, err)
+	}
+}
+
+// isMerged wants the key alone to have come, and the host's owner to have stayed.
+func isMerged(t *testing.T, now *corev1.Secret, err error) {
+	t.Helper()
+	if err != nil || string(now.Data["key"]) != quoted || now.Labels["team"] != "" || now.Annotations["note"] != "" || now.Annotations[v1alpha1.AnnotationOwner] != "host" {
+		t.Errorf("%v: labels %v, annotations %v", err, now.Labels, now.Annotations)
 	}
 }

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -73,22 +74,27 @@ func TestWhatEachRoleOfAChainIsTold(t *testing.T) {
 			t.Fatalf("%s: %d roles are assumed", name, len(steps))
 		}
 		for n, role := range []string{hubRole, webRole, payRole} {
-			form, external := steps[n], ""
+			external, tagged := "", []string(nil)
+			if n == 0 {
+				tagged = want
+			}
 			if n == 2 {
 				external = "e-1"
 			}
-			if form.Get("RoleArn") != role || form.Get("ExternalId") != external || form.Has("ExternalId") != (external != "") {
-				t.Errorf("%s: role %d is %s, with the external id %q", name, n, form.Get("RoleArn"), form.Get("ExternalId"))
-			}
-			tagged := want
-			if n > 0 {
-				tagged = nil
-			}
-			for list, got := range map[string][]string{"Tags": members(form, "Tags"), "TransitiveTagKeys": members(form, "TransitiveTagKeys")} {
-				if diff := cmp.Diff(tagged, got); diff != "" {
-					t.Errorf("%s: %s of role %d differ (-want +got):\n%s", name, list, n, diff)
-				}
-			}
+			t.Run(fmt.Sprintf("%s, role %d", name, n), func(t *testing.T) { isTold(t, steps[n], role, external, tagged) })
+		}
+	}
+}
+
+// isTold wants a request for a role to have an external id, or none where that is empty, and tags that are all transitive.
+func isTold(t *testing.T, form url.Values, role, external string, tagged []string) {
+	t.Helper()
+	if form.Get("RoleArn") != role || form.Get("ExternalId") != external || form.Has("ExternalId") != (external != "") {
+		t.Errorf("it is %s, with the external id %q", form.Get("RoleArn"), form.Get("ExternalId"))
+	}
+	for list, got := range map[string][]string{"Tags": members(form, "Tags"), "TransitiveTagKeys": members(form, "TransitiveTagKeys")} {
+		if diff := cmp.Diff(tagged, got); diff != "" {
+			t.Errorf("%s differ (-want +got):\n%s", list, diff)
 		}
 	}
 }

@@ -70,17 +70,17 @@ var errUnanswered = errors.New("the call that was shared ended without an answer
 // of a call of its own. Who asks first makes the call for all; if they give up, another one does.
 func (s *sharing[K, V]) ask(ctx context.Context, key K, maxAge time.Duration, call func(context.Context) (V, error)) (V, error) {
 	for {
-		kept, refusal, joined, leads := s.join(key, maxAge)
+		kept, joined, leads := s.join(key, maxAge)
 		switch {
 		case joined == nil:
-			return kept, refusal
+			return kept.value, kept.err
 		case leads:
 			return s.fly(ctx, key, joined, call)
 		}
 		select {
 		case <-joined.done:
 		case <-ctx.Done():
-			return kept, ctx.Err()
+			return kept.value, ctx.Err()
 		}
 		if !joined.abandoned {
 			return joined.value, joined.err
@@ -89,27 +89,27 @@ func (s *sharing[K, V]) ask(ctx context.Context, key K, maxAge time.Duration, ca
 }
 
 // join finds an answer, or a flight, and says whether it is for the caller to make its call.
-func (s *sharing[K, V]) join(key K, maxAge time.Duration) (kept V, refusal error, joined *flight[V], leads bool) {
+func (s *sharing[K, V]) join(key K, maxAge time.Duration) (kept answer[K, V], joined *flight[V], leads bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	now := s.now()
 	if known := s.answers[key]; known != nil && maxAge > 0 && now.Sub(known.at) <= maxAge && now.Sub(known.kept) < known.lasts {
-		return known.value, known.err, nil, false
+		return *known, nil, false
 	}
 	under := s.flights[key]
 	switch {
 	case under == nil:
 		under = &flight[V]{started: now, done: make(chan struct{})}
 		s.flights[key] = under
-		return kept, nil, under, true
+		return kept, under, true
 	case maxAge > 0 && now.Sub(under.started) <= maxAge:
-		return kept, nil, under, false
+		return kept, under, false
 	case under.next != nil:
-		return kept, nil, under.next, false
+		return kept, under.next, false
 	}
 	// The call under way began before this question: all who ask meanwhile share the one after it.
 	under.next = &flight[V]{before: under, done: make(chan struct{})}
-	return kept, nil, under.next, true
+	return kept, under.next, true
 }
 
 // fly makes the call of a flight, in the goroutine of who leads it: a goroutine for each call would
