@@ -42,6 +42,12 @@ func (m *Manager) ResidentMemory() (int64, error) { return m.memory("VmRSS") }
 // PeakMemory is the most that its resident set size has been so far.
 func (m *Manager) PeakMemory() (int64, error) { return m.memory("VmHWM") }
 
+// ResetPeakMemory makes PeakMemory count from what is resident now (proc(5), /proc/pid/clear_refs).
+func (m *Manager) ResetPeakMemory() error {
+	const resetPeak = "5"
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", m.PID()), []byte(resetPeak), 0)
+}
+
 func (m *Manager) memory(field string) (int64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.PID()))
 	if err != nil {

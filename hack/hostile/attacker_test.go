@@ -1,0 +1,171 @@
+package hostile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
+)
+
+// attacker is a tenant with a namespace of its own, which may do there whatever Kubernetes lets it, and has secrets in AWS.
+type attacker struct {
+	*testing.T
+	*scene
+	namespace string
+	// objects are how many SecretSyncs it made, questions how many different things these have AWS asked: secrets, roles,
+	// lists, regions. Both bound what the operator may ask of the API server and of AWS.
+	objects, questions atomic.Int64
+	secrets            []string
+}
+
+func newAttacker(t *testing.T, s *scene) *attacker {
+	t.Helper()
+	return &attacker{T: t, scene: s, namespace: standtest.Namespace(t, shared.Client, "attacker-")}
+}
+
+// parallel does n things, some at a time.
+func (a *attacker) parallel(n int, do func(i int) error) {
+	a.Helper()
+	var group sync.WaitGroup
+	const atOnce = 8
+	problems, next := make([]error, n), make(chan int)
+	for range min(atOnce, n) {
+		group.Go(func() {
+			for i := range next {
+				problems[i] = do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	group.Wait()
+	if err := errors.Join(problems...); err != nil {
+		a.Fatal(cut(err.Error()))
+	}
+}
+
+// cut keeps what is printed short: manifests may have a megabyte.
+func cut(text string) string { return text[:min(len(text), 2000)] }
+
+// many makes n objects in the attacker's namespace.
+func (a *attacker) many(n int, object func(i int) client.Object) {
+	a.Helper()
+	a.parallel(n, func(i int) error {
+		made := object(i)
+		made.SetNamespace(a.namespace)
+		return shared.Client.Create(a.Context(), made)
+	})
+}
+
+// syncs makes n SecretSyncs, which poll as often as anyone may.
+func (a *attacker) syncs(n int, spec func(i int) v1alpha1.SecretSyncSpec) {
+	a.Helper()
+	a.objects.Add(int64(n))
+	a.many(n, func(i int) client.Object { return a.sync(i, spec(i)) })
+}
+
+func (a *attacker) sync(i int, spec v1alpha1.SecretSyncSpec) *v1alpha1.SecretSync {
+	if spec.PollInterval == nil {
+		spec.PollInterval = &metav1.Duration{Duration: time.Second}
+	}
+	return &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: nameOf(i)}, Spec: spec}
+}
+
+func nameOf(i int) string { return fmt.Sprintf("s-%d", i) }
+
+// refused wants the API server to refuse a SecretSync, and to say why.
+func (a *attacker) refused(spec v1alpha1.SecretSyncSpec, says string) {
+	a.Helper()
+	err := shared.Client.Create(a.Context(), a.sync(-1, spec))
+	if err == nil {
+		a.Errorf("the API server took what it has to refuse: %s", says)
+		return
+	}
+	if !strings.Contains(err.Error(), says) {
+		a.Errorf("the API server says %q, which does not mention %q", cut(err.Error()), says)
+	}
+}
+
+// secret makes a secret in AWS, and gives its name.
+func (a *attacker) secret(name, content string, tags ...types.Tag) string {
+	a.Helper()
+	id := "/" + a.namespace + "/" + name
+	_, err := a.aws.CreateSecret(a.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content, Tags: tags})
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.questions.Add(1)
+	a.secrets = append(a.secrets, id)
+	return id
+}
+
+// renew gives a secret a new version, and announces it.
+func (a *attacker) renew(id, content string) {
+	a.Helper()
+	a.announce(a.T, labelUpdated(id, a.put(a.T, id, content)))
+}
+
+// refresh asks for each of n SecretSyncs to be looked at now.
+func (a *attacker) refresh(n, round int) {
+	a.Helper()
+	a.patch(n, &v1alpha1.SecretSync{}, fmt.Sprintf(`{"metadata":{"annotations":{%q:"%d"}}}`, v1alpha1.AnnotationRefreshRequestedAt, round))
+}
+
+// patch merges a patch into n objects of a kind.
+func (a *attacker) patch(n int, kind client.Object, patch string) {
+	a.Helper()
+	a.parallel(n, func(i int) error {
+		object := kind.DeepCopyObject().(client.Object)
+		object.SetNamespace(a.namespace)
+		object.SetName(nameOf(i))
+		return client.IgnoreNotFound(shared.Client.Patch(a.Context(), object, client.RawPatch("application/merge-patch+json", []byte(patch))))
+	})
+}
+
+// reasons are how many of the SecretSyncs have each reason of Ready.
+func (a *attacker) reasons() map[string]int {
+	a.Helper()
+	var all v1alpha1.SecretSyncList
+	if err := shared.Client.List(a.Context(), &all, client.InNamespace(a.namespace)); err != nil {
+		a.Fatal(err)
+	}
+	counts := map[string]int{}
+	for i := range all.Items {
+		if ready := meta.FindStatusCondition(all.Items[i].Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+			counts[ready.Reason]++
+		}
+	}
+	return counts
+}
+
+// remove removes all that the attacker has, and waits until the operator has let go of it.
+func (a *attacker) remove() {
+	a.Helper()
+	ctx := context.WithoutCancel(a.Context())
+	for _, kind := range []client.Object{&v1alpha1.SecretSync{}, &corev1.Secret{}, &corev1.ServiceAccount{}, &appsv1.Deployment{}, &corev1.ResourceQuota{}} {
+		if err := shared.Client.DeleteAllOf(ctx, kind, client.InNamespace(a.namespace)); err != nil {
+			a.Error(err)
+		}
+	}
+	standtest.Await(a, "the attacker's SecretSyncs are gone", func() bool {
+		var left v1alpha1.SecretSyncList
+		return shared.Client.List(ctx, &left, client.InNamespace(a.namespace), client.Limit(1)) == nil && len(left.Items) == 0
+	}, a.manager.Tail)
+}

@@ -1,0 +1,139 @@
+package hostile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// row is one way to attack: one namespace with many objects.
+type row struct {
+	name string
+	// attack makes the objects, and gives what the attacker does again before each rotation of the victim.
+	attack func(a *attacker) (again func(round int))
+	// ends are the reasons of Ready that its SecretSyncs come to have, so that the row does what it says.
+	ends []string
+}
+
+// figures are what was measured of a row.
+type figures struct {
+	name           string
+	objects        int
+	alone, beside  latency
+	peak           int64
+	calls, allowed int
+	requests, most int
+	lasted         time.Duration
+	reasons        map[string]int
+}
+
+func (f figures) String() string {
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(f.reasons)) {
+		reasons = append(reasons, fmt.Sprintf("%s %d", reason, f.reasons[reason]))
+	}
+	return fmt.Sprintf("| %s | %d | %d/%d ms | %d/%d ms | %d MiB | %d/%d | %d/%d | %.1f s | %s |", f.name, f.objects,
+		f.alone.event.Milliseconds(), f.beside.event.Milliseconds(), f.alone.poll.Milliseconds(), f.beside.poll.Milliseconds(), f.peak>>20,
+		f.calls, f.allowed, f.requests, f.most, f.lasted.Seconds(), strings.Join(reasons, ", "))
+}
+
+// Bounds of what a row may take. Those of time are relative to the run without the attacker, which takes some tens of
+// milliseconds for an event and up to pollEvery for a poll: less than leastAlone is noise of a machine that does other
+// things too.
+const (
+	timesAlone = 2
+	leastAlone = 500 * time.Millisecond
+	// perQuestion calls of AWS may be made for each thing that there is to ask, at the start, after each change and at each
+	// poll; perObject requests of the API server for each SecretSync, at the start and after each change.
+	perQuestion, perObject = 3, 6
+	// besides are the calls and requests a second that may be made on top, the victim's among them.
+	besides = 20
+)
+
+// run has the attacker attack, and the victim measured meanwhile.
+func (s *scene) run(t *testing.T, r row) {
+	a := newAttacker(t, s)
+	defer func() {
+		if t.Failed() { // It may be busy for good.
+			if err := s.manager.Kill(); err != nil {
+				t.Error(err)
+			}
+			s.start(t)
+		}
+		a.remove()
+	}()
+	if err := s.manager.ResetPeakMemory(); err != nil {
+		t.Fatal(err)
+	}
+	s.stand.AWS.ResetCalls()
+	requests, began := s.requests(t), time.Now()
+	again := r.attack(a)
+	if again == nil {
+		again = func(int) {}
+	}
+	beside, rounds := s.measure(t, again)
+	lasted := time.Since(began)
+	seconds := int(lasted/time.Second) + 1
+	f := figures{
+		name: r.name, objects: int(a.objects.Load()), alone: s.victim.alone, beside: beside, lasted: lasted,
+		calls: s.calls(), allowed: perQuestion*int(a.questions.Load())*(1+rounds+seconds) + besides*seconds,
+		requests: s.requests(t) - requests, most: perObject*int(a.objects.Load())*(1+rounds) + besides*seconds,
+	}
+	var err error
+	if f.peak, err = s.manager.PeakMemory(); err != nil {
+		t.Fatal(err)
+	}
+	f.reasons = a.reasons()
+	t.Log(f)
+	f.judge(t)
+	r.judge(t, f.reasons)
+}
+
+// judge holds what was measured against the bounds.
+func (f figures) judge(t *testing.T) {
+	t.Helper()
+	if most := timesAlone * max(f.alone.event, leastAlone); f.beside.event > most {
+		t.Errorf("beside the attacker an announced rotation takes %s, alone %s", f.beside.event, f.alone.event)
+	}
+	if most := timesAlone * pollEvery; f.beside.poll > most {
+		t.Errorf("beside the attacker a rotation that is polled for each %s takes %s", pollEvery, f.beside.poll)
+	}
+	if f.peak > memoryLimit {
+		t.Errorf("the manager had %d MiB, more than %d MiB", f.peak>>20, memoryLimit>>20)
+	}
+	if f.calls > f.allowed {
+		t.Errorf("AWS was called %d times in %s, want %d at most", f.calls, f.lasted, f.allowed)
+	}
+	if f.requests > f.most {
+		t.Errorf("the API server was asked %d times in %s, want %d at most", f.requests, f.lasted, f.most)
+	}
+}
+
+// judge wants the attack to have come to what it comes to.
+func (r row) judge(t *testing.T, reasons map[string]int) {
+	t.Helper()
+	reached := len(r.ends) == 0
+	for reason := range reasons {
+		if slices.Contains(r.ends, reason) {
+			reached = true
+		} else if reason != "Progressing" {
+			t.Errorf("SecretSyncs have the reason %s, want %v alone", reason, r.ends)
+		}
+	}
+	if !reached {
+		t.Errorf("no SecretSync has one of the reasons %v", r.ends)
+	}
+}
+
+// beside runs the rows of a group one after the other.
+func beside(t *testing.T, s *scene, rows []row) {
+	alone, _ := s.measure(t, func(int) {})
+	s.victim.alone = alone
+	t.Logf("alone, the victim gets an announced rotation within %s", alone.event)
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) { s.run(t, r) })
+	}
+}

@@ -1,0 +1,155 @@
+package hostile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// dear is a regular expression of many states: ten for each character of it that it has.
+func dear(length int) string { return strings.Repeat(".{0,999}", (length-1)/8) + "Z" }
+
+// whole is a spec of one secret.
+func whole(id string) v1alpha1.SecretSyncSpec {
+	return v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}
+}
+
+// guarded is a spec of one secret with guards of its keys.
+func guarded(id string, guards ...v1alpha1.KeyGuard) v1alpha1.SecretSyncSpec {
+	spec := whole(id)
+	spec.Guards = &v1alpha1.Guards{Keys: guards}
+	return spec
+}
+
+// fields is a JSON object of n fields, each with a value of that size.
+func fields(n, size int) string { return fieldsNamed(n, size, "field-%d") }
+
+func fieldsNamed(n, size int, name string) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, `,"`+name+`":"%s"`, i, strings.Repeat("x", size))
+	}
+	return "{" + text.String()[1:] + "}"
+}
+
+// attackOf is an attack of n SecretSyncs that all read one secret, which gets its content once more before each of the
+// victim's rotations.
+func attackOf(n int, content string, spec func(id string, i int) v1alpha1.SecretSyncSpec) func(*attacker) func(int) {
+	return func(a *attacker) func(int) {
+		id := a.secret("db", content)
+		a.syncs(n, func(i int) v1alpha1.SecretSyncSpec { return spec(id, i) })
+		return func(int) { a.renew(id, content) }
+	}
+}
+
+func guardsRow(name string, n int, content, pattern string, ends ...string) row {
+	return row{name: name, ends: ends, attack: attackOf(n, content, func(id string, _ int) v1alpha1.SecretSyncSpec {
+		return guarded(id, v1alpha1.KeyGuard{Key: "*", Pattern: pattern})
+	})}
+}
+
+func fromRow(name string, n int, content string, from v1alpha1.DataFrom, ends ...string) row {
+	return row{name: name, ends: ends, attack: attackOf(n, content, func(id string, _ int) v1alpha1.SecretSyncSpec {
+		spec := whole(id)
+		spec.DataFrom = []v1alpha1.DataFrom{from}
+		return spec
+	})}
+}
+
+func dataRow(name string, n int, content string, entries int, entry func(i int) v1alpha1.DataKey, ends ...string) row {
+	return row{name: name, ends: ends, attack: attackOf(n, content, func(id string, _ int) v1alpha1.SecretSyncSpec {
+		spec := whole(id)
+		for i := range entries {
+			made := entry(i)
+			made.Key = fmt.Sprintf("k-%d", i)
+			spec.Data = append(spec.Data, made)
+		}
+		return spec
+	})}
+}
+
+func renames(n int, match string) (all []v1alpha1.Rename) {
+	for range n {
+		all = append(all, v1alpha1.Rename{Match: match, Replace: "$0"})
+	}
+	return all
+}
+
+func globs(n int, of string) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("%s%d", of, i))
+	}
+	return all
+}
+
+// finds are n SecretSyncs with many patterns each, of which some are suspended.
+func finds(n, each int, suspended bool, pattern string) func(*attacker) func(int) {
+	return func(a *attacker) func(int) {
+		id := a.secret("db", "x")
+		a.questions.Add(int64(each))
+		a.syncs(n, func(int) v1alpha1.SecretSyncSpec {
+			spec := v1alpha1.SecretSyncSpec{Suspend: suspended, PollInterval: &metav1.Duration{}}
+			for i := range each {
+				spec.DataFrom = append(spec.DataFrom, v1alpha1.DataFrom{Find: &v1alpha1.Find{NamePattern: fmt.Sprint(pattern, i)}})
+			}
+			return spec
+		})
+		return func(int) { a.renew(id, "x") }
+	}
+}
+
+// nested is JSON in which objects stand in each other.
+func nested(depth int) string {
+	return strings.Repeat(`{"a":`, depth) + `"x"` + strings.Repeat("}", depth)
+}
+
+func TestBesidePatterns(t *testing.T) {
+	const synced, rejected, notThere = v1alpha1.ReasonSynced, v1alpha1.ReasonValueRejected, v1alpha1.ReasonPropertyNotFound
+	long := strings.Repeat("x", 60_000)
+	beside(t, newScene(t), []row{
+		guardsRow("guards.keys.pattern, dear", 8, strings.Repeat("x", 4096), dear(1024), rejected),
+		guardsRow("guards.keys.pattern, long value", 20, long, `(x+x?)+y`, rejected),
+		{"guards.keys, 64 patterns of one value", attackOf(20, fields(1, 60_000), func(id string, _ int) v1alpha1.SecretSyncSpec {
+			var all []v1alpha1.KeyGuard
+			for i := range 64 {
+				all = append(all, v1alpha1.KeyGuard{Key: "field-0" + strings.Repeat("*", i), Pattern: `x*y?x*`})
+			}
+			return guarded(id, all...)
+		}), []string{synced, rejected}},
+		{"guards.keys.key, wildcards", attackOf(20, fieldsNamed(400, 1, strings.Repeat("x", 100)+"%d"), func(id string, _ int) v1alpha1.SecretSyncSpec {
+			var all []v1alpha1.KeyGuard
+			for i := range 64 {
+				all = append(all, v1alpha1.KeyGuard{Key: strings.Repeat("x*", 100) + fmt.Sprintf("y%d", i), Pattern: "x"})
+			}
+			return guarded(id, all...)
+		}), []string{synced}},
+		fromRow("dataFrom.rename, dear", 10, fields(300, 20), v1alpha1.DataFrom{Rename: renames(16, dear(512))}, synced, v1alpha1.ReasonInvalidValue),
+		fromRow("dataFrom.rename, growing", 20, fields(10, 20), v1alpha1.DataFrom{Rename: []v1alpha1.Rename{
+			{Match: "$", Replace: strings.Repeat("x", 500)}, {Match: "x", Replace: strings.Repeat("y", 500)}, {Match: "y", Replace: strings.Repeat("z", 500)}}}, v1alpha1.ReasonInvalidValue),
+		fromRow("dataFrom.exclude, 256 of a long name", 10, fieldsNamed(1, 10, strings.Repeat("x", 60_000)+"%d"), v1alpha1.DataFrom{Exclude: globs(256, strings.Repeat("*x", 200))}, v1alpha1.ReasonInvalidValue),
+		fromRow("dataFrom.include, 256 of many names", 20, fields(3000, 1), v1alpha1.DataFrom{Include: globs(256, strings.Repeat("f*", 100)+"q")}, v1alpha1.ReasonInvalidValue, notThere),
+		dataRow("data.property, deep", 5, nested(500), 512, func(int) v1alpha1.DataKey {
+			return v1alpha1.DataKey{Property: strings.Repeat("a.", 499) + "z0", Optional: true}
+		}, synced, v1alpha1.ReasonInvalidValue),
+		dataRow("data.property, 512 of 3000 fields", 20, fields(3000, 1), 512, func(i int) v1alpha1.DataKey {
+			return v1alpha1.DataKey{Property: fmt.Sprintf("field-%d", i)}
+		}, synced),
+		dataRow("data.jmesPath, doubling", 10, `{"a":"x"}`, 1, func(int) v1alpha1.DataKey {
+			return v1alpha1.DataKey{JMESPath: "@" + strings.Repeat("|[@,@]", 150)}
+		}, v1alpha1.ReasonInvalidValue),
+		dataRow("data.jmesPath, sorting", 10, `{"a":[`+strings.Repeat("1,", 30_000)+`1]}`, 64, func(int) v1alpha1.DataKey {
+			return v1alpha1.DataKey{JMESPath: "sort_by(a,&max_by([@,@],&@))[-1]"}
+		}, synced, v1alpha1.ReasonInvalidValue),
+		{"find.namePattern, dear", finds(20, 8, false, dear(500)), []string{v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonInvalidValue}},
+		{"find.namePattern, suspended", finds(100, 32, true, dear(500)), []string{v1alpha1.ReasonSuspended}},
+		{"rollout.ignoreKeys, wildcards", attackOf(20, fields(400, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
+			spec := whole(id)
+			spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: globs(64, strings.Repeat("f*", 100))}
+			return spec
+		}), []string{synced}},
+	})
+}

@@ -1,0 +1,172 @@
+package hostile
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/secretsync/secretsync/hack/localaws"
+	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/stand/standtest"
+)
+
+// tester is the access key of the tests; every call that another one has signed is the operator's.
+const tester = "tester"
+
+// patience is how long the victim is waited for. It is a multiple of what any row may take, so that a row that holds the
+// victim up for good ends.
+const patience = 30 * time.Second
+
+// scene is what the rows of a group share: an AWS, a victim, and a manager under its default settings, which takes change
+// events by its hook.
+type scene struct {
+	stand  *stand.Stand
+	aws    *secretsmanager.Client
+	victim *victim
+	// flags are the manager's, beside the memory limit.
+	flags   []string
+	manager *stand.Manager
+	hook    string
+	token   string
+	starts  int
+}
+
+func newScene(t *testing.T, flags ...string) *scene {
+	t.Helper()
+	own := standtest.WithOwnAWS(t, shared, &localaws.Server{})
+	s := &scene{stand: own, flags: flags, token: "token-of-" + filepath.Base(t.Name()), aws: secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
+	})}
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(s.token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.flags = append(s.flags, "--change-hook-token-file="+file)
+	s.start(t)
+	t.Cleanup(func() {
+		if s.manager.Stop() != nil {
+			t.Error("the manager did not end well")
+		}
+	})
+	s.victim = newVictim(t, s)
+	return s
+}
+
+// start starts a manager, and waits until it takes change events.
+func (s *scene) start(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.hook = listener.Addr().String()
+	listener.Close()
+	s.starts++
+	name := strings.ReplaceAll(t.Name(), "/", "-") + "-" + strconv.Itoa(s.starts)
+	s.manager, err = s.stand.StartManager(name, append([]string{"--memory-limit=" + strconv.Itoa(memoryLimit), "--log-level=info", "--change-hook-bind-address=" + s.hook}, s.flags...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	standtest.Await(t, "the hook listens", func() bool {
+		connection, err := net.Dial("tcp", s.hook)
+		return err == nil && connection.Close() == nil
+	}, s.manager.Tail)
+}
+
+// announce posts an event to the hook as EventBridge does: again, where it is refused for now. It gives whether it was
+// taken within patience.
+func (s *scene) announce(t *testing.T, body []byte) bool {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if s.post(t, body) == http.StatusAccepted {
+			return true
+		}
+	}
+	return false
+}
+
+// post posts an event once. Zero is for no answer.
+func (s *scene) post(t *testing.T, body []byte) (status int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.hook+"/events", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+s.token)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// calls are how many the operator has made of AWS.
+func (s *scene) calls() (count int) {
+	for _, call := range s.stand.AWS.Calls() {
+		if call.AccessKeyID != tester {
+			count++
+		}
+	}
+	return count
+}
+
+// requests are how many the operator has made of the API server, by its own metric.
+func (s *scene) requests(t *testing.T) (count int) {
+	t.Helper()
+	client := &http.Client{Timeout: standtest.Deadline}
+	answer, err := client.Get("http://" + s.manager.Metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if !strings.HasPrefix(lines.Text(), "rest_client_requests_total{") {
+			continue
+		}
+		_, figure, _ := strings.Cut(lines.Text(), "} ")
+		value, err := strconv.ParseFloat(figure, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count += int(value)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return count
+}
+
+// put gives a secret a new version.
+func (s *scene) put(t *testing.T, id, content string) (version string) {
+	t.Helper()
+	made, err := s.aws.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(made.VersionId)
+}
+
+// labelUpdated is the event of a label that moved to a new version.
+func labelUpdated(id, version string) []byte {
+	arn := fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-AbCdEf", localaws.DefaultRegion, localaws.DefaultAccount, id)
+	return eventOf(localaws.LabelUpdated, []string{arn}, localaws.Label{Name: id, LabelUpdated: "AWSCURRENT", VersionID: version})
+}
