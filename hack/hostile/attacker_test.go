@@ -2,8 +2,10 @@ package hostile
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/localaws"
 	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
@@ -60,6 +63,9 @@ func (a *attacker) parallel(n int, do func(i int) error) {
 		a.Fatal(cut(err.Error()))
 	}
 }
+
+// newID is a random id of a version.
+func newID() string { return fmt.Sprintf("%x-%s", time.Now().UnixNano(), rand.Text()) }
 
 // cut keeps what is printed short: manifests may have a megabyte.
 func cut(text string) string { return text[:min(len(text), 2000)] }
@@ -106,15 +112,23 @@ func (a *attacker) refused(spec v1alpha1.SecretSyncSpec, says string) {
 // secret makes a secret in AWS, and gives its name.
 func (a *attacker) secret(name, content string, tags ...types.Tag) string {
 	a.Helper()
-	id := "/" + a.namespace + "/" + name
-	_, err := a.aws.CreateSecret(a.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content, Tags: tags})
-	if err != nil {
+	if err := a.newSecret(name, content, tags...); err != nil {
 		a.Fatal(err)
 	}
+	id := "/" + a.namespace + "/" + name
 	a.questions.Add(1)
 	a.secrets = append(a.secrets, id)
 	return id
 }
+
+func (a *attacker) newSecret(name, content string, tags ...types.Tag) error {
+	id := "/" + a.namespace + "/" + name
+	_, err := a.aws.CreateSecret(a.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content, Tags: tags})
+	return err
+}
+
+// AWS is the one of the scene.
+func (a *attacker) AWS() *localaws.Running { return a.stand.AWS }
 
 // renew gives a secret a new version, and announces it.
 func (a *attacker) renew(id, content string) {
@@ -164,8 +178,35 @@ func (a *attacker) remove() {
 			a.Error(err)
 		}
 	}
-	standtest.Await(a, "the attacker's SecretSyncs are gone", func() bool {
-		var left v1alpha1.SecretSyncList
-		return shared.Client.List(ctx, &left, client.InNamespace(a.namespace), client.Limit(1)) == nil && len(left.Items) == 0
-	}, a.manager.Tail)
+	a.AWS().SetRules()
+	if err := a.AWS().SetOutages(); err != nil {
+		a.Error(err)
+	}
+	standtest.Await(a, "the attacker's objects are gone", func() bool { return a.gone(ctx) }, a.manager.Tail)
+}
+
+// gone says whether the attacker has no SecretSyncs and no Secrets any more, and lets go of those that it held.
+func (a *attacker) gone(ctx context.Context) bool {
+	a.Helper()
+	var syncs v1alpha1.SecretSyncList
+	var secrets corev1.SecretList
+	if err := errors.Join(shared.Client.List(ctx, &syncs, client.InNamespace(a.namespace)), shared.Client.List(ctx, &secrets, client.InNamespace(a.namespace))); err != nil {
+		a.Fatal(err)
+	}
+	var left []client.Object
+	for i := range syncs.Items {
+		left = append(left, &syncs.Items[i])
+	}
+	for i := range secrets.Items {
+		left = append(left, &secrets.Items[i])
+	}
+	for _, object := range left {
+		if slices.Contains(object.GetFinalizers(), hold) {
+			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+			if err := shared.Client.Patch(ctx, object, patch); client.IgnoreNotFound(err) != nil {
+				a.Fatal(err)
+			}
+		}
+	}
+	return len(left) == 0
 }

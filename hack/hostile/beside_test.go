@@ -86,7 +86,7 @@ func (s *scene) run(t *testing.T, r row) {
 	if f.peak, err = s.manager.PeakMemory(); err != nil {
 		t.Fatal(err)
 	}
-	f.reasons = a.reasons()
+	f.reasons = r.await(a)
 	t.Log(f)
 	f.judge(t)
 	r.judge(t, f.reasons)
@@ -112,10 +112,25 @@ func (f figures) judge(t *testing.T) {
 	}
 }
 
+// await waits until the attack has come to something, and gives how many SecretSyncs have which reason of Ready.
+func (r row) await(a *attacker) (reasons map[string]int) {
+	a.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		reasons = a.reasons()
+		if len(r.ends) == 0 || slices.ContainsFunc(r.ends, func(reason string) bool { return reasons[reason] > 0 }) {
+			break
+		}
+	}
+	return reasons
+}
+
 // judge wants the attack to have come to what it comes to.
 func (r row) judge(t *testing.T, reasons map[string]int) {
 	t.Helper()
-	reached := len(r.ends) == 0
+	if len(r.ends) == 0 {
+		return
+	}
+	reached := false
 	for reason := range reasons {
 		if slices.Contains(r.ends, reason) {
 			reached = true

@@ -116,7 +116,7 @@ func required() (keys []string) {
 
 // annotated is an attack by the metadata of Secrets that the attacker makes itself, as if they were the operator's.
 func annotated(a *attacker) func(int) {
-	a.many(400, func(i int) client.Object {
+	a.many(200, func(i int) client.Object {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: nameOf(i), Labels: map[string]string{v1alpha1.LabelManaged: "true"},
 			Annotations: map[string]string{v1alpha1.AnnotationOwner: "nothing", "attacker.example.com/filler": strings.Repeat("x", 200_000)}}}
 	})
@@ -132,18 +132,18 @@ func TestBesideSizes(t *testing.T) {
 	deep := strings.Repeat("[", 30_000) + strings.Repeat("]", 30_000)
 	large := strings.Repeat("x", 60_000)
 	beside(t, newScene(t), []row{
-		{"spec, 1 MB suspended", suspended(120, func() v1alpha1.SecretSyncSpec { return templates("/nothing", 17, large) }), []string{v1alpha1.ReasonSuspended}},
+		{"spec, 1 MB suspended", suspended(40, func() v1alpha1.SecretSyncSpec { return templates("/nothing", 17, large) }), []string{v1alpha1.ReasonSuspended}},
 		{"metadata.annotations, 250 kB", func(a *attacker) func(int) {
 			id := a.secret("db", "x")
-			a.objects.Add(200)
-			a.many(200, func(i int) client.Object {
+			a.objects.Add(40)
+			a.many(40, func(i int) client.Object {
 				made := a.sync(i, whole(id))
 				made.Annotations = map[string]string{"attacker.example.com/filler": strings.Repeat("x", 250_000)}
 				return made
 			})
 			return func(round int) { a.refresh(40, round) }
 		}, []string{synced}},
-		{"data, Secrets of 1 MB", manySecrets(30, 17, 60_000, func(*v1alpha1.SecretSyncSpec) {}), []string{synced}},
+		{"data, Secrets of 1 MB", manySecrets(20, 17, 60_000, func(*v1alpha1.SecretSyncSpec) {}), []string{synced}},
 		{"data.decode, Secrets of 1 MB", func(a *attacker) func(int) {
 			return attackOf(20, base64.StdEncoding.EncodeToString([]byte(large[:40_000])), func(id string, _ int) v1alpha1.SecretSyncSpec {
 				spec := whole(id)
@@ -156,12 +156,12 @@ func TestBesideSizes(t *testing.T) {
 		{"keepPrevious, Secrets of 1 MB", manySecrets(20, 8, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
 			spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
 		}), []string{synced}},
-		{"target.annotations, 200 kB", attackOf(100, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"target.annotations, 200 kB", attackOf(20, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Target.Annotations = map[string]string{"attacker.example.com/filler": strings.Repeat("x", 200_000)}
 			return spec
 		}), []string{synced}},
-		{"target.labels, 64", attackOf(200, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"target.labels, 64", attackOf(50, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Target.Labels = map[string]string{}
 			for i := range 64 {
@@ -169,21 +169,21 @@ func TestBesideSizes(t *testing.T) {
 			}
 			return spec
 		}), []string{synced}},
-		{"guards.keys.format, deep JSON", attackOf(60, deep, func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"guards.keys.format, deep JSON", attackOf(30, deep, func(id string, _ int) v1alpha1.SecretSyncSpec {
 			return guarded(id, v1alpha1.KeyGuard{Key: "*", Format: v1alpha1.ValueFormatJSON})
 		}), []string{synced, rejected, invalid}},
-		{"guards.keys.format, certificates", attackOf(60, strings.Repeat(chain, 60_000/len(chain)), func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"guards.keys.format, certificates", attackOf(30, strings.Repeat(chain, 60_000/len(chain)), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			return guarded(id, v1alpha1.KeyGuard{Key: "*", Format: v1alpha1.ValueFormatCertificate})
 		}), []string{synced}},
-		{"guards.requiredKeys, 256", attackOf(60, fields(3000, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"guards.requiredKeys, 256", attackOf(30, fields(3000, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Guards = &v1alpha1.Guards{RequiredKeys: required()}
 			return spec
 		}), []string{synced}},
-		typedRow("guards.keyPairs, 16", 60, pairsOfKeys, "", guards, synced),
-		typedRow("target.type, kubernetes.io/tls", 60, object(map[string]string{"tls.crt": strings.Repeat(chain, 50_000/len(chain)), "tls.key": key}), "kubernetes.io/tls", nil, synced),
-		typedRow("target.type, dockerconfigjson", 60, object(map[string]string{".dockerconfigjson": `{"auths":{` + fields(2000, 1)[1:] + `}`}), "kubernetes.io/dockerconfigjson", nil, synced, rejected, invalid),
-		typedRow("target.type, ssh-auth", 60, object(map[string]string{"ssh-privatekey": strings.Repeat(key, 50_000/len(key))}), "kubernetes.io/ssh-auth", nil, synced, rejected, invalid),
+		typedRow("guards.keyPairs, 16", 30, pairsOfKeys, "", guards, synced),
+		typedRow("target.type, kubernetes.io/tls", 30, object(map[string]string{"tls.crt": strings.Repeat(chain, 50_000/len(chain)), "tls.key": key}), "kubernetes.io/tls", nil, synced),
+		typedRow("target.type, dockerconfigjson", 30, object(map[string]string{".dockerconfigjson": `{"auths":{` + fields(2000, 1)[1:] + `}`}), "kubernetes.io/dockerconfigjson", nil, synced, rejected, invalid),
+		typedRow("target.type, ssh-auth", 30, object(map[string]string{"ssh-privatekey": strings.Repeat(key, 50_000/len(key))}), "kubernetes.io/ssh-auth", nil, synced, rejected, invalid),
 		{"Secrets that call themselves the operator's", annotated, nil},
 	})
 }
