@@ -59,7 +59,7 @@ func (a *attacker) removeAll(kind client.Object) {
 
 // held are objects that are being deleted, and that the attacker does not let go of.
 func held(kind client.Object) func(*attacker) func(int) {
-	const n = 100
+	const n = 64
 	return func(a *attacker) func(int) {
 		again := copies(n, nil, func(a *attacker, id string, round int) {
 			a.refresh(n, round)
@@ -92,18 +92,18 @@ func forged(secretID string, at time.Time) []byte {
 }
 
 func TestBesideChurn(t *testing.T) {
-	const synced, conflict, n = v1alpha1.ReasonSynced, v1alpha1.ReasonTargetConflict, 100
+	const synced, conflict, n = v1alpha1.ReasonSynced, v1alpha1.ReasonTargetConflict, 64
 	beside(t, newScene(t), []row{
 		{"SecretSyncs that come and go", func(a *attacker) func(int) {
 			id := a.secret("db", "x")
 			return func(round int) {
-				a.syncs(n, func(int) v1alpha1.SecretSyncSpec { return whole(id) })
+				a.syncs(n/2, func(int) v1alpha1.SecretSyncSpec { return whole(id) })
 				a.removeAll(&v1alpha1.SecretSync{})
 			}
 		}, nil},
 		{"refresh-requested-at, at all of them", copies(n, nil, func(a *attacker, _ string, round int) { a.refresh(n, round) }), []string{synced}},
-		{"refresh-requested-at, 200 kB", copies(n, nil, func(a *attacker, _ string, round int) {
-			a.patch(n, &v1alpha1.SecretSync{}, fmt.Sprintf(`{"metadata":{"annotations":{%q:"%d%s"}}}`, v1alpha1.AnnotationRefreshRequestedAt, round, strings.Repeat("x", 200_000)))
+		{"refresh-requested-at, 200 kB", copies(16, nil, func(a *attacker, _ string, round int) {
+			a.patch(16, &v1alpha1.SecretSync{}, fmt.Sprintf(`{"metadata":{"annotations":{%q:"%d%s"}}}`, v1alpha1.AnnotationRefreshRequestedAt, round, strings.Repeat("x", 200_000)))
 		}), []string{synced}},
 		{"suspend, on and off", copies(n, nil, func(a *attacker, _ string, round int) {
 			a.patch(n, &v1alpha1.SecretSync{}, fmt.Sprintf(`{"spec":{"suspend":%t}}`, round%2 == 0))
@@ -120,7 +120,7 @@ func TestBesideChurn(t *testing.T) {
 			return spec
 		}, func(a *attacker, id string, round int) { a.renew(id, fmt.Sprint(round)) }), []string{synced, conflict}},
 		{"target.name, dots", copies(n, nil, func(a *attacker, id string, round int) {
-			a.parallel(n, func(i int) error {
+			a.parallel(n/4, func(i int) error {
 				spec := whole(id)
 				spec.Target.Name = strings.Repeat("a.", 120) + fmt.Sprintf("%d.%d", i, round)
 				made := a.sync(1000*(round+1)+i, spec)
@@ -212,7 +212,7 @@ func TestBesideRollouts(t *testing.T) {
 	allow(t, stand.OperatorNamespace, stand.OperatorAccount, role.Rules...)
 	most := int32(64)
 	beside(t, newScene(t, "--rollouts"), []row{
-		{"rollout, 20 workloads for each of 20", workloads(20, 20, func() *v1alpha1.Rollout { return &v1alpha1.Rollout{MaxConcurrent: &most} }), []string{v1alpha1.ReasonSynced}},
+		{"rollout, 20 workloads for each of 10", workloads(10, 20, func() *v1alpha1.Rollout { return &v1alpha1.Rollout{MaxConcurrent: &most} }), []string{v1alpha1.ReasonSynced}},
 		{"rollout.workloads, 64 that are missing", copies(50, func(spec v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec {
 			spec.Rollout = &v1alpha1.Rollout{Restart: v1alpha1.RestartListed}
 			for i := range 64 {

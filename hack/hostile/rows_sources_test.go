@@ -61,8 +61,8 @@ func inventedBeforeARestart(a *attacker) func(int) {
 	a.start(a.T)
 	a.AWS().ResetCalls()
 	id := a.secret("db", "x")
-	a.objects.Add(200)
-	a.many(200, func(i int) client.Object { return a.sync(1000+i, whole(id)) })
+	a.objects.Add(100)
+	a.many(100, func(i int) client.Object { return a.sync(1000+i, whole(id)) })
 	a.questions.Store(1) // The regions need no call.
 	return func(int) { a.renew(id, "x") }
 }
@@ -99,46 +99,46 @@ func found(n, secrets int, find func(a *attacker) v1alpha1.Find) func(*attacker)
 func TestBesideSources(t *testing.T) {
 	const synced, notFound = v1alpha1.ReasonSynced, v1alpha1.ReasonSecretNotFound
 	beside(t, newScene(t), []row{
-		{"source.secretID, one that is missing", missing(500, 1, 1, func(int, int) string { return "missing" }), []string{notFound}},
+		{"source.secretID, one that is missing", missing(400, 1, 1, func(int, int) string { return "missing" }), []string{notFound}},
 		{"data.source.secretID, 2500 that are missing", missing(10, 250, 2500, func(i, entry int) string { return fmt.Sprintf("missing/%d/%d", i, entry) }), []string{notFound}},
 		{"source.secretID, longest names", func(a *attacker) func(int) {
-			a.questions.Add(200)
-			a.syncs(200, func(i int) v1alpha1.SecretSyncSpec { return whole(fmt.Sprintf("%s%03d", strings.Repeat("x", 509), i)) })
+			a.questions.Add(100)
+			a.syncs(100, func(i int) v1alpha1.SecretSyncSpec { return whole(fmt.Sprintf("%s%03d", strings.Repeat("x", 509), i)) })
 			return nil
 		}, []string{notFound}},
 		{"source.secretID, invented accounts", func(a *attacker) func(int) {
-			a.questions.Add(200)
-			a.syncs(200, func(i int) v1alpha1.SecretSyncSpec {
+			a.questions.Add(100)
+			a.syncs(100, func(i int) v1alpha1.SecretSyncSpec {
 				return whole(fmt.Sprintf("arn:aws:secretsmanager:%s:%012d:secret:db-AbCdEf", localaws.DefaultRegion, i))
 			})
 			return nil
 		}, []string{notFound, v1alpha1.ReasonAccessDenied}},
-		{"source.versionID, 200 that are missing", attackOf(200, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"source.versionID, 150 that are missing", attackOf(150, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Source.VersionID = newID()
 			return spec
 		}), []string{v1alpha1.ReasonVersionNotFound}},
-		{"source.versionStage, 200 labels", attackOf(200, "x", func(id string, i int) v1alpha1.SecretSyncSpec {
+		{"source.versionStage, 150 labels", attackOf(150, "x", func(id string, i int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Source.VersionStage = fmt.Sprintf("%s%03d", strings.Repeat("x", 253), i)
 			return spec
 		}), []string{v1alpha1.ReasonVersionNotFound}},
 		{"source.region, 100 invented ones", regional(100, invented), nil},
 		{"source.region, invented ones before a restart", inventedBeforeARestart, nil},
-		{"source.region, one that hangs", hanging(200, func(a *attacker, _ int) v1alpha1.SecretSyncSpec {
+		{"source.region, one that hangs", hanging(100, func(a *attacker, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole("/" + a.namespace + "/db")
 			spec.Source.Region = hangs
 			return spec
 		}), []string{v1alpha1.ReasonRegionUnavailable}},
-		{"source.failoverRegions, all that hang", hanging(200, func(a *attacker, _ int) v1alpha1.SecretSyncSpec {
+		{"source.failoverRegions, all that hang", hanging(100, func(a *attacker, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole("/" + a.namespace + "/db")
 			spec.Source.Region, spec.Source.FailoverRegions = hangs, []string{hangs + "1", hangs + "2", hangs + "3", hangs + "4"}
 			return spec
 		}), nil},
-		{"pollInterval, 300 secrets each second", func(a *attacker) func(int) {
-			a.questions.Add(300)
-			a.parallel(300, func(i int) error { return a.newSecret(fmt.Sprint(i), "x") })
-			a.syncs(300, func(i int) v1alpha1.SecretSyncSpec { return whole(fmt.Sprintf("/%s/%d", a.namespace, i)) })
+		{"pollInterval, 150 secrets each second", func(a *attacker) func(int) {
+			a.questions.Add(150)
+			a.parallel(150, func(i int) error { return a.newSecret(fmt.Sprint(i), "x") })
+			a.syncs(150, func(i int) v1alpha1.SecretSyncSpec { return whole(fmt.Sprintf("/%s/%d", a.namespace, i)) })
 			return nil
 		}, []string{synced}},
 		{"find.namePrefix, as many as may match", found(20, 99, func(a *attacker) v1alpha1.Find { return v1alpha1.Find{NamePrefix: "/" + a.namespace + "/"} }), []string{synced}},
@@ -154,6 +154,14 @@ func byRole(id, role string) v1alpha1.SecretSyncSpec {
 	spec := whole(id)
 	spec.Auth.RoleARN = "arn:aws:iam::" + localaws.DefaultAccount + ":role/" + role
 	return spec
+}
+
+// readingAs are n SecretSyncs that read one secret, each by an identity of its own.
+func readingAs(n int, spec func(id string, i int) v1alpha1.SecretSyncSpec) func(*attacker) func(int) {
+	return func(a *attacker) func(int) {
+		a.questions.Add(int64(n))
+		return attackOf(n, "x", spec)(a)
+	}
 }
 
 // deny has STS refuse the roles whose names begin so.
@@ -200,32 +208,32 @@ func TestBesideIdentities(t *testing.T) {
 			})
 			return func(round int) { a.refresh(10, round) }
 		}, []string{denied}},
-		{"auth.roleARN, 300 roles", attackOf(300, "x", func(id string, i int) v1alpha1.SecretSyncSpec { return byRole(id, fmt.Sprint("role-", i)) }), []string{synced}},
-		{"auth.roleARN, longest name", attackOf(100, "x", func(id string, i int) v1alpha1.SecretSyncSpec {
+		{"auth.roleARN, 150 roles", readingAs(150, func(id string, i int) v1alpha1.SecretSyncSpec { return byRole(id, fmt.Sprint("role-", i)) }), []string{synced}},
+		{"auth.roleARN, longest name", readingAs(64, func(id string, i int) v1alpha1.SecretSyncSpec {
 			return byRole(id, strings.Repeat("x", 1900)+fmt.Sprint(i))
 		}), nil},
-		{"auth.externalID, 300 of one role", attackOf(300, "x", func(id string, i int) v1alpha1.SecretSyncSpec {
+		{"auth.externalID, 150 of one role", readingAs(150, func(id string, i int) v1alpha1.SecretSyncSpec {
 			spec := byRole(id, "role")
 			spec.Auth.ExternalID = fmt.Sprint(strings.Repeat("x", 1000), i)
 			return spec
 		}), []string{synced}},
-		{"auth.viaRoleARNs, 100 chains of five roles", attackOf(100, "x", func(id string, i int) v1alpha1.SecretSyncSpec {
+		{"auth.viaRoleARNs, 64 chains of five roles", readingAs(64, func(id string, i int) v1alpha1.SecretSyncSpec {
 			spec := byRole(id, fmt.Sprint("last-", i))
 			for via := range 4 {
 				spec.Auth.ViaRoleARNs = append(spec.Auth.ViaRoleARNs, roleARN(fmt.Sprintf("via-%d-%d", i, via)))
 			}
 			return spec
 		}), []string{synced}},
-		{"auth.serviceAccountRef, 300 of them", byAccounts(300, func(i int) string { return roleARN(fmt.Sprint("web-", i)) }, 300), []string{synced}},
-		{"auth.serviceAccountRef, 300 denied", byAccounts(300, func(i int) string { return roleARN(fmt.Sprint("denied-", i)) }, 300), []string{denied}},
+		{"auth.serviceAccountRef, 150 of them", byAccounts(150, func(i int) string { return roleARN(fmt.Sprint("web-", i)) }, 150), []string{synced}},
+		{"auth.serviceAccountRef, 150 denied", byAccounts(150, func(i int) string { return roleARN(fmt.Sprint("denied-", i)) }, 150), []string{denied}},
 		{"auth.serviceAccountRef, missing", func(a *attacker) func(int) {
-			a.syncs(300, func(i int) v1alpha1.SecretSyncSpec {
+			a.syncs(150, func(i int) v1alpha1.SecretSyncSpec {
 				spec := whole("/nothing")
 				spec.Auth.ServiceAccountRef = &v1alpha1.ServiceAccountReference{Name: nameOf(i)}
 				return spec
 			})
 			return func(round int) { a.refresh(100, round) }
 		}, []string{unavailable}},
-		{"role-arn annotations, 200 kB", byAccounts(100, func(i int) string { return roleARN(strings.Repeat("x", 200_000) + fmt.Sprint(i)) }, 0), []string{unavailable}},
+		{"role-arn annotations, 200 kB", byAccounts(40, func(i int) string { return roleARN(strings.Repeat("x", 200_000) + fmt.Sprint(i)) }, 0), []string{unavailable}},
 	})
 }
