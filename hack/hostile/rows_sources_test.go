@@ -84,7 +84,9 @@ func found(n, secrets int, find func(a *attacker) v1alpha1.Find) func(*attacker)
 	return func(a *attacker) func(int) {
 		team, key := "attackers", "team"
 		id := a.secret("db", "x", types.Tag{Key: &key, Value: &team})
-		a.parallel(secrets, func(i int) error { return a.newSecret(fmt.Sprintf("many/%d", i), "x", types.Tag{Key: &key, Value: &team}) })
+		a.parallel(secrets, func(i int) error {
+			return a.newSecret(fmt.Sprintf("many/%d", i), "x", types.Tag{Key: &key, Value: &team})
+		})
 		a.questions.Add(int64(secrets))
 		a.syncs(n, func(int) v1alpha1.SecretSyncSpec {
 			var spec v1alpha1.SecretSyncSpec
