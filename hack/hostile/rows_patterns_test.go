@@ -72,6 +72,18 @@ func dataRow(name string, n int, content string, entries int, entry func(i int) 
 	})}
 }
 
+// refusing is a row whose attacker tries more first, which the API server has to refuse.
+func refusing(r row, says string, more func(*v1alpha1.SecretSyncSpec)) row {
+	admitted := r.attack
+	r.attack = func(a *attacker) func(int) {
+		spec := whole("/nothing")
+		more(&spec)
+		a.refused(spec, says)
+		return admitted(a)
+	}
+	return r
+}
+
 func renames(n int, match string) (all []v1alpha1.Rename) {
 	for range n {
 		all = append(all, v1alpha1.Rename{Match: match, Replace: "$0"})
@@ -108,10 +120,13 @@ func nested(depth int) string {
 }
 
 func TestBesidePatterns(t *testing.T) {
-	const synced, rejected, notThere = v1alpha1.ReasonSynced, v1alpha1.ReasonValueRejected, v1alpha1.ReasonPropertyNotFound
+	const synced, rejected, invalid, notThere = v1alpha1.ReasonSynced, v1alpha1.ReasonValueRejected, v1alpha1.ReasonInvalidValue, v1alpha1.ReasonPropertyNotFound
 	long := strings.Repeat("x", 60_000)
+	deep := func(int) v1alpha1.DataKey {
+		return v1alpha1.DataKey{Property: strings.Repeat("a.", 499) + "z0", Optional: true}
+	}
 	beside(t, newScene(t), []row{
-		guardsRow("guards.keys.pattern, dear", 8, strings.Repeat("x", 4096), dear(1024), rejected),
+		guardsRow("guards.keys.pattern, dear", 8, strings.Repeat("x", 4096), dear(1024), invalid),
 		guardsRow("guards.keys.pattern, long value", 20, long, `(x+x?)+y`, rejected),
 		{"guards.keys, 64 patterns of one value", attackOf(20, fields(1, 60_000), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			var all []v1alpha1.KeyGuard
@@ -120,33 +135,39 @@ func TestBesidePatterns(t *testing.T) {
 			}
 			return guarded(id, all...)
 		}), []string{synced, rejected}},
-		{"guards.keys.key, wildcards", attackOf(20, fieldsNamed(400, 1, strings.Repeat("x", 100)+"%d"), func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"guards.keys.key, wildcards", attackOf(10, fieldsNamed(200, 1, strings.Repeat("x", 100)+"%d"), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			var all []v1alpha1.KeyGuard
 			for i := range 64 {
 				all = append(all, v1alpha1.KeyGuard{Key: strings.Repeat("x*", 100) + fmt.Sprintf("y%d", i), Pattern: "x"})
 			}
 			return guarded(id, all...)
 		}), []string{synced}},
-		fromRow("dataFrom.rename, dear", 10, fields(300, 20), v1alpha1.DataFrom{Rename: renames(16, dear(512))}, synced, v1alpha1.ReasonInvalidValue),
+		fromRow("dataFrom.rename, dear", 10, fields(300, 20), v1alpha1.DataFrom{Rename: renames(16, dear(512))}, synced, invalid),
 		fromRow("dataFrom.rename, growing", 20, fields(10, 20), v1alpha1.DataFrom{Rename: []v1alpha1.Rename{
-			{Match: "$", Replace: strings.Repeat("x", 500)}, {Match: "x", Replace: strings.Repeat("y", 500)}, {Match: "y", Replace: strings.Repeat("z", 500)}}}, v1alpha1.ReasonInvalidValue),
-		fromRow("dataFrom.exclude, 256 of a long name", 10, fieldsNamed(1, 10, strings.Repeat("x", 60_000)+"%d"), v1alpha1.DataFrom{Exclude: globs(256, strings.Repeat("*x", 200))}, v1alpha1.ReasonInvalidValue),
-		fromRow("dataFrom.include, 256 of many names", 20, fields(3000, 1), v1alpha1.DataFrom{Include: globs(256, strings.Repeat("f*", 100)+"q")}, v1alpha1.ReasonInvalidValue, notThere),
-		dataRow("data.property, deep", 5, nested(500), 512, func(int) v1alpha1.DataKey {
-			return v1alpha1.DataKey{Property: strings.Repeat("a.", 499) + "z0", Optional: true}
-		}, synced, v1alpha1.ReasonInvalidValue),
-		dataRow("data.property, 512 of 3000 fields", 20, fields(3000, 1), 512, func(i int) v1alpha1.DataKey {
+			{Match: "$", Replace: strings.Repeat("x", 500)}, {Match: "x", Replace: strings.Repeat("y", 500)}, {Match: "y", Replace: strings.Repeat("z", 500)}}}, invalid),
+		refusing(fromRow("dataFrom.exclude, 120 of a long name", 10, fieldsNamed(1, 10, long+"%d"), v1alpha1.DataFrom{Exclude: globs(120, strings.Repeat("*x", 250))}, invalid),
+			"spec.dataFrom may have at most 65536 characters", func(spec *v1alpha1.SecretSyncSpec) {
+				spec.DataFrom = []v1alpha1.DataFrom{{Exclude: globs(256, strings.Repeat("*x", 250))}}
+			}),
+		fromRow("dataFrom.include, 256 of many names", 20, fields(3000, 1), v1alpha1.DataFrom{Include: globs(256, strings.Repeat("f*", 100)+"q")}, invalid, notThere),
+		refusing(dataRow("data.property, deep", 8, nested(500), 120, deep, synced, invalid), "spec.data may have at most 131072 characters", func(spec *v1alpha1.SecretSyncSpec) {
+			for i := range 512 {
+				spec.Data = append(spec.Data, deep(i))
+				spec.Data[i].Key = nameOf(i)
+			}
+		}),
+		dataRow("data.property, 256 of 3000 fields", 10, fields(3000, 1), 256, func(i int) v1alpha1.DataKey {
 			return v1alpha1.DataKey{Property: fmt.Sprintf("field-%d", i)}
 		}, synced),
 		dataRow("data.jmesPath, doubling", 10, `{"a":"x"}`, 1, func(int) v1alpha1.DataKey {
 			return v1alpha1.DataKey{JMESPath: "@" + strings.Repeat("|[@,@]", 150)}
-		}, v1alpha1.ReasonInvalidValue),
+		}, invalid),
 		dataRow("data.jmesPath, sorting", 10, `{"a":[`+strings.Repeat("1,", 30_000)+`1]}`, 64, func(int) v1alpha1.DataKey {
 			return v1alpha1.DataKey{JMESPath: "sort_by(a,&max_by([@,@],&@))[-1]"}
-		}, synced, v1alpha1.ReasonInvalidValue),
-		{"find.namePattern, dear", finds(20, 8, false, dear(500)), []string{v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonInvalidValue}},
+		}, synced, invalid),
+		{"find.namePattern, dear", finds(20, 8, false, dear(500)), []string{v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSourceFailed, invalid}},
 		{"find.namePattern, suspended", finds(100, 32, true, dear(500)), []string{v1alpha1.ReasonSuspended}},
-		{"rollout.ignoreKeys, wildcards", attackOf(20, fields(400, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"rollout.ignoreKeys, wildcards", attackOf(10, fields(200, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: globs(64, strings.Repeat("f*", 100))}
 			return spec

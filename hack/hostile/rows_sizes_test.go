@@ -132,7 +132,8 @@ func TestBesideSizes(t *testing.T) {
 	deep := strings.Repeat("[", 30_000) + strings.Repeat("]", 30_000)
 	large := strings.Repeat("x", 60_000)
 	beside(t, newScene(t), []row{
-		{"spec, 1 MB suspended", suspended(40, func() v1alpha1.SecretSyncSpec { return templates("/nothing", 17, large) }), []string{v1alpha1.ReasonSuspended}},
+		refusing(row{"spec, as large as it may be, suspended", suspended(100, func() v1alpha1.SecretSyncSpec { return templates("/nothing", 2, large) }), []string{v1alpha1.ReasonSuspended}},
+			"all templates may have at most 131072 characters", func(spec *v1alpha1.SecretSyncSpec) { spec.Template = templates("", 17, large).Template }),
 		{"metadata.annotations, 250 kB", func(a *attacker) func(int) {
 			id := a.secret("db", "x")
 			a.objects.Add(40)
@@ -143,7 +144,7 @@ func TestBesideSizes(t *testing.T) {
 			})
 			return func(round int) { a.refresh(40, round) }
 		}, []string{synced}},
-		{"data, Secrets of 1 MB", manySecrets(20, 17, 60_000, func(*v1alpha1.SecretSyncSpec) {}), []string{synced}},
+		{"data, Secrets of 1 MB", manySecrets(10, 17, 60_000, func(*v1alpha1.SecretSyncSpec) {}), []string{synced}},
 		{"data.decode, Secrets of 1 MB", func(a *attacker) func(int) {
 			return attackOf(20, base64.StdEncoding.EncodeToString([]byte(large[:40_000])), func(id string, _ int) v1alpha1.SecretSyncSpec {
 				spec := whole(id)
@@ -153,14 +154,16 @@ func TestBesideSizes(t *testing.T) {
 				return spec
 			})(a)
 		}, []string{v1alpha1.ReasonTargetTooLarge}},
-		{"keepPrevious, Secrets of 1 MB", manySecrets(20, 8, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
+		{"keepPrevious, Secrets of 1 MB", manySecrets(10, 8, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
 			spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
 		}), []string{synced}},
-		{"target.annotations, 200 kB", attackOf(20, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
+		refusing(row{"target.annotations, as large as they may be", attackOf(30, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
-			spec.Target.Annotations = map[string]string{"attacker.example.com/filler": strings.Repeat("x", 200_000)}
+			spec.Target.Annotations = map[string]string{"attacker.example.com/filler": large[:32_000]}
 			return spec
-		}), []string{synced}},
+		}), []string{synced}}, "all target.annotations may have at most 32768 characters", func(spec *v1alpha1.SecretSyncSpec) {
+			spec.Target.Annotations = map[string]string{"attacker.example.com/filler": large}
+		}),
 		{"target.labels, 64", attackOf(50, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Target.Labels = map[string]string{}

@@ -26,19 +26,22 @@ func TestBesideTemplates(t *testing.T) {
 	const synced, failed = v1alpha1.ReasonSynced, v1alpha1.ReasonTemplateFailed
 	large := fields(1, 60_000)
 	beside(t, newScene(t), []row{
-		templateRow("template, loops", 60, large, 1, `{{ range 1000 }}{{ range 1000 }}{{ $x := 1 }}{{ end }}{{ end }}`, failed),
-		templateRow("template, copies of large values", 60, large, 1,
+		templateRow("template, loops", 40, large, 1, `{{ range 1000 }}{{ range 1000 }}{{ $x := 1 }}{{ end }}{{ end }}`, failed),
+		templateRow("template, copies of large values", 40, large, 1,
 			`{{ $v := index . "field-0" }}{{ $v := repeat 17 $v }}{{ range 1000 }}{{ $w := upper $v }}{{ end }}`, failed),
-		templateRow("template, lists that are held", 60, large, 1,
+		templateRow("template, lists that are held", 40, large, 1,
 			`{{ $v := index . "field-0" }}{{ $l := list }}{{ range 5000 }}{{ $l = append $l (upper $v) }}{{ end }}{{ len $l }}`, failed),
-		templateRow("template, maps in maps", 60, large, 1,
+		templateRow("template, maps in maps", 40, large, 1,
 			`{{ $m := dict "a" (index . "field-0") }}{{ range 90 }}{{ $m = dict "a" $m "b" $m }}{{ end }}{{ toJson $m }}`, failed),
-		templateRow("template, texts that double", 60, large, 1,
+		templateRow("template, texts that double", 40, large, 1,
 			`{{ $v := "x" }}{{ range 40 }}{{ $v = print $v $v }}{{ end }}`, failed),
-		templateRow("template, itself", 60, large, 1, `{{ define "a" }}{{ template "a" . }}{{ template "a" . }}{{ end }}{{ template "a" . }}`, failed),
+		templateRow("template, itself", 40, large, 1, `{{ define "a" }}{{ template "a" . }}{{ template "a" . }}{{ end }}{{ template "a" . }}`, failed),
 		templateRow("template, htpasswd", 30, large, 256, `{{ htpasswd "user" (index . "field-0" | trunc 500) "abcdefgh" }}`, failed),
-		templateRow("template, 1 MiB of output", 30, large, 16, `{{ index . "field-0" }}`, synced),
-		templateRow("template, texts of 1 MiB", 20, fields(1, 10), 16, strings.Repeat(`{{ "" }}x`, 6000), synced, failed),
-		templateRow("template, JSON of large values", 60, `{"a":[`+strings.Repeat("[],", 20_000)+`1]}`, 64, `{{ .a | fromJson | toYaml | fromYaml | toPrettyJson | len }}`, failed),
+		templateRow("template, 1 MiB of output", 10, large, 16, `{{ index . "field-0" }}`, synced),
+		refusing(templateRow("template, as long as it may be", 20, fields(1, 10), 2, strings.Repeat(`{{ "" }}x`, 7000), synced, failed),
+			"all templates may have at most 131072 characters", func(spec *v1alpha1.SecretSyncSpec) {
+				spec.Template = templates("", 3, strings.Repeat("x", 60_000)).Template
+			}),
+		templateRow("template, JSON of large values", 40, `{"a":[`+strings.Repeat("[],", 20_000)+`1]}`, 64, `{{ .a | fromJson | toYaml | fromYaml | toPrettyJson | len }}`, failed),
 	})
 }

@@ -28,8 +28,6 @@ const (
 type victim struct {
 	namespace string
 	arrivals  *arrivals
-	// alone is what it takes without an attacker.
-	alone latency
 }
 
 // latency is how long rotations take to be in the victim's Secret: the median of those that an event announces, and
@@ -59,32 +57,35 @@ func (v *victim) secretID(name string) string { return "/" + v.namespace + "/" +
 // rotations is how many are announced by events in each row.
 const rotations = 5
 
-// measure rotates the victim's secrets, and says how long that took. Before each rotation the attacker does again what
-// it does. What never came counts as patience, and ends the measure.
+// measure rotates the victim's secrets, and says how long that took. Before each rotation that is announced the attacker
+// does again what it does. What never came counts as patience, and ends the measure.
 func (s *scene) measure(t *testing.T, again func(round int)) (took latency, rounds int) {
 	t.Helper()
 	content, began := rand.Text(), time.Now()
 	s.put(t, s.victim.secretID(byPoll), content)
-	var all []time.Duration
-	for rounds < rotations {
-		again(rounds)
-		rounds++
-		one := s.rotate(t)
-		all = append(all, one)
-		if one >= patience {
-			break
-		}
-	}
-	slices.Sort(all)
-	took = latency{event: all[len(all)/2], poll: patience}
-	if len(all) < rotations {
-		took.event = patience
-	}
+	all := s.rotateTimes(t, again)
+	took = latency{event: median(all), poll: patience}
 	if at, came := s.victim.arrivals.await(content); came {
 		took.poll = at.Sub(began)
 	}
-	return took, rounds
+	return took, len(all)
 }
+
+// rotateTimes is how long each of some rotations took. One that never came is the last, and counts for all.
+func (s *scene) rotateTimes(t *testing.T, again func(round int)) (all []time.Duration) {
+	t.Helper()
+	for round := range rotations {
+		again(round)
+		one := s.rotate(t)
+		all = append(all, one)
+		if one >= patience {
+			return []time.Duration{one}
+		}
+	}
+	return all
+}
+
+func median(all []time.Duration) time.Duration { return slices.Sorted(slices.Values(all))[len(all)/2] }
 
 // rotate gives the victim's secret a new version, announces it, and says how long the Secret took to have it.
 func (s *scene) rotate(t *testing.T) time.Duration {
