@@ -91,11 +91,13 @@ func (s *scene) start(t *testing.T) {
 // taken within patience.
 func (s *scene) announce(t *testing.T, body []byte) bool {
 	t.Helper()
+	var status int
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if s.post(t, body) == http.StatusAccepted {
+		if status = s.post(t, body); status == http.StatusAccepted {
 			return true
 		}
 	}
+	t.Logf("the hook did not take an event within %s: the last answer is %d", patience, status)
 	return false
 }
 
