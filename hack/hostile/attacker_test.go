@@ -33,6 +33,8 @@ type attacker struct {
 	// objects are how many SecretSyncs it made, questions how many different things these have AWS asked: secrets, roles,
 	// lists, regions. Both bound what the operator may ask of the API server and of AWS.
 	objects, questions atomic.Int64
+	// edits are how often it edited one, or asked for a refresh: then AWS is asked what is true now.
+	edits atomic.Int64
 	secrets            []string
 }
 
@@ -145,6 +147,9 @@ func (a *attacker) refresh(n, round int) {
 // patch merges a patch into n objects of a kind.
 func (a *attacker) patch(n int, kind client.Object, patch string) {
 	a.Helper()
+	if _, is := kind.(*v1alpha1.SecretSync); is {
+		a.edits.Add(int64(n))
+	}
 	a.parallel(n, func(i int) error {
 		object := kind.DeepCopyObject().(client.Object)
 		object.SetNamespace(a.namespace)

@@ -48,7 +48,7 @@ const (
 	timesAlone = 2
 	leastAlone = 500 * time.Millisecond
 	// perQuestion calls of AWS may be made for each thing that there is to ask, at the start, after each change and at each
-	// poll, and one for each SecretSync, as a new one asks what is true now; perObject requests of the API server for each SecretSync, at the start and after each change.
+	// poll, and one for each SecretSync and each edit, after which it asks what is true now; perObject requests of the API server for each SecretSync, at the start and after each change.
 	perQuestion, perObject = 3, 6
 	// besides are the calls and requests a second that may be made on top, the victim's among them.
 	besides = 20
@@ -81,7 +81,7 @@ func (s *scene) run(t *testing.T, r row) {
 	seconds := int(lasted/time.Second) + 1
 	f := figures{
 		name: r.name, objects: int(a.objects.Load()), alone: alone, beside: beside, lasted: lasted,
-		calls: s.calls(), allowed: perQuestion*int(a.questions.Load())*(1+rounds+seconds) + int(a.objects.Load()) + besides*seconds,
+		calls: s.calls(), allowed: perQuestion*int(a.questions.Load())*(1+rounds+seconds) + int(a.objects.Load()+a.edits.Load()) + besides*seconds,
 		requests: s.requests(t) - requests, most: perObject*int(a.objects.Load())*(1+rounds) + besides*seconds,
 	}
 	var err error
