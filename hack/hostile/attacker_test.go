@@ -34,8 +34,8 @@ type attacker struct {
 	// lists, regions. Both bound what the operator may ask of the API server and of AWS.
 	objects, questions atomic.Int64
 	// edits are how often it edited one, or asked for a refresh: then AWS is asked what is true now.
-	edits atomic.Int64
-	secrets            []string
+	edits   atomic.Int64
+	secrets []string
 }
 
 func newAttacker(t *testing.T, s *scene) *attacker {

@@ -96,7 +96,7 @@ func TestBesideChurn(t *testing.T) {
 	beside(t, newScene(t), []row{
 		{"SecretSyncs that come and go", func(a *attacker) func(int) {
 			id := a.secret("db", "x")
-			return func(round int) {
+			return func(int) {
 				a.syncs(n/2, func(int) v1alpha1.SecretSyncSpec { return whole(id) })
 				a.removeAll(&v1alpha1.SecretSync{})
 			}
@@ -135,7 +135,7 @@ func TestBesideChurn(t *testing.T) {
 				spec.Target.Name, spec.Target.CreationPolicy = "one", v1alpha1.CreationPolicyMerge
 				return spec
 			}, func(a *attacker, id string, round int) { a.renew(id, fmt.Sprint(round)) })(a)
-		}, []string{synced, conflict, v1alpha1.ReasonTargetForbidden}},
+		}, []string{synced, conflict, "MergeNotAllowed"}},
 		{"target.immutable, recreated", copies(n, func(spec v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec {
 			spec.Target.Immutable, spec.Target.ReplacePolicy = true, v1alpha1.ReplaceRecreate
 			return spec

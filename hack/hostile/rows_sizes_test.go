@@ -84,8 +84,8 @@ func manySecrets(n, each, size int, more func(*v1alpha1.SecretSyncSpec)) func(*a
 	}
 }
 
-func typedRow(name string, n int, content, kind string, guards *v1alpha1.Guards, ends ...string) row {
-	return row{name: name, ends: ends, attack: attackOf(n, content, func(id string, _ int) v1alpha1.SecretSyncSpec {
+func typedRow(name, content, kind string, guards *v1alpha1.Guards, ends ...string) row {
+	return row{name: name, ends: ends, attack: attackOf(30, content, func(id string, _ int) v1alpha1.SecretSyncSpec {
 		spec := whole(id)
 		spec.Target.Type, spec.Guards = kind, guards
 		return spec
@@ -183,10 +183,10 @@ func TestBesideSizes(t *testing.T) {
 			spec.Guards = &v1alpha1.Guards{RequiredKeys: required()}
 			return spec
 		}), []string{synced}},
-		typedRow("guards.keyPairs, 16", 30, pairsOfKeys, "", guards, synced),
-		typedRow("target.type, kubernetes.io/tls", 30, object(map[string]string{"tls.crt": strings.Repeat(chain, 50_000/len(chain)), "tls.key": key}), "kubernetes.io/tls", nil, synced),
-		typedRow("target.type, dockerconfigjson", 30, object(map[string]string{".dockerconfigjson": `{"auths":{` + fields(2000, 1)[1:] + `}`}), "kubernetes.io/dockerconfigjson", nil, synced, rejected, invalid),
-		typedRow("target.type, ssh-auth", 30, object(map[string]string{"ssh-privatekey": strings.Repeat(key, 50_000/len(key))}), "kubernetes.io/ssh-auth", nil, synced, rejected, invalid),
+		typedRow("guards.keyPairs, 16", pairsOfKeys, "", guards, synced),
+		typedRow("target.type, kubernetes.io/tls", object(map[string]string{"tls.crt": strings.Repeat(chain, 50_000/len(chain)), "tls.key": key}), "kubernetes.io/tls", nil, synced),
+		typedRow("target.type, dockerconfigjson", object(map[string]string{".dockerconfigjson": `{"auths":{` + fields(2000, 1)[1:] + `}`}), "kubernetes.io/dockerconfigjson", nil, synced, rejected, invalid),
+		typedRow("target.type, ssh-auth", object(map[string]string{"ssh-privatekey": strings.Repeat(key, 50_000/len(key))}), "kubernetes.io/ssh-auth", nil, synced, rejected, invalid),
 		{"Secrets that call themselves the operator's", annotated, nil},
 	})
 }
