@@ -130,12 +130,13 @@ func TestBesideChurn(t *testing.T) {
 			})
 		}), []string{synced}},
 		{"target.creationPolicy, Merge", func(a *attacker) func(int) {
-			create(a.T, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: "one"}})
+			create(a.T, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: "one",
+				Annotations: map[string]string{"secretsync.dev/merge-from": "*"}}})
 			return copies(n, func(spec v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec {
 				spec.Target.Name, spec.Target.CreationPolicy = "one", v1alpha1.CreationPolicyMerge
 				return spec
 			}, func(a *attacker, id string, round int) { a.renew(id, fmt.Sprint(round)) })(a)
-		}, []string{synced, conflict, "MergeNotAllowed"}},
+		}, []string{synced, conflict}},
 		{"target.immutable, recreated", copies(n, func(spec v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec {
 			spec.Target.Immutable, spec.Target.ReplacePolicy = true, v1alpha1.ReplaceRecreate
 			return spec
