@@ -33,7 +33,7 @@ type attacker struct {
 	// objects are how many SecretSyncs it made, questions how many different things these have AWS asked: secrets, roles,
 	// lists, regions. Both bound what the operator may ask of the API server and of AWS.
 	objects, questions atomic.Int64
-	// edits are how often it edited one, or asked for a refresh: then AWS is asked what is true now.
+	// edits are how often it edited one, asked for a refresh, or sent an event: then AWS is asked what is true now.
 	edits   atomic.Int64
 	secrets []string
 }

@@ -161,11 +161,13 @@ func TestBesideChurn(t *testing.T) {
 		}, func(a *attacker, id string, round int) { a.renew(id, fmt.Sprint(round)) }), []string{v1alpha1.ReasonWouldChange}},
 		{"change events, forged", copies(n, nil, func(a *attacker, id string, round int) {
 			for i := range 30 {
+				a.edits.Add(1) // AWS is asked after each event.
 				a.announce(a.T, labelUpdated(id, fmt.Sprint(round, "-", i)))
 			}
 		}), []string{synced}},
 		{"change events, of rotations that fail in 2099", copies(n, nil, func(a *attacker, id string, round int) {
 			for i := range 30 {
+				a.edits.Add(1)
 				a.announce(a.T, forged(id, time.Date(2099, 1, 1, round, i, 0, 0, time.UTC)))
 			}
 		}), []string{synced}},
