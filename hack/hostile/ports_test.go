@@ -77,7 +77,7 @@ func TestAFloodOfHeadersTakesNoMemoryAndNoProbe(t *testing.T) {
 	for range 10 {
 		answers(t, manager)
 	}
-	mustFit(t, manager)
+	mustFit(t, manager, memoryLimit)
 	peak, err := manager.PeakMemory()
 	if err != nil {
 		t.Fatal(err)

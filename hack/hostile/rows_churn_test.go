@@ -109,6 +109,7 @@ func TestBesideChurn(t *testing.T) {
 			a.patch(n, &v1alpha1.SecretSync{}, fmt.Sprintf(`{"spec":{"suspend":%t}}`, round%2 == 0))
 		}), []string{synced, v1alpha1.ReasonSuspended}},
 		{"target.name, another one each time", copies(n, nil, func(a *attacker, _ string, round int) {
+			a.edits.Add(n)
 			a.parallel(n, func(i int) error {
 				patch := fmt.Sprintf(`{"spec":{"target":{"name":"moved-%d-%d"}}}`, i, round)
 				object := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: nameOf(i)}}
@@ -172,6 +173,7 @@ func TestBesideChurn(t *testing.T) {
 			}
 		}), []string{synced}},
 		{"status, overwritten", copies(n, nil, func(a *attacker, _ string, round int) {
+			a.edits.Add(n)
 			a.parallel(n, func(i int) error {
 				patch := fmt.Sprintf(`{"status":{"observedGeneration":0,"lastHandledRefresh":"%d","secret":null,"sources":null,"conditions":[]}}`, round)
 				object := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: nameOf(i)}}

@@ -178,7 +178,7 @@ func TestBesideSizes(t *testing.T) {
 		{"guards.keys.format, certificates", attackOf(30, strings.Repeat(chain, 60_000/len(chain)), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			return guarded(id, v1alpha1.KeyGuard{Key: "*", Format: v1alpha1.ValueFormatCertificate})
 		}), []string{synced}},
-		{"guards.requiredKeys, 256", attackOf(30, fields(3000, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"guards.requiredKeys, 256", attackOf(10, fields(3000, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Guards = &v1alpha1.Guards{RequiredKeys: required()}
 			return spec

@@ -115,7 +115,7 @@ func TestBesideSources(t *testing.T) {
 			})
 			return nil
 		}, []string{notFound, v1alpha1.ReasonAccessDenied}},
-		{"source.versionID, 150 that are missing", attackOf(150, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"source.versionID, 150 that are missing", readingAs(150, func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Source.VersionID = newID()
 			return spec
@@ -158,7 +158,7 @@ func byRole(id, role string) v1alpha1.SecretSyncSpec {
 	return spec
 }
 
-// readingAs are n SecretSyncs that read one secret, each by an identity of its own.
+// readingAs are n SecretSyncs that read one secret, each by an identity of its own, or another version of it.
 func readingAs(n int, spec func(id string, i int) v1alpha1.SecretSyncSpec) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		a.questions.Add(int64(n))
