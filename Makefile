@@ -60,6 +60,10 @@ soak: controlplane ## Take random steps for long, against a model; STEPS=1000, S
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) SECRETSYNC_MODEL_STEPS=$(or $(STEPS),1000) $(if $(SEED),SECRETSYNC_MODEL_SEED=$(SEED)) \
 		go test -race -count=1 -v -timeout 2h -run TestModel ./hack/model
 
+.PHONY: mutants
+mutants: ## Break packages in one place at a time and look whether a unit test fails; PACKAGE=guard, ONLY=regexp of mutants
+	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),guard serviceaccount target source/aws secretsync))
+
 .PHONY: controlplane
 controlplane: ## Make the control plane's programs, once
 	@go run ./hack/controlplane/cmd/controlplane build $(KUBERNETES)

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// bench runs the tests of a package with one mutant or none.
+type bench struct {
+	// binary is the test binary that holds all mutants; folder is where it runs, the package's.
+	binary, folder, scratch string
+	parallel                int
+	patience                time.Duration
+	tests                   []test
+}
+
+// test is one of the package's tests.
+type test struct {
+	name    string
+	took    time.Duration
+	reaches map[int]bool
+}
+
+// build compiles the tests of a package against its rewritten files.
+func build(loaded *code, files map[string]string, mutants int, scratch string) (string, error) {
+	files[filepath.Join(loaded.dir, "mutants_schema.go")] = schema(loaded.pkg.Name(), mutants)
+	replaced := map[string]string{}
+	for path, content := range files {
+		copied := filepath.Join(scratch, filepath.Base(path))
+		if err := os.WriteFile(copied, []byte(content), 0o600); err != nil {
+			return "", err
+		}
+		replaced[path] = copied
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		return "", err
+	}
+	listing := filepath.Join(scratch, "overlay.json")
+	if err := os.WriteFile(listing, overlay, 0o600); err != nil {
+		return "", err
+	}
+	binary := filepath.Join(scratch, "package.test")
+	command := exec.Command("go", "test", "-c", "-vet=off", "-overlay", listing, "-o", binary, ".")
+	command.Dir = loaded.dir
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the mutants do not compile: %w\n%s", err, output)
+	}
+	return binary, nil
+}
+
+// run runs some tests, and says whether all pass. Past the time-out it ends the process and all that it started.
+func (b *bench) run(timeout time.Duration, environment []string, arguments ...string) (output string, passed bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, b.binary, arguments...)
+	command.Dir = b.folder
+	// Nothing of the developer's environment decides what a test does, or is shown by one.
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + b.scratch}, environment...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	command.WaitDelay = time.Second
+	var text strings.Builder
+	command.Stdout, command.Stderr = &text, &text
+	err = command.Run()
+	if command.Process != nil {
+		syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // What a test left behind.
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) || errors.Is(err, exec.ErrWaitDelay) {
+		return text.String(), false, nil
+	}
+	return text.String(), err == nil, err
+}
+
+// measure runs each test by itself, to learn what it reaches and how long it takes.
+func (b *bench) measure() error {
+	names, err := b.list()
+	if err != nil {
+		return err
+	}
+	b.tests = make([]test, len(names))
+	failures := make([]error, len(names))
+	inParallel(b.parallel, len(names), func(n int) { b.tests[n], failures[n] = b.measureOne(n, names[n]) })
+	slices.SortStableFunc(b.tests, func(x, y test) int { return int(x.took - y.took) })
+	return errors.Join(failures...)
+}
+
+func (b *bench) list() ([]string, error) {
+	output, passed, err := b.run(time.Minute, nil, "-test.list", ".")
+	if err != nil || !passed {
+		return nil, fmt.Errorf("the tests cannot be listed: %w\n%s", err, output)
+	}
+	var names []string
+	for name := range strings.Lines(output) {
+		name = strings.TrimSpace(name)
+		if strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz") || strings.HasPrefix(name, "Example") {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func (b *bench) measureOne(n int, name string) (test, error) {
+	log := filepath.Join(b.scratch, fmt.Sprintf("reached-%d", n))
+	began := time.Now()
+	output, passed, err := b.run(5*time.Minute, []string{"MUTANTS_REACHED=" + log}, "-test.run", pattern([]string{name}))
+	if err != nil || !passed {
+		return test{}, fmt.Errorf("%s fails without a mutant: %w\n%s", name, err, output)
+	}
+	measured := test{name: name, took: time.Since(began), reaches: map[int]bool{}}
+	lines, err := os.ReadFile(log)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return test{}, err
+	}
+	for line := range strings.Lines(string(lines)) {
+		number, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil {
+			return test{}, err
+		}
+		measured.reaches[number] = true
+	}
+	return measured, nil
+}
+
+func pattern(names []string) string {
+	quoted := make([]string, len(names))
+	for n, name := range names {
+		quoted[n] = regexp.QuoteMeta(name)
+	}
+	return "^(" + strings.Join(quoted, "|") + ")$"
+}
+
+// quick is how long tests may take together that are tried before the others.
+const quick = time.Second
+
+// kills says whether a test fails with a mutant, and whether any reaches it.
+func (b *bench) kills(number int) (killed, reached bool, err error) {
+	var first, second []string
+	var together, later time.Duration
+	for _, each := range b.tests { // The quickest first.
+		switch {
+		case !each.reaches[number]:
+		case len(first) == 0 || together+each.took < quick:
+			first, together = append(first, each.name), together+each.took
+		default:
+			second, later = append(second, each.name), later+each.took
+		}
+	}
+	if len(first) == 0 {
+		return false, false, nil
+	}
+	passed, err := b.try(number, first, together)
+	if passed && err == nil && len(second) > 0 {
+		passed, err = b.try(number, second, later)
+	}
+	return !passed, true, err
+}
+
+// try runs tests with a mutant. One that takes several times as long as it should be fails.
+func (b *bench) try(number int, names []string, took time.Duration) (passed bool, err error) {
+	environment := []string{fmt.Sprintf("MUTANT=%d", number)}
+	_, passed, err = b.run(b.patience+5*took, environment, "-test.failfast", "-test.run", pattern(names))
+	return passed, err
+}
+
+// inParallel calls a function for each number below n.
+func inParallel(workers, n int, do func(int)) {
+	numbers := make(chan int)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for number := range numbers {
+				do(number)
+			}
+		})
+	}
+	for number := range n {
+		numbers <- number
+	}
+	close(numbers)
+	group.Wait()
+}
