@@ -1,0 +1,86 @@
+package guard
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+func TestWhatIsAllowedComesThroughWhole(t *testing.T) {
+	behind := secretCalled("/prod/pay/db", nil)
+	observation, err := New(behind, Rules{Patterns: mustParse(t, "/prod/{namespace}/*")}).Observe(t.Context(), source.Question{Ref: ask("/prod/pay/db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(behind.version, observation.Version); diff != "" || observation.Value == nil {
+		t.Errorf("with a value: %v; version (-want +got):\n%s", observation.Value != nil, diff)
+	}
+}
+
+// TestARefusalBehindThatIsNoAbsenceKeepsItsText: only what AWS says of a secret that is not there is reworded, and only
+// by a guard that looks at tags.
+func TestARefusalBehindThatIsNoAbsenceKeepsItsText(t *testing.T) {
+	missing := &source.Error{Kind: source.SecretNotFound, Explanation: "there is none"}
+	throttled := &source.Error{Kind: source.Throttled, Explanation: "too many calls"}
+	for name, test := range map[string]struct {
+		rules Rules
+		err   error
+	}{
+		"missing, by patterns alone": {Rules{Patterns: mustParse(t, "*")}, missing},
+		"throttled, by tags":         {Rules{Tag: TagHonor}, throttled},
+	} {
+		_, err := New(&failing{test.err}, test.rules).Observe(t.Context(), source.Question{Ref: ask("db")})
+		if !errors.Is(err, test.err) || err.Error() != test.err.Error() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRefusalsNameTheNextStep(t *testing.T) {
+	_, absent := New(secretCalled("db", &source.Tag{}), Rules{Tag: TagRequire}).Observe(t.Context(), source.Question{Ref: ask("db")})
+	replaced := secretCalled("db", nil)
+	replaced.fetched.ARN = arnOf + "db-zzzzzz"
+	_, again := New(replaced, Rules{Patterns: mustParse(t, "db")}).Fetch(t.Context(), ask("db"), replaced.version)
+	for mention, err := range map[string]error{"AWS has no secret db for namespace pay: create it": absent, "secret db was replaced": again} {
+		if err == nil || !strings.Contains(err.Error(), mention) {
+			t.Errorf("%v does not mention %q", err, mention)
+		}
+	}
+}
+
+// TestATagThatIsNotThereGivesNothing, whatever stands in its place.
+func TestATagThatIsNotThereGivesNothing(t *testing.T) {
+	behind := secretCalled("db", &source.Tag{Present: false, Value: "pay"})
+	if _, err := New(behind, Rules{Tag: TagRequire}).Observe(t.Context(), source.Question{Ref: ask("db")}); source.KindOf(err) != source.SecretNotFound {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnEmptyNameFitsNoPattern(t *testing.T) {
+	behind := secretCalled("db", nil)
+	guarded := New(behind, Rules{Patterns: mustParse(t, "*")})
+	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ask("")}); source.KindOf(err) != source.PolicyDenied || behind.observes > 0 {
+		t.Errorf("%v, after %d calls of AWS", err, behind.observes)
+	}
+}
+
+// TestAnAnswerThatIsNoFullARNIsRefused: what the guard can't read the name of is no secret that it knows.
+func TestAnAnswerThatIsNoFullARNIsRefused(t *testing.T) {
+	for name, test := range map[string]struct{ patterns, arn string }{
+		"no suffix":                  {"/prod/pay", arnOf + "/prod/payXa1B2c3"},
+		"nothing but a suffix":       {"*", arnOf + "-a1B2c3"},
+		"less than a suffix":         {"*", arnOf + "x"},
+		"no ARN":                     {"*", "db-a1B2c3"},
+		"none":                       {"*", ""},
+		"a name with another behind": {"/prod/pay", arnOf + "/prod/pay-a1B2c3:web-a1B2c3"},
+	} {
+		guarded := New(secretCalled("db", nil), Rules{Patterns: mustParse(t, test.patterns)})
+		if fetched, err := guarded.Fetch(t.Context(), ask("/prod/pay"), source.Version{ARN: test.arn}); source.KindOf(err) != source.PolicyDenied || fetched.Value.Bytes() != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

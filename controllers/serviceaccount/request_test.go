@@ -1,0 +1,112 @@
+package serviceaccount
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// TestATokenIsMadeForTheVeryServiceAccount: by its UID, so that one of the same name gets none, for one audience and
+// for the shortest time.
+func TestATokenIsMadeForTheVeryServiceAccount(t *testing.T) {
+	asked := 0
+	made := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+		SubResourceCreate: func(_ context.Context, _ client.Client, kind string, of, wanted client.Object, _ ...client.SubResourceCreateOption) error {
+			asked++
+			if _, ok := of.(*corev1.ServiceAccount); !ok || kind != "token" || of.GetNamespace() != "payments" || of.GetName() != "app" || of.GetUID() != "uid-1" {
+				t.Errorf("%s of %T %s/%s with UID %q", kind, of, of.GetNamespace(), of.GetName(), of.GetUID())
+			}
+			request, ok := wanted.(*authenticationv1.TokenRequest)
+			if !ok || !slices.Equal(request.Spec.Audiences, []string{"sts.example"}) || request.Spec.ExpirationSeconds == nil || *request.Spec.ExpirationSeconds != 600 {
+				t.Errorf("the request is %+v", wanted)
+			}
+			return nil
+		},
+	}).Build()
+	account := source.ServiceAccount{UID: "uid-1", Audience: "sts.example"}
+	if _, err := (&Tokens{Client: made}).Token(t.Context(), "payments", "app", account); err != nil || asked != 1 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+}
+
+// look looks up a ServiceAccount with annotations.
+func look(t *testing.T, annotations map[string]string) (source.ServiceAccount, error) {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app", UID: "uid", Annotations: annotations}}
+	return (&Tokens{Live: fake.NewClientBuilder().WithObjects(account).Build()}).Look(t.Context(), "payments", "app")
+}
+
+func TestTheLongestAnnotations(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/"
+	role := arn + strings.Repeat("x", 2048-len(arn))
+	audience := strings.Repeat("x", 255)
+	found, err := look(t, map[string]string{annotationRole: role, annotationAudience: audience})
+	if err != nil || found.RoleARN != role || found.Audience != audience {
+		t.Errorf("the longest are refused: %v", err)
+	}
+	for mention, annotations := range map[string]map[string]string{
+		"role-arn of ServiceAccount payments/app is not the ARN": {annotationRole: role + "x"},
+		"longer than 255 characters":                             {annotationRole: role, annotationAudience: audience + "x"},
+		"names no role":                                          {annotationAudience: audience},
+	} {
+		if _, err := look(t, annotations); err == nil || !strings.Contains(err.Error(), mention) {
+			t.Errorf("%v does not mention %q", err, mention)
+		}
+	}
+}
+
+// TestWhatEndsAnIdentity: only where the API server says that there is no such ServiceAccount, or that the operator may
+// not act as it, does what was read as it end (source.ErrNoServiceAccount). An outage ends nothing.
+func TestWhatEndsAnIdentity(t *testing.T) {
+	accounts := schema.GroupResource{Resource: "serviceaccounts"}
+	for name, test := range map[string]struct {
+		refusal error
+		ends    bool
+		mention string
+		cause   string
+	}{
+		"not found":   {apierrors.NewNotFound(accounts, "app"), true, "there is no ServiceAccount app in namespace payments: create it", "answered 404"},
+		"forbidden":   {apierrors.NewForbidden(accounts, "app", errors.New("no")), true, "chart value serviceAccountTokens", "answered 403"},
+		"a breakdown": {apierrors.NewInternalError(errors.New("no")), false, "tried again by itself", "the API server answered 500"},
+		"an outage":   {errors.New("connection refused"), false, "tried again by itself", "was not reached"},
+	} {
+		account, looked := (&Tokens{Live: fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+			Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error { return test.refusal },
+		}).Build()}).Look(t.Context(), "payments", "app")
+		if account != (source.ServiceAccount{}) {
+			t.Errorf("%s: found %+v", name, account)
+		}
+		_, asked := tokens(test.refusal).Token(t.Context(), "payments", "app", source.ServiceAccount{UID: "uid"})
+		for _, err := range []error{looked, asked} {
+			refused, ok := errors.AsType[*source.Error](err)
+			if !ok || refused.Kind != source.CredentialsUnavailable || errors.Is(err, source.ErrNoServiceAccount) != test.ends ||
+				!strings.Contains(err.Error(), test.mention) || refused.Cause == nil || !strings.Contains(refused.Cause.Error(), test.cause) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// TestAStopIsNoRefusal: a pass that ends while the API server is asked says so, and nothing of the ServiceAccount.
+func TestAStopIsNoRefusal(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for name, refusal := range map[string]error{"cut off": context.Canceled, "answered": apierrors.NewNotFound(schema.GroupResource{}, "app")} {
+		if _, err := tokens(refusal).Token(ctx, "payments", "app", source.ServiceAccount{}); !errors.Is(err, context.Canceled) || source.KindOf(err) == source.CredentialsUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
