@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,17 +73,30 @@ func (b *bench) run(timeout time.Duration, environment []string, arguments ...st
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	command.WaitDelay = time.Second
-	var text strings.Builder
-	command.Stdout, command.Stderr = &text, &text
+	text := &watched{failed: cancel}
+	command.Stdout, command.Stderr = text, text
 	err = command.Run()
 	if command.Process != nil {
 		syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // What a test left behind.
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) || errors.Is(err, exec.ErrWaitDelay) {
+	if errors.As(err, &exit) || ctx.Err() != nil || errors.Is(err, exec.ErrWaitDelay) {
 		return text.String(), false, nil
 	}
 	return text.String(), err == nil, err
+}
+
+// watched is the output of tests. The first failure ends them: with -test.failfast those that run already go on.
+type watched struct {
+	strings.Builder
+	failed func()
+}
+
+func (w *watched) Write(more []byte) (int, error) {
+	if bytes.Contains(more, []byte("--- FAIL")) {
+		w.failed()
+	}
+	return w.Builder.Write(more)
 }
 
 // measure runs each test by itself, to learn what it reaches and how long it takes.

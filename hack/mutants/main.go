@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,8 @@ import (
 type options struct {
 	accepted string
 	parallel int
+	// progress is where a long run says how far it is.
+	progress io.Writer
 	// patience is how long a mutant may take at least, before it counts as one that hangs.
 	patience time.Duration
 	// only are the keys of the mutants that are tried, or nil for all.
@@ -24,7 +27,7 @@ type options struct {
 }
 
 func main() {
-	with := options{patience: 10 * time.Second}
+	with := options{patience: 10 * time.Second, progress: os.Stderr}
 	var only string
 	flag.StringVar(&with.accepted, "accepted", "hack/mutants/accepted.txt", "file of survivors that are known, each with a reason")
 	flag.IntVar(&with.parallel, "parallel", 2, "mutants that are tried at the same time")
@@ -87,7 +90,11 @@ func run(out io.Writer, pattern string, with options) error {
 		mutants = slices.DeleteFunc(mutants, func(each mutant) bool { return !with.only.MatchString(each.key) })
 	}
 	fates := make([]fate, len(mutants))
+	var tried atomic.Int64
 	inParallel(with.parallel, len(mutants), func(n int) {
+		if done := tried.Add(1); done%100 == 0 {
+			fmt.Fprintf(with.progress, "%s: %d of %d\n", pattern, done, len(mutants))
+		}
 		fates[n].killed, fates[n].reached, fates[n].err = tests.kills(mutants[n].number)
 		if fates[n].killed && known[mutants[n].key] != "" { // Once may be chance, on a busy machine.
 			fates[n].killed, fates[n].reached, fates[n].err = tests.kills(mutants[n].number)

@@ -1,0 +1,284 @@
+package target
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// host is a Secret of another owner, who allows SecretSync db to merge keys into it.
+func host() *corev1.Secret {
+	secret := secretNamed("db", "uid", "")
+	secret.Annotations = map[string]string{"secretsync.dev/merge-from": "db"}
+	secret.Data = map[string][]byte{"theirs": []byte(quoted)}
+	return secret
+}
+
+// syncNamed is a SecretSync with a target.
+func syncNamed(name, target string) *v1alpha1.SecretSync {
+	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: name, UID: types.UID("sync-" + name)}}
+	sync.Spec.Target.Name = target
+	return sync
+}
+
+// ownedBy is a Secret that a SecretSync owns, by its name and by its owner reference.
+func ownedBy(name string, owner *v1alpha1.SecretSync) *corev1.Secret {
+	secret := secretNamed(name, "uid", owner.Name)
+	secret.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "x"}, OwnerReference(owner)}
+	return secret
+}
+
+func merging() Desired {
+	desired := wanting()
+	desired.Merge = true
+	return desired
+}
+
+// writes are all that touch an existing Secret.
+func writes(t *testing.T) map[string]struct {
+	before *corev1.Secret
+	do     func(w *Writer) error
+} {
+	t.Helper()
+	return map[string]struct {
+		before *corev1.Secret
+		do     func(w *Writer) error
+	}{
+		"apply":     {secretNamed("db", "uid", "db"), func(w *Writer) error { _, err := applied(t, w, wanting()); return err }},
+		"merge":     {host(), func(w *Writer) error { _, err := applied(t, w, merging()); return err }},
+		"delete":    {secretNamed("db", "uid", "db"), func(w *Writer) error { return deleted(t, w, "db") }},
+		"release":   {host(), func(w *Writer) error { return released(t, w, "db") }},
+		"disown":    {ownedBy("db", syncNamed("db", "db")), func(w *Writer) error { _, err := disowned(t, w, "sync-db"); return err }},
+		"hand over": {ownedBy("db", syncNamed("db", "x")), func(w *Writer) error { _, err := handedOver(t, w, "db", syncNamed("to", "db")); return err }},
+	}
+}
+
+// TestEachWriteNamesTheVerySecret: by its UID or its resourceVersion, so that it can't fall on another one of the name.
+func TestEachWriteNamesTheVerySecret(t *testing.T) {
+	for name, test := range writes(t) {
+		w, s := serve(t, test.before.DeepCopy())
+		if err := test.do(w); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(s.sent) == 0 {
+			t.Errorf("%s: nothing is written", name)
+		}
+		for _, noted := range s.sent {
+			switch noted.Verb {
+			case "apply":
+				if noted.UID != "uid" || noted.Manager != "secretsync.dev/db" {
+					t.Errorf("%s: %+v", name, noted)
+				}
+			case "delete":
+				if noted.UID != "uid" || noted.ResourceVersion != "999" {
+					t.Errorf("%s: %+v", name, noted)
+				}
+			case "patch":
+				if noted.ResourceVersion == "" {
+					t.Errorf("%s: %+v", name, noted)
+				}
+			}
+		}
+	}
+}
+
+// TestASecretThatTakesTheNameIsLeftAlone, where it does so between the read and the write.
+func TestASecretThatTakesTheNameIsLeftAlone(t *testing.T) {
+	for name, test := range writes(t) {
+		w, s := serve(t, test.before.DeepCopy())
+		s.once = func() { s.replace(t) }
+		// Whether it is an error or a second look that finds nothing to do is up to the write.
+		if err := test.do(w); err != nil && !raced(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		there := s.secret(t)
+		if there == nil || there.UID != "another" || len(there.Labels)+len(there.Annotations)+len(there.OwnerReferences) > 0 {
+			t.Errorf("%s: now there is %v", name, there)
+			continue
+		}
+		if string(there.Data["password"]) != quoted || len(there.Data) != 1 {
+			t.Errorf("%s: its keys have changed", name)
+		}
+	}
+}
+
+func TestASecretThatIsAsItWasLeftTakesOneWrite(t *testing.T) {
+	w, s := serve(t, secretNamed("db", "uid", "db"))
+	desired := wanting()
+	desired.Previous = &v1alpha1.SecretStatus{UID: "uid", ResourceVersion: "999", Name: "db", Keys: []string{"password"}, CreationPolicy: v1alpha1.CreationPolicyOwner}
+	result, err := applied(t, w, desired)
+	if err != nil || result.Outcome != Updated || result.UID != "uid" || result.ResourceVersion != "1000" || result.Former != nil || result.Intruders != nil {
+		t.Errorf("%+v, %v", result, err)
+	}
+	want := []sent{{Verb: "apply", UID: "uid", ResourceVersion: "999", Manager: "secretsync.dev/db", Force: true}}
+	if diff := cmp.Diff(want, s.sent); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatBelongsToOthersIsNotDeleted(t *testing.T) {
+	for _, owner := range []string{"other", ""} {
+		w, s := serve(t, secretNamed("db", "uid", owner))
+		if err := deleted(t, w, "db"); err != nil || s.secret(t) == nil || len(s.sent) > 0 {
+			t.Errorf("of %q: %v, %+v", owner, err, s.sent)
+		}
+	}
+	w, s := serve(t, secretNamed("db", "uid", "db"))
+	if err := deleted(t, w, "db"); err != nil || s.secret(t) != nil {
+		t.Errorf("its own is still there: %v", err)
+	}
+	if err := deleted(t, w, "db"); err != nil || len(s.sent) != 1 {
+		t.Errorf("one that is gone: %v", err)
+	}
+}
+
+// TestADeletionIsTriedAgainWhileOthersWrite, three times, and no other refusal is.
+func TestADeletionIsTriedAgainWhileOthersWrite(t *testing.T) {
+	secrets := schema.GroupResource{Resource: "secrets"}
+	for name, test := range map[string]struct {
+		refusal error
+		tries   int
+		reason  string
+	}{
+		"changed":   {apierrors.NewConflict(secrets, "db", errors.New(quoted)), 3, v1alpha1.ReasonTargetFailed},
+		"forbidden": {apierrors.NewForbidden(secrets, "db", errors.New(quoted)), 1, v1alpha1.ReasonTargetForbidden},
+		"gone":      {apierrors.NewNotFound(secrets, "db"), 1, ""},
+	} {
+		w, s := serve(t, secretNamed("db", "uid", "db"))
+		s.fails["delete"] = test.refusal
+		err := deleted(t, w, "db")
+		refused, _ := errors.AsType[*Error](err)
+		if len(s.sent) != test.tries || (err != nil) != (test.reason != "") || err != nil && refused.Reason != test.reason {
+			t.Errorf("%s: %v after %d tries", name, err, len(s.sent))
+		}
+	}
+}
+
+func TestReleaseTakesOutWhatWasMergedAlone(t *testing.T) {
+	w, s := serve(t, host())
+	if _, err := applied(t, w, merging()); err != nil {
+		t.Fatal(err)
+	}
+	merged := s.secret(t)
+	if len(merged.Data) != 2 || merged.Annotations[v1alpha1.AnnotationOwner] != "" || len(merged.OwnerReferences) > 0 {
+		t.Fatalf("merged: %d keys, %v, %v", len(merged.Data), merged.Annotations, merged.OwnerReferences)
+	}
+	if err := released(t, w, "db"); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.secret(t); len(left.Data) != 1 || string(left.Data["theirs"]) != quoted || left.Annotations["secretsync.dev/merge-from"] != "db" {
+		t.Errorf("left: %d keys, %v", len(left.Data), left.Annotations)
+	}
+	s.fails["apply"] = apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "db", errors.New(quoted))
+	if refused, ok := errors.AsType[*Error](released(t, w, "db")); !ok || refused.Reason != v1alpha1.ReasonTargetForbidden {
+		t.Errorf("refused: %v", refused)
+	}
+	none, empty := serve(t)
+	if err := released(t, none, "db"); err != nil || len(empty.sent) > 0 {
+		t.Errorf("one that is gone: %v, %+v", err, empty.sent)
+	}
+}
+
+func TestDisownTakesItsOwnReferenceAlone(t *testing.T) {
+	w, s := serve(t, ownedBy("db", syncNamed("db", "db")))
+	if freed, err := disowned(t, w, "sync-other"); err != nil || freed != (Freed{}) || len(s.sent) > 0 {
+		t.Errorf("another's: %+v, %v, %+v", freed, err, s.sent)
+	}
+	freed, err := disowned(t, w, "sync-db")
+	if err != nil || freed != (Freed{Before: "999", After: "1000"}) {
+		t.Errorf("%+v, %v", freed, err)
+	}
+	if left := s.secret(t).OwnerReferences; len(left) != 1 || left[0].UID != "x" {
+		t.Errorf("owners: %v", left)
+	}
+	none, _ := serve(t)
+	if freed, err := disowned(t, none, "sync-db"); err != nil || freed != (Freed{}) {
+		t.Errorf("one that is gone: %+v, %v", freed, err)
+	}
+}
+
+// TestHandOver: the Secret is the new owner's with all its values, and the garbage collector goes by the new one.
+func TestHandOver(t *testing.T) {
+	from, to := syncNamed("db", "x"), syncNamed("to", "db")
+	w, s := serve(t, ownedBy("db", from))
+	if done, err := handedOver(t, w, "db", to); err != nil || !done {
+		t.Fatalf("%v, %v", done, err)
+	}
+	there := s.secret(t)
+	owners := slices.Collect(func(yield func(types.UID) bool) {
+		for _, reference := range there.OwnerReferences {
+			if !yield(reference.UID) {
+				return
+			}
+		}
+	})
+	if there.Annotations[v1alpha1.AnnotationOwner] != "to" || string(there.Data["password"]) != quoted || !slices.Equal(owners, []types.UID{"x", "sync-to"}) {
+		t.Errorf("%v, owners %v", there.Annotations, owners)
+	}
+	if reference := there.OwnerReferences[1]; reference.BlockOwnerDeletion != nil || reference.Controller == nil || !*reference.Controller {
+		t.Errorf("%+v", reference)
+	}
+	if last := s.sent[len(s.sent)-1]; last.Manager != "secretsync.dev/to" {
+		t.Errorf("%+v", last)
+	}
+	to.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	retained, s := serve(t, ownedBy("db", from))
+	if done, err := handedOver(t, retained, "db", to); err != nil || !done || len(s.secret(t).OwnerReferences) != 1 {
+		t.Errorf("to one that retains: %v, %v, %v", done, err, s.secret(t).OwnerReferences)
+	}
+}
+
+func TestWhatIsNotHandedOver(t *testing.T) {
+	immutable, mutable := true, false
+	from, to := syncNamed("db", "x"), syncNamed("to", "db")
+	for name, test := range map[string]struct {
+		change func(*corev1.Secret)
+		want   bool
+	}{
+		"another's":       {func(s *corev1.Secret) { s.Annotations[v1alpha1.AnnotationOwner] = "other" }, false},
+		"of another type": {func(s *corev1.Secret) { s.Type = corev1.SecretTypeTLS }, false},
+		"immutable":       {func(s *corev1.Secret) { s.Immutable = &immutable }, false},
+		"mutable":         {func(s *corev1.Secret) { s.Immutable = &mutable }, true},
+	} {
+		secret := ownedBy("db", from)
+		test.change(secret)
+		w, s := serve(t, secret)
+		if done, err := handedOver(t, w, "db", to); err != nil || done != test.want || done != (len(s.sent) > 0) {
+			t.Errorf("%s: %v, %v, %+v", name, done, err, s.sent)
+		}
+	}
+	w, s := serve(t)
+	if done, err := handedOver(t, w, "db", to); err != nil || done || len(s.sent) > 0 {
+		t.Errorf("one that is gone: %v, %v", done, err)
+	}
+}
+
+// TestWhatTheAPIServerRefusesIsNotTakenForDone, at each request of each operation.
+func TestWhatTheAPIServerRefusesIsNotTakenForDone(t *testing.T) {
+	refusal := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "db", errors.New(quoted))
+	for _, verb := range []string{"get", "apply", "patch", "delete"} {
+		for name, test := range writes(t) {
+			w, s := serve(t, test.before.DeepCopy())
+			s.fails[verb] = refusal
+			err := test.do(w)
+			asked := verb == "get" || slices.ContainsFunc(s.sent, func(noted sent) bool { return noted.Verb == verb })
+			refused, _ := errors.AsType[*Error](err)
+			if asked != (err != nil) || asked && refused.Reason != v1alpha1.ReasonTargetForbidden {
+				t.Errorf("%s, %s refused: %v", name, verb, err)
+			}
+			if asked && (s.WithWatch.Get(t.Context(), client.ObjectKeyFromObject(test.before), &corev1.Secret{}) != nil) {
+				t.Errorf("%s, %s refused: the Secret is gone", name, verb)
+			}
+		}
+	}
+}
