@@ -84,7 +84,9 @@ func TestWhatEndsAnIdentity(t *testing.T) {
 		"an outage":   {errors.New("connection refused"), false, "tried again by itself", "was not reached"},
 	} {
 		account, looked := (&Tokens{Live: fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
-			Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error { return test.refusal },
+			Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+				return test.refusal
+			},
 		}).Build()}).Look(t.Context(), "payments", "app")
 		if account != (source.ServiceAccount{}) {
 			t.Errorf("%s: found %+v", name, account)

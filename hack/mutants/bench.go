@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,8 +64,8 @@ func build(loaded *code, files map[string]string, mutants int, scratch string) (
 }
 
 // run runs some tests, and says whether all pass. Past the time-out it ends the process and all that it started.
-func (b *bench) run(timeout time.Duration, environment []string, arguments ...string) (output string, passed bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+func (b *bench) run(ctx context.Context, timeout time.Duration, environment []string, arguments ...string) (output string, passed bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, b.binary, arguments...)
 	command.Dir = b.folder
@@ -100,20 +101,20 @@ func (w *watched) Write(more []byte) (int, error) {
 }
 
 // measure runs each test by itself, to learn what it reaches and how long it takes.
-func (b *bench) measure() error {
-	names, err := b.list()
+func (b *bench) measure(ctx context.Context) error {
+	names, err := b.list(ctx)
 	if err != nil {
 		return err
 	}
 	b.tests = make([]test, len(names))
 	failures := make([]error, len(names))
-	inParallel(b.parallel, len(names), func(n int) { b.tests[n], failures[n] = b.measureOne(n, names[n]) })
+	inParallel(b.parallel, len(names), func(n int) { b.tests[n], failures[n] = b.measureOne(ctx, n, names[n]) })
 	slices.SortStableFunc(b.tests, func(x, y test) int { return int(x.took - y.took) })
 	return errors.Join(failures...)
 }
 
-func (b *bench) list() ([]string, error) {
-	output, passed, err := b.run(time.Minute, nil, "-test.list", ".")
+func (b *bench) list(ctx context.Context) ([]string, error) {
+	output, passed, err := b.run(ctx, time.Minute, nil, "-test.list", ".")
 	if err != nil || !passed {
 		return nil, fmt.Errorf("the tests cannot be listed: %w\n%s", err, output)
 	}
@@ -127,10 +128,10 @@ func (b *bench) list() ([]string, error) {
 	return names, nil
 }
 
-func (b *bench) measureOne(n int, name string) (test, error) {
+func (b *bench) measureOne(ctx context.Context, n int, name string) (test, error) {
 	log := filepath.Join(b.scratch, fmt.Sprintf("reached-%d", n))
 	began := time.Now()
-	output, passed, err := b.run(5*time.Minute, []string{"MUTANTS_REACHED=" + log}, "-test.run", pattern([]string{name}))
+	output, passed, err := b.run(ctx, 5*time.Minute, []string{"MUTANTS_REACHED=" + log}, "-test.run", pattern([]string{name}))
 	if err != nil || !passed {
 		return test{}, fmt.Errorf("%s fails without a mutant: %w\n%s", name, err, output)
 	}
@@ -161,7 +162,7 @@ func pattern(names []string) string {
 const quick = time.Second
 
 // kills says whether a test fails with a mutant, and whether any reaches it.
-func (b *bench) kills(number int) (killed, reached bool, err error) {
+func (b *bench) kills(ctx context.Context, number int) (killed, reached bool, err error) {
 	var first, second []string
 	var together, later time.Duration
 	for _, each := range b.tests { // The quickest first.
@@ -176,18 +177,18 @@ func (b *bench) kills(number int) (killed, reached bool, err error) {
 	if len(first) == 0 {
 		return false, false, nil
 	}
-	passed, err := b.try(number, first, together)
+	passed, err := b.try(ctx, number, first, together)
 	if passed && err == nil && len(second) > 0 {
-		passed, err = b.try(number, second, later)
+		passed, err = b.try(ctx, number, second, later)
 	}
 	return !passed, true, err
 }
 
 // try runs tests with a mutant. One that takes several times as long as it should be fails.
-func (b *bench) try(number int, names []string, took time.Duration) (passed bool, err error) {
+func (b *bench) try(ctx context.Context, number int, names []string, took time.Duration) (passed bool, err error) {
 	environment := []string{fmt.Sprintf("MUTANT=%d", number)}
-	_, passed, err = b.run(b.patience+5*took, environment, "-test.failfast", "-test.run", pattern(names))
-	return passed, err
+	_, passed, err = b.run(ctx, b.patience+5*took, environment, "-test.failfast", "-test.run", pattern(names))
+	return passed, cmp.Or(ctx.Err(), err)
 }
 
 // inParallel calls a function for each number below n.

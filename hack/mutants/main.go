@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"regexp"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -42,14 +45,16 @@ func main() {
 		}
 		with.only = compiled
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	failed := false
 	for _, pattern := range flag.Args() {
-		if err := run(os.Stdout, pattern, with); err != nil {
+		if err := run(ctx, os.Stdout, pattern, with); err != nil {
 			fmt.Fprintln(os.Stderr, "mutants:", err)
 			failed = true
 		}
 	}
 	if failed {
+		stop()
 		os.Exit(1)
 	}
 }
@@ -62,7 +67,7 @@ type fate struct {
 
 // run holds all mutants of a package against its tests, and fails where a survivor is not accepted, or what is accepted
 // survives no more.
-func run(out io.Writer, pattern string, with options) error {
+func run(ctx context.Context, out io.Writer, pattern string, with options) error {
 	began := time.Now()
 	known, err := readAccepted(with.accepted)
 	if err != nil {
@@ -83,7 +88,7 @@ func run(out io.Writer, pattern string, with options) error {
 		return err
 	}
 	tests := &bench{binary: binary, folder: loaded.dir, scratch: scratch, parallel: with.parallel, patience: with.patience}
-	if err := tests.measure(); err != nil {
+	if err := tests.measure(ctx); err != nil {
 		return err
 	}
 	if with.only != nil {
@@ -95,11 +100,14 @@ func run(out io.Writer, pattern string, with options) error {
 		if done := tried.Add(1); done%100 == 0 {
 			fmt.Fprintf(with.progress, "%s: %d of %d\n", pattern, done, len(mutants))
 		}
-		fates[n].killed, fates[n].reached, fates[n].err = tests.kills(mutants[n].number)
+		fates[n].killed, fates[n].reached, fates[n].err = tests.kills(ctx, mutants[n].number)
 		if fates[n].killed && known[mutants[n].key] != "" { // Once may be chance, on a busy machine.
-			fates[n].killed, fates[n].reached, fates[n].err = tests.kills(mutants[n].number)
+			fates[n].killed, fates[n].reached, fates[n].err = tests.kills(ctx, mutants[n].number)
 		}
 	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	result := judge(mutants, fates, known, known.of(loaded.relative(loaded.dir)), with)
 	result.took = time.Since(began)
 	return result.print(out, loaded.relative(loaded.dir), with.list)

@@ -18,7 +18,7 @@ func mutate(t *testing.T, known, only string) (lines []string, err error) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err = run(&out, "./testdata/weak", options{accepted: file, parallel: 2, progress: t.Output(), patience: 2 * time.Second, only: regexp.MustCompile(only)})
+	err = run(t.Context(), &out, "./testdata/weak", options{accepted: file, parallel: 2, progress: t.Output(), patience: 2 * time.Second, only: regexp.MustCompile(only)})
 	return strings.Split(strings.TrimSpace(out.String()), "\n"), err
 }
 
