@@ -61,8 +61,8 @@ soak: controlplane ## Take random steps for long, against a model; STEPS=1000, S
 		go test -race -count=1 -v -timeout 2h -run TestModel ./hack/model
 
 .PHONY: mutants
-mutants: ## Break packages in one place at a time and look whether a unit test fails; PACKAGE=guard, ONLY=regexp of mutants
-	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),guard serviceaccount target source/aws secretsync))
+mutants: ## Break packages in one place at a time and look whether a unit test fails; PACKAGE=source/aws, ONLY='identities.go'
+	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),guard serviceaccount target))
 
 .PHONY: controlplane
 controlplane: ## Make the control plane's programs, once

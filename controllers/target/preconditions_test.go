@@ -56,10 +56,10 @@ func writes(t *testing.T) map[string]struct {
 	}{
 		"apply":     {secretNamed("db", "uid", "db"), func(w *Writer) error { _, err := applied(t, w, wanting()); return err }},
 		"merge":     {host(), func(w *Writer) error { _, err := applied(t, w, merging()); return err }},
-		"delete":    {secretNamed("db", "uid", "db"), func(w *Writer) error { return deleted(t, w, "db") }},
-		"release":   {host(), func(w *Writer) error { return released(t, w, "db") }},
+		"delete":    {secretNamed("db", "uid", "db"), func(w *Writer) error { return deleted(t, w) }},
+		"release":   {host(), func(w *Writer) error { return released(t, w) }},
 		"disown":    {ownedBy("db", syncNamed("db", "db")), func(w *Writer) error { _, err := disowned(t, w, "sync-db"); return err }},
-		"hand over": {ownedBy("db", syncNamed("db", "x")), func(w *Writer) error { _, err := handedOver(t, w, "db", syncNamed("to", "db")); return err }},
+		"hand over": {ownedBy("db", syncNamed("db", "x")), func(w *Writer) error { _, err := handedOver(t, w, syncNamed("to", "db")); return err }},
 	}
 }
 
@@ -129,15 +129,15 @@ func TestASecretThatIsAsItWasLeftTakesOneWrite(t *testing.T) {
 func TestWhatBelongsToOthersIsNotDeleted(t *testing.T) {
 	for _, owner := range []string{"other", ""} {
 		w, s := serve(t, secretNamed("db", "uid", owner))
-		if err := deleted(t, w, "db"); err != nil || s.secret(t) == nil || len(s.sent) > 0 {
+		if err := deleted(t, w); err != nil || s.secret(t) == nil || len(s.sent) > 0 {
 			t.Errorf("of %q: %v, %+v", owner, err, s.sent)
 		}
 	}
 	w, s := serve(t, secretNamed("db", "uid", "db"))
-	if err := deleted(t, w, "db"); err != nil || s.secret(t) != nil {
+	if err := deleted(t, w); err != nil || s.secret(t) != nil {
 		t.Errorf("its own is still there: %v", err)
 	}
-	if err := deleted(t, w, "db"); err != nil || len(s.sent) != 1 {
+	if err := deleted(t, w); err != nil || len(s.sent) != 1 {
 		t.Errorf("one that is gone: %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestADeletionIsTriedAgainWhileOthersWrite(t *testing.T) {
 	} {
 		w, s := serve(t, secretNamed("db", "uid", "db"))
 		s.fails["delete"] = test.refusal
-		err := deleted(t, w, "db")
+		err := deleted(t, w)
 		refused, _ := errors.AsType[*Error](err)
 		if len(s.sent) != test.tries || (err != nil) != (test.reason != "") || err != nil && refused.Reason != test.reason {
 			t.Errorf("%s: %v after %d tries", name, err, len(s.sent))
@@ -173,18 +173,18 @@ func TestReleaseTakesOutWhatWasMergedAlone(t *testing.T) {
 	if len(merged.Data) != 2 || merged.Annotations[v1alpha1.AnnotationOwner] != "" || len(merged.OwnerReferences) > 0 {
 		t.Fatalf("merged: %d keys, %v, %v", len(merged.Data), merged.Annotations, merged.OwnerReferences)
 	}
-	if err := released(t, w, "db"); err != nil {
+	if err := released(t, w); err != nil {
 		t.Fatal(err)
 	}
 	if left := s.secret(t); len(left.Data) != 1 || string(left.Data["theirs"]) != quoted || left.Annotations["secretsync.dev/merge-from"] != "db" {
 		t.Errorf("left: %d keys, %v", len(left.Data), left.Annotations)
 	}
 	s.fails["apply"] = apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "db", errors.New(quoted))
-	if refused, ok := errors.AsType[*Error](released(t, w, "db")); !ok || refused.Reason != v1alpha1.ReasonTargetForbidden {
+	if refused, ok := errors.AsType[*Error](released(t, w)); !ok || refused.Reason != v1alpha1.ReasonTargetForbidden {
 		t.Errorf("refused: %v", refused)
 	}
 	none, empty := serve(t)
-	if err := released(t, none, "db"); err != nil || len(empty.sent) > 0 {
+	if err := released(t, none); err != nil || len(empty.sent) > 0 {
 		t.Errorf("one that is gone: %v, %+v", err, empty.sent)
 	}
 }
@@ -211,7 +211,7 @@ func TestDisownTakesItsOwnReferenceAlone(t *testing.T) {
 func TestHandOver(t *testing.T) {
 	from, to := syncNamed("db", "x"), syncNamed("to", "db")
 	w, s := serve(t, ownedBy("db", from))
-	if done, err := handedOver(t, w, "db", to); err != nil || !done {
+	if done, err := handedOver(t, w, to); err != nil || !done {
 		t.Fatalf("%v, %v", done, err)
 	}
 	there := s.secret(t)
@@ -233,7 +233,7 @@ func TestHandOver(t *testing.T) {
 	}
 	to.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	retained, s := serve(t, ownedBy("db", from))
-	if done, err := handedOver(t, retained, "db", to); err != nil || !done || len(s.secret(t).OwnerReferences) != 1 {
+	if done, err := handedOver(t, retained, to); err != nil || !done || len(s.secret(t).OwnerReferences) != 1 {
 		t.Errorf("to one that retains: %v, %v, %v", done, err, s.secret(t).OwnerReferences)
 	}
 }
@@ -253,12 +253,12 @@ func TestWhatIsNotHandedOver(t *testing.T) {
 		secret := ownedBy("db", from)
 		test.change(secret)
 		w, s := serve(t, secret)
-		if done, err := handedOver(t, w, "db", to); err != nil || done != test.want || done != (len(s.sent) > 0) {
+		if done, err := handedOver(t, w, to); err != nil || done != test.want || done != (len(s.sent) > 0) {
 			t.Errorf("%s: %v, %v, %+v", name, done, err, s.sent)
 		}
 	}
 	w, s := serve(t)
-	if done, err := handedOver(t, w, "db", to); err != nil || done || len(s.sent) > 0 {
+	if done, err := handedOver(t, w, to); err != nil || done || len(s.sent) > 0 {
 		t.Errorf("one that is gone: %v, %v", done, err)
 	}
 }
@@ -276,7 +276,7 @@ func TestWhatTheAPIServerRefusesIsNotTakenForDone(t *testing.T) {
 			if asked != (err != nil) || asked && refused.Reason != v1alpha1.ReasonTargetForbidden {
 				t.Errorf("%s, %s refused: %v", name, verb, err)
 			}
-			if asked && (s.WithWatch.Get(t.Context(), client.ObjectKeyFromObject(test.before), &corev1.Secret{}) != nil) {
+			if asked && (s.Get(t.Context(), client.ObjectKeyFromObject(test.before), &corev1.Secret{}) != nil) {
 				t.Errorf("%s, %s refused: the Secret is gone", name, verb)
 			}
 		}

@@ -26,14 +26,14 @@ func applied(t *testing.T, w *Writer, desired Desired) (Result, error) {
 	return w.Apply(t.Context(), desired)
 }
 
-func deleted(t *testing.T, w *Writer, owner string) error {
+func deleted(t *testing.T, w *Writer) error {
 	t.Helper()
-	return w.Delete(t.Context(), "payments", "db", owner)
+	return w.Delete(t.Context(), "payments", "db", "db")
 }
 
-func released(t *testing.T, w *Writer, owner string) error {
+func released(t *testing.T, w *Writer) error {
 	t.Helper()
-	return w.Release(t.Context(), "payments", "db", owner)
+	return w.Release(t.Context(), "payments", "db", "db")
 }
 
 func disowned(t *testing.T, w *Writer, owner types.UID) (Freed, error) {
@@ -41,9 +41,9 @@ func disowned(t *testing.T, w *Writer, owner types.UID) (Freed, error) {
 	return w.Disown(t.Context(), "payments", "db", owner)
 }
 
-func handedOver(t *testing.T, w *Writer, from string, to *v1alpha1.SecretSync) (bool, error) {
+func handedOver(t *testing.T, w *Writer, to *v1alpha1.SecretSync) (bool, error) {
 	t.Helper()
-	return w.HandOver(t.Context(), "payments", "db", from, to)
+	return w.HandOver(t.Context(), "payments", "db", "db", to)
 }
 
 // sent is what a write said of the Secret that it was for.
@@ -175,10 +175,10 @@ func (s *server) secret(t *testing.T) *corev1.Secret {
 // replace puts another Secret of the name in the place of the one that is there.
 func (s *server) replace(t *testing.T) {
 	t.Helper()
-	if err := s.WithWatch.Delete(t.Context(), s.secret(t)); err != nil {
+	if err := s.Delete(t.Context(), s.secret(t)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.WithWatch.Create(t.Context(), secretNamed("db", "another", "")); err != nil {
+	if err := s.Create(t.Context(), secretNamed("db", "another", "")); err != nil {
 		t.Fatal(err)
 	}
 }

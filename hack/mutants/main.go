@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -113,9 +114,12 @@ func run(ctx context.Context, out io.Writer, pattern string, with options) error
 	return result.print(out, loaded.relative(loaded.dir), with.list)
 }
 
+// open begins the reason of a survivor that is known, and that a test is still to kill.
+const open = "open:"
+
 // result is what a run has found.
 type result struct {
-	mutants, killed, accepted int
+	mutants, killed, accepted, open int
 	// survivors are not accepted; gone are accepted and no survivors.
 	survivors []survivor
 	gone      []string
@@ -138,6 +142,8 @@ func judge(mutants []mutant, fates []fate, known accepted, expected []string, wi
 		case fates[n].killed:
 			found.killed++
 			continue
+		case strings.HasPrefix(known[each.key], open):
+			found.open++
 		case known[each.key] != "":
 			found.accepted++
 		default:
@@ -161,7 +167,7 @@ func (r result) print(out io.Writer, folder string, list bool) error {
 			how = "no test reaches it"
 		}
 		if list {
-			fmt.Fprintf(out, "%s\n\t%s\n", each.key, how)
+			fmt.Fprintf(out, "%s\n\t%s %s\n", each.key, open, how)
 			continue
 		}
 		fmt.Fprintf(out, "%s:%d %s (%s)\n", each.file, each.line, each.what, how)
@@ -169,8 +175,8 @@ func (r result) print(out io.Writer, folder string, list bool) error {
 	for _, key := range r.gone {
 		fmt.Fprintf(out, "accepted, but killed or not there any more: %s\n", key)
 	}
-	fmt.Fprintf(out, "%s: %d mutants, %d killed (%.1f %%), %d accepted, %d survive; %s\n", folder, r.mutants, r.killed,
-		100*float64(r.killed)/float64(max(r.mutants, 1)), r.accepted, len(r.survivors), r.took.Round(time.Second))
+	fmt.Fprintf(out, "%s: %d mutants, %d killed (%.1f %%), %d accepted, %d open, %d survive; %s\n", folder, r.mutants, r.killed,
+		100*float64(r.killed)/float64(max(r.mutants, 1)), r.accepted, r.open, len(r.survivors), r.took.Round(time.Second))
 	if err := errors.Join(r.errors...); err != nil {
 		return err
 	}

@@ -56,17 +56,8 @@ func (f *finder) constant(node ast.Expr, of types.Type) {
 	if few, _ := constant.Float64Val(value); few >= -1 && few <= 1 {
 		return
 	}
-	switch above := f.up(1).(type) {
-	case *ast.IndexExpr, *ast.SliceExpr:
+	if f.sizes(node) {
 		return
-	case *ast.KeyValueExpr:
-		if above.Key == node {
-			return
-		}
-	case *ast.CallExpr:
-		if f.isBuiltin(above, "make") {
-			return
-		}
 	}
 	text := f.text(of, node.Pos())
 	if text == "" {
@@ -75,6 +66,19 @@ func (f *finder) constant(node ast.Expr, of types.Type) {
 	f.add("times-ten", node, func(n int, inner func(from, to token.Pos) string) string {
 		return fmt.Sprintf("mutantsTen[%s](%d, %s)", text, n, inner(node.Pos(), node.End()))
 	})
+}
+
+// sizes says whether a number only indexes, or sizes what is made.
+func (f *finder) sizes(node ast.Expr) bool {
+	switch above := f.up(1).(type) {
+	case *ast.IndexExpr, *ast.SliceExpr:
+		return true
+	case *ast.KeyValueExpr:
+		return above.Key == node
+	case *ast.CallExpr:
+		return f.isBuiltin(above, "make")
+	}
+	return false
 }
 
 // flip has true be false and false be true, where it is returned or given to a function.
@@ -178,10 +182,8 @@ func (f *finder) unwrapped(node *ast.CallExpr) {
 			same = selector.X
 		}
 	}
-	if same == nil && len(node.Args) > 0 && !(len(node.Args) == 1 && node.Ellipsis.IsValid()) {
-		if first := f.info.Types[node.Args[0]]; first.IsValue() && !first.IsNil() && first.Value == nil && types.Identical(first.Type, of) {
-			same = node.Args[0]
-		}
+	if same == nil {
+		same = f.firstOf(node, of)
 	}
 	if same == nil {
 		return
@@ -193,6 +195,18 @@ func (f *finder) unwrapped(node *ast.CallExpr) {
 	f.add("unwrapped", node, func(n int, inner func(from, to token.Pos) string) string {
 		return fmt.Sprintf("func() %s { if mutantsIs(%d) { return %s }; return %s }()", text, n, inner(same.Pos(), same.End()), inner(node.Pos(), node.End()))
 	})
+}
+
+// firstOf is the first argument of a call, where it is of a type and no constant.
+func (f *finder) firstOf(node *ast.CallExpr, of types.Type) ast.Expr {
+	if len(node.Args) == 0 || len(node.Args) == 1 && node.Ellipsis.IsValid() {
+		return nil
+	}
+	first := f.info.Types[node.Args[0]]
+	if !first.IsValue() || first.IsNil() || first.Value != nil || !types.Identical(first.Type, of) {
+		return nil
+	}
+	return node.Args[0]
 }
 
 // ignored says whether a call is not mutated, nor what it is given: a logger's, a lock's, or the end of a context.
@@ -209,12 +223,12 @@ func (f *finder) ignored(node *ast.CallExpr) bool {
 	if !ok || function.Pkg() == nil {
 		return false
 	}
-	switch path := function.Pkg().Path(); {
-	case path == "github.com/go-logr/logr", path == "log/slog":
+	switch function.Pkg().Path() {
+	case "github.com/go-logr/logr", "log/slog":
 		return true
-	case path == "fmt":
+	case "fmt":
 		return strings.HasPrefix(function.Name(), "Sprint")
-	case path == "sync":
+	case "sync":
 		return slices.Contains([]string{"Lock", "Unlock", "RLock", "RUnlock"}, function.Name())
 	}
 	return false
