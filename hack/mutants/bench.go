@@ -78,7 +78,7 @@ func (b *bench) run(ctx context.Context, timeout time.Duration, environment []st
 	command.Stdout, command.Stderr = text, text
 	err = command.Run()
 	if command.Process != nil {
-		syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // What a test left behind.
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // What a test left behind.
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) || ctx.Err() != nil || errors.Is(err, exec.ErrWaitDelay) {
