@@ -21,29 +21,36 @@ import (
 )
 
 // The operations of a Writer, in one place, as the tests of this file and of preconditions_test.go call them.
+//
+// applied looks the Secret up ahead of the write, as the controller does ahead of the values.
 func applied(t *testing.T, w *Writer, desired Desired) (Result, error) {
 	t.Helper()
+	found, err := w.Find(t.Context(), desired.Namespace, desired.Name, desired.Merge)
+	if err != nil {
+		return Result{}, err
+	}
+	desired.Found = found
 	return w.Apply(t.Context(), desired)
 }
 
 func deleted(t *testing.T, w *Writer) error {
 	t.Helper()
-	return w.Delete(t.Context(), "payments", "db", "db")
+	return w.Delete(t.Context(), "payments", "db", "db", always)
 }
 
 func released(t *testing.T, w *Writer) error {
 	t.Helper()
-	return w.Release(t.Context(), "payments", "db", "db")
+	return w.Release(t.Context(), "payments", "db", "db", always)
 }
 
 func disowned(t *testing.T, w *Writer, owner types.UID) (Freed, error) {
 	t.Helper()
-	return w.Disown(t.Context(), "payments", "db", owner)
+	return w.Disown(t.Context(), "payments", "db", owner, always)
 }
 
 func handedOver(t *testing.T, w *Writer, to *v1alpha1.SecretSync) (bool, error) {
 	t.Helper()
-	return w.HandOver(t.Context(), "payments", "db", "db", to)
+	return w.HandOver(t.Context(), "payments", "db", "db", to, always)
 }
 
 // sent is what a write said of the Secret that it was for.
