@@ -2,6 +2,7 @@ package serviceaccount
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -19,9 +20,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// TestATokenIsMadeForTheVeryServiceAccount: by its UID, so that one of the same name gets none, for one audience and
-// for the shortest time.
-func TestATokenIsMadeForTheVeryServiceAccount(t *testing.T) {
+// TestATokenIsForOneAudienceAndTheShortestTime. TestATokenIsForTheServiceAccountThatWasLookedUp says for whom.
+func TestATokenIsForOneAudienceAndTheShortestTime(t *testing.T) {
 	asked := 0
 	made := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
 		SubResourceCreate: func(_ context.Context, _ client.Client, kind string, of, wanted client.Object, _ ...client.SubResourceCreateOption) error {
@@ -39,6 +39,28 @@ func TestATokenIsMadeForTheVeryServiceAccount(t *testing.T) {
 	account := source.ServiceAccount{UID: "uid-1", Audience: "sts.example"}
 	if _, err := (&Tokens{Client: made}).Token(t.Context(), "payments", "app", account); err != nil || asked != 1 {
 		t.Errorf("asked %d times: %v", asked, err)
+	}
+}
+
+// TestWhoseATokenIs: what is no token that can be read is handed on, as STS refuses it and says why.
+func TestWhoseATokenIs(t *testing.T) {
+	claims := func(content string) string { return base64.RawURLEncoding.EncodeToString([]byte(content)) }
+	const theirs = `{"kubernetes.io":{"serviceaccount":{"uid":"theirs"}}}`
+	for name, test := range map[string]struct {
+		token string
+		want  bool
+	}{
+		"another's":        {"e30." + claims(theirs) + ".c2ln", true},
+		"nobody's":         {"e30." + claims("{}") + ".c2ln", true},
+		"its own":          {"e30." + claims(`{"kubernetes.io":{"serviceaccount":{"uid":"ours"}}}`) + ".c2ln", false},
+		"no signature":     {"e30." + claims(theirs), false},
+		"a part too many":  {"e30." + claims(theirs) + ".c2ln.c2ln", false},
+		"not encoded":      {"e30." + claims(theirs) + "!.c2ln", false},
+		"encoded, no JSON": {"e30." + claims("theirs") + ".c2ln", false},
+	} {
+		if anothers(test.token, "ours") != test.want {
+			t.Errorf("%s is another's: %v", name, !test.want)
+		}
 	}
 }
 

@@ -36,28 +36,26 @@ func TestNothingIsMergedUnasked(t *testing.T) {
 		"no word, where none is called for": {"", false, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRecorded(t, "host")
-			if secret := r.now(t); test.annotation != "" {
-				secret.Annotations[v1alpha1.AnnotationMergeFrom] = test.annotation
-				if err := r.server.Update(t.Context(), secret); err != nil {
-					t.Fatal(err)
-				}
+			before := secretNamed("db", "uid", "host")
+			if test.annotation != "" {
+				before.Annotations[v1alpha1.AnnotationMergeFrom] = test.annotation
 			}
-			r.MergeWithoutConsent = test.without
-			desired := Desired{Namespace: "payments", Name: "db", Owner: "guest", Merge: true, Found: r.found(t), Data: map[string][]byte{"key": []byte(quoted)},
+			w, s := serve(t, before.DeepCopy())
+			w.MergeWithoutConsent = test.without
+			desired := Desired{Namespace: "payments", Name: "db", Owner: "guest", Merge: true, Found: found(t, w, true), Data: map[string][]byte{"key": []byte(quoted)},
 				Labels: map[string]string{"team": "mallory"}, Annotations: map[string]string{"note": "mallory"}}
 			if test.merged {
 				desired.Previous = &v1alpha1.SecretStatus{Name: "db", UID: "uid", ResourceVersion: desired.Found.ResourceVersion, Keys: []string{"key"}}
 			}
-			_, inspected := r.Inspect(t.Context(), desired)
-			_, err := r.Apply(t.Context(), desired)
+			_, inspected := w.Inspect(t.Context(), desired)
+			_, err := w.Apply(t.Context(), desired)
 			if test.mention == "" {
-				isMerged(t, r.now(t), errors.Join(inspected, err))
+				isMerged(t, s.secret(t), errors.Join(inspected, err))
 				return
 			}
 			isRefused(t, err, test.mention)
-			if now := r.now(t); inspected == nil || len(now.Data) != 1 || len(r.sent) > 0 {
-				t.Errorf("inspected: %v, %d keys, %d requests", inspected, len(now.Data), len(r.sent))
+			if untouched(t, name, s, before); inspected == nil || len(s.sent) > 0 {
+				t.Errorf("inspected: %v, %d requests", inspected, len(s.sent))
 			}
 		})
 	}

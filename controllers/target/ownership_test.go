@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,9 +80,9 @@ func TestSecretsThatAreExchanged(t *testing.T) {
 			t.Errorf("%s still holds fields", record.Manager)
 		}
 	}
-	last := s.sent[len(s.sent)-1]
-	if last.Verb != "apply" || last.UID != "uid" || last.ResourceVersion == "" || !last.Force || last.Manager != "secretsync.dev/db" {
-		t.Errorf("%+v", last)
+	want := []sent{{Verb: "records", ResourceVersion: "999"}, {Verb: "apply", UID: "uid", ResourceVersion: "1000", Manager: "secretsync.dev/db", Force: true}}
+	if diff := cmp.Diff(want, s.sent); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

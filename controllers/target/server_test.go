@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -20,7 +21,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// The operations of a Writer, in one place, as the tests of this file and of preconditions_test.go call them.
+// The operations of a Writer, in one place, as the tests of this file and of writes_test.go call them.
 //
 // applied looks the Secret up ahead of the write, as the controller does ahead of the values.
 func applied(t *testing.T, w *Writer, desired Desired) (Result, error) {
@@ -133,12 +134,21 @@ func (s *server) patch(ctx context.Context, c client.WithWatch, object client.Ob
 	asked := (&client.PatchOptions{}).ApplyOptions(options)
 	noted := sent{Verb: "patch", Manager: asked.FieldManager, Force: asked.Force != nil && *asked.Force}
 	switch patch.Type() {
-	case types.JSONPatchType: // Of the records of field managers, by csaupgrade, which holds the resourceVersion.
+	case types.JSONPatchType: // Of the records of field managers, by csaupgrade.
 		noted.Verb = "records"
+		var steps []struct{ Path, Value any }
+		if err := json.Unmarshal(body, &steps); err != nil {
+			return errors.New("a patch is no JSON")
+		}
+		for _, step := range steps {
+			if step.Path == "/metadata/resourceVersion" {
+				noted.ResourceVersion = fmt.Sprint(step.Value)
+			}
+		}
 	default:
 		var meta struct{ Metadata metav1.ObjectMeta }
 		if err := json.Unmarshal(body, &meta); err != nil {
-			return fmt.Errorf("a patch is no JSON")
+			return errors.New("a patch is no JSON")
 		}
 		noted.UID, noted.ResourceVersion = string(meta.Metadata.UID), meta.Metadata.ResourceVersion
 		if patch.Type() == types.ApplyPatchType {

@@ -21,6 +21,8 @@ import (
 type forms struct {
 	mutex sync.Mutex
 	sent  []url.Values
+	// signatures are what the requests were signed with, empty without a signature.
+	signatures []string
 }
 
 func (f *forms) Do(request *http.Request) (*http.Response, error) {
@@ -30,7 +32,7 @@ func (f *forms) Do(request *http.Request) (*http.Response, error) {
 	}
 	if form, err := url.ParseQuery(string(content)); err == nil && form.Has("RoleArn") {
 		f.mutex.Lock()
-		f.sent = append(f.sent, form)
+		f.sent, f.signatures = append(f.sent, form), append(f.signatures, request.Header.Get("Authorization"))
 		f.mutex.Unlock()
 	}
 	request.Body = io.NopCloser(bytes.NewReader(content))
@@ -89,8 +91,8 @@ func TestWhatEachRoleOfAChainIsTold(t *testing.T) {
 // isTold wants a request for a role to have an external id, or none where that is empty, and tags that are all transitive.
 func isTold(t *testing.T, form url.Values, role, external string, tagged []string) {
 	t.Helper()
-	if form.Get("RoleArn") != role || form.Get("ExternalId") != external || form.Has("ExternalId") != (external != "") {
-		t.Errorf("it is %s, with the external id %q", form.Get("RoleArn"), form.Get("ExternalId"))
+	if form.Get("RoleArn") != role || form.Get("ExternalId") != external || form.Has("ExternalId") != (external != "") || form.Get("DurationSeconds") != "3600" {
+		t.Errorf("it is %s, with the external id %q, for %s seconds", form.Get("RoleArn"), form.Get("ExternalId"), form.Get("DurationSeconds"))
 	}
 	for list, got := range map[string][]string{"Tags": members(form, "Tags"), "TransitiveTagKeys": members(form, "TransitiveTagKeys")} {
 		if diff := cmp.Diff(tagged, got); diff != "" {

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -44,27 +45,33 @@ func merging() Desired {
 	return desired
 }
 
-// writes are all that touch an existing Secret.
-func writes(t *testing.T) map[string]struct {
+// writing is a write of an existing Secret.
+type writing struct {
 	before *corev1.Secret
 	do     func(w *Writer) error
-} {
+	// removes says that it brings no values, and so reads and judges the Secret again after a conflict, where it is tried again.
+	removes bool
+}
+
+// writes are all that touch an existing Secret.
+func writes(t *testing.T) map[string]writing {
 	t.Helper()
-	return map[string]struct {
-		before *corev1.Secret
-		do     func(w *Writer) error
-	}{
-		"apply":     {secretNamed("db", "uid", "db"), func(w *Writer) error { _, err := applied(t, w, wanting()); return err }},
-		"merge":     {host(), func(w *Writer) error { _, err := applied(t, w, merging()); return err }},
-		"delete":    {secretNamed("db", "uid", "db"), func(w *Writer) error { return deleted(t, w) }},
-		"release":   {host(), func(w *Writer) error { return released(t, w) }},
-		"disown":    {ownedBy("db", syncNamed("db", "db")), func(w *Writer) error { _, err := disowned(t, w, "sync-db"); return err }},
-		"hand over": {ownedBy("db", syncNamed("db", "x")), func(w *Writer) error { _, err := handedOver(t, w, syncNamed("to", "db")); return err }},
+	own, edited := secretNamed("db", "uid", "db"), wanting()
+	edited.Previous = &v1alpha1.SecretStatus{UID: "uid", ResourceVersion: "998", Name: "db", Keys: []string{"password"}, CreationPolicy: v1alpha1.CreationPolicyOwner}
+	return map[string]writing{
+		"apply":           {own, func(w *Writer) error { return secondOf(applied(t, w, wanting())) }, false},
+		"apply to edited": {own, func(w *Writer) error { return secondOf(applied(t, w, edited)) }, false},
+		"merge":           {host(), func(w *Writer) error { return secondOf(applied(t, w, merging())) }, false},
+		"delete":          {own, func(w *Writer) error { return deleted(t, w) }, true},
+		"release":         {host(), func(w *Writer) error { return released(t, w) }, true},
+		"disown":          {ownedBy("db", syncNamed("db", "db")), func(w *Writer) error { _, err := disowned(t, w, "sync-db"); return err }, true},
+		"hand over":       {ownedBy("db", syncNamed("db", "x")), func(w *Writer) error { _, err := handedOver(t, w, syncNamed("to", "db")); return err }, true},
 	}
 }
 
-// TestEachWriteNamesTheVerySecret: by its UID or its resourceVersion, so that it can't fall on another one of the name.
-func TestEachWriteNamesTheVerySecret(t *testing.T) {
+// TestEachWriteHasAPrecondition: the UID and the resourceVersion of what was found, or the latter alone in a patch, which
+// can't make a Secret. So it can't fall on another one of the name, nor on what was written since.
+func TestEachWriteHasAPrecondition(t *testing.T) {
 	for name, test := range writes(t) {
 		w, s := serve(t, test.before.DeepCopy())
 		if err := test.do(w); err != nil {
@@ -74,32 +81,29 @@ func TestEachWriteNamesTheVerySecret(t *testing.T) {
 			t.Errorf("%s: nothing is written", name)
 		}
 		for _, noted := range s.sent {
+			held := noted.UID == "uid" && noted.ResourceVersion == "999"
 			switch noted.Verb {
 			case "apply":
-				if noted.UID != "uid" || noted.Manager != "secretsync.dev/db" {
-					t.Errorf("%s: %+v", name, noted)
-				}
-			case "delete":
-				if noted.UID != "uid" || noted.ResourceVersion != "999" {
-					t.Errorf("%s: %+v", name, noted)
-				}
-			case "patch":
-				if noted.ResourceVersion == "" {
-					t.Errorf("%s: %+v", name, noted)
-				}
+				held = held && noted.Manager == "secretsync.dev/db"
+			case "patch", "records":
+				held = noted.ResourceVersion == "999"
+			}
+			if !held {
+				t.Errorf("%s: %+v", name, noted)
 			}
 		}
 	}
 }
 
-// TestASecretThatTakesTheNameIsLeftAlone, where it does so between the read and the write.
+// TestASecretThatTakesTheNameIsLeftAlone, where it does so between the read and the write. The values at hand are written
+// no more: they may be older than those that it has.
 func TestASecretThatTakesTheNameIsLeftAlone(t *testing.T) {
 	for name, test := range writes(t) {
 		w, s := serve(t, test.before.DeepCopy())
 		s.once = func() { s.replace(t) }
-		// Whether it is an error or a second look that finds nothing to do is up to the write.
-		if err := test.do(w); err != nil && !raced(err) {
-			t.Errorf("%s: %v", name, err)
+		err := test.do(w)
+		if !raced(err) && (err != nil || !test.removes) || !test.removes && len(s.sent) != 1 {
+			t.Errorf("%s: %v after %d writes", name, err, len(s.sent))
 		}
 		there := s.secret(t)
 		if there == nil || there.UID != "another" || len(there.Labels)+len(there.Annotations)+len(there.OwnerReferences) > 0 {
@@ -109,6 +113,29 @@ func TestASecretThatTakesTheNameIsLeftAlone(t *testing.T) {
 		if string(there.Data["password"]) != quoted || len(there.Data) != 1 {
 			t.Errorf("%s: its keys have changed", name)
 		}
+	}
+}
+
+// TestNothingIsRemovedOnceTheSecretSyncHasChanged: what a removal follows from is looked at after the Secret was read.
+func TestNothingIsRemovedOnceTheSecretSyncHasChanged(t *testing.T) {
+	edited := errors.New("edited")
+	still := func(context.Context) error { return edited }
+	to := syncNamed("to", "db")
+	for name, remove := range map[string]func(w *Writer) error{
+		"delete":  func(w *Writer) error { return w.Delete(t.Context(), "payments", "db", "db", still) },
+		"release": func(w *Writer) error { return w.Release(t.Context(), "payments", "db", "db", still) },
+		"disown":  func(w *Writer) error { _, err := w.Disown(t.Context(), "payments", "db", "sync-db", still); return err },
+		"hand over": func(w *Writer) error {
+			_, err := w.HandOver(t.Context(), "payments", "db", "db", to, still)
+			return err
+		},
+	} {
+		before := ownedBy("db", syncNamed("db", "x"))
+		w, s := serve(t, before.DeepCopy())
+		if err := remove(w); !errors.Is(err, edited) || len(s.sent) > 0 {
+			t.Errorf("%s: %v, %d writes", name, err, len(s.sent))
+		}
+		untouched(t, name, s, before)
 	}
 }
 
@@ -126,7 +153,7 @@ func TestASecretThatIsAsItWasLeftTakesOneWrite(t *testing.T) {
 	}
 }
 
-func TestWhatBelongsToOthersIsNotDeleted(t *testing.T) {
+func TestOnlyTheOwnSecretIsDeleted(t *testing.T) {
 	for _, owner := range []string{"other", ""} {
 		w, s := serve(t, secretNamed("db", "uid", owner))
 		if err := deleted(t, w); err != nil || s.secret(t) == nil || len(s.sent) > 0 {
