@@ -45,7 +45,7 @@ func TestATokenIsForOneAudienceAndTheShortestTime(t *testing.T) {
 // TestWhoseATokenIs: what is no token that can be read is handed on, as STS refuses it and says why.
 func TestWhoseATokenIs(t *testing.T) {
 	claims := func(content string) string { return base64.RawURLEncoding.EncodeToString([]byte(content)) }
-	const theirs = `{"kubernetes.io":{"serviceaccount":{"uid":"theirs"}}}`
+	const theirs = `{"kubernetes.io":{"serviceaccount":{"uid":"theirs"}}} ` // Of a length that leaves no bits over.
 	for name, test := range map[string]struct {
 		token string
 		want  bool
