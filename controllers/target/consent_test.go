@@ -13,6 +13,7 @@ import (
 func TestWhoMayMerge(t *testing.T) {
 	for annotation, want := range map[string]bool{
 		"": false, "db": true, "*": true, "other": false, "other,db": true, "other, db": true, " db ": true, "other,*": true,
+		strings.Repeat("x", AnnotationMost-len(",db")) + ",db": true, strings.Repeat("x", AnnotationMost-len("db")) + ",db": false,
 		"db2": false, "d": false, "*b": false, "other;db": false, strings.Repeat("x,", AnnotationMost) + "db": false,
 	} {
 		if allows(annotation, "db") != want {

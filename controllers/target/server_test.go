@@ -111,6 +111,9 @@ func (s *server) create(ctx context.Context, c client.WithWatch, object client.O
 	if err := s.fails[verb]; err != nil {
 		return err
 	}
+	if object.GetUID() == "" { // The fake gives none.
+		object.SetUID("made")
+	}
 	return c.Create(ctx, object, options...)
 }
 

@@ -284,6 +284,17 @@ func TestWhatIsNotHandedOver(t *testing.T) {
 			t.Errorf("%s: %v, %v, %+v", name, done, err, s.sent)
 		}
 	}
+	for _, verb := range []string{"get", "records", "patch"} {
+		secret := ownedBy("db", from)
+		secret.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "secretsync.dev/db", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1",
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:password":{}}}`)}}
+		w, s := serve(t, secret)
+		s.fails[verb] = mayNot()
+		done, err := handedOver(t, w, to)
+		if refused, ok := errors.AsType[*Error](err); !ok || refused.Reason != v1alpha1.ReasonTargetForbidden || done {
+			t.Errorf("%s refused: %v, %v", verb, done, err)
+		}
+	}
 	w, s := serve(t)
 	if done, err := handedOver(t, w, to); err != nil || done || len(s.sent) > 0 {
 		t.Errorf("one that is gone: %v, %v", done, err)
