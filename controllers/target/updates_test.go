@@ -88,6 +88,12 @@ func TestWhenAHostIsJudged(t *testing.T) {
 			t.Errorf("%s: judged before is %v", name, !test.want)
 		}
 	}
+	labelled := secretNamed("db", "uid", "db")
+	labelled.Labels["owner"] = "helm"
+	own, _ := serve(t, labelled)
+	if result, err := applied(t, own, wanting()); err != nil || result.Outcome != Updated {
+		t.Errorf("its own, which another has labelled: %+v, %v", result, err)
+	}
 	w, s := serve(t, host())
 	desired := merging()
 	desired.Data["theirs"] = []byte(quoted)
@@ -151,6 +157,11 @@ func TestARefusalTellsOfTheRecordsThatWereWritten(t *testing.T) {
 	desired.Previous, s.fails["apply"] = left(desired.Found, "password"), mayNot()
 	if result, err := w.Apply(t.Context(), desired); err == nil || result.UID != "" || result.ResourceVersion != "" {
 		t.Errorf("no records were written: %+v, %v", result, err)
+	}
+	w, s = serve(t, host())
+	s.fails["apply"] = mayNot()
+	if refused, ok := errors.AsType[*Error](secondOf(applied(t, w, merging()))); !ok || refused.KeyInTheWay || refused.InTheWay != (State{}) {
+		t.Errorf("no key is in the way: %+v", refused)
 	}
 }
 
