@@ -51,7 +51,7 @@ func TestWhoseATokenIs(t *testing.T) {
 		want  bool
 	}{
 		"another's":        {"e30." + claims(theirs) + ".c2ln", true},
-		"nobody's":         {"e30." + claims("{}") + ".c2ln", true},
+		"without a UID":    {"e30." + claims("{}") + ".c2ln", true},
 		"its own":          {"e30." + claims(`{"kubernetes.io":{"serviceaccount":{"uid":"ours"}}}`) + ".c2ln", false},
 		"no signature":     {"e30." + claims(theirs), false},
 		"a part too many":  {"e30." + claims(theirs) + ".c2ln.c2ln", false},

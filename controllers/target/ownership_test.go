@@ -33,7 +33,7 @@ func TestASecretOfAnotherOwnerStays(t *testing.T) {
 	for name, test := range map[string]struct {
 		owner, mention string
 	}{
-		"of nobody":            {"", "was not made by SecretSync"},
+		"of no SecretSync":     {"", "was not made by SecretSync"},
 		"of another":           {"other", `belongs to SecretSync "other"`},
 		"of one that is gone":  {"gone", `was kept when SecretSync "gone" was deleted`},
 		"of one of its prefix": {"d", `was kept when SecretSync "d" was deleted`},
@@ -100,7 +100,7 @@ func TestWhatIsNoExchange(t *testing.T) {
 		},
 		"the other waits for none":       func(_, _ *corev1.Secret, other, _ *v1alpha1.SecretSync) { other.Spec.Target.Name = "third" },
 		"it is not the other's any more": func(theirs, _ *corev1.Secret, _, _ *v1alpha1.SecretSync) { theirs.OwnerReferences = nil },
-		"ours is nobody's":               func(_, ours *corev1.Secret, _, _ *v1alpha1.SecretSync) { ours.Annotations = nil },
+		"ours names no owner":            func(_, ours *corev1.Secret, _, _ *v1alpha1.SecretSync) { ours.Annotations = nil },
 		"ours is a third one's": func(_, ours *corev1.Secret, _, _ *v1alpha1.SecretSync) {
 			ours.Annotations[v1alpha1.AnnotationOwner] = "third"
 		},

@@ -30,7 +30,7 @@ func TestFind(t *testing.T) {
 		"its own":                            {false, false, true},
 		"its own, which the cache lacks":     {true, false, false},
 		"a host":                             {false, true, true},
-		"a host that nobody has merged into": {true, true, true},
+		"a host that is not merged into yet": {true, true, true},
 	} {
 		w, s := serve(t, secretNamed("db", "uid", "db"))
 		if w.Live = nil; test.unknown { // Where the cache knows the Secret, nothing else is asked.
