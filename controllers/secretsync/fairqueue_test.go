@@ -20,7 +20,7 @@ import (
 // awaitMost bounds how long a test waits for what has to come.
 const awaitMost = 30 * time.Second
 
-// hanging is a source that answers whoever asks for the secret "slow" only once it is let go.
+// hanging is a source that answers questions about the secret "slow" only once it is let go.
 type hanging struct {
 	source.Source
 	mutex sync.Mutex

@@ -28,7 +28,7 @@ const (
 // events, which cost the API server more than the Secrets do, come after. Where nothing waits the
 // report follows at once.
 //
-// Whoever merges into somebody else's Secret reports at once: status says what is to be taken out again. So does a
+// A SecretSync that merges into the Secret of another owner reports at once: status says what is to be taken out again. So does a
 // SecretSync that is large, as reports that wait keep it in memory.
 func (c *Controller) putReportOff(p *pass) bool {
 	if p.err != nil || p.applied == nil || p.applied.Outcome == target.Unchanged || p.sync.Spec.Target.Merges() || p.memory.large {

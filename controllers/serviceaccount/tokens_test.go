@@ -93,7 +93,7 @@ func TestAnnotationsThatSTSWouldNotTake(t *testing.T) {
 }
 
 // TestATokenIsForTheServiceAccountThatWasLookedUp: the request names its UID, and what is made for another one of its name is
-// not handed on, whoever notices it.
+// not handed on, by the API server or by the operator.
 func TestATokenIsForTheServiceAccountThatWasLookedUp(t *testing.T) {
 	const mine = "a-uid"
 	token := func(uid string) string {

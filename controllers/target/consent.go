@@ -16,7 +16,7 @@ const anySync = "*"
 const AnnotationMost = 4096
 
 // refuseUnasked is the error for keys that the owner of a Secret has not allowed to be merged into it, or nil. It comes
-// first: whoever has no such word learns nothing of the Secret's type, keys and field managers. The annotation is read
+// first: a SecretSync without that word learns nothing of the Secret's type, keys and field managers. The annotation is read
 // with the state, and so costs no request; that it still says so when the keys are written, the resourceVersion ensures.
 func (w *Writer) refuseUnasked(desired Desired, state State) error {
 	if w.MergeWithoutConsent || allows(state.MergeFrom, desired.Owner) {
