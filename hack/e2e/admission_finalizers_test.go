@@ -220,8 +220,18 @@ func TestAQuotaBoundsSecretSyncs(t *testing.T) {
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "secretsyncs"}}
 	s.await("the quota is counted", func() bool { return s.exists(quota) && len(quota.Status.Hard) == 1 })
 	spec := v1alpha1.SecretSyncSpec{Suspend: true, Source: v1alpha1.SecretSource{SecretID: "/any"}}
-	s.sync("first", spec)
-	err = s.stand.Client.Create(t.Context(), &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "second"}, Spec: spec})
+	create := func(name string) error {
+		return s.stand.Client.Create(t.Context(), &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec})
+	}
+	// The API server's admission learns of the quota's status by a watch of its own.
+	s.await("the quota admits one", func() bool {
+		err := create("first")
+		if err != nil && !strings.Contains(err.Error(), "status unknown for quota") {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+	err = create("second")
 	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "exceeded quota: secretsyncs") {
 		t.Errorf("one more than the quota: %v", err)
 	}
