@@ -110,7 +110,9 @@ func New(options Options) *Controller {
 
 // Reconcile does one pass over one SecretSync.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	c.passes.begin(request.NamespacedName, c.Clock.Now())
+	if !c.passes.begin(request.NamespacedName, c.Clock.Now()) {
+		return reconcile.Result{}, nil // The process stops.
+	}
 	defer c.passes.end(request.NamespacedName)
 	sync := &v1alpha1.SecretSync{}
 	err := c.Client.Get(ctx, request.NamespacedName, sync)

@@ -3,6 +3,7 @@ package secretsync
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -26,21 +27,54 @@ const (
 type passes struct {
 	mutex sync.Mutex
 	began map[types.NamespacedName]time.Time
+	// ended is closed when the last one has ended after the stop; nil until then.
+	ended chan struct{}
 }
 
-func (p *passes) begin(name types.NamespacedName, now time.Time) {
+// begin notes that a pass begins; none does after the stop.
+func (p *passes) begin(name types.NamespacedName, now time.Time) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	if p.ended != nil {
+		return false
+	}
 	if p.began == nil {
 		p.began = map[types.NamespacedName]time.Time{}
 	}
 	p.began[name] = now
+	return true
 }
 
 func (p *passes) end(name types.NamespacedName) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	delete(p.began, name)
+	if p.ended != nil && len(p.began) == 0 {
+		close(p.ended)
+	}
+}
+
+// stop has no more passes begin, and waits until those under way have ended, or ctx has. It says which have not.
+func (p *passes) stop(ctx context.Context) (left map[types.NamespacedName]time.Time) {
+	select {
+	case <-p.stopped():
+	case <-ctx.Done():
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return maps.Clone(p.began)
+}
+
+func (p *passes) stopped() chan struct{} {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.ended == nil {
+		p.ended = make(chan struct{})
+		if len(p.began) == 0 {
+			close(p.ended)
+		}
+	}
+	return p.ended
 }
 
 // longest is the pass that has been under way for longest, and for how long; zero where there is none.

@@ -99,3 +99,35 @@ func TestAPassIsEndedByItsDeadlineAndSaysSo(t *testing.T) {
 		t.Errorf("after a stop: %v, %d writes of status", err, w.writes)
 	}
 }
+
+// What was put off is reported at the stop once the passes under way have ended, and no other pass begins.
+func TestTheStopWaitsForPassesThatAreUnderWay(t *testing.T) {
+	w := newWorld(t, fresh())
+	stop, cancel := context.WithCancel(t.Context())
+	cancel()
+	stopped := make(chan struct{})
+	w.Source = &waylaid{w.aws, func(context.Context) {
+		go func() {
+			defer close(stopped)
+			if err := w.Start(stop); err != nil {
+				t.Error(err)
+			}
+		}()
+		select {
+		case <-stopped:
+			t.Error("the stop has not waited for the pass")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}}
+	w.turn(t)
+	<-stopped
+	if synced := w.now(t).Status.Sources; len(synced) != 1 {
+		t.Errorf("status tells of %d sources", len(synced))
+	}
+	asked := false
+	w.Source = &waylaid{w.aws, func(context.Context) { asked = true }}
+	w.clock.SetTime(noon.Add(time.Hour))
+	if w.turn(t); asked {
+		t.Error("a pass begins after the stop")
+	}
+}

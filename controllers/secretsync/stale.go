@@ -22,7 +22,8 @@ const (
 )
 
 // upToDate gives the SecretSync to work on: the one in the cache, or, where that has been older for long than what
-// this process wrote last or another process may have written the Secret, the API server's own. It gives nil, and when to come back, while the watch may still bring it.
+// this process wrote last or another process may have written the Secret, the API server's own. It gives nil, and when
+// to come back, while the watch may still bring it.
 //
 // Where the API server's own is older, too, etcd was restored from a backup. All that is remembered of the SecretSync
 // is of another past then, and is forgotten.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -28,8 +29,8 @@ const (
 // events, which cost the API server more than the Secrets do, come after. Where nothing waits the
 // report follows at once.
 //
-// A SecretSync that merges into the Secret of another owner reports at once: status says what is to be taken out again. So does a
-// SecretSync that is large, as reports that wait keep it in memory.
+// A SecretSync that merges into the Secret of another owner reports at once: status says what is to be taken out again.
+// So does a SecretSync that is large, as reports that wait keep it in memory.
 func (c *Controller) putReportOff(p *pass) bool {
 	if p.err != nil || p.applied == nil || p.applied.Outcome == target.Unchanged || p.sync.Spec.Target.Merges() || p.memory.large {
 		return false
@@ -122,14 +123,19 @@ func (m *memories) allUnreported() []*pass {
 }
 
 // Start reports, when the manager stops, what was written and not yet reported: what is not in status
-// would be fetched and written again by the next process.
+// would be fetched and written again by the next process. It waits for passes that are under way: what is remembered of a
+// SecretSync is for one at a time.
 func (c *Controller) Start(ctx context.Context) error {
 	<-ctx.Done()
 	c.awaits.stop()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
+	left := c.passes.stop(flush)
 	var problems []error
 	for _, written := range c.memories.allUnreported() {
+		if _, busy := left[client.ObjectKeyFromObject(written.sync)]; busy {
+			continue
+		}
 		if _, err := c.report(flush, written); err != nil {
 			problems = append(problems, err)
 		}
