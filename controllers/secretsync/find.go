@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -41,11 +40,8 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 // findOne asks for one entry. What it takes to match names is of the budget of the pass, beside that of the list, which
 // is for all who ask the same; it waits for calls, so that no heavy work waits for it.
 func (c *Controller) findOne(ctx context.Context, p *pass, entry int32) ([]source.Found, error) {
-	if p.budget == nil {
-		p.budget = pattern.NewBudget(ctx, pattern.PassSteps)
-	}
 	question := c.findQuestion(p, entry)
-	question.Budget = p.budget
+	question.Budget = p.steps(ctx)
 	return c.Source.Find(ctx, question)
 }
 

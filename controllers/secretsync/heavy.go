@@ -40,10 +40,7 @@ func newHeavy() *heavy {
 // work is what a phase of a pass may do with names and values, and leave ends what of it is heavy. All phases share the
 // budget.
 func (c *Controller) work(ctx context.Context, p *pass) (work render.Work, leave func()) {
-	if p.budget == nil {
-		p.budget = pattern.NewBudget(ctx, pattern.PassSteps)
-	}
-	budget, entered := p.budget, false
+	budget, entered := p.steps(ctx), false
 	budget.WhenHeavy(lightSteps, func(ctx context.Context) error {
 		err := c.heavy.enter(ctx, p.sync.Namespace)
 		entered = err == nil
@@ -54,6 +51,14 @@ func (c *Controller) work(ctx context.Context, p *pass) (work render.Work, leave
 			c.heavy.leave(p.sync.Namespace)
 		}
 	}
+}
+
+// steps is the budget of a pass, which all of its phases share.
+func (p *pass) steps(ctx context.Context) *pattern.Budget {
+	if p.budget == nil {
+		p.budget = pattern.NewBudget(ctx, pattern.PassSteps)
+	}
+	return p.budget
 }
 
 // enter waits until a namespace may do heavy work. It puts the pass off where too many of the namespace wait.

@@ -72,9 +72,9 @@ type operation struct {
 }
 
 // statusPatch puts the whole status in the place of the one that is there, and does so for the object with that UID and
-// at that resourceVersion alone: another replica may have taken over and written a newer one. What was found out about an object that is gone would otherwise end up in
-// the one that has its name now: of metadata, the API server looks at the resourceVersion alone when a status is
-// merged, and that changes with every edit.
+// at that resourceVersion alone: another replica may have taken over and written a newer one. What was found out about an
+// object that is gone would otherwise end up in the one that has its name now: of metadata, the API server looks at the
+// resourceVersion alone when a status is merged, and that changes with every edit.
 func statusPatch(sync *v1alpha1.SecretSync, resourceVersion string) (client.Patch, error) {
 	var operations []operation
 	if sync.UID != "" {

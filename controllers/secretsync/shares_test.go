@@ -201,7 +201,7 @@ func TestSharesOfSeveralNamespaces(t *testing.T) {
 	}
 	s := newSharing(t, 1)
 	if !s.hand(in("a", 0), 0) {
-		t.Error("a single worker works for nobody")
+		t.Error("a single worker has no work")
 	}
 }
 
@@ -236,7 +236,7 @@ func TestParkedObjectsComeBackInOrderAndOnce(t *testing.T) {
 		}
 	}
 	s.hand(in("a", 1), -200) // Comes again, and keeps its place.
-	s.hand(in("a", 4), 0)    // Comes again, and somebody waits for it now.
+	s.hand(in("a", 4), 0)    // Comes again, and is urgent now.
 	s.gone[in("a", 2)] = true
 	s.hand(in("a", 2), -200) // The event of its deletion.
 	s.handed = 0

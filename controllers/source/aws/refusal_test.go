@@ -96,7 +96,7 @@ func TestARefusalOfCredentialsIsNoAnswerToANewQuestion(t *testing.T) {
 	successor.Reader.Since, successor.MaxAge = w.now, time.Minute
 	_, byAnother := s.Observe(t.Context(), successor)
 	for what, err := range map[string]error{
-		"a role on top, asked anew": ask(onTop(hubRole), 0), "another external id": ask(other, time.Minute), "another ServiceAccount of the name": byAnother,
+		"a role on top, asked again": ask(onTop(hubRole), 0), "another external id": ask(other, time.Minute), "another ServiceAccount of the name": byAnother,
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", what, err)

@@ -183,7 +183,7 @@ func (t *tenants) acts(of *tenant, name string, account source.ServiceAccount, n
 	of.acting[name] = account
 }
 
-// tidy evicts what nobody uses any more. The operator's own region stays.
+// tidy evicts what has not been used for long. The operator's own region stays.
 func (t *tenants) tidy(now time.Time) {
 	if now.Sub(t.tidied) < time.Minute {
 		return

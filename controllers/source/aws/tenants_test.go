@@ -107,7 +107,7 @@ func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
 	}
 	leave()
 	if !evicted() {
-		t.Error("it is not evicted once nobody asks")
+		t.Error("it is not evicted once no question waits")
 	}
 }
 
