@@ -34,7 +34,7 @@ func (f *fair) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &connection{Conn: accepted, from: addressOf(accepted), of: f}
+	next := &connection{Conn: accepted, from: addressOf(accepted.RemoteAddr().String()), of: f}
 	if last := f.add(next); last != nil {
 		_ = last.Close() // Its own reader finds out.
 	}
@@ -69,11 +69,8 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// addressOf is where a connection comes from; the zero address where that is not known.
-func addressOf(connection net.Conn) netip.Addr {
-	from, err := netip.ParseAddrPort(connection.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{}
-	}
+// addressOf is the address of a client, of which the port is known too; the zero address where it can't be read.
+func addressOf(remote string) netip.Addr {
+	from, _ := netip.ParseAddrPort(remote)
 	return from.Addr().Unmap()
 }

@@ -38,8 +38,7 @@ func (l *limited) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 }
 
 func (l *limited) limiter(remote string) *rate.Limiter {
-	from, _ := netip.ParseAddrPort(remote)
-	address := from.Addr().Unmap()
+	address := addressOf(remote)
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	known := l.limiters[address]
