@@ -47,8 +47,9 @@ func (f figures) String() string {
 const (
 	timesAlone = 2
 	leastAlone = 500 * time.Millisecond
-	// remeasured is how often it is measured again where it took longer: what an attacker holds up stays held up.
-	remeasured = 2
+	// remeasured is how often it is measured again where it took longer: what an attacker holds up stays held up, and what
+	// another program of the machine does ends.
+	remeasured = 6
 	// perQuestion calls of AWS may be made for each thing that there is to ask, at the start, after each change and at each
 	// poll, and one for each SecretSync and each edit, after which it asks what is true now; perObject requests of the API
 	// server for each SecretSync, at the start and after each change.

@@ -154,9 +154,13 @@ func TestBesideSizes(t *testing.T) {
 				return spec
 			})(a)
 		}, []string{v1alpha1.ReasonTargetTooLarge}},
-		{"keepPrevious, Secrets of 1 MB", manySecrets(10, 8, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
-			spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
-		}), []string{synced}},
+		{"keepPrevious, Secrets of 1 MB", func(a *attacker) func(int) {
+			const secrets = 8
+			a.questions.Add(secrets) // Each secret is asked for two of its versions.
+			return manySecrets(10, secrets, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
+				spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
+			})(a)
+		}, []string{synced}},
 		refusing(row{"target.annotations, as large as they may be", attackOf(30, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Target.Annotations = map[string]string{"attacker.example.com/filler": large[:32_000]}
