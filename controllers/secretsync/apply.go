@@ -15,6 +15,9 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 	if err := c.guardMerge(ctx, p.sync); err != nil {
 		return err
 	}
+	if !p.large && largeToWrite(p.data) {
+		return c.giveUp(p)
+	}
 	changes, err := c.compare(ctx, p)
 	if err != nil {
 		return err

@@ -124,14 +124,16 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
 	}
 	sync, turn := c.upToDate(ctx, sync)
-	if sync != nil && sync.Abridged != nil {
-		sync, err = c.whole(ctx, sync)
+	abridged := sync != nil && sync.Abridged != nil
+	if abridged {
+		sync, turn, err = c.whole(ctx, sync)
 	}
 	if sync == nil || err != nil {
 		return turn, err
 	}
 	defer func() { c.lastPass.set(c.Clock.Now()) }()
 	memory := c.memories.of(request.NamespacedName, sync.UID)
+	memory.large = abridged
 	if !sync.DeletionTimestamp.IsZero() {
 		return c.release(ctx, sync, memory)
 	}
@@ -152,6 +154,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 
 // finish does what follows the phases, however they ended.
 func (c *Controller) finish(ctx context.Context, p *pass) (reconcile.Result, error) {
+	c.unmark(p)
 	if err := c.keep(ctx, p); p.err == nil {
 		p.err = err
 	}

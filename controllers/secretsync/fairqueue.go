@@ -89,6 +89,7 @@ func (c *Controller) gone(name types.NamespacedName) bool {
 func (c *Controller) forget(name types.NamespacedName) {
 	c.memories.forget(name)
 	c.awaits.end(name)
+	c.shares.mark(name, false)
 	if c.Rollouts != nil {
 		c.Rollouts.Forget(name.Namespace, name.Name)
 	}

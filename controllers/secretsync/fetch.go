@@ -80,7 +80,12 @@ func (c *Controller) lookSince(ctx context.Context, p *pass, place int, inputs [
 			was = versionIn(synced)
 		}
 		asked.Synced = was
+		if p.full() {
+			return c.giveUp(p)
+		}
+		p.hand.drop(one.observation.Value)
 		observation, err := c.Source.Observe(ctx, asked)
+		p.hand.take(observation.Value)
 		one.behind = observation.Behind || source.IsBehind(err)
 		one.absent, one.held = one.lacks(err, was.ID != ""), observation.Held
 		switch {
@@ -153,7 +158,8 @@ func (c *Controller) inSync(p *pass) bool {
 // another version than was looked at is out of date, or the label has moved: AWS is asked which.
 func (c *Controller) fetch(ctx context.Context, p *pass) error {
 	for range settleRounds {
-		if err := each(ctx, p.all(), c.read); err != nil {
+		err := each(ctx, p.all(), func(ctx context.Context, _ int, one *input) error { return c.read(ctx, p, one) })
+		if err != nil {
 			return err
 		}
 		moved, err := c.lookAgain(ctx, p)
@@ -177,14 +183,19 @@ func (c *Controller) fetch(ctx context.Context, p *pass) error {
 
 // read reads the value of an input, unless observing had to do so. That AWS does not have the value of a version that
 // it has just named is one more way to be out of date.
-func (c *Controller) read(ctx context.Context, _ int, one *input) error {
+func (c *Controller) read(ctx context.Context, p *pass, one *input) error {
+	p.hand.drop(&one.fetched.Value)
 	one.fetched, one.unread = source.Fetched{}, nil
 	if one.absent {
 		return nil
 	}
 	if value := one.observation.Value; value != nil {
 		one.fetched = source.Fetched{Version: one.observation.Version, Value: *value}
+		p.hand.take(value)
 		return nil
+	}
+	if p.full() {
+		return c.giveUp(p)
 	}
 	fetched, err := c.Source.Fetch(ctx, one.ref, one.observation.Version)
 	if one.ref.VersionID == "" && source.KindOf(err).Missing() {
@@ -192,6 +203,7 @@ func (c *Controller) read(ctx context.Context, _ int, one *input) error {
 		return nil
 	}
 	one.fetched = fetched
+	p.hand.take(&fetched.Value)
 	return err
 }
 

@@ -92,7 +92,7 @@ func (m *Metrics) watch(c *Controller) error {
 	}, func() float64 { return float64(c.memories.stale(c.Clock.Now())) })))
 	errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_parked_objects",
-		Help: "SecretSyncs that are due and wait until their namespace may have another worker. For a moment, after a start or a change of many, that is normal.",
+		Help: "SecretSyncs that are due and wait until they may have a worker: a namespace has a share of them, and one for large SecretSyncs. For a moment, after a start or a change of many, that is normal.",
 	}, func() float64 { return float64(c.shares.parked()) })))
 	return errors.Join(append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_most_overdue_seconds",

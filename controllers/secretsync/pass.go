@@ -36,6 +36,10 @@ type pass struct {
 	// err is what stopped the pass.
 	err error
 
+	// large says that it is the one pass of its namespace over a large SecretSync.
+	large bool
+	// hand are the values that it has read.
+	hand hand
 	// budget is the processor time of the pass for patterns and values; nil before it is used.
 	budget *pattern.Budget
 	// identity is on whose authority AWS is asked.
@@ -78,6 +82,7 @@ type pass struct {
 
 func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
 	p := &pass{sync: sync, before: sync.DeepCopy(), memory: memory, began: c.Clock.Now(), identity: identityOf(sync)}
+	p.large = c.shares.isLarge(p.name())
 	p.readBy()
 	return p
 }

@@ -20,6 +20,9 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 	if later := putOff(p.err); later > 0 {
 		return again(later, p.priority()), nil
 	}
+	if errors.Is(p.err, errLarge) {
+		return again(0, p.priority()), nil
+	}
 	if c.raced(p) {
 		return again(cacheLag, 0), nil
 	}

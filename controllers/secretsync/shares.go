@@ -12,25 +12,41 @@ import (
 // that is alone has half of the workers, two have a third each, and so on: the more there are, the less each of them has,
 // and some workers are always free for a namespace that has none. So passes that hang hold up their own namespace alone.
 //
-// An object whose namespace may not have another worker is parked, and goes back to the queue as soon as a pass has
-// ended that makes room for it. Those of a namespace go back by priority, and then in the order in which they came.
+// Of the objects that are marked as large a namespace has one pass at a time, and all namespaces together a share of the
+// workers: so many hold a lot of memory, or keep the API server busy.
+//
+// An object that may not have another worker is parked, and goes back to the queue as soon as a pass has ended that
+// makes room for it. Those of a namespace go back by priority, and then in the order in which they came.
 type shares struct {
 	workers int
 	mutex   sync.Mutex
 	// busy is how many workers have a pass, running how many of them each namespace has.
 	busy    int
 	running map[string]int
-	// lots are those of the namespaces that have parked objects, or some on their way back to the queue.
-	lots map[string]*lot
-	// turns are these namespaces, in the order in which they get the next place.
-	turns []string
-	// returning is how many objects are on their way back to the queue.
-	returning int
+	// large are the objects that are marked as such, largeIn those of them that have a pass, by their namespaces: a mark
+	// that comes or goes during a pass is for the next one.
+	large   map[types.NamespacedName]bool
+	largeIn map[string]string
+	// lots are those of the groups that have parked objects, or some on their way back to the queue.
+	lots map[group]*lot
+	// turns are these groups, in the order in which they get the next place.
+	turns []group
+	// returning is how many objects are on their way back to the queue, largeReturning how many of them are large.
+	returning, largeReturning int
 	// arrivals numbers what is parked.
 	arrivals uint64
 }
 
-// lot holds the objects of a namespace that are parked, and those that are on their way back to the queue.
+// group are the large objects of a namespace, or all others of it.
+type group struct {
+	namespace string
+	large     bool
+}
+
+// largeShare is the part of the workers that large objects may have, one in so many; one at least.
+const largeShare = 8
+
+// lot holds the objects of a group that are parked, and those that are on their way back to the queue.
 type lot struct {
 	order    order
 	parked   map[string]*place
@@ -53,7 +69,10 @@ type unparked struct {
 }
 
 func newShares(workers int) *shares {
-	return &shares{workers: max(1, workers), running: map[string]int{}, lots: map[string]*lot{}}
+	return &shares{
+		workers: max(1, workers), running: map[string]int{}, lots: map[group]*lot{},
+		large: map[types.NamespacedName]bool{}, largeIn: map[string]string{},
+	}
 }
 
 // enter gives an object that the queue has handed out a worker, or parks it. What it was parked for before is merged
@@ -61,19 +80,21 @@ func newShares(workers int) *shares {
 func (s *shares) enter(name types.NamespacedName, priority int) (enters bool, back []unparked) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if s.running[name.Namespace] < s.workers-s.busy {
-		s.take(name)
+	at, in := s.take(name), group{name.Namespace, s.large[name]}
+	if s.hasRoom(in, s.busy, 0, 0) {
 		s.running[name.Namespace]++
 		s.busy++
+		if in.large {
+			s.largeIn[name.Namespace] = name.Name
+		}
 		return true, s.release()
 	}
-	of := s.lots[name.Namespace]
+	of := s.lots[in]
 	if of == nil {
 		of = &lot{parked: map[string]*place{}, returned: map[string]*place{}}
-		s.lots[name.Namespace] = of
-		s.turns = append(s.turns, name.Namespace)
+		s.lots[in] = of
+		s.turns = append(s.turns, in)
 	}
-	at := s.take(name)
 	if at == nil || priority > at.priority {
 		at = &place{name: name.Name, priority: priority, arrival: s.arrivals}
 		s.arrivals++
@@ -81,6 +102,19 @@ func (s *shares) enter(name types.NamespacedName, priority int) (enters bool, ba
 	of.parked[name.Name] = at
 	heap.Push(&of.order, at)
 	return false, s.release()
+}
+
+// hasRoom says whether a group may have another worker, where so many workers are taken. coming are how many of its own
+// objects are about to have one, largeComing how many large ones of all namespaces are.
+func (s *shares) hasRoom(of group, taken, coming, largeComing int) bool {
+	if s.running[of.namespace]+coming >= s.workers-taken {
+		return false
+	}
+	if !of.large {
+		return true
+	}
+	_, has := s.largeIn[of.namespace]
+	return !has && coming == 0 && len(s.largeIn)+largeComing < max(1, s.workers/largeShare)
 }
 
 // leave is called when a pass has ended.
@@ -91,7 +125,30 @@ func (s *shares) leave(name types.NamespacedName) []unparked {
 	if s.running[name.Namespace]--; s.running[name.Namespace] == 0 {
 		delete(s.running, name.Namespace)
 	}
+	if s.largeIn[name.Namespace] == name.Name {
+		delete(s.largeIn, name.Namespace)
+	}
 	return s.release()
+}
+
+// mark says whether an object is large from its next pass on, and gives whether that is news.
+func (s *shares) mark(name types.NamespacedName, large bool) (news bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	news = s.large[name] != large
+	if large {
+		s.large[name] = true
+	} else {
+		delete(s.large, name)
+	}
+	return news
+}
+
+// isLarge says whether an object is marked as large.
+func (s *shares) isLarge(name types.NamespacedName) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.large[name]
 }
 
 // drop forgets a parked object.
@@ -102,7 +159,7 @@ func (s *shares) drop(name types.NamespacedName) []unparked {
 	return s.release()
 }
 
-// parked counts the objects that wait until their namespace may have another worker.
+// parked counts the objects that wait until they may have a worker.
 func (s *shares) parked() (count int) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -112,37 +169,45 @@ func (s *shares) parked() (count int) {
 	return count
 }
 
-// take takes an object from those that are parked or on their way back; nil where it was neither.
+// take takes an object from those that are parked or on their way back; nil where it was neither. It may be marked
+// otherwise by now.
 func (s *shares) take(name types.NamespacedName) *place {
-	of := s.lots[name.Namespace]
-	if of == nil {
-		return nil
-	}
-	at := of.returned[name.Name]
-	if at != nil {
-		delete(of.returned, name.Name)
-		s.returning--
-	} else if at = of.parked[name.Name]; at != nil {
-		delete(of.parked, name.Name)
-		heap.Remove(&of.order, at.index)
-	}
-	return at
-}
-
-// release gives the objects that may go back to the queue, one of each namespace in turn. An object on its way back
-// counts as if it had its worker already: each pass that ends brings back as many as it makes room for, and an object
-// comes back in vain only where another one of its namespace was faster.
-func (s *shares) release() (back []unparked) {
-	for passed := 0; passed < len(s.turns); {
-		namespace := s.turns[0]
-		s.turns = s.turns[1:]
-		of := s.lots[namespace]
-		if len(of.parked)+len(of.returned) == 0 {
-			delete(s.lots, namespace)
+	for _, large := range []bool{false, true} {
+		of := s.lots[group{name.Namespace, large}]
+		if of == nil {
 			continue
 		}
-		s.turns = append(s.turns, namespace)
-		if len(of.parked) == 0 || s.running[namespace]+len(of.returned) >= s.workers-s.busy-s.returning {
+		if at := of.returned[name.Name]; at != nil {
+			delete(of.returned, name.Name)
+			s.returning--
+			if large {
+				s.largeReturning--
+			}
+			return at
+		}
+		if at := of.parked[name.Name]; at != nil {
+			delete(of.parked, name.Name)
+			heap.Remove(&of.order, at.index)
+			return at
+		}
+	}
+	return nil
+}
+
+// release gives the objects that may go back to the queue, one of each group in turn. An object on its way back counts
+// as if it had its worker already: each pass that ends brings back as many as it makes room for, and an object comes
+// back in vain only where another one of its namespace was faster.
+func (s *shares) release() (back []unparked) {
+	for passed := 0; passed < len(s.turns); {
+		next := s.turns[0]
+		s.turns = s.turns[1:]
+		of := s.lots[next]
+		if len(of.parked)+len(of.returned) == 0 {
+			delete(s.lots, next)
+			continue
+		}
+		s.turns = append(s.turns, next)
+		if len(of.parked) == 0 || !s.hasRoom(next, s.busy+s.returning, len(of.returned), s.largeReturning) {
 			passed++
 			continue
 		}
@@ -151,7 +216,10 @@ func (s *shares) release() (back []unparked) {
 		delete(of.parked, at.name)
 		of.returned[at.name] = at
 		s.returning++
-		back = append(back, unparked{types.NamespacedName{Namespace: namespace, Name: at.name}, at.priority})
+		if next.large {
+			s.largeReturning++
+		}
+		back = append(back, unparked{types.NamespacedName{Namespace: next.namespace, Name: at.name}, at.priority})
 	}
 	return back
 }

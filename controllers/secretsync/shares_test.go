@@ -20,13 +20,15 @@ type sharing struct {
 	// owed are the objects that something has come for which no pass has begun for yet.
 	owed map[types.NamespacedName]bool
 	gone map[types.NamespacedName]bool
+	// largeRunning are the passes that began over objects that were marked as large.
+	largeRunning map[types.NamespacedName]bool
 	// handed counts how often an object was handed out.
 	handed int
 }
 
 func newSharing(t *testing.T, workers int) *sharing {
 	none := func() map[types.NamespacedName]bool { return map[types.NamespacedName]bool{} }
-	return &sharing{shares: newShares(workers), t: t, ready: none(), running: none(), owed: none(), gone: none()}
+	return &sharing{shares: newShares(workers), t: t, ready: none(), running: none(), owed: none(), gone: none(), largeRunning: none()}
 }
 
 func in(namespace string, number int) types.NamespacedName {
@@ -59,7 +61,8 @@ func (s *sharing) hand(name types.NamespacedName, priority int) (ran bool) {
 	s.t.Helper()
 	delete(s.ready, name)
 	s.handed++
-	may := s.of(name.Namespace) < s.free()
+	large := s.isLarge(name)
+	may := s.of(name.Namespace) < s.free() && (!large || s.mayBeLarge(name.Namespace))
 	enters, back := s.enter(name, priority)
 	if enters != may {
 		s.t.Fatalf("%s has %d workers and %d are free: it gets one: %v", name.Namespace, s.of(name.Namespace), s.free(), enters)
@@ -68,6 +71,9 @@ func (s *sharing) hand(name types.NamespacedName, priority int) (ran bool) {
 	switch {
 	case enters:
 		s.running[name] = true
+		if large {
+			s.largeRunning[name] = true
+		}
 		delete(s.owed, name)
 	case s.gone[name]:
 		s.putBack(s.drop(name))
@@ -77,7 +83,18 @@ func (s *sharing) hand(name types.NamespacedName, priority int) (ran bool) {
 
 func (s *sharing) finish(name types.NamespacedName) {
 	delete(s.running, name)
+	delete(s.largeRunning, name)
 	s.putBack(s.leave(name))
+}
+
+// mayBeLarge says whether a large object of a namespace may have a worker, as far as other large ones matter.
+func (s *sharing) mayBeLarge(namespace string) bool {
+	for name := range s.largeRunning {
+		if name.Namespace == namespace {
+			return false
+		}
+	}
+	return len(s.largeRunning) < max(1, s.workers/8)
 }
 
 // any is an object of a set.
@@ -110,7 +127,7 @@ func FuzzSharesNeverExceedAndNeverForget(f *testing.F) {
 		namespaces := 1 + random.IntN(6)
 		drawn := func() types.NamespacedName { return in(fmt.Sprint("ns-", random.IntN(namespaces)), random.IntN(8)) }
 		for range 400 {
-			switch random.IntN(7) {
+			switch random.IntN(8) {
 			case 0, 1, 2:
 				s.add(drawn())
 			case 3, 4:
@@ -125,6 +142,8 @@ func FuzzSharesNeverExceedAndNeverForget(f *testing.F) {
 				name := drawn()
 				s.gone[name] = !s.gone[name]
 				s.add(name) // The event of the deletion, or of the creation.
+			case 7:
+				s.mark(drawn(), random.IntN(2) == 0)
 			}
 			s.nothingLost()
 		}
@@ -136,15 +155,17 @@ func FuzzSharesNeverExceedAndNeverForget(f *testing.F) {
 func (s *sharing) nothingLost() {
 	s.t.Helper()
 	parked := map[types.NamespacedName]bool{}
-	for namespace, of := range s.lots {
+	for in, of := range s.lots {
 		for name := range of.parked {
-			parked[types.NamespacedName{Namespace: namespace, Name: name}] = true
+			parked[types.NamespacedName{Namespace: in.namespace, Name: name}] = true
 		}
 		if len(of.order) != len(of.parked) {
-			s.t.Fatalf("%s has %d places for %d parked objects", namespace, len(of.order), len(of.parked))
+			s.t.Fatalf("%s has %d places for %d parked objects", in.namespace, len(of.order), len(of.parked))
 		}
-		if room := s.workers - s.busy - s.returning; len(of.parked) > 0 && s.shares.running[namespace]+len(of.returned) < room {
-			s.t.Fatalf("%d objects of %s are parked, which has %d workers and could have another: %d are free", len(of.parked), namespace, s.of(namespace), s.free())
+		room := s.workers - s.busy - s.returning
+		may := !in.large || s.mayBeLarge(in.namespace) && s.largeReturning == 0
+		if len(of.parked) > 0 && may && s.shares.running[in.namespace]+len(of.returned) < room {
+			s.t.Fatalf("%d objects of %s are parked, which has %d workers and could have another: %d are free", len(of.parked), in.namespace, s.of(in.namespace), s.free())
 		}
 	}
 	if len(parked) != s.parked() {
@@ -175,7 +196,7 @@ func (s *sharing) drain(random *rand.Rand) {
 			s.t.Errorf("%s never got its pass", name)
 		}
 	}
-	if len(s.lots)+len(s.turns)+len(s.shares.running)+s.busy+s.returning > 0 {
+	if len(s.lots)+len(s.turns)+len(s.shares.running)+len(s.largeIn)+s.busy+s.returning+s.largeReturning > 0 {
 		s.t.Errorf("at the end %d lots, %d turns, %d namespaces, %d passes, %d on their way back are kept",
 			len(s.lots), len(s.turns), len(s.shares.running), s.busy, s.returning)
 	}

@@ -5,26 +5,30 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
 // whole reads a SecretSync of which the cache keeps a part from the API server. It gives nil where there is nothing to
-// do, or where the object is not the one any more that the pass is for: its own event brings another pass.
+// do, where the object is not the one any more that the pass is for, as its own event brings another pass, and where its
+// turn among the large ones is to come.
 //
 // A SecretSync that is suspended, as its status says already, is not read: many large ones cost nothing.
-func (c *Controller) whole(ctx context.Context, kept *v1alpha1.SecretSync) (*v1alpha1.SecretSync, error) {
+func (c *Controller) whole(ctx context.Context, kept *v1alpha1.SecretSync) (*v1alpha1.SecretSync, reconcile.Result, error) {
 	name := client.ObjectKeyFromObject(kept)
 	if suspendedBefore(kept) {
-		return nil, nil
+		return nil, reconcile.Result{}, nil
+	}
+	if c.shares.mark(name, true) {
+		return nil, again(0, 0), nil
 	}
 	live, err := c.live(ctx, name)
 	if err != nil || live == nil || live.UID != kept.UID {
-		return nil, err
+		return nil, reconcile.Result{}, err
 	}
 	live.ManagedFields, live.Labels, live.OwnerReferences = nil, nil, nil // None is asked for, and they may be large.
-	c.memories.of(name, live.UID).large = true
-	return live, nil
+	return live, reconcile.Result{}, nil
 }
 
 // suspendedBefore says whether status has it that the present spec is suspended.

@@ -30,12 +30,18 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 	w := newWorld(t, object)
 	live := &server{Reader: w.Live}
 	w.Client, w.Live = abridging{w.Client}, live
+	if result := w.turn(t); result.RequeueAfter == 0 || live.reads > 0 {
+		t.Error("a large SecretSync does not wait for its turn")
+	}
 	if result := w.turn(t); result.RequeueAfter == 0 || w.now(t).Status.Secret == nil {
 		t.Error("the report of a large SecretSync waits, and keeps it in memory")
 	}
 	w.settle(t)
 	if data := w.secret(t, "db").Data; len(data) != 1 || data["renamed"] == nil {
 		t.Fatalf("%d keys by a part of the spec", len(data))
+	}
+	if !w.shares.isLarge(here) {
+		t.Error("a SecretSync that is itself large has no turn among the large ones once its Secret is small")
 	}
 	writes, reads := w.writes, live.reads
 	w.after(2 * w.PollInterval)
@@ -89,7 +95,8 @@ func TestALargeSecretSyncThatIsGone(t *testing.T) {
 	other.UID = "another"
 	for name, live := range map[string]*server{"gone": {Reader: newWorld(t, gone()).Live}, "another": {sync: other}} {
 		w.Live = live
-		if got, err := w.whole(t.Context(), kept); got != nil || err != nil {
+		w.shares.mark(here, true)
+		if got, turn, err := w.whole(t.Context(), kept); got != nil || err != nil || turn.RequeueAfter > 0 {
 			t.Errorf("%s: a pass over %v, %v", name, got, err)
 		}
 	}

@@ -53,7 +53,7 @@ const (
 	// perQuestion calls of AWS may be made for each thing that there is to ask, at the start, after each change and at each
 	// poll, and one for each SecretSync and each edit, after which it asks what is true now; perObject requests of the API
 	// server for each SecretSync, at the start and after each change.
-	perQuestion, perObject = 3, 6
+	perQuestion, perObject = 5, 6
 	// besides are the calls and requests a second that may be made on top, the victim's among them.
 	besides = 20
 )

@@ -144,7 +144,16 @@ func TestBesideSizes(t *testing.T) {
 			})
 			return func(round int) { a.refresh(40, round) }
 		}, []string{synced}},
-		{"data, Secrets of 1 MB", manySecrets(10, 17, 60_000, func(*v1alpha1.SecretSyncSpec) {}), []string{synced}},
+		{"data, Secrets of 1 MB", manySecrets(30, 17, 60_000, func(*v1alpha1.SecretSyncSpec) {}), []string{synced}},
+		{"data, 32 roles that read 256 secrets of 60 kB", func(a *attacker) func(int) {
+			const roles, secrets = 32, 256
+			a.questions.Add((roles - 1) * secrets) // Each role asks for itself.
+			role := 0
+			return manySecrets(roles, secrets, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
+				spec.Auth.RoleARN = roleARN(fmt.Sprint("reader-", role))
+				role++
+			})(a)
+		}, []string{v1alpha1.ReasonTargetTooLarge}},
 		{"data.decode, Secrets of 1 MB", func(a *attacker) func(int) {
 			return attackOf(20, base64.StdEncoding.EncodeToString([]byte(large[:40_000])), func(id string, _ int) v1alpha1.SecretSyncSpec {
 				spec := whole(id)
@@ -182,7 +191,7 @@ func TestBesideSizes(t *testing.T) {
 		{"guards.keys.format, certificates", attackOf(30, strings.Repeat(chain, 60_000/len(chain)), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			return guarded(id, v1alpha1.KeyGuard{Key: "*", Format: v1alpha1.ValueFormatCertificate})
 		}), []string{synced}},
-		{"guards.requiredKeys, 256", attackOf(10, fields(3000, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
+		{"guards.requiredKeys, 256", attackOf(30, fields(3000, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Guards = &v1alpha1.Guards{RequiredKeys: required()}
 			return spec

@@ -1,0 +1,67 @@
+package secretsync
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+const (
+	// handMost is how many bytes of values a pass may have in hand that runs beside others of its namespace. Of the 256
+	// secrets that a SecretSync may read, with 64 KiB each, a pass has 16 MiB.
+	handMost = 1 << 20
+	// writeMostBytes and writeMostKeys are what it may write to a Secret: with more, one write takes the API server
+	// tens of milliseconds of processor time, most of it for the owners of the keys.
+	writeMostBytes, writeMostKeys = 256 << 10, 512
+)
+
+// errLarge ends a pass that finds out that its SecretSync is large, before it does what takes much memory or keeps the
+// API server busy. The next pass comes at once, and in its turn among the large ones.
+var errLarge = errors.New("the SecretSync is large: its pass comes in its turn")
+
+// hand counts the bytes of values that a pass has in hand. Several inputs are read at the same time.
+type hand struct{ bytes atomic.Int64 }
+
+func (h *hand) take(value *source.Value) {
+	if value != nil {
+		h.bytes.Add(int64(len(value.Bytes())))
+	}
+}
+
+func (h *hand) drop(value *source.Value) {
+	if value != nil {
+		h.bytes.Add(-int64(len(value.Bytes())))
+	}
+}
+
+// full says whether a pass has to give up before it reads more.
+func (p *pass) full() bool { return !p.large && p.hand.bytes.Load() > handMost }
+
+// giveUp ends the pass for one that has its turn among the large ones.
+func (c *Controller) giveUp(p *pass) error {
+	c.shares.mark(p.name(), true)
+	return errLarge
+}
+
+// largeToWrite says whether keys are many, or have many bytes together.
+func largeToWrite(data map[string][]byte) bool {
+	bytes := 0
+	for key, value := range data {
+		bytes += len(key) + len(value)
+	}
+	return bytes > writeMostBytes || len(data) > writeMostKeys
+}
+
+// unmark has the next pass of a SecretSync that is no longer large run beside others of its namespace.
+func (c *Controller) unmark(p *pass) {
+	if p.large && p.applied != nil && !p.memory.large && p.hand.bytes.Load() <= handMost && !largeToWrite(p.data) {
+		c.shares.mark(p.name(), false)
+	}
+}
+
+func (p *pass) name() types.NamespacedName {
+	return types.NamespacedName{Namespace: p.sync.Namespace, Name: p.sync.Name}
+}

@@ -1,0 +1,138 @@
+package secretsync
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+func TestLargeObjectsHaveOnePassANamespaceAndAShareOfTheWorkers(t *testing.T) {
+	s := newSharing(t, 64)
+	for namespace := range 10 {
+		for number := range 3 {
+			s.mark(in(fmt.Sprint(namespace), number), true)
+			entered, want := s.hand(in(fmt.Sprint(namespace), number), 0), number == 0 && namespace < 8
+			if entered != want {
+				t.Errorf("the large object %d of namespace %d gets a worker: %v", number, namespace, entered)
+			}
+		}
+		if !s.hand(in(fmt.Sprint(namespace), 3), 0) {
+			t.Errorf("a small object of namespace %d waits for the large ones", namespace)
+		}
+	}
+	// Each pass over a large object that ends makes room for one, which is that of a namespace that has none.
+	s.finish(in("0", 0))
+	if len(s.ready) != 1 || !s.ready[in("8", 0)] && !s.ready[in("9", 0)] && !s.ready[in("0", 1)] {
+		t.Errorf("one pass has ended, and %v come back", s.ready)
+	}
+}
+
+// volume is an AWS with many secrets of the same size.
+type volume struct {
+	source.Source
+	size    int
+	fetched atomic.Int64
+	// withValues has questions answered with values, as where DescribeSecret is denied.
+	withValues bool
+}
+
+func (v *volume) version(id string) source.Version {
+	return source.Version{ARN: "arn-" + id, ID: "version", Created: noon}
+}
+
+func (v *volume) value() *source.Value {
+	v.fetched.Add(int64(v.size))
+	value := source.TextValue(strings.Repeat("x", v.size))
+	return &value
+}
+
+func (v *volume) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+	seen := source.Observation{Version: v.version(question.SecretID)}
+	if v.withValues {
+		seen.Value = v.value()
+	}
+	return seen, nil
+}
+
+func (v *volume) Fetch(_ context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
+	return source.Fetched{Version: v.version(ref.SecretID), Value: *v.value()}, nil
+}
+
+// reading is a SecretSync that reads so many secrets, of which its Secret has but a word.
+func reading(secrets int) *v1alpha1.SecretSync {
+	sync := fresh()
+	for n := range secrets {
+		sync.Spec.Data = append(sync.Spec.Data, v1alpha1.DataKey{Key: fmt.Sprint("key-", n), Source: &v1alpha1.EntrySource{SecretID: fmt.Sprint("/large/", n)}})
+	}
+	sync.Spec.Template = &v1alpha1.Template{MergePolicy: v1alpha1.TemplateMergeReplace, Data: map[string]string{"made": "a word"}}
+	return sync
+}
+
+// A pass that comes to have much in hand gives it up, and the SecretSync has its turn among the large ones.
+func TestAPassThatHasMuchInHandGivesUp(t *testing.T) {
+	for name, withValues := range map[string]bool{"fetched": false, "observed": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, reading(40))
+			aws := &volume{size: 64 << 10, withValues: withValues}
+			w.Source = aws
+			result := w.turn(t)
+			if most := int64(handMost + inputsAtOnce*aws.size); aws.fetched.Load() > most {
+				t.Errorf("a pass beside others of its namespace has read %d bytes, more than %d", aws.fetched.Load(), most)
+			}
+			if !w.shares.isLarge(here) || result.RequeueAfter == 0 || w.now(t).Status.ObservedGeneration != 0 {
+				t.Fatalf("it does not come back as a large one: %v, status %v", result, w.now(t).Status)
+			}
+			w.settle(t)
+			if w.secret(t, "db") == nil || !w.shares.isLarge(here) {
+				t.Errorf("the large one has no Secret: %v", w.now(t).Status.Conditions)
+			}
+
+			// It is no longer large.
+			aws.size, aws.withValues = 1, false
+			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Template.Data["made"] = "another word" })
+			w.settle(t)
+			if w.shares.isLarge(here) {
+				t.Error("it stays among the large ones")
+			}
+		})
+	}
+}
+
+func TestALargeWriteHasItsTurn(t *testing.T) {
+	for name, data := range map[string]map[string]string{
+		"many bytes": {"made": `{{ repeat 1000 "x" | repeat 300 }}`},
+		"many keys":  keysOf(writeMostKeys + 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			sync := fresh()
+			sync.Spec.Template = &v1alpha1.Template{Data: data}
+			w := newWorld(t, sync)
+			w.turn(t)
+			if w.secret(t, "db") != nil || !w.shares.isLarge(here) {
+				t.Error("the first pass writes much beside others of its namespace")
+			}
+			w.settle(t)
+			if w.secret(t, "db") == nil {
+				t.Error("it is never written")
+			}
+			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Template = nil })
+			w.settle(t)
+			if w.shares.isLarge(here) {
+				t.Error("it stays among the large ones")
+			}
+		})
+	}
+}
+
+func keysOf(count int) map[string]string {
+	data := map[string]string{}
+	for n := range count {
+		data[fmt.Sprint("key-", n)] = "x"
+	}
+	return data
+}
