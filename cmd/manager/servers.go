@@ -51,13 +51,18 @@ func addProbes(ctx context.Context, manager ctrl.Manager, controller *secretsync
 		}
 		return nil
 	}
-	handler := probes(alive(controller.Check), healthz.Handler{Checks: map[string]healthz.Checker{"caches": synced, "queue": controller.Check, "watch": controller.CheckWatch}})
+	handler := probes(alive(controller.Check), ready(synced, controller.Check, controller.CheckWatch))
 	return listen(ctx, manager, serve.Options{Name: "probes", Address: o.healthProbeBindAddress, Handler: handler, Within: probeWithin})
 }
 
 // alive is what the kubelet restarts the operator by.
 func alive(queue healthz.Checker) healthz.Handler {
 	return healthz.Handler{Checks: map[string]healthz.Checker{"ping": healthz.Ping, "queue": queue}}
+}
+
+// ready is what the operator counts as ready by.
+func ready(caches, queue, watch healthz.Checker) healthz.Handler {
+	return healthz.Handler{Checks: map[string]healthz.Checker{"caches": caches, "queue": queue, "watch": watch}}
 }
 
 // probes serves /healthz and /readyz, and each check below them by its name.

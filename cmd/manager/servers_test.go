@@ -24,3 +24,25 @@ func TestAPassThatHangsTurnsTheLivenessProbe(t *testing.T) {
 		}
 	}
 }
+
+func TestEachCheckOfReadinessTurnsTheProbe(t *testing.T) {
+	well := func(*http.Request) error { return nil }
+	for _, bad := range []string{"caches", "queue", "watch", ""} {
+		check := func(name string) healthz.Checker {
+			if name != bad {
+				return well
+			}
+			return func(*http.Request) error { return errors.New("it does not move") }
+		}
+		handler := probes(alive(well), ready(check("caches"), check("queue"), check("watch")))
+		want := http.StatusInternalServerError
+		if bad == "" {
+			want = http.StatusOK
+		}
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		if answer.Code != want {
+			t.Errorf("/readyz answers %d where the check %q fails", answer.Code, bad)
+		}
+	}
+}
