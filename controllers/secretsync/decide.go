@@ -28,6 +28,7 @@ const (
 // the operator, and those that our own writes set off.
 func (c *Controller) decide(ctx context.Context, p *pass) error {
 	c.memories.hear(p)
+	p.resume()
 	if p.sync.Spec.Suspend {
 		p.memory.nextLook.set(time.Time{})
 		p.memory.failures, p.memory.told = 0, time.Time{}

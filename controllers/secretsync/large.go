@@ -3,8 +3,10 @@ package secretsync
 import (
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -44,6 +46,29 @@ func (p *pass) full() bool { return !p.large && p.hand.bytes.Load() > handMost }
 func (c *Controller) giveUp(p *pass) error {
 	c.shares.mark(p.name(), true)
 	return errLarge
+}
+
+// unfinished is a pass that gave up. The next one goes on where it was: AWS's answers since then serve it, unless there is
+// news to ask about.
+type unfinished struct {
+	began      time.Time
+	generation int64
+	refresh    string
+}
+
+// gaveUp has the next pass come at once, in its turn.
+func (p *pass) gaveUp() reconcile.Result {
+	p.memory.unfinished = unfinished{p.began, p.sync.Generation, refreshOf(p.sync)}
+	return again(0, p.priority())
+}
+
+// resume takes up an unfinished pass, once.
+func (p *pass) resume() {
+	former := p.memory.unfinished
+	p.memory.unfinished = unfinished{}
+	if former.generation == p.sync.Generation && former.refresh == refreshOf(p.sync) && !p.memory.told.After(former.began) {
+		p.began = former.began
+	}
 }
 
 // largeToWrite says whether keys are many, or have many bytes together.

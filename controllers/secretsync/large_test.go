@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -124,6 +125,59 @@ func TestALargeWriteHasItsTurn(t *testing.T) {
 			w.settle(t)
 			if w.shares.isLarge(here) {
 				t.Error("it stays among the large ones")
+			}
+		})
+	}
+}
+
+// ages are how old the answers may be that a source is asked for.
+type ages struct {
+	source.Source
+	all []time.Duration
+}
+
+func (a *ages) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+	a.all = append(a.all, question.MaxAge)
+	return a.Source.Observe(ctx, question)
+}
+
+// What AWS has answered a pass that gave up serves the next one, unless there is something new to ask for.
+func TestAPassThatGaveUpIsTakenUp(t *testing.T) {
+	const wait = 3 * time.Second
+	for name, test := range map[string]struct {
+		meanwhile func(*world)
+		want      time.Duration
+	}{
+		"nothing is new": {func(*world) {}, wait},
+		"an edit": {func(w *world) {
+			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Labels = map[string]string{"a": "b"} })
+		}, 0},
+		"a refresh": {func(w *world) {
+			w.edit(t, func(sync *v1alpha1.SecretSync) {
+				sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+				sync.Generation--
+			})
+		}, 0},
+		"a change event": {func(w *world) { w.memories.news[here] = news{at: w.clock.Now()} }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sync := fresh()
+			sync.Spec.Template = &v1alpha1.Template{Data: keysOf(writeMostKeys + 1)}
+			w := newWorld(t, sync)
+			aws := &ages{Source: w.aws}
+			w.Source = aws
+			w.turn(t)
+			w.after(wait)
+			test.meanwhile(w)
+			w.turn(t)
+			if len(aws.all) < 2 || aws.all[0] != 0 || aws.all[1] != test.want {
+				t.Errorf("answers may be %v old, want 0s and %s", aws.all, test.want)
+			}
+			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Labels = map[string]string{"c": "d"} })
+			asked := len(aws.all)
+			w.settle(t)
+			if len(aws.all) == asked || aws.all[asked] != 0 {
+				t.Errorf("a pass that gave up once serves later ones: %v", aws.all)
 			}
 		})
 	}

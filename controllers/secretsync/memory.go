@@ -49,6 +49,8 @@ type memory struct {
 	secret echo
 	// large says that the SecretSync is read from the API server, and too large to be kept between passes.
 	large bool
+	// unfinished is the last pass where that gave up; zero where it came to its end.
+	unfinished unfinished
 	// wrote is when this process wrote the Secret last.
 	wrote time.Time
 	// seen is the Secret as it was found to be as desired since status was written; nil where it was not looked at.

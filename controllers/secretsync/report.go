@@ -21,7 +21,7 @@ func (c *Controller) report(ctx context.Context, p *pass) (reconcile.Result, err
 		return again(later, p.priority()), nil
 	}
 	if errors.Is(p.err, errLarge) {
-		return again(0, p.priority()), nil
+		return p.gaveUp(), nil
 	}
 	if c.raced(p) {
 		return again(cacheLag, 0), nil

@@ -188,6 +188,10 @@ func (a *attacker) remove() {
 		a.Error(err)
 	}
 	standtest.Await(a, "the attacker's objects are gone", func() bool { return a.gone(ctx) }, a.manager.Tail)
+	// A pass goes on that is under way while its SecretSync is deleted.
+	standtest.Await(a, "the passes over them have ended", func() bool {
+		return a.metric(a.T, `controller_runtime_active_workers{controller="secretsync"}`) == 0
+	}, a.manager.Tail)
 }
 
 // gone says whether the attacker has no SecretSyncs and no Secrets any more, and lets go of those that it held.

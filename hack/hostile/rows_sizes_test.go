@@ -72,6 +72,7 @@ func manySecrets(n, each, size int, more func(*v1alpha1.SecretSyncSpec)) func(*a
 		for i := range each {
 			a.secret(fmt.Sprintf("large-%d", i), content)
 		}
+		a.edits.Add(int64(n * each)) // Each asks at its start about each of them.
 		a.syncs(n, func(int) v1alpha1.SecretSyncSpec {
 			var spec v1alpha1.SecretSyncSpec
 			for i := range each {

@@ -132,6 +132,12 @@ func (s *scene) calls() (count int) {
 // requests are how many the operator has made of the API server, by its own metric.
 func (s *scene) requests(t *testing.T) (count int) {
 	t.Helper()
+	return s.metric(t, "rest_client_requests_total{")
+}
+
+// metric is the sum of the operator's metrics whose lines begin so.
+func (s *scene) metric(t *testing.T, begins string) (sum int) {
+	t.Helper()
 	client := &http.Client{Timeout: standtest.Deadline}
 	answer, err := client.Get("http://" + s.manager.Metrics + "/metrics")
 	if err != nil {
@@ -141,7 +147,7 @@ func (s *scene) requests(t *testing.T) (count int) {
 	lines := bufio.NewScanner(answer.Body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if !strings.HasPrefix(lines.Text(), "rest_client_requests_total{") {
+		if !strings.HasPrefix(lines.Text(), begins) {
 			continue
 		}
 		_, figure, _ := strings.Cut(lines.Text(), "} ")
@@ -149,12 +155,12 @@ func (s *scene) requests(t *testing.T) (count int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		count += int(value)
+		sum += int(value)
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return count
+	return sum
 }
 
 // put gives a secret a new version.
