@@ -138,11 +138,7 @@ func (s *scene) requests(t *testing.T) (count int) {
 // metric is the sum of the operator's metrics whose lines begin so.
 func (s *scene) metric(t *testing.T, begins string) (sum int) {
 	t.Helper()
-	client := &http.Client{Timeout: standtest.Deadline}
-	answer, err := client.Get("http://" + s.manager.Metrics + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
+	answer := s.scrape(t)
 	defer answer.Body.Close()
 	lines := bufio.NewScanner(answer.Body)
 	lines.Buffer(nil, 1<<20)
@@ -161,6 +157,25 @@ func (s *scene) metric(t *testing.T, begins string) (sum int) {
 		t.Fatal(err)
 	}
 	return sum
+}
+
+// scrape gets the operator's metrics, of which it answers some requests a second.
+func (s *scene) scrape(t *testing.T) *http.Response {
+	t.Helper()
+	client := &http.Client{Timeout: standtest.Deadline}
+	for end := time.Now().Add(standtest.Deadline); ; time.Sleep(time.Second) {
+		answer, err := client.Get("http://" + s.manager.Metrics + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode == http.StatusOK {
+			return answer
+		}
+		answer.Body.Close()
+		if time.Now().After(end) {
+			t.Fatalf("the metrics are answered by %s", answer.Status)
+		}
+	}
 }
 
 // put gives a secret a new version.
