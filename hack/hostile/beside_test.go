@@ -95,11 +95,11 @@ func (s *scene) run(t *testing.T, r row) {
 		calls: s.calls(), allowed: perQuestion*int(a.questions.Load())*(1+rounds+seconds) + int(a.objects.Load()+a.edits.Load()) + besides*seconds,
 		requests: s.requests(t) - requests, most: perObject*int(a.objects.Load())*(1+rounds) + besides*seconds,
 	}
+	f.reasons = r.await(a)
 	var err error
 	if f.peak, err = s.manager.PeakMemory(); err != nil {
 		t.Fatal(err)
 	}
-	f.reasons = r.await(a)
 	t.Log(f)
 	f.judge(t)
 	r.judge(t, f.reasons)
