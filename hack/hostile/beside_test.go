@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/secretsync/secretsync/hack/stand/standtest"
 )
 
 // row is one way to attack: one namespace with many objects.
@@ -130,7 +132,7 @@ func (f figures) judge(t *testing.T) {
 // await waits until the attack has come to something, and gives how many SecretSyncs have which reason of Ready.
 func (r row) await(a *attacker) (reasons map[string]int) {
 	a.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(standtest.Deadline); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		reasons = a.reasons()
 		if len(r.ends) == 0 || slices.ContainsFunc(r.ends, func(reason string) bool { return reasons[reason] > 0 }) {
 			break
