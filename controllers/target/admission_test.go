@@ -83,10 +83,24 @@ func TestAWebhookChoosesAnyCode(t *testing.T) {
 	}
 }
 
+// TestAWebhookThatCouldNotJudgeIsAskedAgain: it says so by its code, and any other one is its word.
+func TestAWebhookThatCouldNotJudgeIsAskedAgain(t *testing.T) {
+	for code, again := range map[int32]bool{
+		http.StatusRequestTimeout: true, http.StatusTooManyRequests: true, http.StatusInternalServerError: true, http.StatusServiceUnavailable: true,
+		http.StatusBadRequest: false, http.StatusProxyAuthRequired: false, http.StatusConflict: false, 499: false,
+	} {
+		err := said(code, "", `admission webhook "a.example.com" denied the request: x`)
+		got, ok := errors.AsType[*Error](explain(err, updating(wanting())))
+		if !ok || got.Transient != again || (got.Reason == v1alpha1.ReasonTargetFailed) != again || (got.Reason == v1alpha1.ReasonAdmissionDenied) == again {
+			t.Errorf("code %d is explained as %+v", code, got)
+		}
+	}
+}
+
 func TestLabelsAreNamedWithoutTheirValues(t *testing.T) {
 	desired := Desired{Namespace: "payments", Name: "db",
 		Labels:      map[string]string{"team": quoted + " x", "a b": "x", "fine": "x"},
-		Annotations: map[string]string{"/": quoted, "Fine": quoted}}
+		Annotations: map[string]string{"/": quoted, "Fine": quoted, "Example.COM/fine": quoted}}
 	for field, mentions := range map[string]string{"labels": `correct "a b", "team" under spec.target.labels`, "annotations": `correct "/" under spec.target.annotations`} {
 		refusal := said(422, metav1.StatusReasonInvalid, `Secret "db" is invalid: metadata.`+field+`: Invalid value: "`+quoted+`"`)
 		status, _ := errors.AsType[*apierrors.StatusError](refusal)
@@ -94,6 +108,12 @@ func TestLabelsAreNamedWithoutTheirValues(t *testing.T) {
 		got, ok := errors.AsType[*Error](explain(refusal, updating(desired)))
 		if !ok || got.Reason != v1alpha1.ReasonInvalidValue || !strings.Contains(got.Message, mentions) || strings.Contains(got.Message, quoted) || strings.Contains(got.Message, "ine\"") {
 			t.Errorf("explained as %+v", got)
+		}
+		// Where each by itself is as it should be, none is named: all together may be too much.
+		desired := Desired{Namespace: "payments", Name: "db", Labels: map[string]string{"fine": "x"}, Annotations: map[string]string{"fine": quoted}}
+		got, ok = errors.AsType[*Error](explain(refusal, updating(desired)))
+		if !ok || got.Reason != v1alpha1.ReasonInvalidValue || !strings.Contains(got.Message, "correct them under spec.target."+field) {
+			t.Errorf("without a name, explained as %+v", got)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package target
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,18 @@ func record(manager string, operation metav1.ManagedFieldsOperationType, keys st
 	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fmt.Sprintf(
 		`{"f:data":{".":{},%s},"f:metadata":{"f:annotations":{".":{},"f:note":{},"f:%s":{}},"f:labels":{".":{},"f:team":{},"f:%s":{}},`+
 			`"f:ownerReferences":{".":{},"k:{\"uid\":\"uid-of-sync\"}":{}}},"f:type":{}}`, keys, v1alpha1.AnnotationOwner, v1alpha1.LabelManaged))}
+}
+
+// recorded changes what the first record of a Secret says.
+func recorded(secret *corev1.Secret, before, after string) {
+	first := &secret.ManagedFields[0]
+	first.FieldsV1 = metav1.NewFieldsV1(strings.Replace(first.FieldsV1.GetRawString(), before, after, 1))
+}
+
+// immutableByUs marks a Secret as immutable, by a record of ours.
+func immutableByUs(secret *corev1.Secret) {
+	secret.Immutable = new(true)
+	recorded(secret, `"f:type"`, `"f:immutable":{},"f:type"`)
 }
 
 func TestWhenASecretIsAsDesired(t *testing.T) {
@@ -73,6 +86,107 @@ func TestWhenASecretIsAsDesired(t *testing.T) {
 			if got := asDesired(desired, secret); got != test.want {
 				t.Errorf("%s, by %s: %v", name, operation, got)
 			}
+		}
+	}
+}
+
+// TestWhenTheMarkOfAnImmutableSecretIsAsDesired: others may mark a Secret too, and what the spec wants no more goes where
+// it is ours.
+func TestWhenTheMarkOfAnImmutableSecretIsAsDesired(t *testing.T) {
+	for name, test := range map[string]struct {
+		wanted bool
+		change func(secret *corev1.Secret)
+		want   bool
+	}{
+		"wanted, and marked by us":         {true, immutableByUs, true},
+		"wanted, and marked as mutable":    {true, func(secret *corev1.Secret) { secret.Immutable = new(false) }, false},
+		"not wanted, and marked as such":   {false, func(secret *corev1.Secret) { secret.Immutable = new(false) }, true},
+		"not wanted, and marked by us":     {false, immutableByUs, false},
+		"not wanted, and marked by others": {false, func(secret *corev1.Secret) { secret.Immutable = new(true) }, true},
+		"not wanted, and marked by our older record": {false, func(secret *corev1.Secret) {
+			younger := secret.ManagedFields[0]
+			immutableByUs(secret)
+			secret.ManagedFields = append(secret.ManagedFields, younger)
+		}, false},
+	} {
+		desired, secret := asWritten(metav1.ManagedFieldsOperationApply)
+		desired.Immutable = test.wanted
+		test.change(secret)
+		if got := asDesired(desired, secret); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestWhenTheOwnerOfASecretIsAsDesired: by each field of the reference, and by who holds it.
+func TestWhenTheOwnerOfASecretIsAsDesired(t *testing.T) {
+	const ours, former = `"k:{\"uid\":\"uid-of-sync\"}":{}`, `"k:{\"uid\":\"uid-of-former\"}":{}`
+	reference := func(change func(owner *metav1.OwnerReference)) func(secret *corev1.Secret) {
+		return func(secret *corev1.Secret) { change(&secret.OwnerReferences[0]) }
+	}
+	records := func(after string) func(secret *corev1.Secret) {
+		return func(secret *corev1.Secret) { recorded(secret, ours, after) }
+	}
+	for name, test := range map[string]struct {
+		change func(secret *corev1.Secret)
+		want   bool
+	}{
+		"as it was written":            {func(*corev1.Secret) {}, true},
+		"of another UID":               {reference(func(owner *metav1.OwnerReference) { owner.UID = "uid-of-former" }), false},
+		"of another version":           {reference(func(owner *metav1.OwnerReference) { owner.APIVersion = "secretsync.dev/v1" }), false},
+		"of another kind":              {reference(func(owner *metav1.OwnerReference) { owner.Kind = "ConfigMap" }), false},
+		"of another name":              {reference(func(owner *metav1.OwnerReference) { owner.Name = "former" }), false},
+		"as no controller":             {reference(func(owner *metav1.OwnerReference) { owner.Controller = new(false) }), false},
+		"with a former one that stays": {records(ours + "," + former), false},
+		"where the former one is ours": {records(former), false},
+		"where none is ours":           {records(`"k:{}":{}`), false},
+		"with one that can't be read":  {records(ours + `,"k:{":{}`), true},
+		"with one by its place":        {records(ours + `,"i:0":{}`), true},
+		"with a record without a field": {func(secret *corev1.Secret) {
+			secret.ManagedFields = append(secret.ManagedFields, metav1.ManagedFieldsEntry{Manager: FieldOwner("db")})
+		}, true},
+	} {
+		desired, secret := asWritten(metav1.ManagedFieldsOperationApply)
+		test.change(secret)
+		if got := asDesired(desired, secret); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestARecordThatCanNotBeReadCountsForNothing, not even where a part of it can: who holds what is written once more.
+func TestARecordThatCanNotBeReadCountsForNothing(t *testing.T) {
+	for owners, want := range map[string]bool{`{}`: true, `[]`: false} {
+		desired, secret := asWritten(metav1.ManagedFieldsOperationApply)
+		desired.OwnerReference, secret.OwnerReferences = nil, nil
+		recorded(secret, `{".":{},"k:{\"uid\":\"uid-of-sync\"}":{}}`, owners)
+		if asDesired(desired, secret) != want {
+			t.Errorf("with owner references %s the Secret is as desired: %v", owners, !want)
+		}
+	}
+}
+
+// TestWhenMergedKeysAreAsDesired: the rest of the Secret is its owner's, and what is ours of it from before is to go.
+func TestWhenMergedKeysAreAsDesired(t *testing.T) {
+	const owner = `"f:annotations":{"f:` + v1alpha1.AnnotationOwner + `":{}}`
+	for name, test := range map[string]struct {
+		held string // beside the key and the label
+		want bool
+	}{
+		"nothing else is ours":                   {"", true},
+		"our name is on it still":                {"," + owner, false},
+		"it goes with us still":                  {`,"f:ownerReferences":{"k:{\"uid\":\"uid-of-sync\"}":{}}`, false},
+		"our name is on it, and it goes with us": {"," + owner + `,"f:ownerReferences":{"k:{\"uid\":\"uid-of-sync\"}":{}}`, false},
+	} {
+		desired := merging()
+		desired.OwnerReference = &metav1.OwnerReference{UID: "uid-of-sync"}
+		secret := host()
+		secret.Type, secret.Labels = corev1.SecretTypeTLS, map[string]string{v1alpha1.LabelManaged: "true"}
+		secret.Data["password"] = desired.Data["password"]
+		secret.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: FieldOwner("db"), Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1",
+			FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:password":{}},"f:metadata":{"f:labels":{"f:` + v1alpha1.LabelManaged + `":{}}` + test.held + `}}`)}}
+		if got := asDesired(desired, secret); got != test.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -39,6 +40,10 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 		"another type":                {invalidAt(field.Invalid(field.NewPath("type"), quoted, "field is immutable")), v1alpha1.ReasonTargetImmutable, false, "change its type"},
 		"an immutable Secret":         {invalidAt(field.Forbidden(field.NewPath("data"), "field is immutable when `immutable` is set")), v1alpha1.ReasonTargetImmutable, false, "marked immutable"},
 		"data that is too long":       {invalidAt(field.TooLong(field.NewPath("data"), quoted, 1)), v1alpha1.ReasonTargetTooLarge, false, "1 MiB"},
+		"a mark that is taken off":    {invalidAt(field.Forbidden(field.NewPath("immutable"), "field is immutable when `immutable` is set")), v1alpha1.ReasonTargetImmutable, false, "marked immutable"},
+		"data that is not valid":      {invalidAt(field.Invalid(field.NewPath("data"), quoted, "")), v1alpha1.ReasonInvalidValue, false, "at data:"},
+		"an answer without details":   {&apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonInvalid}}, v1alpha1.ReasonInvalidValue, false, "invalid:"},
+		"no answer":                   {errors.New(quoted), v1alpha1.ReasonTargetFailed, true, "could not update"},
 		"a key that is not valid":     {invalidAt(field.Invalid(field.NewPath("data[a b]"), quoted, "")), v1alpha1.ReasonInvalidValue, false, "data[a b]"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,11 +60,53 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 		})
 	}
 	var got *Error
-	if err := explain(going, reading("payments", "db")); !errors.As(err, &got) || !got.Terminating {
+	if err := explain(going, reading("payments", "db")); !errors.As(err, &got) || !got.Terminating || got.Transient ||
+		got.Reason != v1alpha1.ReasonTargetFailed || !strings.Contains(got.Message, `namespace "payments"`) {
 		t.Errorf("a namespace that goes is explained as %v", err)
 	}
-	if err := explain(context.Canceled, reading("payments", "db")); !errors.Is(err, context.Canceled) {
-		t.Errorf("the end of the process is explained as %v", err)
+}
+
+// TestTheEndOfAContextIsNoRefusal: the API server has said nothing then.
+func TestTheEndOfAContextIsNoRefusal(t *testing.T) {
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		met := fmt.Errorf("patching: %w", end)
+		if err := explain(met, reading("payments", "db")); !errors.Is(err, met) {
+			t.Errorf("%v is explained as %v", end, err)
+		}
+	}
+}
+
+// TestWhatIsRefusedAtSeveralFields is explained by the first of them that has an explanation, and what is said of one
+// field is not taken for said of another.
+func TestWhatIsRefusedAtSeveralFields(t *testing.T) {
+	data, labels, name := field.NewPath("data"), field.NewPath("metadata", "labels"), field.NewPath("metadata", "name")
+	immutable, long := field.Forbidden(data, "field is immutable when `immutable` is set"), field.TooLong(data, quoted, 1)
+	for about, test := range map[string]struct {
+		err      error
+		reason   string
+		mentions string
+	}{
+		"labels of an immutable Secret":           {invalidAt(field.Invalid(labels, quoted, ""), immutable), v1alpha1.ReasonInvalidValue, "the labels"},
+		"labels of a Secret that is too long":     {invalidAt(field.Invalid(labels, quoted, ""), long), v1alpha1.ReasonInvalidValue, "the labels"},
+		"too long, and another field immutable":   {invalidAt(long, field.Forbidden(name, "field is immutable")), v1alpha1.ReasonTargetTooLarge, "1 MiB"},
+		"not valid, and another field immutable":  {invalidAt(field.Invalid(data, quoted, ""), field.Forbidden(name, "field is immutable")), v1alpha1.ReasonInvalidValue, "at data, metadata.name:"},
+		"not valid, and another field too long":   {invalidAt(field.Invalid(data, quoted, ""), field.TooLong(name, quoted, 1)), v1alpha1.ReasonInvalidValue, "at data, metadata.name:"},
+		"immutable, and longer than it was to be": {invalidAt(immutable, long), v1alpha1.ReasonTargetImmutable, "marked immutable"},
+	} {
+		got, ok := errors.AsType[*Error](explain(test.err, updating(wanting())))
+		if !ok || got.Reason != test.reason || got.Transient || !strings.Contains(got.Message, test.mentions) || strings.Contains(got.Message, quoted) {
+			t.Errorf("%s: explained as %+v", about, got)
+		}
+	}
+}
+
+// TestOnlyARefusalOfTheFieldTellsOfASecondController: other answers name the field too.
+func TestOnlyARefusalOfTheFieldTellsOfASecondController(t *testing.T) {
+	for reason, want := range map[metav1.StatusReason]bool{metav1.StatusReasonInvalid: true, metav1.StatusReasonConflict: false, metav1.StatusReasonForbidden: false} {
+		err := &apierrors.StatusError{ErrStatus: metav1.Status{Reason: reason, Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Field: ownerReferences}}}}}
+		if secondController(err) != want {
+			t.Errorf("%s tells of a second controller: %v", reason, !want)
+		}
 	}
 }
 

@@ -228,11 +228,7 @@ func TestMergeNeverDeletes(t *testing.T) {
 		if (err == nil) != (len(test.want) > 1) || err == nil && result.Outcome != Updated {
 			t.Errorf("%s: %+v, %v", name, result, err)
 		}
-		var verbs []string
-		for _, noted := range s.sent {
-			verbs = append(verbs, noted.Verb)
-		}
-		if !slices.Equal(verbs, test.want) {
+		if verbs := s.verbs(); !slices.Equal(verbs, test.want) {
 			t.Errorf("%s: %v", name, verbs)
 		}
 	}

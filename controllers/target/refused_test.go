@@ -30,6 +30,7 @@ func TestSecretsThatGrantMoreAreRefused(t *testing.T) {
 		"an annotation that names an owner":  {Desired{Annotations: map[string]string{"kubernetes.io/service-account.name": "x"}}, "kubernetes.io/service-account.name"},
 		"a certificate":                      {Desired{Type: corev1.SecretTypeTLS}, ""},
 		"keys for a Secret of somebody else": {Desired{Merge: true}, ""},
+		"keys, beside a type for no Secret":  {Desired{Merge: true, Type: corev1.SecretTypeServiceAccountToken}, ""},
 	} {
 		err := refuse(test.desired)
 		refused, ok := errors.AsType[*Error](err)

@@ -3,6 +3,9 @@ package target
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -92,5 +95,78 @@ func TestAStopDoesNotComeBetweenDeletingAndMakingAnew(t *testing.T) {
 	}
 	if data, exists := dataOf(t, server); !exists || len(data) != 1 {
 		t.Errorf("there is a Secret: %v, with %d keys", exists, len(data))
+	}
+}
+
+// recreated is a Secret that may be deleted and made again, before a server that refuses to change it and gives these
+// answers besides.
+func recreated(t *testing.T, fails map[string]error) (*Writer, *server, Desired) {
+	t.Helper()
+	w, s := serve(t, secretNamed("db", "uid", "db"))
+	s.fails["apply"] = invalidAt(field.Forbidden(field.NewPath("data"), "field is immutable when `immutable` is set"))
+	maps.Copy(s.fails, fails)
+	desired := wanting()
+	desired.Recreate = true
+	return w, s, desired
+}
+
+// TestAReplacementEndsWithTheFirstRefusal, and a Secret that is missing by then is not said to be written.
+func TestAReplacementEndsWithTheFirstRefusal(t *testing.T) {
+	there := apierrors.NewAlreadyExists(schema.GroupResource{Resource: "secrets"}, "db")
+	for name, test := range map[string]struct {
+		fails map[string]error
+		want  []string
+		stays bool
+	}{
+		"no write is allowed":           {map[string]error{"apply": mayNot()}, []string{"apply"}, true},
+		"the labels are not valid":      {map[string]error{"apply": invalidAt(field.Invalid(field.NewPath("metadata", "labels"), quoted, ""))}, []string{"apply"}, true},
+		"a rehearsal shows a refusal":   {map[string]error{"rehearse": mayNot()}, []string{"apply", "rehearse"}, true},
+		"it must not be deleted":        {map[string]error{"rehearse": there, "delete": mayNot()}, []string{"apply", "rehearse", "delete"}, true},
+		"it must no longer be created":  {map[string]error{"rehearse": there, "create": mayNot()}, []string{"apply", "rehearse", "delete", "create"}, false},
+		"the server fails at the start": {map[string]error{"apply": apierrors.NewInternalError(errors.New(quoted))}, []string{"apply"}, true},
+	} {
+		w, s, desired := recreated(t, test.fails)
+		result, err := applied(t, w, desired)
+		if refused, ok := errors.AsType[*Error](err); !ok || strings.Contains(refused.Message, quoted) || result.Outcome != "" || result.UID != "" {
+			t.Errorf("%s: %+v, %v", name, result.Outcome, err)
+		}
+		if verbs := s.verbs(); !slices.Equal(verbs, test.want) || (s.secret(t) != nil) != test.stays {
+			t.Errorf("%s: %v, and a Secret is there: %v", name, verbs, s.secret(t) != nil)
+		}
+	}
+}
+
+// TestASecretThatGoesBeforeItsReplacementIsMade: then there is nothing to delete, and none is in the way of the rehearsal.
+func TestASecretThatGoesBeforeItsReplacementIsMade(t *testing.T) {
+	w, s, desired := recreated(t, nil)
+	s.once = func() {
+		if err := s.Delete(t.Context(), s.secret(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	result, err := applied(t, w, desired)
+	if err != nil || result.Outcome != Updated || result.UID != "made" || s.secret(t) == nil {
+		t.Errorf("%+v, %v", result.Outcome, err)
+	}
+}
+
+// TestWhatMayBeDeletedToBeMadeAgain: a Secret of the SecretSync's own alone, for what Kubernetes does not let change.
+func TestWhatMayBeDeletedToBeMadeAgain(t *testing.T) {
+	immutable := &Error{Reason: v1alpha1.ReasonTargetImmutable}
+	for name, test := range map[string]struct {
+		desired Desired
+		err     error
+		want    bool
+	}{
+		"one that can't change":           {Desired{Recreate: true}, immutable, true},
+		"one that is not to be replaced":  {Desired{}, immutable, false},
+		"one of another owner":            {Desired{Recreate: true, Merge: true}, immutable, false},
+		"one that is refused otherwise":   {Desired{Recreate: true}, &Error{Reason: v1alpha1.ReasonTargetForbidden}, false},
+		"one whose write has not ended":   {Desired{Recreate: true}, context.Canceled, false},
+		"one that was written as desired": {Desired{Recreate: true}, nil, false},
+	} {
+		if got := replaceable(test.desired, test.err); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -192,6 +192,14 @@ func (s *server) secret(t *testing.T) *corev1.Secret {
 	return secret
 }
 
+// verbs are those of the writes, in their order.
+func (s *server) verbs() (verbs []string) {
+	for _, noted := range s.sent {
+		verbs = append(verbs, noted.Verb)
+	}
+	return verbs
+}
+
 // replace puts another Secret of the name in the place of the one that is there.
 func (s *server) replace(t *testing.T) {
 	t.Helper()

@@ -126,7 +126,10 @@ func TestNothingIsRemovedOnceTheSecretSyncHasChanged(t *testing.T) {
 		"release": func(w *Writer) error { return w.Release(t.Context(), "payments", "db", "db", still) },
 		"disown":  func(w *Writer) error { _, err := w.Disown(t.Context(), "payments", "db", "sync-db", still); return err },
 		"hand over": func(w *Writer) error {
-			_, err := w.HandOver(t.Context(), "payments", "db", "db", to, still)
+			handed, err := w.HandOver(t.Context(), "payments", "db", "db", to, still)
+			if handed {
+				t.Error("the Secret counts as handed over")
+			}
 			return err
 		},
 	} {
@@ -237,7 +240,9 @@ func TestDisownTakesItsOwnReferenceAlone(t *testing.T) {
 // TestHandOver: the Secret is the new owner's with all its values, and the garbage collector goes by the new one.
 func TestHandOver(t *testing.T) {
 	from, to := syncNamed("db", "x"), syncNamed("to", "db")
-	w, s := serve(t, ownedBy("db", from))
+	secret := ownedBy("db", from)
+	secret.OwnerReferences = append(secret.OwnerReferences, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "y", UID: "y", Controller: new(false)})
+	w, s := serve(t, secret)
 	if done, err := handedOver(t, w, to); err != nil || !done {
 		t.Fatalf("%v, %v", done, err)
 	}
@@ -249,10 +254,10 @@ func TestHandOver(t *testing.T) {
 			}
 		}
 	})
-	if there.Annotations[v1alpha1.AnnotationOwner] != "to" || string(there.Data["password"]) != quoted || !slices.Equal(owners, []types.UID{"x", "sync-to"}) {
+	if there.Annotations[v1alpha1.AnnotationOwner] != "to" || string(there.Data["password"]) != quoted || !slices.Equal(owners, []types.UID{"x", "y", "sync-to"}) {
 		t.Errorf("%v, owners %v", there.Annotations, owners)
 	}
-	if reference := there.OwnerReferences[1]; reference.BlockOwnerDeletion != nil || reference.Controller == nil || !*reference.Controller {
+	if reference := there.OwnerReferences[2]; reference.BlockOwnerDeletion != nil || reference.Controller == nil || !*reference.Controller {
 		t.Errorf("%+v", reference)
 	}
 	if last := s.sent[len(s.sent)-1]; last.Manager != "secretsync.dev/to" {
