@@ -206,14 +206,16 @@ func foreign(desired Desired, state State, found holder) error {
 			desired.Name, state.Owner)
 	case gone:
 		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q was deleted: %s", desired.Name, state.Owner, handOver)
-	case sync.TargetName() == desired.Name && !sync.Spec.Target.Merges():
-		refused.Message = fmt.Sprintf("Secret %q belongs to SecretSync %q: choose another spec.target.name, or delete one of the two SecretSyncs",
-			desired.Name, state.Owner)
-	case controller == nil:
+	case sync.TargetName() != desired.Name && controller == nil:
 		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q moved to Secret %q: %s", desired.Name, state.Owner, sync.TargetName(), handOver)
-	default:
+	case sync.TargetName() != desired.Name:
 		refused.Message = fmt.Sprintf("Secret %q belongs to SecretSync %q, which deletes it once it has written Secret %q: see why SecretSync %q does not do so, or choose another spec.target.name",
 			desired.Name, state.Owner, sync.TargetName(), state.Owner)
+	case sync.Spec.Target.Merges() && controller == nil:
+		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q came to merge keys into it: %s", desired.Name, state.Owner, handOver)
+	default:
+		refused.Message = fmt.Sprintf("Secret %q belongs to SecretSync %q: choose another spec.target.name, or delete one of the two SecretSyncs",
+			desired.Name, state.Owner)
 	}
 	return refused
 }

@@ -37,18 +37,22 @@ func held(wants string, change func(*holder)) holder {
 
 func TestWhatToDoAboutASecretOfAnother(t *testing.T) {
 	kept := func(h *holder) { h.secret.OwnerReferences = nil }
+	merges := func(h *holder) { h.sync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge }
+	merged := func(h *holder) { kept(h); merges(h) }
 	for name, test := range map[string]struct {
 		found    holder
 		mentions string
 		handOver bool
 	}{
-		"both want it":                      {held("db", nil), "delete one of the two", false},
-		"it was kept by one that is gone":   {held("", kept), "was kept when SecretSync \"former\" was deleted", true},
-		"it goes with one that is gone":     {held("", nil), "created again once Kubernetes has deleted it", false},
-		"it goes with a former one":         {held("db", func(h *holder) { h.sync.UID = "another" }), "created again once Kubernetes has deleted it", false},
-		"it was kept by one that has moved": {held("new", kept), `moved to Secret "new"`, true},
-		"it goes with something else":       {held("", func(h *holder) { h.secret.OwnerReferences[0].Kind = "ConfigMap" }), "was kept when SecretSync \"former\" was deleted", true},
-		"its owner moves":                   {held("new", nil), `once it has written Secret "new"`, false},
+		"both want it":                               {held("db", nil), "delete one of the two", false},
+		"it was kept by one that is gone":            {held("", kept), "was kept when SecretSync \"former\" was deleted", true},
+		"it goes with one that is gone":              {held("", nil), "created again once Kubernetes has deleted it", false},
+		"it goes with a former one":                  {held("db", func(h *holder) { h.sync.UID = "another" }), "created again once Kubernetes has deleted it", false},
+		"it was kept by one that has moved":          {held("new", kept), `moved to Secret "new"`, true},
+		"it goes with something else":                {held("", func(h *holder) { h.secret.OwnerReferences[0].Kind = "ConfigMap" }), "was kept when SecretSync \"former\" was deleted", true},
+		"the other is to merge into its own":         {held("db", merges), "delete one of the two", false},
+		"the other is to merge into one it has kept": {held("db", merged), "came to merge keys into it", true},
+		"its owner moves":                            {held("new", nil), `once it has written Secret "new"`, false},
 	} {
 		err := foreign(Desired{Namespace: "payments", Name: "db", Owner: "next"}, State{Exists: true, UID: "uid", Owner: "former"}, test.found)
 		if message := err.Error(); !strings.Contains(message, test.mentions) ||
@@ -219,25 +223,31 @@ func TestOnlyWhatTheFormerOwnerHeldIsInherited(t *testing.T) {
 	holds := func(manager string, operation metav1.ManagedFieldsOperationType, fields string) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}
 	}
-	theirs, ours, other, own := exchanging()
-	theirs.Data = map[string][]byte{"password": nil, "applied": nil, "created": nil, "helm": nil, "kubectl": nil}
-	theirs.ManagedFields = []metav1.ManagedFieldsEntry{
-		holds("helm", metav1.ManagedFieldsOperationApply, `{"f:data":{"f:helm":{}}}`),
-		holds("secretsync.dev/other", metav1.ManagedFieldsOperationApply, `{"f:data":{"f:applied":{},"f:password":{}}}`),
-		holds("kubectl", metav1.ManagedFieldsOperationUpdate, `{"f:data":{"f:kubectl":{}}}`),
-		holds("secretsync.dev/other", metav1.ManagedFieldsOperationUpdate, `{"f:data":{"f:created":{},"f:password":{}}}`),
-	}
-	w, s := serve(t, theirs, ours, other, own)
-	if _, err := applied(t, w, wanting()); err != nil {
-		t.Fatal(err)
-	}
-	there := s.secret(t)
-	if keys := slices.Sorted(maps.Keys(there.Data)); !slices.Equal(keys, []string{"helm", "kubectl", "password"}) {
-		t.Errorf("keys %v", keys)
-	}
-	for key, manager := range map[string]string{"helm": "helm", "kubectl": "kubectl", "password": "secretsync.dev/db"} {
-		if holders := holdersOf(there.ManagedFields, key); !slices.Equal(holders, []string{manager}) {
-			t.Errorf("%s is held by %v", key, holders)
+	// A record of ours is there already where keys were merged into the Secret before.
+	for _, merged := range [][]metav1.ManagedFieldsEntry{nil, {holds("secretsync.dev/db", metav1.ManagedFieldsOperationApply, `{"f:data":{"f:merged":{}}}`)}} {
+		theirs, ours, other, own := exchanging()
+		theirs.Data = map[string][]byte{"password": nil, "applied": nil, "created": nil, "helm": nil, "kubectl": nil}
+		for range merged {
+			theirs.Data["merged"] = nil
+		}
+		theirs.ManagedFields = slices.Concat(merged, []metav1.ManagedFieldsEntry{
+			holds("helm", metav1.ManagedFieldsOperationApply, `{"f:data":{"f:helm":{}}}`),
+			holds("secretsync.dev/other", metav1.ManagedFieldsOperationApply, `{"f:data":{"f:applied":{},"f:password":{}}}`),
+			holds("kubectl", metav1.ManagedFieldsOperationUpdate, `{"f:data":{"f:kubectl":{}}}`),
+			holds("secretsync.dev/other", metav1.ManagedFieldsOperationUpdate, `{"f:data":{"f:created":{},"f:password":{}}}`),
+		})
+		w, s := serve(t, theirs, ours, other, own)
+		if _, err := applied(t, w, wanting()); err != nil {
+			t.Fatal(err)
+		}
+		there := s.secret(t)
+		if keys := slices.Sorted(maps.Keys(there.Data)); !slices.Equal(keys, []string{"helm", "kubectl", "password"}) {
+			t.Errorf("%d records of ours: keys %v", len(merged), keys)
+		}
+		for key, manager := range map[string]string{"helm": "helm", "kubectl": "kubectl", "password": "secretsync.dev/db"} {
+			if holders := holdersOf(there.ManagedFields, key); !slices.Equal(holders, []string{manager}) {
+				t.Errorf("%d records of ours: %s is held by %v", len(merged), key, holders)
+			}
 		}
 	}
 }
