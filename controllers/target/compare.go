@@ -64,7 +64,7 @@ func fieldsOf(manager string, records []metav1.ManagedFieldsEntry) fields {
 				Owners      map[string]json.RawMessage `json:"f:ownerReferences"`
 			} `json:"f:metadata"`
 		}
-		if record.Manager != manager || record.FieldsV1 == nil || json.Unmarshal(record.FieldsV1.GetRawBytes(), &recorded) != nil {
+		if record.Manager != manager || json.Unmarshal(record.FieldsV1.GetRawBytes(), &recorded) != nil {
 			continue
 		}
 		held.immutable = held.immutable || recorded.Immutable != nil
