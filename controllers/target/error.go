@@ -93,8 +93,11 @@ func explain(err error, to request) error {
 	case apierrors.IsConflict(err):
 		return changedSince(to.name)
 	}
-	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Message: fmt.Sprintf(
-		"the API server could not %s (%s): trying again", to, apierrors.ReasonForError(err))}
+	why := string(apierrors.ReasonForError(err))
+	if why == "" {
+		why = "it gave no answer"
+	}
+	return &Error{Reason: v1alpha1.ReasonTargetFailed, Transient: true, Message: fmt.Sprintf("the API server could not %s (%s): trying again", to, why)}
 }
 
 // invalid explains a refusal by the API server's validation of Secrets.

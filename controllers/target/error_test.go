@@ -43,7 +43,7 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 		"a mark that is taken off":    {invalidAt(field.Forbidden(field.NewPath("immutable"), "field is immutable when `immutable` is set")), v1alpha1.ReasonTargetImmutable, false, "marked immutable"},
 		"data that is not valid":      {invalidAt(field.Invalid(field.NewPath("data"), quoted, "")), v1alpha1.ReasonInvalidValue, false, "at data:"},
 		"an answer without details":   {&apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonInvalid}}, v1alpha1.ReasonInvalidValue, false, "invalid:"},
-		"no answer":                   {errors.New(quoted), v1alpha1.ReasonTargetFailed, true, "could not update"},
+		"no answer":                   {errors.New(quoted), v1alpha1.ReasonTargetFailed, true, `could not update Secret "db" (it gave no answer)`},
 		"a key that is not valid":     {invalidAt(field.Invalid(field.NewPath("data[a b]"), quoted, "")), v1alpha1.ReasonInvalidValue, false, "data[a b]"},
 	} {
 		t.Run(name, func(t *testing.T) {
