@@ -212,18 +212,17 @@ func (w *Writer) settle(ctx context.Context, desired Desired, state State,
 	if err != nil {
 		return Result{}, explain(err, updating(desired))
 	}
-	return outcome(desired, state, applied, intruders), nil
+	return outcome(state, applied, intruders), nil
 }
 
-func outcome(desired Desired, state State, applied *metav1.PartialObjectMetadata, intruders []string) Result {
+func outcome(state State, applied *metav1.PartialObjectMetadata, intruders []string) Result {
 	result := Result{
 		Outcome:         Updated,
 		UID:             string(applied.UID),
 		ResourceVersion: applied.ResourceVersion,
 		Intruders:       intruders,
 	}
-	known := desired.Previous != nil && desired.Previous.ResourceVersion == result.ResourceVersion
-	if known || state.ResourceVersion == result.ResourceVersion {
+	if state.ResourceVersion == result.ResourceVersion {
 		result.Outcome = Unchanged
 	}
 	return result

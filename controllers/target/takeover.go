@@ -119,7 +119,7 @@ func (w *Writer) exchange(ctx context.Context, desired Desired, found holder) (R
 	if err != nil {
 		return Result{}, explain(err, updating(desired))
 	}
-	return outcome(desired, state, answer, nil), nil
+	return outcome(state, answer, nil), nil
 }
 
 // inheritFields has the fields of a Secret that one SecretSync holds be held by another one.
