@@ -142,10 +142,10 @@ func (w *Writer) read(ctx context.Context, desired Desired, state State) (*corev
 	secret := &corev1.Secret{}
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
 	switch {
-	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
-		return nil, gone(desired.Name)
 	case err != nil:
 		return nil, explain(err, reading(desired.Namespace, desired.Name))
+	case string(secret.UID) != state.UID:
+		return nil, gone(desired.Name)
 	case secret.ResourceVersion != state.ResourceVersion:
 		return nil, changedSince(desired.Name)
 	}

@@ -105,7 +105,8 @@ func holdersOf(records []metav1.ManagedFieldsEntry, key string) (managers []stri
 		var fields struct {
 			Data map[string]json.RawMessage `json:"f:data"`
 		}
-		if record.FieldsV1 == nil || json.Unmarshal(record.FieldsV1.GetRawBytes(), &fields) != nil {
+		// Where a record has no fields, there is nothing to read.
+		if json.Unmarshal(record.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		if _, holds := fields.Data["f:"+key]; holds {

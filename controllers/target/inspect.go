@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -29,7 +28,7 @@ func (w *Writer) Inspect(ctx context.Context, desired Desired) (Inspection, erro
 	}
 	state, err := w.Current(ctx, desired.Namespace, desired.Name)
 	if err != nil || !state.Exists && !desired.Merge {
-		return Inspection{State: state}, err
+		return Inspection{}, err
 	}
 	if !state.Exists {
 		return Inspection{}, missing(desired)
@@ -37,10 +36,10 @@ func (w *Writer) Inspect(ctx context.Context, desired Desired) (Inspection, erro
 	secret := &corev1.Secret{}
 	err = w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, secret)
 	switch {
-	case apierrors.IsNotFound(err) || err == nil && string(secret.UID) != state.UID:
-		return Inspection{}, gone(desired.Name)
 	case err != nil:
 		return Inspection{}, explain(err, reading(desired.Namespace, desired.Name))
+	case string(secret.UID) != state.UID:
+		return Inspection{}, gone(desired.Name)
 	}
 	if desired.Merge {
 		if err := w.refuseUnasked(desired, state); err != nil {
