@@ -42,6 +42,12 @@ func TestAKeyOfOthersIsRefusedWhateverItsValue(t *testing.T) {
 		}
 		return desired
 	}
+	elsewhere := merging("password")
+	elsewhere.Previous.Name = "former"
+	unreadable := heldBy(map[string]string{"password": ""})
+	for _, fields := range []*metav1.FieldsV1{nil, metav1.NewFieldsV1(`{"f:data":{"f:password":{}},"f:data":1}`)} {
+		unreadable.ManagedFields = append(unreadable.ManagedFields, metav1.ManagedFieldsEntry{Manager: "secretsync.dev/db", FieldsV1: fields})
+	}
 	for name, test := range map[string]struct {
 		desired Desired
 		host    *corev1.Secret
@@ -54,10 +60,12 @@ func TestAKeyOfOthersIsRefusedWhateverItsValue(t *testing.T) {
 		"its own key, before status knew":    {merging(), heldBy(map[string]string{"password": "kubectl secretsync.dev/db"}), ""},
 		"its own key, by what was written":   {merging("password"), heldBy(map[string]string{"password": "kubectl"}), ""},
 		"a key that is new to its spec":      {merging("user"), heldBy(map[string]string{"password": "kubectl"}), `"kubectl"`},
+		"a key it wrote into another Secret": {elsewhere, heldBy(map[string]string{"password": "kubectl"}), `"kubectl"`},
+		"its own, by records without fields": {merging(), unreadable, `"unknown"`},
 	} {
 		err := refuseMerge(test.desired, test.host)
 		refused, ok := errors.AsType[*Error](err)
-		if ok != (test.mention != "") || ok && (refused.Reason != v1alpha1.ReasonTargetConflict || !strings.Contains(refused.Message, test.mention)) {
+		if ok != (test.mention != "") || ok && (refused.Reason != v1alpha1.ReasonTargetConflict || !strings.Contains(refused.Message, test.mention) || !strings.HasPrefix(refused.Message, `key "password" of Secret "app" `)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

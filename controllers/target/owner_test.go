@@ -46,8 +46,9 @@ func TestFieldManagersOfLongNames(t *testing.T) {
 	if got := FieldOwner("db"); got != "secretsync.dev/db" || ownerOfManager(got) != "db" {
 		t.Errorf("the field manager of db is %q", got)
 	}
-	for _, name := range []string{strings.Repeat("x", 113), strings.Repeat("x", 114)} {
-		if got := FieldOwner(name); len(got) > fieldOwnerMost || ownerOfManager(got) == "" {
+	for length, whole := range map[int]bool{113: true, 114: false} {
+		name := strings.Repeat("x", length)
+		if got := FieldOwner(name); len(got) != fieldOwnerMost || ownerOfManager(got) == "" || (ownerOfManager(got) == name) != whole {
 			t.Errorf("%q", got)
 		}
 	}
