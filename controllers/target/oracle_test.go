@@ -88,5 +88,8 @@ func TestWhatMayBeCompared(t *testing.T) {
 		if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(mayCompare(test.desired, test.state, host)))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+		if len(host.Data) != 3 {
+			t.Fatalf("%s: the Secret itself, which is looked at further, has %d keys left", name, len(host.Data))
+		}
 	}
 }
