@@ -86,14 +86,14 @@ func TestACreateThatIsSaidToMeetASecret(t *testing.T) {
 	}
 }
 
-// refusing is a reader that answers reads of whole Secrets, or else those of metadata, with an error.
-type refusing struct {
+// denying is a reader that answers reads of whole Secrets, or else those of metadata, with an error.
+type denying struct {
 	client.Reader
 	whole bool
 	err   error
 }
 
-func (r refusing) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+func (r denying) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 	if _, whole := object.(*corev1.Secret); whole == r.whole {
 		return r.err
 	}
@@ -121,7 +121,7 @@ func TestAReadThatFailsEndsTheWrite(t *testing.T) {
 	} {
 		for cause, reason := range map[error]string{mayNot(): v1alpha1.ReasonTargetForbidden, none: test.gone} {
 			w, s, desired := test.begin()
-			w.Live = refusing{w.Live, test.whole, cause}
+			w.Live = denying{w.Live, test.whole, cause}
 			err := test.do(w, desired)
 			if reasonOf(err) != reason || raced(err) != (reason == v1alpha1.ReasonTargetFailed) || len(s.sent) > 0 {
 				t.Errorf("a read %s, %v: %v, %v", name, reason, err, verbsOf(s))

@@ -13,8 +13,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// recorded is a Secret of SecretSync db with two keys, which it holds by an operation.
-func recorded(operation metav1.ManagedFieldsOperationType) *corev1.Secret {
+// recordedBy is a Secret of SecretSync db with two keys, which it holds by an operation.
+func recordedBy(operation metav1.ManagedFieldsOperationType) *corev1.Secret {
 	secret := secretNamed("db", "uid", "db")
 	secret.Data["former"] = []byte(quoted)
 	secret.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "secretsync.dev/db", Operation: operation, APIVersion: "v1", FieldsType: "FieldsV1",
@@ -28,7 +28,7 @@ func TestARecordOfAnApplyIsLeftAsItIs(t *testing.T) {
 		metav1.ManagedFieldsOperationUpdate: {"records", "apply"},
 		metav1.ManagedFieldsOperationApply:  {"apply"},
 	} {
-		w, s := serve(t, recorded(operation))
+		w, s := serve(t, recordedBy(operation))
 		desired := wanting()
 		desired.Found = found(t, w, false)
 		desired.Previous = left(desired.Found, "former", "password")
@@ -40,7 +40,7 @@ func TestARecordOfAnApplyIsLeftAsItIs(t *testing.T) {
 
 // TestASecretWithAnotherControllerIsNotTakenByForce, where our own record does not keep a former owner.
 func TestASecretWithAnotherControllerIsNotTakenByForce(t *testing.T) {
-	before := recorded(metav1.ManagedFieldsOperationApply)
+	before := recordedBy(metav1.ManagedFieldsOperationApply)
 	w, s := serve(t, before.DeepCopy())
 	second(w)
 	desired := wanting()
@@ -75,7 +75,7 @@ func TestRecordsThatAreNotUnderstoodEndTheWrite(t *testing.T) {
 		metav1.ManagedFieldsOperationUpdate: {v1alpha1.ReasonTargetFailed, 2},
 		metav1.ManagedFieldsOperationApply:  {"", 1},
 	} {
-		w, s := serve(t, recorded(operation))
+		w, s := serve(t, recordedBy(operation))
 		desired := wanting()
 		desired.Found = found(t, w, false)
 		desired.Previous = left(desired.Found, "former", "password")
