@@ -165,6 +165,10 @@ func (q question) request() string {
 	return q.operation + " of secret " + q.ref.SecretID
 }
 
+// maxRetryAfter bounds the wait that an answer asks for: a gateway in front of AWS may ask for any, and nothing else ends
+// it.
+const maxRetryAfter = 10 * time.Minute
+
 // statusOf is the answer's HTTP status and the wait it asks for; zero where there was no answer.
 func statusOf(err error) (status int, retryAfter time.Duration) {
 	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
@@ -175,7 +179,7 @@ func statusOf(err error) (status int, retryAfter time.Duration) {
 	if err != nil || seconds < 0 {
 		seconds = 0
 	}
-	return answer.HTTPStatusCode(), time.Duration(seconds) * time.Second
+	return answer.HTTPStatusCode(), time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
 }
 
 // maxMessage bounds what is passed on of a text of AWS.

@@ -168,6 +168,8 @@ func TestAWaitThatAWSAsksForIsPassedOn(t *testing.T) {
 		"with an outage":       {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {"9"}}, errors.New("x")), 9 * time.Second},
 		"not where there's no": {answered(http.StatusServiceUnavailable, nil, errors.New("x")), 0},
 		"not as a date":        {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {"Mon, 02 Jan 2006 15:04:05 GMT"}}, errors.New("x")), 0},
+		"at most ten minutes":  {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {"999999999"}}, errors.New("x")), 10 * time.Minute},
+		"not without measure":  {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {strings.Repeat("9", 30)}}, errors.New("x")), 0},
 		"not when negative":    {answered(http.StatusServiceUnavailable, http.Header{"Retry-After": {"-1"}}, errors.New("x")), 0},
 	} {
 		if got := explained(t, asked(), test.err).RetryAfter; got != test.want {
@@ -220,6 +222,14 @@ func TestALongTextOfAWSIsCut(t *testing.T) {
 	refusal := explained(t, asked(), refusedWith("ValidationException", strings.Repeat("é", 1000)))
 	if len(refusal.Explanation) > 600 || !strings.HasSuffix(refusal.Explanation, "é…") {
 		t.Errorf("%d bytes, ending in %q", len(refusal.Explanation), refusal.Explanation[len(refusal.Explanation)-8:])
+	}
+	for what, text := range map[string]string{
+		strings.Repeat("x", maxMessage): strings.Repeat("x", maxMessage), strings.Repeat("x", maxMessage+1): strings.Repeat("x", maxMessage) + "…",
+		"x" + strings.Repeat("é", maxMessage): "x" + strings.Repeat("é", (maxMessage-1)/2) + "…",
+	} {
+		if got := shortened(what); got != text {
+			t.Errorf("%d bytes become %d, ending in %q", len(what), len(got), got[len(got)-4:])
+		}
 	}
 }
 
