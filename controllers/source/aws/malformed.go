@@ -113,10 +113,7 @@ func malformedAgentToken() *malformedError {
 	token := os.Getenv(agentVariable)
 	e := &malformedError{part: "environment variable " + agentVariable, advice: "correct it where it comes from"}
 	if file := tokenFile(os.Getenv(agentFileVariable)); file != "" {
-		content, err := file.content()
-		if err != nil {
-			content = nil // The SDK says so itself.
-		}
+		content, _ := file.content() // Where it cannot be read, the SDK says so itself.
 		token = string(content)
 		e = &malformedError{part: fmt.Sprintf("the token in %s (%s)", file, agentFileVariable), advice: "correct it there"}
 	}

@@ -84,10 +84,7 @@ func proxyVariable(target *url.URL) string {
 // ignoredProxy is the variable whose value net/http passes over, as it is no address; empty where there is none.
 func ignoredProxy(target *url.URL) string {
 	variable := proxyVariable(target)
-	value := os.Getenv(variable)
-	if value == "" {
-		return ""
-	}
+	value := os.Getenv(variable) // One that is empty is an address to url.Parse.
 	if _, err := url.Parse(value); err == nil {
 		return ""
 	}
