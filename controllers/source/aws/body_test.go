@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -84,6 +85,39 @@ func TestTheBodyOutlivesTheSDKs(t *testing.T) {
 	_ = request.Body.Close()
 	if content, err := io.ReadAll(sent.Body); err != nil || string(content) != "content" {
 		t.Errorf("%q is left, %v", content, err)
+	}
+}
+
+// TestOtherRequestsAreSentAsTheyAre: only a body that is in memory, and can be had once alone, is copied.
+func TestOtherRequestsAreSentAsTheyAre(t *testing.T) {
+	whole := func() io.ReadCloser { return io.NopCloser(strings.NewReader("content")) }
+	again := func() (io.ReadCloser, error) { return whole(), nil }
+	for name, request := range map[string]*http.Request{
+		"no body":                  {ContentLength: 7},
+		"a body of net/http's":     {Body: http.NoBody, ContentLength: 7},
+		"a body of unknown length": {Body: whole(), ContentLength: -1},
+		"a body without a length":  {Body: whole()},
+		"a body that can be had":   {Body: whole(), ContentLength: 7, GetBody: again},
+	} {
+		var sent *http.Request
+		client := wholeBodies{clientFunc(func(r *http.Request) (*http.Response, error) {
+			sent = r
+			return &http.Response{}, nil
+		})}
+		if _, err := client.Do(request); err != nil || sent != request { //nolint:bodyclose // it has none
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestABodyThatCannotBeReadIsNotSent(t *testing.T) {
+	client := wholeBodies{clientFunc(func(*http.Request) (*http.Response, error) {
+		t.Error("half a request was sent")
+		return &http.Response{}, nil
+	})}
+	broken := &closable{Reader: strings.NewReader("content"), closed: true}
+	if _, err := client.Do(&http.Request{Body: broken, ContentLength: 7}); !errors.Is(err, io.ErrClosedPipe) { //nolint:bodyclose // it has none
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -48,6 +48,33 @@ func TestTheUserAgentSaysWhoReads(t *testing.T) {
 	}
 }
 
+// What CloudTrail keeps of a user agent has its bounds, and a part that is not known is left out.
+func TestTheUserAgentHasNothingThatIsUnknownOrTooLong(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	for name, test := range map[string]struct {
+		cluster string
+		reader  source.Reader
+		want    string
+	}{
+		"a long name":   {strings.Repeat("c", maxClusterShown+1), current("db").Reader, " kubernetes-cluster/" + strings.Repeat("c", 128) + " kubernetes-namespace/payments kubernetes-secretsync/db"},
+		"no cluster":    {"", current("db").Reader, " kubernetes-namespace/payments kubernetes-secretsync/db"},
+		"nothing known": {"", source.Reader{}, ""},
+	} {
+		w.source.options.Cluster = test.cluster
+		w.ResetCalls()
+		ref := current("db")
+		ref.Reader = test.reader
+		if _, err := w.source.Fetch(t.Context(), ref, source.Version{}); err != nil {
+			t.Fatal(err)
+		}
+		agent := w.Calls()[0].UserAgent
+		if from := strings.Index(agent, " kubernetes-"); from < 0 != (test.want == "") || from >= 0 && !strings.HasPrefix(agent[from:], test.want) {
+			t.Errorf("%s: the user agent of %s is %q", name, w.Calls()[0].Operation, agent)
+		}
+	}
+}
+
 func TestTheRegionIsTheRefsThenTheARNsThenTheDefault(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:ap-south-1:111122223333:secret:db-a1B2c3"
 	s := &Source{config: aws.Config{Region: "eu-west-1"}}
@@ -126,6 +153,80 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 				t.Errorf("%v calls are counted and %d arrived, want 2", got, w.Count("DescribeSecret"))
 			}
 		})
+	}
+}
+
+// What AWS throttles is paced from then on, each operation by itself. A question whose turn is too far off is put off, and
+// AWS is not asked.
+func TestThrottlingPacesTheOperationThatIsThrottled(t *testing.T) {
+	w := newWorld(t)
+	w.SetFaults(localaws.Fault{Operation: describeSecret, Every: 1, Code: "ThrottlingException"})
+	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	mustMention(t, err, source.Throttled)
+	paces := ownEndpoint(w.source).paces
+	if paces[describeSecret].limiter == nil || paces[getSecretValue].limiter != nil {
+		t.Fatal("the operation is not paced, or another one is")
+	}
+	for range 10 { // The clock stands still: once some turns are taken the next is too far off.
+		paces[describeSecret].reserve(time.Hour)
+	}
+	w.ResetCalls()
+	_, err = w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	mustMention(t, err, source.Busy)
+	if asked := w.operations(); len(asked) != 0 {
+		t.Errorf("AWS was asked for %v", asked)
+	}
+}
+
+// A refusal of credentials that is kept is no call: it is not counted, and says the same of the one who asks.
+func TestAKeptRefusalOfCredentialsIsNoCall(t *testing.T) {
+	w := newWorld(t)
+	w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
+	s, _ := w.withAccounts(t, Options{})
+	question := as(account("pay"))
+	question.MaxAge = time.Minute
+	_, first := s.Observe(t.Context(), question)
+	mustMention(t, first, source.AssumeRoleDenied, "ServiceAccount pay/app")
+	for range 3 {
+		if _, err := s.Observe(t.Context(), question); err == nil || err.Error() != first.Error() {
+			t.Errorf("it is said that %v, and not any more that %v", err, first)
+		}
+	}
+	if got := w.counted(t, describeSecret, string(source.AssumeRoleDenied), localaws.DefaultRegion); got != 1 {
+		t.Errorf("%v calls are counted", got)
+	}
+}
+
+// A session that was revoked costs the call that finds it out, and no question is answered with the refusal of it.
+func TestACallWithCredentialsThatAWSRefusesIsMadeAgainAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	w.strict(t)
+	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
+	s := w.again(t, Options{})
+	if _, err := s.Observe(t.Context(), as(onTop(hubRole))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.RevokeSessions(hubRole); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(doubtAfter + time.Second)
+	w.ResetCalls()
+	if _, err := s.Observe(t.Context(), as(onTop(hubRole))); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{describeSecret, assumeRole, describeSecret}, w.operations()); diff != "" {
+		t.Errorf("calls differ (-want +got):\n%s", diff)
+	}
+}
+
+// The operator's own role is that of its own calls alone.
+func TestTheOperatorsRoleIsNotTakenForAnothers(t *testing.T) {
+	s := &Source{role: testRole, own: &identity{}}
+	for who, want := range map[*identity]string{s.own: testRole, {actor: actor{Identity: account("pay")}}: ""} {
+		if q := (&endpoint{s: s, who: who}).signs(question{}); q.role != want || q.ownRole != testRole || q.by != who.Identity {
+			t.Errorf("%v asks with role %q", q.by, q.role)
+		}
 	}
 }
 

@@ -32,13 +32,16 @@ func TestDenialsNameThePolicyAndTheNextStep(t *testing.T) {
 		"an identity-based policy denies it":  {denialOf(testARN, "with an explicit deny in an identity-based policy"), []string{"explicit Deny in a policy of this principal", "take the Deny out"}},
 		"no resource-based policy allows it":  {denialOf(testARN, "because no resource-based policy "+allows), []string{"the secret's resource policy does not allow it", "add an Allow"}},
 		"a resource-based policy denies it":   {denialOf(testARN, "with an explicit deny in a resource-based policy"), []string{"explicit Deny in the secret's resource policy", "take the Deny out"}},
-		"a service control policy denies it":  {denialOf(testARN, "with an explicit deny in a service control policy"), []string{"service control policy", "administrators"}},
+		"a service control policy denies it":  {denialOf(testARN, "with an explicit deny in a service control policy"), []string{"an explicit Deny in a service control policy refuses it", "administrators"}},
 		"no service control policy allows it": {denialOf(testARN, "because no service control policy "+allows), []string{"no service control policy", "administrators"}},
 		"a resource control policy denies it": {denialOf(testARN, "with an explicit deny in a resource control policy"), []string{"resource control policy", "administrators"}},
 		"no permissions boundary allows it":   {denialOf(testARN, "because no permissions boundary "+allows), []string{"permissions boundary does not allow it", testPattern}},
 		"a permissions boundary denies it":    {denialOf(testARN, "with an explicit deny in a permissions boundary"), []string{"explicit Deny in a permissions boundary"}},
 		"no session policy allows it":         {denialOf(testARN, "because no session policy "+allows), []string{"session policy", testPattern}},
 		"no VPC endpoint policy allows it":    {denialOf(testARN, "because no VPC endpoint policy "+allows), []string{"the policy of the VPC endpoint", testPattern}},
+		"a session policy denies it":          {denialOf(testARN, "with an explicit deny in a session policy"), []string{"an explicit Deny in a session policy refuses it", "let it allow"}},
+		"a VPC endpoint policy denies it":     {denialOf(testARN, "with an explicit deny in a VPC endpoint policy"), []string{"an explicit Deny in a VPC endpoint policy refuses it", "let that policy allow"}},
+		"a sentence that ends":                {denialOf(testARN+".", ""), []string{" on " + testARN + ": "}},
 		"a text of another form":              {"Not today", []string{"the operator may not secretsmanager:GetSecretValue on /prod/db", "arn:aws:secretsmanager:eu-west-1:<account>:secret:/prod/db-??????"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +73,11 @@ func TestStatementsNameASecretExactly(t *testing.T) {
 		"a name that looks like a full ARN's end":      {testPrincipal, "db-a1B2c3", "db-a1B2c3", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-a1B2c3-??????"},
 		"a name in the Chinese partition":              {"arn:aws-cn:iam::111122223333:user/u", "db", "db", "arn:aws-cn:secretsmanager:eu-west-1:111122223333:secret:db-??????"},
 		"an ARN that was asked for goes before a name": {testPrincipal, "db", testARN, testPattern},
+		"a name that only begins like the secret's":    {testPrincipal, "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dbbbbbbb", "d", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dbbbbbbb-??????"},
+		"a name that ends in digits, without a dash":   {testPrincipal, "", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db12345678", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db12345678-??????"},
+		"a principal that is no ARN":                   {"role:x:y", "db", "db", "arn:aws:secretsmanager:eu-west-1:<account>:secret:db-??????"},
+		"a principal that breaks off":                  {"arn", "db", "db", "arn:aws:secretsmanager:eu-west-1:<account>:secret:db-??????"},
+		"an ARN that is hardly one":                    {testPrincipal, "", "arn:x", "arn:x-??????"},
 	} {
 		q := asked()
 		q.ref.SecretID = test.secretID
@@ -92,9 +100,56 @@ func TestASecretOfAnotherAccountNeedsItsResourcePolicyToo(t *testing.T) {
 }
 
 func TestKMSIsNamedAsItIsCalledInChina(t *testing.T) {
+	for region, host := range map[string]string{"cn-north-1": "secretsmanager.cn-north-1.amazonaws.com.cn", "eu-west-1": "secretsmanager.eu-west-1.amazonaws.com"} {
+		q := asked()
+		q.region = region
+		if got := q.kmsDenied("", "").Explanation; !strings.Contains(got, "kms:ViaService = "+host+" ") {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// A policy that was meant for one secret may refuse a list, and a batch is refused for a secret in it.
+func TestADenialSpeaksOfTheActionThatIsDenied(t *testing.T) {
+	const deny = " with an explicit deny in an identity-based policy"
+	denied := func(operation, action, tail string) string {
+		q := asked()
+		q.operation = operation
+		return q.denied("User: " + testPrincipal + " is not authorized to perform: secretsmanager:" + action + " on resource: " + testARN + tail).Explanation
+	}
+	for name, test := range map[string]struct {
+		said, mention, not string
+	}{
+		"a list":                     {denied(listSecrets, listSecrets, ""), "secretsmanager:ListSecrets on *: a list cannot be allowed for some secrets alone", testPattern},
+		"a list, explicitly":         {denied(listSecrets, listSecrets, deny), "take the Deny out: dataFrom.find needs secretsmanager:ListSecrets on *", "except this secret"},
+		"a read, explicitly":         {denied(getSecretValue, getSecretValue, deny), "take the Deny out, or except this secret", "dataFrom.find"},
+		"what a batch is allowed by": {denied(batchGetSecretValue, getSecretValue, ""), "may not secretsmanager:GetSecretValue on", batchGetSecretValue},
+	} {
+		if !strings.Contains(test.said, test.mention) || strings.Contains(test.said, test.not) {
+			t.Errorf("%s: it is said that %s", name, test.said)
+		}
+	}
+}
+
+func TestAReaderWithoutAnAccountIsNotTakenForAnothersAccount(t *testing.T) {
 	q := asked()
-	q.region = "cn-north-1"
-	if got := q.kmsDenied("", "").Explanation; !strings.Contains(got, "kms:ViaService = secretsmanager.cn-north-1.amazonaws.com.cn") {
+	q.ref.SecretID = testARN
+	if got := q.denied("Not today").Explanation; strings.Contains(got, "resource policy") || !strings.Contains(got, testPattern) {
 		t.Errorf("got %s", got)
+	}
+	for arn, want := range map[string]string{
+		testARN: "111122223333", "arn:aws:secretsmanager:eu-west-1": "", "arn": "", "x:aws:iam::111122223333:user/u": "", "": "",
+	} {
+		if got := accountOf(arn); got != want {
+			t.Errorf("the account of %q is %q", arn, got)
+		}
+	}
+}
+
+func TestAFullARNAlwaysEndsInRandomCharacters(t *testing.T) {
+	for arn, want := range map[string]string{testARN: testPattern, "arn:x:my-secret": "arn:x:my-??????", "arn:x:nodash": "arn:x:nodash", "arn": "arn", "-abcdef": "-abcdef"} {
+		if got := fullARNPattern(arn); got != want {
+			t.Errorf("%s becomes %s", arn, got)
+		}
 	}
 }

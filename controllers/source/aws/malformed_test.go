@@ -10,6 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -79,7 +85,7 @@ func TestAMalformedProfileIsNamedWithItsFault(t *testing.T) {
 	newWorld(t)
 	file := shared(t, "[reader]\naws_access_key_id = "+malformedKey+"ä\naws_secret_access_key = x\n")
 	t.Setenv("AWS_PROFILE", "reader")
-	refused(t, freshSource(t), "aws_access_key_id in "+file+", for profile reader, has a character at byte 40 that is not ASCII text")
+	refused(t, freshSource(t), "aws_access_key_id in "+file+", for profile reader, has a character at byte 40 that is not ASCII text: correct it there")
 	file = shared(t, "[reader]\naws_access_key_id = a\naws_secret_access_key = "+malformedKey[:20]+" "+malformedKey[20:]+"\n")
 	refused(t, freshSource(t), "aws_secret_access_key in "+file, "has a blank at byte 21")
 }
@@ -114,10 +120,67 @@ func TestAMalformedTokenForTheAgentIsNamed(t *testing.T) {
 	if err := os.WriteFile(file, []byte(malformedKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, freshSource(t), "the token in "+file+" (AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE) ends in a line break")
+	refused(t, freshSource(t), "the token in "+file+" (AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE) ends in a line break: correct it there")
 	unset(t, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 	t.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", malformedKey+"\r")
-	refused(t, freshSource(t), "environment variable AWS_CONTAINER_AUTHORIZATION_TOKEN ends in a carriage return")
+	refused(t, freshSource(t), "environment variable AWS_CONTAINER_AUTHORIZATION_TOKEN ends in a carriage return: correct it where it comes from")
+}
+
+// Each of the places that credentials come from has its own way to correct them.
+func TestMalformedCredentialsAreNamedByWhereTheyComeFrom(t *testing.T) {
+	newWorld(t)
+	for from, want := range map[string]string{
+		"SharedConfigCredentials: /home/x/.aws/credentials": "aws_secret_access_key in /home/x/.aws/credentials ends in a blank: correct it there;",
+		config.CredentialsSourceName:                        "environment variable AWS_SECRET_ACCESS_KEY ends in a blank: correct it in the Secret or the manifest that it comes from;",
+		endpointcreds.ProviderName:                          "the secret access key from the container credentials endpoint ends in a blank: look at what answers there (AWS_CONTAINER_CREDENTIALS_FULL_URI)",
+		stscreds.ProviderName:                               "the secret access key from AWS STS ends in a blank: look for a proxy, or an endpoint that is not AWS's (AWS_ENDPOINT_URL)",
+		stscreds.WebIdentityProviderName:                    "the secret access key from AWS STS ends in a blank: look for a proxy",
+		processcreds.ProviderName:                           "the secret access key from the credential process ends in a blank: correct it there;",
+		"SSOProvider":                                       "the secret access key from SSOProvider ends in a blank: correct it there;",
+	} {
+		err := malformed(&aws.Credentials{AccessKeyID: testKeyID, SecretAccessKey: malformedKey + " ", Source: from})
+		refusal := explained(t, asked(), &credentialsError{cause: err})
+		if !strings.Contains(refusal.Explanation, want) {
+			t.Errorf("%s: %s", from, refusal.Explanation)
+		}
+		refuseLeaks(t, refusal, malformedKey)
+	}
+}
+
+// The SDK knows two names for each key.
+func TestAMalformedVariableIsNamedByTheNameThatIsSet(t *testing.T) {
+	for older, newer := range map[string]string{"AWS_ACCESS_KEY": "AWS_ACCESS_KEY_ID", "AWS_SECRET_KEY": "AWS_SECRET_ACCESS_KEY"} {
+		newWorld(t)
+		unset(t, newer)
+		t.Setenv(older, malformedKey+"\n")
+		refused(t, freshSource(t), "environment variable "+older+" ends in a line break")
+		unset(t, older)
+	}
+}
+
+func TestEveryFaultOfATextIsSaidWithItsPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"\rx": "begins with a line break", "\tx": "begins with a blank",
+		"x\ry": "has a line break at byte 2", "x\ty": "has a blank at byte 2", "x\x7fy": "has a control character at byte 2", "x\x1fy": "has a control character at byte 2",
+		"x\x80y": "has a character at byte 2 that is not ASCII text",
+	} {
+		if got := faultOf(text); got != want || graphic(text) {
+			t.Errorf("%q %s", text, got)
+		}
+	}
+	if !graphic("!~+/=") {
+		t.Error("a text of visible characters is refused")
+	}
+}
+
+// A token that cannot be read is none that is malformed: the SDK says why.
+func TestATokenForTheAgentThatCannotBeReadIsNotMalformed(t *testing.T) {
+	newWorld(t)
+	t.Setenv(agentVariable, malformedKey+"\n")
+	t.Setenv(agentFileVariable, filepath.Join(t.TempDir(), "none"))
+	if e := malformedAgentToken(); e != nil {
+		t.Error(e)
+	}
 }
 
 // answersSTS is an STS that gives the same credentials for every request.

@@ -100,11 +100,12 @@ func proxyTroubles(t *testing.T) map[string]struct{ scheme, address, mention str
 	return map[string]struct{ scheme, address, mention string }{
 		"a closed one":                        {"http", closedPort(t), "refuses the connection"},
 		"one that does not allow it":          {"http", answers(http.StatusForbidden), "does not allow the connection (HTTP status 403)"},
-		"one that wants a password":           {"http", answers(http.StatusProxyAuthRequired), "(HTTP status 407)"},
+		"one that wants a password":           {"http", answers(http.StatusProxyAuthRequired), "(HTTP status 407)): it is tried again by itself; if it lasts, give user and password in HTTPS_PROXY"},
 		"one that does not reach AWS":         {"http", answers(http.StatusBadGateway), "opens no connection (HTTP status 502)"},
 		"HTTPS to one that speaks HTTP":       {"https", plain.Listener.Addr().String(), "does not speak HTTPS"},
 		"one whose name is not known":         {"http", nowhere, "no address is known for the name of proxy " + nowhere},
-		"one with a certificate that is none": {"https", secure.Listener.Addr().String(), "signed by an unknown authority"},
+		"one that only answers":               {"http", answers(http.StatusMethodNotAllowed), "does not allow the connection (HTTP status 405)"},
+		"one with a certificate that is none": {"https", secure.Listener.Addr().String(), "the TLS certificate of proxy " + secure.Listener.Addr().String() + " is signed by an unknown authority"},
 	}
 }
 

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -104,6 +105,64 @@ func TestARefusalOfCredentialsIsNoAnswerToANewQuestion(t *testing.T) {
 	}
 	if err := ask(onTop(hubRole), time.Minute); err != nil {
 		t.Errorf("a refusal is kept after credentials were got: %v", err)
+	}
+}
+
+func TestARefusalOfCredentialsIsKeptUntilItIsOldOrCredentialsAreGot(t *testing.T) {
+	began := time.Unix(1_000_000, 0)
+	denied := &source.Error{Kind: source.AssumeRoleDenied}
+	for name, test := range map[string]struct {
+		after time.Duration
+		then  func(*refusals)
+		kept  bool
+	}{
+		"at once":                                   {0, nil, true},
+		"just before it is old":                     {refusedLasts - 1, nil, true},
+		"once it is old":                            {refusedLasts, nil, false},
+		"after credentials were got":                {0, func(r *refusals) { r.learn(began, nil) }, false},
+		"where an answer may be as old":             {time.Second, func(r *refusals) { r.outdate(time.Second) }, true},
+		"where an answer must be newer":             {time.Second + 1, func(r *refusals) { r.outdate(time.Second) }, false},
+		"where an answer must be new":               {0, func(r *refusals) { r.outdate(0) }, false},
+		"beside what ends with the one who asked":   {0, func(r *refusals) { r.learn(began.Add(refusedLasts), fmt.Errorf("x: %w", context.Canceled)) }, true},
+		"not for longer, for what others are up to": {refusedLasts, func(r *refusals) { r.learn(began.Add(refusedLasts), busy(time.Second)) }, false},
+	} {
+		now := began
+		r := &refusals{now: func() time.Time { return now }}
+		r.learn(began, denied)
+		now = began.Add(test.after)
+		if test.then != nil {
+			test.then(r)
+		}
+		if kept := r.recall() != nil; kept != test.kept {
+			t.Errorf("%s: it is kept: %v", name, kept)
+		}
+	}
+}
+
+// What says nothing of an identity is no refusal of its credentials.
+func TestOnlyWhatIsOfCredentialsIsKeptForAnIdentity(t *testing.T) {
+	for _, err := range []error{context.Canceled, context.DeadlineExceeded, net.ErrClosed, busy(time.Second)} {
+		r := &refusals{now: func() time.Time { return time.Unix(0, 0) }}
+		r.learn(r.now(), &credentialsError{cause: err})
+		if kept := r.recall(); kept != nil {
+			t.Errorf("%v is kept", kept)
+		}
+	}
+}
+
+// What only an edit ends is kept for others who ask the same; what may end by itself is not.
+func TestWhichRefusalsAreKeptForOthers(t *testing.T) {
+	for kind, want := range map[source.Kind]time.Duration{
+		source.SecretNotFound: refusedLasts, source.VersionNotFound: refusedLasts, source.SecretPendingDeletion: refusedLasts, source.AccessDenied: refusedLasts,
+		source.KMSAccessDenied: refusedLasts, source.DecryptionFailed: refusedLasts, source.Failed: refusedLasts,
+		source.Throttled: 0, source.RegionUnavailable: 0, source.CredentialsUnavailable: 0, source.AssumeRoleDenied: 0, source.Busy: 0,
+	} {
+		if got := refusedFor(&source.Error{Kind: kind}); got != want {
+			t.Errorf("%s is kept for %s", kind, got)
+		}
+	}
+	if got := refusedFor(context.Canceled); got != 0 {
+		t.Errorf("the end of a caller's context is kept for %s", got)
 	}
 }
 

@@ -73,6 +73,16 @@ func TestRegionsThatCannotBeAdded(t *testing.T) {
 			t.Errorf("%s: %v is taken", name, regions)
 		}
 	}
+	if err := WrongRegions(many); err == nil || err.Error() != "17 regions are named, and 16 are the most" {
+		t.Error(err)
+	}
+	longest := "eu-" + strings.Repeat("x", 27) + "-1"
+	if err := WrongRegions([]string{longest}); len(longest) != 32 || err != nil {
+		t.Error(err)
+	}
+	if err := WrongRegions([]string{"x" + longest}); err == nil {
+		t.Error("one character more is taken")
+	}
 }
 
 // invented asks for a secret in so many regions that AWS does not have, by their names and in ARNs, and looks for some.
@@ -120,8 +130,11 @@ func TestRegionsThatAreAddedAreRead(t *testing.T) {
 func TestTheOperatorsOwnRegionIsKnown(t *testing.T) {
 	newWorld(t)
 	s, err := New(t.Context(), Options{Region: "local"})
-	if err != nil || !s.Knows("local") || s.Knows("") {
-		t.Errorf("the own region is not known, or none is: %v", err)
+	if err != nil || !s.Knows("local") {
+		t.Errorf("the own region is not known: %v", err)
+	}
+	if s, err = New(t.Context(), Options{}); err != nil || s.Knows("") || s.Knows("local") {
+		t.Errorf("an operator without a region knows one of no name: %v", err)
 	}
 }
 

@@ -1,0 +1,111 @@
+package aws
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// AWS has several codes for one thing, by the protocol and the service that answers.
+func TestEachCodeThatIsKnownHasItsKindAndItsAdvice(t *testing.T) {
+	const clock, partition, complete = "compare the node's clock", "belongs to partition aws of AWS, as eu-west-1 does", "session token are complete"
+	for kind, codes := range map[source.Kind]map[string]string{
+		source.AccessDenied: {"AccessDeniedException": "the operator may not", "AccessDenied": "the operator may not", "UnauthorizedOperation": "the operator may not"},
+		source.RegionUnavailable: {
+			"InternalServiceError": "", "InternalServiceErrorException": "", "InternalFailure": "", "InternalServerError": "",
+			"ServiceUnavailable": "", "ServiceUnavailableException": "", "RequestTimeout": "", "RequestTimeoutException": "",
+		},
+		source.CredentialsUnavailable: {
+			"ExpiredTokenException": "they have expired", "ExpiredToken": "they have expired",
+			"RequestExpired": clock, "RequestTimeTooSkewed": clock, "RequestInTheFuture": clock,
+			"InvalidSignatureException": "check the secret access key", "SignatureDoesNotMatch": "check the secret access key",
+			"UnrecognizedClientException": partition, "InvalidClientTokenId": partition, "InvalidAccessKeyId": partition, "NotAuthorized": partition, "AuthFailure": partition,
+			"IncompleteSignature": complete, "IncompleteSignatureException": complete, "MissingAuthenticationToken": complete, "MissingAuthenticationTokenException": complete,
+			"OptInRequired":        "the account is not subscribed",
+			"InvalidIdentityToken": "let IAM know the cluster's OIDC provider", "InvalidIdentityTokenException": "let IAM know the cluster's OIDC provider",
+			"IDPCommunicationError": "AWS can reach the cluster's OIDC issuer", "IDPRejectedClaim": "AWS can reach the cluster's OIDC issuer",
+			"RegionDisabledException": "activate AWS STS in that region",
+		},
+		source.Failed: {"ValidationException": "ValidationException: a text of AWS"},
+	} {
+		for code, mention := range codes {
+			refusal := explained(t, asked(), refusedWith(code, "a text of AWS"))
+			if refusal.Kind != kind || !strings.Contains(refusal.Explanation, mention) || mention == "" && !strings.Contains(refusal.Explanation, code) {
+				t.Errorf("%s is %v", code, refusal)
+			}
+		}
+	}
+	for _, text := range []string{"Signature expired: 20260101T000000Z is now earlier than", "Signature not yet current: 20260101T000000Z is still later than"} {
+		mustMention(t, explained(t, asked(), refusedWith("InvalidSignatureException", text)), source.CredentialsUnavailable, clock)
+	}
+	china := asked()
+	china.region = "cn-north-1"
+	mustMention(t, explained(t, china, refusedWith("UnrecognizedClientException", "")), source.CredentialsUnavailable, "partition aws-cn of AWS, as cn-north-1 does")
+	scheduled := refusedWith("InvalidRequestException", "You can't perform this operation on the secret because it was scheduled for deletion.")
+	mustMention(t, explained(t, asked(), scheduled), source.SecretPendingDeletion, "RestoreSecret")
+}
+
+func TestAnAnswerWithoutACodeIsJudgedByItsStatus(t *testing.T) {
+	list := asked()
+	list.operation, list.ref = listSecrets, source.Ref{}
+	unknown, mute := &smithy.GenericAPIError{Code: "UnknownError"}, &smithy.GenericAPIError{}
+	for name, test := range map[string]struct {
+		q       question
+		err     error
+		kind    source.Kind
+		mention string
+	}{
+		"500":                    {asked(), answered(http.StatusInternalServerError, nil, unknown), source.RegionUnavailable, "(it answered with HTTP status 500): it is"},
+		"400":                    {asked(), answered(http.StatusBadRequest, nil, errors.New("x")), source.Failed, "answered GetSecretValue of secret /prod/db with HTTP status 400"},
+		"an empty code":          {asked(), answered(http.StatusForbidden, nil, mute), source.Failed, "HTTP status 403 and no AWS error code: look for a proxy or a wrong endpoint"},
+		"a list":                 {list, answered(http.StatusForbidden, nil, mute), source.Failed, "answered ListSecrets with HTTP status 403"},
+		"a code without status":  {asked(), &smithy.GenericAPIError{Code: "ValidationException", Message: "m"}, source.Failed, "GetSecretValue of secret /prod/db in eu-west-1 with ValidationException: m"},
+		"a list, with a code":    {list, refusedWith("ValidationException", "m"), source.Failed, "AWS refuses ListSecrets in eu-west-1 with ValidationException"},
+		"no answer in an answer": {asked(), answered(http.StatusOK, nil, errors.New("x")), source.RegionUnavailable, "the connection failed"},
+	} {
+		refusal := explained(t, test.q, test.err)
+		if refusal.Kind != test.kind || !strings.Contains(refusal.Explanation, test.mention) {
+			t.Errorf("%s: %v", name, refusal)
+		}
+	}
+	if status, wait := statusOf(&smithyhttp.ResponseError{}); status != 0 || wait != 0 {
+		t.Errorf("without an answer: %d, %s", status, wait)
+	}
+}
+
+// Where no host was asked, it is the configuration that is wrong, and the SDK's own words are enough.
+func TestARequestThatWasNotMadeIsExplainedInFewWords(t *testing.T) {
+	q := asked()
+	q.host = ""
+	cause := errors.New("not found, ResolveEndpointV2")
+	for _, err := range []error{cause, &smithy.OperationError{ServiceID: "Secrets Manager", OperationName: getSecretValue, Err: cause}} {
+		if got := q.unsent(err).Explanation; !strings.HasPrefix(got, "GetSecretValue of secret /prod/db in eu-west-1 could not be asked for (not found, ResolveEndpointV2): correct") {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// What a credentials code comes with may be any part of the request that was signed. Other texts help to find the fault.
+func TestTheTextOfARefusalOfCredentialsIsNotLogged(t *testing.T) {
+	const marker = "hunter2-marker"
+	if got := loggable(refusedWith("InvalidSignatureException", "the request was "+marker)).Error(); got != "api error InvalidSignatureException" {
+		t.Error("the text is logged")
+	}
+	if got := loggable(refusedWith("ValidationException", "Invalid ARN")).Error(); !strings.Contains(got, "ValidationException: Invalid ARN") {
+		t.Errorf("of what helps is left: %s", got)
+	}
+}
+
+// That a ServiceAccount is gone must reach the reconciler, which lets go of what it read.
+func TestTheCauseOfARefusalThatIsExplainedAlreadyStays(t *testing.T) {
+	gone := &source.Error{Kind: source.CredentialsUnavailable, Explanation: "there is none", Cause: source.ErrNoServiceAccount}
+	if refusal := explained(t, asked(), &credentialsError{cause: gone}); !errors.Is(refusal, source.ErrNoServiceAccount) {
+		t.Errorf("the cause is %v", refusal.Cause)
+	}
+}
