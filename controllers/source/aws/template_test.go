@@ -257,8 +257,11 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 		"an answer that does not end": {endless, source.RegionUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWired(t, Options{CallTimeout: 2 * time.Second})
+			w := newWired(t, Options{CallTimeout: time.Minute})
 			w.mustPoll(t, "db")
+			if name == "silence" {
+				w.Source.options.CallTimeout = 200 * time.Millisecond
+			}
 			w.answerWith(test.answer)
 			ours := w.poll(t, "db")
 			more := int64(0)
