@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
@@ -201,5 +203,130 @@ func TestWhatChangesForABlockedSecretSync(t *testing.T) {
 		if got := changed(test.kind, test.is, test.blocked); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestWhatBlocks a SecretSync: what a change of its Secret may end, until a try says something else.
+func TestWhatBlocks(t *testing.T) {
+	inTheWay := target.State{Exists: true, UID: "uid-of-former", Owner: "former"}
+	former, key := blockage{since: noon.Add(-time.Hour), secret: inTheWay}, blockage{since: noon, secret: inTheWay, key: true}
+	for name, test := range map[string]struct {
+		err     error
+		trigger trigger
+		want    blockage
+	}{
+		"nothing was tried":            {nil, triggerNone, former},
+		"it was tried, and went well":  {nil, triggerPoll, blockage{}},
+		"another's Secret":             {&target.Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: inTheWay}, triggerPoll, blockage{since: noon, secret: inTheWay}},
+		"a key of another's":           {&target.Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: inTheWay, KeyInTheWay: true}, triggerPoll, key},
+		"no Secret":                    {&target.Error{Reason: v1alpha1.ReasonTargetNotFound}, triggerPoll, blockage{since: noon}},
+		"no consent":                   {&target.Error{Reason: v1alpha1.ReasonMergeNotAllowed, InTheWay: inTheWay}, triggerPoll, blockage{since: noon, secret: inTheWay}},
+		"no permission":                {&target.Error{Reason: v1alpha1.ReasonTargetForbidden, InTheWay: inTheWay}, triggerPoll, blockage{}},
+		"AWS":                          {&source.Error{Kind: source.AccessDenied}, triggerPoll, blockage{}},
+		"a look at the Secret, before": {&target.Error{Reason: v1alpha1.ReasonTargetForbidden}, triggerNone, blockage{}},
+	} {
+		d := newDesk(t)
+		p := d.begin(fresh(), &memory{blocked: former})
+		p.err, p.trigger = test.err, test.trigger
+		d.secrets = &target.Writer{Client: &oneState{}, Live: &oneState{}}
+		if d.noteBlocked(t.Context(), p, explain(p.err)); p.memory.blocked != test.want {
+			t.Errorf("%s: blocked by %+v", name, p.memory.blocked)
+		}
+	}
+}
+
+// TestWhenABlockedSecretSyncIsTriedAgain after it was woken, surely or by a Secret that has changed in some way.
+func TestWhenABlockedSecretSyncIsTriedAgain(t *testing.T) {
+	const later, soon = time.Hour, unblockWait
+	is := func(uid, owner string) target.State { return target.State{Exists: true, UID: uid, Owner: owner} }
+	for name, test := range map[string]struct {
+		blocked         target.State
+		free            bool // nothing was in the way
+		key, unreadable bool
+		cached          string // UID of the Secret, whose owner is former; empty for none
+		woken, surely   bool
+		want            time.Duration
+	}{
+		"not woken":                      {blocked: is("1", "former"), cached: "2", want: later},
+		"not blocked":                    {free: true, woken: true, surely: true, cached: "1", want: later},
+		"gone":                           {blocked: is("1", "former"), woken: true, want: 0},
+		"its content has changed":        {blocked: is("1", "former"), cached: "1", woken: true, want: later},
+		"something else has changed":     {blocked: is("1", "former"), cached: "1", woken: true, surely: true, want: soon},
+		"another one":                    {blocked: is("2", "former"), cached: "1", woken: true, want: soon},
+		"it was handed over":             {blocked: is("1", "other"), cached: "1", woken: true, want: soon},
+		"a key, the content has changed": {blocked: is("1", "former"), key: true, cached: "1", woken: true, want: soon},
+		"a key, and the Secret is gone":  {blocked: is("1", "former"), key: true, woken: true, want: soon},
+		"it can't be read":               {blocked: is("1", "former"), unreadable: true, woken: true, want: soon},
+	} {
+		d := newDesk(t)
+		reads := 0
+		cache := newWorld(t, fresh()).server
+		if test.cached != "" {
+			secret := of("former")
+			secret.UID = types.UID(test.cached)
+			if err := cache.Create(t.Context(), secret); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if test.unreadable {
+			cache = blind(cache, &reads)
+		}
+		d.secrets = &target.Writer{Client: cache}
+		memory := d.memories.of(here, "uid")
+		if memory.nextLook.set(noon.Add(later)); !test.free {
+			memory.blocked = blockage{since: noon, secret: test.blocked, key: test.key}
+		}
+		if test.woken {
+			d.memories.wake(here, test.surely)
+		}
+		if d.unblock(t.Context(), d.begin(fresh(), memory)); memory.nextLook.get().Sub(noon) != test.want {
+			t.Errorf("%s: it is tried after %s", name, memory.nextLook.get().Sub(noon))
+		}
+	}
+}
+
+// TestASureWordIsNotForgotten because of one that is not, and a SecretSync is woken once by both.
+func TestASureWordIsNotForgotten(t *testing.T) {
+	for _, words := range [][]bool{{true}, {false}, {true, false}, {false, true}, {false, false}} {
+		m := newMemories(time.Now)
+		for _, surely := range words {
+			m.wake(here, surely)
+		}
+		if woken, surely := m.takeWoken(here); !woken || surely != slices.Contains(words, true) {
+			t.Errorf("%v: woken %t, surely %t", words, woken, surely)
+		}
+		if woken, surely := m.takeWoken(here); woken || surely {
+			t.Errorf("%v: woken again", words)
+		}
+	}
+}
+
+// TestWhoIsWoken: those of the same namespace that want the Secret, each once.
+func TestWhoIsWoken(t *testing.T) {
+	w := newWorld(t, fresh())
+	for _, name := range []types.NamespacedName{{Namespace: here.Namespace, Name: "rival"}, {Namespace: "other", Name: "rival"}} {
+		rival := claimant(name.Name, 0, nil)
+		rival.Namespace = name.Namespace
+		if err := w.server.Create(t.Context(), &rival); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sync := fresh()
+	sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db"}
+	rival := types.NamespacedName{Namespace: here.Namespace, Name: "rival"}
+	if woken := w.rivalsOf(t.Context(), sync); len(woken) != 1 || woken[0].NamespacedName != rival {
+		t.Errorf("by a SecretSync: %v", woken)
+	}
+	if _, surely := w.memories.takeWoken(rival); !surely {
+		t.Error("that a SecretSync may have gone is not sure")
+	}
+	if woken := w.writersOf(t.Context(), of("former")); len(woken) != 2 {
+		t.Errorf("by a Secret: %v", woken)
+	}
+	if _, surely := w.memories.takeWoken(rival); surely {
+		t.Error("whatever changes in a Secret frees it")
+	}
+	if woken := w.rivalsOf(t.Context(), of("former")); len(woken) != 0 {
+		t.Errorf("by what is no SecretSync: %v", woken)
 	}
 }

@@ -97,3 +97,64 @@ func TestTheMostOverdue(t *testing.T) {
 		t.Errorf("the most overdue is so by %s", got)
 	}
 }
+
+func TestWhatIsStaleIsSoForLong(t *testing.T) {
+	m := newMemories(time.Now)
+	for name, behind := range map[string]time.Duration{"just now": 0, "a while": cacheLagMost - 1, "long": cacheLagMost, "longer": time.Minute} {
+		m.of(types.NamespacedName{Name: name}, "uid").behind.set(noon.Add(-behind))
+	}
+	m.of(here, "uid")
+	if count := m.stale(noon); count != 2 {
+		t.Errorf("%d are stale", count)
+	}
+	if most := m.mostStale(noon); most != time.Minute {
+		t.Errorf("one is so for %s", most)
+	}
+}
+
+func TestNothingIsLeftOfWhatIsGone(t *testing.T) {
+	m := newMemories(time.Now)
+	m.of(here, "uid")
+	m.wake(here, true)
+	all := m.all()
+	m.forget(here)
+	if woken, surely := m.takeWoken(here); woken || surely {
+		t.Error("it is to be woken still")
+	}
+	if len(all) != 1 || len(m.all()) != 0 {
+		t.Error("a list of all changes under its reader, or is not up to date")
+	}
+}
+
+// TestAnEditIsFoundWhateverTheWatchTellsWhen: it may be faster than the answer to our write, or behind.
+func TestAnEditIsFoundWhateverTheWatchTellsWhen(t *testing.T) {
+	for name, test := range map[string]struct {
+		watched []string
+		touched bool
+	}{
+		"nothing":                        {nil, false},
+		"our write":                      {[]string{"12"}, false},
+		"an edit, then what was before":  {[]string{"13", "11"}, true},
+		"our write, then an edit":        {[]string{"12", "13"}, true},
+		"an edit, and our write is next": {[]string{"13", "12"}, true},
+	} {
+		m := newMemories(time.Now)
+		one := m.of(here, "uid")
+		m.beginWrite(one)
+		for _, version := range test.watched {
+			m.echoed(here, version)
+		}
+		if touched := m.endWrite(one, "12"); touched != test.touched {
+			t.Errorf("%s: another has touched the Secret: %t", name, touched)
+		}
+		if !m.wroteLast(one, "12") || m.wroteLast(one, "13") {
+			t.Errorf("%s: it is not known what was written last", name)
+		}
+	}
+}
+
+func TestNoWordIsAnEmptyOne(t *testing.T) {
+	if got := (&word{}).get(); got != "" {
+		t.Errorf("it is %q", got)
+	}
+}
