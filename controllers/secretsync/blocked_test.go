@@ -198,6 +198,8 @@ func TestWhatChangesForABlockedSecretSync(t *testing.T) {
 		"it is handed over":                 {watch.Modified, is("1", "8", "db"), there, true},
 		"it is another one":                 {watch.Added, is("2", "8", ""), there, true},
 		"it goes":                           {watch.Deleted, is("1", "8", ""), there, true},
+		"it is there as before, for a key":  {watch.Added, is("1", "7", ""), ofAKey, false},
+		"another one has its number":        {watch.Added, is("2", "7", ""), there, true},
 		"a bookmark":                        {watch.Bookmark, is("", "9", ""), there, false},
 	} {
 		if got := changed(test.kind, test.is, test.blocked); got != test.want {

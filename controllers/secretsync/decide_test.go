@@ -224,11 +224,15 @@ func TestWhatTellsThatASecretWasTouched(t *testing.T) {
 type oneState struct {
 	client.Client
 	version string
+	refusal error
 	asked   int
 }
 
 func (s *oneState) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
 	s.asked++
+	if s.refusal != nil {
+		return s.refusal
+	}
 	if s.version == "" {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, key.Name)
 	}

@@ -95,6 +95,127 @@ func TestPollsGatherAroundARotation(t *testing.T) {
 	}
 }
 
+// TestWhereARotationBringsAPoll to the moment: soon after it is planned, and then often for a while.
+func TestWhereARotationBringsAPoll(t *testing.T) {
+	next := noon.Add(2 * time.Hour)
+	planned := func(ago time.Duration) *source.Rotation { return &source.Rotation{Enabled: true, Next: noon.Add(-ago)} }
+	for name, test := range map[string]struct {
+		rotation *source.Rotation
+		want     time.Time
+	}{
+		"none":                    {nil, next},
+		"without a plan":          {&source.Rotation{Enabled: true}, next},
+		"planned":                 {planned(-time.Hour), noon.Add(time.Hour + rotationLag)},
+		"planned, and turned off": {&source.Rotation{Next: noon.Add(time.Hour)}, next},
+		"due":                     {planned(rotationLag), noon.Add(rotationPoll)},
+		"due for the window":      {planned(rotationWindow + rotationLag), next},
+		"due for almost as long":  {planned(rotationWindow + rotationLag - 1), noon.Add(rotationPoll)},
+	} {
+		if got := aroundRotation(next, noon, test.rotation); !got.Equal(test.want) {
+			t.Errorf("%s: the next poll is in %s, want %s", name, got.Sub(noon), test.want.Sub(noon))
+		}
+	}
+}
+
+// TestPollsComeInSlots, which are the same for all secrets of a process, and others in another process.
+func TestPollsComeInSlots(t *testing.T) {
+	phases := map[time.Duration]bool{}
+	for range 20 {
+		phase := New(Options{}).phase
+		if phase < 0 || phase >= pollSlot {
+			t.Fatalf("a process polls %s after each slot begins", phase)
+		}
+		phases[phase] = true
+	}
+	if len(phases) < 10 {
+		t.Errorf("20 processes poll at %d moments of a slot", len(phases))
+	}
+	c := New(Options{})
+	c.phase = 200 * time.Millisecond
+	slots := map[time.Time]bool{}
+	for i := range 200 {
+		tick := c.nextTick(polled(c, "s", fmt.Sprintf("db-%d", i), time.Minute), noon)
+		if within := tick.Sub(noon) % pollSlot; within != c.phase {
+			t.Fatalf("a poll comes %s after a slot begins", within)
+		}
+		slots[tick] = true
+	}
+	if most := int(time.Minute / pollSlot); len(slots) < most/2 {
+		t.Errorf("200 secrets are polled in %d of %d slots", len(slots), most)
+	}
+	swept := polled(c, "s", "db", time.Minute)
+	swept.inputs[0].observation.Swept = true
+	if tick := c.nextTick(swept, noon); tick.Sub(noon) != c.phase {
+		t.Errorf("what is swept is polled after %s", tick.Sub(noon))
+	}
+}
+
+// TestWhatAPollIsSharedBy: those who read one secret first, or look for the same ones; a sweep answers for all or none.
+func TestWhatAPollIsSharedBy(t *testing.T) {
+	type place struct {
+		region, secret string
+		swept          bool
+	}
+	find := []v1alpha1.DataFrom{{}, {Find: &v1alpha1.Find{NamePrefix: "app/", Region: "eu-west-1"}}}
+	for name, test := range map[string]struct {
+		swept []bool // of the secrets that are read
+		from  []v1alpha1.DataFrom
+		want  place
+	}{
+		"one secret":                      {swept: []bool{false}, want: place{"eu-north-1", "db-0", false}},
+		"one that a sweep has":            {swept: []bool{true}, want: place{"eu-north-1", "db-0", true}},
+		"two that a sweep has":            {swept: []bool{true, true}, want: place{"eu-north-1", "db-0", true}},
+		"two of which a sweep has one":    {swept: []bool{true, false}, want: place{"eu-north-1", "db-0", false}},
+		"two of which it has the other":   {swept: []bool{false, true}, want: place{"eu-north-1", "db-0", false}},
+		"none that was found":             {from: find, want: place{"eu-west-1", "app/", false}},
+		"one beside what is looked for":   {swept: []bool{true}, from: find, want: place{"eu-north-1", "db-0", true}},
+		"none, and nothing is looked for": {from: find[:1]},
+	} {
+		p := &pass{sync: fresh()}
+		p.sync.Spec.DataFrom = test.from
+		for n, swept := range test.swept {
+			one := &input{ref: source.Ref{Region: "eu-north-1", SecretID: fmt.Sprint("db-", n)}}
+			one.observation.Swept = swept
+			p.inputs = append(p.inputs, one)
+		}
+		var got place
+		if got.region, got.secret, got.swept = p.polled(); got != test.want {
+			t.Errorf("%s: polled as %+v", name, got)
+		}
+	}
+}
+
+func TestRoutineGoesBehindAllElse(t *testing.T) {
+	for trigger, want := range map[trigger]int{triggerPoll: priorityPoll, triggerSpec: priorityFirst, triggerDrift: priorityFirst, triggerNone: priorityFirst} {
+		if got := (&pass{trigger: trigger}).priority(); got != want {
+			t.Errorf("by %q: priority %d", trigger, got)
+		}
+	}
+}
+
+// TestWaitsAreSpread, so that those who failed at one moment do not all come back at one.
+func TestWaitsAreSpread(t *testing.T) {
+	look := pursuit{since: noon, next: noon.Add(pursuitSpread)}
+	for name, test := range map[string]struct {
+		draw func() time.Duration
+		part time.Duration // within which it is drawn
+	}{
+		"after an outage":         {func() time.Duration { return wait(retryFirst, retryMost, 50) }, retryMost / 2},
+		"as AWS asks for":         {func() time.Duration { return afterFailure(&failure{retryAfter: time.Minute}, 1, time.Hour) }, time.Minute / 2},
+		"before a look":           {func() time.Duration { return look.at(noon).Sub(look.next) }, pursuitSpread / 4},
+		"after the first refusal": {func() time.Duration { return afterFailure(&failure{heals: byEdit}, 1, time.Hour) }, recheckFirst / 2},
+	} {
+		least, most := time.Duration(1<<62), time.Duration(0)
+		for range 200 {
+			got := test.draw()
+			least, most = min(least, got), max(most, got)
+		}
+		if spread := most - least; spread > test.part || spread < test.part/2 {
+			t.Errorf("%s: between %s and %s", name, least, most)
+		}
+	}
+}
+
 func TestWaitsGrowAndAreBounded(t *testing.T) {
 	for failures := 1; failures < 100; failures++ {
 		full := min(retryMost, retryFirst<<min(failures-1, 20))
