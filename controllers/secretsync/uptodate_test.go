@@ -218,7 +218,11 @@ func TestARestoreIsNoStampede(t *testing.T) {
 		sync := w.now(t)
 		sync.Name = fmt.Sprint("db-", n)
 		w.restores().Create(event.CreateEvent{Object: sync})
-		moments[w.memories.of(client.ObjectKeyFromObject(sync), sync.UID).nextLook.get()] = true
+		look := w.memories.of(client.ObjectKeyFromObject(sync), sync.UID).nextLook.get()
+		if wait := look.Sub(w.clock.Now()); wait < 0 || wait > restoredWithin {
+			t.Errorf("one is looked at after %s", wait)
+		}
+		moments[look] = true
 	}
 	if len(moments) < many/2 {
 		t.Errorf("%d are looked at at %d moments", many, len(moments))

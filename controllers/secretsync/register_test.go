@@ -1,0 +1,290 @@
+package secretsync
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllertest"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// hub is a cache that says what the test has happen.
+type hub struct {
+	informertest.FakeInformers
+	refusal error // of an index
+
+	mutex      sync.Mutex
+	index      map[string]client.IndexerFunc
+	handlers   map[string][]toolscache.ResourceEventHandler // by the type of their objects
+	registered chan struct{}
+}
+
+func (h *hub) IndexField(_ context.Context, _ client.Object, field string, values client.IndexerFunc) error {
+	h.index = map[string]client.IndexerFunc{field: values}
+	return h.refusal
+}
+
+func (h *hub) GetInformer(_ context.Context, object client.Object, _ ...cache.InformerGetOption) (cache.Informer, error) {
+	return &informer{controllertest.NewFakeInformer(controllertest.Synced), h, fmt.Sprintf("%T", object)}, nil
+}
+
+type informer struct {
+	*controllertest.FakeInformer
+	hub  *hub
+	kind string
+}
+
+func (i *informer) AddEventHandlerWithOptions(handler toolscache.ResourceEventHandler, options toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+	i.hub.mutex.Lock()
+	defer i.hub.mutex.Unlock()
+	i.hub.handlers[i.kind] = append(i.hub.handlers[i.kind], handler)
+	i.hub.registered <- struct{}{}
+	return i.FakeInformer.AddEventHandlerWithOptions(handler, options)
+}
+
+// each has something happen to all who watch objects of that type.
+func (h *hub) each(kind client.Object, happens func(toolscache.ResourceEventHandler)) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	for _, handler := range h.handlers[fmt.Sprintf("%T", kind)] {
+		happens(handler)
+	}
+}
+
+// managed is a manager whose API server is nowhere, and whose cache is the hub.
+func managed(t *testing.T, h *hub, scheme *runtime.Scheme, log func(prefix, line string)) ctrl.Manager {
+	t.Helper()
+	h.handlers, h.registered = map[string][]toolscache.ResourceEventHandler{}, make(chan struct{}, 10)
+	skip := true
+	made, err := ctrl.NewManager(&rest.Config{Host: "http://127.0.0.1:1"}, manager.Options{
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: &skip}, Logger: funcr.New(log, funcr.Options{}),
+		NewCache:       func(*rest.Config, cache.Options) (cache.Cache, error) { return h, nil },
+		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return meta.NewDefaultRESTMapper(nil), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func noLog(string, string) {}
+
+// TestWhatIsMissingStopsTheStart: an index, a kind of object, or gauges.
+func TestWhatIsMissingStopsTheStart(t *testing.T) {
+	for name, test := range map[string]struct {
+		refusal error
+		scheme  *runtime.Scheme
+		twice   bool
+		says    string
+	}{
+		"nothing":        {},
+		"the index":      {refusal: errAway, says: "indexing SecretSyncs by target: etcd is away"},
+		"the kind":       {scheme: runtime.NewScheme(), says: "SecretSync"},
+		"a gauge's name": {twice: true, says: "duplicate"},
+	} {
+		w := newWorld(t, fresh())
+		h := &hub{refusal: test.refusal}
+		scheme := test.scheme
+		if scheme == nil {
+			scheme = w.server.Scheme()
+		}
+		if test.twice {
+			if err := w.Metrics.watch(w.Controller); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := w.Register(t.Context(), managed(t, h, scheme, noLog))
+		if (err != nil) != (test.says != "") || err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := h.index[targetIndex](fresh()); !slices.Equal(got, []string{"db"}) {
+			t.Errorf("%s: a SecretSync is found by %q", name, got)
+		}
+	}
+}
+
+// run is a world that a manager runs: it says which SecretSyncs passes begin with. None of them is there.
+type run struct {
+	*world
+	hub    *hub
+	reads  chan string
+	timely bool // each pass has a deadline
+	said   strings.Builder
+	stop   func() error
+}
+
+func running(t *testing.T) *run {
+	t.Helper()
+	r := &run{world: newWorld(t, fresh()), hub: &hub{}, reads: make(chan string, 100), timely: true}
+	r.Workers = 1
+	r.shares = newShares(1)
+	r.Client = interceptor.NewClient(r.server, interceptor.Funcs{
+		Get: func(ctx context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+			_, timely := ctx.Deadline()
+			r.timely = r.timely && timely
+			ctrl.LoggerFrom(ctx).Info("looked at")
+			r.reads <- key.Name
+			return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+		},
+	})
+	made := managed(t, r.hub, r.server.Scheme(), func(_, line string) {
+		if strings.Contains(line, "looked at") { // By its one worker.
+			r.said.WriteString(line + "\n")
+		}
+	})
+	if err := r.Register(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- made.Start(ctx) }()
+	r.stop = func() error {
+		cancel()
+		return <-ended
+	}
+	for range 3 { // Two watches of SecretSyncs, one of Secrets.
+		select {
+		case <-r.hub.registered:
+		case <-time.After(20 * time.Second):
+			t.Fatal("a watch is missing")
+		}
+	}
+	<-r.turns.runs
+	return r
+}
+
+// until is what passes begin with until all that has happened is done.
+func (r *run) until(t *testing.T) (names []string) {
+	t.Helper()
+	last := revised(fresh(), func(sync *v1alpha1.SecretSync) { sync.Name = "last" })
+	r.hub.each(last, func(handler toolscache.ResourceEventHandler) {
+		handler.OnUpdate(last, revised(last, func(sync *v1alpha1.SecretSync) { sync.Generation++ }))
+	})
+	for {
+		select {
+		case name := <-r.reads:
+			if name == "last" {
+				slices.Sort(names)
+				return names
+			}
+			names = append(names, name)
+		case <-time.After(20 * time.Second):
+			t.Fatal("the queue does not move")
+		}
+	}
+}
+
+// revised is the next state of a SecretSync.
+func revised(sync *v1alpha1.SecretSync, change func(*v1alpha1.SecretSync)) *v1alpha1.SecretSync {
+	next := sync.DeepCopy()
+	next.ResourceVersion = map[string]string{"": "5", "5": "6", "6": "7"}[sync.ResourceVersion]
+	if change != nil {
+		change(next)
+	}
+	return next
+}
+
+// TestWhatSetsOffAPass of which SecretSyncs: "one" is the SecretSync that something happens to, "db" wants the Secret db.
+func TestWhatSetsOffAPass(t *testing.T) {
+	now := metav1.NewTime(noon)
+	before := revised(fresh(), func(sync *v1alpha1.SecretSync) { sync.Name, sync.Spec.Target.Name = "one", "db" })
+	secret := func(version string) *metav1.PartialObjectMetadata {
+		is := shownAs("db", "1", version)
+		is.Annotations[v1alpha1.AnnotationOwner] = here.Name
+		return is
+	}
+	became := func(change func(*v1alpha1.SecretSync)) func(toolscache.ResourceEventHandler) {
+		return func(handler toolscache.ResourceEventHandler) { handler.OnUpdate(before, revised(before, change)) }
+	}
+	r := running(t)
+	for _, test := range []struct {
+		name    string
+		kind    client.Object
+		happens func(toolscache.ResourceEventHandler)
+		want    []string
+	}{
+		{"it is made", before, func(handler toolscache.ResourceEventHandler) { handler.OnAdd(before, false) }, []string{"one"}},
+		{"its spec is edited", before, became(func(sync *v1alpha1.SecretSync) { sync.Generation++ }), []string{"db", "one"}},
+		{"its status is written", before, became(func(sync *v1alpha1.SecretSync) { sync.Status.LastHandledRefresh = "x" }), nil},
+		{"its labels are edited", before, became(func(sync *v1alpha1.SecretSync) { sync.Labels = map[string]string{"a": "b"} }), nil},
+		{"a refresh is asked for", before, became(func(sync *v1alpha1.SecretSync) { sync.Annotations = map[string]string{"a": "b"} }), []string{"one"}},
+		{"it is to be deleted", before, became(func(sync *v1alpha1.SecretSync) { sync.DeletionTimestamp = &now }), []string{"one"}},
+		{"it goes back in time", before, became(func(sync *v1alpha1.SecretSync) { sync.ResourceVersion = "4" }), []string{"one"}},
+		{"it is gone", before, func(handler toolscache.ResourceEventHandler) { handler.OnDelete(before) }, []string{"db", "one"}},
+		{"its Secret is made", secret("1"), func(handler toolscache.ResourceEventHandler) { handler.OnAdd(secret("1"), false) }, []string{"db"}},
+		{"its Secret is edited", secret("1"), func(handler toolscache.ResourceEventHandler) { handler.OnUpdate(secret("1"), secret("2")) }, []string{"db"}},
+		{"its Secret is gone", secret("1"), func(handler toolscache.ResourceEventHandler) { handler.OnDelete(secret("2")) }, []string{"db"}},
+		{"its Secret was written by us", secret("1"), func(handler toolscache.ResourceEventHandler) {
+			r.memories.of(here, "uid").secret.written = "2"
+			handler.OnUpdate(secret("1"), secret("2"))
+		}, nil},
+	} {
+		r.hub.each(test.kind, test.happens)
+		if got := r.until(t); !slices.Equal(got, test.want) {
+			t.Errorf("%s: passes over %q, want %q", test.name, got, test.want)
+		}
+	}
+	r.turns.add([]reconcile.Request{{NamespacedName: here}})
+	if got := r.until(t); !slices.Equal(got, []string{"db"}) {
+		t.Errorf("a turn that was asked for: passes over %q", got)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.checkRun(t)
+}
+
+// checkRun looks at a run once it has stopped.
+func (r *run) checkRun(t *testing.T) {
+	t.Helper()
+	if !r.timely {
+		t.Error("a pass has no deadline")
+	}
+	if !r.memories.stopping {
+		t.Error("what was put off is not reported at the stop")
+	}
+	if first, _, _ := strings.Cut(r.said.String(), "\n"); strings.Count(first, `"one"`) != 1 || !strings.Contains(first, `"namespace"="payments" "name"="one"`) {
+		t.Errorf("a pass is logged as %s", first)
+	}
+	families, err := r.Metrics.registerer.(*prometheus.Registry).Gather()
+	if err != nil || !slices.ContainsFunc(families, func(family *dto.MetricFamily) bool { return family.GetName() == "secretsync_parked_objects" }) {
+		t.Errorf("the gauges are not there (%v)", err)
+	}
+}
+
+// TestWhatIsNoPassIsLoggedWithoutAName, and a pass with that of its SecretSync.
+func TestWhatIsNoPassIsLoggedWithoutAName(t *testing.T) {
+	for want, request := range map[string]*reconcile.Request{"": nil, `"namespace"="payments" "name"="db"`: {NamespacedName: here}} {
+		var said string
+		logConstructor(funcr.New(func(_, line string) { said = line }, funcr.Options{}))(request).Info("x")
+		if got := strings.TrimSpace(strings.TrimPrefix(said, `"level"=0 "msg"="x"`)); got != want {
+			t.Errorf("logged with %q, want %q", got, want)
+		}
+	}
+}
