@@ -36,8 +36,8 @@ func (e *eyes) Watch(_ context.Context, list client.ObjectList, options ...clien
 }
 
 // shownAs is a Secret as an event has it.
-func shownAs(name string, uid types.UID, resourceVersion string) *metav1.PartialObjectMetadata {
-	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: name, UID: uid, ResourceVersion: resourceVersion,
+func shownAs(name, resourceVersion string) *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: name, UID: "1", ResourceVersion: resourceVersion,
 		Annotations: map[string]string{v1alpha1.AnnotationOwner: "former"}}}
 }
 
@@ -47,7 +47,7 @@ func TestWhatASecretIsAwaitedFor(t *testing.T) {
 	event := func(kind watch.EventType, object runtime.Object) watch.Event {
 		return watch.Event{Type: kind, Object: object}
 	}
-	comes := event(watch.Added, shownAs("app", "1", "7"))
+	comes := event(watch.Added, shownAs("app", "7"))
 	for name, test := range map[string]struct {
 		blocked blockage
 		live    *oneState // the Secret at the API server
@@ -57,14 +57,14 @@ func TestWhatASecretIsAwaitedFor(t *testing.T) {
 	}{
 		"a missing one comes":                  {events: []watch.Event{comes}, want: true},
 		"a missing one does not come":          {},
-		"another one comes":                    {events: []watch.Event{event(watch.Added, shownAs("other", "1", "7"))}},
-		"it comes after another one":           {events: []watch.Event{event(watch.Added, shownAs("other", "1", "7")), comes}, want: true},
+		"another one comes":                    {events: []watch.Event{event(watch.Added, shownAs("other", "7"))}},
+		"it comes after another one":           {events: []watch.Event{event(watch.Added, shownAs("other", "7")), comes}, want: true},
 		"it comes after what is no object":     {events: []watch.Event{event(watch.Modified, &metav1.Status{}), comes}, want: true},
 		"it comes after an error":              {events: []watch.Event{event(watch.Error, &metav1.Status{}), comes}},
 		"the watch is refused":                 {events: []watch.Event{comes}, refusal: errAway},
 		"one in the way stays":                 {blocked: inTheWay, live: &oneState{version: "7"}, events: []watch.Event{comes}},
 		"one in the way went before the watch": {blocked: inTheWay, want: true},
-		"one in the way goes":                  {blocked: inTheWay, live: &oneState{version: "7"}, events: []watch.Event{event(watch.Deleted, shownAs("app", "1", "8"))}, want: true},
+		"one in the way goes":                  {blocked: inTheWay, live: &oneState{version: "7"}, events: []watch.Event{event(watch.Deleted, shownAs("app", "8"))}, want: true},
 		"one in the way can't be read":         {blocked: inTheWay, live: &oneState{refusal: errAway}, events: []watch.Event{comes}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestTheWaitForASecret(t *testing.T) {
 		if len(watcher.asked) != 2 || !watcher.given[0].IsStopped() || watcher.given[1].IsStopped() || len(w.awaits.watches) != 1 {
 			t.Fatal("once it wants another Secret the first one is watched, or that one is not")
 		}
-		watcher.given[1].Add(shownAs("app-2", "1", "7"))
+		watcher.given[1].Add(shownAs("app-2", "7"))
 		synctest.Wait()
 		if woken, surely := w.memories.takeWoken(here); !woken || !surely || len(w.awaits.watches) != 0 {
 			t.Errorf("woken: %t, surely: %t, %d watches are remembered", woken, surely, len(w.awaits.watches))

@@ -328,7 +328,7 @@ func TestWhoIsWoken(t *testing.T) {
 	if _, surely := w.memories.takeWoken(rival); surely {
 		t.Error("whatever changes in a Secret frees it")
 	}
-	if woken := w.rivalsOf(t.Context(), of("former")); len(woken) != 0 {
+	if woken := w.rivalsOf(t.Context(), of("other")); len(woken) != 0 {
 		t.Errorf("by what is no SecretSync: %v", woken)
 	}
 }

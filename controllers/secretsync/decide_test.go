@@ -124,7 +124,7 @@ func TestASecretThatCannotBeLookedAtStopsThePass(t *testing.T) {
 		"in the cache": func(w *world) { w.secrets.Client = blind(w.server, &none) },
 		"in the cache, of one that is new": func(w *world) {
 			w.secrets.Client = blind(w.server, &none)
-			w.Controller.memories.byName[here].nextLook.set(noon)
+			w.memories.byName[here].nextLook.set(noon)
 		},
 		"at the API server": func(w *world) {
 			w.secrets.Live = blind(w.server, &none)

@@ -215,7 +215,7 @@ func TestWhatSetsOffAPass(t *testing.T) {
 	now := metav1.NewTime(noon)
 	before := revised(fresh(), func(sync *v1alpha1.SecretSync) { sync.Name, sync.Spec.Target.Name = "one", "db" })
 	secret := func(version string) *metav1.PartialObjectMetadata {
-		is := shownAs("db", "1", version)
+		is := shownAs("db", version)
 		is.Annotations[v1alpha1.AnnotationOwner] = here.Name
 		return is
 	}
