@@ -175,7 +175,11 @@ func running(t *testing.T) *run {
 			t.Fatal("a watch is missing")
 		}
 	}
-	<-r.turns.runs
+	select {
+	case <-r.turns.runs:
+	case <-time.After(20 * time.Second):
+		t.Fatal("turns that are asked for have no queue")
+	}
 	return r
 }
 
