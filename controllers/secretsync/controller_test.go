@@ -25,7 +25,7 @@ func TestASecretSyncThatCannotBeReadIsNotForgotten(t *testing.T) {
 		if _, err := w.Reconcile(t.Context(), reconcile.Request{NamespacedName: here}); !errors.Is(err, errAway) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
-		if w.memories.byName[here] != memory || w.aws.asked != asked {
+		if w.memories.byName[here] != memory || len(w.memories.byName) != 1 || w.aws.asked != asked {
 			t.Errorf("%s: it is forgotten, or AWS is asked", name)
 		}
 	}

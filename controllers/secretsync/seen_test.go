@@ -245,7 +245,7 @@ func TestWhatWasSeenIsSavedAtTheStop(t *testing.T) {
 		"another one in the cache":        {change: func(w *world, _ *server) { w.memories.byName[here].uid = "former" }},
 		"nothing was seen":                {change: func(w *world, _ *server) { w.memories.byName[here].seen.Store(nil) }},
 		"another Secret was seen":         {change: func(w *world, _ *server) { w.see("another", "1000") }},
-		"an earlier state of it was seen": {change: func(w *world, _ *server) { w.see("uid-of-db", "1") }},
+		"an earlier state of it was seen": {change: func(w *world, _ *server) { w.see(string(w.secret(t, "db").UID), "1") }},
 		"no Secret is in status, in the cache": {change: func(w *world, _ *server) {
 			sync := w.now(t)
 			sync.Status.Secret = nil

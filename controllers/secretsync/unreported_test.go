@@ -125,7 +125,7 @@ func TestTheStopSaysWhatItCouldNotReport(t *testing.T) {
 		log := funcr.New(func(_, line string) { said.WriteString(line) }, funcr.Options{})
 		d.refuses = refuses
 		ended := false
-		d.awaits.begin(here, &await{secret: "db", end: func() { ended = true }})
+		d.awaits.begin(types.NamespacedName{Name: "other"}, &await{secret: "db", end: func() { ended = true }})
 		d.putReportOff(p)
 		stopped, stop := context.WithCancel(logr.NewContext(t.Context(), log))
 		stop()
@@ -172,8 +172,11 @@ func TestAFewReportsASecondFollowAtOnce(t *testing.T) {
 	d := newDesk(t)
 	prompt := func() (count int) {
 		for range 10 * promptReports {
-			if d.reportAfter(&pass{trigger: triggerPoll}) == 0 {
+			switch wait := d.reportAfter(&pass{trigger: triggerPoll}); {
+			case wait == 0:
 				count++
+			case wait < burstWait || wait > burstWait*3/2:
+				t.Errorf("one of a burst waits for %s", wait)
 			}
 		}
 		return count
