@@ -152,11 +152,8 @@ func (s *sharing[K, V]) land(key K, f *flight[V]) {
 			s.keep(&answer[K, V]{key: key, err: f.err, cost: s.refusedCost, at: f.started, kept: s.now(), lasts: lasts})
 		}
 	}
-	if f.before != nil { // It never began.
-		f.before.next = f.next
-		if f.next != nil {
-			f.next.before = f.before
-		}
+	if f.before != nil { // It never began, and no flight waits for it: all who asked meanwhile are on it.
+		f.before.next = nil
 		return
 	}
 	delete(s.flights, key)
@@ -236,8 +233,7 @@ func (s *sharing[K, V]) expire() {
 	}
 	if len(s.queue) == 0 {
 		s.queue, s.cleanup = nil, nil
-		clear(s.answers)
 		return
 	}
-	s.cleanup.Reset(max(s.lasts-now.Sub(s.queue[0].kept), time.Millisecond))
+	s.cleanup.Reset(s.lasts - now.Sub(s.queue[0].kept))
 }

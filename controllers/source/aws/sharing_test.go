@@ -235,3 +235,219 @@ func TestAnAnswerThatWasReplacedIsLetGo(t *testing.T) {
 		}
 	})
 }
+
+// Who gives up while another's call is under way has an error, and no answer that says nothing.
+func TestWhoGivesUpOnAnothersCallGetsTheirOwnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &counting{takes: time.Second}
+		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		go func() { _, _ = s.ask(t.Context(), "db", time.Minute, a.call) }()
+		synctest.Wait()
+		impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if answer, err := s.ask(impatient, "db", time.Minute, a.call); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %q, %v", answer, err)
+		}
+	})
+}
+
+// Each line is a call that began so long ago, and whether one who wants an answer of that age joins it.
+func TestACallUnderWayServesThoseItIsYoungEnoughFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		ago, maxAge time.Duration
+		joins       bool
+	}{
+		"younger than asked for":    {time.Second, 2 * time.Second, true},
+		"as old as asked for":       {2 * time.Second, 2 * time.Second, true},
+		"older than asked for":      {3 * time.Second, 2 * time.Second, false},
+		"of this moment, for a now": {0, 0, false},
+		"of before, for a now":      {time.Second, 0, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &counting{takes: 10 * time.Second}
+			s := newSharing(time.Now, time.Minute, 10, oneEach)
+			go func() { _, _ = s.ask(t.Context(), "db", time.Minute, a.call) }()
+			synctest.Wait()
+			time.Sleep(test.ago)
+			if answer, err := s.ask(t.Context(), "db", test.maxAge, a.call); err != nil || (answer == "answer 1") != test.joins {
+				t.Errorf("%s: %q, %v", name, answer, err)
+			}
+		})
+	}
+}
+
+// However many want to know at once, AWS is asked about one thing by one call at a time, which those who come later share.
+func TestCallsAboutOneThingFollowEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &counting{takes: time.Second}
+		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		under, most := 0, 0
+		call := func(ctx context.Context) (string, error) {
+			under++
+			most = max(most, under)
+			defer func() { under-- }()
+			return a.call(ctx)
+		}
+		ask := func(maxAge time.Duration) { _, _ = s.ask(t.Context(), "db", maxAge, call) }
+		go ask(time.Minute)
+		time.Sleep(500 * time.Millisecond)
+		go ask(0)
+		time.Sleep(time.Second)
+		ask(time.Second) // The second call is under way.
+		synctest.Wait()
+		if a.calls != 2 || most != 1 || len(s.flights) != 0 {
+			t.Errorf("%d calls, %d of them at once, %d left", a.calls, most, len(s.flights))
+		}
+	})
+}
+
+func TestAnAnswerServesUntilItIsAsOldAsAskedFor(t *testing.T) {
+	now, a := time.Now(), &counting{}
+	s := newSharing(func() time.Time { return now }, time.Minute, 10, oneEach)
+	for _, step := range []struct {
+		age  time.Duration
+		want string
+	}{{0, "answer 1"}, {5 * time.Second, "answer 1"}, {1, "answer 2"}} {
+		now = now.Add(step.age)
+		if answer, err := s.ask(t.Context(), "db", 5*time.Second, a.call); err != nil || answer != step.want {
+			t.Errorf("%s later: %q, %v", step.age, answer, err)
+		}
+	}
+}
+
+// refusing keeps each error for that long, by a clock of its own.
+func refusing(lasts time.Duration) (s *sharing[string, string], now *time.Time) {
+	moment := time.Now()
+	s = newSharing(func() time.Time { return moment }, time.Minute, 3, oneEach)
+	s.refused, s.refusedCost = func(error) time.Duration { return lasts }, 1
+	return s, &moment
+}
+
+func TestRefusalsAreBounded(t *testing.T) {
+	s, now := refusing(time.Hour)
+	a := &counting{err: errors.New("refused")}
+	for n := range 10 {
+		_, _ = s.ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
+	}
+	if len(s.answers) != 3 || s.kept != 3 {
+		t.Errorf("%d refusals are kept, and %d counted", len(s.answers), s.kept)
+	}
+	*now = now.Add(time.Minute) // As long as an answer is kept at most.
+	if _, _ = s.ask(t.Context(), "9", time.Hour, a.call); a.calls != 11 {
+		t.Errorf("%d calls: a refusal outlasts answers", a.calls)
+	}
+}
+
+// What comes of a call whose maker gave up is no refusal of others.
+func TestAnErrorOfWhoGaveUpIsNotKept(t *testing.T) {
+	s, _ := refusing(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.ask(ctx, "db", time.Minute, func(ctx context.Context) (string, error) { return "", ctx.Err() }); err == nil {
+		t.Fatal("it had an answer")
+	}
+	a := &counting{}
+	if answer, err := s.ask(t.Context(), "db", time.Minute, a.call); err != nil || answer != "answer 1" {
+		t.Errorf("the next one got %q, %v", answer, err)
+	}
+}
+
+// A refusal is let go where it is older than who asks wants, an answer never is.
+func TestARefusalIsOutdatedByWhoWantsAYoungerOne(t *testing.T) {
+	for name, test := range map[string]struct {
+		err         error
+		age, maxAge time.Duration
+		stays       bool
+	}{
+		"younger":               {errors.New("refused"), time.Second, 2 * time.Second, true},
+		"as old":                {errors.New("refused"), 2 * time.Second, 2 * time.Second, true},
+		"older":                 {errors.New("refused"), 3 * time.Second, 2 * time.Second, false},
+		"for a now":             {errors.New("refused"), time.Second, 0, false},
+		"of this moment":        {errors.New("refused"), 0, 0, false},
+		"an answer, for a now":  {nil, time.Second, 0, true},
+		"an answer that is old": {nil, 3 * time.Second, 2 * time.Second, true},
+	} {
+		s, now := refusing(time.Minute)
+		_, _ = s.ask(t.Context(), "db", time.Minute, (&counting{err: test.err}).call)
+		*now = now.Add(test.age)
+		s.outdate("db", test.maxAge)
+		s.outdate("other", test.maxAge)
+		if _, stays := s.answers["db"]; stays != test.stays || s.kept != len(s.answers) {
+			t.Errorf("%s: it stays: %v, %d counted", name, stays, s.kept)
+		}
+	}
+}
+
+// Where a namespace keeps as much as it may, its newest answers take the place of its oldest.
+func TestTheShareOfANamespaceHoldsItsNewestAnswers(t *testing.T) {
+	a, of := &counting{}, &share{of: &allowance{most: 10, each: 3}}
+	one, other := newSharing(time.Now, time.Minute, 10, oneEach), newSharing(time.Now, time.Minute, 10, oneEach)
+	one.share, other.share = of, of
+	for n := range 5 {
+		_, _ = one.ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
+	}
+	if _, newest := one.answers["4"]; !newest || len(one.answers) != 3 || of.taken != 3 {
+		t.Errorf("the newest is kept: %v, of %d; %d are taken", newest, len(one.answers), of.taken)
+	}
+	if _, _ = other.ask(t.Context(), "x", time.Minute, a.call); len(other.answers) != 0 || of.taken != 3 {
+		t.Errorf("%d are kept beyond the share, %d are taken", len(other.answers), of.taken)
+	}
+	one.clear()
+	if _, _ = one.ask(t.Context(), "late", time.Minute, a.call); len(one.answers) != 0 || of.taken != 0 {
+		t.Errorf("%d are kept of what was cleared, %d are taken", len(one.answers), of.taken)
+	}
+}
+
+// What is left in the queue of an answer that was replaced does not take its successor along.
+func TestAnAnswerOutlivesTheOneItReplaced(t *testing.T) {
+	a := &counting{}
+	s := newSharing(time.Now, time.Minute, 2, oneEach)
+	_, _ = s.ask(t.Context(), "first", 0, a.call)
+	for range 2 {
+		_, _ = s.ask(t.Context(), "db", 0, a.call)
+	}
+	for _, key := range []string{"db", "x", "y", "z"} {
+		if _, _ = s.ask(t.Context(), key, time.Minute, a.call); s.answers[key] == nil || len(s.answers) > 2 || s.kept != len(s.answers) {
+			t.Errorf("after %s %d are kept and %d counted", key, len(s.answers), s.kept)
+		}
+	}
+	if a.calls != 6 {
+		t.Errorf("%d calls", a.calls)
+	}
+}
+
+// Each answer has its time, though one timer serves all.
+func TestEachAnswerIsLetGoInItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &counting{}
+		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		ask := func(key string) { _, _ = s.ask(t.Context(), key, 0, a.call) }
+		kept := func(want ...string) {
+			t.Helper()
+			synctest.Wait()
+			s.mutex.Lock()
+			defer s.mutex.Unlock()
+			for _, key := range want {
+				if s.answers[key] == nil {
+					t.Errorf("%s is gone", key)
+				}
+			}
+			if len(s.answers) != len(want) || s.kept != len(want) {
+				t.Errorf("%d are kept and %d counted, want %v", len(s.answers), s.kept, want)
+			}
+		}
+		ask("one")
+		time.Sleep(20 * time.Second)
+		ask("two")
+		time.Sleep(20 * time.Second)
+		ask("three")
+		time.Sleep(20 * time.Second)
+		kept("two", "three")
+		time.Sleep(20*time.Second - 1)
+		kept("two", "three")
+		time.Sleep(1)
+		kept("three")
+		time.Sleep(20 * time.Second)
+		kept()
+	})
+}
