@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/time/rate"
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/hack/localaws"
@@ -193,4 +198,173 @@ func TestACallerThatGivesUpLeavesTheBatchAlone(t *testing.T) {
 	}
 	<-begun
 	<-written
+}
+
+// Each line is when requests come, in milliseconds since one that came alone, and when batches of how many are sent.
+func TestABatchIsSentOnceRequestsPauseOrItIsFull(t *testing.T) {
+	full := make([]int, batchMost)
+	steady := make([]int, 0, 10)
+	for at := 10; at <= 220; at += 30 {
+		steady = append(steady, at)
+	}
+	for name, test := range map[string]struct {
+		come []int
+		want string
+		// alone is how many do not wait for a batch.
+		alone int
+	}{
+		"some, and a pause":               {[]int{10, 40, 70}, "3 at 110", 0},
+		"requests without a pause":        {steady, "7 at 210, 1 at 260", 0},
+		"as many as a batch takes":        {full, "20 at 0", 0},
+		"one after a full batch":          {append(slices.Clone(full), 30), "20 at 0, 1 at 70", 0},
+		"one just before a lull is over":  {[]int{100}, "1 at 140", 0},
+		"one after a lull":                {[]int{101}, "", 1},
+		"a lull, and then two at a time":  {[]int{150, 151}, "1 at 191", 1},
+		"two batches, with a pause":       {[]int{10, 60}, "1 at 50, 1 at 100", 0},
+		"one in the moment a batch ends":  {[]int{10, 20, 59}, "3 at 99", 0},
+		"one that comes after its moment": {[]int{10, 20, 61}, "2 at 60, 1 at 101", 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			var sent []string
+			b := &batches{read: func(_ context.Context, batch []*request) {
+				sent = append(sent, fmt.Sprintf("%d at %d", len(batch), time.Since(began).Milliseconds()))
+			}}
+			if b.join(t.Context(), current("first")) != nil {
+				t.Errorf("%s: the first one waits for others", name)
+			}
+			alone := 0
+			for _, at := range test.come {
+				time.Sleep(time.Duration(at)*time.Millisecond - time.Since(began))
+				if b.join(t.Context(), current("next")) == nil {
+					alone++
+				}
+				synctest.Wait()
+			}
+			time.Sleep(time.Second)
+			b.close() // As by a timer that was stopped too late: there is nothing to send.
+			synctest.Wait()
+			if got := strings.Join(sent, ", "); got != test.want || alone != test.alone {
+				t.Errorf("%s: sent %s, want %s; %d came alone", name, got, test.want, alone)
+			}
+		})
+	}
+}
+
+// A batch is for all whose requests are in it: that the first of them gives up does not end it.
+func TestABatchOutlivesWhoBeganIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended error
+		b := &batches{last: time.Now(), read: func(ctx context.Context, _ []*request) { ended = ctx.Err() }}
+		impatient, cancel := context.WithCancel(t.Context())
+		b.join(impatient, current("one"))
+		b.join(t.Context(), current("two"))
+		cancel()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if ended != nil {
+			t.Errorf("the batch is read with %v", ended)
+		}
+	})
+}
+
+// batched has AWS answer a batch of requests, and gives them.
+func (p *past) batched(ids ...string) (all []*request) {
+	p.Helper()
+	for _, id := range ids {
+		all = append(all, &request{ctx: p.Context(), ref: current(id), done: make(chan struct{})})
+	}
+	p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).readBatch(p.Context(), all)
+	for _, r := range all {
+		<-r.done
+	}
+	return all
+}
+
+// Each line is what AWS answers to a batch, and what its requests get: a refusal that is theirs too, or to be read alone.
+func TestWhatARefusedBatchLeavesToDo(t *testing.T) {
+	refused := func(code string) string { return `{"__type":"` + code + `","Message":"no"}` }
+	roleDenied := &credentialsError{cause: &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole",
+		Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}}
+	for name, test := range map[string]struct {
+		answer string
+		kind   source.Kind
+		// credentials is why there are none.
+		credentials *credentialsError
+		alone       bool
+		// denied says that no batch is tried for a while.
+		denied bool
+	}{
+		"denied":                     {refused("AccessDeniedException"), "", nil, true, true},
+		"throttled":                  {refused("ThrottlingException"), source.Throttled, nil, false, false},
+		"keys that AWS refuses":      {refused("UnrecognizedClientException"), source.CredentialsUnavailable, nil, false, false},
+		"a role that is denied":      {"", source.AssumeRoleDenied, roleDenied, false, false},
+		"an id that AWS can't read":  {refused("InvalidParameterException"), "", nil, true, false},
+		"an error of the service":    {refused("InternalServiceError"), "", nil, true, false},
+		"an answer that is not AWSs": {"<html>", "", nil, true, false},
+		"an answer without values":   {"{}", "", nil, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPast(t)
+			p.answers[batchGetSecretValue] = test.answer
+			if test.credentials != nil {
+				p.source.own.refusals.learn(p.now, test.credentials)
+			}
+			for _, r := range p.batched("one", "two") {
+				if source.KindOf(r.err) != test.kind || r.alone != test.alone || (r.err == nil) != (test.kind == "") {
+					t.Errorf("read alone: %v, %v", r.alone, r.err)
+				}
+			}
+			if got := ownEndpoint(p.source).unbatched.recall(batchGetSecretValue); got != test.denied {
+				t.Errorf("batches are given up: %v", got)
+			}
+		})
+	}
+}
+
+// A call that waits too long for its turn is put off, as a throttled one is: reading each value alone would make it worse.
+func TestABatchThatIsPutOffIsNotReadOneByOne(t *testing.T) {
+	p := newPast(t)
+	e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
+	e.paces[batchGetSecretValue].limiter = rate.NewLimiter(0.1, 1)
+	e.paces[batchGetSecretValue].limiter.AllowN(p.now, 1)
+	for _, r := range p.batched("one", "two") {
+		if source.KindOf(r.err) != source.Busy || r.alone {
+			t.Errorf("read alone: %v, %v", r.alone, r.err)
+		}
+	}
+}
+
+// A value of a batch says all that GetSecretValue would say of it, by each of the names that it is asked for with.
+func TestAValueOfABatchIsWhatItWouldBeAlone(t *testing.T) {
+	p := newPast(t)
+	p.gives("v1", 3)
+	p.answers[batchGetSecretValue] = `{"SecretValues":[{"ARN":"arn:other-a1B2c3","Name":"other","VersionId":"v0"},` + p.answers[getSecretValue] + `]}`
+	e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
+	alone, err := e.readAlone(t.Context(), current(pastID))
+	if err != nil || alone.Version.Created != date(3) || len(alone.Version.Stages) != 1 {
+		t.Fatal(alone.Version, err)
+	}
+	for _, r := range p.batched(pastID, benchARN, partialARN(benchARN), "missing", "", benchARN[:len(benchARN)-1]) {
+		wanted := strings.Contains(r.ref.SecretID, pastID) && len(r.ref.SecretID) != len(benchARN)-1
+		if r.err != nil || r.alone == wanted {
+			t.Errorf("%q: to be read alone: %v, %v", r.ref.SecretID, r.alone, r.err)
+		}
+		if diff := cmp.Diff(alone.Version, r.fetched.Version); wanted && diff != "" {
+			t.Errorf("%q: version differs (-alone +batch):\n%s", r.ref.SecretID, diff)
+		}
+	}
+}
+
+func TestABatchIsCountedForItsRegion(t *testing.T) {
+	w := newWorld(t)
+	ids := w.many(t, 2)
+	batch := []*request{}
+	for _, id := range ids {
+		batch = append(batch, &request{ctx: t.Context(), ref: current(id), done: make(chan struct{})})
+	}
+	w.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).readBatch(t.Context(), batch)
+	if got := w.counted(t, batchGetSecretValue, "ok", localaws.DefaultRegion); got != 1 || batch[1].err != nil {
+		t.Errorf("%v batches are counted, %v", got, batch[1].err)
+	}
 }

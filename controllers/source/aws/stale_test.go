@@ -2,6 +2,7 @@ package aws
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,6 +23,8 @@ type past struct {
 	// denied says that DescribeSecret is, asked how often it was called.
 	denied bool
 	asked  int
+	// sent has the calls: <operation> <body>.
+	sent []string
 }
 
 const pastID = "/prod/payments/db"
@@ -42,6 +45,8 @@ func newPast(t *testing.T) *past {
 // Do answers the SDK.
 func (p *past) Do(request *http.Request) (*http.Response, error) {
 	operation := strings.TrimPrefix(request.Header.Get("X-Amz-Target"), "secretsmanager.")
+	body, _ := io.ReadAll(request.Body)
+	p.sent = append(p.sent, operation+" "+string(body))
 	answer, status := p.answers[operation], http.StatusOK
 	if operation == describeSecret {
 		p.asked++
