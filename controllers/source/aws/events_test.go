@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// expecting are changes that events have told of just now.
+// expecting are changes that events are of, which came just now.
 func expecting(changes ...source.Change) (x *expected, now *time.Time) {
 	moment := time.Now()
 	x = &expected{now: func() time.Time { return moment }}
