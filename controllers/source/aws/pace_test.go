@@ -1,6 +1,9 @@
 package aws
 
 import (
+	"context"
+	"errors"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -163,4 +166,119 @@ func TestATurnFarOffIsPutOff(t *testing.T) {
 			t.Errorf("waited %s, then %v", off, err)
 		}
 	})
+}
+
+// paced is a pace with a clock.
+type paced struct {
+	*pace
+	now time.Time
+}
+
+func newPaced() *paced {
+	p := &paced{now: time.Now()}
+	p.pace = newPace(func() time.Time { return p.now })
+	return p
+}
+
+// passes lets calls through, and refuses some after that.
+func (p *paced) passes(through, refused int) {
+	for range through {
+		p.learn(false)
+	}
+	for range refused {
+		p.learn(true)
+	}
+}
+
+// Each line is how long after a second of a hundred calls thirty more are let through and one is refused, and the rate then.
+func TestThePaceIsWhatWasLetThroughInASecond(t *testing.T) {
+	for name, test := range map[string]struct {
+		after time.Duration
+		want  float64
+	}{
+		"in that second":        {time.Second - 1, 130 * paceShare},
+		"in the next one":       {time.Second, 100 * paceShare},
+		"late in the next one":  {2*time.Second - 1, 100 * paceShare},
+		"when that is long ago": {2 * time.Second, 30 * paceShare},
+	} {
+		p := newPaced()
+		p.passes(100, 0)
+		p.now = p.now.Add(test.after)
+		p.passes(30, 1)
+		if got := float64(p.limiter.Limit()); math.Abs(got-test.want) > 1e-9 {
+			t.Errorf("%s: %v a second, want %v", name, got, test.want)
+		}
+	}
+	p := newPaced()
+	if p.passes(0, 3); float64(p.limiter.Limit()) != paceLeast {
+		t.Errorf("%v a second where nothing gets through", p.limiter.Limit())
+	}
+}
+
+// The rate is lowered once in a second, and raised once in a second that has no refusal.
+func TestThePaceChangesOnceASecond(t *testing.T) {
+	p := newPaced()
+	p.passes(100, 1)
+	for n, step := range []struct {
+		after            time.Duration
+		through, refused int
+		change           int
+	}{
+		{time.Second - 1, 50, 1, 0},         // Another refusal of that second.
+		{1, 1, 0, 0},                        // A second after the rate was lowered, and not after the refusal.
+		{time.Second - 2, 1, 0, 0},          // Just before that.
+		{1, 1, 0, 1},                        // A second after it.
+		{time.Second - 1, 1, 0, 0},          // In the second of that rise.
+		{1, 3, 0, 1},                        // In the next one.
+		{500 * time.Millisecond, 0, 1, -1},  // A refusal.
+		{time.Second, 100, 1, -1},           // A second later, another one.
+		{1500 * time.Millisecond, 1, 0, 1},  // Calm.
+		{500 * time.Millisecond, 200, 0, 0}, // In the second of that rise.
+	} {
+		before := p.limiter.Limit()
+		p.now = p.now.Add(step.after)
+		p.passes(step.through, step.refused)
+		got := p.limiter.Limit()
+		if changed := got != before; changed != (step.change != 0) || step.change > 0 && got < before {
+			t.Errorf("step %d: from %v to %v", n, before, got)
+		}
+	}
+}
+
+func TestThePaceRisesFasterTheLongerItIsCalm(t *testing.T) {
+	for calm, want := range map[time.Duration]float64{0: 1, paceSteady: 4, 2 * paceSteady: 13} {
+		if got := growth(calm) / paceGrowth; math.Abs(got-want) > 1e-9 {
+			t.Errorf("after %s it rises %v times as fast as at first, want %v", calm, got, want)
+		}
+	}
+}
+
+// A pace that nothing here reaches is none, and a tenth of a second's calls may come at once.
+func TestThePaceEndsAboveAnythingThatIsCalled(t *testing.T) {
+	p := newPaced()
+	p.bound(p.now, paceMost)
+	if p.learn(false); p.limiter == nil || p.limiter.Burst() != paceMost/10 {
+		t.Error("there is no pace, or another burst")
+	}
+	p.bound(p.now, 45)
+	if got := p.limiter.Burst(); got != 5 {
+		t.Errorf("%d calls come at once", got)
+	}
+	p.bound(p.now, paceMost+1)
+	if p.learn(false); p.limiter != nil {
+		t.Errorf("there is a pace of %v", p.limiter.Limit())
+	}
+}
+
+func TestWhoGivesUpBeforeTheirTurnMakesNoCall(t *testing.T) {
+	p := newPaced()
+	p.learn(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.wait(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.wait(ctx, false); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 }
