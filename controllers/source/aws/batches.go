@@ -98,7 +98,7 @@ func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
 	for _, r := range batch {
 		input.SecretIdList = append(input.SecretIdList, r.ref.SecretID)
 	}
-	q := question{operation: batchGetSecretValue, ref: source.Ref{SecretID: batch[0].ref.SecretID}, region: e.region}
+	q := question{operation: batchGetSecretValue, region: e.region} // No refusal that names a secret is handed on.
 	output, err := call(ctx, e, q, (*secretsmanager.Client).BatchGetSecretValue, input)
 	switch source.KindOf(err) {
 	case source.AccessDenied:
