@@ -245,6 +245,19 @@ func TestThePaceChangesOnceASecond(t *testing.T) {
 	}
 }
 
+// A refusal a second after the rate was lowered lowers it again, to what was let through meanwhile.
+func TestThePaceFollowsWhatIsLetThroughSecondBySecond(t *testing.T) {
+	for after, want := range map[time.Duration]float64{time.Second - 1: 100 * paceShare, time.Second: 150 * paceShare} {
+		p := newPaced()
+		p.passes(100, 1)
+		p.passes(50, 0)
+		p.now = p.now.Add(after)
+		if p.passes(0, 1); math.Abs(float64(p.limiter.Limit())-want) > 1e-9 {
+			t.Errorf("%s later it is %v a second, want %v", after, p.limiter.Limit(), want)
+		}
+	}
+}
+
 func TestThePaceRisesFasterTheLongerItIsCalm(t *testing.T) {
 	for calm, want := range map[time.Duration]float64{0: 1, paceSteady: 4, 2 * paceSteady: 13} {
 		if got := growth(calm) / paceGrowth; math.Abs(got-want) > 1e-9 {
