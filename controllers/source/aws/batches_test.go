@@ -226,8 +226,11 @@ func TestABatchIsSentOnceRequestsPauseOrItIsFull(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
+			var mutex sync.Mutex
 			var sent []string
 			b := &batches{read: func(_ context.Context, batch []*request) {
+				mutex.Lock()
+				defer mutex.Unlock()
 				sent = append(sent, fmt.Sprintf("%d at %d", len(batch), time.Since(began).Milliseconds()))
 			}}
 			if b.join(t.Context(), current("first")) != nil {

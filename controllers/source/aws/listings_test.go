@@ -192,11 +192,16 @@ func entryOfName(name string) *types.SecretListEntry {
 func TestWhatASweepFoundOfOthersIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, w := newSwept(t)
+		kept := func() int {
+			w.mutex.Lock()
+			defer w.mutex.Unlock()
+			return len(w.others)
+		}
 		for n := range maxOthers + 1 {
 			w.note(entryOfName(fmt.Sprint("other-", n)), p.now)
 		}
-		if len(w.others) != 2*maxOthers || maxOthers > 20_000 {
-			t.Errorf("%d are kept", len(w.others))
+		if kept() != 2*maxOthers || maxOthers > 20_000 {
+			t.Errorf("%d are kept", kept())
 		}
 		w.expect("other-0") // While the sweep goes on.
 		w.end(p.now)
@@ -205,13 +210,13 @@ func TestWhatASweepFoundOfOthersIsBounded(t *testing.T) {
 		}
 		time.Sleep(othersLast - 1)
 		synctest.Wait()
-		if len(w.others) == 0 || othersLast > time.Minute {
+		if kept() == 0 || othersLast > time.Minute {
 			t.Error("they are forgotten before their time")
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if len(w.others) != 0 {
-			t.Errorf("%d are kept after their time", len(w.others))
+		if kept() != 0 {
+			t.Errorf("%d are kept after their time", kept())
 		}
 	})
 }
