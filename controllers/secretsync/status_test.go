@@ -213,8 +213,6 @@ func TestAPreviewLeavesTheVersionsInTheSecret(t *testing.T) {
 // TestConditionsFollowWhatHappens: each pass says all of it, and leaves nothing behind of the one before.
 func TestConditionsFollowWhatHappens(t *testing.T) {
 	const synced, denied, away, fought = v1alpha1.ReasonSynced, v1alpha1.ReasonAccessDenied, v1alpha1.ReasonRegionUnavailable, v1alpha1.ReasonTargetConflict
-	refusal := &failure{reason: denied, message: "no", heals: byEdit}
-	outage := &failure{reason: away, message: "away", heals: byTime}
 	fight := &failure{reason: fought, message: "a fight", heals: byTruce}
 	type spec = v1alpha1.SecretSyncSpec
 	observing := spec{Mode: v1alpha1.SyncModeObserve}
