@@ -109,3 +109,16 @@ func TestAFindThatIsTooBroadIsLookedAtEveryTenMinutesAtMost(t *testing.T) {
 		}
 	}
 }
+
+// TestAFightNamesTheOtherWriter: turns Ready false at once, and waits for as long as repairs are put off.
+func TestAFightNamesTheOtherWriter(t *testing.T) {
+	for who, intruders := range map[string][]string{"somebody (no field manager recorded it) keeps": nil, "field manager argocd, kubectl-edit keeps": {"argocd", "kubectl-edit"}} {
+		f := contested("db", intruders, time.Minute)
+		if !strings.HasPrefix(f.message, who) || !strings.Contains(f.message, `Secret "db"`) || !strings.Contains(f.message, "spec.target.name") {
+			t.Errorf("%q", f.message)
+		}
+		if f.reason != v1alpha1.ReasonTargetConflict || f.heals != byTruce || f.retryAfter != time.Minute {
+			t.Errorf("it is %+v", f)
+		}
+	}
+}
