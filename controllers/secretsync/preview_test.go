@@ -229,11 +229,11 @@ func TestPreviewsAreToldApart(t *testing.T) {
 	} {
 		p, state := written("", "v1"), target.State{Exists: true, UID: "uid", ResourceVersion: "7"}
 		change(p, &state)
-		print := p.print(state)
-		if twin, twice := seen[print]; twice {
+		is := p.print(state)
+		if twin, twice := seen[is]; twice {
 			t.Errorf("%s is taken for: %s", name, twin)
 		}
-		seen[print] = name
+		seen[is] = name
 	}
 }
 

@@ -71,7 +71,7 @@ func TestStatusDescribesTheSecret(t *testing.T) {
 
 // TestStatusDescribesVersions: by the answer of now, and by the former one where that says more of the same version.
 func TestStatusDescribesVersions(t *testing.T) {
-	at := func(n time.Duration) time.Time { return noon.Add(n * time.Hour) }
+	at := func(hour int) time.Time { return noon.Add(time.Duration(hour) * time.Hour) }
 	was := v1alpha1.SourceStatus{SecretID: "db", VersionStage: "AWSCURRENT", ARN: "arn", VersionID: "v1", Region: "eu", VersionCreatedTime: second(at(-9)), LastChangedTime: micro(at(-8)), Hint: "former"}
 	found := int32(2)
 	said := source.Version{ARN: "arn", ID: "v1", Region: "eu", Stages: []string{"b", "a"}, Rotation: &source.Rotation{LastRotated: at(-3).Add(time.Millisecond), Next: at(5)}}
