@@ -50,6 +50,7 @@ func TestAnswersThatAreOutOfDateArePursued(t *testing.T) {
 		"a refusal that is behind":               {refusal, behind, true, true, true},
 		"an outage":                              {outage, nil, false, true, false},
 		"an outage after an answer that is late": {outage, late, true, true, false},
+		"an outage amid answers that are late":   {outage, behind, true, true, false},
 		"nothing asked":                          {nil, unasked, false, true, false},
 	} {
 		d := newDesk(t)

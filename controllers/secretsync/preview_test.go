@@ -277,3 +277,16 @@ func TestModeObserveKeepsWhatWasWritten(t *testing.T) {
 		t.Errorf("Ready says %q", got)
 	}
 }
+
+// TestChangesOfTwoKindsDoNotMakeUpForEachOther: a preview that took them for none would call the Secret as desired.
+func TestChangesOfTwoKindsDoNotMakeUpForEachOther(t *testing.T) {
+	one := []string{"a"}
+	for _, all := range []changes{
+		{added: one, removed: one}, {added: one, changed: one}, {added: one, unseen: one},
+		{removed: one, changed: one}, {removed: one, unseen: one}, {changed: one, unseen: one},
+	} {
+		if all.none() {
+			t.Errorf("%s: taken for none", all)
+		}
+	}
+}
