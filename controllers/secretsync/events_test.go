@@ -15,7 +15,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// TestEventsTellOfTroubleOnTransitions: when it begins, turns into another, and ends; a pass that asked nobody ends none.
+// TestEventsTellOfTroubleOnTransitions: when it begins, turns into another, and ends; a pass that did not ask AWS ends none.
 func TestEventsTellOfTroubleOnTransitions(t *testing.T) {
 	p := written("v1", "v1")
 	d := newDesk(t, p.before.DeepCopy())
@@ -57,7 +57,7 @@ func TestAFailureIsNoPreview(t *testing.T) {
 	p.sync.Status.Conditions = append(p.sync.Status.Conditions, p.before.Status.Conditions...)
 	d := newDesk(t)
 	if d.announce(t.Context(), p, refusal); len(d.sent()) > 0 {
-		t.Error("it is told of as a preview")
+		t.Error("it is announced as a preview")
 	}
 }
 
@@ -73,7 +73,7 @@ func TestAReportTellsOfRotations(t *testing.T) {
 	}
 	p.before.Status.Conditions, p.sync.Status.Conditions = p.sync.Status.Conditions, nil
 	if d.announce(t.Context(), p, nil); len(d.sent()) > 0 || p.memory.rotation.get() != "" {
-		t.Errorf("a rotation that is known no more is told of, or counted as %q", p.memory.rotation.get())
+		t.Errorf("a rotation that is known no more is announced, or counted as %q", p.memory.rotation.get())
 	}
 }
 
@@ -93,7 +93,7 @@ func TestTroubleIsWhatAConditionSaysIsTrue(t *testing.T) {
 	}
 }
 
-// TestAnEventFitsTheAPI: the API server refuses a longer note, and nobody would hear of what it was to tell.
+// TestAnEventFitsTheAPI: the API server refuses a longer note, and the event would be lost.
 func TestAnEventFitsTheAPI(t *testing.T) {
 	d := newDesk(t)
 	d.send(written("", ""), "Warning", "Reason", "Action", strings.Repeat("x", 2*noteMost))
@@ -215,7 +215,7 @@ func TestEventsTellOfRestartsOnTransitions(t *testing.T) {
 			t.Errorf("%s: events (-want +got):\n%s", name, diff)
 		}
 		if d.announceRollout(t.Context(), &pass{sync: p.sync, before: p.sync, memory: p.memory}); len(d.sent()) > 0 {
-			t.Errorf("%s: it is told of twice", name)
+			t.Errorf("%s: it is announced twice", name)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestEveryMetricIsRegisteredAndExplained(t *testing.T) {
 	}
 }
 
-// TestAMetricThatCannotBeRegisteredIsSaid: nobody would notice that a metric stays away.
+// TestAMetricThatCannotBeRegisteredIsSaid: a metric that stays away looks like one that is zero.
 func TestAMetricThatCannotBeRegisteredIsSaid(t *testing.T) {
 	taken := func(name string) *prometheus.Registry {
 		registry := prometheus.NewRegistry()
@@ -72,7 +72,7 @@ func TestAMetricThatCannotBeRegisteredIsSaid(t *testing.T) {
 	}
 }
 
-// TestPassesAreCountedByTheirOutcome: those that asked nobody are not.
+// TestPassesAreCountedByTheirOutcome: those that did not ask AWS are not.
 func TestPassesAreCountedByTheirOutcome(t *testing.T) {
 	wrote := func(outcome target.Outcome) func(*pass) {
 		return func(p *pass) { p.applied = &target.Result{Outcome: outcome} }

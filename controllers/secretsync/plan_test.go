@@ -168,7 +168,7 @@ func TestWhatIsLookedAtAgainAtOnce(t *testing.T) {
 }
 
 // TestATurnThatFindsNothingToDoSaysNothing: also where the operator restarts nothing any more; but what a step of a
-// rollout has restarted is told of, though the step failed.
+// rollout has restarted is announced, though the step failed.
 func TestATurnThatFindsNothingToDoSaysNothing(t *testing.T) {
 	pending := &v1alpha1.RolloutStatus{Revision: "v2", HandledRevision: "v1", ChangedTime: second(noon)}
 	for name, test := range map[string]struct {
@@ -238,14 +238,14 @@ func TestBusyIsSpreadOverASecondAtLeast(t *testing.T) {
 	}
 }
 
-// TestRacesAreCountedInARow: and one that follows a write is told of, as it is about another Secret than that.
+// TestRacesAreCountedInARow: and one that follows a write is reported, as it is about another Secret than that.
 func TestRacesAreCountedInARow(t *testing.T) {
 	race := &target.Error{Reason: v1alpha1.ReasonTargetFailed, Message: "changed", Transient: true, Raced: true}
 	d, m := newDesk(t), &memory{}
 	for range 3 {
 		for range racesMost {
 			if !d.raced(&pass{memory: m, err: race}) {
-				t.Fatal("a race is told of though the one before it was over")
+				t.Fatal("a race is reported though the one before it was over")
 			}
 		}
 		d.raced(&pass{memory: m})
@@ -255,9 +255,9 @@ func TestRacesAreCountedInARow(t *testing.T) {
 	}
 }
 
-// TestWhatConcernsNobodyIsNotReported: and it is tried again only where that makes sense. What is remembered of a
-// Secret's content goes only with a write that could not be told of.
-func TestWhatConcernsNobodyIsNotReported(t *testing.T) {
+// TestWhatNeedsNoReportGetsNone: and it is tried again only where that makes sense. What is remembered of a
+// Secret's content goes only with a write that could not be reported.
+func TestWhatNeedsNoReportGetsNone(t *testing.T) {
 	resource := schema.GroupResource{Resource: "secretsyncs"}
 	broken := errors.New("etcd is away")
 	for name, test := range map[string]struct {

@@ -194,7 +194,7 @@ func TestAStepSpeaksOfItsOwnRevision(t *testing.T) {
 	}
 }
 
-// TestAStepThatNamesNoWorkloadsForgetsNone: before a change is due nobody has looked.
+// TestAStepThatNamesNoWorkloadsForgetsNone: before a change is due, none were looked for.
 func TestAStepThatNamesNoWorkloadsForgetsNone(t *testing.T) {
 	web := []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web", State: "RollingOut"}}
 	p := rewrite{before: versionsOf("v2"), after: versionsOf("v2"), rollout: &v1alpha1.RolloutStatus{Revision: "v2", HandledRevision: "v1", Workloads: web}}.pass()
