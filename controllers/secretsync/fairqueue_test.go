@@ -18,7 +18,7 @@ import (
 )
 
 // awaitMost bounds how long a test waits for what has to come.
-const awaitMost = 30 * time.Second
+const awaitMost = 2 * time.Minute
 
 // hanging is a source that answers questions about the secret "slow" only once it is let go.
 type hanging struct {
