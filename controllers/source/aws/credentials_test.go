@@ -1,0 +1,133 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// The operator's own role is not asked for again by each of the roles that are to be assumed with it.
+func TestARefusalOfTheOperatorsRoleIsSharedByTheRolesOnTop(t *testing.T) {
+	w := newWorld(t)
+	w.irsa(t, valid(t))
+	w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
+	s := w.again(t, Options{})
+	for n := range 5 {
+		question := as(external("pay", n))
+		question.MaxAge = time.Minute
+		_, err := s.Observe(t.Context(), question)
+		mustMention(t, err, source.AssumeRoleDenied, testRole)
+	}
+	if got := w.Count("AssumeRoleWithWebIdentity"); got != 1 {
+		t.Errorf("STS was asked %d times", got)
+	}
+}
+
+// Of one who gave up nothing is learned for others.
+func TestARefusalIsKeptUnlessItsAskerGaveUp(t *testing.T) {
+	failed := errors.New("no credentials")
+	for _, ended := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if ended {
+			cancel()
+		}
+		marked := markedCredentials{aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, failed
+		}), &refusals{now: time.Now}}
+		_, err := marked.Retrieve(ctx)
+		if _, is := errors.AsType[*credentialsError](err); !is || !errors.Is(err, failed) {
+			t.Errorf("got %v", err)
+		}
+		if kept := marked.refusals.recall() != nil; kept == ended {
+			t.Errorf("the asker gave up: %v, and the refusal is kept: %v", ended, kept)
+		}
+		cancel()
+	}
+}
+
+// inProfile has the SDK assume a role that the shared configuration names.
+func inProfile(t *testing.T, more string) *world {
+	t.Helper()
+	w := newWorld(t)
+	file := filepath.Join(t.TempDir(), "config")
+	profile := "[profile reader]\nrole_arn = " + testRole + "\nsource_profile = base\n" + more +
+		"\n[profile base]\naws_access_key_id = " + testKeyID + "\naws_secret_access_key = not-a-secret\n"
+	if err := os.WriteFile(file, []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", file)
+	t.Setenv("AWS_PROFILE", "reader")
+	unset(t, "AWS_ACCESS_KEY_ID")
+	unset(t, "AWS_SECRET_ACCESS_KEY")
+	return w
+}
+
+func TestARoleOfTheSharedConfigurationReads(t *testing.T) {
+	for more, want := range map[string]string{"": "secretsync-prod-eu-1", "role_session_name = mine": "mine"} {
+		w := inProfile(t, more)
+		s := w.again(t, Options{})
+		if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+			t.Fatal(err)
+		}
+		if got := w.Calls()[1].Principal; got != "arn:aws:sts::111122223333:assumed-role/secretsync/"+want {
+			t.Errorf("with %q %s reads", more, got)
+		}
+		if got := w.counted(t, "AssumeRole", "ok", localaws.DefaultRegion); got != 1 {
+			t.Errorf("the metrics count %v calls of AssumeRole", got)
+		}
+	}
+	w := inProfile(t, "")
+	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "RegionDisabledException"})
+	_, err := w.again(t, Options{}).Observe(t.Context(), source.Question{Ref: current("db")})
+	mustMention(t, err, source.CredentialsUnavailable, "role "+testRole)
+}
+
+// Refusals of STS are counted by their reason, as those of Secrets Manager are, and regions by those that are known.
+func TestRefusalsOfSTSAreCounted(t *testing.T) {
+	w := newWorld(t)
+	w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
+	s := w.again(t, Options{})
+	_, err := s.Observe(t.Context(), as(onTop(hubRole)))
+	mustMention(t, err, source.AssumeRoleDenied)
+	if got := w.counted(t, "AssumeRole", "AssumeRoleDenied", localaws.DefaultRegion); got != 1 {
+		t.Errorf("the metrics count %v refusals", got)
+	}
+	s.countSTS(assumeRole, "nowhere-1", time.Now(), nil)
+	if got := w.counted(t, "AssumeRole", "ok", otherRegion); got != 1 {
+		t.Errorf("the metrics count %v calls in a region that is not known", got)
+	}
+}
+
+// A token that is got in another way than from a file stays so.
+func TestOnlyTokensInFilesAreReadHere(t *testing.T) {
+	options := stscreds.WebIdentityRoleOptions{TokenRetriever: heldToken(source.TextValue("held"))}
+	newWorld(t).source.webIdentity(&options)
+	if _, held := options.TokenRetriever.(heldToken); !held {
+		t.Errorf("the token is read by %T", options.TokenRetriever)
+	}
+}
+
+func TestATokenFileIsReadWithoutWhatEditorsLeave(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if _, err := tokenFile(file).GetIdentityToken(); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(fmt.Sprint(err), file) {
+		t.Errorf("a file that is not there gives %v", err)
+	}
+	if err := os.WriteFile(file, []byte(" a.b.c\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tokenFile(file).GetIdentityToken(); err != nil || string(got) != "a.b.c" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -1,0 +1,66 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
+)
+
+// In a chain the role that STS refuses is named, and not the one that was to be assumed with it.
+func TestTheRoleOfAChainThatIsRefusedIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "RegionDisabledException"})
+	who := onTop(payRole)
+	who.Via = hubRole
+	_, err := w.again(t, Options{}).Observe(t.Context(), as(who))
+	mustMention(t, err, source.CredentialsUnavailable, "role "+hubRole)
+	if strings.Contains(err.Error(), payRole) {
+		t.Errorf("the role that was not asked for is blamed: %v", err)
+	}
+}
+
+func TestWhatIsNoAnswerOfSTSIsNotBlamedOnARole(t *testing.T) {
+	failed := errors.New("no answer of STS")
+	if err := nameRole(hubRole, failed); !errors.Is(err, failed) || strings.Contains(err.Error(), hubRole) {
+		t.Error(err)
+	}
+}
+
+// A ServiceAccount that has no token, as it was made again since it was looked up, asks STS for nothing.
+func TestWithoutATokenNoRoleIsAssumed(t *testing.T) {
+	w := newWorld(t)
+	s, known := w.withAccounts(t, Options{})
+	if _, err := s.endpointOf(t.Context(), as(account("pay")).Ref, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	known.uids["pay/app"] = " 2"
+	question := as(account("pay"))
+	question.MaxAge = time.Minute
+	_, err := s.Observe(t.Context(), question)
+	mustMention(t, err, source.CredentialsUnavailable, "it is another one by now")
+	if len(w.Calls()) > 0 {
+		t.Errorf("AWS was asked: %v", w.operations())
+	}
+}
+
+func TestASessionBeginsWhenItsCredentialsAreGot(t *testing.T) {
+	w := newWorld(t)
+	i := &identity{now: func() time.Time { return w.now }}
+	failed := errors.New("refused")
+	for _, err := range []error{failed, nil} {
+		provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, err })
+		if _, got := (dated{provider, i}).Retrieve(t.Context()); !errors.Is(got, err) {
+			t.Errorf("%v becomes %v", err, got)
+		}
+		if began := !i.began.IsZero(); began != (err == nil) {
+			t.Errorf("after %v a session has begun: %v", err, began)
+		}
+	}
+}
