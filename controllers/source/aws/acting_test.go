@@ -107,3 +107,34 @@ func TestServiceAccountsAreLookedUpOnceAMinute(t *testing.T) {
 		t.Errorf("its role is assumed %d times", got)
 	}
 }
+
+// A ServiceAccount that was not there, and is by now, acts within seconds; for one who wants to know now it does at once.
+func TestAServiceAccountThatComesActsSoon(t *testing.T) {
+	for name, test := range map[string]struct {
+		later, maxAge time.Duration
+		want          error
+	}{
+		"a moment later":               {time.Second, time.Hour, source.ErrNoServiceAccount},
+		"a moment later, asked anew":   {time.Second, 0, nil},
+		"a moment later, to a refresh": {2 * time.Second, time.Second, nil},
+		"some seconds later":           {noAccountLasts, time.Hour, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newActing(t)
+			ask := func(maxAge time.Duration) error {
+				question := as(account("new"))
+				question.MaxAge = maxAge
+				_, err := a.source.Observe(t.Context(), question)
+				return err
+			}
+			if err := ask(time.Hour); !errors.Is(err, source.ErrNoServiceAccount) {
+				t.Fatal(err)
+			}
+			a.known.roles["new/app"] = payRole
+			a.now = a.now.Add(test.later)
+			if err := ask(test.maxAge); !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+		})
+	}
+}

@@ -37,7 +37,7 @@ func tooBroad(t *testing.T, s *Source, asked source.FindQuestion, mention ...str
 	t.Helper()
 	_, err := s.Find(t.Context(), asked)
 	mustMention(t, err, source.FindTooBroad, mention...)
-	if refusal, ok := errors.AsType[*source.Error](err); !ok || refusal.RetryAfter < 10*time.Minute {
+	if refusal, ok := errors.AsType[*source.Error](err); !ok || refusal.RetryAfter != 10*time.Minute {
 		t.Errorf("the next look is after %s", refusal.RetryAfter)
 	}
 }
@@ -126,7 +126,8 @@ func TestAdviceNamesWhatAWSDoesNotFilterBy(t *testing.T) {
 		"a value that begins with !":   {source.FindQuestion{Tags: map[string]string{"team": "!pay"}}, `not so of tag "team"`, ""},
 		"tags that AWS filters by":     {source.FindQuestion{Tags: map[string]string{"team": "pay", "none": ""}}, "or by tags, in spec.dataFrom[].find", compared},
 		"a prefix of other letters":    {source.FindQuestion{NamePrefix: "!x"}, "does not take a beginning of other characters", compared},
-		"a prefix that AWS filters by": {source.FindQuestion{NamePrefix: "/prod/"}, "by a longer beginning of the names", compared},
+		"a prefix that AWS filters by": {source.FindQuestion{NamePrefix: "/prod/"}, "by a longer beginning of the names", "other characters"},
+		"no prefix":                    {source.FindQuestion{NamePattern: ".*x"}, "or by tags, in spec.dataFrom[].find", "other characters"},
 	} {
 		wanted, err := criteriaOf(pattern.NewCache(), budgeted(test.asked))
 		if err != nil {
@@ -136,4 +137,85 @@ func TestAdviceNamesWhatAWSDoesNotFilterBy(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
+	if got := (criteria{tags: map[string]string{strings.Repeat("ä", 1000): ""}}).lengthAdvice(); len(got) > 2*maxMessage {
+		t.Errorf("the advice about a long tag has %d bytes", len(got))
+	}
+	for size, want := range map[int]bool{0: false, findText: true, findText + 1: false} {
+		if sendable(strings.Repeat("x", size)) != want {
+			t.Errorf("a text of %d bytes is sent: %v", size, !want)
+		}
+	}
+}
+
+// What is kept of others' finds is bounded in number and in secrets, and none is lost for no reason.
+func TestFindsThatAreTooBroadAreBounded(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	b := &breadths{now: func() time.Time { return now }}
+	key := func(n int) findKey { return findKey{prefix: fmt.Sprint(n)} }
+	learn := func(n, found int) { b.learn(key(n), make([]source.Found, found), found == 0) }
+	wants := func(what string, known, found int) {
+		t.Helper()
+		if len(b.known) != known || b.found != found {
+			t.Errorf("%s: %d finds of %d secrets are kept, want %d of %d", what, len(b.known), b.found, known, found)
+		}
+	}
+	learn(0, source.MostFound)
+	wants("one that is not too broad", 0, 0)
+	for n := range maxBroad {
+		learn(n, 0)
+	}
+	wants("as many as may be", maxBroad, 0)
+	learn(-1, 0)
+	wants("one more", maxBroad, 0)
+	now = now.Add(broadLasts)
+	if _, known := b.recall(key(-1)); known {
+		t.Error("one is kept for longer than its time")
+	}
+	wants("one that has ended and was asked for", maxBroad-1, 0)
+	const each = maxBroadFound / 100
+	learn(0, each)
+	wants("one, after all others have ended", 1, each)
+	for n := range 100 {
+		learn(n, each)
+	}
+	wants("as many secrets as may be", 100, maxBroadFound)
+	learn(100, each)
+	wants("more secrets", 100, maxBroadFound)
+}
+
+// What is let go of gives the namespace its part back, and an endpoint that is let go of takes none any more.
+func TestFindsThatAreLetGoOfGiveTheirPartBack(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	b := &breadths{now: func() time.Time { return now }, share: &share{of: &allowance{most: 1000, each: 1000}}}
+	learn := func(prefix string) { b.learn(findKey{prefix: prefix}, make([]source.Found, 200), false) }
+	for _, prefix := range []string{"a", "b", "b"} {
+		learn(prefix)
+	}
+	if b.share.taken != 402 || len(b.known) != 2 {
+		t.Errorf("%d finds take %d", len(b.known), b.share.taken)
+	}
+	b.clear()
+	learn("c")
+	if b.share.taken != 0 || len(b.known) != 0 || b.found != 0 {
+		t.Errorf("after all was let go of %d finds of %d secrets take %d", len(b.known), b.found, b.share.taken)
+	}
+}
+
+// Who may have fewer takes nothing out of what is kept for others.
+func TestAListThatIsTooBroadIsTheSameForAll(t *testing.T) {
+	var listed breadth
+	for n := range 3 * source.MostFound {
+		listed.found = append(listed.found, source.Found{Name: fmt.Sprintf("%03d", n)})
+	}
+	f := &finds{e: &endpoint{region: localaws.DefaultRegion}}
+	for _, allow := range []func(source.Found) bool{
+		func(one source.Found) bool { return one.Name >= "200" }, func(one source.Found) bool { return one.Name < "100" },
+		func(one source.Found) bool { return one.Name >= "200" },
+	} {
+		if err := f.tooBroad(listed, source.FindQuestion{Allow: allow}, criteria{}); err != nil {
+			t.Error(err)
+		}
+	}
+	mustMention(t, f.tooBroad(listed, source.FindQuestion{Allow: func(one source.Found) bool { return one.Name >= "050" }}, criteria{}),
+		source.FindTooBroad, "matches 250 secrets")
 }

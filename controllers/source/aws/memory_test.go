@@ -20,6 +20,9 @@ func TestMemoryForgets(t *testing.T) {
 	if m.recall("db") {
 		t.Error("something was remembered for longer than its time")
 	}
+	if len(m.until) > 0 {
+		t.Error("what has ended takes memory still")
+	}
 }
 
 func TestMemoryIsBounded(t *testing.T) {
@@ -27,6 +30,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	m := newMemory(func() time.Time { return now }, time.Minute)
 	for i := range maxRemembered {
 		m.remember(strconv.Itoa(i))
+	}
+	m.remember("0")
+	if len(m.until) != maxRemembered {
+		t.Errorf("%d things are remembered after one came again", len(m.until))
 	}
 	now = now.Add(30 * time.Second)
 	m.remember("late")
