@@ -2,15 +2,23 @@ package aws
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/hack/localaws"
 )
 
 func TestFetchBringsTextsAndBinariesUndamaged(t *testing.T) {
@@ -153,5 +161,121 @@ func TestASecretThatIsNotThere(t *testing.T) {
 		if source.KindOf(err) != source.SecretNotFound {
 			t.Errorf("%s gives %v", question, err)
 		}
+	}
+}
+
+// A pinned version is never read in a batch, which gives the current one.
+func TestPinnedVersionsThatAreWantedAtOnceAreThosePinned(t *testing.T) {
+	w := newWorld(t)
+	ids := w.many(t, 10)
+	var pinned []source.Ref
+	for _, id := range ids {
+		pinned = append(pinned, source.Ref{SecretID: id, VersionID: w.observed(t, current(id)).ID})
+		w.put(t, id, "newer")
+	}
+	var all sync.WaitGroup
+	for _, ref := range pinned {
+		all.Go(func() {
+			if got, err := w.source.Fetch(t.Context(), ref, source.Version{}); err != nil || got.Version.ID != ref.VersionID {
+				t.Errorf("%s: another version is read, or none: %v", ref.SecretID, err)
+			}
+		})
+	}
+	all.Wait()
+	if w.Count("BatchGetSecretValue") != 0 {
+		t.Errorf("calls: %v", w.operations())
+	}
+}
+
+func TestADeniedBatchIsNotJoined(t *testing.T) {
+	w := newWorld(t)
+	ids := w.many(t, 10)
+	w.observed(t, current(ids[0]))
+	ownEndpoint(w.source).unbatched.remember(batchGetSecretValue)
+	if problems := w.fetchAll(t, currents(ids)); len(problems) > 0 || w.Count("BatchGetSecretValue") != 0 {
+		t.Errorf("%v, calls: %v", problems, w.operations())
+	}
+}
+
+// Who makes a secret chooses the id of its version: two secrets may have the same one.
+func TestVersionsOfTheSameIDAreTwoOfTwoSecrets(t *testing.T) {
+	w := newWorld(t)
+	w.source = w.again(t, Options{ValueCacheBytes: 1 << 20})
+	same := aws.String("11111111-2222-3333-4444-555555555555")
+	for _, id := range []string{"a", "b"} {
+		w.create(t, &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String("of " + id), ClientRequestToken: same})
+	}
+	for _, id := range []string{"a", "b"} {
+		got, err := w.source.Fetch(t.Context(), current(id), w.observed(t, current(id)))
+		if err != nil || string(got.Value.Bytes()) != "of "+id {
+			t.Errorf("secret %s has another one's value, or none: %v", id, err)
+		}
+	}
+}
+
+// A label that moves while others read is read again, once; what AWS refuses is not.
+func TestAValueOfAnotherVersionIsReadAgain(t *testing.T) {
+	isolate(t, "http://127.0.0.1:1")
+	calls, denied := 0, false
+	client := clientFunc(func(request *http.Request) (*http.Response, error) {
+		calls++
+		answer := fmt.Sprintf(`{"ARN":%q,"Name":%q,"VersionId":"v%d","SecretString":"{}"}`, benchARN, pastID, calls)
+		if denied {
+			answer = `{"__type":"AccessDeniedException","Message":"no"}`
+		}
+		response, err := canned{getSecretValue: answer}.Do(request)
+		if denied {
+			response.StatusCode = http.StatusBadRequest
+		}
+		return response, err
+	})
+	s, err := New(t.Context(), Options{Region: localaws.DefaultRegion, ValueCacheBytes: 1 << 20,
+		LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(client)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := source.Ref{SecretID: pastID}
+	if got, err := s.Fetch(t.Context(), ref, source.Version{ARN: benchARN, ID: "v2"}); err != nil || got.Version.ID != "v2" || calls != 2 {
+		t.Errorf("version %s after %d calls, %v", got.Version.ID, calls, err)
+	}
+	if _, err := s.Fetch(t.Context(), ref, source.Version{ARN: benchARN, ID: "v9"}); err != nil || calls != 4 {
+		t.Errorf("%d calls, %v", calls-2, err)
+	}
+	denied = true
+	if got, err := s.Fetch(t.Context(), ref, source.Version{ARN: benchARN, ID: "v5"}); source.KindOf(err) != source.AccessDenied || calls != 5 || got.Version.ID != "" {
+		t.Errorf("%d calls, %v", calls-4, err)
+	}
+}
+
+// A value takes the room that it needs, and one of another version than was asked for has none.
+func TestWhatAValueTakes(t *testing.T) {
+	fetched := source.Fetched{Version: source.Version{ID: "v1"}, Value: source.TextValue("12345")}
+	for version, want := range map[string]int{"v1": valueOverhead + 5, "v2": math.MaxInt} {
+		if got := costOf(valueKey{versionID: version}, fetched); got != want {
+			t.Errorf("as %s it takes %d", version, got)
+		}
+	}
+}
+
+// A value that is wanted has room that routine does not get, and without any no call is made.
+func TestValuesHaveRoomOfTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	w.observed(t, current("db"))
+	w.ResetCalls()
+	e := ownEndpoint(w.source)
+	for range cap(e.routine) {
+		e.routine <- struct{}{}
+	}
+	if _, err := w.source.Fetch(t.Context(), current("db"), source.Version{}); err != nil {
+		t.Error(err)
+	}
+	for range cap(e.room) {
+		e.room <- struct{}{}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.source.Fetch(ended, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || w.Count("") != 1 {
+		t.Errorf("%d calls, %v", w.Count(""), err)
 	}
 }

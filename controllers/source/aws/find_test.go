@@ -226,6 +226,8 @@ func TestFiltersLeaveNothingOut(t *testing.T) {
 		want  []string
 	}{
 		"the longer of prefix and pattern": {source.FindQuestion{NamePrefix: "/a", NamePattern: "/a/b/c.*"}, []string{"name=/a/b/c"}},
+		"the longer of pattern and prefix": {source.FindQuestion{NamePrefix: "/a/b/c", NamePattern: "/a/.*"}, []string{"name=/a/b/c"}},
+		"a tag and its value":              {source.FindQuestion{Tags: map[string]string{"team": "pay"}}, []string{"tag-key=team", "tag-value=pay"}},
 		"a pattern without a beginning":    {source.FindQuestion{NamePattern: ".*x"}, nil},
 		"a pattern that ignores case":      {source.FindQuestion{NamePattern: "(?i)abc"}, nil},
 		"alternatives":                     {source.FindQuestion{NamePattern: "ab|cd"}, nil},

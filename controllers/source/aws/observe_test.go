@@ -63,7 +63,7 @@ func TestObserveNamesTheLabelsThatThereAre(t *testing.T) {
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	w.put(t, "db", "second")
 	_, err := w.source.Observe(t.Context(), source.Question{Ref: source.Ref{SecretID: "db", VersionStage: "blue"}})
-	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "AWSCURRENT, AWSPREVIOUS") {
+	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "AWSCURRENT, AWSPREVIOUS: follow one of these") {
 		t.Errorf("got %v", err)
 	}
 }
