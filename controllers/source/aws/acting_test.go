@@ -115,7 +115,7 @@ func TestAServiceAccountThatComesActsSoon(t *testing.T) {
 		want          error
 	}{
 		"a moment later":               {time.Second, time.Hour, source.ErrNoServiceAccount},
-		"a moment later, asked anew":   {time.Second, 0, nil},
+		"a moment later, by an edit":   {time.Second, 0, nil},
 		"a moment later, to a refresh": {2 * time.Second, time.Second, nil},
 		"some seconds later":           {noAccountLasts, time.Hour, nil},
 	} {

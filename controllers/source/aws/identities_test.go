@@ -468,7 +468,7 @@ func TestASessionIsDroppedForWhatANewOneMends(t *testing.T) {
 		}
 	}
 	if (&identity{}).doubt(t.Context(), refusal400("ExpiredTokenException", "")) {
-		t.Error("credentials that the SDK does not renew may be had anew")
+		t.Error("credentials that the SDK does not renew may be had again")
 	}
 }
 

@@ -23,6 +23,11 @@ func TestMemoryForgets(t *testing.T) {
 	if len(m.until) > 0 {
 		t.Error("what has ended takes memory still")
 	}
+	m.remember("db")
+	now = now.Add(time.Minute)
+	if m.remember("cache"); len(m.until) != 2 {
+		t.Error("all are looked through though there is room")
+	}
 }
 
 func TestMemoryIsBounded(t *testing.T) {
