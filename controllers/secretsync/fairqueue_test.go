@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -243,4 +244,75 @@ func TestTheQueueLosesNothing(t *testing.T) {
 	}
 	queue.ShutDown()
 	all.Wait()
+}
+
+// queued is the queue of a controller, with a limiter whose failures a test may count. It has to be shut down.
+func queued(t *testing.T, workers int) (*Controller, *fairQueue, workqueue.TypedRateLimiter[reconcile.Request]) {
+	t.Helper()
+	c := newWorld(t, fresh()).Controller
+	c.shares = newShares(workers)
+	limiter := workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]()
+	queue := c.newQueue(logr.Discard())("test", limiter).(*fairQueue)
+	return c, queue, limiter
+}
+
+func (q *fairQueue) put(name types.NamespacedName, priority int) {
+	q.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, reconcile.Request{NamespacedName: name})
+}
+
+// An object that comes back in vain, as another one of its namespace was faster, leaves its place to another namespace: at
+// once, and with the priority that the other one had.
+func TestThePlaceOfOneThatComesInVainIsGivenOn(t *testing.T) {
+	c, queue, _ := queued(t, 3)
+	defer queue.ShutDown()
+	queue.gone = func(types.NamespacedName) bool { return false }
+	for _, step := range []struct {
+		name     types.NamespacedName
+		priority int
+		enters   bool
+	}{{in("p", 1), 0, true}, {in("p", 2), 0, true}, {in("q", 1), 0, true}, {in("a", 1), 0, false}, {in("c", 1), 5, false}} {
+		if enters, back := c.shares.enter(step.name, step.priority); enters != step.enters || len(back) > 0 {
+			t.Fatalf("%s has a worker: %v, and %v come back", step.name, enters, back)
+		}
+	}
+	if back := c.shares.leave(in("p", 1)); len(back) != 1 || back[0].name != in("a", 1) {
+		t.Fatalf("%v come back", back)
+	}
+	if enters, _ := c.shares.enter(in("a", 2), 0); !enters || len(c.shares.leave(in("q", 1))) > 0 {
+		t.Fatal("the faster one has no worker, or the place is given twice")
+	}
+	queue.put(in("a", 1), 10)
+	queue.put(in("z", 1), 3)
+	if request, priority, shutdown := queue.GetWithPriority(); request.NamespacedName != in("c", 1) || priority != 5 || shutdown {
+		t.Errorf("%s comes next, with priority %d", request, priority)
+	}
+}
+
+// Of a parked object that is gone nothing is kept: no place, no count of failures, and nothing that waits for it.
+func TestOfAParkedObjectThatIsGoneNothingIsKept(t *testing.T) {
+	c, queue, limiter := queued(t, 2)
+	lost := in("a", 2)
+	c.shares.enter(in("a", 1), 0)
+	limiter.When(reconcile.Request{NamespacedName: lost})
+	if got := queue.NumRequeues(reconcile.Request{NamespacedName: lost}); got != 1 {
+		t.Fatalf("the queue counts %d failures", got)
+	}
+	c.memories.of(lost, "uid")
+	c.shares.mark(lost, true)
+	ended := false
+	if !c.awaits.begin(lost, &await{secret: "db", end: func() { ended = true }}) {
+		t.Fatal("nothing waits")
+	}
+	queue.put(lost, 1)
+	queue.put(here, 0)
+	if request, shutdown := queue.Get(); request.NamespacedName != here || shutdown {
+		t.Errorf("%s comes next", request)
+	}
+	if c.memories.byName[lost] != nil || c.shares.isLarge(lost) || !ended || c.shares.parked() != 0 || limiter.NumRequeues(reconcile.Request{NamespacedName: lost}) != 0 {
+		t.Errorf("the watch has ended: %v, and %d objects are parked", ended, c.shares.parked())
+	}
+	queue.ShutDown()
+	if _, shutdown := queue.Get(); !shutdown {
+		t.Error("a queue that is shut down hands out an object")
+	}
 }

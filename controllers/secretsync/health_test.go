@@ -131,3 +131,76 @@ func TestTheStopWaitsForPassesThatAreUnderWay(t *testing.T) {
 		t.Error("a pass begins after the stop")
 	}
 }
+
+// The stop waits for all passes, and tells of those that were under way as it ended.
+func TestTheStopWaitsForTheLastPass(t *testing.T) {
+	p := &passes{}
+	first, second := in("a", 1), in("a", 2)
+	p.begin(first, noon)
+	p.begin(second, noon.Add(time.Second))
+	if name, since := p.longest(noon.Add(time.Minute)); name != first || since != time.Minute {
+		t.Errorf("%s has been under way for %s", name, since)
+	}
+	ended := p.stopped()
+	if p.end(second); len(ended) != 0 || isClosed(ended) || p.stopped() != ended {
+		t.Error("the stop does not wait for the first pass, or another stop waits for another end")
+	}
+	out, cancel := context.WithCancel(t.Context())
+	cancel()
+	left := p.stop(out)
+	if p.end(first); !isClosed(ended) {
+		t.Error("the stop waits for ever")
+	}
+	if !left[first].Equal(noon) || len(left) != 1 {
+		t.Errorf("%v were left", left)
+	}
+}
+
+func isClosed(ended chan struct{}) bool {
+	select {
+	case <-ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// A pass whose time is over says what stopped it, and one that was done in time says nothing.
+func TestWhatAPassEndedByIsNotBlamedOnItsDeadline(t *testing.T) {
+	denied := &source.Error{Kind: source.AccessDenied, Explanation: "no"}
+	slow := context.DeadlineExceeded
+	for name, test := range map[string]struct {
+		err    error
+		reason string
+		ends   heals
+	}{
+		"nothing":      {nil, "", byEdit},
+		"a refusal":    {denied, v1alpha1.ReasonAccessDenied, byEdit},
+		"the deadline": {slow, v1alpha1.ReasonSourceFailed, byTime},
+	} {
+		w := newWorld(t, fresh())
+		w.settle(t)
+		p := w.begin(w.now(t), w.memories.of(here, "uid"))
+		p.trigger, p.err = triggerPoll, test.err
+		if _, err := w.finishLate(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if got := troubleOf(w.now(t)); got != test.reason {
+			t.Errorf("%s: status tells of %q", name, got)
+		}
+		if failed := explain(p.err); failed != nil && failed.heals != test.ends {
+			t.Errorf("%s: it ends by %v", name, failed.heals)
+		}
+	}
+}
+
+func TestAWatchThatDoesNotMoveTurnsTheProbe(t *testing.T) {
+	w := newWorld(t, fresh())
+	w.memories.of(here, "uid").behind.set(noon)
+	for after, fails := range map[time.Duration]bool{stuckAfter - 1: false, stuckAfter: true} {
+		w.clock.SetTime(noon.Add(after))
+		if err := w.CheckWatch(nil); (err != nil) != fails || fails && !strings.Contains(err.Error(), "one of them for 5m0s") {
+			t.Errorf("after %s: %v", after, err)
+		}
+	}
+}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -171,5 +173,98 @@ func TestASpecThatIsTooLargeIsRefused(t *testing.T) {
 	err := readable(t.Context(), p)
 	if refused := explain(err); refused == nil || refused.reason != v1alpha1.ReasonInvalidSpec || !strings.Contains(refused.message, "262145 bytes together, and 262144 are the most") {
 		t.Errorf("a larger one gives %v", err)
+	}
+}
+
+// hungry is a pass of a namespace with what it may do, and what ends its heavy work.
+func hungry(t *testing.T, c *Controller, namespace string) (p *pass, work render.Work, leave func()) {
+	t.Helper()
+	p = &pass{sync: &v1alpha1.SecretSync{}}
+	p.sync.Namespace = namespace
+	work, leave = c.work(t.Context(), p)
+	return p, work, leave
+}
+
+// A pass takes a turn with its first heavy step, and gives back no turn that is another's.
+func TestATurnIsTakenWithTheFirstHeavyStep(t *testing.T) {
+	c := New(Options{})
+	p, work, leave := hungry(t, c, "a")
+	if left := work.Budget.Left(); left != pattern.PassSteps || p.steps(t.Context()) != work.Budget || work.Patterns != c.patterns {
+		t.Errorf("it has %d steps, and phases share them: %v", left, p.steps(t.Context()) == work.Budget)
+	}
+	if err := work.Budget.Spend("light work", lightSteps); err != nil || c.heavy.count() != 0 {
+		t.Errorf("light work: %v, %d turns", err, c.heavy.count())
+	}
+	if err := work.Budget.Spend("heavy work", 1); err != nil || c.heavy.count() != 1 {
+		t.Errorf("heavy work: %v, %d turns", err, c.heavy.count())
+	}
+	_, _, leaveLight := hungry(t, c, "a")
+	if leaveLight(); c.heavy.count() != 1 {
+		t.Error("a pass without heavy work ends that of another")
+	}
+	var waiting []<-chan error
+	for range heavyWaiting {
+		waiting = append(waiting, enterAsync(t.Context(), c.heavy, "a"))
+	}
+	_, refused, leaveRefused := hungry(t, c, "a")
+	err := refused.Budget.Spend("heavy work", lightSteps+1)
+	if busy, ok := errors.AsType[*source.Error](err); !ok || busy.Kind != source.Busy || busy.RetryAfter != heavyAgain {
+		t.Errorf("more than may wait: %v", err)
+	}
+	if leaveRefused(); c.heavy.count() != 1+heavyWaiting {
+		t.Error("a pass that was put off ends the work of another")
+	}
+	leave()
+	for _, one := range waiting {
+		if err := <-one; err != nil {
+			t.Error(err)
+		}
+		c.heavy.leave("a")
+	}
+	if c.heavy.count() != 0 {
+		t.Errorf("%d turns are kept", c.heavy.count())
+	}
+}
+
+// Who gives up while it waits leaves those who work, and those who wait, as they are.
+func TestWhoGivesUpTakesNoOthersTurn(t *testing.T) {
+	h := newHeavy()
+	for _, namespace := range []string{"a", "b"} {
+		if err := h.enter(t.Context(), namespace); err != nil {
+			t.Fatal(err)
+		}
+	}
+	queue := func(namespace string) chan struct{} {
+		turn, err := h.queue(namespace)
+		if err != nil || turn == nil {
+			t.Fatalf("%s does not wait: %v", namespace, err)
+		}
+		return turn
+	}
+	wants := func(what string, waiting int, order ...string) {
+		t.Helper()
+		if len(h.running) != heavyAtOnce || h.count() != heavyAtOnce+waiting || !slices.Equal(h.order, order) || len(h.waiting) != len(order) {
+			t.Errorf("%s: %v work, %d wait, in the order %q", what, h.running, h.count()-len(h.running), h.order)
+		}
+	}
+	first, other, second := queue("a"), queue("c"), queue("a")
+	wants("at first", 3, "a", "c")
+	h.giveUp("a", first)
+	wants("one of two has given up", 2, "a", "c")
+	h.giveUp("a", second)
+	wants("both have given up", 1, "c")
+	again := queue("a")
+	h.order = []string{"a", "c"} // The turn of a namespace that works already is passed over.
+	h.leave("b")
+	select {
+	case <-other:
+	default:
+		t.Error("the other namespace has no turn")
+	}
+	wants("the other one works", 1, "a")
+	select {
+	case <-again:
+		t.Error("a namespace has two turns at once")
+	default:
 	}
 }

@@ -19,6 +19,8 @@ func TestCut(t *testing.T) {
 		{"short", 5, "short"},
 		{"shorter", 6, "sho…"},
 		{"ööö", 5, "ö…"}, // Never within a character.
+		{"öööö", 6, "ö…"},
+		{"\x80\x80\x80\x80\x80", 4, "…"}, // What is no text has no beginning.
 		{"öö", 4, "öö"},
 		{"", 5, ""},
 	} {

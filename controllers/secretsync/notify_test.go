@@ -56,13 +56,14 @@ func TestAnEventGoesBeforePollsAndFirstSyncs(t *testing.T) {
 	if err := c.Notify(t.Context(), []types.NamespacedName{{Name: "event"}}, RotationFailure{}); err != nil {
 		t.Fatal(err)
 	}
+	add("later edit", 0)
 	var order []string
-	for range 5 {
+	for range 6 {
 		request, _, _ := queue.GetWithPriority()
 		order = append(order, request.Name)
 		queue.Done(request)
 	}
-	if want := []string{"edit", "event", "first sync", "report", "poll"}; !slices.Equal(order, want) {
+	if want := []string{"edit", "later edit", "event", "first sync", "report", "poll"}; !slices.Equal(order, want) {
 		t.Errorf("the order is %q, want %q", order, want)
 	}
 }
@@ -370,5 +371,97 @@ func TestFailuresAreRememberedInBoundedNumber(t *testing.T) {
 	newest := fmt.Sprintf("arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-1%05d", 2*failuresMost-1)
 	if p.memory.rotationsFailed[newest].IsZero() {
 		t.Error("the latest failure is not remembered")
+	}
+}
+
+// News are kept until AWS has answered, and are taken once.
+func TestNewsAreHeardOnceAndKept(t *testing.T) {
+	c, _, p := told(time.Hour)
+	c.memories.tell(db, noon, RotationFailure{At: noon})
+	for range 2 {
+		if c.memories.hear(p); !p.memory.told.Equal(noon) || len(c.memories.news) != 0 || len(p.memory.rotationsFailed) != 0 {
+			t.Errorf("news of %s; %d more are left, %d failures known", p.memory.told, len(c.memories.news), len(p.memory.rotationsFailed))
+		}
+	}
+}
+
+func TestHowOldAnAnswerMayBe(t *testing.T) {
+	hour := time.Duration(sharedPart * float64(time.Hour))
+	for name, test := range map[string]struct {
+		trigger trigger
+		change  func(*memory)
+		want    time.Duration
+	}{
+		"a poll":                             {triggerPoll, func(*memory) {}, hour},
+		"a repair":                           {triggerDrift, func(*memory) {}, hour},
+		"anything else":                      {triggerRestore, func(*memory) {}, 10 * time.Second},
+		"after a failure that is over":       {triggerPoll, func(m *memory) { m.triedAt = noon.Add(-time.Second) }, hour},
+		"after a failure":                    {triggerPoll, func(m *memory) { m.failures, m.triedAt = 1, noon.Add(-time.Minute) }, time.Minute},
+		"after a restore":                    {triggerPoll, func(m *memory) { m.restored = noon.Add(-2 * time.Second) }, 2 * time.Second},
+		"long after an event":                {triggerPoll, func(m *memory) { m.told = noon.Add(-time.Minute) }, 10 * time.Second},
+		"before what was out of date is due": {triggerPoll, func(m *memory) { m.pursuit = pursuit{since: noon, next: noon.Add(time.Second)} }, hour},
+		"where the clock was set back":       {triggerEvent, func(m *memory) { m.told = noon.Add(time.Second) }, 0},
+		"an edit":                            {triggerSpec, func(*memory) {}, 0},
+	} {
+		c, _, p := told(time.Hour)
+		p.trigger = test.trigger
+		test.change(p.memory)
+		if got := c.maxAge(p); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestOnlyThoseWithFindLookForSecrets(t *testing.T) {
+	_, _, p := told(time.Hour)
+	p.sync.Spec.DataFrom = []v1alpha1.DataFrom{{Prefix: "A_"}}
+	if p.looks() {
+		t.Error("an entry without find looks")
+	}
+	p.sync.Spec.DataFrom = append(p.sync.Spec.DataFrom, v1alpha1.DataFrom{Find: &v1alpha1.Find{}})
+	if !p.looks() {
+		t.Error("an entry with find does not look")
+	}
+}
+
+// After a start those who rely on events look within the operator's interval, at moments that are spread over it; others,
+// and those who poll as often by themselves, when their secret's turn is.
+func TestFirstLooksAreSpread(t *testing.T) {
+	for name, test := range map[string]struct {
+		operators, own time.Duration
+		events         bool
+		within         time.Duration
+		spread         bool
+	}{
+		"no poll of their own":         {5 * time.Minute, 0, false, 5 * time.Minute, true},
+		"no poll at all":               {0, 0, false, pollSlot, true},
+		"events, and rare polls":       {5 * time.Minute, never, true, 5 * time.Minute, true},
+		"events, and polls as often":   {5 * time.Minute, 5 * time.Minute, true, 5 * time.Minute, false},
+		"events, and more often polls": {5 * time.Minute, time.Minute, true, time.Minute, false},
+		"rare polls":                   {5 * time.Minute, 24 * time.Hour, false, 24 * time.Hour, false},
+	} {
+		c := New(Options{PollInterval: test.operators})
+		if test.events {
+			c.ChangesAlive = func() bool { return false }
+		}
+		p := polled(c, "s", "db", test.own)
+		soonest, latest := 365*24*time.Hour, time.Duration(0)
+		for range 300 {
+			look := c.nextTickOrSooner(p, noon).Sub(noon)
+			soonest, latest = min(soonest, look), max(latest, look)
+		}
+		if latest > test.within || soonest < 0 {
+			t.Errorf("%s: the last look is in %s, want within %s", name, latest, test.within)
+		}
+		if spread := latest-soonest > test.within/2; spread != test.spread {
+			t.Errorf("%s: the looks are in %s to %s", name, soonest, latest)
+		}
+	}
+	c := New(Options{PollInterval: 5 * time.Minute, ChangesAlive: func() bool { return false }})
+	for n := range 100 {
+		p := polled(c, "s", fmt.Sprint("db-", n), 6*time.Minute)
+		if look := c.nextTickOrSooner(p, noon); look.After(c.nextTick(p, noon)) {
+			t.Errorf("the first look is %s after the poll", look.Sub(c.nextTick(p, noon)))
+		}
 	}
 }

@@ -3,10 +3,12 @@ package secretsync
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +25,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 // works is a world whose namespace has a Deployment that uses the Secret.
@@ -393,6 +396,135 @@ func TestTroubleAfterTheWriteLosesNothing(t *testing.T) {
 		status := w.now(t).Status
 		if err != nil || status.Rollout.Revision != "version-2" || status.Sources[0].VersionID != "version-2" || len(w.now(t).Finalizers) > 0 {
 			t.Errorf("%s: error %v, status %+v of %+v", name, err, status.Rollout, status.Sources)
+		}
+	}
+}
+
+// What restart does with a change that is not handled yet: it takes a step, or says that what was written is to come, or
+// lets those who share a workload go on.
+func TestWhatIsDoneAboutAChange(t *testing.T) {
+	written, unchanged, wrong := &target.Result{Outcome: target.Updated}, &target.Result{Outcome: target.Unchanged}, "spec"
+	for name, test := range map[string]struct {
+		change func(*pass)
+		// steps says that a step is taken, waits that the restart of another SecretSync's change waits for what is to come.
+		steps, waits bool
+	}{
+		"nothing was applied":             {func(*pass) {}, true, false},
+		"the Secret was written":          {func(p *pass) { p.applied = written }, false, true},
+		"it was as desired":               {func(p *pass) { p.applied = unchanged }, true, false},
+		"it was touched":                  {func(p *pass) { p.applied, p.drifted = unchanged, true }, true, false},
+		"it was compared":                 {func(p *pass) { p.applied, p.changes.reread = unchanged, true }, true, false},
+		"a former process has written it": {func(p *pass) { p.applied, p.drifted, p.changes.reread = unchanged, true, true }, false, true},
+		"no restart is wanted":            {unwanted, false, false},
+		"no restart is wanted of a write": {func(p *pass) { unwanted(p); p.applied = written }, false, false},
+		"it is handled":                   {func(p *pass) { p.sync.Status.Rollout.HandledRevision = p.sync.Status.Rollout.Revision }, false, false},
+		"the spec cannot be read":         {func(p *pass) { p.sync.Unreadable = &wrong }, false, true},
+	} {
+		w := newWorks(t)
+		w.settle(t)
+		w.rotate(t)
+		w.Rollouts = rollout.New(w.Rollouts.Options)
+		w.Rollouts.Announce(here.Namespace, here.Name, here.Name, v1alpha1.Rollout{})
+		p := w.begin(w.now(t), &memory{})
+		test.change(p)
+		w.restart(t.Context(), p)
+		if steps := p.rollout != nil; steps != test.steps {
+			t.Errorf("%s: a step is taken: %v", name, steps)
+		}
+		if waits := !w.othersGoOn(t); waits != test.waits {
+			t.Errorf("%s: others wait: %v", name, waits)
+		}
+	}
+}
+
+func unwanted(p *pass) {
+	p.sync.Spec.Rollout = &v1alpha1.Rollout{Restart: v1alpha1.RestartNever}
+}
+
+// othersGoOn says whether another SecretSync's restart of the workload needs not wait for this one's.
+func (w *works) othersGoOn(t *testing.T) bool {
+	t.Helper()
+	other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: w.clock.Now()}
+	var restarted []string
+	for range 2 {
+		progress, err := w.Rollouts.Step(t.Context(), other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restarted = progress.Restarted
+		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+	}
+	return len(restarted) > 0
+}
+
+// Restarts whose event is still to come are not forgotten with the next one.
+func TestRestartsWaitForTheirEvent(t *testing.T) {
+	w := newWorks(t)
+	w.settle(t)
+	w.rotate(t)
+	w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+	p := w.begin(w.now(t), &memory{restarted: []string{"Deployment former"}})
+	w.restart(t.Context(), p)
+	if want := []string{"Deployment former", "Deployment web"}; !slices.Equal(p.memory.restarted, want) {
+		t.Errorf("an event is to come for %q, want %q", p.memory.restarted, want)
+	}
+}
+
+func TestWhatIsPending(t *testing.T) {
+	policy := v1alpha1.Rollout{IgnoreKeys: []string{"note"}}
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.SecretSyncStatus)
+		want   bool
+	}{
+		"a revision that is not handled": {func(*v1alpha1.SecretSyncStatus) {}, true},
+		"one that is":                    {func(status *v1alpha1.SecretSyncStatus) { status.Rollout.HandledRevision = "v2" }, false},
+		"one without a time":             {func(status *v1alpha1.SecretSyncStatus) { status.Rollout.ChangedTime = nil }, false},
+		"one without a Secret":           {func(status *v1alpha1.SecretSyncStatus) { status.Secret = nil }, false},
+		"none":                           {func(status *v1alpha1.SecretSyncStatus) { status.Rollout = nil }, false},
+	} {
+		sync := pendingSync()
+		test.change(&sync.Status)
+		change, pending := pendingChange(sync, policy)
+		want := rollout.Change{}
+		if test.want {
+			want = rollout.Change{Namespace: here.Namespace, Name: here.Name, Secret: "db", Revision: "v2", Handled: "v1", Changed: noon, Policy: policy}
+		}
+		if diff := cmp.Diff(want, change); pending != test.want || diff != "" {
+			t.Errorf("%s: pending: %v\n%s", name, pending, diff)
+		}
+	}
+}
+
+// pendingSync is a SecretSync whose workloads are still to be restarted.
+func pendingSync() *v1alpha1.SecretSync {
+	sync := fresh()
+	sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db"}
+	sync.Status.Rollout = &v1alpha1.RolloutStatus{Revision: "v2", HandledRevision: "v1", ChangedTime: &metav1.Time{Time: noon}}
+	return sync
+}
+
+func TestTheNextTurnIsThatOfTheNextStepOrPoll(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Controller, *pass)
+		after  time.Duration
+		prior  int
+	}{
+		"a change that is pending":        {func(*Controller, *pass) {}, rollout.Settle, priorityReport},
+		"one of which a step is under":    {func(_ *Controller, p *pass) { p.rollout = &rollout.Progress{} }, time.Hour, priorityPoll},
+		"one that is handled":             {func(_ *Controller, p *pass) { p.sync.Status.Rollout.HandledRevision = "v2" }, time.Hour, priorityPoll},
+		"one that no restart is for":      {func(_ *Controller, p *pass) { unwanted(p) }, time.Hour, priorityPoll},
+		"one, and no way to restart":      {func(c *Controller, _ *pass) { c.Rollouts = nil }, time.Hour, priorityPoll},
+		"a step that is due":              {func(_ *Controller, p *pass) { p.stepAgain = time.Minute }, time.Minute, priorityReport},
+		"a step with the poll":            {func(_ *Controller, p *pass) { p.stepAgain = time.Hour }, time.Hour, priorityPoll},
+		"a step after the poll":           {func(_ *Controller, p *pass) { p.stepAgain = 2 * time.Hour }, time.Hour, priorityPoll},
+		"a cache that lags, and no steps": {func(_ *Controller, p *pass) { p.rollout, p.lags = &rollout.Progress{}, true }, cacheLagMost, priorityPoll},
+	} {
+		w := newWorks(t)
+		p := w.begin(pendingSync(), &memory{})
+		p.memory.nextLook.set(noon.Add(time.Hour))
+		test.change(w.Controller, p)
+		if got := w.nextTurn(p); got.RequeueAfter != test.after || *got.Priority != test.prior {
+			t.Errorf("%s: after %s with priority %d", name, got.RequeueAfter, *got.Priority)
 		}
 	}
 }

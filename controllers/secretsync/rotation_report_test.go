@@ -169,3 +169,24 @@ func TestAReportMeasuresPropagation(t *testing.T) {
 		t.Errorf("%d measured, %g seconds together", count, sum)
 	}
 }
+
+// Where nothing is known of a rotation the condition stays as it is, and no age is judged that none is set for.
+func TestWhatIsNotKnownOfARotationChangesNothing(t *testing.T) {
+	p := written("version-1", "version-1")
+	p.sync.Spec.Rotation = &v1alpha1.RotationExpectations{}
+	d := newDesk(t, p.before.DeepCopy())
+	d.clock.SetTime(noon)
+	if got := d.health(p, source.Version{Created: noon.AddDate(-1, 0, 0)}); got != nil {
+		t.Errorf("without an age: %v", got)
+	}
+	d.set(p, condition(v1alpha1.ConditionRotationHealthy, metav1.ConditionFalse, v1alpha1.ReasonRotationStuck, "because"))
+	if got := d.health(p, source.Version{}); got == nil || got.Reason != v1alpha1.ReasonRotationStuck {
+		t.Errorf("what was stuck is %v", got)
+	}
+	d.set(p, condition(v1alpha1.ConditionRotationHealthy, metav1.ConditionFalse, v1alpha1.ReasonRotationTooOld, "because"))
+	p.before = p.sync.DeepCopy()
+	d.describeRotation(p)
+	if got := meta.FindStatusCondition(p.sync.Status.Conditions, v1alpha1.ConditionRotationHealthy); got == nil {
+		t.Error("what was too old is no longer, though nothing was observed")
+	}
+}

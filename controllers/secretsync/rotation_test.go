@@ -17,6 +17,16 @@ func rotating(rotation source.Rotation) source.Version {
 	return source.Version{ARN: "arn", ID: "v1", Stages: []string{"AWSCURRENT"}, Changed: noon, Rotation: &rotation}
 }
 
+// dateless is one whose secret was changed at a time that is not known, rotated one that AWS has rotated then, while another
+// version may wait.
+func dateless(rotation source.Rotation) source.Version {
+	return source.Version{ARN: "arn", ID: "v1", Stages: []string{"AWSCURRENT"}, Rotation: &rotation}
+}
+
+func rotated(last time.Time, waits string) source.Version {
+	return rotating(source.Rotation{Enabled: true, LastRotated: last, Next: noon.Add(24 * time.Hour), PendingVersion: waits})
+}
+
 // formerly is the condition of an hour before noon.
 func formerly(reason, message string) *metav1.Condition {
 	former := condition(v1alpha1.ConditionRotationHealthy, metav1.ConditionFalse, reason, message)
@@ -49,13 +59,19 @@ func TestRotationHealth(t *testing.T) {
 		"never yet, and its time has not come": {rotationFacts{version: rotating(source.Rotation{Enabled: true, Next: noon.Add(day)})}, 0, v1alpha1.ReasonRotationOnSchedule, ""},
 
 		"due, within its window":           {rotationFacts{version: rotating(due)}, 0, v1alpha1.ReasonRotationOnSchedule, ""},
+		"due, in another zone":             {rotationFacts{version: rotating(source.Rotation{Enabled: true, LastRotated: noon, Next: noon.In(time.FixedZone("", 7200))})}, 9 * day, v1alpha1.ReasonRotationOverdue, "2026-03-01T12:00:00Z"},
 		"due, after its window":            {rotationFacts{version: rotating(due)}, 1, v1alpha1.ReasonRotationOverdue, "planned for 2026-03-01T11:00:00Z did not happen"},
 		"due, within a window of a day":    {rotationFacts{version: rotating(source.Rotation{Enabled: true, LastRotated: noon, Next: noon})}, day, v1alpha1.ReasonRotationOnSchedule, ""},
 		"overdue, after a window of a day": {rotationFacts{version: rotating(source.Rotation{Enabled: true, LastRotated: noon, Next: noon})}, day + 1, v1alpha1.ReasonRotationOverdue, ""},
 		"never, though it was planned":     {rotationFacts{version: rotating(never)}, 1, v1alpha1.ReasonRotationNever, "has never rotated secret db"},
 		"never, for longer than its schedule": {rotationFacts{version: rotating(source.Rotation{Enabled: true, Every: 2 * day, Window: time.Hour})}, 2*day + time.Hour + 1,
 			v1alpha1.ReasonRotationNever, "last changed, 2026-03-01T12:00:00Z"},
-		"never, within its schedule": {rotationFacts{version: rotating(source.Rotation{Enabled: true, Every: 2 * day, Window: time.Hour})}, 2*day + time.Hour, v1alpha1.ReasonRotationOnSchedule, ""},
+		"never, and planned for later than its schedule": {rotationFacts{version: rotating(source.Rotation{Enabled: true, Every: day, Next: noon.Add(9 * day)})}, 5 * day, v1alpha1.ReasonRotationOnSchedule, ""},
+		"never, and no schedule":                         {rotationFacts{version: rotating(source.Rotation{Enabled: true})}, 9 * day, v1alpha1.ReasonRotationOnSchedule, ""},
+		"never, since when is not known":                 {rotationFacts{version: dateless(source.Rotation{Enabled: true, Every: day})}, 9 * day, v1alpha1.ReasonRotationOnSchedule, ""},
+		"once, and not planned again":                    {rotationFacts{version: rotating(source.Rotation{Enabled: true, Every: day, LastRotated: noon})}, 9 * day, v1alpha1.ReasonRotationOnSchedule, ""},
+		"off, though it was planned":                     {rotationFacts{version: rotating(source.Rotation{Next: noon.Add(-3 * day)})}, 0, v1alpha1.ReasonRotationDisabled, ""},
+		"never, within its schedule":                     {rotationFacts{version: rotating(source.Rotation{Enabled: true, Every: 2 * day, Window: time.Hour})}, 2*day + time.Hour, v1alpha1.ReasonRotationOnSchedule, ""},
 
 		"under way":                                      {rotationFacts{version: rotating(waiting)}, rotationTakes, v1alpha1.ReasonRotationInProgress, ""},
 		"waiting since nothing changed":                  {rotationFacts{version: rotating(waiting)}, rotationTakes + 1, v1alpha1.ReasonRotationStuck, "Version v2 of secret db has waited"},
@@ -64,6 +80,9 @@ func TestRotationHealth(t *testing.T) {
 		"stuck before the operator started":              {rotationFacts{version: rotating(waiting), former: formerly(v1alpha1.ReasonRotationStuck, "Version v2 of secret db has waited")}, 0, v1alpha1.ReasonRotationStuck, ""},
 		"another version was stuck before":               {rotationFacts{version: rotating(waiting), former: formerly(v1alpha1.ReasonRotationStuck, "Version v0 of secret db has waited")}, 0, v1alpha1.ReasonRotationInProgress, ""},
 		"another secret was stuck before":                {rotationFacts{version: rotating(waiting), former: formerly(v1alpha1.ReasonRotationStuck, "Version v2 of secret web has waited")}, 0, v1alpha1.ReasonRotationInProgress, ""},
+		"waiting, and no date but when it was seen":      {rotationFacts{version: dateless(waiting), pendingSince: noon.Add(-rotationTakes)}, 1, v1alpha1.ReasonRotationStuck, ""},
+		"waiting, and no date at all":                    {rotationFacts{version: dateless(waiting)}, 9 * day, v1alpha1.ReasonRotationOverdue, ""},
+		"waiting, within its window, and no date at all": {rotationFacts{version: dateless(source.Rotation{Enabled: true, LastRotated: noon, PendingVersion: "v2"})}, 9 * day, v1alpha1.ReasonRotationInProgress, ""},
 		"no longer stuck":                                {rotationFacts{version: rotating(planned), former: formerly(v1alpha1.ReasonRotationStuck, "Version v2 of secret db has waited")}, 0, v1alpha1.ReasonRotationOnSchedule, ""},
 
 		"failed":                             {rotationFacts{version: rotating(waiting), failedAt: noon}, 0, v1alpha1.ReasonRotationFailed, "a rotation of secret db failed: look at"},
@@ -71,12 +90,21 @@ func TestRotationHealth(t *testing.T) {
 		"failed before the operator started": {rotationFacts{version: rotating(planned), former: formerly(v1alpha1.ReasonRotationFailed, "of secret db failed")}, 0, v1alpha1.ReasonRotationFailed, ""},
 		"failed then, and rotated since": {rotationFacts{version: rotating(source.Rotation{Enabled: true, LastRotated: noon}), former: formerly(v1alpha1.ReasonRotationFailed, "of secret db failed")}, 0,
 			v1alpha1.ReasonRotationOnSchedule, ""},
-		"failed is worse than overdue": {rotationFacts{version: rotating(due), failedAt: noon}, day, v1alpha1.ReasonRotationFailed, ""},
+		"failed by an event, and another failure was mended": {rotationFacts{version: rotating(source.Rotation{Enabled: true, LastRotated: noon.Add(-30 * time.Minute)}), failedAt: noon,
+			former: formerly(v1alpha1.ReasonRotationFailed, "of secret db failed")}, 0, v1alpha1.ReasonRotationFailed, ""},
+		"failed, and another waits in the same second":    {rotationFacts{version: rotated(noon.Add(500*time.Millisecond), "v2"), failedAt: noon}, 0, v1alpha1.ReasonRotationFailed, ""},
+		"failed, and rotated in the same second":          {rotationFacts{version: rotated(noon, ""), failedAt: noon.Add(500 * time.Millisecond)}, 0, v1alpha1.ReasonRotationOnSchedule, ""},
+		"failed, rotated some seconds later, and waiting": {rotationFacts{version: rotated(noon.Add(5*time.Second), "v2"), failedAt: noon}, 0, v1alpha1.ReasonRotationInProgress, ""},
+		"failed some seconds after it was rotated":        {rotationFacts{version: rotated(noon, ""), failedAt: noon.Add(5 * time.Second)}, 0, v1alpha1.ReasonRotationFailed, ""},
+		"failed is worse than overdue":                    {rotationFacts{version: rotating(due), failedAt: noon}, day, v1alpha1.ReasonRotationFailed, ""},
 
 		"too old, by the version":         {rotationFacts{version: rotating(planned), created: noon.Add(-2 * day), maxAge: day}, 0, v1alpha1.ReasonRotationTooOld, "value of secret db was made on 2026-02-27T12:00:00Z, and spec.rotation.maxAge lets it become 24h0m0s old"},
 		"just young enough":               {rotationFacts{version: rotating(planned), created: noon.Add(-day), maxAge: day}, 0, v1alpha1.ReasonRotationOnSchedule, ""},
 		"too old, by the last rotation":   {rotationFacts{version: old, maxAge: day}, 0, v1alpha1.ReasonRotationTooOld, "was last rotated on 2026-02-25T12:00:00Z"},
 		"too old, by the last change":     {rotationFacts{version: source.Version{Stages: []string{"AWSCURRENT"}, Changed: noon.Add(-3 * day), Rotation: &source.Rotation{}}, maxAge: day}, 0, v1alpha1.ReasonRotationTooOld, "was last changed on 2026-02-26T12:00:00Z"},
+		"too old, and the one before too": {rotationFacts{version: source.Version{Stages: []string{"AWSCURRENT", "AWSPREVIOUS"}, Created: noon.Add(-2 * day)}, maxAge: day}, 0, v1alpha1.ReasonRotationTooOld, ""},
+		"too old, and no rotation known":  {rotationFacts{version: source.Version{Stages: []string{"AWSCURRENT"}, Changed: noon.Add(-2 * day)}, maxAge: day}, 0, v1alpha1.ReasonRotationTooOld, "was last changed"},
+		"another label, and last rotated": {rotationFacts{version: source.Version{Stages: []string{"BLUE"}, Rotation: &source.Rotation{LastRotated: noon.Add(-3 * day)}}, maxAge: day}, 0, v1alpha1.ReasonRotationDisabled, ""},
 		"no date is known":                {rotationFacts{version: source.Version{Rotation: &source.Rotation{}}, maxAge: day}, day, v1alpha1.ReasonRotationDisabled, ""},
 		"a label that is not AWSCURRENT":  {rotationFacts{version: source.Version{Stages: []string{"BLUE"}, Changed: noon.Add(-3 * day), Rotation: &source.Rotation{}}, maxAge: day}, 0, v1alpha1.ReasonRotationDisabled, ""},
 		"the version before the current":  {rotationFacts{version: source.Version{Stages: []string{"AWSPREVIOUS"}, Created: noon.Add(-3 * day), Rotation: &source.Rotation{}}, maxAge: day}, 0, v1alpha1.ReasonRotationDisabled, ""},

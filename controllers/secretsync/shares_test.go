@@ -1,6 +1,7 @@
 package secretsync
 
 import (
+	"container/heap"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -298,5 +299,41 @@ func TestNoBusyRequeue(t *testing.T) {
 	}
 	if most := 2 * objects; s.handed > most {
 		t.Errorf("%d objects were handed out %d times, more than %d", objects, s.handed, most)
+	}
+}
+
+// What is parked and comes again keeps its place, and those of one priority come back in the order in which they came.
+func TestParkedObjectsKeepTheirPlaces(t *testing.T) {
+	s := newShares(2)
+	s.enter(in("a", 0), 0)
+	for number := 1; number <= 9; number++ {
+		s.enter(in("a", number), 7)
+	}
+	for _, priority := range []int{7, 3} { // The same again, and less.
+		if enters, _ := s.enter(in("a", 1), priority); enters {
+			t.Fatal("it is not parked")
+		}
+	}
+	running := in("a", 0)
+	for number := 1; number <= 9; number++ {
+		back := s.leave(running)
+		if len(back) != 1 || back[0].name != in("a", number) || back[0].priority != 7 {
+			t.Fatalf("%v come back, want number %d", back, number)
+		}
+		running = back[0].name
+		if enters, _ := s.enter(running, 7); !enters {
+			t.Fatalf("%s comes in vain", running)
+		}
+	}
+}
+
+// What has left the order is not held by it.
+func TestThePlacesThatWereLeftAreLetGo(t *testing.T) {
+	places := order{&place{name: "a"}, &place{name: "b", arrival: 1, index: 1}}
+	all := places[:2]
+	heap.Pop(&places)
+	heap.Pop(&places)
+	if len(places) != 0 || all[0] != nil || all[1] != nil {
+		t.Errorf("%v are held", all)
 	}
 }

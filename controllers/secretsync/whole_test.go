@@ -2,10 +2,12 @@ package secretsync
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -107,4 +109,60 @@ func gone() *v1alpha1.SecretSync {
 	sync := fresh()
 	sync.Name = "other"
 	return sync
+}
+
+// A SecretSync of which a part cannot be had is tried again, and what may be large about it is not kept.
+func TestALargeSecretSyncIsReadInFullOrNotAtAll(t *testing.T) {
+	w := newWorld(t, fresh())
+	kept := fresh()
+	kept.Abridged = &v1alpha1.Abridged{}
+	w.shares.mark(here, true)
+	away := errors.New("the API server is away")
+	w.Live = &failing{away}
+	if got, _, err := w.whole(t.Context(), kept); got != nil || !errors.Is(err, away) {
+		t.Errorf("a pass over %v, %v", got, err)
+	}
+	live := fresh()
+	live.Labels = map[string]string{"a": "b"}
+	live.OwnerReferences = []metav1.OwnerReference{{Name: "owner"}}
+	live.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	w.Live = &server{sync: live}
+	got, _, err := w.whole(t.Context(), kept)
+	if err != nil || got == nil || got.Labels != nil || got.OwnerReferences != nil || got.ManagedFields != nil {
+		t.Errorf("a pass over %+v, %v", got, err)
+	}
+}
+
+// failing is an API server that lists nothing.
+type failing struct{ err error }
+
+func (f *failing) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return f.err
+}
+
+func (f *failing) List(context.Context, client.ObjectList, ...client.ListOption) error { return f.err }
+
+// Only where nothing is left to do or to say a suspended SecretSync is not read.
+func TestASuspensionThatStatusDoesNotKnowIsRead(t *testing.T) {
+	wrong, now := "spec.data: no list", metav1.Now()
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.SecretSync)
+		want   bool
+	}{
+		"status knows":           {func(*v1alpha1.SecretSync) {}, true},
+		"it goes on":             {func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = false }, false},
+		"it is deleted":          {func(sync *v1alpha1.SecretSync) { sync.DeletionTimestamp = &now }, false},
+		"it cannot be read":      {func(sync *v1alpha1.SecretSync) { sync.Unreadable = &wrong }, false},
+		"it was edited":          {func(sync *v1alpha1.SecretSync) { sync.Generation++ }, false},
+		"status says nothing":    {func(sync *v1alpha1.SecretSync) { sync.Status.Conditions = nil }, false},
+		"status says other than": {func(sync *v1alpha1.SecretSync) { sync.Status.Conditions[0].Reason = v1alpha1.ReasonSynced }, false},
+	} {
+		sync := fresh()
+		sync.Spec.Suspend, sync.Status.ObservedGeneration = true, sync.Generation
+		sync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "")}
+		test.change(sync)
+		if got := suspendedBefore(sync); got != test.want {
+			t.Errorf("%s: it is left alone: %v", name, got)
+		}
+	}
 }
