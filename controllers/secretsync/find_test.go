@@ -15,15 +15,15 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// listing is an AWS that finds what a test has it find, and notes what it is asked.
-type listing struct {
+// finding is an AWS that finds what a test has it find, and notes what it is asked.
+type finding struct {
 	source.Source
 	found []source.Found
 	err   error
 	asked []source.FindQuestion
 }
 
-func (l *listing) Find(_ context.Context, asked source.FindQuestion) ([]source.Found, error) {
+func (l *finding) Find(_ context.Context, asked source.FindQuestion) ([]source.Found, error) {
 	l.asked = append(l.asked, asked)
 	return l.found, l.err
 }
@@ -38,7 +38,7 @@ func secrets(count int) (found []source.Found) {
 
 func TestWhatFindAsks(t *testing.T) {
 	zero, one := int32(0), int32(1)
-	aws := &listing{found: secrets(1)}
+	aws := &finding{found: secrets(1)}
 	c := New(Options{Source: aws, PollInterval: time.Hour})
 	spec := v1alpha1.SecretSyncSpec{
 		Source: v1alpha1.SecretSource{SecretID: "db", Region: "eu-west-1"},
@@ -77,7 +77,7 @@ func TestWhatFindAsks(t *testing.T) {
 
 // What is found is read as the SecretSync itself, may go, and is of its entry unless the spec names it too.
 func TestWhatIsFoundBecomesAnInput(t *testing.T) {
-	aws := &listing{found: secrets(2)}
+	aws := &finding{found: secrets(2)}
 	c := New(Options{Source: aws})
 	spec := v1alpha1.SecretSyncSpec{
 		Source: v1alpha1.SecretSource{SecretID: "arn:0", Region: "eu-north-1"}, Data: []v1alpha1.DataKey{{Key: "own"}},
@@ -117,7 +117,7 @@ func TestFindsThatAreRefused(t *testing.T) {
 		"as many as may be":     {inputsMost - 1, false, nil, "", ""},
 		"too many":              {inputsMost, false, nil, source.Failed, "made of 257 secrets, and 256 are the most"},
 	} {
-		c := New(Options{Source: &listing{found: secrets(test.found), err: test.err}})
+		c := New(Options{Source: &finding{found: secrets(test.found), err: test.err}})
 		p := passOver(c, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"},
 			DataFrom: []v1alpha1.DataFrom{{Prefix: "OWN_"}, {Find: &v1alpha1.Find{NamePrefix: "n"}, Optional: test.optional}}})
 		err := c.find(t.Context(), p)
