@@ -2,10 +2,16 @@ package secretsync
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -114,5 +120,145 @@ func TestARemovalFollowsFromTheLatestSpec(t *testing.T) {
 	w.settle(t)
 	if w.secret(t, "db") == nil {
 		t.Error("the Secret is gone")
+	}
+}
+
+// caching has the cache answer with what shows makes of the metadata of a Secret.
+func caching(shows func(of *metav1.PartialObjectMetadata) error) interceptor.Funcs {
+	return interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+		err := c.Get(ctx, key, object, options...)
+		if metadata, ok := object.(*metav1.PartialObjectMetadata); ok && err == nil {
+			return shows(metadata)
+		}
+		return err
+	}}
+}
+
+// labelled shows what the cache of the operator has: Secrets with its label.
+func labelled(of *metav1.PartialObjectMetadata) error {
+	if of.Labels[v1alpha1.LabelManaged] == "" {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, of.Name)
+	}
+	return nil
+}
+
+// TestASecretIsFoundWhereItCanBeKnown: the cache has no Secret without the label, which the API server is asked for
+// where it can be one to merge into or was the SecretSync's, and for no other.
+func TestASecretIsFoundWhereItCanBeKnown(t *testing.T) {
+	sync, app := merging()
+	w := newWorld(t, sync, app)
+	w.through(caching(labelled))
+	if w.turn(t); string(w.secret(t, "app").Data["value"]) != "of version-1" {
+		t.Error("no key is merged into a Secret that has no label yet")
+	}
+
+	w, asked := newWorld(t, fresh()), 0
+	w.through(caching(labelled))
+	w.liveThrough(interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+		asked++
+		return c.Get(ctx, key, object, options...)
+	}})
+	if w.settle(t); w.value(t) != "of version-1" || asked > 0 {
+		t.Errorf("the API server is asked %d times for a Secret of its own", asked)
+	}
+	stripped := w.secret(t, "db")
+	stripped.Labels, stripped.Data = nil, nil
+	if err := w.server.Update(t.Context(), stripped); err != nil {
+		t.Fatal(err)
+	}
+	if w.turn(t); w.value(t) != "of version-1" || w.secret(t, "db").Labels[v1alpha1.LabelManaged] == "" {
+		t.Error("a Secret that has lost its label is not restored by the first pass")
+	}
+}
+
+// TestAPassEndsWhereItsSecretCannotBeFound, before AWS is asked.
+func TestAPassEndsWhereItsSecretCannotBeFound(t *testing.T) {
+	failing := caching(func(*metav1.PartialObjectMetadata) error { return errAway })
+	for name, fails := range map[string]func(w *world){
+		"the cache": func(w *world) { w.through(failing) },
+		"the API server, after a race": func(w *world) {
+			w.memories.byName[here].races = 1
+			w.liveThrough(failing)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sync, app := merging()
+			w := newWorld(t, sync, app)
+			w.memories.of(here, sync.UID)
+			fails(w)
+			if w.turn(t); w.aws.asked > 0 || troubleOf(w.now(t)) != v1alpha1.ReasonTargetFailed {
+				t.Errorf("AWS is asked %d times, status tells of %q", w.aws.asked, troubleOf(w.now(t)))
+			}
+		})
+	}
+}
+
+// TestAfterARaceTheSecretIsReadAtTheAPIServer: the cache has met the race with the state that lost it.
+func TestAfterARaceTheSecretIsReadAtTheAPIServer(t *testing.T) {
+	sync, app := merging()
+	w := newWorld(t, sync, app)
+	w.through(caching(func(of *metav1.PartialObjectMetadata) error {
+		of.ResourceVersion = "1"
+		return nil
+	}))
+	w.turn(t)
+	if w.memories.byName[here].races != 1 {
+		t.Fatal("a write over a state that is out of date is no race")
+	}
+	if w.turn(t); string(w.secret(t, "app").Data["value"]) != "of version-1" {
+		t.Error("the pass after a race goes by the cache again")
+	}
+}
+
+func TestARemovalNeedsTheSecretSyncAsItWasRead(t *testing.T) {
+	none := func(err error) bool { return err == nil }
+	unknown := func(err error) bool { return errors.Is(err, errAway) }
+	for name, test := range map[string]struct {
+		change func(w *world)
+		want   func(error) bool
+	}{
+		"as it was": {func(*world) {}, none},
+		"with another label": {func(w *world) {
+			labelled := w.now(t)
+			labelled.Labels = map[string]string{"team": "payments"}
+			_ = w.server.Update(t.Context(), labelled)
+		}, none},
+		"gone":      {func(w *world) { _ = w.server.Delete(t.Context(), w.now(t)) }, apierrors.IsNotFound},
+		"made anew": {func(w *world) { w.replace(t, "another") }, apierrors.IsNotFound},
+		"edited":    {func(w *world) { w.edit(t, func(*v1alpha1.SecretSync) {}) }, apierrors.IsConflict},
+		"about to go": {func(w *world) {
+			held := w.now(t)
+			held.Finalizers = []string{"example.com/hold"}
+			_ = w.server.Update(t.Context(), held)
+			_ = w.server.Delete(t.Context(), held)
+		}, apierrors.IsConflict},
+		"not known": {func(w *world) { w.liveThrough(silent()) }, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fresh())
+			read := w.now(t)
+			test.change(w)
+			if err := w.still(read)(t.Context()); !test.want(err) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// replace deletes the SecretSync and makes another one under its name.
+func (w *world) replace(t *testing.T, uid types.UID) {
+	t.Helper()
+	former := w.now(t)
+	if err := w.server.Delete(t.Context(), former); err != nil {
+		t.Fatal(err)
+	}
+	anew := former.DeepCopy()
+	anew.UID, anew.ResourceVersion = uid, ""
+	if err := w.server.Create(t.Context(), anew); err != nil {
+		t.Fatal(err)
+	}
+	anew.Status = former.Status
+	if err := w.server.Status().Update(t.Context(), anew); err != nil {
+		t.Fatal(err)
 	}
 }
