@@ -12,12 +12,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-const (
-	// stagePrevious is the staging label that AWS moves to the version that AWSCURRENT leaves.
-	stagePrevious = "AWSPREVIOUS"
-	// defaultSuffix is put behind the names of keys for their former values.
-	defaultSuffix = "_previous"
-)
+// stagePrevious is the staging label that AWS moves to the version that AWSCURRENT leaves.
+const stagePrevious = "AWSPREVIOUS"
 
 // lookBack asks which versions were current before a rotation, for as long as keepPrevious keeps them. AWS
 // need not have any.
@@ -149,11 +145,7 @@ func withPrevious(work render.Work, p *pass, data map[string][]byte) (map[string
 	if out, err := leftOut(err); out || err != nil {
 		return data, err
 	}
-	suffix := p.sync.Spec.KeepPrevious.Suffix
-	if suffix == "" {
-		suffix = defaultSuffix
-	}
-	both, err := render.WithPrevious(data, former, suffix)
+	both, err := render.WithPrevious(data, former, p.sync.Spec.KeepPrevious.Suffix)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (of combination) pass(c *Controller) *pass {
 	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", UID: "uid", Generation: 7}}
 	sync.Spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: []string{"note"}}
 	if of.nowSuffix != "" {
-		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{Suffix: strings.TrimSuffix(of.nowSuffix, defaultSuffix)}
+		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{Suffix: strings.TrimSuffix(of.nowSuffix, "_previous")}
 	}
 	formerly, formerKeys := of.before.kept(of.window.before, of.beforeSuffix)
 	if !of.fresh {
