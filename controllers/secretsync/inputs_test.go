@@ -124,6 +124,12 @@ func TestWhatASpecReads(t *testing.T) {
 		}}, []string{"x AWSCURRENT ", "y AWSCURRENT  ?"}},
 		"dataFrom after data": {v1alpha1.SecretSyncSpec{Source: db, Data: []v1alpha1.DataKey{{Key: "a", Source: other("x", "")}},
 			DataFrom: []v1alpha1.DataFrom{{Source: other("flags", "")}, {}}}, []string{"db AWSCURRENT eu-west-1", "x AWSCURRENT ", "flags AWSCURRENT "}},
+		"one that is needed stays so, whichever entry comes first": {v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{
+			{Key: "a", Source: other("x", "")}, {Key: "b", Source: other("x", ""), Optional: true},
+		}}, []string{"x AWSCURRENT "}},
+		"spec.source is not read where entries have sources of their own or find them": {v1alpha1.SecretSyncSpec{Source: db, DataFrom: []v1alpha1.DataFrom{
+			{Source: other("x", "")}, {Find: &v1alpha1.Find{NamePrefix: "y"}},
+		}}, []string{"x AWSCURRENT "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := passOver(New(Options{}), test.spec)
@@ -434,5 +440,84 @@ func TestFormerValuesAreThoseOfBeforeThisRotation(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatARefTakesFromItsEntry: all that chooses a version, of the entry or of spec.source, never of both.
+func TestWhatARefTakesFromItsEntry(t *testing.T) {
+	from := v1alpha1.SecretSource{SecretID: "db", VersionStage: "blue", Region: "eu-west-1", FailoverRegions: []string{"eu-north-1", "us-east-1"}}
+	pinned := v1alpha1.SecretSource{SecretID: "db", VersionID: "v7"}
+	for name, test := range map[string]struct {
+		from v1alpha1.SecretSource
+		own  *v1alpha1.EntrySource
+		want source.Ref
+	}{
+		"spec.source":                   {from, nil, source.Ref{SecretID: "db", VersionStage: "blue", Region: "eu-west-1", FailoverRegions: "eu-north-1 us-east-1"}},
+		"a pinned one":                  {pinned, nil, source.Ref{SecretID: "db", VersionID: "v7"}},
+		"another label of it":           {from, &v1alpha1.EntrySource{VersionStage: "green"}, source.Ref{SecretID: "db", VersionStage: "green", Region: "eu-west-1", FailoverRegions: "eu-north-1 us-east-1"}},
+		"another version of it":         {from, &v1alpha1.EntrySource{VersionID: "v8"}, source.Ref{SecretID: "db", VersionID: "v8", Region: "eu-west-1", FailoverRegions: "eu-north-1 us-east-1"}},
+		"a secret of its own":           {from, &v1alpha1.EntrySource{SecretID: "x", VersionStage: "red", Region: "us-west-2"}, source.Ref{SecretID: "x", VersionStage: "red", Region: "us-west-2"}},
+		"a pinned one of its own":       {from, &v1alpha1.EntrySource{SecretID: "x", VersionID: "v9"}, source.Ref{SecretID: "x", VersionID: "v9"}},
+		"the label that is the default": {pinned, &v1alpha1.EntrySource{SecretID: "x"}, source.Ref{SecretID: "x", VersionStage: "AWSCURRENT"}},
+	} {
+		p := passOver(New(Options{}), v1alpha1.SecretSyncSpec{Source: test.from})
+		test.want.Reader = p.reader()
+		if diff := cmp.Diff(test.want, p.refOf(test.own)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestTheVersionThatIsSpokenOf is that of the first input that is there, once it is read as it was read.
+func TestTheVersionThatIsSpokenOf(t *testing.T) {
+	made := func(id, fetched string, absent bool) *input {
+		one := &input{absent: absent}
+		one.observation.Version.ID, one.fetched.Version.ID = id, fetched
+		return one
+	}
+	gone, seen, read := made("", "", true), made("v1", "", false), made("v1", "v2", false)
+	for name, test := range map[string]struct {
+		inputs []*input
+		main   *input
+		want   string
+	}{
+		"nothing is known to be read": {nil, nil, ""},
+		"it is observed":              {[]*input{seen, read}, seen, "v1"},
+		"it is read":                  {[]*input{read, seen}, read, "v2"},
+		"the first is not there":      {[]*input{gone, read}, read, "v2"},
+		"none is there":               {[]*input{gone, made("", "", true)}, gone, ""},
+	} {
+		p := &pass{inputs: test.inputs}
+		if got := p.version().ID; p.main() != test.main || got != test.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// TestWhichSyncedVersionIsOfAnInput: the one at its place, or, where places have moved, the first of its secret and label.
+func TestWhichSyncedVersionIsOfAnInput(t *testing.T) {
+	of := func(secretID, stage, region string) v1alpha1.SourceStatus {
+		return v1alpha1.SourceStatus{SecretID: secretID, VersionStage: stage, Region: region}
+	}
+	p := &pass{before: fresh()}
+	p.before.Status.Sources = []v1alpha1.SourceStatus{of("x", "AWSCURRENT", "one"), of("x", "AWSCURRENT", "two"), of("y", "blue", "three")}
+	for name, test := range map[string]struct {
+		place         int
+		secret, stage string
+		want          string
+	}{
+		"at its place":            {1, "x", "AWSCURRENT", "two"},
+		"moved, the first of all": {5, "x", "AWSCURRENT", "one"},
+		"moved":                   {0, "y", "blue", "three"},
+		"another secret":          {2, "z", "blue", ""},
+		"another label":           {2, "y", "AWSCURRENT", ""},
+	} {
+		got := ""
+		if synced := p.synced(test.place, &input{ref: source.Ref{SecretID: test.secret, VersionStage: test.stage}}); synced != nil {
+			got = synced.Region
+		}
+		if got != test.want {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }

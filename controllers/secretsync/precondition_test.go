@@ -223,9 +223,9 @@ func TestARemovalNeedsTheSecretSyncAsItWasRead(t *testing.T) {
 			labelled.Labels = map[string]string{"team": "payments"}
 			_ = w.server.Update(t.Context(), labelled)
 		}, none},
-		"gone":      {func(w *world) { _ = w.server.Delete(t.Context(), w.now(t)) }, apierrors.IsNotFound},
-		"made anew": {func(w *world) { w.replace(t, "another") }, apierrors.IsNotFound},
-		"edited":    {func(w *world) { w.edit(t, func(*v1alpha1.SecretSync) {}) }, apierrors.IsConflict},
+		"gone":       {func(w *world) { _ = w.server.Delete(t.Context(), w.now(t)) }, apierrors.IsNotFound},
+		"made again": {func(w *world) { w.replace(t, "another") }, apierrors.IsNotFound},
+		"edited":     {func(w *world) { w.edit(t, func(*v1alpha1.SecretSync) {}) }, apierrors.IsConflict},
 		"about to go": {func(w *world) {
 			held := w.now(t)
 			held.Finalizers = []string{"example.com/hold"}
@@ -252,13 +252,13 @@ func (w *world) replace(t *testing.T, uid types.UID) {
 	if err := w.server.Delete(t.Context(), former); err != nil {
 		t.Fatal(err)
 	}
-	anew := former.DeepCopy()
-	anew.UID, anew.ResourceVersion = uid, ""
-	if err := w.server.Create(t.Context(), anew); err != nil {
+	made := former.DeepCopy()
+	made.UID, made.ResourceVersion = uid, ""
+	if err := w.server.Create(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	anew.Status = former.Status
-	if err := w.server.Status().Update(t.Context(), anew); err != nil {
+	made.Status = former.Status
+	if err := w.server.Status().Update(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
 }
