@@ -67,8 +67,9 @@ func TestTheSecretThatASpecAsksFor(t *testing.T) {
 // TestAnEditedSpecWakesThoseWhoWantTheSecret: it may leave keys to them, which a new version does not.
 func TestAnEditedSpecWakesThoseWhoWantTheSecret(t *testing.T) {
 	sync, app := merging()
-	other := rival("rival", "app")
-	w := newWorld(t, sync, app, other)
+	other, stranger := rival("rival", "app"), rival("stranger", "app")
+	stranger.Namespace = "another"
+	w := newWorld(t, sync, app, other, stranger)
 	wakes := func(when string, want bool) {
 		t.Helper()
 		w.settle(t)
@@ -81,6 +82,9 @@ func TestAnEditedSpecWakesThoseWhoWantTheSecret(t *testing.T) {
 	wakes("a new version", false)
 	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
 	wakes("an edited spec", true)
+	if woken, _ := w.memories.takeWoken(client.ObjectKeyFromObject(stranger)); woken {
+		t.Error("one that wants a Secret of another namespace is woken")
+	}
 }
 
 // due has AWS move to a version, and a poll look for it.
