@@ -75,7 +75,7 @@ func (w *world) meeting(happens func() error) (writes *int) {
 func TestAReportMeetsChangesOfItsSecretSync(t *testing.T) {
 	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "secretsyncs"}, "db", errors.New("changed"))
 	none := func(err error) bool { return err == nil }
-	unknown := func(err error) bool { return errors.Is(err, errAway) && !apierrors.IsConflict(err) }
+	unknown := func(err error) bool { return errors.Is(err, errSilent) && !apierrors.IsConflict(err) }
 	for name, test := range map[string]struct {
 		happens func(w *world) error
 		want    func(error) bool

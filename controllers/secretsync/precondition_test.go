@@ -173,7 +173,7 @@ func TestASecretIsFoundWhereItCanBeKnown(t *testing.T) {
 
 // TestAPassEndsWhereItsSecretCannotBeFound, before AWS is asked.
 func TestAPassEndsWhereItsSecretCannotBeFound(t *testing.T) {
-	failing := caching(func(*metav1.PartialObjectMetadata) error { return errAway })
+	failing := caching(func(*metav1.PartialObjectMetadata) error { return errSilent })
 	for name, fails := range map[string]func(w *world){
 		"the cache": func(w *world) { w.through(failing) },
 		"the API server, after a race": func(w *world) {
@@ -212,7 +212,7 @@ func TestAfterARaceTheSecretIsReadAtTheAPIServer(t *testing.T) {
 
 func TestARemovalNeedsTheSecretSyncAsItWasRead(t *testing.T) {
 	none := func(err error) bool { return err == nil }
-	unknown := func(err error) bool { return errors.Is(err, errAway) }
+	unknown := func(err error) bool { return errors.Is(err, errSilent) }
 	for name, test := range map[string]struct {
 		change func(w *world)
 		want   func(error) bool

@@ -22,7 +22,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-var errAway = errors.New("the API server is away")
+var errSilent = errors.New("the API server is away")
 
 // through lets the requests of the operator, but for those of a live reader, pass through these functions.
 func (w *world) through(funcs interceptor.Funcs) {
@@ -40,10 +40,10 @@ func (w *world) liveThrough(funcs interceptor.Funcs) {
 func silent() interceptor.Funcs {
 	return interceptor.Funcs{
 		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
-			return errAway
+			return errSilent
 		},
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
-			return errAway
+			return errSilent
 		},
 	}
 }
@@ -102,7 +102,7 @@ func TestAFormerSecretIsNotForgottenBeforeItIsDealtWith(t *testing.T) {
 		}
 		return c.Patch(ctx, object, patch, options...)
 	}}
-	unlisted := interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return errAway }}
+	unlisted := interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return errSilent }}
 	for name, test := range map[string]struct {
 		merge, retain, heir bool
 		fails               interceptor.Funcs

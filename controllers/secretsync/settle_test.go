@@ -46,7 +46,7 @@ func TestWhatWasSoAtOneMoment(t *testing.T) {
 	}
 }
 
-// TestWhenItIsReportedThatNothingFits: what may be over soon is put off, for longer each time, and what lasts is told.
+// TestWhenItIsReportedThatNothingFits: what may be over soon is put off, for longer each time, and what lasts is reported.
 func TestWhenItIsReportedThatNothingFits(t *testing.T) {
 	missing := &source.Error{Kind: source.VersionNotFound, Explanation: "no such version"}
 	for name, test := range map[string]struct {
