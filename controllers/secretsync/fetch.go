@@ -105,7 +105,7 @@ func (c *Controller) lookSince(ctx context.Context, p *pass, place int, inputs [
 func (i *input) lacks(err error, synced bool) bool {
 	switch source.KindOf(err) {
 	case source.VersionNotFound:
-		return i.optional || i.foundBy != nil
+		return i.optional // As is what find finds.
 	case source.SecretNotFound:
 		return i.optional && !synced || i.foundBy != nil
 	case source.SecretPendingDeletion:

@@ -39,7 +39,7 @@ func guards(sync *v1alpha1.SecretSync) bool {
 }
 
 func (c *Controller) patchFinalizers(ctx context.Context, sync, patched *v1alpha1.SecretSync) error {
-	patch := client.MergeFromWithOptions(sync.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	patch := client.MergeFromWithOptions(sync, client.MergeFromWithOptimisticLock{})
 	if err := c.Client.Patch(ctx, patched, patch); err != nil {
 		return fmt.Errorf("patching finalizers: %w", err)
 	}

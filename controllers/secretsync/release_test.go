@@ -102,7 +102,9 @@ func TestAFormerSecretIsNotForgottenBeforeItIsDealtWith(t *testing.T) {
 		}
 		return c.Patch(ctx, object, patch, options...)
 	}}
-	unlisted := interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return errSilent }}
+	unlisted := interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+		return errSilent
+	}}
 	for name, test := range map[string]struct {
 		merge, retain, heir bool
 		fails               interceptor.Funcs
