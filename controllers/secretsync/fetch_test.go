@@ -415,3 +415,32 @@ func TestAllIsReadAgainWhereOneHasMoved(t *testing.T) {
 		})
 	}
 }
+
+// TestAPassThatHasTooMuchInHandAsksForNoMore, and what it reads again takes the place of what it had.
+func TestAPassThatHasTooMuchInHandAsksForNoMore(t *testing.T) {
+	aws := &scripted{observe: func(int, source.Question) (source.Observation, error) {
+		observation := seen("db", "v1")
+		observation.Value = new(source.TextValue("observed"))
+		return observation, nil
+	}}
+	d, p := passWith(t, aws, keepingPrevious())
+	one, once := p.inputs[0], int64(0)
+	for n := range 3 {
+		if err := errors.Join(d.look(t.Context(), p, 0, p.inputs, source.Question{}), d.read(t.Context(), p, one)); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			once = p.hand.bytes.Load()
+		}
+	}
+	if bytes := p.hand.bytes.Load(); bytes != once {
+		t.Errorf("the value counts with %d bytes, and read again with %d", once, bytes)
+	}
+	one.observation.Value = nil
+	p.hand.bytes.Store(2 * handMost)
+	asked := len(aws.questions)
+	looked, had := d.look(t.Context(), p, 0, p.inputs, source.Question{}), d.read(t.Context(), p, one)
+	if !errors.Is(looked, errLarge) || !errors.Is(had, errLarge) || len(aws.questions) > asked || len(aws.fetches) > 0 {
+		t.Errorf("it asks on: %v, %v", looked, had)
+	}
+}
