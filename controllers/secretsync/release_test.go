@@ -241,7 +241,7 @@ func TestKeepFreesWhatNoPassCouldWrite(t *testing.T) {
 		"it is not to be retained":           {func(p *pass) { p.sync.Spec.Target.DeletionPolicy = "" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, p := retaining(t)
+			w, p := retainingSync(t)
 			test.change(p)
 			if err := w.keep(t.Context(), p); err != nil {
 				t.Fatal(err)
@@ -253,8 +253,8 @@ func TestKeepFreesWhatNoPassCouldWrite(t *testing.T) {
 	}
 }
 
-// retaining is a world with a Secret, and a pass by a spec that retains it, and that has not written it.
-func retaining(t *testing.T) (*world, *pass) {
+// retainingSync is a world with a Secret, and a pass by a spec that retains it, and that has not written it.
+func retainingSync(t *testing.T) (*world, *pass) {
 	t.Helper()
 	w := newWorld(t, fresh())
 	w.settle(t)
@@ -267,7 +267,7 @@ func retaining(t *testing.T) (*world, *pass) {
 func TestKeepTellsItsOwnWriteFromThoseOfOthers(t *testing.T) {
 	for name, seen := range map[string]string{"no other write": "", "others write at the same time": "9999999"} {
 		t.Run(name, func(t *testing.T) {
-			w, p := retaining(t)
+			w, p := retainingSync(t)
 			w.onWrite = func(context.CancelFunc) {
 				if seen != "" && !w.memories.echoed(here, seen) {
 					t.Error("what the watch brings during the write is taken for news")
@@ -288,7 +288,7 @@ func TestKeepTellsItsOwnWriteFromThoseOfOthers(t *testing.T) {
 
 // TestKeepHidesNoEdit: what others have changed before is repaired by the next pass that can.
 func TestKeepHidesNoEdit(t *testing.T) {
-	w, p := retaining(t)
+	w, p := retainingSync(t)
 	edited := w.secret(t, "db")
 	edited.Data["value"] = []byte("edited")
 	if err := w.server.Update(t.Context(), edited); err != nil {
