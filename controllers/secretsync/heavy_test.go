@@ -185,7 +185,7 @@ func hungry(t *testing.T, c *Controller, namespace string) (p *pass, work render
 	return p, work, leave
 }
 
-// A pass takes a turn with its first heavy step, and gives back no turn that is another's.
+// A pass takes a turn with its first heavy step.
 func TestATurnIsTakenWithTheFirstHeavyStep(t *testing.T) {
 	c := New(Options{})
 	p, work, leave := hungry(t, c, "a")
@@ -197,6 +197,17 @@ func TestATurnIsTakenWithTheFirstHeavyStep(t *testing.T) {
 	}
 	if err := work.Budget.Spend("heavy work", 1); err != nil || c.heavy.count() != 1 {
 		t.Errorf("heavy work: %v, %d turns", err, c.heavy.count())
+	}
+	if leave(); c.heavy.count() != 0 {
+		t.Errorf("%d turns are kept", c.heavy.count())
+	}
+}
+
+func TestAPassGivesBackNoTurnOfAnother(t *testing.T) {
+	c := New(Options{})
+	_, work, leave := hungry(t, c, "a")
+	if err := work.Budget.Spend("heavy work", lightSteps+1); err != nil {
+		t.Fatal(err)
 	}
 	_, _, leaveLight := hungry(t, c, "a")
 	if leaveLight(); c.heavy.count() != 1 {

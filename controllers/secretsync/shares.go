@@ -172,26 +172,27 @@ func (s *shares) parked() (count int) {
 // take takes an object from those that are parked or on their way back; nil where it was neither. It may be marked
 // otherwise by now.
 func (s *shares) take(name types.NamespacedName) *place {
-	for _, large := range []bool{false, true} {
-		of := s.lots[group{name.Namespace, large}]
-		if of == nil {
-			continue
-		}
-		if at := of.returned[name.Name]; at != nil {
-			delete(of.returned, name.Name)
-			s.returning--
-			if large {
-				s.largeReturning--
-			}
-			return at
-		}
-		if at := of.parked[name.Name]; at != nil {
-			delete(of.parked, name.Name)
-			heap.Remove(&of.order, at.index)
-			return at
-		}
+	at := s.takeFrom(group{name.Namespace, false}, name.Name)
+	return cmp.Or(at, s.takeFrom(group{name.Namespace, true}, name.Name))
+}
+
+func (s *shares) takeFrom(from group, name string) *place {
+	of := s.lots[from]
+	if of == nil {
+		return nil
 	}
-	return nil
+	at := of.returned[name]
+	if at != nil {
+		delete(of.returned, name)
+		s.returning--
+		if from.large {
+			s.largeReturning--
+		}
+	} else if at = of.parked[name]; at != nil {
+		delete(of.parked, name)
+		heap.Remove(&of.order, at.index)
+	}
+	return at
 }
 
 // release gives the objects that may go back to the queue, one of each group in turn. An object on its way back counts

@@ -160,14 +160,7 @@ func (s *sharing) nothingLost() {
 		for name := range of.parked {
 			parked[types.NamespacedName{Namespace: in.namespace, Name: name}] = true
 		}
-		if len(of.order) != len(of.parked) {
-			s.t.Fatalf("%s has %d places for %d parked objects", in.namespace, len(of.order), len(of.parked))
-		}
-		room := s.workers - s.busy - s.returning
-		may := !in.large || s.mayBeLarge(in.namespace) && s.largeReturning == 0
-		if len(of.parked) > 0 && may && s.shares.running[in.namespace]+len(of.returned) < room {
-			s.t.Fatalf("%d objects of %s are parked, which has %d workers and could have another: %d are free", len(of.parked), in.namespace, s.of(in.namespace), s.free())
-		}
+		s.lotIsWell(in, of)
 	}
 	if len(parked) != s.parked() {
 		s.t.Fatalf("%d objects are parked, and %d are counted", len(parked), s.parked())
@@ -176,6 +169,22 @@ func (s *sharing) nothingLost() {
 		if owed && !s.ready[name] && !parked[name] {
 			s.t.Fatalf("%s is neither in the queue nor parked", name)
 		}
+	}
+}
+
+// lotIsWell wants a lot to have a place for each parked object, and room to be used.
+func (s *sharing) lotIsWell(in group, of *lot) {
+	s.t.Helper()
+	if len(of.order) != len(of.parked) {
+		s.t.Fatalf("%s has %d places for %d parked objects", in.namespace, len(of.order), len(of.parked))
+	}
+	if in.large && len(of.returned) > 1 {
+		s.t.Fatalf("%d large objects of %s are on their way back", len(of.returned), in.namespace)
+	}
+	room := s.workers - s.busy - s.returning
+	may := !in.large || s.mayBeLarge(in.namespace) && s.largeReturning == 0
+	if len(of.parked) > 0 && may && s.shares.running[in.namespace]+len(of.returned) < room {
+		s.t.Fatalf("%d objects of %s are parked, which has %d workers and could have another: %d are free", len(of.parked), in.namespace, s.of(in.namespace), s.free())
 	}
 }
 

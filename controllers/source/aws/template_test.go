@@ -260,7 +260,7 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 			w := newWired(t, Options{CallTimeout: time.Minute})
 			w.mustPoll(t, "db")
 			if name == "silence" {
-				w.Source.options.CallTimeout = 200 * time.Millisecond
+				w.options.CallTimeout = 200 * time.Millisecond
 			}
 			w.answerWith(test.answer)
 			ours := w.poll(t, "db")
