@@ -177,10 +177,10 @@ func TestASpecThatIsTooLargeIsRefused(t *testing.T) {
 }
 
 // hungry is a pass of a namespace with what it may do, and what ends its heavy work.
-func hungry(t *testing.T, c *Controller, namespace string) (p *pass, work render.Work, leave func()) {
+func hungry(t *testing.T, c *Controller) (p *pass, work render.Work, leave func()) {
 	t.Helper()
 	p = &pass{sync: &v1alpha1.SecretSync{}}
-	p.sync.Namespace = namespace
+	p.sync.Namespace = "a"
 	work, leave = c.work(t.Context(), p)
 	return p, work, leave
 }
@@ -188,7 +188,7 @@ func hungry(t *testing.T, c *Controller, namespace string) (p *pass, work render
 // A pass takes a turn with its first heavy step.
 func TestATurnIsTakenWithTheFirstHeavyStep(t *testing.T) {
 	c := New(Options{})
-	p, work, leave := hungry(t, c, "a")
+	p, work, leave := hungry(t, c)
 	if left := work.Budget.Left(); left != pattern.PassSteps || p.steps(t.Context()) != work.Budget || work.Patterns != c.patterns {
 		t.Errorf("it has %d steps, and phases share them: %v", left, p.steps(t.Context()) == work.Budget)
 	}
@@ -205,11 +205,11 @@ func TestATurnIsTakenWithTheFirstHeavyStep(t *testing.T) {
 
 func TestAPassGivesBackNoTurnOfAnother(t *testing.T) {
 	c := New(Options{})
-	_, work, leave := hungry(t, c, "a")
+	_, work, leave := hungry(t, c)
 	if err := work.Budget.Spend("heavy work", lightSteps+1); err != nil {
 		t.Fatal(err)
 	}
-	_, _, leaveLight := hungry(t, c, "a")
+	_, _, leaveLight := hungry(t, c)
 	if leaveLight(); c.heavy.count() != 1 {
 		t.Error("a pass without heavy work ends that of another")
 	}
@@ -217,7 +217,7 @@ func TestAPassGivesBackNoTurnOfAnother(t *testing.T) {
 	for range heavyWaiting {
 		waiting = append(waiting, enterAsync(t.Context(), c.heavy, "a"))
 	}
-	_, refused, leaveRefused := hungry(t, c, "a")
+	_, refused, leaveRefused := hungry(t, c)
 	err := refused.Budget.Spend("heavy work", lightSteps+1)
 	if busy, ok := errors.AsType[*source.Error](err); !ok || busy.Kind != source.Busy || busy.RetryAfter != heavyAgain {
 		t.Errorf("more than may wait: %v", err)
