@@ -62,7 +62,7 @@ soak: controlplane ## Take random steps for long, against a model; STEPS=1000, S
 
 .PHONY: mutants
 mutants: ## Break packages in one place at a time and look whether a unit test fails; PACKAGE=source/aws, ONLY='identities.go'
-	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),guard serviceaccount target))
+	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),guard serviceaccount target source/aws secretsync))
 
 .PHONY: controlplane
 controlplane: ## Make the control plane's programs, once

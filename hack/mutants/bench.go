@@ -100,6 +100,9 @@ func (w *watched) Write(more []byte) (int, error) {
 	return w.Builder.Write(more)
 }
 
+// errFailed is that of a test binary that ran and did not pass.
+var errFailed = errors.New("it does not pass")
+
 // measure runs each test by itself, to learn what it reaches and how long it takes.
 func (b *bench) measure(ctx context.Context) error {
 	names, err := b.list(ctx)
@@ -116,7 +119,7 @@ func (b *bench) measure(ctx context.Context) error {
 func (b *bench) list(ctx context.Context) ([]string, error) {
 	output, passed, err := b.run(ctx, time.Minute, nil, "-test.list", ".")
 	if err != nil || !passed {
-		return nil, fmt.Errorf("the tests cannot be listed: %w\n%s", err, output)
+		return nil, fmt.Errorf("the tests cannot be listed: %w\n%s", cmp.Or(err, errFailed), output)
 	}
 	var names []string
 	for name := range strings.Lines(output) {
@@ -133,7 +136,7 @@ func (b *bench) measureOne(ctx context.Context, n int, name string) (test, error
 	began := time.Now()
 	output, passed, err := b.run(ctx, 5*time.Minute, []string{"MUTANTS_REACHED=" + log}, "-test.run", pattern([]string{name}))
 	if err != nil || !passed {
-		return test{}, fmt.Errorf("%s fails without a mutant: %w\n%s", name, err, output)
+		return test{}, fmt.Errorf("%s fails without a mutant: %w\n%s", name, cmp.Or(err, errFailed), output)
 	}
 	measured := test{name: name, took: time.Since(began), reaches: map[int]bool{}}
 	lines, err := os.ReadFile(log)
