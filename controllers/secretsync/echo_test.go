@@ -25,7 +25,7 @@ func TestOurOwnWriteIsNoNewsHoweverItIsShown(t *testing.T) {
 	for name, test := range map[string]struct {
 		owner, version string
 		news           bool
-	}{"our own": {here.Name, "7", false}, "an edit": {here.Name, "8", true}, "another's": {"other", "7", true}, "of nobody's": {"", "7", true}} {
+	}{"our own": {here.Name, "7", false}, "an edit": {here.Name, "8", true}, "another's": {"other", "7", true}, "of no SecretSync": {"", "7", true}} {
 		is := watched(test.owner, test.version)
 		if got := echoes.Create(event.CreateEvent{Object: is}); got != test.news {
 			t.Errorf("%s is new: taken for news: %t", name, got)

@@ -28,7 +28,7 @@ func late(t *testing.T) (*desk, *pass) {
 	return d, p
 }
 
-// TestWhenALateReportComes: at once, but for one that is part of a burst and that nobody waits for.
+// TestWhenALateReportComes: at once, but for one that is part of a burst and that no user waits for.
 func TestWhenALateReportComes(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*desk, *pass, *v1alpha1.SecretSync)
