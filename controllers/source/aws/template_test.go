@@ -286,6 +286,30 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 	}
 }
 
+// TestNoMoreOfAnAnswerIsReadThanItsBound, whether the SDK makes the request or not. What is sent beyond that is on its way.
+func TestNoMoreOfAnAnswerIsReadThanItsBound(t *testing.T) {
+	w := newWired(t, Options{CallTimeout: time.Minute})
+	w.mustPoll(t, "db")
+	var sent atomic.Int64
+	w.answerWith(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"ARN":"`)
+		for much := []byte(strings.Repeat("x", 1<<16)); sent.Load() < 4*maxAnswer; sent.Add(int64(len(much))) {
+			if _, err := w.Write(much); err != nil {
+				return
+			}
+		}
+	})
+	for _, by := range []string{"the operator", "the SDK"} {
+		sent.Store(0)
+		if err := w.poll(t, "db"); source.KindOf(err) != source.RegionUnavailable {
+			t.Errorf("by %s: %v", by, err)
+		}
+		if got := sent.Load(); got < maxAnswer || got > 2*maxAnswer {
+			t.Errorf("by %s: %d bytes of an answer are read, want some more than %d", by, got, maxAnswer)
+		}
+	}
+}
+
 func endless(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"ARN":"`)
 	for much := []byte(strings.Repeat("x", 1<<16)); r.Context().Err() == nil; {
