@@ -1,6 +1,7 @@
 package secretsync
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -182,6 +184,7 @@ func TestWhatTellsThatASecretWasTouched(t *testing.T) {
 	const written = "20"
 	for name, test := range map[string]struct {
 		cached, live   string // resourceVersions; empty for a Secret that is not there
+		another        bool   // what the cache has is of the name alone
 		ours           string // that of the last write of this process
 		ago            time.Duration
 		drifted, lags  bool
@@ -196,6 +199,7 @@ func TestWhatTellsThatASecretWasTouched(t *testing.T) {
 		"another process wrote it, and one more":    {cached: "19", live: "21", ours: "18", asked: true, drifted: true},
 		"an edit that the cache has not":            {cached: "19", live: "21", ours: "20", ago: cacheLagMost, asked: true, drifted: true},
 		"not in the cache yet":                      {live: "20", ours: "20", asked: true},
+		"it was made again, on its way":             {cached: "19", live: "20", ours: "20", another: true, asked: true},
 		"gone":                                      {ours: "20", asked: true, drifted: true},
 		"it went back in time":                      {cached: "19", live: "19", ours: "20", ago: cacheLagMost, asked: true, drifted: true, forgets: true},
 		"it went back in time, of another process'": {cached: "19", live: "19", ours: "18", asked: true, drifted: true, forgets: true},
@@ -203,6 +207,9 @@ func TestWhatTellsThatASecretWasTouched(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
 			cache, live := &oneState{version: test.cached}, &oneState{version: test.live}
+			if test.another {
+				cache.uid = "former"
+			}
 			d.secrets = &target.Writer{Client: cache, Live: live}
 			sync := fresh()
 			sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", ResourceVersion: written}
@@ -224,6 +231,7 @@ func TestWhatTellsThatASecretWasTouched(t *testing.T) {
 type oneState struct {
 	client.Client
 	version string
+	uid     types.UID // empty for that of the Secret in status
 	refusal error
 	asked   int
 }
@@ -236,7 +244,7 @@ func (s *oneState) Get(_ context.Context, key client.ObjectKey, object client.Ob
 	if s.version == "" {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, key.Name)
 	}
-	object.SetUID("secret")
+	object.SetUID(cmp.Or(s.uid, "secret"))
 	object.SetResourceVersion(s.version)
 	return nil
 }

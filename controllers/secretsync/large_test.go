@@ -10,6 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
 )
 
 func TestLargeObjectsHaveOnePassANamespaceAndAShareOfTheWorkers(t *testing.T) {
@@ -118,8 +119,8 @@ func TestALargeWriteHasItsTurn(t *testing.T) {
 				t.Error("the first pass writes much beside others of its namespace")
 			}
 			w.settle(t)
-			if w.secret(t, "db") == nil {
-				t.Error("it is never written")
+			if w.secret(t, "db") == nil || !w.shares.isLarge(here) {
+				t.Errorf("it is written: %t, and stays among the large ones: %t", w.secret(t, "db") != nil, w.shares.isLarge(here))
 			}
 			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Template = nil })
 			w.settle(t)
@@ -180,6 +181,63 @@ func TestAPassThatGaveUpIsTakenUp(t *testing.T) {
 				t.Errorf("a pass that gave up once serves later ones: %v", aws.all)
 			}
 		})
+	}
+}
+
+// What may just be read or written is not large.
+func TestBoundsOfWhatIsLarge(t *testing.T) {
+	bytes := func(count int) map[string][]byte { return map[string][]byte{"k": make([]byte, count-1)} }
+	keys := map[string][]byte{}
+	for key := range keysOf(writeMostKeys) {
+		keys[key] = nil
+	}
+	if largeToWrite(keys) || largeToWrite(bytes(writeMostBytes)) || !largeToWrite(bytes(writeMostBytes+1)) {
+		t.Errorf("%d keys are large: %t, %d bytes: %t", len(keys), largeToWrite(keys), writeMostBytes, largeToWrite(bytes(writeMostBytes)))
+	}
+	c := New(Options{})
+	for read, large := range map[int64]bool{handMost: false, handMost + 1: true} {
+		p := c.begin(fresh(), &memory{})
+		if p.hand.bytes.Store(read); p.full() != large {
+			t.Errorf("with %d bytes in hand a pass gives up: %t", read, p.full())
+		}
+		c.shares.mark(here, true)
+		p = c.begin(fresh(), &memory{})
+		p.applied = &target.Result{}
+		p.hand.bytes.Store(read)
+		if c.unmark(p); c.shares.isLarge(here) != large {
+			t.Errorf("with %d bytes in hand it stays large: %t", read, c.shares.isLarge(here))
+		}
+		c.shares.mark(here, false)
+	}
+}
+
+// A pass is taken up once: what comes later begins by itself.
+func TestAPassIsTakenUpOnce(t *testing.T) {
+	c := New(Options{})
+	m := &memory{unfinished: unfinished{began: noon, generation: 1}}
+	first, second := c.begin(fresh(), m), c.begin(fresh(), m)
+	first.resume()
+	second.resume()
+	if !first.began.Equal(noon) || second.began.Equal(noon) {
+		t.Errorf("the first begins at %s, the second one at %s", first.began, second.began)
+	}
+}
+
+func TestALargeObjectIsParkedOnce(t *testing.T) {
+	s := newSharing(t, 4)
+	for number := range 2 {
+		s.mark(in("a", number), true)
+	}
+	s.hand(in("a", 0), 0)
+	for range 2 {
+		s.hand(in("a", 1), 0)
+	}
+	s.nothingLost()
+	if s.parked() != 1 {
+		t.Errorf("%d objects are parked", s.parked())
+	}
+	if s.putBack(s.drop(in("a", 1))); s.parked() != 0 {
+		t.Error("a large object that is gone stays parked")
 	}
 }
 

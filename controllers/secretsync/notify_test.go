@@ -233,6 +233,45 @@ func TestAFailedRotationIsRememberedInWhateverOrderEventsCome(t *testing.T) {
 	}
 }
 
+// The latest are remembered, in whatever order they are looked at.
+func TestTheLatestFailuresAreRemembered(t *testing.T) {
+	for range 20 {
+		var known map[string]time.Time
+		for n := range failuresMost + 3 {
+			known = withFailure(known, fmt.Sprint("arn-", n), noon.Add(time.Duration(n)*time.Second))
+		}
+		for n := range failuresMost + 3 {
+			if _, is := known[fmt.Sprint("arn-", n)]; is != (n >= 3) {
+				t.Fatalf("of %d failures number %d is remembered: %t", failuresMost+3, n, is)
+			}
+		}
+	}
+}
+
+// ending is a queue that the operator's stop meets while it takes something in.
+type ending struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+	stop context.CancelFunc
+}
+
+func (e *ending) Add(request reconcile.Request) {
+	e.stop()
+	e.TypedRateLimitingInterface.Add(request)
+}
+
+func TestAnEventThatTheStopMeetsIsNotDoneWith(t *testing.T) {
+	c, _, _ := told(time.Hour)
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	t.Cleanup(queue.ShutDown)
+	ctx, stop := context.WithCancel(t.Context())
+	if err := c.turns.Start(t.Context(), &ending{queue, stop}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Notify(ctx, []types.NamespacedName{db}, RotationFailure{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNewsGoWithTheSecretSync(t *testing.T) {
 	c, _, p := told(time.Hour)
 	newQueue(t, c)
@@ -462,6 +501,10 @@ func TestFirstLooksAreSpread(t *testing.T) {
 		p := polled(c, "s", fmt.Sprint("db-", n), 6*time.Minute)
 		if look := c.nextTickOrSooner(p, noon); look.After(c.nextTick(p, noon)) {
 			t.Errorf("the first look is %s after the poll", look.Sub(c.nextTick(p, noon)))
+		}
+		p = polled(c, "s", fmt.Sprint("db-", n), 5*time.Minute)
+		if look := c.nextTickOrSooner(p, noon); !look.Equal(c.nextTick(p, noon)) {
+			t.Errorf("a poll as often as the operator's own is not waited for: the first look is %s before it", c.nextTick(p, noon).Sub(look))
 		}
 	}
 }

@@ -231,21 +231,28 @@ func TestWhatWasSeenIsSavedAtTheStop(t *testing.T) {
 		reads   int // of the SecretSync at the API server
 		problem bool
 	}{
-		"as it was read":                  {saved: true},
-		"changed since the cache":         {answers: []error{conflict}, saved: true, reads: 1},
-		"changed again and again":         {answers: []error{conflict, conflict}, reads: 1},
-		"another one by now":              {answers: []error{another}},
-		"another one, by the API server":  {answers: []error{conflict, another}, reads: 1},
-		"gone":                            {answers: []error{apierrors.NewNotFound(schema.GroupResource{}, "db")}},
-		"gone, by the API server":         {answers: []error{conflict}, change: func(_ *world, live *server) { live.Reader = &oneState{} }, reads: 1},
-		"the API server is away":          {answers: []error{errAway}, problem: true},
-		"it is away after a conflict":     {answers: []error{conflict}, change: func(w *world, _ *server) { w.Live = w.mute() }, problem: true},
-		"it fails after a conflict":       {answers: []error{conflict, errAway}, reads: 1, problem: true},
-		"the cache is away":               {change: func(w *world, _ *server) { w.Client = &oneState{refusal: errAway} }, problem: true},
-		"another one in the cache":        {change: func(w *world, _ *server) { w.memories.byName[here].uid = "former" }},
-		"nothing was seen":                {change: func(w *world, _ *server) { w.memories.byName[here].seen.Store(nil) }},
-		"another Secret was seen":         {change: func(w *world, _ *server) { w.see("another", "1000") }},
-		"an earlier state of it was seen": {change: func(w *world, _ *server) { w.see(string(w.secret(t, "db").UID), "1") }},
+		"as it was read":                 {saved: true},
+		"changed since the cache":        {answers: []error{conflict}, saved: true, reads: 1},
+		"changed again and again":        {answers: []error{conflict, conflict}, reads: 1},
+		"another one by now":             {answers: []error{another}},
+		"another one, by the API server": {answers: []error{conflict, another}, reads: 1},
+		"gone":                           {answers: []error{apierrors.NewNotFound(schema.GroupResource{}, "db")}},
+		"gone, by the API server":        {answers: []error{conflict}, change: func(_ *world, live *server) { live.Reader = &oneState{} }, reads: 1},
+		"the API server is away":         {answers: []error{errAway}, problem: true},
+		"it is away after a conflict":    {answers: []error{conflict}, change: func(w *world, _ *server) { w.Live = w.mute() }, problem: true},
+		"it fails after a conflict":      {answers: []error{conflict, errAway}, reads: 1, problem: true},
+		"the cache is away":              {change: func(w *world, _ *server) { w.Client = &oneState{refusal: errAway} }, problem: true},
+		"another one in the cache":       {change: func(w *world, _ *server) { w.memories.byName[here].uid = "former" }},
+		"nothing was seen":               {change: func(w *world, _ *server) { w.memories.byName[here].seen.Store(nil) }},
+		"another Secret was seen":        {change: func(w *world, _ *server) { w.see("another", "1000") }},
+		"an earlier state of it was seen": {change: func(w *world, _ *server) {
+			sync := w.now(t)
+			sync.Status.Secret.ResourceVersion = "50"
+			if err := w.server.Status().Update(t.Context(), sync); err != nil {
+				t.Fatal(err)
+			}
+			w.see(string(w.secret(t, "db").UID), "40")
+		}},
 		"no Secret is in status, in the cache": {change: func(w *world, _ *server) {
 			sync := w.now(t)
 			sync.Status.Secret = nil
@@ -254,10 +261,10 @@ func TestWhatWasSeenIsSavedAtTheStop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, live := saving(t, test.answers...)
-			before := w.now(t).Status.Secret.ResourceVersion
 			if test.change != nil {
 				test.change(w, live)
 			}
+			before := w.now(t).Status.Secret.ResourceVersion
 			err := w.saveSeen(t.Context())
 			if (err != nil) != test.problem || live.reads != test.reads {
 				t.Errorf("the API server was read %d times: %v", live.reads, err)

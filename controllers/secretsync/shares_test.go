@@ -124,7 +124,7 @@ func FuzzSharesNeverExceedAndNeverForget(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		random := rand.New(rand.NewPCG(seed, 13))
-		s := newSharing(t, 1+random.IntN(12))
+		s := newSharing(t, 1+random.IntN(24))
 		namespaces := 1 + random.IntN(6)
 		drawn := func() types.NamespacedName { return in(fmt.Sprint("ns-", random.IntN(namespaces)), random.IntN(8)) }
 		for range 400 {

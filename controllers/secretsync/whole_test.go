@@ -38,12 +38,12 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 	if result := w.turn(t); result.RequeueAfter == 0 || w.now(t).Status.Secret == nil {
 		t.Error("the report of a large SecretSync waits, and keeps it in memory")
 	}
+	if !w.shares.isLarge(here) {
+		t.Error("a SecretSync that is itself large has no turn among the large ones once its Secret is small")
+	}
 	w.settle(t)
 	if data := w.secret(t, "db").Data; len(data) != 1 || data["renamed"] == nil {
 		t.Fatalf("%d keys by a part of the spec", len(data))
-	}
-	if !w.shares.isLarge(here) {
-		t.Error("a SecretSync that is itself large has no turn among the large ones once its Secret is small")
 	}
 	writes, reads := w.writes, live.reads
 	w.after(2 * w.PollInterval)
