@@ -223,20 +223,22 @@ func TestAPassIsTakenUpOnce(t *testing.T) {
 	}
 }
 
-func TestALargeObjectIsParkedOnce(t *testing.T) {
+func TestALargeObjectIsParkedOnceAndKeepsItsPlace(t *testing.T) {
 	s := newSharing(t, 4)
-	for number := range 2 {
+	for number := range 3 {
 		s.mark(in("a", number), true)
 	}
-	s.hand(in("a", 0), 0)
-	for range 2 {
-		s.hand(in("a", 1), 0)
+	for _, number := range []int{0, 1, 2, 1} {
+		s.hand(in("a", number), 0)
 	}
 	s.nothingLost()
-	if s.parked() != 1 {
+	if s.parked() != 2 {
 		t.Errorf("%d objects are parked", s.parked())
 	}
-	if s.putBack(s.drop(in("a", 1))); s.parked() != 0 {
+	if s.finish(in("a", 0)); len(s.ready) != 1 || !s.ready[in("a", 1)] {
+		t.Errorf("%v come back, and the first that was parked is number 1", s.ready)
+	}
+	if s.putBack(s.drop(in("a", 2))); s.parked() != 0 {
 		t.Error("a large object that is gone stays parked")
 	}
 }
