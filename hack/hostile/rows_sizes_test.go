@@ -66,19 +66,19 @@ func suspended(n int, spec func() v1alpha1.SecretSyncSpec) func(*attacker) func(
 }
 
 // manySecrets is an attack by which each of n SecretSyncs has many large secrets in one Secret.
-func manySecrets(n, each, size int, more func(*v1alpha1.SecretSyncSpec)) func(*attacker) func(int) {
+func manySecrets(n, each, size int, more func(i int, spec *v1alpha1.SecretSyncSpec)) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		content := strings.Repeat("x", size)
 		for i := range each {
 			a.secret(fmt.Sprintf("large-%d", i), content)
 		}
 		a.edits.Add(int64(n * each)) // Each asks at its start about each of them.
-		a.syncs(n, func(int) v1alpha1.SecretSyncSpec {
+		a.syncs(n, func(i int) v1alpha1.SecretSyncSpec {
 			var spec v1alpha1.SecretSyncSpec
-			for i := range each {
-				spec.Data = append(spec.Data, v1alpha1.DataKey{Key: fmt.Sprintf("k-%d", i), Source: &v1alpha1.EntrySource{SecretID: a.secrets[i]}})
+			for n := range each {
+				spec.Data = append(spec.Data, v1alpha1.DataKey{Key: fmt.Sprintf("k-%d", n), Source: &v1alpha1.EntrySource{SecretID: a.secrets[n]}})
 			}
-			more(&spec)
+			more(i, &spec)
 			return spec
 		})
 		return func(round int) { a.renew(a.secrets[round%each], content+fmt.Sprint(round)) }
@@ -145,14 +145,12 @@ func TestBesideSizes(t *testing.T) {
 			})
 			return func(round int) { a.refresh(40, round) }
 		}, []string{synced}},
-		{"data, Secrets of 1 MB", manySecrets(30, 17, 60_000, func(*v1alpha1.SecretSyncSpec) {}), []string{synced}},
+		{"data, Secrets of 1 MB", manySecrets(30, 17, 60_000, func(int, *v1alpha1.SecretSyncSpec) {}), []string{synced}},
 		{"data, 32 roles that read 256 secrets of 60 kB", func(a *attacker) func(int) {
 			const roles, secrets = 32, 256
 			a.questions.Add((roles - 1) * secrets) // Each role asks for itself.
-			role := 0
-			return manySecrets(roles, secrets, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
-				spec.Auth.RoleARN = roleARN(fmt.Sprint("reader-", role))
-				role++
+			return manySecrets(roles, secrets, 60_000, func(i int, spec *v1alpha1.SecretSyncSpec) {
+				spec.Auth.RoleARN = roleARN(fmt.Sprint("reader-", i))
 			})(a)
 		}, []string{v1alpha1.ReasonTargetTooLarge}},
 		{"data.decode, Secrets of 1 MB", func(a *attacker) func(int) {
@@ -167,7 +165,7 @@ func TestBesideSizes(t *testing.T) {
 		{"keepPrevious, Secrets of 1 MB", func(a *attacker) func(int) {
 			const secrets = 8
 			a.questions.Add(secrets) // Each secret is asked for two of its versions.
-			return manySecrets(10, secrets, 60_000, func(spec *v1alpha1.SecretSyncSpec) {
+			return manySecrets(10, secrets, 60_000, func(_ int, spec *v1alpha1.SecretSyncSpec) {
 				spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
 			})(a)
 		}, []string{synced}},
