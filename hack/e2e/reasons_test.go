@@ -44,6 +44,7 @@ func TestQuotaForbids(t *testing.T) {
 	s.await("the quota is in force", func() bool {
 		return s.exists(quota) && len(quota.Status.Hard) > 0
 	})
+	s.awaitRefusal()
 	content := value()
 	id, _ := s.createSecret("db", content)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})

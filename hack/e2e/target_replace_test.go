@@ -61,6 +61,7 @@ func TestNothingIsDeletedThatCouldNotBeMadeAnew(t *testing.T) {
 	}
 	s.put(quota)
 	s.await("the quota is in force", func() bool { return s.exists(quota) && len(quota.Status.Hard) > 0 })
+	s.awaitRefusal()
 	s.putValue(id, second)
 	s.awaitReason("fixed", metav1.ConditionFalse, v1alpha1.ReasonAdmissionDenied)
 	if now := s.secret("fixed"); now == nil || now.UID != before.UID || string(now.Data["value"]) != first {

@@ -72,16 +72,16 @@ func held(kind client.Object) func(*attacker) func(int) {
 	}
 }
 
-// quota lets the attacker's namespace have no Secrets. Nothing counts them here, so it says itself that there are none.
+// quota lets the attacker's namespace have no Secrets, and waits until the API server knows.
 func (a *attacker) quota() {
 	a.Helper()
 	none := corev1.ResourceList{"count/secrets": resource.MustParse("0")}
-	made := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: "none"}, Spec: corev1.ResourceQuotaSpec{Hard: none}}
-	create(a.T, made)
-	made.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
-	if err := shared.Client.Status().Update(a.Context(), made); err != nil {
-		a.Fatal(err)
-	}
+	create(a.T, &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: "none"}, Spec: corev1.ResourceQuotaSpec{Hard: none}})
+	probe := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, GenerateName: "probe-"}}
+	standtest.Await(a, "Secrets are refused", func() bool {
+		err := shared.Client.Create(a.Context(), probe.DeepCopy(), client.DryRunAll)
+		return err != nil && strings.Contains(err.Error(), "exceeded quota")
+	}, a.manager.Tail)
 }
 
 // forged is an event of a rotation that failed, or will fail.
