@@ -189,17 +189,7 @@ func TestATokenThatIsNoneIsNotBlamedOnTheOIDCProvider(t *testing.T) {
 }
 
 func TestARoleOfTheSharedConfigurationIsNamedWhenDenied(t *testing.T) {
-	w := newWorld(t)
-	file := filepath.Join(t.TempDir(), "config")
-	profile := "[profile reader]\nrole_arn = " + testRole + "\nsource_profile = base\n" +
-		"[profile base]\naws_access_key_id = " + testKeyID + "\naws_secret_access_key = not-a-secret\n"
-	if err := os.WriteFile(file, []byte(profile), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("AWS_CONFIG_FILE", file)
-	t.Setenv("AWS_PROFILE", "reader")
-	unset(t, "AWS_ACCESS_KEY_ID")
-	unset(t, "AWS_SECRET_ACCESS_KEY")
+	w := inProfile(t, "")
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole"})
 	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
 	if source.KindOf(err) != source.AssumeRoleDenied || !strings.Contains(err.Error(), testReader+" may not assume role "+testRole) {
