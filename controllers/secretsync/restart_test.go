@@ -348,17 +348,7 @@ func TestWhoIsGoneHoldsUpNoRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.turn(t)
-	other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: w.clock.Now()}
-	var restarted []string
-	for range 2 {
-		progress, err := w.Rollouts.Step(t.Context(), other)
-		if err != nil {
-			t.Fatal(err)
-		}
-		restarted = progress.Restarted
-		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
-	}
-	if len(restarted) != 1 {
+	if restarted := w.restartedForOther(t); len(restarted) != 1 {
 		t.Errorf("restarted is %q: the workload waits for a SecretSync that is gone", restarted)
 	}
 }
@@ -444,8 +434,13 @@ func unwanted(p *pass) {
 // othersGoOn says whether another SecretSync's restart of the workload needs not wait for this one's.
 func (w *works) othersGoOn(t *testing.T) bool {
 	t.Helper()
+	return len(w.restartedForOther(t)) > 0
+}
+
+// restartedForOther are the workloads that are restarted for another SecretSync of the Secret, once it has settled.
+func (w *works) restartedForOther(t *testing.T) (restarted []string) {
+	t.Helper()
 	other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: w.clock.Now()}
-	var restarted []string
 	for range 2 {
 		progress, err := w.Rollouts.Step(t.Context(), other)
 		if err != nil {
@@ -454,7 +449,7 @@ func (w *works) othersGoOn(t *testing.T) bool {
 		restarted = progress.Restarted
 		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
 	}
-	return len(restarted) > 0
+	return restarted
 }
 
 // Restarts whose event is still to come are not forgotten with the next one.
