@@ -83,9 +83,10 @@ func (c *Controller) lookSince(ctx context.Context, p *pass, place int, inputs [
 		if p.full() {
 			return c.giveUp(p)
 		}
-		p.hand.drop(one.observation.Value)
 		observation, err := c.Source.Observe(ctx, asked)
-		p.hand.take(observation.Value)
+		if observation.Value != nil {
+			p.carry(one, *observation.Value)
+		}
 		one.behind = observation.Behind || source.IsBehind(err)
 		one.absent, one.held = one.lacks(err, was.ID != ""), observation.Held
 		switch {
@@ -184,14 +185,13 @@ func (c *Controller) fetch(ctx context.Context, p *pass) error {
 // read reads the value of an input, unless observing had to do so. That AWS does not have the value of a version that
 // it has just named is one more way to be out of date.
 func (c *Controller) read(ctx context.Context, p *pass, one *input) error {
-	p.hand.drop(&one.fetched.Value)
 	one.fetched, one.unread = source.Fetched{}, nil
 	if one.absent {
+		p.carry(one, source.Value{})
 		return nil
 	}
 	if value := one.observation.Value; value != nil {
 		one.fetched = source.Fetched{Version: one.observation.Version, Value: *value}
-		p.hand.take(value)
 		return nil
 	}
 	if p.full() {
@@ -203,7 +203,7 @@ func (c *Controller) read(ctx context.Context, p *pass, one *input) error {
 		return nil
 	}
 	one.fetched = fetched
-	p.hand.take(&fetched.Value)
+	p.carry(one, fetched.Value)
 	return err
 }
 

@@ -430,14 +430,14 @@ func TestAPassThatHasTooMuchInHandAsksForNoMore(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n == 0 {
-			once = p.hand.bytes.Load()
+			once = p.hand.Load()
 		}
 	}
-	if bytes := p.hand.bytes.Load(); bytes != once {
+	if bytes := p.hand.Load(); bytes != once {
 		t.Errorf("the value counts with %d bytes, and read again with %d", once, bytes)
 	}
 	one.observation.Value = nil
-	p.hand.bytes.Store(2 * handMost)
+	p.hand.Store(2 * handMost)
 	asked := len(aws.questions)
 	looked, had := d.look(t.Context(), p, 0, p.inputs, source.Question{}), d.read(t.Context(), p, one)
 	if !errors.Is(looked, errLarge) || !errors.Is(had, errLarge) || len(aws.questions) > asked || len(aws.fetches) > 0 {

@@ -20,6 +20,8 @@ type input struct {
 
 	observation source.Observation
 	fetched     source.Fetched
+	// bytes are those of the value that the pass has of it, observed or fetched.
+	bytes int64
 	// unread is why there is no value of the version that was observed; nil where there is one.
 	unread error
 	// absent says that AWS does not have it, and that it is optional.

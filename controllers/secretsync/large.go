@@ -2,10 +2,9 @@ package secretsync
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/controllers/source"
@@ -24,27 +23,19 @@ const (
 // API server busy. The next pass comes at once, and in its turn among the large ones.
 var errLarge = errors.New("the SecretSync is large: its pass comes in its turn")
 
-// hand counts the bytes of values that a pass has in hand. Several inputs are read at the same time.
-type hand struct{ bytes atomic.Int64 }
-
-func (h *hand) take(value *source.Value) {
-	if value != nil {
-		h.bytes.Add(int64(len(value.Bytes())))
-	}
-}
-
-func (h *hand) drop(value *source.Value) {
-	if value != nil {
-		h.bytes.Add(-int64(len(value.Bytes())))
-	}
+// carry notes the value that a pass has of an input, in place of the one before. Several inputs are read at the same time.
+func (p *pass) carry(one *input, value source.Value) {
+	bytes := int64(len(value.Bytes()))
+	p.hand.Add(bytes - one.bytes)
+	one.bytes = bytes
 }
 
 // full says whether a pass has to give up before it reads more.
-func (p *pass) full() bool { return !p.large && p.hand.bytes.Load() > handMost }
+func (p *pass) full() bool { return !p.large && p.hand.Load() > handMost }
 
 // giveUp ends the pass for one that has its turn among the large ones.
 func (c *Controller) giveUp(p *pass) error {
-	c.shares.mark(p.name(), true)
+	c.shares.mark(client.ObjectKeyFromObject(p.sync), true)
 	return errLarge
 }
 
@@ -82,11 +73,7 @@ func largeToWrite(data map[string][]byte) bool {
 
 // unmark has the next pass of a SecretSync that is no longer large run beside others of its namespace.
 func (c *Controller) unmark(p *pass) {
-	if p.large && p.applied != nil && !p.memory.large && p.hand.bytes.Load() <= handMost && !largeToWrite(p.data) {
-		c.shares.mark(p.name(), false)
+	if p.large && p.applied != nil && !p.memory.large && p.hand.Load() <= handMost && !largeToWrite(p.data) {
+		c.shares.mark(client.ObjectKeyFromObject(p.sync), false)
 	}
-}
-
-func (p *pass) name() types.NamespacedName {
-	return types.NamespacedName{Namespace: p.sync.Namespace, Name: p.sync.Name}
 }

@@ -105,6 +105,16 @@ func TestAPassThatHasMuchInHandGivesUp(t *testing.T) {
 	}
 }
 
+// A value that observing had to read counts once: half of what may be in hand is not large.
+func TestWhatIsObservedIsInHandOnce(t *testing.T) {
+	w := newWorld(t, reading(10))
+	w.Source = &volume{size: 64 << 10, withValues: true}
+	w.settle(t)
+	if w.secret(t, "db") == nil || w.shares.isLarge(here) {
+		t.Errorf("640 KiB are written: %t, and large: %t", w.secret(t, "db") != nil, w.shares.isLarge(here))
+	}
+}
+
 func TestALargeWriteHasItsTurn(t *testing.T) {
 	for name, data := range map[string]map[string]string{
 		"many bytes": {"made": `{{ repeat 1000 "x" | repeat 300 }}`},
@@ -197,13 +207,13 @@ func TestBoundsOfWhatIsLarge(t *testing.T) {
 	c := New(Options{})
 	for read, large := range map[int64]bool{handMost: false, handMost + 1: true} {
 		p := c.begin(fresh(), &memory{})
-		if p.hand.bytes.Store(read); p.full() != large {
+		if p.hand.Store(read); p.full() != large {
 			t.Errorf("with %d bytes in hand a pass gives up: %t", read, p.full())
 		}
 		c.shares.mark(here, true)
 		p = c.begin(fresh(), &memory{})
 		p.applied = &target.Result{}
-		p.hand.bytes.Store(read)
+		p.hand.Store(read)
 		if c.unmark(p); c.shares.isLarge(here) != large {
 			t.Errorf("with %d bytes in hand it stays large: %t", read, c.shares.isLarge(here))
 		}

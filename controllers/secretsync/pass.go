@@ -3,6 +3,7 @@ package secretsync
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,8 +39,8 @@ type pass struct {
 
 	// large says that it is the one pass of its namespace over a large SecretSync.
 	large bool
-	// hand are the values that it has read.
-	hand hand
+	// hand is how many bytes of values it has in hand.
+	hand atomic.Int64
 	// budget is the processor time of the pass for patterns and values; nil before it is used.
 	budget *pattern.Budget
 	// identity is on whose authority AWS is asked.
@@ -82,7 +83,7 @@ type pass struct {
 
 func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
 	p := &pass{sync: sync, before: sync.DeepCopy(), memory: memory, began: c.Clock.Now(), identity: identityOf(sync)}
-	p.large = c.shares.isLarge(p.name())
+	p.large = c.shares.isLarge(client.ObjectKeyFromObject(sync))
 	p.readBy()
 	return p
 }
