@@ -436,7 +436,11 @@ func TestAPassThatHasTooMuchInHandAsksForNoMore(t *testing.T) {
 	if bytes := p.hand.Load(); bytes != once {
 		t.Errorf("the value counts with %d bytes, and read again with %d", once, bytes)
 	}
-	one.observation.Value = nil
+	one.absent = true
+	if err := d.read(t.Context(), p, one); err != nil || p.hand.Load() != 0 {
+		t.Errorf("of what is gone %d bytes are in hand, %v", p.hand.Load(), err)
+	}
+	one.absent, one.observation.Value = false, nil
 	p.hand.Store(2 * handMost)
 	asked := len(aws.questions)
 	looked, had := d.look(t.Context(), p, 0, p.inputs, source.Question{}), d.read(t.Context(), p, one)
