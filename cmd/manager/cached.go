@@ -57,21 +57,21 @@ func asked(annotations map[string]string) (kept map[string]string) {
 // abridge leaves of a SecretSync's metadata what the controller asks for, and of one that is large what watches and change
 // events need. Finalizers stay: they are written back whole.
 func abridge(object any) (any, error) {
-	sync, ok := object.(*v1alpha1.SecretSync)
+	secretSync, ok := object.(*v1alpha1.SecretSync)
 	if !ok {
 		return object, nil
 	}
-	sync.ManagedFields, sync.Labels, sync.OwnerReferences = nil, nil, nil
-	if refresh, asked := sync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]; asked {
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: cut(refresh, nameMost)}
+	secretSync.ManagedFields, secretSync.Labels, secretSync.OwnerReferences = nil, nil, nil
+	if refresh, asked := secretSync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]; asked {
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: cut(refresh, nameMost)}
 	} else {
-		sync.Annotations = nil
+		secretSync.Annotations = nil
 	}
-	if sync.Abridged != nil || sizeOf(reflect.ValueOf(sync)) <= keptMost {
-		return sync, nil
+	if secretSync.Abridged != nil || sizeOf(reflect.ValueOf(secretSync)) <= keptMost {
+		return secretSync, nil
 	}
-	spec, status := &sync.Spec, &sync.Status
-	kept := &v1alpha1.SecretSync{TypeMeta: sync.TypeMeta, ObjectMeta: sync.ObjectMeta, Unreadable: sync.Unreadable}
+	spec, status := &secretSync.Spec, &secretSync.Status
+	kept := &v1alpha1.SecretSync{TypeMeta: secretSync.TypeMeta, ObjectMeta: secretSync.ObjectMeta, Unreadable: secretSync.Unreadable}
 	kept.Finalizers = nil
 	kept.Abridged = &v1alpha1.Abridged{Follows: notify.Digests(spec, followsMost)}
 	kept.Spec.Suspend, kept.Spec.Mode, kept.Spec.Target = spec.Suspend, spec.Mode, spec.Target

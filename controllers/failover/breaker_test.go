@@ -14,11 +14,11 @@ import (
 )
 
 // observe gives the region that answers, and how often home was asked for that.
-func (w *world) observe(t *testing.T, question source.Question) (from string, asked int) {
+func (w *world) observe(t *testing.T, query source.VersionQuery) (from string, asked int) {
 	t.Helper()
 	before := len(w.regions[home].asked)
 	w.regions[home].err = renewed(w.regions[home].err)
-	seen, err := w.source.Observe(t.Context(), question)
+	seen, err := w.source.Resolve(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestARegionIsLeftAloneOnlyAfterFailuresInARow(t *testing.T) {
 		if n%2 == 1 {
 			w.fail(refusal, home)
 		}
-		_, _ = w.source.Observe(t.Context(), ask("v1")) // What it answers is another test's.
+		_, _ = w.source.Resolve(t.Context(), ask("v1")) // What it answers is another test's.
 	}
 	if len(w.regions[home].asked) != 4*failuresMost {
 		t.Errorf("home was asked %d times", len(w.regions[home].asked))
@@ -89,7 +89,7 @@ func TestThoseWhoShareACallCountOnce(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
 	for range 2 * failuresMost {
-		if _, err := w.source.Observe(t.Context(), ask("v1")); err != nil {
+		if _, err := w.source.Resolve(t.Context(), ask("v1")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestAProbeWithoutAnAnswerIsMadeAgain(t *testing.T) {
 		}
 		w.now = w.now.Add(restLeast)
 		w.fail(err, home)
-		if _, got := w.source.Observe(t.Context(), ask("v1")); !errors.Is(got, err) {
+		if _, got := w.source.Resolve(t.Context(), ask("v1")); !errors.Is(got, err) {
 			t.Errorf("%s: %v", name, got)
 		}
 		w.fail(nil, home)
@@ -200,9 +200,9 @@ func TestMetricsTellOfFailover(t *testing.T) {
 func TestWhatNobodyAsksAboutIsForgotten(t *testing.T) {
 	w := newWorld()
 	for _, namespace := range []string{"a", "b", "c"} {
-		question := ask("v1")
-		question.Identity = source.Identity{Namespace: namespace}
-		w.observe(t, question)
+		query := ask("v1")
+		query.Identity = source.Identity{Namespace: namespace}
+		w.observe(t, query)
 	}
 	w.now = w.now.Add(2 * unusedLasts)
 	w.observe(t, ask("v1"))
@@ -257,7 +257,7 @@ func TestARegionThatIsNoneIsLeftToTheSource(t *testing.T) {
 	w.source.breakers.options.Knows = func(region string) bool { return region != home }
 	w.fail(&source.Error{Kind: source.Failed}, home)
 	for range failuresMost + 2 {
-		if _, err := w.source.Observe(t.Context(), ask("v1")); source.KindOf(err) != source.Failed {
+		if _, err := w.source.Resolve(t.Context(), ask("v1")); source.KindOf(err) != source.Failed {
 			t.Fatal(err)
 		}
 	}

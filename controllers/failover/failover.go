@@ -53,65 +53,65 @@ func New(options Options) *Source {
 
 // Observe asks the secret's own region, and its replicas while that does not answer. Where no replica will
 // do, the error is that of the region, with a sentence about each replica.
-func (s *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	home, replicas := s.regionsOf(question.Ref)
+func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	home, replicas := s.regionsOf(query.Ref)
 	if len(replicas) == 0 {
-		return s.Source.Observe(ctx, question)
+		return s.Source.Resolve(ctx, query)
 	}
-	observation, unavailable, err := try(s.breakers.of(question.Identity, home), func() (source.Observation, error) {
-		return s.Source.Observe(ctx, question)
+	resolution, unavailable, err := try(s.breakers.of(query.Identity, home), func() (source.Resolution, error) {
+		return s.Source.Resolve(ctx, query)
 	})
 	if unavailable == nil {
-		if err == nil && slices.Contains(replicas, question.Synced.Region) {
-			return s.comeHome(ctx, question, observation)
+		if err == nil && slices.Contains(replicas, query.Synced.Region) {
+			return s.comeHome(ctx, query, resolution)
 		}
-		return observation, err
+		return resolution, err
 	}
 	var notes []string
 	for _, region := range replicas {
-		observation, err := s.observeReplica(ctx, question, home, region)
+		resolution, err := s.observeReplica(ctx, query, home, region)
 		if err == nil {
 			s.options.Metrics.read(region)
-			return observation, nil
+			return resolution, nil
 		}
 		if ctx.Err() != nil {
-			return source.Observation{}, ctx.Err()
+			return source.Resolution{}, ctx.Err()
 		}
 		notes = append(notes, note(region, err))
 	}
-	return source.Observation{}, noted(unavailable, notes)
+	return source.Resolution{}, noted(unavailable, notes)
 }
 
 // observeReplica asks one replica, and answers as the secret's own region would.
-func (s *Source) observeReplica(ctx context.Context, question source.Question, home, region string) (source.Observation, error) {
-	elsewhere := question
-	elsewhere.Ref = moved(question.Ref, region)
-	elsewhere.Synced.ARN = inRegion(question.Synced.ARN, region)
-	observation, unavailable, err := try(s.breakers.of(question.Identity, region), func() (source.Observation, error) {
-		return s.Source.Observe(ctx, elsewhere)
+func (s *Source) observeReplica(ctx context.Context, query source.VersionQuery, home, region string) (source.Resolution, error) {
+	elsewhere := query
+	elsewhere.Ref = moved(query.Ref, region)
+	elsewhere.Synced.ARN = inRegion(query.Synced.ARN, region)
+	resolution, unavailable, err := try(s.breakers.of(query.Identity, region), func() (source.Resolution, error) {
+		return s.Source.Resolve(ctx, elsewhere)
 	})
 	if unavailable != nil {
-		return source.Observation{}, unavailable
+		return source.Resolution{}, unavailable
 	}
 	if err != nil {
-		return source.Observation{}, err
+		return source.Resolution{}, err
 	}
-	version := &observation.Version
+	version := &resolution.Version
 	version.ARN = inRegion(version.ARN, home)
-	if version.PrimaryRegion != home && version.ARN != question.Synced.ARN {
-		return source.Observation{}, unproven(version.PrimaryRegion, home)
+	if version.PrimaryRegion != home && version.ARN != query.Synced.ARN {
+		return source.Resolution{}, unproven(version.PrimaryRegion, home)
 	}
 	// It is the secret's own region that rotates it (page "Replicate secrets across Regions").
 	version.Rotation = nil
-	if err := s.confirm(ctx, question, elsewhere.Ref, &observation); err != nil {
-		return source.Observation{}, err
+	if err := s.confirm(ctx, query, elsewhere.Ref, &resolution); err != nil {
+		return source.Resolution{}, err
 	}
 	hint := fmt.Sprintf("read from the replica in %s because %s does not answer", region, home)
-	if observation.Hint != "" {
-		hint += "; " + observation.Hint
+	if resolution.Hint != "" {
+		hint += "; " + resolution.Hint
 	}
-	observation.Hint = hint
-	return observation, nil
+	resolution.Hint = hint
+	return resolution, nil
 }
 
 // Fetch reads the value where the version was observed: from the secret's own region, or from a replica. A

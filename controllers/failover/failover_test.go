@@ -38,13 +38,13 @@ type region struct {
 // regions answer as source/aws does.
 type regions map[string]*region
 
-func (r regions) Observe(_ context.Context, question source.Question) (source.Observation, error) {
-	at := r.at(question.Ref)
-	at.asked = append(at.asked, "observe "+question.SecretID+" "+question.Synced.ARN)
+func (r regions) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
+	at := r.at(query.Ref)
+	at.asked = append(at.asked, "observe "+query.SecretID+" "+query.Synced.ARN)
 	if at.during != nil {
 		at.during()
 	}
-	return source.Observation{Version: at.observed}, at.err
+	return source.Resolution{Version: at.observed}, at.err
 }
 
 func (r regions) Fetch(_ context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
@@ -53,7 +53,7 @@ func (r regions) Fetch(_ context.Context, ref source.Ref, observed source.Versio
 	return source.Fetched{Version: at.fetched, Value: source.TextValue(valueMarker)}, at.err
 }
 
-func (r regions) Find(context.Context, source.FindQuestion) ([]source.Found, error) { return nil, nil }
+func (r regions) Find(context.Context, source.FindQuery) ([]source.Found, error) { return nil, nil }
 
 func (r regions) at(ref source.Ref) *region {
 	if ref.Region != "" {
@@ -98,12 +98,12 @@ func (r regions) fail(err error, names ...string) {
 }
 
 // ask is a question about the secret, with replicas in two regions.
-func ask(synced string) source.Question {
-	question := source.Question{Ref: source.Ref{SecretID: "db", VersionStage: "AWSCURRENT", FailoverRegions: away + " " + far}}
+func ask(synced string) source.VersionQuery {
+	query := source.VersionQuery{Ref: source.Ref{SecretID: "db", VersionStage: "AWSCURRENT", FailoverRegions: away + " " + far}}
 	if synced != "" {
-		question.Synced = source.Version{ARN: arnIn(home), ID: synced, Created: noon}
+		query.Synced = source.Version{ARN: arnIn(home), ID: synced, Created: noon}
 	}
-	return question
+	return query
 }
 
 func TestTheFirstRegionThatAnswersIsRead(t *testing.T) {
@@ -136,7 +136,7 @@ func TestTheFirstRegionThatAnswersIsRead(t *testing.T) {
 			for region, err := range test.at {
 				w.fail(err, region)
 			}
-			seen, err := w.source.Observe(t.Context(), ask("v1"))
+			seen, err := w.source.Resolve(t.Context(), ask("v1"))
 			if (err != nil) != (test.from == "") || source.KindOf(err) != test.kind {
 				t.Fatalf("%v", err)
 			}
@@ -164,7 +164,7 @@ func TestTheFirstRegionThatAnswersIsRead(t *testing.T) {
 
 func TestAReplicaIsNeverAStepBack(t *testing.T) {
 	for name, test := range map[string]struct {
-		question source.Question
+		question source.VersionQuery
 		// replica is the version there, and when it was made.
 		replica string
 		made    time.Time
@@ -179,17 +179,17 @@ func TestAReplicaIsNeverAStepBack(t *testing.T) {
 		"one that is newer by seconds":            {question: ask("v1"), replica: "v2", made: noon.Add(time.Second), says: "not newer", read: true},
 		"one that was made at an unknown time":    {question: ask("v1"), replica: "v2", says: "not newer", read: true},
 		"a first one":                             {question: ask(""), replica: "v0", made: noon.Add(-time.Hour)},
-		"another, and nothing is known of v1":     {question: source.Question{Ref: ask("").Ref, Synced: source.Version{ARN: arnIn(home), ID: "v1"}}, replica: "v2", made: noon.Add(time.Hour), says: "not known when version v1"},
-		"one that is pinned":                      {question: source.Question{Ref: source.Ref{SecretID: "db", VersionID: "v0", FailoverRegions: away}, Synced: ask("v1").Synced}, replica: "v0", made: noon.Add(-time.Hour)},
-		"of another secret than what is synced":   {question: source.Question{Ref: ask("").Ref, Synced: source.Version{ARN: strings.Replace(arnIn(home), "db", "web", 1), ID: "w1", Created: noon}}, replica: "v0", made: noon.Add(-time.Hour)},
-		"of a predecessor of the secret, by name": {question: source.Question{Ref: ask("").Ref, Synced: source.Version{ARN: arnIn(home)[:len(arnIn(home))-6] + "z9Y8x7", ID: "v1", Created: noon}}, replica: "v0", made: noon.Add(-time.Hour), says: "not newer", read: true},
+		"another, and nothing is known of v1":     {question: source.VersionQuery{Ref: ask("").Ref, Synced: source.Version{ARN: arnIn(home), ID: "v1"}}, replica: "v2", made: noon.Add(time.Hour), says: "not known when version v1"},
+		"one that is pinned":                      {question: source.VersionQuery{Ref: source.Ref{SecretID: "db", VersionID: "v0", FailoverRegions: away}, Synced: ask("v1").Synced}, replica: "v0", made: noon.Add(-time.Hour)},
+		"of another secret than what is synced":   {question: source.VersionQuery{Ref: ask("").Ref, Synced: source.Version{ARN: strings.Replace(arnIn(home), "db", "web", 1), ID: "w1", Created: noon}}, replica: "v0", made: noon.Add(-time.Hour)},
+		"of a predecessor of the secret, by name": {question: source.VersionQuery{Ref: ask("").Ref, Synced: source.Version{ARN: arnIn(home)[:len(arnIn(home))-6] + "z9Y8x7", ID: "v1", Created: noon}}, replica: "v0", made: noon.Add(-time.Hour), says: "not newer", read: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.put(away, test.replica, test.made)
 			w.fail(down(home), home)
 			w.fail(down(far), far)
-			seen, err := w.source.Observe(t.Context(), test.question)
+			seen, err := w.source.Resolve(t.Context(), test.question)
 			read := strings.Contains(strings.Join(w.regions[away].asked, ","), "fetch db "+arnIn(away))
 			if read != test.read {
 				t.Errorf("asked %v", w.regions[away].asked)
@@ -213,7 +213,7 @@ func TestAReplicaThatStaysBehindIsReadOnce(t *testing.T) {
 	w.fail(down(home), home)
 	w.fail(down(far), far)
 	for range 3 {
-		if _, err := w.source.Observe(t.Context(), ask("v1")); source.KindOf(err) != source.RegionUnavailable {
+		if _, err := w.source.Resolve(t.Context(), ask("v1")); source.KindOf(err) != source.RegionUnavailable {
 			t.Fatal(err)
 		}
 	}
@@ -245,11 +245,11 @@ func TestAnotherSecretOfTheNameIsNoReplica(t *testing.T) {
 			test.change(&w.regions[away].observed)
 			w.fail(down(home), home)
 			w.fail(down(far), far)
-			question := ask(test.synced)
+			query := ask(test.synced)
 			if test.full {
-				question.SecretID = arnIn(home)
+				query.SecretID = arnIn(home)
 			}
-			_, err := w.source.Observe(t.Context(), question)
+			_, err := w.source.Resolve(t.Context(), query)
 			if test.says == "" && err != nil || test.says != "" && !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v", err)
 			}
@@ -260,13 +260,13 @@ func TestAnotherSecretOfTheNameIsNoReplica(t *testing.T) {
 func TestReplicasAreAskedByTheirOwnARN(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
-	question := ask("")
-	question.SecretID = arnIn(home)
-	seen, err := w.source.Observe(t.Context(), question)
+	query := ask("")
+	query.SecretID = arnIn(home)
+	seen, err := w.source.Resolve(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched, err := w.source.Fetch(t.Context(), question.Ref, seen.Version)
+	fetched, err := w.source.Fetch(t.Context(), query.Ref, seen.Version)
 	if err != nil || fetched.Version.ARN != arnIn(home) || fetched.Version.Region != away {
 		t.Errorf("%v, %v", fetched.Version, err)
 	}
@@ -280,7 +280,7 @@ func TestReplicasAreAskedByTheirOwnARN(t *testing.T) {
 
 func TestAReadThatFailsIsDoneElsewhere(t *testing.T) {
 	w := newWorld()
-	seen, err := w.source.Observe(t.Context(), ask(""))
+	seen, err := w.source.Resolve(t.Context(), ask(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,12 +304,12 @@ func TestAReadThatFailsIsDoneElsewhere(t *testing.T) {
 func TestWithoutFailoverRegionsNothingChanges(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
-	question := source.Question{Ref: source.Ref{SecretID: "db"}}
+	query := source.VersionQuery{Ref: source.Ref{SecretID: "db"}}
 	for range 5 {
-		if _, err := w.source.Observe(t.Context(), question); !errors.Is(err, w.regions[home].err) {
+		if _, err := w.source.Resolve(t.Context(), query); !errors.Is(err, w.regions[home].err) {
 			t.Error(err)
 		}
-		if _, err := w.source.Fetch(t.Context(), question.Ref, source.Version{ID: "v1"}); !errors.Is(err, w.regions[home].err) {
+		if _, err := w.source.Fetch(t.Context(), query.Ref, source.Version{ID: "v1"}); !errors.Is(err, w.regions[home].err) {
 			t.Error(err)
 		}
 	}

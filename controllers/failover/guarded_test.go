@@ -27,12 +27,12 @@ func TestRulesHoldForReplicas(t *testing.T) {
 		w.put("us-none-1", "v1", noon)
 		w.fail(down("it"), home, far, "us-none-1")
 		w.regions[away].observed.PrimaryRegion = test.primary
-		question := ask("")
-		question.Reader.Namespace, question.Region = "pay", test.region
+		query := ask("")
+		query.Reader.Namespace, query.Region = "pay", test.region
 		if test.region != "" {
-			question.SecretID = arnIn(test.region)
+			query.SecretID = arnIn(test.region)
 		}
-		_, err := guard.New(w.source, guard.Rules{Patterns: test.patterns}).Observe(t.Context(), question)
+		_, err := guard.New(w.source, guard.Rules{Patterns: test.patterns}).Resolve(t.Context(), query)
 		if source.KindOf(err) != test.kind {
 			t.Errorf("%s: %v", name, err)
 		}

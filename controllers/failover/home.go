@@ -15,23 +15,23 @@ const returnLasts = 30 * time.Second
 // comeHome decides about the answer of the secret's own region where a replica was read before. The region answers
 // again, but like any other it may be behind at first, and its dates are no measure of those of a replica: what it
 // says is followed at once if it is the synced version, or one that AWS got later, and otherwise once it has lasted.
-func (s *Source) comeHome(ctx context.Context, question source.Question, observation source.Observation) (source.Observation, error) {
-	synced, version := question.Synced, observation.Version
+func (s *Source) comeHome(ctx context.Context, query source.VersionQuery, resolution source.Resolution) (source.Resolution, error) {
+	synced, version := query.Synced, resolution.Version
 	same := version.ID == synced.ID && version.ARN == synced.ARN
-	if question.VersionID != "" || same || anotherName(version.ARN, synced.ARN) {
-		return observation, nil
+	if query.VersionID != "" || same || anotherName(version.ARN, synced.ARN) {
+		return resolution, nil
 	}
-	home := question.Ref
+	home := query.Ref
 	home.FailoverRegions = ""
-	dated := s.date(ctx, question.Identity, home, &observation) == nil && !synced.Created.IsZero()
-	if dated && observation.Version.Created.Truncate(time.Second).After(synced.Created) ||
-		s.returns.lasting(birthKey{question.Identity, version.ARN, version.ID}) {
-		return observation, nil
+	dated := s.date(ctx, query.Identity, home, &resolution) == nil && !synced.Created.IsZero()
+	if dated && resolution.Version.Created.Truncate(time.Second).After(synced.Created) ||
+		s.returns.lasting(birthKey{query.Identity, version.ARN, version.ID}) {
+		return resolution, nil
 	}
 	if ctx.Err() != nil {
-		return source.Observation{}, ctx.Err()
+		return source.Resolution{}, ctx.Err()
 	}
-	held := source.Observation{Version: synced, Hint: observation.Hint, Behind: true}
+	held := source.Resolution{Version: synced, Hint: resolution.Hint, Outdated: true}
 	held.Version.Tag, held.Version.PrimaryRegion = version.Tag, version.PrimaryRegion
 	return held, nil
 }

@@ -27,15 +27,15 @@ func TestTheRegionDoesNotTakeBackWhatAReplicaHasGiven(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.put(home, test.says, test.made)
-			question := ask("v2")
-			question.Synced.Region, question.Synced.Created = away, test.created
+			query := ask("v2")
+			query.Synced.Region, query.Synced.Created = away, test.created
 			for _, want := range []string{test.at, test.later} {
-				seen, err := w.source.Observe(t.Context(), question)
+				seen, err := w.source.Resolve(t.Context(), query)
 				if err != nil || seen.Version.ID != want || seen.Version.ARN != arnIn(home) {
 					t.Errorf("it is at version %s of %s, %v, want %s", seen.Version.ID, seen.Version.ARN, err, want)
 				}
-				if held := want != test.says; seen.Behind != held || held != (seen.Version.Region == away) {
-					t.Errorf("of version %s it says that it is behind: %v, read from %s", want, seen.Behind, seen.Version.Region)
+				if held := want != test.says; seen.Outdated != held || held != (seen.Version.Region == away) {
+					t.Errorf("of version %s it says that it is behind: %v, read from %s", want, seen.Outdated, seen.Version.Region)
 				}
 				w.now = w.now.Add(returnLasts)
 			}
@@ -44,19 +44,19 @@ func TestTheRegionDoesNotTakeBackWhatAReplicaHasGiven(t *testing.T) {
 }
 
 func TestWhatIsPinnedOrReadAtHomeIsNotHeld(t *testing.T) {
-	for name, edit := range map[string]func(*source.Question){
-		"read at home": func(q *source.Question) { q.Synced.Region = home },
-		"pinned":       func(q *source.Question) { q.VersionID = "v1" },
-		"another secret": func(q *source.Question) {
+	for name, edit := range map[string]func(*source.VersionQuery){
+		"read at home": func(q *source.VersionQuery) { q.Synced.Region = home },
+		"pinned":       func(q *source.VersionQuery) { q.VersionID = "v1" },
+		"another secret": func(q *source.VersionQuery) {
 			q.Synced.ARN = "arn:aws:secretsmanager:" + home + ":111122223333:secret:other-a1B2c3"
 		},
 	} {
 		w := newWorld()
-		question := ask("v2")
-		question.Synced.Region, question.Synced.Created = away, noon.Add(time.Hour)
-		edit(&question)
-		if seen, err := w.source.Observe(t.Context(), question); err != nil || seen.Version.ID != "v1" || seen.Behind {
-			t.Errorf("%s: version %s, behind: %v, %v", name, seen.Version.ID, seen.Behind, err)
+		query := ask("v2")
+		query.Synced.Region, query.Synced.Created = away, noon.Add(time.Hour)
+		edit(&query)
+		if seen, err := w.source.Resolve(t.Context(), query); err != nil || seen.Version.ID != "v1" || seen.Outdated {
+			t.Errorf("%s: version %s, behind: %v, %v", name, seen.Version.ID, seen.Outdated, err)
 		}
 	}
 }

@@ -17,15 +17,15 @@ const later = time.Minute
 // confirm lets an answer of a replica through that is no step back: a first one, the version that is synced,
 // or one that AWS got later. Only reading a value tells when AWS got it, and the value that was read for that is
 // handed on. A version that is pinned is what it is.
-func (s *Source) confirm(ctx context.Context, question source.Question, there source.Ref, observation *source.Observation) error {
-	synced, version := question.Synced, &observation.Version
-	if synced.ID == "" || question.VersionID != "" || version.ID == synced.ID && version.ARN == synced.ARN || anotherName(version.ARN, synced.ARN) {
+func (s *Source) confirm(ctx context.Context, query source.VersionQuery, there source.Ref, resolution *source.Resolution) error {
+	synced, version := query.Synced, &resolution.Version
+	if synced.ID == "" || query.VersionID != "" || version.ID == synced.ID && version.ARN == synced.ARN || anotherName(version.ARN, synced.ARN) {
 		return nil
 	}
 	if synced.Created.IsZero() {
 		return notNewer("it has version %s, and it is not known when version %s, which is synced, was made", version.ID, synced.ID)
 	}
-	if err := s.date(ctx, question.Identity, there, observation); err != nil {
+	if err := s.date(ctx, query.Identity, there, resolution); err != nil {
 		return err
 	}
 	if version.Created.Sub(synced.Created) < later {
@@ -36,8 +36,8 @@ func (s *Source) confirm(ctx context.Context, question source.Question, there so
 
 // date finds out when a version was made, by reading its value where nothing else tells: there is the secret in the
 // region that answered.
-func (s *Source) date(ctx context.Context, who source.Identity, there source.Ref, observation *source.Observation) error {
-	version := &observation.Version
+func (s *Source) date(ctx context.Context, who source.Identity, there source.Ref, resolution *source.Resolution) error {
+	version := &resolution.Version
 	key := birthKey{who, version.ARN, version.ID}
 	if version.Created.IsZero() {
 		version.Created = s.births.recall(key)
@@ -54,7 +54,7 @@ func (s *Source) date(ctx context.Context, who source.Identity, there source.Ref
 		if fetched.Version.ID != version.ID || fetched.Version.ARN != seen.ARN {
 			return notNewer("its version changes at this moment")
 		}
-		version.Created, observation.Value = fetched.Version.Created, &fetched.Value
+		version.Created, resolution.Value = fetched.Version.Created, &fetched.Value
 	}
 	s.births.remember(key, version.Created)
 	return nil

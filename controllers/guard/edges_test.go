@@ -12,12 +12,12 @@ import (
 
 func TestWhatIsAllowedComesThroughWhole(t *testing.T) {
 	behind := secretCalled("/prod/pay/db", nil)
-	observation, err := New(behind, Rules{Patterns: mustParse(t, "/prod/{namespace}/*")}).Observe(t.Context(), source.Question{Ref: ask("/prod/pay/db")})
+	resolution, err := New(behind, Rules{Patterns: mustParse(t, "/prod/{namespace}/*")}).Resolve(t.Context(), source.VersionQuery{Ref: ask("/prod/pay/db")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(behind.version, observation.Version); diff != "" || observation.Value == nil {
-		t.Errorf("with a value: %v; version (-want +got):\n%s", observation.Value != nil, diff)
+	if diff := cmp.Diff(behind.version, resolution.Version); diff != "" || resolution.Value == nil {
+		t.Errorf("with a value: %v; version (-want +got):\n%s", resolution.Value != nil, diff)
 	}
 }
 
@@ -33,7 +33,7 @@ func TestARefusalBehindThatIsNoAbsenceKeepsItsText(t *testing.T) {
 		"missing, by patterns alone": {Rules{Patterns: mustParse(t, "*")}, missing},
 		"throttled, by tags":         {Rules{Tag: TagHonor}, throttled},
 	} {
-		_, err := New(&failing{test.err}, test.rules).Observe(t.Context(), source.Question{Ref: ask("db")})
+		_, err := New(&failing{test.err}, test.rules).Resolve(t.Context(), source.VersionQuery{Ref: ask("db")})
 		if !errors.Is(err, test.err) || err.Error() != test.err.Error() {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -41,7 +41,7 @@ func TestARefusalBehindThatIsNoAbsenceKeepsItsText(t *testing.T) {
 }
 
 func TestRefusalsNameTheNextStep(t *testing.T) {
-	_, absent := New(secretCalled("db", &source.Tag{}), Rules{Tag: TagRequire}).Observe(t.Context(), source.Question{Ref: ask("db")})
+	_, absent := New(secretCalled("db", &source.Tag{}), Rules{Tag: TagRequire}).Resolve(t.Context(), source.VersionQuery{Ref: ask("db")})
 	replaced := secretCalled("db", nil)
 	replaced.fetched.ARN = arnOf + "db-zzzzzz"
 	_, again := New(replaced, Rules{Patterns: mustParse(t, "db")}).Fetch(t.Context(), ask("db"), replaced.version)
@@ -55,7 +55,7 @@ func TestRefusalsNameTheNextStep(t *testing.T) {
 // TestATagThatIsNotThereGivesNothing, whatever stands in its place.
 func TestATagThatIsNotThereGivesNothing(t *testing.T) {
 	behind := secretCalled("db", &source.Tag{Present: false, Value: "pay"})
-	if _, err := New(behind, Rules{Tag: TagRequire}).Observe(t.Context(), source.Question{Ref: ask("db")}); source.KindOf(err) != source.SecretNotFound {
+	if _, err := New(behind, Rules{Tag: TagRequire}).Resolve(t.Context(), source.VersionQuery{Ref: ask("db")}); source.KindOf(err) != source.SecretNotFound {
 		t.Errorf("got %v", err)
 	}
 }
@@ -63,7 +63,7 @@ func TestATagThatIsNotThereGivesNothing(t *testing.T) {
 func TestAnEmptyNameFitsNoPattern(t *testing.T) {
 	behind := secretCalled("db", nil)
 	guarded := New(behind, Rules{Patterns: mustParse(t, "*")})
-	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ask("")}); source.KindOf(err) != source.PolicyDenied || behind.observes > 0 {
+	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("")}); source.KindOf(err) != source.PolicyDenied || behind.observes > 0 {
 		t.Errorf("%v, after %d calls of AWS", err, behind.observes)
 	}
 }

@@ -50,21 +50,21 @@ func New(behind source.Source, rules Rules) source.Source {
 }
 
 // Observe asks for a version, unless the rules refuse the secret.
-func (g *Source) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	if !question.Identity.OperatorsOwn() {
-		return g.Source.Observe(ctx, question)
+func (g *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	if !query.Identity.OperatorsOwn() {
+		return g.Source.Resolve(ctx, query)
 	}
-	if err := g.before(question.Ref); err != nil {
-		return source.Observation{}, err
+	if err := g.before(query.Ref); err != nil {
+		return source.Resolution{}, err
 	}
-	observation, err := g.Source.Observe(ctx, question)
+	resolution, err := g.Source.Resolve(ctx, query)
 	if err != nil {
-		return source.Observation{}, g.explain(question.Ref, err)
+		return source.Resolution{}, g.explain(query.Ref, err)
 	}
-	if err := g.after(question.Ref, observation.Version); err != nil {
-		return source.Observation{}, err
+	if err := g.after(query.Ref, resolution.Version); err != nil {
+		return source.Resolution{}, err
 	}
-	return observation, nil
+	return resolution, nil
 }
 
 // Fetch reads the value of a version that was observed, and of no other secret.
@@ -91,14 +91,14 @@ func (g *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 
 // Find gives what a namespace may have of what matches. The rest is left out, and not told of: a refusal would
 // tell a tenant which secrets others have.
-func (g *Source) Find(ctx context.Context, question source.FindQuestion) ([]source.Found, error) {
-	if question.Identity.OperatorsOwn() {
-		asked := source.Ref{Reader: question.Reader}
-		question.Allow = func(one source.Found) bool {
+func (g *Source) Find(ctx context.Context, query source.FindQuery) ([]source.Found, error) {
+	if query.Identity.OperatorsOwn() {
+		asked := source.Ref{Reader: query.Reader}
+		query.Allow = func(one source.Found) bool {
 			return g.after(asked, source.Version{ARN: one.ARN, Tag: &one.Tag}) == nil
 		}
 	}
-	return g.Source.Find(ctx, question)
+	return g.Source.Find(ctx, query)
 }
 
 // before refuses what can only mean a secret that the patterns refuse.
@@ -163,7 +163,7 @@ func (g *Source) explain(ref source.Ref, err error) error {
 		}
 	case g.byTag() && refusal.Kind.Missing():
 		missing := absent(ref)
-		missing.Behind, missing.Cause = refusal.Behind, refusal.Cause
+		missing.Outdated, missing.Cause = refusal.Outdated, refusal.Cause
 		return missing
 	}
 	return err

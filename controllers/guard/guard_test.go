@@ -21,10 +21,10 @@ type vault struct {
 	observes, fetches int
 }
 
-func (v *vault) Observe(context.Context, source.Question) (source.Observation, error) {
+func (v *vault) Resolve(context.Context, source.VersionQuery) (source.Resolution, error) {
 	v.observes++
 	value := source.TextValue("hunter2-marker")
-	return source.Observation{Version: v.version, Value: &value}, nil
+	return source.Resolution{Version: v.version, Value: &value}, nil
 }
 
 func (v *vault) Fetch(context.Context, source.Ref, source.Version) (source.Fetched, error) {
@@ -33,10 +33,10 @@ func (v *vault) Fetch(context.Context, source.Ref, source.Version) (source.Fetch
 }
 
 // Find gives three secrets, as far as they are allowed.
-func (v *vault) Find(_ context.Context, question source.FindQuestion) (found []source.Found, err error) {
+func (v *vault) Find(_ context.Context, query source.FindQuery) (found []source.Found, err error) {
 	for name, tag := range map[string]source.Tag{"/prod/pay/db": {Present: true, Value: "pay"}, "/prod/pay/old": {}, "/prod/web/db": {Present: true, Value: "web"}} {
 		one := source.Found{ARN: arnOf + name + "-a1B2c3", Name: name, Tag: tag}
-		if question.Allow == nil || question.Allow(one) {
+		if query.Allow == nil || query.Allow(one) {
 			found = append(found, one)
 		}
 	}
@@ -96,12 +96,12 @@ func TestPatternsCannotBeSideStepped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			behind := secretCalled(test.called, nil)
 			guarded := New(behind, Rules{Patterns: mustParse(t, test.patterns)})
-			observation, err := guarded.Observe(t.Context(), source.Question{Ref: ask(test.id)})
+			resolution, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask(test.id)})
 			if allowed := err == nil; allowed != test.allowed || behind.observes > 0 != test.asked {
 				t.Errorf("allowed is %v (%v), AWS was asked %d times", allowed, err, behind.observes)
 			}
-			if err != nil && (source.KindOf(err) != source.PolicyDenied || observation.Value != nil || !strings.Contains(err.Error(), "--secret-name-patterns")) {
-				t.Errorf("the refusal is %v, with a value: %v", err, observation.Value != nil)
+			if err != nil && (source.KindOf(err) != source.PolicyDenied || resolution.Value != nil || !strings.Contains(err.Error(), "--secret-name-patterns")) {
+				t.Errorf("the refusal is %v, with a value: %v", err, resolution.Value != nil)
 			}
 			fetched, err := guarded.Fetch(t.Context(), ask(test.id), behind.version)
 			if allowed := err == nil; allowed != test.allowed || behind.fetches > 0 != test.allowed || !allowed && fetched.Value.Bytes() != nil {
@@ -113,7 +113,7 @@ func TestPatternsCannotBeSideStepped(t *testing.T) {
 
 func TestARefusalNamesThePatternsAsTheyAreForTheNamespace(t *testing.T) {
 	guarded := New(secretCalled("x", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*, /shared/*")})
-	_, err := guarded.Observe(t.Context(), source.Question{Ref: ask("/prod/web/db")})
+	_, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("/prod/web/db")})
 	for _, mention := range []string{"namespace pay", "/prod/web/db", "/prod/pay/*, /shared/*", "serviceAccountRef"} {
 		if !strings.Contains(err.Error(), mention) {
 			t.Errorf("%v does not mention %q", err, mention)
@@ -125,14 +125,14 @@ func TestAServiceAccountReadsWhatAWSGivesIt(t *testing.T) {
 	guarded := New(secretCalled("/prod/web/db", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*"), Tag: TagRequire})
 	ref := ask("/prod/web/db")
 	ref.Identity = source.Identity{Namespace: "pay", ServiceAccount: "app"}
-	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ref}); err != nil {
+	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
 		t.Error(err)
 	}
 	if _, err := guarded.Fetch(t.Context(), ref, source.Version{}); err != nil {
 		t.Error(err)
 	}
 	ref.Identity = source.Identity{Namespace: "pay", RoleARN: "arn:aws:iam::111122223333:role/pay"}
-	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ref}); source.KindOf(err) != source.PolicyDenied {
+	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ref}); source.KindOf(err) != source.PolicyDenied {
 		t.Errorf("a role on top of the operator's own identity: %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestTags(t *testing.T) {
 		"required, and not known":       {rule: TagRequire, mention: "secretsmanager:DescribeSecret"},
 	} {
 		guarded := New(secretCalled("db", test.tag), Rules{Tag: test.rule})
-		_, err := guarded.Observe(t.Context(), source.Question{Ref: ask("db")})
+		_, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("db")})
 		wanted := err == nil
 		switch {
 		case test.mention != "":
@@ -174,11 +174,11 @@ func TestTags(t *testing.T) {
 // who has it, not which labels or versions it has, nor that it is being deleted.
 func TestARefusalByTheTagSaysNothingOfTheSecret(t *testing.T) {
 	refused := func(behind source.Source) error {
-		_, err := New(behind, Rules{Tag: TagHonor}).Observe(t.Context(), source.Question{Ref: ask("db")})
+		_, err := New(behind, Rules{Tag: TagHonor}).Resolve(t.Context(), source.VersionQuery{Ref: ask("db")})
 		return err
 	}
-	missing := refused(&failing{&source.Error{Kind: source.SecretNotFound, Explanation: "there is none", Behind: true}})
-	if source.KindOf(missing) != source.SecretNotFound || !source.IsBehind(missing) {
+	missing := refused(&failing{&source.Error{Kind: source.SecretNotFound, Explanation: "there is none", Outdated: true}})
+	if source.KindOf(missing) != source.SecretNotFound || !source.IsOutdated(missing) {
 		t.Fatalf("missing: %v", missing)
 	}
 	theirs := &source.Version{ARN: arnOf + "db-a1B2c3", Tag: &source.Tag{Present: true, Value: "web"}}
@@ -221,7 +221,7 @@ func TestWithoutRulesThereIsNoGuard(t *testing.T) {
 func TestWhatIsRefusedBehindComesThrough(t *testing.T) {
 	failing := &failing{errors.New("gone")}
 	guarded := New(failing, Rules{Patterns: mustParse(t, "*")})
-	if _, err := guarded.Observe(t.Context(), source.Question{Ref: ask("db")}); !errors.Is(err, failing.err) {
+	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("db")}); !errors.Is(err, failing.err) {
 		t.Error(err)
 	}
 	if _, err := guarded.Fetch(t.Context(), ask("db"), secretCalled("db", nil).version); !errors.Is(err, failing.err) {
@@ -243,7 +243,7 @@ func TestWhatANamespaceMayNotHaveIsNotFound(t *testing.T) {
 		"with a ServiceAccount of its own": {patterns: "/dev/*", identity: source.Identity{Namespace: "pay", ServiceAccount: "app"}, want: []string{"/prod/pay/db", "/prod/pay/old", "/prod/web/db"}},
 	} {
 		guarded := New(&vault{}, Rules{Patterns: mustParse(t, test.patterns), Tag: test.tag})
-		found, err := guarded.Find(t.Context(), source.FindQuestion{NamePrefix: "/", Identity: test.identity, Reader: source.Reader{Namespace: "pay"}})
+		found, err := guarded.Find(t.Context(), source.FindQuery{NamePrefix: "/", Identity: test.identity, Reader: source.Reader{Namespace: "pay"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,12 +260,12 @@ func TestWhatANamespaceMayNotHaveIsNotFound(t *testing.T) {
 
 type failing struct{ err error }
 
-func (f *failing) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
+func (f *failing) Find(context.Context, source.FindQuery) ([]source.Found, error) {
 	return nil, f.err
 }
 
-func (f *failing) Observe(context.Context, source.Question) (source.Observation, error) {
-	return source.Observation{}, f.err
+func (f *failing) Resolve(context.Context, source.VersionQuery) (source.Resolution, error) {
+	return source.Resolution{}, f.err
 }
 
 func (f *failing) Fetch(context.Context, source.Ref, source.Version) (source.Fetched, error) {

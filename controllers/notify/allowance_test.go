@@ -11,10 +11,10 @@ import (
 
 // finding is a SecretSync of a namespace with a pattern of names.
 func finding(namespace, text string) *v1alpha1.SecretSync {
-	sync := &v1alpha1.SecretSync{}
-	sync.Namespace = namespace
-	sync.Spec.DataFrom = []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePattern: text}}}
-	return sync
+	secretSync := &v1alpha1.SecretSync{}
+	secretSync.Namespace = namespace
+	secretSync.Spec.DataFrom = []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePattern: text}}}
+	return secretSync
 }
 
 // One event, and 5,000 SecretSyncs of a namespace with patterns that are dear: they take no more than their namespace may, and others are matched as if they were not there.
@@ -28,8 +28,8 @@ func TestDearPatternsHoldUpTheirNamespaceAlone(t *testing.T) {
 	change := Change{SecretID: "/prod/" + strings.Repeat("a", 500), Region: region}
 	for event := range 5 {
 		within := newAllowances(t.Context(), matcher.Patterns)
-		for _, sync := range attack {
-			matcher.concerns(change, sync, within)
+		for _, secretSync := range attack {
+			matcher.concerns(change, secretSync, within)
 		}
 		if !matcher.concerns(change, victim, within) || matcher.concerns(change, other, within) {
 			t.Fatalf("event %d: the victim is not matched as it should be", event)

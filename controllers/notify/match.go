@@ -33,13 +33,13 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-func indexed(sync *v1alpha1.SecretSync) []string {
+func indexed(secretSync *v1alpha1.SecretSync) []string {
 	var names []string
-	spec := &sync.Spec
+	spec := &secretSync.Spec
 	switch {
 	case spec.Suspend:
 		return nil // No pass over it would ask AWS.
-	case sync.Abridged != nil:
+	case secretSync.Abridged != nil:
 		names = []string{anyAbridged}
 	default:
 		for _, one := range followed(spec) {
@@ -110,8 +110,8 @@ func (m *Matcher) Match(ctx context.Context, change Change) ([]types.NamespacedN
 		}
 		slices.SortFunc(syncs.Items, byName) // The same of them have their patterns matched each time.
 		for i := range syncs.Items {
-			if sync := &syncs.Items[i]; !found[client.ObjectKeyFromObject(sync)] && m.concerns(change, sync, within) {
-				found[client.ObjectKeyFromObject(sync)] = true
+			if secretSync := &syncs.Items[i]; !found[client.ObjectKeyFromObject(secretSync)] && m.concerns(change, secretSync, within) {
+				found[client.ObjectKeyFromObject(secretSync)] = true
 			}
 		}
 	}
@@ -127,21 +127,21 @@ func byName(a, b v1alpha1.SecretSync) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
-func (m *Matcher) concerns(change Change, sync *v1alpha1.SecretSync, within *allowances) bool {
-	if sync.Abridged != nil && followsAny(sync.Abridged, change.names()) {
+func (m *Matcher) concerns(change Change, secretSync *v1alpha1.SecretSync, within *allowances) bool {
+	if secretSync.Abridged != nil && followsAny(secretSync.Abridged, change.names()) {
 		return true
 	}
-	for _, one := range followed(&sync.Spec) {
-		if change.isOf(one.secretID) && m.inReach(change, one.regions) && accountFits(change, one.secretID, sync) {
+	for _, one := range followed(&secretSync.Spec) {
+		if change.isOf(one.secretID) && m.inReach(change, one.regions) && accountFits(change, one.secretID, secretSync) {
 			return true
 		}
 	}
-	for i := range sync.Spec.DataFrom {
-		find := sync.Spec.DataFrom[i].Find
+	for i := range secretSync.Spec.DataFrom {
+		find := secretSync.Spec.DataFrom[i].Find
 		if find == nil {
 			continue
 		}
-		if m.inReach(change, regionsOf(find, &sync.Spec.Source)) && slices.ContainsFunc(change.names(), func(name string) bool { return within.mayFind(sync.Namespace, find, name) }) {
+		if m.inReach(change, regionsOf(find, &secretSync.Spec.Source)) && slices.ContainsFunc(change.names(), func(name string) bool { return within.mayFind(secretSync.Namespace, find, name) }) {
 			return true
 		}
 	}
@@ -160,15 +160,15 @@ func (m *Matcher) inReach(change Change, regions []string) bool {
 
 // accountFits says whether a secret is in the account of a change. Of a secret that is named without its
 // account only AWS knows, and the status, as long as it tells of this very spec.
-func accountFits(change Change, secretID string, sync *v1alpha1.SecretSync) bool {
+func accountFits(change Change, secretID string, secretSync *v1alpha1.SecretSync) bool {
 	if change.Account == "" {
 		return true
 	}
 	if at, ok := placeIn(secretID); ok {
 		return at.account == change.Account
 	}
-	status := &sync.Status
-	if status.Secret == nil || status.Secret.Generation != sync.Generation {
+	status := &secretSync.Status
+	if status.Secret == nil || status.Secret.Generation != secretSync.Generation {
 		return true
 	}
 	for i := range status.Sources {

@@ -25,9 +25,9 @@ func knowing(t *testing.T, syncs map[string]v1alpha1.SecretSync) *Matcher {
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.SecretSync{}, secretIndex, func(object client.Object) []string {
 		return indexed(object.(*v1alpha1.SecretSync))
 	})
-	for name, sync := range syncs {
-		sync.Namespace, sync.Name = "payments", name
-		builder.WithObjects(&sync)
+	for name, secretSync := range syncs {
+		secretSync.Namespace, secretSync.Name = "payments", name
+		builder.WithObjects(&secretSync)
 	}
 	return &Matcher{Client: builder.Build(), Region: region, Patterns: pattern.NewCache()}
 }
@@ -134,11 +134,11 @@ func TestThoseWhoLookForSecretsAreToldByName(t *testing.T) {
 
 func TestTheAccountOfANameIsTheOneThatStatusTells(t *testing.T) {
 	synced := func(arn string, generation int64) v1alpha1.SecretSync {
-		sync := followingID("/prod/db")
-		sync.ObjectMeta = metav1.ObjectMeta{Generation: 2}
-		sync.Status.Secret = &v1alpha1.SecretStatus{Generation: generation}
-		sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "/prod/db", ARN: arn}}
-		return sync
+		secretSync := followingID("/prod/db")
+		secretSync.ObjectMeta = metav1.ObjectMeta{Generation: 2}
+		secretSync.Status.Secret = &v1alpha1.SecretStatus{Generation: generation}
+		secretSync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "/prod/db", ARN: arn}}
+		return secretSync
 	}
 	other := "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/prod/db-x9y8z7"
 	matcher := knowing(t, map[string]v1alpha1.SecretSync{

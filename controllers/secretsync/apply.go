@@ -83,6 +83,6 @@ func desired(p *pass) target.Desired {
 }
 
 // owns says whether the Secret has an owner reference to the SecretSync, and so goes with it.
-func owns(sync *v1alpha1.SecretSync) bool {
-	return !sync.Spec.Target.Merges() && !sync.Spec.Target.Retains()
+func owns(secretSync *v1alpha1.SecretSync) bool {
+	return !secretSync.Spec.Target.Merges() && !secretSync.Spec.Target.Retains()
 }

@@ -52,12 +52,12 @@ func TestTheSecretThatASpecAsksFor(t *testing.T) {
 			of(func(wanted *target.Desired) { wanted.OwnerReference, wanted.Merge = nil, true })},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync := fresh()
+			secretSync := fresh()
 			test.spec.Source.SecretID = "db"
-			sync.Spec, sync.Status.Secret = *test.spec.DeepCopy(), written
-			p := New(Options{}).begin(sync, &memory{})
+			secretSync.Spec, secretSync.Status.Secret = *test.spec.DeepCopy(), written
+			p := New(Options{}).begin(secretSync, &memory{})
 			p.inputs[0].fetched.Version, p.data, p.found = source.Version{ARN: "arn", ID: "v1"}, test.want.Data, found
-			if diff := cmp.Diff(test.want, desired(p)) + cmp.Diff(test.spec, sync.Spec); diff != "" {
+			if diff := cmp.Diff(test.want, desired(p)) + cmp.Diff(test.spec, secretSync.Spec); diff != "" {
 				t.Errorf("it wants another Secret, or has changed the spec (-want +got):\n%s", diff)
 			}
 		})
@@ -66,10 +66,10 @@ func TestTheSecretThatASpecAsksFor(t *testing.T) {
 
 // TestAnEditedSpecWakesThoseWhoWantTheSecret: it may leave keys to them, which a new version does not.
 func TestAnEditedSpecWakesThoseWhoWantTheSecret(t *testing.T) {
-	sync, app := merging()
+	secretSync, app := merging()
 	other, stranger := rival("rival", "app"), rival("stranger", "app")
 	stranger.Namespace = "another"
-	w := newWorld(t, sync, app, other, stranger)
+	w := newWorld(t, secretSync, app, other, stranger)
 	wakes := func(when string, want bool) {
 		t.Helper()
 		w.settle(t)
@@ -80,7 +80,7 @@ func TestAnEditedSpecWakesThoseWhoWantTheSecret(t *testing.T) {
 	wakes("the first write", false)
 	w.due(t, "version-2")
 	wakes("a new version", false)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
 	wakes("an edited spec", true)
 	if woken, _ := w.memories.takeWoken(client.ObjectKeyFromObject(stranger)); woken {
 		t.Error("one that wants a Secret of another namespace is woken")
@@ -98,8 +98,8 @@ func (w *world) due(t *testing.T, version string) {
 func TestWhatOthersDoDuringAWriteIsLookedAt(t *testing.T) {
 	for name, seen := range map[string]string{"no other write": "", "another write": "9999999"} {
 		t.Run(name, func(t *testing.T) {
-			sync, app := merging()
-			w := newWorld(t, sync, app)
+			secretSync, app := merging()
+			w := newWorld(t, secretSync, app)
 			w.settle(t)
 			w.due(t, "version-2")
 			w.onWrite = func(context.CancelFunc) {

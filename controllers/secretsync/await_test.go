@@ -120,8 +120,8 @@ func TestAWatchThatIsClosedEndsTheWait(t *testing.T) {
 func awaiting(watcher Watcher) (*Controller, *pass) {
 	nothing := &oneState{}
 	c := New(Options{Watcher: watcher, Live: nothing, Client: nothing})
-	sync, _ := merging()
-	p := c.begin(sync, c.memories.of(here, sync.UID))
+	secretSync, _ := merging()
+	p := c.begin(secretSync, c.memories.of(here, secretSync.UID))
 	p.memory.blocked.since = noon
 	return c, p
 }

@@ -24,16 +24,16 @@ type behind struct {
 	behind            bool
 	missing, unread   error
 	observes, fetches int
-	questions         []source.Question
+	questions         []source.VersionQuery
 }
 
-func (b *behind) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+func (b *behind) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.observes++
-	b.questions = append(b.questions, question)
-	version := source.Version{ARN: "arn", ID: b.says[question.VersionStage], Region: "eu-west-1", Changed: b.changed}
-	return source.Observation{Version: version, Behind: b.behind}, b.missing
+	b.questions = append(b.questions, query)
+	version := source.Version{ARN: "arn", ID: b.says[query.VersionStage], Region: "eu-west-1", Changed: b.changed}
+	return source.Resolution{Version: version, Outdated: b.behind}, b.missing
 }
 
 func (b *behind) Fetch(_ context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
@@ -44,7 +44,7 @@ func (b *behind) Fetch(_ context.Context, ref source.Ref, _ source.Version) (sou
 	return source.Fetched{Version: source.Version{ARN: "arn", ID: id, Region: "eu-west-1", Created: noon}, Value: source.TextValue("of " + id)}, b.unread
 }
 
-func (b *behind) Find(context.Context, source.FindQuestion) ([]source.Found, error) { return nil, nil }
+func (b *behind) Find(context.Context, source.FindQuery) ([]source.Found, error) { return nil, nil }
 
 func at(version string) map[string]string {
 	return map[string]string{v1alpha1.DefaultVersionStage: version}
@@ -53,11 +53,11 @@ func at(version string) map[string]string {
 // lagging is a world whose AWS may be behind, with a Secret that is in sync with v1.
 func lagging(t *testing.T, edit func(*v1alpha1.SecretSync)) (*world, *behind) {
 	t.Helper()
-	sync := fresh()
+	secretSync := fresh()
 	if edit != nil {
-		edit(sync)
+		edit(secretSync)
 	}
-	w, aws := newWorld(t, sync), &behind{says: at("v1"), gives: at("v1"), changed: noon.Add(1234567 * time.Microsecond)}
+	w, aws := newWorld(t, secretSync), &behind{says: at("v1"), gives: at("v1"), changed: noon.Add(1234567 * time.Microsecond)}
 	w.Source = aws
 	w.settle(t)
 	w.sent()
@@ -135,10 +135,10 @@ func TestAValueThatIsNewerThanTheVersionIsLookedAtAgain(t *testing.T) {
 // moving has the label move after the first look.
 type moving struct{ *behind }
 
-func (m *moving) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	observation, err := m.behind.Observe(ctx, question)
+func (m *moving) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	resolution, err := m.behind.Resolve(ctx, query)
 	m.says = m.gives
-	return observation, err
+	return resolution, err
 }
 
 // While both agree, nothing more is asked.
@@ -153,8 +153,8 @@ func TestAValueOfTheVersionCostsNoSecondLook(t *testing.T) {
 }
 
 func TestAFormerValueOfAnotherVersionIsNotPublished(t *testing.T) {
-	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
-		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
+	w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
 	})
 	aws.says = map[string]string{"AWSCURRENT": "v2", "AWSPREVIOUS": "v1"}
 	aws.gives = map[string]string{"AWSCURRENT": "v2", "AWSPREVIOUS": "v0"}
@@ -177,16 +177,16 @@ type flapping struct {
 	still bool
 }
 
-func (f *flapping) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+func (f *flapping) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
 	labels := map[string]string{"AWSCURRENT": "v2", "AWSPREVIOUS": "v1"}
 	if f.state%2 == 1 {
 		labels = map[string]string{"AWSCURRENT": "v1", "AWSPREVIOUS": "v2"}
 	}
-	version := source.Version{ARN: "arn", ID: labels[question.VersionStage], Region: "eu-west-1", Changed: f.changed.Add(time.Duration(f.state) * time.Second)}
+	version := source.Version{ARN: "arn", ID: labels[query.VersionStage], Region: "eu-west-1", Changed: f.changed.Add(time.Duration(f.state) * time.Second)}
 	if !f.still {
 		f.state++
 	}
-	return source.Observation{Version: version}, nil
+	return source.Resolution{Version: version}, nil
 }
 
 func (f *flapping) Fetch(_ context.Context, _ source.Ref, observed source.Version) (source.Fetched, error) {
@@ -196,8 +196,8 @@ func (f *flapping) Fetch(_ context.Context, _ source.Ref, observed source.Versio
 // Two labels of one secret are on one version at no moment, and both found on it twice where they move back and forth
 // between the looks.
 func TestLabelsThatMoveBackAndForthAreTakenAsTheyAreAtOneMoment(t *testing.T) {
-	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
-		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
+	w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
 	})
 	flaps := &flapping{behind: aws}
 	w.Source = flaps
@@ -219,17 +219,17 @@ func TestLabelsThatMoveBackAndForthAreTakenAsTheyAreAtOneMoment(t *testing.T) {
 // undated is a source whose answers have no date, as where DescribeSecret is denied.
 type undated struct{ *behind }
 
-func (u *undated) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	observation, err := u.behind.Observe(ctx, question)
-	observation.Version.Changed = time.Time{}
-	return observation, err
+func (u *undated) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	resolution, err := u.behind.Resolve(ctx, query)
+	resolution.Version.Changed = time.Time{}
+	return resolution, err
 }
 
 // AWS moves AWSPREVIOUS with AWSCURRENT: where only the values tell, a former one of before is not published beside the
 // present one, unless AWS says so for a while, as after moves by hand.
 func TestAFormerValueThatWasLeftBehindIsNotPublished(t *testing.T) {
-	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
-		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
+	w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
 	})
 	w.Source = &undated{aws}
 	now := noon.Add(10 * time.Minute)
@@ -297,10 +297,10 @@ func TestWhatMayBeOutOfDateTakesNoKeyAway(t *testing.T) {
 		"one that is not":                   {false, []string{"b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
-				sync.Spec.Data = []v1alpha1.DataKey{{Key: "a", Optional: true}, {Key: "b", Source: other("other", "")}}
+			w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "a", Optional: true}, {Key: "b", Source: other("other", "")}}
 			})
-			aws.missing = &source.Error{Kind: source.VersionNotFound, Explanation: "no such label", Behind: test.behind}
+			aws.missing = &source.Error{Kind: source.VersionNotFound, Explanation: "no such label", Outdated: test.behind}
 			w.Source = &only{aws, "db"}
 			w.clock.SetTime(noon.Add(10 * time.Minute))
 			before := w.now(t)
@@ -322,8 +322,8 @@ func TestWhatMayBeOutOfDateTakesNoKeyAway(t *testing.T) {
 
 // As long as it is not known which version of one secret holds, nothing new of another one is published beside it.
 func TestNothingIsPublishedBesideAVersionInDoubt(t *testing.T) {
-	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) {
-		sync.Spec.Data = []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: other("other", "")}}
+	w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: other("other", "")}}
 	})
 	aws.says, aws.gives = at("v2"), at("v2")
 	w.clock.SetTime(noon.Add(10 * time.Minute))
@@ -350,13 +350,13 @@ type doubting struct {
 	sure     int
 }
 
-func (d *doubting) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	if question.SecretID != d.secretID {
-		return d.behind.Observe(ctx, question)
+func (d *doubting) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	if query.SecretID != d.secretID {
+		return d.behind.Resolve(ctx, query)
 	}
 	d.sure-- // One input alone is of this secret, and looked at by one goroutine at a time.
 	doubts := d.sure < 0
-	return source.Observation{Version: question.Synced, Behind: doubts, Held: doubts}, nil
+	return source.Resolution{Version: query.Synced, Outdated: doubts, Uncertain: doubts}, nil
 }
 
 func (d *doubting) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
@@ -372,10 +372,10 @@ type only struct {
 	secretID string
 }
 
-func (o *only) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	seen, err := o.behind.Observe(ctx, question)
-	if question.SecretID != o.secretID {
-		return source.Observation{Version: source.Version{ARN: "arn", ID: "v1", Region: "eu-west-1", Changed: o.changed}}, nil
+func (o *only) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	seen, err := o.behind.Resolve(ctx, query)
+	if query.SecretID != o.secretID {
+		return source.Resolution{Version: source.Version{ARN: "arn", ID: "v1", Region: "eu-west-1", Changed: o.changed}}, nil
 	}
 	return seen, err
 }
@@ -384,7 +384,9 @@ func (o *only) Observe(ctx context.Context, question source.Question) (source.Ob
 func TestAWSIsAskedAgainUntilItHasCaughtUp(t *testing.T) {
 	for name, interval := range map[string]time.Duration{"polled by events alone": 0, "polled once a year": 365 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{Duration: interval} })
+			w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.PollInterval = &metav1.Duration{Duration: interval}
+			})
 			aws.behind = true
 			w.memories.tell(here, w.clock.Now(), RotationFailure{})
 			w.turn(t)
@@ -420,10 +422,10 @@ func TestAWSIsAskedAgainUntilItHasCaughtUp(t *testing.T) {
 func TestARefusalThatMayBeOutOfDateIsLookedAtAgain(t *testing.T) {
 	for _, kind := range []source.Kind{source.SecretNotFound, source.VersionNotFound, source.SecretPendingDeletion} {
 		t.Run(string(kind), func(t *testing.T) {
-			w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
-			aws.missing = &source.Error{Kind: kind, Explanation: "not there", Behind: true}
-			w.edit(t, func(sync *v1alpha1.SecretSync) {
-				sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+			w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.PollInterval = &metav1.Duration{} })
+			aws.missing = &source.Error{Kind: kind, Explanation: "not there", Outdated: true}
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
 			})
 			w.turn(t)
 			if handled := w.now(t).Status.LastHandledRefresh; handled != "" {
@@ -444,7 +446,7 @@ func TestARefusalThatMayBeOutOfDateIsLookedAtAgain(t *testing.T) {
 
 // Wake-ups and events within an outage neither ask AWS all the time nor make the wait for it longer.
 func TestManyEventsWithinAnOutageMakeTheNextTryNoLater(t *testing.T) {
-	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
+	w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.PollInterval = &metav1.Duration{} })
 	aws.missing = &source.Error{Kind: source.RegionUnavailable, Explanation: "away"}
 	wake := func() {
 		w.clock.SetTime(w.clock.Now().Add(time.Millisecond))
@@ -475,7 +477,7 @@ func TestManyEventsWithinAnOutageMakeTheNextTryNoLater(t *testing.T) {
 }
 
 func TestAnotherEventBeginsThePursuitAgain(t *testing.T) {
-	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
+	w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.PollInterval = &metav1.Duration{} })
 	aws.behind = true
 	w.memories.tell(here, w.clock.Now(), RotationFailure{})
 	w.turn(t)
@@ -521,8 +523,8 @@ func TestStatusKnowsHowNewItIs(t *testing.T) {
 	if !asked.Changed.Equal(first) || asked.Region != "eu-west-1" || asked.ID != "v1" || !asked.Created.Equal(noon) {
 		t.Errorf("AWS is asked by one who has %+v", asked)
 	}
-	w.edit(t, func(sync *v1alpha1.SecretSync) {
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
 	})
 	w.turn(t)
 	w.settle(t)
@@ -555,7 +557,7 @@ func TestThePursuitEndsWithASuspension(t *testing.T) {
 	if w.memories.byName[here].pursuit.next.IsZero() {
 		t.Fatal("an older answer is not pursued")
 	}
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	w.turn(t)
 	if pursued := w.memories.byName[here].pursuit; pursued != (pursuit{}) {
 		t.Errorf("it is pursued: %v", pursued)

@@ -49,7 +49,7 @@ func BenchmarkPoll(b *testing.B) {
 	c := New(Options{Client: kept, Source: aws, Metrics: metrics, PollInterval: time.Minute})
 	request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p.sync)}
 	settled := &pass{sync: p.sync, before: p.sync.DeepCopy(), observed: true, memory: &memory{}, inputs: c.begin(p.sync, &memory{}).inputs}
-	settled.inputs[0].observation, _ = aws.Observe(b.Context(), c.question(settled))
+	settled.inputs[0].observation, _ = aws.Resolve(b.Context(), c.question(settled))
 	c.describe(settled, nil)
 	b.ReportAllocs()
 	for b.Loop() {

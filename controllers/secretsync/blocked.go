@@ -115,17 +115,17 @@ func (c *Controller) wakeAll(ctx context.Context, secret types.NamespacedName, b
 // rivalsOf lists the SecretSyncs that want a Secret which another SecretSync wants or has written: its deletion, or
 // an edit of its spec, may let them have it.
 func (c *Controller) rivalsOf(ctx context.Context, object client.Object) []reconcile.Request {
-	sync, ok := object.(*v1alpha1.SecretSync)
+	secretSync, ok := object.(*v1alpha1.SecretSync)
 	if !ok {
 		return nil
 	}
-	names := []string{sync.TargetName()}
-	if written := sync.Status.Secret; written != nil && written.Name != names[0] {
+	names := []string{secretSync.TargetName()}
+	if written := secretSync.Status.Secret; written != nil && written.Name != names[0] {
 		names = append(names, written.Name)
 	}
 	var requests []reconcile.Request
 	for _, name := range names {
-		requests = append(requests, c.wakeAll(ctx, types.NamespacedName{Namespace: sync.Namespace, Name: name}, sync.Name, true)...)
+		requests = append(requests, c.wakeAll(ctx, types.NamespacedName{Namespace: secretSync.Namespace, Name: name}, secretSync.Name, true)...)
 	}
 	return requests
 }
@@ -142,8 +142,8 @@ func (c *Controller) heir(ctx context.Context, owner *v1alpha1.SecretSync, secre
 	if err != nil {
 		return nil, err
 	}
-	syncs = slices.DeleteFunc(slices.Clone(syncs), func(sync v1alpha1.SecretSync) bool {
-		return sync.Name == owner.Name || goes(&sync) || sync.Spec.Target.Merges() || sync.Spec.Suspend || observes(&sync)
+	syncs = slices.DeleteFunc(slices.Clone(syncs), func(secretSync v1alpha1.SecretSync) bool {
+		return secretSync.Name == owner.Name || goes(&secretSync) || secretSync.Spec.Target.Merges() || secretSync.Spec.Suspend || observes(&secretSync)
 	})
 	if len(syncs) == 0 {
 		return nil, nil

@@ -108,9 +108,9 @@ func TestRivalsAreWoken(t *testing.T) {
 
 // TestASecretIsAwaited that is not in the cache: the one to merge into. Its watch ends with what it waits for.
 func TestASecretIsAwaited(t *testing.T) {
-	sync := fresh()
-	sync.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
-	w := newWorld(t, sync)
+	secretSync := fresh()
+	secretSync.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
+	w := newWorld(t, secretSync)
 	began := make(chan struct{}, 1)
 	w.Watcher = watching{w.server, began}
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
@@ -313,10 +313,10 @@ func TestWhoIsWoken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sync := fresh()
-	sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db"}
+	secretSync := fresh()
+	secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db"}
 	rival := types.NamespacedName{Namespace: here.Namespace, Name: "rival"}
-	if woken := w.rivalsOf(t.Context(), sync); len(woken) != 1 || woken[0].NamespacedName != rival {
+	if woken := w.rivalsOf(t.Context(), secretSync); len(woken) != 1 || woken[0].NamespacedName != rival {
 		t.Errorf("by a SecretSync: %v", woken)
 	}
 	if _, surely := w.memories.takeWoken(rival); !surely {

@@ -114,8 +114,8 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, nil // The process stops.
 	}
 	defer c.passes.end(request.NamespacedName)
-	sync := &v1alpha1.SecretSync{}
-	err := c.Client.Get(ctx, request.NamespacedName, sync)
+	secretSync := &v1alpha1.SecretSync{}
+	err := c.Client.Get(ctx, request.NamespacedName, secretSync)
 	if err != nil {
 		if apierrors.IsNotFound(err) {
 			c.forget(request.NamespacedName)
@@ -123,24 +123,24 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
 	}
-	sync, turn := c.upToDate(ctx, sync)
-	abridged := sync != nil && sync.Abridged != nil
+	secretSync, turn := c.upToDate(ctx, secretSync)
+	abridged := secretSync != nil && secretSync.Abridged != nil
 	if abridged {
-		sync, turn, err = c.whole(ctx, sync)
+		secretSync, turn, err = c.whole(ctx, secretSync)
 	}
-	if sync == nil || err != nil {
+	if secretSync == nil || err != nil {
 		return turn, err
 	}
 	defer func() { c.lastPass.set(c.Clock.Now()) }()
-	memory := c.memories.of(request.NamespacedName, sync.UID)
+	memory := c.memories.of(request.NamespacedName, secretSync.UID)
 	memory.large = abridged
-	if !sync.DeletionTimestamp.IsZero() {
-		return c.release(ctx, sync, memory)
+	if !secretSync.DeletionTimestamp.IsZero() {
+		return c.release(ctx, secretSync, memory)
 	}
 	if written := c.memories.takeUnreported(memory); written != nil {
-		return c.reportLate(ctx, sync, written)
+		return c.reportLate(ctx, secretSync, written)
 	}
-	p := c.begin(sync, memory)
+	p := c.begin(secretSync, memory)
 	for _, phase := range []phase{readable, c.decide, c.hold, c.observe, c.fetch, c.render, c.preview, c.apply, c.tidy} {
 		if p.err = phase(ctx, p); p.err != nil || p.done {
 			break

@@ -34,9 +34,9 @@ func TestASecretSyncThatCannotBeReadIsNotForgotten(t *testing.T) {
 // TestWhereKeysAreMergedWithoutConsent: where the operator says so, and nowhere else.
 func TestWhereKeysAreMergedWithoutConsent(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
-		sync, app := merging()
+		secretSync, app := merging()
 		app.Annotations = nil
-		w := newWorld(t, sync, app)
+		w := newWorld(t, secretSync, app)
 		options := w.Options
 		options.MergeWithoutConsent = allowed
 		w.Controller = New(options)
@@ -68,7 +68,9 @@ func retaining(t *testing.T) *world {
 	w := newWorld(t, fresh())
 	w.settle(t)
 	w.refusal["db"] = forbidden("db")
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	})
 	return w
 }
 

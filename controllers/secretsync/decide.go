@@ -85,9 +85,9 @@ func (m *memory) eventDue(now time.Time) bool {
 	return !m.told.IsZero() && (!waiting || !m.told.Before(m.triedAt)) || m.pursuit.due(now) && !waiting
 }
 
-func refreshRequested(sync *v1alpha1.SecretSync) bool {
-	token := refreshOf(sync)
-	return token != "" && token != sync.Status.LastHandledRefresh
+func refreshRequested(secretSync *v1alpha1.SecretSync) bool {
+	token := refreshOf(secretSync)
+	return token != "" && token != secretSync.Status.LastHandledRefresh
 }
 
 // firstLook is when to ask AWS first in this process. What was in sync when the operator stopped is
@@ -104,13 +104,13 @@ func (c *Controller) firstLook(p *pass, now time.Time) time.Time {
 }
 
 // inSyncBefore says whether status tells of a Secret that was in sync with the present spec.
-func inSyncBefore(sync *v1alpha1.SecretSync) bool {
-	return writtenBySpec(sync) && meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady)
+func inSyncBefore(secretSync *v1alpha1.SecretSync) bool {
+	return writtenBySpec(secretSync) && meta.IsStatusConditionTrue(secretSync.Status.Conditions, v1alpha1.ConditionReady)
 }
 
 // writtenBySpec says whether the Secret was written by the present spec.
-func writtenBySpec(sync *v1alpha1.SecretSync) bool {
-	return sync.Status.Secret != nil && sync.Status.Secret.Generation == sync.Generation
+func writtenBySpec(secretSync *v1alpha1.SecretSync) bool {
+	return secretSync.Status.Secret != nil && secretSync.Status.Secret.Generation == secretSync.Generation
 }
 
 // drifted says whether the Secret was touched by others since it was written, and how it is. The resourceVersion in
@@ -142,19 +142,19 @@ func (c *Controller) drifted(ctx context.Context, p *pass) (target.State, bool, 
 }
 
 // lost says whether a Secret that was its SecretSync's is not any more: deleted, or without its owner reference.
-func lost(sync *v1alpha1.SecretSync, seen target.State) bool {
-	return !seen.Exists || owns(sync) && seen.Controller != sync.UID
+func lost(secretSync *v1alpha1.SecretSync, seen target.State) bool {
+	return !seen.Exists || owns(secretSync) && seen.Controller != secretSync.UID
 }
 
 // ends says whether the SecretSync is being deleted, or is gone, which the watch may not have brought yet. Kubernetes'
 // garbage collector takes Secrets away, or sets them free where they are to be orphaned, only once that is so: to write
 // such a Secret again would undo what was asked for.
-func (c *Controller) ends(ctx context.Context, sync *v1alpha1.SecretSync) (bool, error) {
-	live, err := c.live(ctx, client.ObjectKeyFromObject(sync))
+func (c *Controller) ends(ctx context.Context, secretSync *v1alpha1.SecretSync) (bool, error) {
+	live, err := c.live(ctx, client.ObjectKeyFromObject(secretSync))
 	if err != nil {
 		return false, err
 	}
-	return live == nil || live.UID != sync.UID || goes(live), nil
+	return live == nil || live.UID != secretSync.UID || goes(live), nil
 }
 
 func touched(written *v1alpha1.SecretStatus, seen target.State) bool {

@@ -40,7 +40,7 @@ func TestASuspensionLeavesNothingDue(t *testing.T) {
 	memory, ended := w.memories.byName[here], 0
 	w.awaits.begin(here, &await{secret: "db", end: func() { ended++ }})
 	memory.blocked.since, memory.pursuit.next, memory.told = noon, noon, noon
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	w.turn(t)
 	if ended != 1 {
 		t.Error("a Secret is watched for it still")
@@ -49,7 +49,7 @@ func TestASuspensionLeavesNothingDue(t *testing.T) {
 		t.Errorf("it is due at %s, or for what else there was", next)
 	}
 	asked := w.aws.asked
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = false })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = false })
 	w.turn(t)
 	if w.aws.asked == asked {
 		t.Error("the end of a suspension waits")
@@ -64,25 +64,25 @@ func TestAStartIsNoStampede(t *testing.T) {
 		inSync, asked bool
 	}{
 		"in sync":                 {func(*v1alpha1.SecretSync) {}, true, false},
-		"former values are to go": {func(sync *v1alpha1.SecretSync) { sync.Status.PreviousUntil = &now }, true, true},
-		"in trouble":              {func(sync *v1alpha1.SecretSync) { sync.Status.Conditions[0].Status = metav1.ConditionFalse }, false, true},
-		"edited":                  {func(sync *v1alpha1.SecretSync) { sync.Status.Secret.Generation-- }, false, true},
-		"not written":             {func(sync *v1alpha1.SecretSync) { sync.Status.Secret = nil }, false, true},
+		"former values are to go": {func(secretSync *v1alpha1.SecretSync) { secretSync.Status.PreviousUntil = &now }, true, true},
+		"in trouble":              {func(secretSync *v1alpha1.SecretSync) { secretSync.Status.Conditions[0].Status = metav1.ConditionFalse }, false, true},
+		"edited":                  {func(secretSync *v1alpha1.SecretSync) { secretSync.Status.Secret.Generation-- }, false, true},
+		"not written":             {func(secretSync *v1alpha1.SecretSync) { secretSync.Status.Secret = nil }, false, true},
 	} {
 		w := newWorld(t, fresh())
 		w.settle(t)
-		asked, sync := w.aws.asked, w.now(t)
-		if ready := sync.Status.Conditions[0]; ready.Type != v1alpha1.ConditionReady {
+		asked, secretSync := w.aws.asked, w.now(t)
+		if ready := secretSync.Status.Conditions[0]; ready.Type != v1alpha1.ConditionReady {
 			t.Fatalf("the first condition is %s", ready.Type)
 		}
-		test.change(sync)
-		if err := w.server.Status().Update(t.Context(), sync); err != nil {
+		test.change(secretSync)
+		if err := w.server.Status().Update(t.Context(), secretSync); err != nil {
 			t.Fatal(err)
 		}
 		w.Controller = New(w.Options)
 		w.turn(t)
-		if (w.aws.asked > asked) != test.asked || inSyncBefore(sync) != test.inSync {
-			t.Errorf("%s: AWS was asked %d times, in sync before: %t", name, w.aws.asked-asked, inSyncBefore(sync))
+		if (w.aws.asked > asked) != test.asked || inSyncBefore(secretSync) != test.inSync {
+			t.Errorf("%s: AWS was asked %d times, in sync before: %t", name, w.aws.asked-asked, inSyncBefore(secretSync))
 		}
 	}
 }
@@ -211,9 +211,9 @@ func TestWhatTellsThatASecretWasTouched(t *testing.T) {
 				cache.uid = "former"
 			}
 			d.secrets = &target.Writer{Client: cache, Live: live}
-			sync := fresh()
-			sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", ResourceVersion: written}
-			p := d.begin(sync, d.memories.of(here, "uid"))
+			secretSync := fresh()
+			secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", ResourceVersion: written}
+			p := d.begin(secretSync, d.memories.of(here, "uid"))
 			p.memory.secret.written, p.memory.wrote = test.ours, noon.Add(-test.ago)
 			p.memory.seen.Store(&target.Result{UID: "secret", ResourceVersion: written})
 			_, drifted, err := d.drifted(t.Context(), p)

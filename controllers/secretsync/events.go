@@ -139,9 +139,9 @@ func by(intruders []string) string {
 }
 
 // troubleOf is the reason of the failure that a status tells of, or empty.
-func troubleOf(sync *v1alpha1.SecretSync) string {
+func troubleOf(secretSync *v1alpha1.SecretSync) string {
 	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
-		trouble := meta.FindStatusCondition(sync.Status.Conditions, kind)
+		trouble := meta.FindStatusCondition(secretSync.Status.Conditions, kind)
 		if trouble != nil && trouble.Status == metav1.ConditionTrue {
 			return trouble.Reason
 		}

@@ -36,9 +36,9 @@ func TestEventsTellOfTroubleOnTransitions(t *testing.T) {
 		{"another refusal", refusal, false, false, []string{"Warning SyncFailed AccessDenied: no"}},
 		{"suspended with it", nil, false, true, nil},
 	} {
-		sync := p.sync.DeepCopy()
-		sync.Spec.Suspend, sync.ResourceVersion = step.suspend, ""
-		p = &pass{sync: sync, before: sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, observed: step.observed, inputs: p.inputs}
+		secretSync := p.sync.DeepCopy()
+		secretSync.Spec.Suspend, secretSync.ResourceVersion = step.suspend, ""
+		p = &pass{sync: secretSync, before: secretSync.DeepCopy(), memory: p.memory, trigger: triggerPoll, observed: step.observed, inputs: p.inputs}
 		if err := d.tell(t.Context(), p, step.f); err != nil {
 			t.Fatal(err)
 		}

@@ -99,9 +99,9 @@ func tooLarge(size int) *failure {
 		size, v1alpha1.SpecMostBytes)}
 }
 
-func unreadable(sync *v1alpha1.SecretSync) *failure {
+func unreadable(secretSync *v1alpha1.SecretSync) *failure {
 	return &failure{reason: v1alpha1.ReasonInvalidSpec, heals: byEdit, message: fmt.Sprintf(
-		"the stored spec has a field that this version of the operator can't read, %s: correct the field, and upgrade the CRD, which should have refused it", *sync.Unreadable)}
+		"the stored spec has a field that this version of the operator can't read, %s: correct the field, and upgrade the CRD, which should have refused it", *secretSync.Unreadable)}
 }
 
 // contested is the failure of a fight: others keep undoing what we write.

@@ -35,17 +35,17 @@ func newHanging(next source.Source) *hanging {
 	return &hanging{Source: next, changed: make(chan struct{}, 1), letGo: make(chan struct{})}
 }
 
-func (h *hanging) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	if question.SecretID != "slow" {
-		return source.Observation{Version: source.Version{ARN: "arn", ID: "version-1"}}, nil
+func (h *hanging) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	if query.SecretID != "slow" {
+		return source.Resolution{Version: source.Version{ARN: "arn", ID: "version-1"}}, nil
 	}
 	h.count(1)
 	defer h.count(-1)
 	select {
 	case <-h.letGo:
-		return source.Observation{}, &source.Error{Kind: source.SecretNotFound, Explanation: "there is none"}
+		return source.Resolution{}, &source.Error{Kind: source.SecretNotFound, Explanation: "there is none"}
 	case <-ctx.Done():
-		return source.Observation{}, ctx.Err()
+		return source.Resolution{}, ctx.Err()
 	}
 }
 
@@ -82,10 +82,10 @@ func newCrowd(t *testing.T, workers, objects int) *crowd {
 	w.Controller = New(options)
 	c := &crowd{world: w, source: slow}
 	for number := range objects {
-		sync := fresh()
-		sync.Namespace, sync.Name, sync.UID = "mallory", fmt.Sprint("m-", number), types.UID(fmt.Sprint("uid-", number))
-		sync.Spec.Source.SecretID = "slow"
-		if err := w.server.Create(t.Context(), sync); err != nil {
+		secretSync := fresh()
+		secretSync.Namespace, secretSync.Name, secretSync.UID = "mallory", fmt.Sprint("m-", number), types.UID(fmt.Sprint("uid-", number))
+		secretSync.Spec.Source.SecretID = "slow"
+		if err := w.server.Create(t.Context(), secretSync); err != nil {
 			t.Fatal(err)
 		}
 	}

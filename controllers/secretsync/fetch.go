@@ -57,20 +57,20 @@ func (p *pass) holds() bool {
 }
 
 // question is what to ask AWS.
-func (c *Controller) question(p *pass) source.Question {
-	return source.Question{Routine: p.trigger == triggerPoll && writtenBySpec(p.sync), MaxAge: c.maxAge(p)}
+func (c *Controller) question(p *pass) source.VersionQuery {
+	return source.VersionQuery{Routine: p.trigger == triggerPoll && writtenBySpec(p.sync), MaxAge: c.maxAge(p)}
 }
 
 // look asks the question about each of these inputs, the first of which has that place among all.
-func (c *Controller) look(ctx context.Context, p *pass, place int, inputs []*input, question source.Question) error {
-	return c.lookSince(ctx, p, place, inputs, question, time.Time{})
+func (c *Controller) look(ctx context.Context, p *pass, place int, inputs []*input, query source.VersionQuery) error {
+	return c.lookSince(ctx, p, place, inputs, query, time.Time{})
 }
 
 // lookSince does so too. What was found for one input since a moment serves the others, however new an answer has to be:
 // many that AWS refuses for one reason cost one call.
-func (c *Controller) lookSince(ctx context.Context, p *pass, place int, inputs []*input, question source.Question, since time.Time) error {
+func (c *Controller) lookSince(ctx context.Context, p *pass, place int, inputs []*input, query source.VersionQuery, since time.Time) error {
 	return each(ctx, inputs, func(ctx context.Context, n int, one *input) error {
-		asked, synced := question, p.synced(place+n, one)
+		asked, synced := query, p.synced(place+n, one)
 		if !since.IsZero() {
 			asked.MaxAge = max(asked.MaxAge, min(c.Clock.Now().Sub(since), sharedNews))
 		}
@@ -83,19 +83,19 @@ func (c *Controller) lookSince(ctx context.Context, p *pass, place int, inputs [
 		if p.full() {
 			return c.giveUp(p)
 		}
-		observation, err := c.Source.Observe(ctx, asked)
-		if observation.Value != nil {
-			p.carry(one, *observation.Value)
+		resolution, err := c.Source.Resolve(ctx, asked)
+		if resolution.Value != nil {
+			p.carry(one, *resolution.Value)
 		}
-		one.behind = observation.Behind || source.IsBehind(err)
-		one.absent, one.held = one.lacks(err, was.ID != ""), observation.Held
+		one.behind = resolution.Outdated || source.IsOutdated(err)
+		one.absent, one.held = one.lacks(err, was.ID != ""), resolution.Uncertain
 		switch {
 		case one.absent && one.behind && was.ID != "": // What is there is not taken away by an answer that may be out of date.
-			one.absent, one.held, observation, err = false, true, source.Observation{Version: was}, nil
+			one.absent, one.held, resolution, err = false, true, source.Resolution{Version: was}, nil
 		case one.absent:
-			observation, err = source.Observation{}, nil
+			resolution, err = source.Resolution{}, nil
 		}
-		one.observation = observation
+		one.observation = resolution
 		return err
 	})
 }
@@ -219,11 +219,11 @@ func (c *Controller) lookAgain(ctx context.Context, p *pass) (moved bool, err er
 		before[n] = one.observation.Version
 	}
 	began := c.Clock.Now()
-	if err := c.look(ctx, p, 0, p.inputs, source.Question{}); err != nil {
+	if err := c.look(ctx, p, 0, p.inputs, source.VersionQuery{}); err != nil {
 		return false, err
 	}
 	// What was found since this began will do.
-	if err := c.look(ctx, p, len(p.inputs), p.former, source.Question{MaxAge: c.Clock.Now().Sub(began)}); err != nil {
+	if err := c.look(ctx, p, len(p.inputs), p.former, source.VersionQuery{MaxAge: c.Clock.Now().Sub(began)}); err != nil {
 		return false, err
 	}
 	for n, one := range all {

@@ -20,25 +20,25 @@ import (
 type scripted struct {
 	mutex sync.Mutex
 	// observe answers the look at a ref that is the n-th of its secret and label, counted from zero.
-	observe func(n int, question source.Question) (source.Observation, error)
+	observe func(n int, query source.VersionQuery) (source.Resolution, error)
 	// fetch does so for reads; nil gives the version that was observed.
 	fetch     func(n int, ref source.Ref, observed source.Version) (source.Fetched, error)
 	unfound   error
-	questions []source.Question
+	questions []source.VersionQuery
 	fetches   []source.Ref
 }
 
-func (s *scripted) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+func (s *scripted) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	n := 0
 	for _, before := range s.questions {
-		if before.Ref == question.Ref {
+		if before.Ref == query.Ref {
 			n++
 		}
 	}
-	s.questions = append(s.questions, question)
-	return s.observe(n, question)
+	s.questions = append(s.questions, query)
+	return s.observe(n, query)
 }
 
 func (s *scripted) Fetch(_ context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
@@ -57,13 +57,13 @@ func (s *scripted) Fetch(_ context.Context, ref source.Ref, observed source.Vers
 	return source.Fetched{Version: observed, Value: source.TextValue(observed.ID)}, nil
 }
 
-func (s *scripted) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
+func (s *scripted) Find(context.Context, source.FindQuery) ([]source.Found, error) {
 	return nil, s.unfound
 }
 
 // seen is an observation of a version of a secret.
-func seen(secretID, version string) source.Observation {
-	return source.Observation{Version: source.Version{ARN: "arn:" + secretID, ID: version}}
+func seen(secretID, version string) source.Resolution {
+	return source.Resolution{Version: source.Version{ARN: "arn:" + secretID, ID: version}}
 }
 
 func syncedAt(secretID, stage, version string) v1alpha1.SourceStatus {
@@ -92,12 +92,12 @@ func keepingPrevious() v1alpha1.SecretSyncSpec {
 func TestWhatAWSRefusesEndsThePass(t *testing.T) {
 	denied := &source.Error{Kind: source.AccessDenied, Explanation: "denied"}
 	refusing := func(secretID, stage string, at int) *scripted {
-		return &scripted{observe: func(n int, question source.Question) (source.Observation, error) {
-			answer := seen(question.SecretID, "v2")
-			if question.VersionStage == stagePrevious {
-				answer = seen(question.SecretID, "v1")
+		return &scripted{observe: func(n int, query source.VersionQuery) (source.Resolution, error) {
+			answer := seen(query.SecretID, "v2")
+			if query.VersionStage == stagePrevious {
+				answer = seen(query.SecretID, "v1")
 			}
-			if question.SecretID == secretID && question.VersionStage == stage && n == at {
+			if query.SecretID == secretID && query.VersionStage == stage && n == at {
 				return answer, denied // A version with an error is none.
 			}
 			return answer, nil
@@ -139,8 +139,8 @@ func TestWhatAWSRefusesEndsThePass(t *testing.T) {
 
 // TestNothingIsReadWhileAVersionIsInDoubt: the pass is put off, for some seconds at most.
 func TestNothingIsReadWhileAVersionIsInDoubt(t *testing.T) {
-	aws := &scripted{observe: func(_ int, question source.Question) (source.Observation, error) {
-		return source.Observation{Version: question.Synced, Held: true}, nil
+	aws := &scripted{observe: func(_ int, query source.VersionQuery) (source.Resolution, error) {
+		return source.Resolution{Version: query.Synced, Uncertain: true}, nil
 	}}
 	d, p := passWith(t, aws, keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1"))
 	p.memory.unsettled = 10
@@ -153,8 +153,8 @@ func TestNothingIsReadWhileAVersionIsInDoubt(t *testing.T) {
 
 // TestAPollThatFindsNothingNewEndsThere, and what was unsettled before is over.
 func TestAPollThatFindsNothingNewEndsThere(t *testing.T) {
-	aws := &scripted{observe: func(_ int, question source.Question) (source.Observation, error) {
-		return seen(question.SecretID, "v1"), nil
+	aws := &scripted{observe: func(_ int, query source.VersionQuery) (source.Resolution, error) {
+		return seen(query.SecretID, "v1"), nil
 	}}
 	d, p := passWith(t, aws, keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1"))
 	p.sync.Status.Secret, p.trigger, p.memory.unsettled = &v1alpha1.SecretStatus{Generation: 1}, triggerPoll, 5
@@ -167,9 +167,9 @@ func TestAPollThatFindsNothingNewEndsThere(t *testing.T) {
 func TestAPreviewIsNotMadeTwice(t *testing.T) {
 	for name, lost := range map[string]bool{"of the Secret as it was": false, "while the Secret can't be read": true} {
 		t.Run(name, func(t *testing.T) {
-			sync := fresh()
-			sync.Spec.Mode = v1alpha1.SyncModeObserve
-			w := newWorld(t, sync)
+			secretSync := fresh()
+			secretSync.Spec.Mode = v1alpha1.SyncModeObserve
+			w := newWorld(t, secretSync)
 			w.settle(t)
 			if lost {
 				w.liveThrough(silent())
@@ -214,13 +214,13 @@ func TestHowOldAnAnswerOfTheSamePassMayBe(t *testing.T) {
 		"one that may take older answers anyway": {time.Minute, 3 * time.Second, time.Minute},
 		"one of a pass that takes long":          {0, time.Hour, sharedNews},
 	} {
-		aws := &scripted{observe: func(int, source.Question) (source.Observation, error) { return source.Observation{}, nil }}
+		aws := &scripted{observe: func(int, source.VersionQuery) (source.Resolution, error) { return source.Resolution{}, nil }}
 		d, p := passWith(t, aws, keepingPrevious())
 		since := time.Time{}
 		if test.passed >= 0 {
 			since = noon.Add(-test.passed)
 		}
-		if err := d.lookSince(t.Context(), p, 0, p.inputs, source.Question{MaxAge: test.most}, since); err != nil {
+		if err := d.lookSince(t.Context(), p, 0, p.inputs, source.VersionQuery{MaxAge: test.most}, since); err != nil {
 			t.Fatal(err)
 		}
 		if got := aws.questions[0].MaxAge; got != test.want {
@@ -250,12 +250,12 @@ func TestWhatIsMissingGoesByWhatTheSecretHas(t *testing.T) {
 		"one that was not, by an answer that may be out of date":   {"", source.VersionNotFound, true, found{Absent: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			aws := &scripted{observe: func(int, source.Question) (source.Observation, error) {
-				return source.Observation{}, &source.Error{Kind: test.kind, Behind: test.behind}
+			aws := &scripted{observe: func(int, source.VersionQuery) (source.Resolution, error) {
+				return source.Resolution{}, &source.Error{Kind: test.kind, Outdated: test.behind}
 			}}
 			spec := v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{{Key: "a", Source: other("a", ""), Optional: true}}}
 			d, p := passWith(t, aws, spec, syncedAt("a", "AWSCURRENT", test.synced))
-			err := d.look(t.Context(), p, 0, p.inputs, source.Question{})
+			err := d.look(t.Context(), p, 0, p.inputs, source.VersionQuery{})
 			one := p.inputs[0]
 			got := found{one.absent, one.held, one.observation.Version.ID, source.KindOf(err)}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -323,10 +323,10 @@ func TestWhenTheSecretHasWhatAWSHas(t *testing.T) {
 
 // TestAValueThatWasObservedIsNotReadAgain: where reading it is all that AWS allows.
 func TestAValueThatWasObservedIsNotReadAgain(t *testing.T) {
-	aws := &scripted{observe: func(int, source.Question) (source.Observation, error) {
-		observation := seen("db", "v1")
-		observation.Value = new(source.TextValue("observed"))
-		return observation, nil
+	aws := &scripted{observe: func(int, source.VersionQuery) (source.Resolution, error) {
+		resolution := seen("db", "v1")
+		resolution.Value = new(source.TextValue("observed"))
+		return resolution, nil
 	}}
 	d, p := passWith(t, aws, keepingPrevious())
 	if err := read(d.Controller, p); err != nil || len(aws.fetches) != 0 || rendered(p)["value"] != "observed" {
@@ -347,7 +347,7 @@ func TestAValueThatAWSDoesNotHave(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			aws := &scripted{
-				observe: func(n int, _ source.Question) (source.Observation, error) {
+				observe: func(n int, _ source.VersionQuery) (source.Resolution, error) {
 					if n > 0 && test.moves {
 						return seen("db", "v2"), nil
 					}
@@ -373,7 +373,7 @@ func TestAValueThatAWSDoesNotHave(t *testing.T) {
 // TestLabelsThatNeverRestAreReadSomeTimes, and then later.
 func TestLabelsThatNeverRestAreReadSomeTimes(t *testing.T) {
 	aws := &scripted{
-		observe: func(n int, _ source.Question) (source.Observation, error) {
+		observe: func(n int, _ source.VersionQuery) (source.Resolution, error) {
 			return seen("db", string(rune('a'+n))), nil
 		},
 		fetch: func(n int, _ source.Ref, _ source.Version) (source.Fetched, error) {
@@ -398,11 +398,11 @@ func TestAllIsReadAgainWhereOneHasMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			aws := &scripted{
-				observe: func(n int, question source.Question) (source.Observation, error) {
-					if question.SecretID == "a" && n == 0 {
-						return source.Observation{Version: test.first}, nil
+				observe: func(n int, query source.VersionQuery) (source.Resolution, error) {
+					if query.SecretID == "a" && n == 0 {
+						return source.Resolution{Version: test.first}, nil
 					}
-					return seen(question.SecretID, "v2"), nil
+					return seen(query.SecretID, "v2"), nil
 				},
 				fetch: func(_ int, ref source.Ref, _ source.Version) (source.Fetched, error) {
 					return source.Fetched{Version: seen(ref.SecretID, "v2").Version, Value: source.TextValue("v2")}, nil
@@ -418,15 +418,15 @@ func TestAllIsReadAgainWhereOneHasMoved(t *testing.T) {
 
 // TestAPassThatHasTooMuchInHandAsksForNoMore, and what it reads again takes the place of what it had.
 func TestAPassThatHasTooMuchInHandAsksForNoMore(t *testing.T) {
-	aws := &scripted{observe: func(int, source.Question) (source.Observation, error) {
-		observation := seen("db", "v1")
-		observation.Value = new(source.TextValue("observed"))
-		return observation, nil
+	aws := &scripted{observe: func(int, source.VersionQuery) (source.Resolution, error) {
+		resolution := seen("db", "v1")
+		resolution.Value = new(source.TextValue("observed"))
+		return resolution, nil
 	}}
 	d, p := passWith(t, aws, keepingPrevious())
 	one, once := p.inputs[0], int64(0)
 	for n := range 3 {
-		if err := errors.Join(d.look(t.Context(), p, 0, p.inputs, source.Question{}), d.read(t.Context(), p, one)); err != nil {
+		if err := errors.Join(d.look(t.Context(), p, 0, p.inputs, source.VersionQuery{}), d.read(t.Context(), p, one)); err != nil {
 			t.Fatal(err)
 		}
 		if n == 0 {
@@ -443,7 +443,7 @@ func TestAPassThatHasTooMuchInHandAsksForNoMore(t *testing.T) {
 	one.absent, one.observation.Value = false, nil
 	p.hand.Store(2 * handMost)
 	asked := len(aws.questions)
-	looked, had := d.look(t.Context(), p, 0, p.inputs, source.Question{}), d.read(t.Context(), p, one)
+	looked, had := d.look(t.Context(), p, 0, p.inputs, source.VersionQuery{}), d.read(t.Context(), p, one)
 	if !errors.Is(looked, errLarge) || !errors.Is(had, errLarge) || len(aws.questions) > asked || len(aws.fetches) > 0 {
 		t.Errorf("it asks on: %v, %v", looked, had)
 	}

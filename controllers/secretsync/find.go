@@ -40,9 +40,9 @@ func (c *Controller) find(ctx context.Context, p *pass) error {
 // findOne asks for one entry. What it takes to match names is of the budget of the pass, beside that of the list, which
 // is for all who ask the same; it waits for calls, so that no heavy work waits for it.
 func (c *Controller) findOne(ctx context.Context, p *pass, entry int32) ([]source.Found, error) {
-	question := c.findQuestion(p, entry)
-	question.Budget = p.steps(ctx)
-	return c.Source.Find(ctx, question)
+	query := c.findQuestion(p, entry)
+	query.Budget = p.steps(ctx)
+	return c.Source.Find(ctx, query)
 }
 
 func foundNone(entry int) error {
@@ -66,22 +66,22 @@ func stillFound(p *pass) error {
 }
 
 // findQuestion is what an entry with find asks.
-func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuestion {
+func (c *Controller) findQuestion(p *pass, entry int32) source.FindQuery {
 	find, how := p.sync.Spec.DataFrom[entry].Find, c.question(p)
-	question := source.FindQuestion{
+	query := source.FindQuery{
 		NamePrefix: find.NamePrefix, NamePattern: find.NamePattern, Tags: find.Tags, Region: find.Region,
 		Identity: p.identity, Reader: p.reader(),
 		MaxAge: how.MaxAge, Routine: how.Routine,
 	}
-	if question.Region == "" {
-		question.Region = regionOf(&p.sync.Spec.Source)
+	if query.Region == "" {
+		query.Region = regionOf(&p.sync.Spec.Source)
 	}
 	for i := range p.before.Status.Sources {
 		if status := &p.before.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry && status.ARN != "" {
-			question.Known = append(question.Known, versionIn(status))
+			query.Known = append(query.Known, versionIn(status))
 		}
 	}
-	return question
+	return query
 }
 
 // regionOf is the region that a source names, by itself or by its ARN; empty for the operator's.

@@ -20,10 +20,10 @@ type finding struct {
 	source.Source
 	found []source.Found
 	err   error
-	asked []source.FindQuestion
+	asked []source.FindQuery
 }
 
-func (l *finding) Find(_ context.Context, asked source.FindQuestion) ([]source.Found, error) {
+func (l *finding) Find(_ context.Context, asked source.FindQuery) ([]source.Found, error) {
 	l.asked = append(l.asked, asked)
 	return l.found, l.err
 }
@@ -58,11 +58,11 @@ func TestWhatFindAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	age := c.maxAge(p)
-	want := []source.FindQuestion{{
+	want := []source.FindQuery{{
 		NamePrefix: "/prod/", NamePattern: ".*x", Tags: map[string]string{"team": "pay"}, Region: "eu-west-1",
 		Identity: p.identity, Reader: p.reader(), MaxAge: age, Known: []source.Version{versionIn(&p.before.Status.Sources[1])}, Budget: p.budget,
 	}, {NamePrefix: "/", Region: "eu-north-1", Identity: p.identity, Reader: p.reader(), MaxAge: age, Budget: p.budget}}
-	if diff := cmp.Diff(want, aws.asked, cmpopts.IgnoreFields(source.FindQuestion{}, "Budget")); diff != "" {
+	if diff := cmp.Diff(want, aws.asked, cmpopts.IgnoreFields(source.FindQuery{}, "Budget")); diff != "" {
 		t.Errorf("it asks (-want +got):\n%s", diff)
 	}
 	if age == 0 || p.budget == nil || p.identity.RoleARN == "" || p.reader().Name == "" {

@@ -19,12 +19,12 @@ type waylaid struct {
 	meanwhile func(context.Context)
 }
 
-func (s *waylaid) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+func (s *waylaid) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	s.meanwhile(ctx)
 	if err := ctx.Err(); err != nil {
-		return source.Observation{}, err
+		return source.Resolution{}, err
 	}
-	return s.Source.Observe(ctx, question)
+	return s.Source.Resolve(ctx, query)
 }
 
 func TestAPassThatHangsTurnsTheProbe(t *testing.T) {
@@ -61,8 +61,8 @@ func TestLongWorkDoesNotTurnTheProbe(t *testing.T) {
 		}
 	}}
 	for range 20 {
-		w.edit(t, func(sync *v1alpha1.SecretSync) {
-			sync.Spec.Data = append(sync.Spec.Data, v1alpha1.DataKey{Key: "another"})
+		w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+			secretSync.Spec.Data = append(secretSync.Spec.Data, v1alpha1.DataKey{Key: "another"})
 		})
 		w.turn(t)
 		if err := w.Check(nil); err != nil {

@@ -17,13 +17,13 @@ import (
 
 // claimant is a SecretSync that wants the Secret db, and was made that many minutes after noon.
 func claimant(name string, made int, change func(*v1alpha1.SecretSync)) v1alpha1.SecretSync {
-	sync := fresh()
-	sync.Name, sync.UID, sync.Spec.Target.Name = name, types.UID("uid-of-"+name), "db"
-	sync.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(made) * time.Minute))
+	secretSync := fresh()
+	secretSync.Name, secretSync.UID, secretSync.Spec.Target.Name = name, types.UID("uid-of-"+name), "db"
+	secretSync.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(made) * time.Minute))
 	if change != nil {
-		change(sync)
+		change(secretSync)
 	}
-	return *sync
+	return *secretSync
 }
 
 // listing is a client whose cache lists these SecretSyncs, and gives its own objects.
@@ -47,10 +47,12 @@ func namesOf(syncs []v1alpha1.SecretSync) (names []string) {
 func TestWhoInheritsASecret(t *testing.T) {
 	now := metav1.NewTime(noon)
 	owner := claimant("owner", 0, nil)
-	goes := claimant("goes", 1, func(sync *v1alpha1.SecretSync) { sync.DeletionTimestamp = &now })
-	merges := claimant("merges", 2, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge })
-	rests := claimant("rests", 3, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
-	observer := claimant("observes", 4, func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeObserve })
+	goes := claimant("goes", 1, func(secretSync *v1alpha1.SecretSync) { secretSync.DeletionTimestamp = &now })
+	merges := claimant("merges", 2, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge
+	})
+	rests := claimant("rests", 3, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
+	observer := claimant("observes", 4, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeObserve })
 	second, first := claimant("second", 6, nil), claimant("first", 5, nil)
 	for name, test := range map[string]struct {
 		claimants []v1alpha1.SecretSync
@@ -88,7 +90,7 @@ func TestASecretIsHandedOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := w.secret(t, "db")
-		w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "new" })
+		w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "new" })
 		if trouble != nil {
 			w.Client = listing(w.Client.(client.WithWatch), nil, trouble)
 			p := w.begin(w.now(t), w.memories.of(here, "uid"))

@@ -18,7 +18,7 @@ type input struct {
 	// foundBy is the entry of spec.dataFrom whose find found it; nil for a secret that the spec names.
 	foundBy *int32
 
-	observation source.Observation
+	observation source.Resolution
 	fetched     source.Fetched
 	// bytes are those of the value that the pass has of it, observed or fetched.
 	bytes int64

@@ -46,11 +46,11 @@ func (s *shelf) at(ref source.Ref) (source.Version, error) {
 	return source.Version{ARN: "arn:" + name, ID: id}, nil
 }
 
-func (s *shelf) Observe(_ context.Context, question source.Question) (source.Observation, error) {
+func (s *shelf) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	version, err := s.at(question.Ref)
-	return source.Observation{Version: version}, err
+	version, err := s.at(query.Ref)
+	return source.Resolution{Version: version}, err
 }
 
 func (s *shelf) Fetch(_ context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
@@ -64,7 +64,7 @@ func (s *shelf) Fetch(_ context.Context, ref source.Ref, _ source.Version) (sour
 	return source.Fetched{Version: version, Value: source.TextValue(version.ID)}, err
 }
 
-func (s *shelf) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
+func (s *shelf) Find(context.Context, source.FindQuery) ([]source.Found, error) {
 	var found []source.Found
 	for _, name := range s.found {
 		found = append(found, source.Found{ARN: "arn:" + name, Name: name})

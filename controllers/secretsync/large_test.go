@@ -53,8 +53,8 @@ func (v *volume) value() *source.Value {
 	return &value
 }
 
-func (v *volume) Observe(_ context.Context, question source.Question) (source.Observation, error) {
-	seen := source.Observation{Version: v.version(question.SecretID)}
+func (v *volume) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
+	seen := source.Resolution{Version: v.version(query.SecretID)}
 	if v.withValues {
 		seen.Value = v.value()
 	}
@@ -67,12 +67,12 @@ func (v *volume) Fetch(_ context.Context, ref source.Ref, _ source.Version) (sou
 
 // reading is a SecretSync that reads so many secrets, of which its Secret has but a word.
 func reading(secrets int) *v1alpha1.SecretSync {
-	sync := fresh()
+	secretSync := fresh()
 	for n := range secrets {
-		sync.Spec.Data = append(sync.Spec.Data, v1alpha1.DataKey{Key: fmt.Sprint("key-", n), Source: &v1alpha1.EntrySource{SecretID: fmt.Sprint("/large/", n)}})
+		secretSync.Spec.Data = append(secretSync.Spec.Data, v1alpha1.DataKey{Key: fmt.Sprint("key-", n), Source: &v1alpha1.EntrySource{SecretID: fmt.Sprint("/large/", n)}})
 	}
-	sync.Spec.Template = &v1alpha1.Template{MergePolicy: v1alpha1.TemplateMergeReplace, Data: map[string]string{"made": "a word"}}
-	return sync
+	secretSync.Spec.Template = &v1alpha1.Template{MergePolicy: v1alpha1.TemplateMergeReplace, Data: map[string]string{"made": "a word"}}
+	return secretSync
 }
 
 // A pass that comes to have much in hand gives it up, and the SecretSync has its turn among the large ones.
@@ -96,7 +96,7 @@ func TestAPassThatHasMuchInHandGivesUp(t *testing.T) {
 
 			// It is no longer large.
 			aws.size, aws.withValues = 1, false
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Template.Data["made"] = "another word" })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Template.Data["made"] = "another word" })
 			w.settle(t)
 			if w.shares.isLarge(here) {
 				t.Error("it stays among the large ones")
@@ -121,9 +121,9 @@ func TestALargeWriteHasItsTurn(t *testing.T) {
 		"many keys":  keysOf(writeMostKeys + 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync := fresh()
-			sync.Spec.Template = &v1alpha1.Template{Data: data}
-			w := newWorld(t, sync)
+			secretSync := fresh()
+			secretSync.Spec.Template = &v1alpha1.Template{Data: data}
+			w := newWorld(t, secretSync)
 			w.turn(t)
 			if w.secret(t, "db") != nil || !w.shares.isLarge(here) {
 				t.Error("the first pass writes much beside others of its namespace")
@@ -132,7 +132,7 @@ func TestALargeWriteHasItsTurn(t *testing.T) {
 			if w.secret(t, "db") == nil || !w.shares.isLarge(here) {
 				t.Errorf("it is written: %t, and stays among the large ones: %t", w.secret(t, "db") != nil, w.shares.isLarge(here))
 			}
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Template = nil })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Template = nil })
 			w.settle(t)
 			if w.shares.isLarge(here) {
 				t.Error("it stays among the large ones")
@@ -147,9 +147,9 @@ type ages struct {
 	all []time.Duration
 }
 
-func (a *ages) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
-	a.all = append(a.all, question.MaxAge)
-	return a.Source.Observe(ctx, question)
+func (a *ages) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	a.all = append(a.all, query.MaxAge)
+	return a.Source.Resolve(ctx, query)
 }
 
 // What AWS has answered a pass that gave up serves the next one, unless there is something new to ask for.
@@ -161,20 +161,20 @@ func TestAPassThatGaveUpIsTakenUp(t *testing.T) {
 	}{
 		"nothing is new": {func(*world) {}, wait},
 		"an edit": {func(w *world) {
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Labels = map[string]string{"a": "b"} })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Labels = map[string]string{"a": "b"} })
 		}, 0},
 		"a refresh": {func(w *world) {
-			w.edit(t, func(sync *v1alpha1.SecretSync) {
-				sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
-				sync.Generation--
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+				secretSync.Generation--
 			})
 		}, 0},
 		"a change event": {func(w *world) { w.memories.news[here] = news{at: w.clock.Now()} }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync := fresh()
-			sync.Spec.Template = &v1alpha1.Template{Data: keysOf(writeMostKeys + 1)}
-			w := newWorld(t, sync)
+			secretSync := fresh()
+			secretSync.Spec.Template = &v1alpha1.Template{Data: keysOf(writeMostKeys + 1)}
+			w := newWorld(t, secretSync)
 			aws := &ages{Source: w.aws}
 			w.Source = aws
 			w.turn(t)
@@ -184,7 +184,7 @@ func TestAPassThatGaveUpIsTakenUp(t *testing.T) {
 			if len(aws.all) < 2 || aws.all[0] != 0 || aws.all[1] != test.want {
 				t.Errorf("answers may be %v old, want 0s and %s", aws.all, test.want)
 			}
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Labels = map[string]string{"c": "d"} })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Labels = map[string]string{"c": "d"} })
 			asked := len(aws.all)
 			w.settle(t)
 			if len(aws.all) == asked || aws.all[asked] != 0 {

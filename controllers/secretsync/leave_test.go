@@ -26,7 +26,7 @@ func forbidden(name string) error {
 func TestWhatCouldNotBeTidiedIsTriedAgain(t *testing.T) {
 	w := newWorld(t, fresh())
 	w.settle(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "new" })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "new" })
 	w.refusal["db"] = forbidden("db")
 	w.settle(t)
 	status := w.now(t).Status
@@ -46,15 +46,15 @@ func TestWhatCouldNotBeTidiedIsTriedAgain(t *testing.T) {
 
 // merging is a SecretSync that has put a key into somebody else's Secret, and that Secret.
 func merging() (*v1alpha1.SecretSync, *corev1.Secret) {
-	sync := fresh()
-	sync.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
-	return sync, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "app", UID: "uid-of-app",
-		Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: sync.Name}}}
+	secretSync := fresh()
+	secretSync.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
+	return secretSync, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: here.Namespace, Name: "app", UID: "uid-of-app",
+		Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: secretSync.Name}}}
 }
 
 func TestTheFinalizerComesFirstAndGoesLast(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	guarded := func() bool { return slices.Contains(w.now(t).Finalizers, v1alpha1.FinalizerMerge) }
 	w.refusal["app"] = forbidden("app")
 	w.settle(t)
@@ -65,12 +65,14 @@ func TestTheFinalizerComesFirstAndGoesLast(t *testing.T) {
 	w.clock.SetTime(noon.Add(retryFirst))
 	w.settle(t)
 
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyOwner })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyOwner
+	})
 	w.settle(t)
 	if ready := meta.FindStatusCondition(w.now(t).Status.Conditions, v1alpha1.ConditionReady); ready.Reason != v1alpha1.ReasonTargetConflict || !guarded() {
 		t.Errorf("with keys in a Secret that is not ours: %s, guarded %v", ready.Reason, guarded())
 	}
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target = v1alpha1.SecretTarget{Name: "own"} })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target = v1alpha1.SecretTarget{Name: "own"} })
 	w.settle(t)
 	if guarded() {
 		t.Error("the finalizer stays, though nothing of ours is in a Secret of somebody else's")
@@ -80,10 +82,10 @@ func TestTheFinalizerComesFirstAndGoesLast(t *testing.T) {
 func TestADeletionThatTimeHealsIsToldAndTriedAgain(t *testing.T) {
 	for name, suspended := range map[string]bool{"at work": false, "suspended": true} {
 		t.Run(name, func(t *testing.T) {
-			sync, app := merging()
-			w := newWorld(t, sync, app)
+			secretSync, app := merging()
+			w := newWorld(t, secretSync, app)
 			w.settle(t)
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = suspended })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = suspended })
 			w.settle(t)
 			w.sent()
 			w.refusal["app"] = forbidden("app")
@@ -110,8 +112,8 @@ func TestADeletionThatTimeHealsIsToldAndTriedAgain(t *testing.T) {
 }
 
 func TestADeletionIsNotHeldUpForGood(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.settle(t)
 	w.sent()
 	w.refusal["app"] = apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "app",
@@ -130,9 +132,9 @@ func TestADeletionIsNotHeldUpForGood(t *testing.T) {
 
 // A SecretSync that somebody else's finalizer holds back is not overdue.
 func TestNothingIsDueOfASecretSyncThatGoes(t *testing.T) {
-	sync := fresh()
-	sync.Finalizers = []string{"example.com/hold"}
-	w := newWorld(t, sync)
+	secretSync := fresh()
+	secretSync.Finalizers = []string{"example.com/hold"}
+	w := newWorld(t, secretSync)
 	w.settle(t)
 	if err := w.server.Delete(t.Context(), w.now(t)); err != nil {
 		t.Fatal(err)
@@ -141,7 +143,7 @@ func TestNothingIsDueOfASecretSyncThatGoes(t *testing.T) {
 	if overdue := w.memories.mostOverdue(noon.AddDate(0, 0, 1)); overdue != 0 {
 		t.Errorf("it is overdue by %s", overdue)
 	}
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Finalizers = nil })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Finalizers = nil })
 	w.turn(t)
 	if len(w.memories.byName) != 0 {
 		t.Error("it is remembered")
@@ -162,9 +164,9 @@ func TestRetainIsKeptWithoutAWrite(t *testing.T) {
 			if owners := w.secret(t, "db").OwnerReferences; len(owners) != 1 || owners[0].UID != types.UID("uid") {
 				t.Fatalf("owners: %v", owners)
 			}
-			w.edit(t, func(sync *v1alpha1.SecretSync) {
-				sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
-				stop(w, &sync.Spec)
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+				stop(w, &secretSync.Spec)
 			})
 			w.settle(t)
 			secret := w.secret(t, "db")

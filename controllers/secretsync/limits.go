@@ -54,7 +54,7 @@ func fit(status *v1alpha1.SecretSyncStatus) {
 }
 
 // refreshOf is the refresh that the annotation of a SecretSync asks for; empty for none.
-func refreshOf(sync *v1alpha1.SecretSync) string {
-	token := sync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
+func refreshOf(secretSync *v1alpha1.SecretSync) string {
+	token := secretSync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
 	return token[:min(len(token), refreshMost)]
 }

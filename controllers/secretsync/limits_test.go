@@ -72,12 +72,12 @@ func FuzzFit(f *testing.F) {
 
 // TestARefreshThatAsksAtLengthIsHandled: what is echoed is what is compared.
 func TestARefreshThatAsksAtLengthIsHandled(t *testing.T) {
-	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationRefreshRequestedAt: strings.Repeat("x", 200_000)}}}
-	if !refreshRequested(sync) {
+	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationRefreshRequestedAt: strings.Repeat("x", 200_000)}}}
+	if !refreshRequested(secretSync) {
 		t.Error("it is not asked for")
 	}
-	sync.Status.LastHandledRefresh = refreshOf(sync)
-	if refreshRequested(sync) || len(sync.Status.LastHandledRefresh) > refreshMost {
-		t.Errorf("it is asked for again, or %d bytes are echoed", len(sync.Status.LastHandledRefresh))
+	secretSync.Status.LastHandledRefresh = refreshOf(secretSync)
+	if refreshRequested(secretSync) || len(secretSync.Status.LastHandledRefresh) > refreshMost {
+		t.Errorf("it is asked for again, or %d bytes are echoed", len(secretSync.Status.LastHandledRefresh))
 	}
 }

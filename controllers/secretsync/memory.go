@@ -124,8 +124,8 @@ func (w *word) get() string {
 
 // ahead says whether the object in the cache is older than our own last write, so that a pass over
 // it would do its work twice. Most often the watch lags by milliseconds; after a restore of etcd it stays so.
-func (m *memory) ahead(sync *v1alpha1.SecretSync) bool {
-	return m.statusWritten != "" && older(sync.ResourceVersion, m.statusWritten)
+func (m *memory) ahead(secretSync *v1alpha1.SecretSync) bool {
+	return m.statusWritten != "" && older(secretSync.ResourceVersion, m.statusWritten)
 }
 
 // conflicted notes that a write of the SecretSync, as it was at that resourceVersion, met a conflict, and gives the
@@ -139,8 +139,8 @@ func (m *memory) conflicted(at string) time.Duration {
 }
 
 // doubted says whether the object in the cache can't be the present one, as the API server refuses writes of it.
-func (m *memory) doubted(sync *v1alpha1.SecretSync) bool {
-	return m.conflicts >= conflictsMost && m.refused == sync.ResourceVersion
+func (m *memory) doubted(secretSync *v1alpha1.SecretSync) bool {
+	return m.conflicts >= conflictsMost && m.refused == secretSync.ResourceVersion
 }
 
 // older compares resource versions; those that can't be compared are not older.

@@ -28,7 +28,7 @@ func TestANewSecretSyncOfAnOldNameRemembersNothing(t *testing.T) {
 }
 
 func TestTheCacheMayBeBehindOurOwnWrite(t *testing.T) {
-	sync := &v1alpha1.SecretSync{}
+	secretSync := &v1alpha1.SecretSync{}
 	for name, test := range map[string]struct {
 		written, read string
 		want          bool
@@ -39,8 +39,8 @@ func TestTheCacheMayBeBehindOurOwnWrite(t *testing.T) {
 		"beyond":             {"10", "11", false},
 		"not to be compared": {"10", "x", false},
 	} {
-		sync.ResourceVersion = test.read
-		if got := (&memory{statusWritten: test.written}).ahead(sync); got != test.want {
+		secretSync.ResourceVersion = test.read
+		if got := (&memory{statusWritten: test.written}).ahead(secretSync); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -42,7 +42,7 @@ func TestASuspensionForgetsFailures(t *testing.T) {
 	w.aws.refusal = &source.Error{Kind: source.RegionUnavailable, Explanation: "away"}
 	w.clock.SetTime(noon.Add(10 * time.Minute))
 	w.turn(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	w.turn(t)
 	if failures := w.memories.byName[here].failures; failures != 0 {
 		t.Errorf("%d failures in a row", failures)
@@ -118,10 +118,10 @@ func TestWhy(t *testing.T) {
 		"an edit of the spec":                {2, "", false, time.Second, triggerSpec},
 		"everything":                         {2, "new", true, -time.Second, triggerSpec},
 	} {
-		sync := fresh()
-		sync.Generation, sync.Status.ObservedGeneration, sync.Status.LastHandledRefresh = test.generation, 1, "old"
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: test.token}
-		p := &pass{sync: sync, memory: &memory{}}
+		secretSync := fresh()
+		secretSync.Generation, secretSync.Status.ObservedGeneration, secretSync.Status.LastHandledRefresh = test.generation, 1, "old"
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: test.token}
+		p := &pass{sync: secretSync, memory: &memory{}}
 		p.memory.nextLook.set(noon.Add(test.due))
 		if got := why(p, test.drifted, noon); got != test.want {
 			t.Errorf("%s: %q", name, got)
@@ -144,10 +144,10 @@ func TestWhoMayShareAnAnswer(t *testing.T) {
 		"an edit of the spec":         {triggerSpec, "", false},
 		"a poll with a handled token": {triggerPoll, "old", true},
 	} {
-		sync := fresh()
-		sync.Status.LastHandledRefresh = "old"
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: test.token}
-		p := c.begin(sync, &memory{})
+		secretSync := fresh()
+		secretSync.Status.LastHandledRefresh = "old"
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: test.token}
+		p := c.begin(secretSync, &memory{})
 		p.trigger = test.trigger
 		if got := c.question(p).MaxAge; (got > 0) != test.shares || got > time.Minute {
 			t.Errorf("%s takes an answer that is %s old", name, got)
@@ -175,9 +175,9 @@ func TestARefreshEndsATruce(t *testing.T) {
 
 // In mode Observe nothing need have been written when trouble ends.
 func TestARecoveryIsToldOfInModeObserveToo(t *testing.T) {
-	sync := fresh()
-	sync.Spec.Mode = v1alpha1.SyncModeObserve
-	w := newWorld(t, sync)
+	secretSync := fresh()
+	secretSync.Spec.Mode = v1alpha1.SyncModeObserve
+	w := newWorld(t, secretSync)
 	w.aws.refusal = &source.Error{Kind: source.SecretNotFound, Explanation: "no such secret"}
 	w.turn(t)
 	w.sent()

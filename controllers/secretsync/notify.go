@@ -26,7 +26,7 @@ const (
 	listLag = 5 * time.Minute
 	// failuresMost is how many secrets' failures are remembered for a SecretSync, the latest of them: events tell of
 	// as many as their senders like.
-	failuresMost = 2 * source.MostFound
+	failuresMost = 2 * source.MaxFound
 	// never is when a SecretSync is polled that follows change events alone.
 	never = 10 * 365 * 24 * time.Hour
 )
@@ -178,8 +178,8 @@ func (c *Controller) maxAge(p *pass) time.Duration {
 
 // polls is how often a SecretSync is polled, before jitter: more seldom than it asks for while change events
 // are known to come. Zero is for those that are not polled.
-func (c *Controller) polls(sync *v1alpha1.SecretSync) time.Duration {
-	interval := c.interval(sync)
+func (c *Controller) polls(secretSync *v1alpha1.SecretSync) time.Duration {
+	interval := c.interval(secretSync)
 	if c.ChangesAlive == nil || !c.ChangesAlive() {
 		return interval
 	}

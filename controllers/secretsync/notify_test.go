@@ -151,8 +151,8 @@ func TestAnAnswerIsSharedThatIsNewerThanTheEvent(t *testing.T) {
 	p.trigger = triggerEvent
 	for after, want := range map[time.Duration]time.Duration{0: 0, 3 * time.Second: 3 * time.Second, time.Minute: sharedNews} {
 		clock.SetTime(noon.Add(after))
-		if question := c.question(p); question.MaxAge != want || question.Routine {
-			t.Errorf("%s after the event an answer of %s will do, routine %v", after, question.MaxAge, question.Routine)
+		if query := c.question(p); query.MaxAge != want || query.Routine {
+			t.Errorf("%s after the event an answer of %s will do, routine %v", after, query.MaxAge, query.Routine)
 		}
 	}
 	clock.SetTime(noon.Add(3 * time.Second))
@@ -184,7 +184,7 @@ func TestAnAnswerThatDidNotDoIsNotShared(t *testing.T) {
 
 // An event may come while AWS is asked, and the answer be from before it.
 func TestAnEventThatComesWithinAPassThatFailsIsFollowed(t *testing.T) {
-	w, aws := lagging(t, func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = &metav1.Duration{} })
+	w, aws := lagging(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.PollInterval = &metav1.Duration{} })
 	w.Source = &interrupted{aws, func() {
 		aws.missing = &source.Error{Kind: source.SecretPendingDeletion, Explanation: "marked"}
 		w.clock.SetTime(w.clock.Now().Add(time.Millisecond))
@@ -210,9 +210,9 @@ type interrupted struct {
 	meanwhile func()
 }
 
-func (i *interrupted) Observe(ctx context.Context, question source.Question) (source.Observation, error) {
+func (i *interrupted) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	i.meanwhile()
-	return i.behind.Observe(ctx, question)
+	return i.behind.Resolve(ctx, query)
 }
 
 func TestAFailedRotationIsRememberedInWhateverOrderEventsCome(t *testing.T) {

@@ -81,22 +81,22 @@ type pass struct {
 	touched bool
 }
 
-func (c *Controller) begin(sync *v1alpha1.SecretSync, memory *memory) *pass {
-	p := &pass{sync: sync, before: sync.DeepCopy(), memory: memory, began: c.Clock.Now(), identity: identityOf(sync)}
-	p.large = c.shares.isLarge(client.ObjectKeyFromObject(sync))
+func (c *Controller) begin(secretSync *v1alpha1.SecretSync, memory *memory) *pass {
+	p := &pass{sync: secretSync, before: secretSync.DeepCopy(), memory: memory, began: c.Clock.Now(), identity: identityOf(secretSync)}
+	p.large = c.shares.isLarge(client.ObjectKeyFromObject(secretSync))
 	p.readBy()
 	return p
 }
 
 // identityOf is on whose authority a SecretSync reads. Even the operator's own, with a role on top, is one
 // for each namespace: the session is told which.
-func identityOf(sync *v1alpha1.SecretSync) source.Identity {
-	auth := &sync.Spec.Auth
+func identityOf(secretSync *v1alpha1.SecretSync) source.Identity {
+	auth := &secretSync.Spec.Auth
 	if auth.ServiceAccountRef == nil && auth.RoleARN == "" {
 		return source.Identity{}
 	}
 	who := source.Identity{
-		Namespace: sync.Namespace, RoleARN: auth.RoleARN, ExternalID: auth.ExternalID, Via: strings.Join(auth.ViaRoleARNs, " "),
+		Namespace: secretSync.Namespace, RoleARN: auth.RoleARN, ExternalID: auth.ExternalID, Via: strings.Join(auth.ViaRoleARNs, " "),
 	}
 	if auth.ServiceAccountRef != nil {
 		who.ServiceAccount = auth.ServiceAccountRef.Name

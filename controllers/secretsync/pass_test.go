@@ -26,11 +26,11 @@ func TestOnWhoseAuthorityASecretSyncReads(t *testing.T) {
 			source.Identity{Namespace: "payments", ServiceAccount: "app", RoleARN: role, ExternalID: "id", Via: first + " " + role}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync := fresh()
-			sync.Spec.Auth = test.auth
+			secretSync := fresh()
+			secretSync.Spec.Auth = test.auth
 			remembered := &memory{}
 			remembered.since.set(noon)
-			p := New(Options{}).begin(sync, remembered)
+			p := New(Options{}).begin(secretSync, remembered)
 			if diff := cmp.Diff(test.want, p.identity) + cmp.Diff(test.want, p.inputs[0].ref.Identity); diff != "" {
 				t.Errorf("it reads on another authority (-want +got):\n%s", diff)
 			}

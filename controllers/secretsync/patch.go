@@ -55,12 +55,12 @@ func (c *Controller) writeOver(ctx context.Context, p *pass) (*v1alpha1.SecretSy
 // statusTries is how often a status is written while others edit the SecretSync at the same time.
 const statusTries = 4
 
-func (c *Controller) patchStatus(ctx context.Context, sync *v1alpha1.SecretSync, resourceVersion string) (*v1alpha1.SecretSync, error) {
-	patch, err := statusPatch(sync, resourceVersion)
+func (c *Controller) patchStatus(ctx context.Context, secretSync *v1alpha1.SecretSync, resourceVersion string) (*v1alpha1.SecretSync, error) {
+	patch, err := statusPatch(secretSync, resourceVersion)
 	if err != nil {
 		return nil, err
 	}
-	changed := sync.DeepCopy()
+	changed := secretSync.DeepCopy()
 	return changed, c.Client.Status().Patch(ctx, changed, patch)
 }
 
@@ -75,15 +75,15 @@ type operation struct {
 // at that resourceVersion alone: another replica may have taken over and written a newer one. What was found out about an
 // object that is gone would otherwise end up in the one that has its name now: of metadata, the API server looks at the
 // resourceVersion alone when a status is merged, and that changes with every edit.
-func statusPatch(sync *v1alpha1.SecretSync, resourceVersion string) (client.Patch, error) {
+func statusPatch(secretSync *v1alpha1.SecretSync, resourceVersion string) (client.Patch, error) {
 	var operations []operation
-	if sync.UID != "" {
-		operations = append(operations, operation{"test", "/metadata/uid", sync.UID})
+	if secretSync.UID != "" {
+		operations = append(operations, operation{"test", "/metadata/uid", secretSync.UID})
 	}
 	if resourceVersion != "" { // Set rather than tested: the API server's answer is a conflict then.
 		operations = append(operations, operation{"replace", "/metadata/resourceVersion", resourceVersion})
 	}
-	operations = append(operations, operation{"add", "/status", sync.Status})
+	operations = append(operations, operation{"add", "/status", secretSync.Status})
 	encoded, err := json.Marshal(operations)
 	if err != nil {
 		return nil, fmt.Errorf("encoding status: %w", err)

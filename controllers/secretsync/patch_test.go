@@ -124,7 +124,7 @@ func TestAReportIsOfThePassAlone(t *testing.T) {
 	edits := 0
 	w.meeting(func() error {
 		if edits++; edits == 1 {
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "new" })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "new" })
 		}
 		return nil
 	})

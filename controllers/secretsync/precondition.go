@@ -39,17 +39,17 @@ func (c *Controller) findSecret(ctx context.Context, p *pass) (err error) {
 // still is asked before something is removed from a Secret, once that was read: it is an error where the SecretSync is
 // no longer as this pass has read it. A removal that was decided on before an edit would otherwise take away what was
 // written after it.
-func (c *Controller) still(sync *v1alpha1.SecretSync) target.Still {
+func (c *Controller) still(secretSync *v1alpha1.SecretSync) target.Still {
 	return func(ctx context.Context) error {
 		secretSyncs := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "secretsyncs"}
-		live, err := c.live(ctx, client.ObjectKeyFromObject(sync))
+		live, err := c.live(ctx, client.ObjectKeyFromObject(secretSync))
 		switch {
 		case err != nil:
 			return err
-		case live == nil || live.UID != sync.UID:
-			return apierrors.NewNotFound(secretSyncs, sync.Name)
-		case live.Generation != sync.Generation || goes(live) != goes(sync):
-			return apierrors.NewConflict(secretSyncs, sync.Name, fmt.Errorf("generation %d is no longer the latest", sync.Generation))
+		case live == nil || live.UID != secretSync.UID:
+			return apierrors.NewNotFound(secretSyncs, secretSync.Name)
+		case live.Generation != secretSync.Generation || goes(live) != goes(secretSync):
+			return apierrors.NewConflict(secretSyncs, secretSync.Name, fmt.Errorf("generation %d is no longer the latest", secretSync.Generation))
 		}
 		return nil
 	}

@@ -33,9 +33,9 @@ func (m *meanwhile) Fetch(ctx context.Context, ref source.Ref, version source.Ve
 }
 
 // stalled is a world in sync with version-1 that notices version-2, and stalls once it has read that.
-func stalled(t *testing.T, sync *v1alpha1.SecretSync, happens func(w *world), secrets ...client.Object) *world {
+func stalled(t *testing.T, secretSync *v1alpha1.SecretSync, happens func(w *world), secrets ...client.Object) *world {
 	t.Helper()
-	w := newWorld(t, sync, secrets...)
+	w := newWorld(t, secretSync, secrets...)
 	w.settle(t)
 	w.Source = &meanwhile{Source: w.aws, happens: func() { happens(w) }}
 	w.aws.version = "version-2"
@@ -70,8 +70,8 @@ func TestWhatASuccessorHasWrittenStays(t *testing.T) {
 
 // TestAnotherProcessesStatusIsNotWrittenOver, while edits of spec and metadata keep no report back.
 func TestAnotherProcessesStatusIsNotWrittenOver(t *testing.T) {
-	sync, app := merging()
-	w := stalled(t, sync, func(w *world) {
+	secretSync, app := merging()
+	w := stalled(t, secretSync, func(w *world) {
 		successor := w.now(t)
 		successor.Status.LastHandledRefresh = "by the successor"
 		if err := w.server.Status().Update(t.Context(), successor); err != nil {
@@ -90,8 +90,8 @@ func TestAnotherProcessesStatusIsNotWrittenOver(t *testing.T) {
 		t.Errorf("the next pass leaves status with %s, refresh %q", status.Sources[0].VersionID, status.LastHandledRefresh)
 	}
 
-	sync, app = merging()
-	w = stalled(t, sync, func(w *world) {
+	secretSync, app = merging()
+	w = stalled(t, secretSync, func(w *world) {
 		edited := w.now(t)
 		edited.Labels = map[string]string{"team": "payments"}
 		if err := w.server.Update(t.Context(), edited); err != nil {
@@ -108,10 +108,10 @@ func TestAnotherProcessesStatusIsNotWrittenOver(t *testing.T) {
 func TestARemovalFollowsFromTheLatestSpec(t *testing.T) {
 	w := newWorld(t, fresh())
 	w.settle(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "new" })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "new" })
 	w.memories.byName[here].prints = nil
 	w.Source = &meanwhile{Source: w.aws, happens: func() {
-		w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "" })
+		w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "" })
 	}}
 	w.turn(t)
 	if w.secret(t, "db") == nil {
@@ -145,8 +145,8 @@ func labelled(of *metav1.PartialObjectMetadata) error {
 // TestASecretIsFoundWhereItCanBeKnown: the cache has no Secret without the label, which the API server is asked for
 // where it can be one to merge into or was the SecretSync's, and for no other.
 func TestASecretIsFoundWhereItCanBeKnown(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.through(caching(labelled))
 	if w.turn(t); string(w.secret(t, "app").Data["value"]) != "of version-1" {
 		t.Error("no key is merged into a Secret that has no label yet")
@@ -182,9 +182,9 @@ func TestAPassEndsWhereItsSecretCannotBeFound(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync, app := merging()
-			w := newWorld(t, sync, app)
-			w.memories.of(here, sync.UID)
+			secretSync, app := merging()
+			w := newWorld(t, secretSync, app)
+			w.memories.of(here, secretSync.UID)
 			fails(w)
 			if w.turn(t); w.aws.asked > 0 || troubleOf(w.now(t)) != v1alpha1.ReasonTargetFailed {
 				t.Errorf("AWS is asked %d times, status tells of %q", w.aws.asked, troubleOf(w.now(t)))
@@ -195,8 +195,8 @@ func TestAPassEndsWhereItsSecretCannotBeFound(t *testing.T) {
 
 // TestAfterARaceTheSecretIsReadAtTheAPIServer: the cache has met the race with the state that lost it.
 func TestAfterARaceTheSecretIsReadAtTheAPIServer(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.through(caching(func(of *metav1.PartialObjectMetadata) error {
 		of.ResourceVersion = "1"
 		return nil

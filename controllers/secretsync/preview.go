@@ -20,7 +20,9 @@ type preview struct {
 	would string
 }
 
-func observes(sync *v1alpha1.SecretSync) bool { return sync.Spec.Mode == v1alpha1.SyncModeObserve }
+func observes(secretSync *v1alpha1.SecretSync) bool {
+	return secretSync.Spec.Mode == v1alpha1.SyncModeObserve
+}
 
 // preview ends the pass, in mode Observe, before anything is written.
 func (c *Controller) preview(ctx context.Context, p *pass) error {

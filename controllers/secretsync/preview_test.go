@@ -21,9 +21,9 @@ import (
 // observing is a world of mode Observe.
 func observing(t *testing.T, secrets ...client.Object) *world {
 	t.Helper()
-	sync := fresh()
-	sync.Spec.Mode = v1alpha1.SyncModeObserve
-	return newWorld(t, sync, secrets...)
+	secretSync := fresh()
+	secretSync.Spec.Mode = v1alpha1.SyncModeObserve
+	return newWorld(t, secretSync, secrets...)
 }
 
 // look has the next poll come.
@@ -87,7 +87,7 @@ func TestAPreviewFollowsWhatItSpeaksOf(t *testing.T) {
 		{"the value that is wanted", edit("of version-1"), "Observed: Secret db is what mode Sync would make of version version-1", 0},
 		{"a rotation", func() { w.aws.version = "version-2" }, fmt.Sprintf(would, "version-2", "changed value"), 1},
 		{"an edit of the spec", func() {
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "other"}} })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "other"}} })
 		}, fmt.Sprintf(would, "version-2", "added other"), 1},
 		{"a refusal that ends", refuse, fmt.Sprintf(would, "version-2", "added other"), 2}, // One that it has ended.
 	} {
@@ -266,7 +266,7 @@ func TestAPreviewIsNewsWhereItSaysSomethingElse(t *testing.T) {
 func TestModeObserveKeepsWhatWasWritten(t *testing.T) {
 	w := newWorld(t, fresh())
 	w.settle(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeObserve })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeObserve })
 	w.aws.version = "version-2"
 	w.settle(t)
 	status := w.now(t).Status

@@ -23,9 +23,9 @@ func (c *Controller) lookBack(ctx context.Context, p *pass) error {
 		return nil
 	}
 	c.listFormer(p)
-	question := c.question(p)
-	question.Routine = false // A rotation has happened: its other half is not to wait.
-	return c.look(ctx, p, len(p.inputs), p.former, question)
+	query := c.question(p)
+	query.Routine = false // A rotation has happened: its other half is not to wait.
+	return c.look(ctx, p, len(p.inputs), p.former, query)
 }
 
 // listFormer lists the versions before those of the secrets that have rotated: now, or so lately that the Secret
@@ -119,7 +119,7 @@ func (c *Controller) lookedBack(ctx context.Context, p *pass) (bool, error) {
 	if !c.listFormer(p) {
 		return true, nil
 	}
-	return false, c.look(ctx, p, len(p.inputs), p.former, source.Question{})
+	return false, c.look(ctx, p, len(p.inputs), p.former, source.VersionQuery{})
 }
 
 // formerOf is what an input was before the rotation: another version, or the same where it has not rotated. It is

@@ -103,8 +103,8 @@ func TestWhichFormerVersionsAreListed(t *testing.T) {
 
 // TestTheOtherHalfOfARotationIsNoRoutine, though the poll that found it was.
 func TestTheOtherHalfOfARotationIsNoRoutine(t *testing.T) {
-	aws := &scripted{observe: func(_ int, question source.Question) (source.Observation, error) {
-		return seen("db", "of "+question.VersionStage), nil
+	aws := &scripted{observe: func(_ int, query source.VersionQuery) (source.Resolution, error) {
+		return seen("db", "of "+query.VersionStage), nil
 	}}
 	d, p := passWith(t, aws, keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1"))
 	p.trigger, p.sync.Status.Secret = triggerPoll, &v1alpha1.SecretStatus{Generation: 1}
@@ -155,7 +155,7 @@ func TestAFormerVersionThatAWSHasLeftBehind(t *testing.T) {
 		one := p.inputs[0]
 		one.observation = seen("db", "v3")
 		one.observation.Version.Changed = test.changed
-		one.before = &input{ref: source.Ref{SecretID: "db", VersionStage: stagePrevious}, absent: test.absent, observation: source.Observation{Version: test.former}}
+		one.before = &input{ref: source.Ref{SecretID: "db", VersionStage: stagePrevious}, absent: test.absent, observation: source.Resolution{Version: test.former}}
 		if got := p.leftBehind(); got != test.want {
 			t.Errorf("%s: left behind %v", name, got)
 		}

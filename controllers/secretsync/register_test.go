@@ -186,9 +186,9 @@ func running(t *testing.T) *run {
 // until is what passes begin with until all that has happened is done.
 func (r *run) until(t *testing.T) (names []string) {
 	t.Helper()
-	last := revised(fresh(), func(sync *v1alpha1.SecretSync) { sync.Name = "last" })
+	last := revised(fresh(), func(secretSync *v1alpha1.SecretSync) { secretSync.Name = "last" })
 	r.hub.each(last, func(handler toolscache.ResourceEventHandler) {
-		handler.OnUpdate(last, revised(last, func(sync *v1alpha1.SecretSync) { sync.Generation++ }))
+		handler.OnUpdate(last, revised(last, func(secretSync *v1alpha1.SecretSync) { secretSync.Generation++ }))
 	})
 	for {
 		select {
@@ -205,9 +205,9 @@ func (r *run) until(t *testing.T) (names []string) {
 }
 
 // revised is the next state of a SecretSync.
-func revised(sync *v1alpha1.SecretSync, change func(*v1alpha1.SecretSync)) *v1alpha1.SecretSync {
-	next := sync.DeepCopy()
-	next.ResourceVersion = map[string]string{"": "5", "5": "6", "6": "7"}[sync.ResourceVersion]
+func revised(secretSync *v1alpha1.SecretSync, change func(*v1alpha1.SecretSync)) *v1alpha1.SecretSync {
+	next := secretSync.DeepCopy()
+	next.ResourceVersion = map[string]string{"": "5", "5": "6", "6": "7"}[secretSync.ResourceVersion]
 	if change != nil {
 		change(next)
 	}
@@ -217,7 +217,7 @@ func revised(sync *v1alpha1.SecretSync, change func(*v1alpha1.SecretSync)) *v1al
 // TestWhatSetsOffAPass of which SecretSyncs: "one" is the SecretSync that something happens to, "db" wants the Secret db.
 func TestWhatSetsOffAPass(t *testing.T) {
 	now := metav1.NewTime(noon)
-	before := revised(fresh(), func(sync *v1alpha1.SecretSync) { sync.Name, sync.Spec.Target.Name = "one", "db" })
+	before := revised(fresh(), func(secretSync *v1alpha1.SecretSync) { secretSync.Name, secretSync.Spec.Target.Name = "one", "db" })
 	secret := func(version string) *metav1.PartialObjectMetadata {
 		is := shownAs("db", version)
 		is.Annotations[v1alpha1.AnnotationOwner] = here.Name
@@ -234,12 +234,12 @@ func TestWhatSetsOffAPass(t *testing.T) {
 		want    []string
 	}{
 		{"it is made", before, func(handler toolscache.ResourceEventHandler) { handler.OnAdd(before, false) }, []string{"one"}},
-		{"its spec is edited", before, became(func(sync *v1alpha1.SecretSync) { sync.Generation++ }), []string{"db", "one"}},
-		{"its status is written", before, became(func(sync *v1alpha1.SecretSync) { sync.Status.LastHandledRefresh = "x" }), nil},
-		{"its labels are edited", before, became(func(sync *v1alpha1.SecretSync) { sync.Labels = map[string]string{"a": "b"} }), nil},
-		{"a refresh is asked for", before, became(func(sync *v1alpha1.SecretSync) { sync.Annotations = map[string]string{"a": "b"} }), []string{"one"}},
-		{"it is to be deleted", before, became(func(sync *v1alpha1.SecretSync) { sync.DeletionTimestamp = &now }), []string{"one"}},
-		{"it goes back in time", before, became(func(sync *v1alpha1.SecretSync) { sync.ResourceVersion = "4" }), []string{"one"}},
+		{"its spec is edited", before, became(func(secretSync *v1alpha1.SecretSync) { secretSync.Generation++ }), []string{"db", "one"}},
+		{"its status is written", before, became(func(secretSync *v1alpha1.SecretSync) { secretSync.Status.LastHandledRefresh = "x" }), nil},
+		{"its labels are edited", before, became(func(secretSync *v1alpha1.SecretSync) { secretSync.Labels = map[string]string{"a": "b"} }), nil},
+		{"a refresh is asked for", before, became(func(secretSync *v1alpha1.SecretSync) { secretSync.Annotations = map[string]string{"a": "b"} }), []string{"one"}},
+		{"it is to be deleted", before, became(func(secretSync *v1alpha1.SecretSync) { secretSync.DeletionTimestamp = &now }), []string{"one"}},
+		{"it goes back in time", before, became(func(secretSync *v1alpha1.SecretSync) { secretSync.ResourceVersion = "4" }), []string{"one"}},
 		{"it is gone", before, func(handler toolscache.ResourceEventHandler) { handler.OnDelete(before) }, []string{"db", "one"}},
 		{"its Secret is made", secret("1"), func(handler toolscache.ResourceEventHandler) { handler.OnAdd(secret("1"), false) }, []string{"db"}},
 		{"its Secret is edited", secret("1"), func(handler toolscache.ResourceEventHandler) { handler.OnUpdate(secret("1"), secret("2")) }, []string{"db"}},

@@ -16,34 +16,34 @@ import (
 )
 
 // guardMerge sets the finalizer before the first key is put into somebody else's Secret.
-func (c *Controller) guardMerge(ctx context.Context, sync *v1alpha1.SecretSync) error {
-	patched := sync.DeepCopy()
-	if !guards(sync) || !controllerutil.AddFinalizer(patched, v1alpha1.FinalizerMerge) {
+func (c *Controller) guardMerge(ctx context.Context, secretSync *v1alpha1.SecretSync) error {
+	patched := secretSync.DeepCopy()
+	if !guards(secretSync) || !controllerutil.AddFinalizer(patched, v1alpha1.FinalizerMerge) {
 		return nil
 	}
-	return c.patchFinalizers(ctx, sync, patched)
+	return c.patchFinalizers(ctx, secretSync, patched)
 }
 
 // unguardMerge takes the finalizer off where it is no longer called for: when nothing of ours is left in
 // somebody else's Secret, and not before.
-func (c *Controller) unguardMerge(ctx context.Context, sync *v1alpha1.SecretSync) error {
-	patched := sync.DeepCopy()
-	if guards(sync) || !controllerutil.RemoveFinalizer(patched, v1alpha1.FinalizerMerge) {
+func (c *Controller) unguardMerge(ctx context.Context, secretSync *v1alpha1.SecretSync) error {
+	patched := secretSync.DeepCopy()
+	if guards(secretSync) || !controllerutil.RemoveFinalizer(patched, v1alpha1.FinalizerMerge) {
 		return nil
 	}
-	return c.patchFinalizers(ctx, sync, patched)
+	return c.patchFinalizers(ctx, secretSync, patched)
 }
 
-func guards(sync *v1alpha1.SecretSync) bool {
-	return sync.Spec.Target.Merges() && !sync.Spec.Target.Retains()
+func guards(secretSync *v1alpha1.SecretSync) bool {
+	return secretSync.Spec.Target.Merges() && !secretSync.Spec.Target.Retains()
 }
 
-func (c *Controller) patchFinalizers(ctx context.Context, sync, patched *v1alpha1.SecretSync) error {
-	patch := client.MergeFromWithOptions(sync, client.MergeFromWithOptimisticLock{})
+func (c *Controller) patchFinalizers(ctx context.Context, secretSync, patched *v1alpha1.SecretSync) error {
+	patch := client.MergeFromWithOptions(secretSync, client.MergeFromWithOptimisticLock{})
 	if err := c.Client.Patch(ctx, patched, patch); err != nil {
 		return fmt.Errorf("patching finalizers: %w", err)
 	}
-	sync.Finalizers, sync.ResourceVersion = patched.Finalizers, patched.ResourceVersion
+	secretSync.Finalizers, secretSync.ResourceVersion = patched.Finalizers, patched.ResourceVersion
 	return nil
 }
 
@@ -57,30 +57,30 @@ func (c *Controller) tidy(ctx context.Context, p *pass) error {
 }
 
 func (c *Controller) leave(ctx context.Context, p *pass) error {
-	former, sync := p.before.Status.Secret, p.sync
-	if former == nil || former.Name == sync.TargetName() {
+	former, secretSync := p.before.Status.Secret, p.sync
+	if former == nil || former.Name == secretSync.TargetName() {
 		return nil
 	}
 	switch merged := former.CreationPolicy == v1alpha1.CreationPolicyMerge; {
-	case merged && sync.Spec.Target.Retains():
+	case merged && secretSync.Spec.Target.Retains():
 		return nil
 	case merged:
-		return c.secrets.Release(ctx, sync.Namespace, former.Name, sync.Name, c.still(sync))
-	case sync.Spec.Target.Retains():
-		_, err := c.secrets.Disown(ctx, sync.Namespace, former.Name, sync.UID, c.still(sync))
+		return c.secrets.Release(ctx, secretSync.Namespace, former.Name, secretSync.Name, c.still(secretSync))
+	case secretSync.Spec.Target.Retains():
+		_, err := c.secrets.Disown(ctx, secretSync.Namespace, former.Name, secretSync.UID, c.still(secretSync))
 		return err
 	}
-	heir, err := c.heir(ctx, sync, former.Name)
+	heir, err := c.heir(ctx, secretSync, former.Name)
 	switch {
 	case err != nil:
 		return err
 	case heir != nil: // It waits for a Secret of that name, which pods then never miss.
-		handed, err := c.secrets.HandOver(ctx, sync.Namespace, former.Name, sync.Name, heir, c.still(sync))
+		handed, err := c.secrets.HandOver(ctx, secretSync.Namespace, former.Name, secretSync.Name, heir, c.still(secretSync))
 		if err != nil || handed {
 			return err
 		}
 	}
-	return c.secrets.Delete(ctx, sync.Namespace, former.Name, sync.Name, c.still(sync))
+	return c.secrets.Delete(ctx, secretSync.Namespace, former.Name, secretSync.Name, c.still(secretSync))
 }
 
 // keep frees a Secret that is to outlive its SecretSync from the garbage collector, where the pass could
@@ -111,14 +111,14 @@ func (c *Controller) keep(ctx context.Context, p *pass) error {
 // What time can heal is tried again, and status says so; so is what a policy, a webhook or a quota of the cluster
 // does not allow, as others can change that. What the API server refuses for good, as it does
 // for a Secret that is immutable, holds nobody up: the keys stay, and an event says so.
-func (c *Controller) release(ctx context.Context, sync *v1alpha1.SecretSync, memory *memory) (reconcile.Result, error) {
+func (c *Controller) release(ctx context.Context, secretSync *v1alpha1.SecretSync, memory *memory) (reconcile.Result, error) {
 	memory.nextLook.set(time.Time{})
-	patched := sync.DeepCopy()
+	patched := secretSync.DeepCopy()
 	if !controllerutil.RemoveFinalizer(patched, v1alpha1.FinalizerMerge) {
 		return reconcile.Result{}, nil
 	}
-	if err := c.takeOut(ctx, sync); err != nil {
-		p := c.begin(sync, memory)
+	if err := c.takeOut(ctx, secretSync); err != nil {
+		p := c.begin(secretSync, memory)
 		f := explain(err)
 		if f == nil || f.heals != byEdit || f.reason == v1alpha1.ReasonAdmissionDenied {
 			p.err = err
@@ -127,18 +127,18 @@ func (c *Controller) release(ctx context.Context, sync *v1alpha1.SecretSync, mem
 		c.send(p, corev1.EventTypeWarning, eventFailed, "Release", "The keys stay in the Secret: "+f.message)
 		ctrl.LoggerFrom(ctx).Info("keys stay in the Secret", "reason", f.reason, "message", f.message)
 	}
-	return reconcile.Result{}, client.IgnoreNotFound(c.patchFinalizers(ctx, sync, patched))
+	return reconcile.Result{}, client.IgnoreNotFound(c.patchFinalizers(ctx, secretSync, patched))
 }
 
-func (c *Controller) takeOut(ctx context.Context, sync *v1alpha1.SecretSync) error {
-	if sync.Unreadable != nil {
-		return unreadable(sync) // Whether the keys are to be retained is not known.
+func (c *Controller) takeOut(ctx context.Context, secretSync *v1alpha1.SecretSync) error {
+	if secretSync.Unreadable != nil {
+		return unreadable(secretSync) // Whether the keys are to be retained is not known.
 	}
-	if sync.Spec.Target.Retains() {
+	if secretSync.Spec.Target.Retains() {
 		return nil
 	}
-	for _, name := range merged(sync) {
-		if err := c.secrets.Release(ctx, sync.Namespace, name, sync.Name, c.still(sync)); err != nil {
+	for _, name := range merged(secretSync) {
+		if err := c.secrets.Release(ctx, secretSync.Namespace, name, secretSync.Name, c.still(secretSync)); err != nil {
 			return err
 		}
 	}
@@ -147,13 +147,13 @@ func (c *Controller) takeOut(ctx context.Context, sync *v1alpha1.SecretSync) err
 
 // merged are the Secrets that may have keys of the SecretSync: the one in status, and that of the
 // spec, in case the operator was killed between writing it and saying so.
-func merged(sync *v1alpha1.SecretSync) []string {
+func merged(secretSync *v1alpha1.SecretSync) []string {
 	var names []string
-	if written := sync.Status.Secret; written != nil && written.CreationPolicy == v1alpha1.CreationPolicyMerge {
+	if written := secretSync.Status.Secret; written != nil && written.CreationPolicy == v1alpha1.CreationPolicyMerge {
 		names = append(names, written.Name)
 	}
-	if sync.Spec.Target.Merges() && !slices.Contains(names, sync.TargetName()) {
-		names = append(names, sync.TargetName())
+	if secretSync.Spec.Target.Merges() && !slices.Contains(names, secretSync.TargetName()) {
+		names = append(names, secretSync.TargetName())
 	}
 	return names
 }

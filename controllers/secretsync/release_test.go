@@ -69,17 +69,17 @@ func TestWhatAFormerSpecHasWrittenGoesByThePresentPolicy(t *testing.T) {
 		"its keys are retained":      {true, true, left{Exists: true, Key: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync, app := merging()
+			secretSync, app := merging()
 			if !test.merge {
-				sync = fresh()
+				secretSync = fresh()
 			}
-			w := newWorld(t, sync, app)
+			w := newWorld(t, secretSync, app)
 			w.settle(t)
 			former := w.now(t).Status.Secret.Name
-			w.edit(t, func(sync *v1alpha1.SecretSync) {
-				sync.Spec.Target = v1alpha1.SecretTarget{Name: "new"}
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Target = v1alpha1.SecretTarget{Name: "new"}
 				if test.retain {
-					sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+					secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 				}
 			})
 			w.settle(t)
@@ -115,21 +115,21 @@ func TestAFormerSecretIsNotForgottenBeforeItIsDealtWith(t *testing.T) {
 		"it is not known whether it is awaited": {false, false, true, unlisted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync, app := merging()
+			secretSync, app := merging()
 			if !test.merge {
-				sync = fresh()
+				secretSync = fresh()
 			}
 			objects := []client.Object{app}
 			if test.heir {
 				objects = append(objects, rival("heir", "db"))
 			}
-			w := newWorld(t, sync, objects...)
+			w := newWorld(t, secretSync, objects...)
 			w.settle(t)
 			former := w.now(t).Status.Secret.Name
-			w.edit(t, func(sync *v1alpha1.SecretSync) {
-				sync.Spec.Target = v1alpha1.SecretTarget{Name: "new"}
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Target = v1alpha1.SecretTarget{Name: "new"}
 				if test.retain {
-					sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+					secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 				}
 			})
 			w.through(test.fails)
@@ -164,7 +164,7 @@ func TestAFormerSecretIsHandedOverWhereItCanBe(t *testing.T) {
 			heir.Spec.Target.Type = kind
 			w := newWorld(t, fresh(), heir)
 			w.settle(t)
-			w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "new" })
+			w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "new" })
 			w.settle(t)
 			secret := w.secret(t, "db")
 			if handed := secret != nil && secret.Annotations[v1alpha1.AnnotationOwner] == "heir"; handed != (kind == "") {
@@ -187,9 +187,9 @@ func TestTheFinalizerIsForWhatHasToBeTakenOut(t *testing.T) {
 		"keys that are retained": {mergeOf("app", true), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync, app := merging()
-			sync.Spec.Target = test.target
-			w := newWorld(t, sync, app)
+			secretSync, app := merging()
+			secretSync.Spec.Target = test.target
+			w := newWorld(t, secretSync, app)
 			w.settle(t)
 			if got := slices.Contains(w.now(t).Finalizers, v1alpha1.FinalizerMerge); got != test.want {
 				t.Errorf("it has the finalizer: %v", got)
@@ -200,8 +200,8 @@ func TestTheFinalizerIsForWhatHasToBeTakenOut(t *testing.T) {
 
 // TestNoKeyIsMergedWithoutTheFinalizer: its write may meet another one, or a newer SecretSync.
 func TestNoKeyIsMergedWithoutTheFinalizer(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.conflicts = 1
 	w.turn(t)
 	if len(w.secret(t, "app").Data) != 0 {
@@ -258,7 +258,9 @@ func retainingSync(t *testing.T) (*world, *pass) {
 	t.Helper()
 	w := newWorld(t, fresh())
 	w.settle(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	})
 	p := w.begin(w.now(t), w.memories.of(here, "uid"))
 	p.trigger = triggerSpec
 	return w, p
@@ -336,9 +338,9 @@ func TestWhatIsTakenOutAtTheEnd(t *testing.T) {
 		"merged, and to be retained since the last pass did so": {&v1alpha1.SecretStatus{Name: "b", CreationPolicy: mergedInto}, mergeOf("b", true), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync := fresh()
-			sync.Finalizers, sync.Spec.Target, sync.Status.Secret = []string{v1alpha1.FinalizerMerge, "example.com/hold"}, test.target, test.written
-			w := newWorld(t, sync)
+			secretSync := fresh()
+			secretSync.Finalizers, secretSync.Spec.Target, secretSync.Status.Secret = []string{v1alpha1.FinalizerMerge, "example.com/hold"}, test.target, test.written
+			w := newWorld(t, secretSync)
 			w.put(t, "a", "b")
 			if err := w.server.Delete(t.Context(), w.now(t)); err != nil {
 				t.Fatal(err)
@@ -379,8 +381,8 @@ func TestADeletionGoesOnAfterWhatIsOver(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sync, app := merging()
-			w := newWorld(t, sync, app)
+			secretSync, app := merging()
+			w := newWorld(t, secretSync, app)
 			w.settle(t)
 			if err := w.server.Delete(t.Context(), w.now(t)); err != nil {
 				t.Fatal(err)
@@ -401,10 +403,10 @@ func TestADeletionGoesOnAfterWhatIsOver(t *testing.T) {
 
 // TestASecretSyncThatIsGoneNeedsNoRelease: the watch may be behind.
 func TestASecretSyncThatIsGoneNeedsNoRelease(t *testing.T) {
-	sync, _ := merging()
-	sync.Finalizers = []string{v1alpha1.FinalizerMerge}
+	secretSync, _ := merging()
+	secretSync.Finalizers = []string{v1alpha1.FinalizerMerge}
 	w := newWorld(t, rival("another", "app"))
-	if _, err := w.release(t.Context(), sync, &memory{}); err != nil {
+	if _, err := w.release(t.Context(), secretSync, &memory{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -45,11 +45,11 @@ func (c *Controller) render(ctx context.Context, p *pass) error {
 
 // syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit
 // asks for whatever it leads to, as does a SecretSync that was recreated.
-func syncedKeys(sync *v1alpha1.SecretSync) []string {
-	if !writtenBySpec(sync) {
+func syncedKeys(secretSync *v1alpha1.SecretSync) []string {
+	if !writtenBySpec(secretSync) {
 		return nil
 	}
-	return sync.Status.Secret.Keys
+	return secretSync.Status.Secret.Keys
 }
 
 // publishable holds keys against what must be so of them: by the type of the Secret, the spec's guards, and the

@@ -25,19 +25,19 @@ import (
 
 // written is a pass over a SecretSync that held the former version, or none, and has fetched another.
 func written(former, fetched string) *pass {
-	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", UID: "uid", Generation: 1}}
-	sync.Spec.Source.SecretID = "db"
+	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", UID: "uid", Generation: 1}}
+	secretSync.Spec.Source.SecretID = "db"
 	if former != "" {
-		sync.Status.ObservedGeneration = 1
-		sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", Generation: 1, Keys: []string{"a", "b"}}
-		sync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionStage: "AWSCURRENT", VersionID: former}}
+		secretSync.Status.ObservedGeneration = 1
+		secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", Generation: 1, Keys: []string{"a", "b"}}
+		secretSync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionStage: "AWSCURRENT", VersionID: former}}
 	}
-	p := &pass{sync: sync, before: sync.DeepCopy(), memory: &memory{}, trigger: triggerPoll, observed: true, keys: []string{"a", "b"}}
+	p := &pass{sync: secretSync, before: secretSync.DeepCopy(), memory: &memory{}, trigger: triggerPoll, observed: true, keys: []string{"a", "b"}}
 	one := &input{ref: source.Ref{SecretID: "db", VersionStage: "AWSCURRENT"}}
 	one.observation.Version = source.Version{ARN: "arn", ID: fetched}
 	one.fetched.Version = one.observation.Version
 	p.inputs = []*input{one}
-	sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", Keys: []string{"a", "b"}, Generation: 1}
+	secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", Keys: []string{"a", "b"}, Generation: 1}
 	return p
 }
 
@@ -200,9 +200,9 @@ func TestReportsOfABurstOfPollsComeAfterItsSecrets(t *testing.T) {
 }
 
 // rules are those of kstatus and our own that hold for every status, whatever happened.
-func rules(sync *v1alpha1.SecretSync) (broken []string) {
+func rules(secretSync *v1alpha1.SecretSync) (broken []string) {
 	status := func(kind string) metav1.ConditionStatus {
-		if found := meta.FindStatusCondition(sync.Status.Conditions, kind); found != nil {
+		if found := meta.FindStatusCondition(secretSync.Status.Conditions, kind); found != nil {
 			return found.Status
 		}
 		return ""
@@ -213,8 +213,8 @@ func rules(sync *v1alpha1.SecretSync) (broken []string) {
 		"Reconciling and Stalled are True or not there": slices.Contains([]metav1.ConditionStatus{"", "True"}, reconciling) && slices.Contains([]metav1.ConditionStatus{"", "True"}, stalled),
 		"Ready is not True while Stalled":               ready != "True" || stalled == "",
 		"never Reconciling and Stalled":                 reconciling == "" || stalled == "",
-		"observedGeneration is not ahead of generation": sync.Status.ObservedGeneration <= sync.Generation,
-		"every condition has a reason, a time, a message": !slices.ContainsFunc(sync.Status.Conditions, func(c metav1.Condition) bool {
+		"observedGeneration is not ahead of generation": secretSync.Status.ObservedGeneration <= secretSync.Generation,
+		"every condition has a reason, a time, a message": !slices.ContainsFunc(secretSync.Status.Conditions, func(c metav1.Condition) bool {
 			return c.Reason == "" || c.Message == "" || c.LastTransitionTime.IsZero()
 		}),
 	} {

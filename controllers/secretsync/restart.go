@@ -45,21 +45,21 @@ func (c *Controller) restart(ctx context.Context, p *pass) {
 }
 
 // rolloutPolicy is what is restarted. It says false where nothing is: by wish, or for want of a permission.
-func (c *Controller) rolloutPolicy(sync *v1alpha1.SecretSync) (policy v1alpha1.Rollout, wanted bool) {
-	if sync.Spec.Rollout != nil {
-		policy = *sync.Spec.Rollout
+func (c *Controller) rolloutPolicy(secretSync *v1alpha1.SecretSync) (policy v1alpha1.Rollout, wanted bool) {
+	if secretSync.Spec.Rollout != nil {
+		policy = *secretSync.Spec.Rollout
 	}
 	return policy, c.Rollouts != nil && policy.Restart != v1alpha1.RestartNever
 }
 
 // pendingChange is what workloads have to be restarted for, as status tells.
-func pendingChange(sync *v1alpha1.SecretSync, policy v1alpha1.Rollout) (change rollout.Change, pending bool) {
-	status := sync.Status.Rollout
-	if status == nil || status.Revision == status.HandledRevision || status.ChangedTime == nil || sync.Status.Secret == nil {
+func pendingChange(secretSync *v1alpha1.SecretSync, policy v1alpha1.Rollout) (change rollout.Change, pending bool) {
+	status := secretSync.Status.Rollout
+	if status == nil || status.Revision == status.HandledRevision || status.ChangedTime == nil || secretSync.Status.Secret == nil {
 		return rollout.Change{}, false
 	}
 	return rollout.Change{
-		Namespace: sync.Namespace, Name: sync.Name, Secret: sync.Status.Secret.Name,
+		Namespace: secretSync.Namespace, Name: secretSync.Name, Secret: secretSync.Status.Secret.Name,
 		Revision: status.Revision, Handled: status.HandledRevision, Changed: status.ChangedTime.Time, Policy: policy,
 	}, true
 }

@@ -126,11 +126,11 @@ func TestRestartsGoOnWithoutAWS(t *testing.T) {
 	if got := w.stamp(t); got != "version-2" {
 		t.Errorf("the stamp is %q", got)
 	}
-	sync := w.now(t)
-	if got := sync.Status.Rollout.HandledRevision; got != "version-2" || w.told(t).Reason != v1alpha1.ReasonRolledOut {
+	secretSync := w.now(t)
+	if got := secretSync.Status.Rollout.HandledRevision; got != "version-2" || w.told(t).Reason != v1alpha1.ReasonRolledOut {
 		t.Errorf("handled is %q, the condition %+v", got, w.told(t))
 	}
-	if !meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady) {
+	if !meta.IsStatusConditionTrue(secretSync.Status.Conditions, v1alpha1.ConditionReady) {
 		t.Error("AWS was asked, or the sync suffers from the restart")
 	}
 	measured := &dto.Metric{}
@@ -210,7 +210,7 @@ func TestARestoredSecretCallsForARestart(t *testing.T) {
 func TestAConditionSpeaksOfTheSecretThatIsThere(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "renamed" })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "renamed" })
 	w.settle(t)
 	if got := w.told(t).Message; !strings.HasPrefix(got, "Secret renamed has not changed") {
 		t.Errorf("the condition says %q", got)
@@ -269,12 +269,12 @@ func TestNoRestartWhileSuspended(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
 	w.rotate(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	w.pass(t, time.Minute)
 	if w.stamp(t) != "" || w.lists > 0 {
 		t.Errorf("the stamp is %q, with %d lists", w.stamp(t), w.lists)
 	}
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = false })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = false })
 	w.pass(t, time.Second)
 	w.pass(t, rollout.Settle)
 	w.pass(t, rollout.Settle)
@@ -311,7 +311,9 @@ func TestAnotherRestartWaitsForWhatWasJustWritten(t *testing.T) {
 	} {
 		w := newWorks(t)
 		w.settle(t)
-		w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: test.ignored} })
+		w.edit(t, func(secretSync *v1alpha1.SecretSync) {
+			secretSync.Spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: test.ignored}
+		})
 		w.pass(t, time.Second)
 		w.aws.version = "version-2"
 		w.pollAt(w.clock.Now())
@@ -362,9 +364,9 @@ func TestTroubleAfterTheWriteLosesNothing(t *testing.T) {
 	} {
 		w := newWorks(t)
 		w.settle(t)
-		sync := w.now(t)
-		sync.Finalizers = []string{v1alpha1.FinalizerMerge}
-		if err := w.server.Update(t.Context(), sync); err != nil {
+		secretSync := w.now(t)
+		secretSync.Finalizers = []string{v1alpha1.FinalizerMerge}
+		if err := w.server.Update(t.Context(), secretSync); err != nil {
 			t.Fatal(err)
 		}
 		through := w.Client.(client.WithWatch)
@@ -477,9 +479,9 @@ func TestWhatIsPending(t *testing.T) {
 		"one without a Secret":           {func(status *v1alpha1.SecretSyncStatus) { status.Secret = nil }, false},
 		"none":                           {func(status *v1alpha1.SecretSyncStatus) { status.Rollout = nil }, false},
 	} {
-		sync := pendingSync()
-		test.change(&sync.Status)
-		change, pending := pendingChange(sync, policy)
+		secretSync := pendingSync()
+		test.change(&secretSync.Status)
+		change, pending := pendingChange(secretSync, policy)
 		want := rollout.Change{}
 		if test.want {
 			want = rollout.Change{Namespace: here.Namespace, Name: here.Name, Secret: "db", Revision: "v2", Handled: "v1", Changed: noon, Policy: policy}
@@ -492,10 +494,10 @@ func TestWhatIsPending(t *testing.T) {
 
 // pendingSync is a SecretSync whose workloads are still to be restarted.
 func pendingSync() *v1alpha1.SecretSync {
-	sync := fresh()
-	sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db"}
-	sync.Status.Rollout = &v1alpha1.RolloutStatus{Revision: "v2", HandledRevision: "v1", ChangedTime: &metav1.Time{Time: noon}}
-	return sync
+	secretSync := fresh()
+	secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db"}
+	secretSync.Status.Rollout = &v1alpha1.RolloutStatus{Revision: "v2", HandledRevision: "v1", ChangedTime: &metav1.Time{Time: noon}}
+	return secretSync
 }
 
 func TestTheNextTurnIsThatOfTheNextStepOrPoll(t *testing.T) {

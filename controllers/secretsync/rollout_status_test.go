@@ -38,17 +38,17 @@ type rewrite struct {
 }
 
 func (r rewrite) pass() *pass {
-	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", Generation: 7}, Spec: r.spec}
-	sync.Status = v1alpha1.SecretSyncStatus{Sources: r.before, Rollout: r.rollout, Secret: &v1alpha1.SecretStatus{Name: "db", Generation: 7}}
+	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", Generation: 7}, Spec: r.spec}
+	secretSync.Status = v1alpha1.SecretSyncStatus{Sources: r.before, Rollout: r.rollout, Secret: &v1alpha1.SecretStatus{Name: "db", Generation: 7}}
 	if r.edited {
-		sync.Status.Secret.Generation = 6
+		secretSync.Status.Secret.Generation = 6
 	}
 	if r.renamed {
-		sync.Status.Secret.Name = "former"
+		secretSync.Status.Secret.Name = "former"
 	}
-	sync.Status.Secret.PreviousKeys = r.formerBefore
-	p := &pass{sync: sync, before: sync.DeepCopy(), memory: &memory{}, applied: &target.Result{}, changes: r.changes, drifted: r.drifted, previousKeys: r.formerNow}
-	sync.Status.Sources, sync.Status.Secret = r.after, &v1alpha1.SecretStatus{Name: "db", Generation: 7}
+	secretSync.Status.Secret.PreviousKeys = r.formerBefore
+	p := &pass{sync: secretSync, before: secretSync.DeepCopy(), memory: &memory{}, applied: &target.Result{}, changes: r.changes, drifted: r.drifted, previousKeys: r.formerNow}
+	secretSync.Status.Sources, secretSync.Status.Secret = r.after, &v1alpha1.SecretStatus{Name: "db", Generation: 7}
 	return p
 }
 

@@ -77,25 +77,25 @@ func (of combination) pass(c *Controller) *pass {
 		}
 		return &metav1.Time{Time: noon.Add(time.Hour)}
 	}
-	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", UID: "uid", Generation: 7}}
-	sync.Spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: []string{"note"}}
+	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", UID: "uid", Generation: 7}}
+	secretSync.Spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: []string{"note"}}
 	if of.nowSuffix != "" {
-		sync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{Suffix: strings.TrimSuffix(of.nowSuffix, "_previous")}
+		secretSync.Spec.KeepPrevious = &v1alpha1.KeepPrevious{Suffix: strings.TrimSuffix(of.nowSuffix, "_previous")}
 	}
 	formerly, formerKeys := of.before.kept(of.window.before, of.beforeSuffix)
 	if !of.fresh {
-		sync.Status = v1alpha1.SecretSyncStatus{Sources: sourcesOf("v1", of.window.before), PreviousUntil: until(of.window.before),
+		secretSync.Status = v1alpha1.SecretSyncStatus{Sources: sourcesOf("v1", of.window.before), PreviousUntil: until(of.window.before),
 			Secret:  &v1alpha1.SecretStatus{Name: "db", UID: "secret", Generation: 7, PreviousKeys: formerKeys},
 			Rollout: &v1alpha1.RolloutStatus{Revision: "v1", HandledRevision: "v1"}}
 		if of.edited {
-			sync.Status.Secret.Generation = 6
+			secretSync.Status.Secret.Generation = 6
 		}
 		if of.renamed {
-			sync.Status.Secret.Name = "former"
+			secretSync.Status.Secret.Name = "former"
 		}
-		sync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionWorkloadsRestarted, metav1.ConditionTrue, v1alpha1.ReasonRolledOut, "Secret "+sync.Status.Secret.Name+" has not changed in a way that calls for a restart")}
+		secretSync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionWorkloadsRestarted, metav1.ConditionTrue, v1alpha1.ReasonRolledOut, "Secret "+secretSync.Status.Secret.Name+" has not changed in a way that calls for a restart")}
 	}
-	p := &pass{sync: sync, before: sync.DeepCopy(), memory: &memory{}, applied: &target.Result{Outcome: target.Updated, UID: "secret"}}
+	p := &pass{sync: secretSync, before: secretSync.DeepCopy(), memory: &memory{}, applied: &target.Result{Outcome: target.Updated, UID: "secret"}}
 	present, presentKeys := of.now.kept(of.window.now, of.nowSuffix)
 	p.data, p.previousKeys = present.data(), presentKeys
 	if of.window.now != "" {
@@ -112,8 +112,8 @@ func (of combination) pass(c *Controller) *pass {
 	if of.rotated {
 		version = "v2"
 	}
-	sync.Status.Sources, sync.Status.PreviousUntil = sourcesOf(version, of.window.now), until(of.window.now)
-	sync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", Generation: 7, PreviousKeys: presentKeys}
+	secretSync.Status.Sources, secretSync.Status.PreviousUntil = sourcesOf(version, of.window.now), until(of.window.now)
+	secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", Generation: 7, PreviousKeys: presentKeys}
 	return p
 }
 

@@ -237,8 +237,8 @@ func (w *waits) see(version source.Version, now time.Time) time.Time {
 }
 
 // rotationReason is that of the condition RotationHealthy, and whether it is False.
-func rotationReason(sync *v1alpha1.SecretSync) (reason string, unhealthy bool) {
-	health := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
+func rotationReason(secretSync *v1alpha1.SecretSync) (reason string, unhealthy bool) {
+	health := meta.FindStatusCondition(secretSync.Status.Conditions, v1alpha1.ConditionRotationHealthy)
 	if health == nil {
 		return "", false
 	}

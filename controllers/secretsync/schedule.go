@@ -50,8 +50,8 @@ func (p *pass) priority() int {
 }
 
 // interval is how often a SecretSync asks to be polled; zero is for one that follows change events alone.
-func (c *Controller) interval(sync *v1alpha1.SecretSync) time.Duration {
-	if own := sync.Spec.PollInterval; own != nil {
+func (c *Controller) interval(secretSync *v1alpha1.SecretSync) time.Duration {
+	if own := secretSync.Spec.PollInterval; own != nil {
 		return own.Duration
 	}
 	return c.PollInterval
@@ -125,7 +125,7 @@ func (c *Controller) nextTick(p *pass, now time.Time) time.Time {
 // it reads may answer for, or what it looks for.
 func (p *pass) polled() (region, secret string, swept bool) {
 	for _, one := range p.inputs {
-		swept = one.observation.Swept
+		swept = one.observation.Listed
 		if !swept {
 			break
 		}

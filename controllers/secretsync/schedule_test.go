@@ -14,9 +14,9 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func polled(c *Controller, name, secretID string, interval time.Duration) *pass {
-	sync := &v1alpha1.SecretSync{}
-	sync.Name, sync.Spec.Source.SecretID, sync.Spec.PollInterval = name, secretID, &metav1.Duration{Duration: interval}
-	return c.begin(sync, &memory{})
+	secretSync := &v1alpha1.SecretSync{}
+	secretSync.Name, secretSync.Spec.Source.SecretID, secretSync.Spec.PollInterval = name, secretID, &metav1.Duration{Duration: interval}
+	return c.begin(secretSync, &memory{})
 }
 
 func TestThoseWhoFollowOneSecretPollTogether(t *testing.T) {
@@ -55,7 +55,7 @@ func TestPollsThatShareASweepKeepTogether(t *testing.T) {
 	ticks := map[time.Time]bool{}
 	for i := range 100 {
 		p := polled(c, "s", fmt.Sprintf("db-%d", i), 10*time.Minute)
-		p.inputs[0].observation.Swept = true
+		p.inputs[0].observation.Listed = true
 		ticks[c.nextTick(p, noon)] = true
 	}
 	if len(ticks) != 1 {
@@ -144,7 +144,7 @@ func TestPollsComeInSlots(t *testing.T) {
 		t.Errorf("200 secrets are polled in %d of %d slots", len(slots), most)
 	}
 	swept := polled(c, "s", "db", time.Minute)
-	swept.inputs[0].observation.Swept = true
+	swept.inputs[0].observation.Listed = true
 	if tick := c.nextTick(swept, noon); tick.Sub(noon) != c.phase {
 		t.Errorf("what is swept is polled after %s", tick.Sub(noon))
 	}
@@ -175,7 +175,7 @@ func TestWhatAPollIsSharedBy(t *testing.T) {
 		p.sync.Spec.DataFrom = test.from
 		for n, swept := range test.swept {
 			one := &input{ref: source.Ref{Region: "eu-north-1", SecretID: fmt.Sprint("db-", n)}}
-			one.observation.Swept = swept
+			one.observation.Listed = swept
 			p.inputs = append(p.inputs, one)
 		}
 		var got place

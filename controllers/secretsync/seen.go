@@ -59,14 +59,14 @@ func (c *Controller) saveSeen(ctx context.Context) error {
 		if seen == nil {
 			continue
 		}
-		sync := &v1alpha1.SecretSync{}
-		err := c.Client.Get(ctx, name, sync)
+		secretSync := &v1alpha1.SecretSync{}
+		err := c.Client.Get(ctx, name, secretSync)
 		if err == nil {
-			err = c.saveSeenOf(ctx, sync, remembered.uid, seen)
+			err = c.saveSeenOf(ctx, secretSync, remembered.uid, seen)
 		}
 		if apierrors.IsConflict(err) { // The watch is behind, or another process has written status since.
-			if sync, err = c.live(ctx, name); err == nil && sync != nil {
-				err = c.saveSeenOf(ctx, sync, remembered.uid, seen)
+			if secretSync, err = c.live(ctx, name); err == nil && secretSync != nil {
+				err = c.saveSeenOf(ctx, secretSync, remembered.uid, seen)
 			}
 		}
 		if client.IgnoreNotFound(err) != nil && !isAnother(err) && !apierrors.IsConflict(err) {
@@ -77,18 +77,18 @@ func (c *Controller) saveSeen(ctx context.Context) error {
 }
 
 // saveSeenOf writes the resourceVersion of a Secret into a status that has an older one of it.
-func (c *Controller) saveSeenOf(ctx context.Context, sync *v1alpha1.SecretSync, uid types.UID, seen *target.Result) error {
-	written := sync.Status.Secret
-	if sync.UID != uid || written == nil || written.UID != seen.UID || !older(written.ResourceVersion, seen.ResourceVersion) {
+func (c *Controller) saveSeenOf(ctx context.Context, secretSync *v1alpha1.SecretSync, uid types.UID, seen *target.Result) error {
+	written := secretSync.Status.Secret
+	if secretSync.UID != uid || written == nil || written.UID != seen.UID || !older(written.ResourceVersion, seen.ResourceVersion) {
 		return nil
 	}
 	encoded, err := json.Marshal([]operation{
 		{"test", "/metadata/uid", uid},
-		{"replace", "/metadata/resourceVersion", sync.ResourceVersion},
+		{"replace", "/metadata/resourceVersion", secretSync.ResourceVersion},
 		{"replace", "/status/secret/resourceVersion", seen.ResourceVersion},
 	})
 	if err != nil {
 		return err
 	}
-	return c.Client.Status().Patch(ctx, sync, client.RawPatch(types.JSONPatchType, encoded))
+	return c.Client.Status().Patch(ctx, secretSync, client.RawPatch(types.JSONPatchType, encoded))
 }

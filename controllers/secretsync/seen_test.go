@@ -73,7 +73,7 @@ func TestWhatIsRememberedGoesWithTheNextStatus(t *testing.T) {
 	w.settle(t)
 	w.annotate(t, "1")
 	w.settle(t)
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	w.settle(t)
 	if now := w.now(t).Status.Secret.ResourceVersion; now != w.secret(t, "db").ResourceVersion {
 		t.Errorf("status has the resourceVersion %s", now)
@@ -105,7 +105,7 @@ func TestARefusedUpdateIsNotTakenForAnEdit(t *testing.T) {
 		w.refusal["db"] = apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "db",
 			field.ErrorList{field.Invalid(field.NewPath("type"), corev1.SecretTypeBasicAuth, "field is immutable")})
 	}
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "another"}} })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "another"}} })
 	before := w.secret(t, "db").ResourceVersion
 	w.settle(t)
 	now := w.secret(t, "db").ResourceVersion
@@ -246,17 +246,17 @@ func TestWhatWasSeenIsSavedAtTheStop(t *testing.T) {
 		"nothing was seen":               {change: func(w *world, _ *server) { w.memories.byName[here].seen.Store(nil) }},
 		"another Secret was seen":        {change: func(w *world, _ *server) { w.see("another", "1000") }},
 		"an earlier state of it was seen": {change: func(w *world, _ *server) {
-			sync := w.now(t)
-			sync.Status.Secret.ResourceVersion = "50"
-			if err := w.server.Status().Update(t.Context(), sync); err != nil {
+			secretSync := w.now(t)
+			secretSync.Status.Secret.ResourceVersion = "50"
+			if err := w.server.Status().Update(t.Context(), secretSync); err != nil {
 				t.Fatal(err)
 			}
 			w.see(string(w.secret(t, "db").UID), "40")
 		}},
 		"no Secret is in status, in the cache": {change: func(w *world, _ *server) {
-			sync := w.now(t)
-			sync.Status.Secret = nil
-			w.Client = &shown{Client: w.Client, sync: sync}
+			secretSync := w.now(t)
+			secretSync.Status.Secret = nil
+			w.Client = &shown{Client: w.Client, sync: secretSync}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,7 @@ func TestWhatWasSoAtOneMoment(t *testing.T) {
 	} {
 		p := &pass{memory: &memory{unsettled: test.unsettled}}
 		for _, one := range test.versions {
-			p.inputs = append(p.inputs, &input{observation: source.Observation{Version: one}})
+			p.inputs = append(p.inputs, &input{observation: source.Resolution{Version: one}})
 		}
 		if got := p.ofOneMoment(test.moved); got != test.want {
 			t.Errorf("%s: %v", name, got)
@@ -87,7 +87,7 @@ func TestWhenItIsReportedThatNothingFits(t *testing.T) {
 
 func TestAnInputIsSettledByTheSecretAndTheVersion(t *testing.T) {
 	for name, test := range map[string]struct {
-		fetched source.Observation
+		fetched source.Resolution
 		want    bool
 	}{
 		"both":            {seen("db", "v1"), true},

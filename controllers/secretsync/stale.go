@@ -91,11 +91,11 @@ func (c *Controller) goneBack(sync client.Object) {
 func (c *Controller) restores() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(created event.CreateEvent) bool {
-			switch sync, ok := created.Object.(*v1alpha1.SecretSync); {
+			switch secretSync, ok := created.Object.(*v1alpha1.SecretSync); {
 			case ok && created.IsInInitialList:
-				c.memories.of(client.ObjectKeyFromObject(sync), sync.UID).since.set(time.Time{})
+				c.memories.of(client.ObjectKeyFromObject(secretSync), secretSync.UID).since.set(time.Time{})
 			case ok:
-				c.appeared(sync)
+				c.appeared(secretSync)
 			}
 			return false
 		},
@@ -113,9 +113,9 @@ func (c *Controller) restores() predicate.Predicate {
 
 // appeared has AWS asked soon where a SecretSync comes with the status of one that is in sync: it was restored, or
 // given over by another operator, and that status may be old.
-func (c *Controller) appeared(sync *v1alpha1.SecretSync) {
-	if inSyncBefore(sync) {
+func (c *Controller) appeared(secretSync *v1alpha1.SecretSync) {
+	if inSyncBefore(secretSync) {
 		soon := c.Clock.Now().Add(somewhereWithin(restoredWithin))
-		c.memories.of(client.ObjectKeyFromObject(sync), sync.UID).nextLook.set(soon)
+		c.memories.of(client.ObjectKeyFromObject(secretSync), secretSync.UID).nextLook.set(soon)
 	}
 }

@@ -74,8 +74,8 @@ func behindTheWatch(t *testing.T) (*world, *shown, *server) {
 }
 
 // atVersion is the SecretSync with another resourceVersion.
-func atVersion(sync *v1alpha1.SecretSync, resourceVersion string) *v1alpha1.SecretSync {
-	other := sync.DeepCopy()
+func atVersion(secretSync *v1alpha1.SecretSync, resourceVersion string) *v1alpha1.SecretSync {
+	other := secretSync.DeepCopy()
 	other.ResourceVersion = resourceVersion
 	return other
 }
@@ -198,12 +198,12 @@ func TestWhatARestoreBringsBackIsLookedAtSoon(t *testing.T) {
 		"made before start": {initial: true},
 	} {
 		w, _, _ := behindTheWatch(t)
-		sync := unsynced
+		secretSync := unsynced
 		if c.synced {
-			sync = w.now(t)
+			secretSync = w.now(t)
 		}
 		w.memories.forget(here)
-		if w.restores().Create(event.CreateEvent{Object: sync, IsInInitialList: c.initial}) {
+		if w.restores().Create(event.CreateEvent{Object: secretSync, IsInInitialList: c.initial}) {
 			t.Errorf("%s: let through, which others decide", name)
 		}
 		known := w.memories.byName[here]
@@ -225,9 +225,9 @@ func TestASecretThatWentBackIsRepaired(t *testing.T) {
 	if err := w.server.Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
-	sync := w.now(t)
-	sync.Status.Secret.ResourceVersion = "5000"
-	if err := w.server.Status().Update(t.Context(), sync); err != nil {
+	secretSync := w.now(t)
+	secretSync.Status.Secret.ResourceVersion = "5000"
+	if err := w.server.Status().Update(t.Context(), secretSync); err != nil {
 		t.Fatal(err)
 	}
 	w.after(cacheLagMost)
@@ -279,8 +279,8 @@ func TestANumberThatComesAgainIsNews(t *testing.T) {
 }
 
 func TestConflictsWithoutEndAreFewAndAskTheAPIServer(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	cache, live := &shown{Client: w.Client}, &server{Reader: w.Live}
 	w.Client, w.Live = cache, live
 	w.conflicts = 1000
@@ -326,8 +326,8 @@ func TestASecretIsNotRepairedForASecretSyncThatEnds(t *testing.T) {
 		repairs bool
 	}{
 		"lives on":                {func(*v1alpha1.SecretSync) {}, true},
-		"is being deleted":        {func(sync *v1alpha1.SecretSync) { sync.DeletionTimestamp = &now }, false},
-		"is another of that name": {func(sync *v1alpha1.SecretSync) { sync.UID = "another" }, false},
+		"is being deleted":        {func(secretSync *v1alpha1.SecretSync) { secretSync.DeletionTimestamp = &now }, false},
+		"is another of that name": {func(secretSync *v1alpha1.SecretSync) { secretSync.UID = "another" }, false},
 	}
 	takes := map[string]func(*world, *corev1.Secret) error{
 		"was set free": func(w *world, secret *corev1.Secret) error {

@@ -220,30 +220,30 @@ func (c *Controller) readyDuring(p *pass, f *failure) metav1.Condition {
 }
 
 // settled is Ready when nothing is in the way.
-func settled(sync *v1alpha1.SecretSync, now time.Time) metav1.Condition {
-	if !sync.Spec.Suspend {
-		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced, holds(sync, now))
+func settled(secretSync *v1alpha1.SecretSync, now time.Time) metav1.Condition {
+	if !secretSync.Spec.Suspend {
+		return condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced, holds(secretSync, now))
 	}
-	if sync.Status.Secret == nil {
+	if secretSync.Status.Secret == nil {
 		return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended,
 			"Suspended before the first sync: set spec.suspend to false")
 	}
 	ready := metav1.ConditionTrue
-	if old := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReady); old != nil {
+	if old := meta.FindStatusCondition(secretSync.Status.Conditions, v1alpha1.ConditionReady); old != nil {
 		ready = old.Status
 	}
-	return condition(v1alpha1.ConditionReady, ready, v1alpha1.ReasonSuspended, "Suspended; "+holds(sync, now))
+	return condition(v1alpha1.ConditionReady, ready, v1alpha1.ReasonSuspended, "Suspended; "+holds(secretSync, now))
 }
 
 // holds says what the Secret has in it, and what is wrong with it all the same. That is kept in status since the write,
 // and the time at which a certificate expires with it: nothing needs to be read to know.
-func holds(sync *v1alpha1.SecretSync, now time.Time) string {
-	written, from := sync.Status.Secret, mainSource(sync)
+func holds(secretSync *v1alpha1.SecretSync, now time.Time) string {
+	written, from := secretSync.Status.Secret, mainSource(secretSync)
 	held := fmt.Sprintf("Secret %s holds version %s of %s", written.Name, from.VersionID, from.SecretID)
 	if from.VersionStage != "" {
 		held += " (" + from.VersionStage + ")"
 	}
-	if more := len(sync.Status.Sources) - 1; more > 0 {
+	if more := len(secretSync.Status.Sources) - 1; more > 0 {
 		held += fmt.Sprintf(" and what it takes of %d more", more)
 	}
 	warnings := written.Warnings
@@ -259,13 +259,13 @@ func holds(sync *v1alpha1.SecretSync, now time.Time) string {
 }
 
 // mainSource is the first version that the Secret was made of; an optional one may not be there.
-func mainSource(sync *v1alpha1.SecretSync) v1alpha1.SourceStatus {
-	for _, one := range sync.Status.Sources {
+func mainSource(secretSync *v1alpha1.SecretSync) v1alpha1.SourceStatus {
+	for _, one := range secretSync.Status.Sources {
 		if one.VersionID != "" {
 			return one
 		}
 	}
-	return sync.Status.Sources[0]
+	return secretSync.Status.Sources[0]
 }
 
 // kept says what stays in the Secret while a pass fails; of one that others have touched nobody knows.

@@ -183,7 +183,7 @@ func TestAPassThatAsksNothingChangesNothingThatWasSaid(t *testing.T) {
 			one.observation.Hint = "a hint"
 			one.observation.Version.Rotation = &source.Rotation{Enabled: true, LastRotated: noon, Next: noon.Add(time.Hour)}
 		} else {
-			one.observation, one.fetched = source.Observation{}, source.Fetched{}
+			one.observation, one.fetched = source.Resolution{}, source.Fetched{}
 		}
 		newDesk(t).describe(p, nil)
 		status := p.sync.Status
@@ -236,15 +236,15 @@ func TestConditionsFollowWhatHappens(t *testing.T) {
 		{"another preview", observing, nil, map[string]string{"Ready": "False " + v1alpha1.ReasonWouldChange}},
 		{"suspended", spec{Mode: v1alpha1.SyncModeObserve, Suspend: true}, nil, map[string]string{"Ready": "False " + v1alpha1.ReasonSuspended}},
 	}
-	d, sync := newDesk(t), written("v1", "v1").before
+	d, secretSync := newDesk(t), written("v1", "v1").before
 	for n, step := range steps {
 		d.clock.SetTime(noon.Add(time.Duration(n) * time.Minute))
-		sync.Generation = 1
-		p := &pass{sync: sync, before: sync.DeepCopy(), memory: &memory{failingSince: d.clock.Now()}, trigger: triggerPoll}
+		secretSync.Generation = 1
+		p := &pass{sync: secretSync, before: secretSync.DeepCopy(), memory: &memory{failingSince: d.clock.Now()}, trigger: triggerPoll}
 		p.sync.Spec, p.preview = step.spec, &preview{would: "write it"}
 		d.conclude(p, step.f)
 		got := map[string]string{}
-		for _, one := range sync.Status.Conditions {
+		for _, one := range secretSync.Status.Conditions {
 			got[one.Type] = string(one.Status) + " " + one.Reason
 		}
 		if diff := cmp.Diff(step.want, got); diff != "" {
@@ -287,16 +287,16 @@ func TestReadyWhileSuspended(t *testing.T) {
 		"not in sync":   {metav1.ConditionFalse, true, metav1.ConditionFalse, "Suspended; Secret db holds version v1 of db (AWSCURRENT)"},
 		"nothing known": {"", true, metav1.ConditionTrue, "Suspended; Secret db holds version v1 of db (AWSCURRENT)"},
 	} {
-		sync := written("v1", "v1").before
-		sync.Spec.Suspend = true
+		secretSync := written("v1", "v1").before
+		secretSync.Spec.Suspend = true
 		if test.was != "" {
-			sync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, test.was, "Reason", "message")}
+			secretSync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, test.was, "Reason", "message")}
 		}
 		if !test.secret {
-			sync.Status.Secret = nil
+			secretSync.Status.Secret = nil
 		}
 		want := condition(v1alpha1.ConditionReady, test.want, v1alpha1.ReasonSuspended, test.message)
-		if diff := cmp.Diff(want, settled(sync, noon)); diff != "" {
+		if diff := cmp.Diff(want, settled(secretSync, noon)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -323,11 +323,11 @@ func TestWhatReadySaysOfTheSecret(t *testing.T) {
 		"one that has expired": {[]v1alpha1.SourceStatus{pinned}, room, -time.Hour,
 			`Secret app holds version v7 of api; warning: one; warning: a certificate under "tls.crt" expired on 2026-03-01T11:00:00Z: renew it in AWS`},
 	} {
-		sync := &v1alpha1.SecretSync{Status: v1alpha1.SecretSyncStatus{Sources: test.sources, Secret: &v1alpha1.SecretStatus{Name: "app", Warnings: test.warnings}}}
+		secretSync := &v1alpha1.SecretSync{Status: v1alpha1.SecretSyncStatus{Sources: test.sources, Secret: &v1alpha1.SecretStatus{Name: "app", Warnings: test.warnings}}}
 		if test.expires != 0 {
-			sync.Status.Secret.ExpirationTime = second(noon.Add(test.expires))
+			secretSync.Status.Secret.ExpirationTime = second(noon.Add(test.expires))
 		}
-		if got := holds(sync, noon); got != test.want {
+		if got := holds(secretSync, noon); got != test.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

@@ -48,9 +48,9 @@ type oneSecret struct {
 	asked   int
 }
 
-func (s *oneSecret) Observe(context.Context, source.Question) (source.Observation, error) {
+func (s *oneSecret) Resolve(context.Context, source.VersionQuery) (source.Resolution, error) {
 	s.asked++
-	return source.Observation{Version: source.Version{ARN: "arn", ID: s.version}}, s.refusal
+	return source.Resolution{Version: source.Version{ARN: "arn", ID: s.version}}, s.refusal
 }
 
 func (s *oneSecret) Fetch(context.Context, source.Ref, source.Version) (source.Fetched, error) {
@@ -58,11 +58,11 @@ func (s *oneSecret) Fetch(context.Context, source.Ref, source.Version) (source.F
 	return source.Fetched{Version: source.Version{ARN: "arn", ID: s.version, Created: noon}, Value: source.TextValue("of " + s.version)}, s.refusal
 }
 
-func (s *oneSecret) Find(context.Context, source.FindQuestion) ([]source.Found, error) {
+func (s *oneSecret) Find(context.Context, source.FindQuery) ([]source.Found, error) {
 	return []source.Found{{ARN: "arn", Name: "name"}}, s.refusal
 }
 
-func newWorld(t *testing.T, sync *v1alpha1.SecretSync, secrets ...client.Object) *world {
+func newWorld(t *testing.T, secretSync *v1alpha1.SecretSync, secrets ...client.Object) *world {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
@@ -76,7 +76,7 @@ func newWorld(t *testing.T, sync *v1alpha1.SecretSync, secrets ...client.Object)
 		desk: &desk{events: events.NewFakeRecorder(20), clock: clocktesting.NewFakePassiveClock(noon)},
 		aws:  &oneSecret{version: "version-1"}, refusal: map[string]error{},
 	}
-	w.server = fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(secrets, sync)...).WithStatusSubresource(&v1alpha1.SecretSync{}).
+	w.server = fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(secrets, secretSync)...).WithStatusSubresource(&v1alpha1.SecretSync{}).
 		WithReturnManagedFields().
 		WithIndex(&v1alpha1.SecretSync{}, targetIndex, func(object client.Object) []string { return []string{object.(*v1alpha1.SecretSync).TargetName()} }).
 		WithIndex(&v1alpha1.SecretSync{}, metav1.ObjectNameField, func(object client.Object) []string { return []string{object.GetName()} }).Build()
@@ -133,22 +133,22 @@ func (w *world) turn(t *testing.T) reconcile.Result {
 
 func (w *world) now(t *testing.T) *v1alpha1.SecretSync {
 	t.Helper()
-	sync := &v1alpha1.SecretSync{}
-	if err := w.server.Get(t.Context(), here, sync); err != nil {
+	secretSync := &v1alpha1.SecretSync{}
+	if err := w.server.Get(t.Context(), here, secretSync); err != nil {
 		t.Fatal(err)
 	}
-	if broken := rules(sync); sync.Status.ObservedGeneration > 0 && len(broken) > 0 {
+	if broken := rules(secretSync); secretSync.Status.ObservedGeneration > 0 && len(broken) > 0 {
 		t.Errorf("broken rules: %q", broken)
 	}
-	return sync
+	return secretSync
 }
 
 func (w *world) edit(t *testing.T, change func(*v1alpha1.SecretSync)) {
 	t.Helper()
-	sync := w.now(t)
-	change(sync)
-	sync.Generation++
-	if err := w.server.Update(t.Context(), sync); err != nil {
+	secretSync := w.now(t)
+	change(secretSync)
+	secretSync.Generation++
+	if err := w.server.Update(t.Context(), secretSync); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -169,10 +169,10 @@ func (w *world) secret(t *testing.T, name string) *corev1.Secret {
 
 // fresh is a SecretSync as a user makes it.
 func fresh() *v1alpha1.SecretSync {
-	sync := &v1alpha1.SecretSync{}
-	sync.Namespace, sync.Name, sync.UID, sync.Generation = here.Namespace, here.Name, "uid", 1
-	sync.Spec.Source.SecretID = "db"
-	return sync
+	secretSync := &v1alpha1.SecretSync{}
+	secretSync.Namespace, secretSync.Name, secretSync.UID, secretSync.Generation = here.Namespace, here.Name, "uid", 1
+	secretSync.Spec.Source.SecretID = "db"
+	return secretSync
 }
 
 // settle takes turns until the next one is not due soon.
@@ -191,8 +191,8 @@ func (w *world) settle(t *testing.T) {
 }
 
 func TestAConflictIsLookedAtAgain(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.conflicts = 1
 	if result := w.turn(t); result.RequeueAfter == 0 {
 		t.Fatal("after a conflict nobody comes back")
@@ -207,7 +207,7 @@ func TestAConflictIsLookedAtAgain(t *testing.T) {
 func TestAnEditDuringALateReportIsNotLeftForThePoll(t *testing.T) {
 	w := newWorld(t, fresh())
 	w.turn(t) // Writes the Secret, and puts the report off.
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
 	if result := w.turn(t); result.RequeueAfter > cacheLag {
 		t.Fatalf("the edit waits for %s", result.RequeueAfter)
 	}
@@ -219,8 +219,8 @@ func TestAnEditDuringALateReportIsNotLeftForThePoll(t *testing.T) {
 
 // The event of a write is not lost with the status that could not be written.
 func TestAnEventWaitsForItsStatus(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.settle(t)
 	w.sent()
 	w.aws.version = "version-2"
@@ -241,8 +241,8 @@ func TestAnEventWaitsForItsStatus(t *testing.T) {
 
 // What was written is reported though the process has been told to stop.
 func TestAStopDoesNotLoseAReport(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.onWrite = func(stop context.CancelFunc) { stop() }
 	ctx, stop := context.WithCancel(t.Context())
 	w.stop = stop
@@ -258,9 +258,9 @@ func TestARefreshIsHandledWhenTheSecretHasTheVersion(t *testing.T) {
 	w := newWorld(t, fresh())
 	w.settle(t)
 	request := func(token string) {
-		sync := w.now(t)
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
-		if err := w.server.Update(t.Context(), sync); err != nil {
+		secretSync := w.now(t)
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
+		if err := w.server.Update(t.Context(), secretSync); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -292,9 +292,9 @@ func TestARefreshDoesNotHideAnEdit(t *testing.T) {
 	if err := w.server.Delete(t.Context(), w.secret(t, "db")); err != nil {
 		t.Fatal(err)
 	}
-	sync := w.now(t)
-	sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
-	if err := w.server.Update(t.Context(), sync); err != nil {
+	secretSync := w.now(t)
+	secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+	if err := w.server.Update(t.Context(), secretSync); err != nil {
 		t.Fatal(err)
 	}
 	w.settle(t)

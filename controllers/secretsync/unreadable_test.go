@@ -17,9 +17,9 @@ type unread struct{ client.Client }
 
 func (u unread) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 	err := u.Client.Get(ctx, key, object, options...)
-	if sync, ok := object.(*v1alpha1.SecretSync); ok {
+	if secretSync, ok := object.(*v1alpha1.SecretSync); ok {
 		wrong := `spec.pollInterval: time: invalid duration "often"`
-		sync.Unreadable = &wrong
+		secretSync.Unreadable = &wrong
 	}
 	return err
 }
@@ -28,7 +28,7 @@ func TestASpecThatCannotBeReadSaysSo(t *testing.T) {
 	w := newWorld(t, fresh())
 	w.settle(t)
 	fetched := w.aws.fetched
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "other" })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "other" })
 	readable := w.Client
 	w.Client = unread{readable}
 	w.aws.version = "version-2"
@@ -57,8 +57,8 @@ func TestASpecThatCannotBeReadSaysSo(t *testing.T) {
 }
 
 func TestKeysStayWhereItCannotBeReadWhetherTheyAreToBeRetained(t *testing.T) {
-	sync, app := merging()
-	w := newWorld(t, sync, app)
+	secretSync, app := merging()
+	w := newWorld(t, secretSync, app)
 	w.settle(t)
 	if w.secret(t, "app").Data["value"] == nil {
 		t.Fatal("nothing was merged")

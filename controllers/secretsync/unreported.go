@@ -59,8 +59,8 @@ func (c *Controller) bursting(written *pass) bool {
 
 // reportLate reports a pass that was put off. What came meanwhile, an edit of the spec or of the Secret,
 // came with this very turn: so there is another one.
-func (c *Controller) reportLate(ctx context.Context, sync *v1alpha1.SecretSync, written *pass) (reconcile.Result, error) {
-	waiting := sync.Generation != written.sync.Generation || refreshRequested(sync) // Somebody is.
+func (c *Controller) reportLate(ctx context.Context, secretSync *v1alpha1.SecretSync, written *pass) (reconcile.Result, error) {
+	waiting := secretSync.Generation != written.sync.Generation || refreshRequested(secretSync) // Somebody is.
 	if c.bursting(written) && !waiting && c.memories.putUnreported(written) {
 		return again(burstWait+somewhereWithin(burstWait/2), priorityReport), nil
 	}

@@ -37,9 +37,9 @@ func TestWhenALateReportComes(t *testing.T) {
 		"within a burst":                     {func(*desk, *pass, *v1alpha1.SecretSync) {}, true},
 		"after a burst":                      {func(d *desk, _ *pass, _ *v1alpha1.SecretSync) { d.lastOfBurst.set(noon.Add(-burstLull)) }, false},
 		"of no burst":                        {func(_ *desk, p *pass, _ *v1alpha1.SecretSync) { p.burst = time.Time{} }, false},
-		"within a burst, the spec is edited": {func(_ *desk, _ *pass, sync *v1alpha1.SecretSync) { sync.Generation++ }, false},
-		"within a burst, a refresh is asked for": {func(_ *desk, _ *pass, sync *v1alpha1.SecretSync) {
-			sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
+		"within a burst, the spec is edited": {func(_ *desk, _ *pass, secretSync *v1alpha1.SecretSync) { secretSync.Generation++ }, false},
+		"within a burst, a refresh is asked for": {func(_ *desk, _ *pass, secretSync *v1alpha1.SecretSync) {
+			secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now"}
 		}, false},
 		"within a burst, the process stops": {func(d *desk, _ *pass, _ *v1alpha1.SecretSync) { d.memories.allUnreported() }, false},
 	} {
@@ -47,9 +47,9 @@ func TestWhenALateReportComes(t *testing.T) {
 			d, p := late(t)
 			p.burst, p.trigger = noon, triggerPoll
 			d.lastOfBurst.set(noon)
-			sync := p.sync.DeepCopy()
-			test.change(d, p, sync)
-			turn, err := d.reportLate(t.Context(), sync, p)
+			secretSync := p.sync.DeepCopy()
+			test.change(d, p, secretSync)
+			turn, err := d.reportLate(t.Context(), secretSync, p)
 			if err != nil || turn.RequeueAfter == 0 || *turn.Priority != priorityReport {
 				t.Fatalf("%s: the next turn comes after %s (%v)", name, turn.RequeueAfter, err)
 			}

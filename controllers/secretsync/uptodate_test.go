@@ -60,13 +60,13 @@ func TestWhenTheAPIServerIsAsked(t *testing.T) {
 		if test.behind >= 0 {
 			memory.behind.set(w.clock.Now().Add(-test.behind))
 		}
-		sync, turn := w.upToDate(t.Context(), cached)
+		secretSync, turn := w.upToDate(t.Context(), cached)
 		switch {
 		case (live.reads > 0) != test.asked:
 			t.Errorf("%s: the API server was asked %d times", name, live.reads)
-		case test.wait == 0 && (sync == nil || turn.RequeueAfter != 0):
+		case test.wait == 0 && (secretSync == nil || turn.RequeueAfter != 0):
 			t.Errorf("%s: nothing is done for %s", name, turn.RequeueAfter)
-		case test.wait > 0 && (sync != nil || turn.RequeueAfter != test.wait || *turn.Priority != priorityPoll):
+		case test.wait > 0 && (secretSync != nil || turn.RequeueAfter != test.wait || *turn.Priority != priorityPoll):
 			t.Errorf("%s: it waits for %s, and should for %s", name, turn.RequeueAfter, test.wait)
 		}
 	}
@@ -129,8 +129,8 @@ func TestWhatIsOlderThanItWasIsOfAnotherPast(t *testing.T) {
 		}
 		memory := w.memories.byName[here]
 		memory.statusWritten, memory.races = "", 1 // This process has written nothing, and doubts the cache.
-		if sync, _ := w.upToDate(t.Context(), cached); sync.ResourceVersion != test.live {
-			t.Errorf("%s: it works on version %s", name, sync.ResourceVersion)
+		if secretSync, _ := w.upToDate(t.Context(), cached); secretSync.ResourceVersion != test.live {
+			t.Errorf("%s: it works on version %s", name, secretSync.ResourceVersion)
 		}
 		is := w.memories.of(here, live.sync.UID)
 		if is.restored.IsZero() == test.back || (is != memory) != test.back {
@@ -215,10 +215,10 @@ func TestARestoreIsNoStampede(t *testing.T) {
 	moments := map[time.Time]bool{}
 	const many = 20
 	for n := range many {
-		sync := w.now(t)
-		sync.Name = fmt.Sprint("db-", n)
-		w.restores().Create(event.CreateEvent{Object: sync})
-		look := w.memories.of(client.ObjectKeyFromObject(sync), sync.UID).nextLook.get()
+		secretSync := w.now(t)
+		secretSync.Name = fmt.Sprint("db-", n)
+		w.restores().Create(event.CreateEvent{Object: secretSync})
+		look := w.memories.of(client.ObjectKeyFromObject(secretSync), secretSync.UID).nextLook.get()
 		if wait := look.Sub(w.clock.Now()); wait < 0 || wait > restoredWithin {
 			t.Errorf("one is looked at after %s", wait)
 		}

@@ -27,9 +27,9 @@ func TestReadyKeepsItsWarnings(t *testing.T) {
 	}
 	poll := func() string {
 		t.Helper()
-		sync := p.sync.DeepCopy()
-		sync.ResourceVersion = p.memory.statusWritten // As the watch brings it.
-		p = &pass{sync: sync, before: sync.DeepCopy(), memory: p.memory, trigger: triggerPoll, observed: true, done: true, inputs: p.inputs}
+		secretSync := p.sync.DeepCopy()
+		secretSync.ResourceVersion = p.memory.statusWritten // As the watch brings it.
+		p = &pass{sync: secretSync, before: secretSync.DeepCopy(), memory: p.memory, trigger: triggerPoll, observed: true, done: true, inputs: p.inputs}
 		if err := d.tell(context.Background(), p, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -32,8 +32,8 @@ func (c *Controller) whole(ctx context.Context, kept *v1alpha1.SecretSync) (*v1a
 }
 
 // suspendedBefore says whether status has it that the present spec is suspended.
-func suspendedBefore(sync *v1alpha1.SecretSync) bool {
-	ready := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReady)
-	return sync.Spec.Suspend && !goes(sync) && sync.Unreadable == nil && sync.Status.ObservedGeneration == sync.Generation &&
+func suspendedBefore(secretSync *v1alpha1.SecretSync) bool {
+	ready := meta.FindStatusCondition(secretSync.Status.Conditions, v1alpha1.ConditionReady)
+	return secretSync.Spec.Suspend && !goes(secretSync) && secretSync.Unreadable == nil && secretSync.Status.ObservedGeneration == secretSync.Generation &&
 		ready != nil && ready.Reason == v1alpha1.ReasonSuspended
 }

@@ -18,10 +18,10 @@ type abridging struct{ client.Client }
 
 func (a abridging) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 	err := a.Client.Get(ctx, key, object, options...)
-	if sync, ok := object.(*v1alpha1.SecretSync); ok {
-		sync.Abridged = &v1alpha1.Abridged{}
-		sync.Spec = v1alpha1.SecretSyncSpec{Suspend: sync.Spec.Suspend, Target: sync.Spec.Target}
-		sync.Status.Sources = nil
+	if secretSync, ok := object.(*v1alpha1.SecretSync); ok {
+		secretSync.Abridged = &v1alpha1.Abridged{}
+		secretSync.Spec = v1alpha1.SecretSyncSpec{Suspend: secretSync.Spec.Suspend, Target: secretSync.Spec.Target}
+		secretSync.Status.Sources = nil
 	}
 	return err
 }
@@ -52,7 +52,7 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 		t.Errorf("a poll reads it %d times and writes %d times", live.reads-reads, w.writes-writes)
 	}
 	// Once it is suspended, and says so, it costs nothing.
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	w.turn(t)
 	if got := meta.FindStatusCondition(w.now(t).Status.Conditions, v1alpha1.ConditionReady).Reason; got != v1alpha1.ReasonSuspended {
 		t.Fatalf("suspended, status tells of %q", got)
@@ -67,7 +67,7 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 	if live.reads != reads {
 		t.Errorf("while it is suspended it is read %d times", live.reads-reads)
 	}
-	w.edit(t, func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend, sync.Spec.Data = false, nil })
+	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend, secretSync.Spec.Data = false, nil })
 	w.settle(t)
 	if data := w.secret(t, "db").Data; data["value"] == nil {
 		t.Error("it does not go on")
@@ -106,9 +106,9 @@ func TestALargeSecretSyncThatIsGone(t *testing.T) {
 
 // gone is a SecretSync of another name.
 func gone() *v1alpha1.SecretSync {
-	sync := fresh()
-	sync.Name = "other"
-	return sync
+	secretSync := fresh()
+	secretSync.Name = "other"
+	return secretSync
 }
 
 // A SecretSync of which a part cannot be had is tried again, and what may be large about it is not kept.
@@ -150,18 +150,18 @@ func TestASuspensionThatStatusDoesNotKnowIsRead(t *testing.T) {
 		want   bool
 	}{
 		"status knows":           {func(*v1alpha1.SecretSync) {}, true},
-		"it goes on":             {func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = false }, false},
-		"it is deleted":          {func(sync *v1alpha1.SecretSync) { sync.DeletionTimestamp = &now }, false},
-		"it cannot be read":      {func(sync *v1alpha1.SecretSync) { sync.Unreadable = &wrong }, false},
-		"it was edited":          {func(sync *v1alpha1.SecretSync) { sync.Generation++ }, false},
-		"status says nothing":    {func(sync *v1alpha1.SecretSync) { sync.Status.Conditions = nil }, false},
-		"status says other than": {func(sync *v1alpha1.SecretSync) { sync.Status.Conditions[0].Reason = v1alpha1.ReasonSynced }, false},
+		"it goes on":             {func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = false }, false},
+		"it is deleted":          {func(secretSync *v1alpha1.SecretSync) { secretSync.DeletionTimestamp = &now }, false},
+		"it cannot be read":      {func(secretSync *v1alpha1.SecretSync) { secretSync.Unreadable = &wrong }, false},
+		"it was edited":          {func(secretSync *v1alpha1.SecretSync) { secretSync.Generation++ }, false},
+		"status says nothing":    {func(secretSync *v1alpha1.SecretSync) { secretSync.Status.Conditions = nil }, false},
+		"status says other than": {func(secretSync *v1alpha1.SecretSync) { secretSync.Status.Conditions[0].Reason = v1alpha1.ReasonSynced }, false},
 	} {
-		sync := fresh()
-		sync.Spec.Suspend, sync.Status.ObservedGeneration = true, sync.Generation
-		sync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "")}
-		test.change(sync)
-		if got := suspendedBefore(sync); got != test.want {
+		secretSync := fresh()
+		secretSync.Spec.Suspend, secretSync.Status.ObservedGeneration = true, secretSync.Generation
+		secretSync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "")}
+		test.change(secretSync)
+		if got := suspendedBefore(secretSync); got != test.want {
 			t.Errorf("%s: it is left alone: %v", name, got)
 		}
 	}

@@ -68,7 +68,7 @@ func TestWhoseATokenIs(t *testing.T) {
 func look(t *testing.T, annotations map[string]string) (source.ServiceAccount, error) {
 	t.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app", UID: "uid", Annotations: annotations}}
-	return (&Tokens{Live: fake.NewClientBuilder().WithObjects(account).Build()}).Look(t.Context(), "payments", "app")
+	return (&Tokens{Live: fake.NewClientBuilder().WithObjects(account).Build()}).Get(t.Context(), "payments", "app")
 }
 
 func TestTheLongestAnnotations(t *testing.T) {
@@ -109,7 +109,7 @@ func TestWhatEndsAnIdentity(t *testing.T) {
 			Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
 				return test.refusal
 			},
-		}).Build()}).Look(t.Context(), "payments", "app")
+		}).Build()}).Get(t.Context(), "payments", "app")
 		if account != (source.ServiceAccount{}) {
 			t.Errorf("%s: found %+v", name, account)
 		}

@@ -54,7 +54,7 @@ type Tokens struct {
 var _ source.ServiceAccounts = (*Tokens)(nil)
 
 // Look looks a ServiceAccount up, with the role and the audience that it names.
-func (t *Tokens) Look(ctx context.Context, namespace, name string) (source.ServiceAccount, error) {
+func (t *Tokens) Get(ctx context.Context, namespace, name string) (source.ServiceAccount, error) {
 	account := &corev1.ServiceAccount{}
 	if err := t.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, account); err != nil {
 		return source.ServiceAccount{}, explain(ctx, namespace, name, "read", err)

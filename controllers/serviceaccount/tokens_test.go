@@ -41,7 +41,7 @@ func tokens(refusal error) *Tokens {
 
 // TestNoTokenIsEverShown: not as a part of what it is handed on in, and not by the error of a request for one.
 func TestNoTokenIsEverShown(t *testing.T) {
-	account, err := tokens(nil).Look(t.Context(), "payments", "app")
+	account, err := tokens(nil).Get(t.Context(), "payments", "app")
 	if want := (source.ServiceAccount{UID: "uid", RoleARN: "arn:aws:iam::111122223333:role/app", Audience: defaultAudience}); err != nil || account != want {
 		t.Fatalf("the ServiceAccount is %+v, %v", account, err)
 	}
@@ -85,7 +85,7 @@ func TestAnnotationsThatSTSWouldNotTake(t *testing.T) {
 		"a blank audience": {annotationRole: "", annotationAudience: "x"},
 	} {
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app", UID: "uid", Annotations: annotations}}
-		_, err := (&Tokens{Live: fake.NewClientBuilder().WithObjects(account).Build()}).Look(t.Context(), "payments", "app")
+		_, err := (&Tokens{Live: fake.NewClientBuilder().WithObjects(account).Build()}).Get(t.Context(), "payments", "app")
 		if source.KindOf(err) != source.CredentialsUnavailable || !errors.Is(err, source.ErrNoServiceAccount) || len(err.Error()) > 400 {
 			t.Errorf("%s: %.400v", name, err)
 		}

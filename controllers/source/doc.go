@@ -2,7 +2,7 @@
 // belong to no client library. The reconciler speaks these terms; source/aws answers in them.
 //
 // It answers three questions, kept apart because only the second decrypts: which version does a
-// staging label point at (Observe), what is the value there (Fetch), and which secrets match a name or tags
+// staging label point at (Resolve), what is the value there (Fetch), and which secrets match a name or tags
 // (Find).
 //
 // It imports the standard library alone, and knows nothing of Kubernetes objects.

@@ -39,9 +39,9 @@ type Error struct {
 	Explanation string
 	// RetryAfter is how long AWS asks to wait; zero where it says nothing.
 	RetryAfter time.Duration
-	// Behind says that the refusal contradicts something newer that is known of the secret, as in an Observation:
+	// Behind says that the refusal contradicts something newer that is known of the secret, as in a Resolution:
 	// AWS may soon say otherwise.
-	Behind bool
+	Outdated bool
 	// Of is the secret that is spoken of, with its ARN and tag, where AWS has described it: who may not have the secret
 	// may not have the explanation either.
 	Of *Version
@@ -63,10 +63,10 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// IsBehind says whether an error is a refusal that AWS may soon take back.
-func IsBehind(err error) bool {
+// IsOutdated says whether an error is a refusal that AWS may soon take back.
+func IsOutdated(err error) bool {
 	refusal, ok := errors.AsType[*Error](err)
-	return ok && refusal.Behind
+	return ok && refusal.Outdated
 }
 
 // Missing says whether a kind means that AWS does not have the secret, or the version.

@@ -6,12 +6,12 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// MostFound is how many secrets may match a FindQuestion; more are an error.
-const MostFound = 100
+// MaxFound is how many secrets may match a FindQuery; more are an error.
+const MaxFound = 100
 
-// FindQuestion asks which secrets of one region, and of the reader's own account, match: all of NamePrefix,
+// FindQuery asks which secrets of one region, and of the reader's own account, match: all of NamePrefix,
 // NamePattern and Tags that are set must hold. Secrets that are marked for deletion do not match.
-type FindQuestion struct {
+type FindQuery struct {
 	// NamePrefix is what the name begins with; empty for any.
 	NamePrefix string
 	// NamePattern is a regular expression (RE2) that the whole name matches; empty for any.
@@ -24,9 +24,9 @@ type FindQuestion struct {
 	Identity Identity
 	// Reader says on whose behalf.
 	Reader Reader
-	// MaxAge is how old an answer may be that was found for somebody else, as in a Question.
+	// MaxAge is how old an answer may be that was found for somebody else, as in a VersionQuery.
 	MaxAge time.Duration
-	// Routine says that nobody waits for the answer, as in a Question.
+	// Routine says that nobody waits for the answer, as in a VersionQuery.
 	Routine bool
 	// Known are the secrets that were found before, of which ARN, Region and Changed count. A list may lag, so that
 	// it is not enough to drop them: those that it does not have are looked at one by one, and stay if they still

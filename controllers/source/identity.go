@@ -43,7 +43,7 @@ var ErrNoServiceAccount = errors.New("there is no such ServiceAccount for the op
 // ServiceAccounts knows ServiceAccounts, and has tokens made for them. Errors are an *Error, or the context's own.
 type ServiceAccounts interface {
 	// Look looks a ServiceAccount up. It is asked at the first use by each object, and about once a minute then.
-	Look(ctx context.Context, namespace, name string) (ServiceAccount, error)
+	Get(ctx context.Context, namespace, name string) (ServiceAccount, error)
 	// Token has a token made for a ServiceAccount that was looked up, and for no other one of its name. It is asked
 	// whenever credentials are to be renewed.
 	Token(ctx context.Context, namespace, name string, account ServiceAccount) (Value, error)

@@ -32,8 +32,8 @@ type Reader struct {
 	Since time.Time
 }
 
-// Question asks which version a Ref points at.
-type Question struct {
+// VersionQuery asks which version a Ref points at.
+type VersionQuery struct {
 	Ref
 	// MaxAge is how old an answer may be that was found for somebody else; zero wants one that is
 	// looked up after the question was asked. A poll can wait, a person who asks for a refresh can't.
@@ -98,24 +98,24 @@ type Rotation struct {
 	PendingVersion string
 }
 
-// Observation answers which version a Ref points at.
-type Observation struct {
+// Resolution answers which version a Ref points at.
+type Resolution struct {
 	Version Version
 	// Value is set only where AWS allowed no cheaper question than reading the value itself, or where only the
 	// value's date told that a replica is no step back.
 	Value *Value
-	// Swept says that the answer comes from listing many secrets: those who share the next such answer
+	// Listed says that the answer comes from listing many secrets: those who share the next such answer
 	// spare calls.
-	Swept bool
+	Listed bool
 	// Hint is advice that does not stop the sync, for example a permission that would make it cheaper.
 	Hint string
 	// Behind says that AWS has answered with something older than what is known of the secret by another answer, by
-	// Question.Synced or by a change event. Version is the newest that is known then, and asking again soon may
+	// VersionQuery.Synced or by a change event. Version is the newest that is known then, and asking again soon may
 	// give a newer one.
-	Behind bool
-	// Held says that the version is the synced one only because what AWS names has no date and is an older one: which
+	Outdated bool
+	// Uncertain says that the version is the synced one only because what AWS names has no date and is an older one: which
 	// of the two holds is not known yet.
-	Held bool
+	Uncertain bool
 }
 
 // Change is what a change event tells of a secret: answers of AWS from before it are out of date.
@@ -141,9 +141,9 @@ type Fetched struct {
 
 // Source answers the three questions. Every error it returns is an *Error, or the context's own.
 type Source interface {
-	// Observe says which version the Ref points at now. It does not decrypt, unless the reader may
+	// Resolve says which version the Ref points at now. It does not decrypt, unless the reader may
 	// not call DescribeSecret.
-	Observe(ctx context.Context, question Question) (Observation, error)
+	Resolve(ctx context.Context, query VersionQuery) (Resolution, error)
 	// Fetch reads the value. It asks by staging label where one is followed, so that IAM policies
 	// with the condition secretsmanager:VersionStage hold; the answer says which version it was.
 	//
@@ -151,5 +151,5 @@ type Source interface {
 	// same identity has just read; the zero Version always reads.
 	Fetch(ctx context.Context, ref Ref, observed Version) (Fetched, error)
 	// Find says which secrets match now, by name.
-	Find(ctx context.Context, question FindQuestion) ([]Found, error)
+	Find(ctx context.Context, query FindQuery) ([]Found, error)
 }

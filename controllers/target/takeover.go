@@ -176,8 +176,8 @@ func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to 
 
 // OwnerReference makes the garbage collector remove a Secret with the SecretSync. It does not block the deletion of
 // its owner: that would need a permission on finalizers that nothing else does.
-func OwnerReference(sync *v1alpha1.SecretSync) metav1.OwnerReference {
-	reference := metav1.NewControllerRef(sync, v1alpha1.GroupVersion.WithKind("SecretSync"))
+func OwnerReference(secretSync *v1alpha1.SecretSync) metav1.OwnerReference {
+	reference := metav1.NewControllerRef(secretSync, v1alpha1.GroupVersion.WithKind("SecretSync"))
 	reference.BlockOwnerDeletion = nil
 	return *reference
 }
@@ -198,20 +198,20 @@ func foreign(desired Desired, state State, found holder) error {
 	refused := &Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: state}
 	handOver := fmt.Sprintf(`"kubectl annotate secret %s -n %s --overwrite %s=%s" hands it over with its content, or delete the Secret, or choose another spec.target.name`,
 		desired.Name, desired.Namespace, v1alpha1.AnnotationOwner, desired.Owner)
-	sync := found.sync
+	secretSync := found.sync
 	controller := metav1.GetControllerOf(found.secret)
-	switch gone := sync == nil || controller != nil && controller.UID != sync.UID; {
+	switch gone := secretSync == nil || controller != nil && controller.UID != secretSync.UID; {
 	case gone && found.collected():
 		refused.Message = fmt.Sprintf("Secret %q belonged to SecretSync %q, which was deleted: it is created again once Kubernetes has deleted it",
 			desired.Name, state.Owner)
 	case gone:
 		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q was deleted: %s", desired.Name, state.Owner, handOver)
-	case sync.TargetName() != desired.Name && controller == nil:
-		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q moved to Secret %q: %s", desired.Name, state.Owner, sync.TargetName(), handOver)
-	case sync.TargetName() != desired.Name:
+	case secretSync.TargetName() != desired.Name && controller == nil:
+		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q moved to Secret %q: %s", desired.Name, state.Owner, secretSync.TargetName(), handOver)
+	case secretSync.TargetName() != desired.Name:
 		refused.Message = fmt.Sprintf("Secret %q belongs to SecretSync %q, which deletes it once it has written Secret %q: see why SecretSync %q does not do so, or choose another spec.target.name",
-			desired.Name, state.Owner, sync.TargetName(), state.Owner)
-	case sync.Spec.Target.Merges() && controller == nil:
+			desired.Name, state.Owner, secretSync.TargetName(), state.Owner)
+	case secretSync.Spec.Target.Merges() && controller == nil:
 		refused.Message = fmt.Sprintf("Secret %q was kept when SecretSync %q came to merge keys into it: %s", desired.Name, state.Owner, handOver)
 	default:
 		refused.Message = fmt.Sprintf("Secret %q belongs to SecretSync %q: choose another spec.target.name, or delete one of the two SecretSyncs",

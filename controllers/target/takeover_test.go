@@ -22,10 +22,10 @@ func held(wants string, change func(*holder)) holder {
 	secret := SecretMetadata()
 	secret.Namespace, secret.Name, secret.UID = "payments", "db", "uid"
 	secret.Annotations = map[string]string{v1alpha1.AnnotationOwner: "former"}
-	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "former", UID: "uid-of-former"}}
-	sync.Spec.Target.Name = wants
-	secret.OwnerReferences = []metav1.OwnerReference{OwnerReference(sync)}
-	h := holder{secret: secret, sync: sync}
+	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "former", UID: "uid-of-former"}}
+	secretSync.Spec.Target.Name = wants
+	secret.OwnerReferences = []metav1.OwnerReference{OwnerReference(secretSync)}
+	h := holder{secret: secret, sync: secretSync}
 	if wants == "" {
 		h.sync = nil
 	}
@@ -86,10 +86,10 @@ func TestWhoGivesASecretUp(t *testing.T) {
 
 // link is a Secret and the SecretSync that it belongs to, which wants another one.
 func link(secret, owner, wants string) []client.Object {
-	sync := syncNamed(owner, wants)
-	owned := ownedBy(secret, sync)
+	secretSync := syncNamed(owner, wants)
+	owned := ownedBy(secret, secretSync)
 	owned.UID = types.UID("uid-of-" + secret)
-	return []client.Object{owned, sync}
+	return []client.Object{owned, secretSync}
 }
 
 // TestASecretIsTakenOverInACircleAlone: each of its members waits for the next one, and the last one for SecretSync db.

@@ -27,9 +27,9 @@ func host() *corev1.Secret {
 
 // syncNamed is a SecretSync with a target.
 func syncNamed(name, target string) *v1alpha1.SecretSync {
-	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: name, UID: types.UID("sync-" + name)}}
-	sync.Spec.Target.Name = target
-	return sync
+	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: name, UID: types.UID("sync-" + name)}}
+	secretSync.Spec.Target.Name = target
+	return secretSync
 }
 
 // ownedBy is a Secret that a SecretSync owns, by its name and by its owner reference.

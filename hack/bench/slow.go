@@ -56,11 +56,11 @@ func (b *bench) refreshed(ctx context.Context, content string) ([]float64, error
 		if err := b.fleet.secret(ctx, i, content); err != nil {
 			return err
 		}
-		sync := &v1alpha1.SecretSync{}
-		sync.Namespace, sync.Name = namespace, nameOf(i)
+		secretSync := &v1alpha1.SecretSync{}
+		secretSync.Namespace, secretSync.Name = namespace, nameOf(i)
 		patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, content)
 		asked[i] = time.Now()
-		return b.Client.Patch(ctx, sync, client.RawPatch(types.MergePatchType, []byte(patch)))
+		return b.Client.Patch(ctx, secretSync, client.RawPatch(types.MergePatchType, []byte(patch)))
 	})
 	if err != nil {
 		return nil, err

@@ -164,7 +164,7 @@ func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	s.awaitReady("db")
 	s.enforce("naming-convention.yaml", nil, func() error { return s.try(following("elsewhere")) })
 
-	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Labels = map[string]string{"team": "payments"} })
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Labels = map[string]string{"team": "payments"} })
 	second := value()
 	s.putValue(id, second)
 	s.awaitKeys("db", map[string]string{"value": second})

@@ -75,11 +75,13 @@ func TestCRDUpgrade(t *testing.T) {
 	if now := c.secret("db"); now.ResourceVersion != secret.ResourceVersion {
 		t.Error("the Secret was written again because of the upgrade")
 	}
-	c.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+	c.edit("db", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	})
 	if c.get("db").Spec.Target.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
 		t.Error("a field of the newer form is not stored")
 	}
-	c.edit("lax", func(sync *v1alpha1.SecretSync) { sync.Spec.Source.VersionStage = "" })
+	c.edit("lax", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Source.VersionStage = "" })
 	c.awaitReady("lax")
 	c.stop(manager)
 }

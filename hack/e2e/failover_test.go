@@ -163,7 +163,7 @@ func TestRefusalsAreNotGotRound(t *testing.T) {
 	r.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound)
 	// Nor is a secret of the name a replica because the region is down.
 	r.outage(localaws.OutageCut)
-	r.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Source.VersionStage = "AWSCURRENT" })
+	r.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Source.VersionStage = "AWSCURRENT" })
 	r.await("it is not taken for a replica", func() bool {
 		ready := meta.FindStatusCondition(r.get("db").Status.Conditions, v1alpha1.ConditionReady)
 		return ready.Reason == v1alpha1.ReasonRegionUnavailable && strings.Contains(ready.Message, "it is not known to be a replica")

@@ -19,11 +19,11 @@ func TestSuspend(t *testing.T) {
 	id, _ := s.createSecret("paused", first)
 	s.sync("paused", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("paused")
-	s.edit("paused", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	s.edit("paused", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	s.awaitReason("paused", metav1.ConditionTrue, v1alpha1.ReasonSuspended)
 	s.putValue(id, second)
 	s.never("a suspended SecretSync writes", func() bool { return string(s.secret("paused").Data["value"]) != first })
-	s.edit("paused", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = false })
+	s.edit("paused", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = false })
 	s.awaitKeys("paused", map[string]string{"value": second})
 }
 
@@ -35,8 +35,8 @@ func TestRefresh(t *testing.T) {
 	s.awaitReady("asked")
 	s.putValue(id, second)
 	const token = "2026-11-23T10:00:00Z"
-	s.edit("asked", func(sync *v1alpha1.SecretSync) {
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
+	s.edit("asked", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
 	})
 	s.await("the refresh is echoed", func() bool { return s.get("asked").Status.LastHandledRefresh == token })
 	if got := string(s.secret("asked").Data["value"]); got != second {
@@ -50,9 +50,9 @@ func TestSpecEdit(t *testing.T) {
 	id, _ := s.createSecret("edited", fmt.Sprintf(`{"a":%q,"b":%q}`, one, two))
 	s.sync("edited", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	s.awaitKeys("edited", map[string]string{"a": one, "b": two})
-	s.edit("edited", func(sync *v1alpha1.SecretSync) {
-		sync.Spec.Data = []v1alpha1.DataKey{{Key: "only", Property: "b"}}
-		sync.Spec.Target.Labels = map[string]string{"team": "payments"}
+	s.edit("edited", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "only", Property: "b"}}
+		secretSync.Spec.Target.Labels = map[string]string{"team": "payments"}
 	})
 	secret := s.awaitKeys("edited", map[string]string{"only": two})
 	if secret.Labels["team"] != "payments" {

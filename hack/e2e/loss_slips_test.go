@@ -109,7 +109,7 @@ func TestASlipTakesNoKeyOut(t *testing.T) {
 	text := value()
 	s.putValue(id, text)
 	s.awaitReason("slip", metav1.ConditionFalse, v1alpha1.ReasonValueRejected)
-	s.edit("slip", func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "value"}} })
+	s.edit("slip", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "value"}} })
 	s.awaitKeys("slip", map[string]string{"value": text})
 	s.awaitReady("slip")
 }
@@ -126,7 +126,7 @@ func TestAnObjectTakesNoTextOut(t *testing.T) {
 	s.putValue(id, fmt.Sprintf(`{"password":%q}`, content))
 	s.awaitReason("text", metav1.ConditionFalse, v1alpha1.ReasonValueRejected)
 	before.check(s, "after the object")
-	s.edit("text", func(sync *v1alpha1.SecretSync) { sync.Spec.DataFrom = []v1alpha1.DataFrom{{}} })
+	s.edit("text", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.DataFrom = []v1alpha1.DataFrom{{}} })
 	s.awaitKeys("text", map[string]string{"password": content})
 	s.awaitReady("text")
 }

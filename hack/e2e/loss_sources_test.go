@@ -232,8 +232,8 @@ func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s.awaitReason("whole", metav1.ConditionFalse, v1alpha1.ReasonKMSAccessDenied)
 	before.check(s, "while one value is refused")
 	s.stand.AWS.DenyKey(keyOf(other(one)))
-	s.edit("whole", func(sync *v1alpha1.SecretSync) {
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "mended"}
+	s.edit("whole", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "mended"}
 	})
 	s.awaitKeys("whole", map[string]string{"one": a, "two": b, "three": c})
 }

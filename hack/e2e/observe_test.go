@@ -36,10 +36,10 @@ func TestObserveWritesNothing(t *testing.T) {
 	if s.secret("seen") != nil {
 		t.Fatal("a Secret was written")
 	}
-	s.edit("seen", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = "" })
+	s.edit("seen", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = "" })
 	s.awaitKeys("seen", map[string]string{"password": first, "user": "app"})
 	s.awaitReady("seen")
-	s.edit("seen", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeObserve })
+	s.edit("seen", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeObserve })
 	s.awaitReason("seen", metav1.ConditionTrue, v1alpha1.ReasonObserved)
 	s.putValue(id, `{"password":"`+second+`","user":"app"}`)
 	s.awaitReason("seen", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
@@ -80,7 +80,7 @@ func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	}
 	annotated := s.secret("theirs")
 	s.never("it is written", func() bool { return s.secret("theirs").ResourceVersion != annotated.ResourceVersion })
-	s.edit("theirs", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeSync })
+	s.edit("theirs", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeSync })
 	s.awaitKeys("theirs", map[string]string{"password": content, "user": "app"})
 	s.awaitReady("theirs")
 	if now := s.secret("theirs"); now.UID != theirs.UID || len(now.OwnerReferences) != 1 {

@@ -165,7 +165,7 @@ func TestRename(t *testing.T) {
 	id, _ := s.createSecret("renamed", content)
 	s.sync("renamed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "old"}})
 	s.awaitReady("renamed")
-	s.edit("renamed", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "new" })
+	s.edit("renamed", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "new" })
 	s.awaitKeys("new", map[string]string{"value": content})
 	s.await("the old Secret is gone", func() bool { return s.secret("old") == nil })
 	s.awaitReady("renamed")

@@ -247,7 +247,9 @@ func TestImmutableTarget(t *testing.T) {
 	id, _ := s.createSecret("typed", fmt.Sprintf(`{"password":%q}`, content))
 	s.sync("typed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("typed")
-	s.edit("typed", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth) })
+	s.edit("typed", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth)
+	})
 	s.awaitReason("typed", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
 	s.awaitKeys("typed", map[string]string{"password": content})
 	if err := s.stand.Client.Delete(t.Context(), s.secret("typed")); err != nil {

@@ -174,8 +174,8 @@ func (s *scene) awaitRollout(name, reason, revision string) *v1alpha1.SecretSync
 func (s *scene) refresh(token string, names ...string) {
 	s.Helper()
 	for _, name := range names {
-		s.edit(name, func(sync *v1alpha1.SecretSync) {
-			sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
+		s.edit(name, func(secretSync *v1alpha1.SecretSync) {
+			secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: token}
 		})
 	}
 	for _, name := range names {
@@ -184,9 +184,9 @@ func (s *scene) refresh(token string, names ...string) {
 }
 
 // states are those of the workloads that status names.
-func states(sync *v1alpha1.SecretSync) map[string]string {
+func states(secretSync *v1alpha1.SecretSync) map[string]string {
 	all := map[string]string{}
-	for _, one := range sync.Status.Rollout.Workloads {
+	for _, one := range secretSync.Status.Rollout.Workloads {
 		all[one.Kind+" "+one.Name] = one.State
 	}
 	return all

@@ -114,12 +114,12 @@ func restartsBesideKeepPrevious(t *testing.T) {
 	if got := s.generation(web); got != 2 {
 		t.Errorf("after the rotation the Deployment has generation %d", got)
 	}
-	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{key("password")} })
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{key("password")} })
 	s.awaitRollout("db", v1alpha1.ReasonRolledOut, second+"#2")
 	if s.generation(web); stampOf(&web.Spec.Template, "db") != second+"#2" {
 		t.Errorf("the Deployment has the annotations %v", web.Spec.Template.Annotations)
 	}
-	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.KeepPrevious = nil })
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.KeepPrevious = nil })
 	s.await("the former values are taken out", func() bool {
 		is := s.get("db").Status.Secret
 		return is.Generation == 3 && len(is.PreviousKeys) == 0 && len(is.Keys) == 1

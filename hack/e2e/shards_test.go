@@ -76,9 +76,9 @@ func (s *scene) follow(name, id, shard string, target v1alpha1.SecretTarget) {
 func (s *scene) moveTo(shard string, names ...string) {
 	s.Helper()
 	for _, name := range names {
-		s.edit(name, func(sync *v1alpha1.SecretSync) {
-			if sync.Labels = map[string]string{shardKey: shard}; shard == "" {
-				sync.Labels = nil
+		s.edit(name, func(secretSync *v1alpha1.SecretSync) {
+			if secretSync.Labels = map[string]string{shardKey: shard}; shard == "" {
+				secretSync.Labels = nil
 			}
 		})
 	}

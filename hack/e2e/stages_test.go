@@ -89,8 +89,8 @@ func (p *pairs) read(ctx context.Context, s *scene, stop <-chan struct{}) {
 // askForRefresh asks for a look at once, and does not wait for it.
 func (s *scene) askForRefresh(name, token string) {
 	s.Helper()
-	s.edit(name, func(sync *v1alpha1.SecretSync) {
-		metav1.SetMetaDataAnnotation(&sync.ObjectMeta, v1alpha1.AnnotationRefreshRequestedAt, token)
+	s.edit(name, func(secretSync *v1alpha1.SecretSync) {
+		metav1.SetMetaDataAnnotation(&secretSync.ObjectMeta, v1alpha1.AnnotationRefreshRequestedAt, token)
 	})
 }
 

@@ -121,8 +121,8 @@ func TestKeysAreReplacedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer states.Stop()
-	s.edit("db", func(sync *v1alpha1.SecretSync) {
-		sync.Spec.Data = []v1alpha1.DataKey{{Key: "PASSWORD", Property: "password"}}
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "PASSWORD", Property: "password"}}
 	})
 	s.awaitReady("db")
 	for state := range states.ResultChan() {

@@ -149,8 +149,8 @@ func testLateWrite(s *scene, into v1alpha1.SecretTarget) {
 
 	held.arm()
 	s.putValue(id, fmt.Sprintf(`{"password":%q}`, second))
-	s.edit("db", func(sync *v1alpha1.SecretSync) {
-		sync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "second"}
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "second"}
 	})
 	<-held.held
 	version := s.putValue(id, fmt.Sprintf(`{"password":%q}`, third))

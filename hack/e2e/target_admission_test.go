@@ -264,7 +264,9 @@ func TestARefusedUpdateIsNoEdit(t *testing.T) {
 	id, _ := s.createSecret("db", `{"username":"app","password":"`+value()+`"}`)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("db")
-	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth) })
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth)
+	})
 	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
 	s.await("status knows the Secret as it is", func() bool {
 		return s.get("db").Status.Secret.ResourceVersion == s.secret("db").ResourceVersion
@@ -273,7 +275,7 @@ func TestARefusedUpdateIsNoEdit(t *testing.T) {
 		ready := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionReady)
 		return strings.Contains(ready.Message, "edited or deleted")
 	})
-	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Type = "" })
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Type = "" })
 	s.awaitReady("db")
 	if notes := s.events("db", "SecretRepaired"); len(notes) > 0 {
 		t.Errorf("events: %q", notes)
@@ -375,7 +377,7 @@ func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	before, secret := s.awaitReady("db"), s.secret("db")
 	time.Sleep(time.Until(before.Status.LastSyncTime.Add(time.Second))) // Times in status have whole seconds.
-	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.PollInterval = fast })
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.PollInterval = fast })
 	after := s.awaitReady("db")
 	if now := s.secret("db"); now.ResourceVersion != secret.ResourceVersion {
 		t.Error("the Secret was written")
@@ -385,7 +387,7 @@ func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
 	}
 	s.never("a change is told of", func() bool { return len(s.events("db", "SecretUpdated")) > 0 })
 	// What an edit drops is taken out all the same.
-	s.edit("db", func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
+	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
 	s.await("the key has its new name", func() bool {
 		now := s.secret("db")
 		return now.UID == types.UID(after.Status.Secret.UID) && len(now.Data) == 1 && len(now.Data["renamed"]) > 0

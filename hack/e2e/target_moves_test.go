@@ -98,7 +98,7 @@ func TestTheSuccessorOfARenamedTarget(t *testing.T) {
 	s := newScene(t)
 	first, second := s.rivals("")
 	before := s.secret("shared").UID
-	s.edit("first", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "moved" })
+	s.edit("first", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "moved" })
 	s.within("the successor has the Secret", time.Now(), func() bool { return s.holds("shared", "second", second) })
 	s.await("the first one has its new one", func() bool { return s.holds("moved", "first", first) })
 	if s.secret("shared").UID != before {
@@ -123,7 +123,7 @@ func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 			s.remove("first", client.PropagationPolicy(metav1.DeletePropagationOrphan))
 		}, `SecretSync "first" was deleted`},
 		"left for another one": {v1alpha1.DeletionPolicyRetain, func(s *scene) {
-			s.edit("first", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "moved" })
+			s.edit("first", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "moved" })
 		}, `SecretSync "first" moved to Secret "moved"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestSecretsAreExchanged(t *testing.T) {
 				uids[n] = string(s.secret(name(n)).UID)
 			}
 			for n := range many {
-				s.edit(name(n), func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = name(n + 1) })
+				s.edit(name(n), func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = name(n + 1) })
 			}
 			for n := range many {
 				s.awaitReady(name(n))
@@ -213,8 +213,8 @@ func TestRetainedSecretsAreNotExchanged(t *testing.T) {
 		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: name, DeletionPolicy: v1alpha1.DeletionPolicyRetain}})
 		s.awaitReady(name)
 	}
-	s.edit("a", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "b" })
-	s.edit("b", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "a" })
+	s.edit("a", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "b" })
+	s.edit("b", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "a" })
 	for name, other := range map[string]string{"a": "b", "b": "a"} {
 		s.await(name+" says how to go on", func() bool {
 			return containsAll(s.messageOf(name), []string{fmt.Sprintf("SecretSync %q moved to Secret %q", other, name), "kubectl annotate secret " + other})
@@ -290,7 +290,7 @@ func TestAKeyThatIsLetGo(t *testing.T) {
 			s.awaitReason("second", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
 			s.failing("second", v1alpha1.ReasonTargetConflict)
 			began := time.Now()
-			s.edit("first", func(sync *v1alpha1.SecretSync) { sync.Spec.Data = sync.Spec.Data[1:] })
+			s.edit("first", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = secretSync.Spec.Data[1:] })
 			s.within("the key is the second's", began, func() bool { return string(s.secret("app").Data["key"]) == second })
 			s.awaitReady("second")
 		})

@@ -169,7 +169,9 @@ func TestEditsOnTheHeels(t *testing.T) {
 		name := fmt.Sprintf("heels-%d", i)
 		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}) // Polls every five minutes.
 		time.Sleep(time.Duration(i) * 3 * time.Millisecond)                                // Here and there within the first pass.
-		s.edit(name, func(sync *v1alpha1.SecretSync) { sync.Spec.Data = []v1alpha1.DataKey{{Key: "b", Property: "a"}} })
+		s.edit(name, func(secretSync *v1alpha1.SecretSync) {
+			secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "b", Property: "a"}}
+		})
 	}
 	for i := range 10 {
 		s.awaitKeys(fmt.Sprintf("heels-%d", i), map[string]string{"b": content})

@@ -22,11 +22,11 @@ func TestRetainWhileAWSRefuses(t *testing.T) {
 			s.awaitReason("kept", metav1.ConditionFalse, v1alpha1.ReasonAccessDenied)
 		},
 		"suspended": func(s *scene, _ string) {
-			s.edit("kept", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+			s.edit("kept", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 			s.awaitReason("kept", metav1.ConditionTrue, v1alpha1.ReasonSuspended)
 		},
 		"observed": func(s *scene, _ string) {
-			s.edit("kept", func(sync *v1alpha1.SecretSync) { sync.Spec.Mode = v1alpha1.SyncModeObserve })
+			s.edit("kept", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeObserve })
 			s.awaitReason("kept", metav1.ConditionTrue, v1alpha1.ReasonObserved)
 		},
 	} {
@@ -38,7 +38,9 @@ func TestRetainWhileAWSRefuses(t *testing.T) {
 			s.awaitReady("kept")
 			t.Cleanup(func() { s.rule() })
 			stop(s, id)
-			s.edit("kept", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+			s.edit("kept", func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+			})
 			s.await("the owner reference is off", func() bool { return len(s.secret("kept").OwnerReferences) == 0 })
 			s.await("status knows the Secret as it is", func() bool {
 				return s.get("kept").Status.Secret.ResourceVersion == s.secret("kept").ResourceVersion
@@ -57,8 +59,8 @@ func TestRenameUnderRetain(t *testing.T) {
 	id, _ := s.createSecret("moved", content)
 	s.sync("moved", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "old"}})
 	s.awaitReady("moved")
-	s.edit("moved", func(sync *v1alpha1.SecretSync) {
-		sync.Spec.Target = v1alpha1.SecretTarget{Name: "new", DeletionPolicy: v1alpha1.DeletionPolicyRetain}
+	s.edit("moved", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target = v1alpha1.SecretTarget{Name: "new", DeletionPolicy: v1alpha1.DeletionPolicyRetain}
 	})
 	s.awaitKeys("new", map[string]string{"value": content})
 	s.awaitReady("moved")
@@ -80,7 +82,7 @@ func TestPolicyThereAndBack(t *testing.T) {
 	want := map[string]string{"value": content}
 
 	policy := func(to v1alpha1.CreationPolicy) {
-		s.edit("turned", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.CreationPolicy = to })
+		s.edit("turned", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.CreationPolicy = to })
 	}
 	policy(v1alpha1.CreationPolicyMerge)
 	s.awaitReason("turned", metav1.ConditionFalse, v1alpha1.ReasonMergeNotAllowed)
@@ -117,7 +119,9 @@ func TestMergedKeysAreTakenOutAfterAFailedTurn(t *testing.T) {
 	s.sync("merger", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
 		Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReady("merger")
-	s.edit("merger", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyOwner })
+	s.edit("merger", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyOwner
+	})
 	s.awaitReason("merger", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
 	s.remove("merger")
 	s.awaitKeys("app", map[string]string{"theirs": "1"})
@@ -133,10 +137,12 @@ func TestMovedMerge(t *testing.T) {
 	s.sync("moving", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id},
 		Target: v1alpha1.SecretTarget{Name: "one", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitKeys("one", map[string]string{"theirs": "1", "A": content})
-	s.edit("moving", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Name = "two" })
+	s.edit("moving", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "two" })
 	s.awaitKeys("two", map[string]string{"theirs": "1", "A": content})
 	s.awaitKeys("one", map[string]string{"theirs": "1"})
-	s.edit("moving", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
+	s.edit("moving", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	})
 	s.await("the finalizer is off", func() bool { return len(s.get("moving").Finalizers) == 0 })
 	s.remove("moving")
 	s.awaitKeys("two", map[string]string{"theirs": "1", "A": content})
@@ -153,7 +159,7 @@ func TestDeletionIsNotHeldUp(t *testing.T) {
 	s.awaitReady("stuck")
 	t.Cleanup(func() { s.rule() })
 	s.rule(localaws.Rule{Deny: true, Action: "*", Resource: "*" + id + "*"})
-	s.edit("stuck", func(sync *v1alpha1.SecretSync) { sync.Spec.Suspend = true })
+	s.edit("stuck", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 	s.await("the SecretSync is suspended", func() bool {
 		return meta.FindStatusCondition(s.get("stuck").Status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonSuspended
 	})

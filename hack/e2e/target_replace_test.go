@@ -26,10 +26,12 @@ func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
 	if now := s.secret("fixed"); now.UID != before.UID || string(now.Data["password"]) != first {
 		t.Error("it was made anew unasked")
 	}
-	s.edit("fixed", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.ReplacePolicy = v1alpha1.ReplaceRecreate })
+	s.edit("fixed", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.ReplacePolicy = v1alpha1.ReplaceRecreate })
 	s.awaitKeys("fixed", map[string]string{"username": "app", "password": second})
 	s.awaitReady("fixed")
-	s.edit("fixed", func(sync *v1alpha1.SecretSync) { sync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth) })
+	s.edit("fixed", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.Target.Type = string(corev1.SecretTypeBasicAuth)
+	})
 	s.await("the type is another", func() bool {
 		now := s.secret("fixed")
 		return now != nil && now.Type == corev1.SecretTypeBasicAuth && now.Immutable != nil && string(now.Data["password"]) == second

@@ -63,8 +63,8 @@ func TestValidationBoundsTheSize(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.spec.Source.SecretID = "a"
-			sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "sized"}, Spec: test.spec}
-			err := shared.Client.Create(t.Context(), sync, client.DryRunAll)
+			secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "sized"}, Spec: test.spec}
+			err := shared.Client.Create(t.Context(), secretSync, client.DryRunAll)
 			if test.refused == "" && err != nil {
 				t.Errorf("refused: %v", err)
 			}

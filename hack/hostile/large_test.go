@@ -16,14 +16,14 @@ import (
 
 // largest is a suspended SecretSync with about as many characters as the API server admits: annotations may have 256 KiB.
 func largest(namespace, name string, keys, size int) *v1alpha1.SecretSync {
-	sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	sync.Spec.Source.SecretID, sync.Spec.Suspend = "db", true
-	sync.Spec.Template = &v1alpha1.Template{Data: map[string]string{}}
+	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	secretSync.Spec.Source.SecretID, secretSync.Spec.Suspend = "db", true
+	secretSync.Spec.Template = &v1alpha1.Template{Data: map[string]string{}}
 	for key := range keys {
-		sync.Spec.Template.Data[fmt.Sprint("key-", key)] = strings.Repeat("x", size)
+		secretSync.Spec.Template.Data[fmt.Sprint("key-", key)] = strings.Repeat("x", size)
 	}
-	sync.Annotations = map[string]string{"note": strings.Repeat("x", 250_000)}
-	return sync
+	secretSync.Annotations = map[string]string{"note": strings.Repeat("x", 250_000)}
+	return secretSync
 }
 
 // Many objects of the largest size that is admitted take little memory, also when the operator starts and lists them all.
@@ -49,11 +49,11 @@ func TestManyLargeSecretSyncsTakeLittleMemory(t *testing.T) {
 	for n := range objects {
 		name := client.ObjectKey{Namespace: namespace, Name: fmt.Sprint("m-", n)}
 		standtest.Await(t, name.String()+" says that it is suspended", func() bool {
-			var sync v1alpha1.SecretSync
-			if err := shared.Client.Get(t.Context(), name, &sync); err != nil {
+			var secretSync v1alpha1.SecretSync
+			if err := shared.Client.Get(t.Context(), name, &secretSync); err != nil {
 				t.Fatal(err)
 			}
-			ready := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReady)
+			ready := meta.FindStatusCondition(secretSync.Status.Conditions, v1alpha1.ConditionReady)
 			return ready != nil && ready.Reason == v1alpha1.ReasonSuspended
 		}, func() string { return "" })
 	}

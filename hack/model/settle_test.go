@@ -175,11 +175,11 @@ func (r *run) awaitDeleted(of *secret) {
 func (r *run) endTruces(seen snapshot, refreshed map[*slot]bool) {
 	r.Helper()
 	for _, of := range r.slots {
-		sync := seen.syncs[of.key()]
-		if sync == nil || !of.exists || refreshed[of] {
+		secretSync := seen.syncs[of.key()]
+		if secretSync == nil || !of.exists || refreshed[of] {
 			continue
 		}
-		if trouble := meta.FindStatusCondition(sync.Status.Conditions, v1alpha1.ConditionReconciling); trouble != nil && trouble.Reason == v1alpha1.ReasonTargetConflict {
+		if trouble := meta.FindStatusCondition(secretSync.Status.Conditions, v1alpha1.ConditionReconciling); trouble != nil && trouble.Reason == v1alpha1.ReasonTargetConflict {
 			r.note("%s puts repairs off: ask it for a refresh", of)
 			r.askRefresh(of)
 			refreshed[of] = true
@@ -235,8 +235,8 @@ func (v *verdict) inSync() bool { return v.reason == v1alpha1.ReasonSynced }
 
 func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 	now, status := r.now(), v1alpha1.SecretSyncStatus{}
-	if sync := seen.syncs[of.key()]; sync != nil {
-		status = sync.Status
+	if secretSync := seen.syncs[of.key()]; secretSync != nil {
+		status = secretSync.Status
 	}
 	// Whether an entry was ever synced is a matter of moments: the status tells.
 	led := of.spec.wants(now, func(e *entry) bool {
@@ -273,19 +273,19 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 
 // slips says whether what a spec leads to is refused for what the Secret has: before a template is looked at, where an
 // object is lost.
-func slips(of *slot, sync *v1alpha1.SecretSync, led outcome) bool {
+func slips(of *slot, secretSync *v1alpha1.SecretSync, led outcome) bool {
 	switch led.reason {
 	case "":
-		return takesAllOut(sync, led.keys) || losesObject(of, sync, led.keys)
+		return takesAllOut(secretSync, led.keys) || losesObject(of, secretSync, led.keys)
 	case v1alpha1.ReasonTemplateFailed:
-		return led.versions[0] != nil && losesObject(of, sync, led.keys)
+		return led.versions[0] != nil && losesObject(of, secretSync, led.keys)
 	}
 	return false
 }
 
 // takesAllOut says whether keys may not be written, as the same spec has written others, none of which would stay.
-func takesAllOut(sync *v1alpha1.SecretSync, keys map[string]string) bool {
-	return writtenBySpec(sync) && !slices.ContainsFunc(sync.Status.Secret.Keys, func(was string) bool {
+func takesAllOut(secretSync *v1alpha1.SecretSync, keys map[string]string) bool {
+	return writtenBySpec(secretSync) && !slices.ContainsFunc(secretSync.Status.Secret.Keys, func(was string) bool {
 		_, stays := keys[was]
 		return stays
 	})
@@ -293,41 +293,41 @@ func takesAllOut(sync *v1alpha1.SecretSync, keys map[string]string) bool {
 
 // losesObject says whether keys may not be written, as the same spec has written those of an object, in whose place
 // there is something else now.
-func losesObject(of *slot, sync *v1alpha1.SecretSync, keys map[string]string) bool {
+func losesObject(of *slot, secretSync *v1alpha1.SecretSync, keys map[string]string) bool {
 	const whole = "value"
-	if _, isWhole := keys[whole]; !isWhole || len(of.spec.data) > 0 || len(of.spec.more) > 0 || !writtenBySpec(sync) {
+	if _, isWhole := keys[whole]; !isWhole || len(of.spec.data) > 0 || len(of.spec.more) > 0 || !writtenBySpec(secretSync) {
 		return false
 	}
-	return slices.ContainsFunc(sync.Status.Secret.Keys, func(was string) bool {
+	return slices.ContainsFunc(secretSync.Status.Secret.Keys, func(was string) bool {
 		return was != of.spec.made && was != whole && !strings.HasSuffix(was, formerSuffix)
 	})
 }
 
-func writtenBySpec(sync *v1alpha1.SecretSync) bool {
-	return sync != nil && sync.Status.Secret != nil && sync.Status.Secret.Generation == sync.Generation
+func writtenBySpec(secretSync *v1alpha1.SecretSync) bool {
+	return secretSync != nil && secretSync.Status.Secret != nil && secretSync.Status.Secret.Generation == secretSync.Generation
 }
 
 func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {
-	sync := seen.syncs[of.key()]
+	secretSync := seen.syncs[of.key()]
 	switch {
-	case of.exists && sync == nil:
+	case of.exists && secretSync == nil:
 		return []string{of.String() + " is gone"}
-	case !of.exists && sync != nil:
+	case !of.exists && secretSync != nil:
 		return []string{of.String() + " does not go"}
 	}
 	says := verdict{}
 	if of.exists {
 		says = r.verdictOf(of, seen)
-		problems = says.statusDifferences(of, sync)
+		problems = says.statusDifferences(of, secretSync)
 	}
 	for _, name := range of.names() {
 		at := place{of.namespace, name}
 		secret := seen.secrets[at]
 		switch target := of.exists && name == of.spec.target; {
 		case target && says.inSync():
-			problems = append(problems, r.exactly(of, sync, says, secret)...)
+			problems = append(problems, r.exactly(of, secretSync, says, secret)...)
 		case secret == nil:
-		case !of.merge && (orphaned(secret, sync) || !r.left[at] && r.mustBeGone(of, says)):
+		case !of.merge && (orphaned(secret, secretSync) || !r.left[at] && r.mustBeGone(of, says)):
 			problems = append(problems, fmt.Sprintf("Secret %s of %s should be gone", at, of))
 		default:
 			problems = append(problems, r.oneOfFormer(of, at, secret)...)
@@ -342,20 +342,20 @@ func (r *run) mustBeGone(of *slot, says verdict) bool {
 }
 
 // orphaned says whether the garbage collector is about to remove a Secret.
-func orphaned(secret *corev1.Secret, sync *v1alpha1.SecretSync) bool {
+func orphaned(secret *corev1.Secret, secretSync *v1alpha1.SecretSync) bool {
 	return slices.ContainsFunc(secret.OwnerReferences, func(owner metav1.OwnerReference) bool {
-		return sync == nil || owner.UID != sync.UID
+		return secretSync == nil || owner.UID != secretSync.UID
 	})
 }
 
 // statusDifferences are those of the status.
-func (v verdict) statusDifferences(of *slot, sync *v1alpha1.SecretSync) (problems []string) {
-	status := &sync.Status
+func (v verdict) statusDifferences(of *slot, secretSync *v1alpha1.SecretSync) (problems []string) {
+	status := &secretSync.Status
 	wrong := func(format string, arguments ...any) {
 		problems = append(problems, of.String()+": "+fmt.Sprintf(format, arguments...))
 	}
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || status.ObservedGeneration != sync.Generation || ready.ObservedGeneration != sync.Generation {
+	if ready == nil || status.ObservedGeneration != secretSync.Generation || ready.ObservedGeneration != secretSync.Generation {
 		wrong("status does not speak of the present spec")
 		return problems
 	}
@@ -430,7 +430,7 @@ func toldOf(status *v1alpha1.SecretSyncStatus) (all []string) {
 }
 
 // exactly wants a Secret to have the keys and bytes that the model says, and to be marked as the slot's.
-func (r *run) exactly(of *slot, sync *v1alpha1.SecretSync, says verdict, secret *corev1.Secret) (problems []string) {
+func (r *run) exactly(of *slot, secretSync *v1alpha1.SecretSync, says verdict, secret *corev1.Secret) (problems []string) {
 	at := place{of.namespace, of.spec.target}
 	if secret == nil {
 		return []string{fmt.Sprintf("Secret %s of %s is missing", at, of)}
@@ -453,7 +453,7 @@ func (r *run) exactly(of *slot, sync *v1alpha1.SecretSync, says verdict, secret 
 	if secret.Immutable != nil && *secret.Immutable != of.spec.immutable || secret.Immutable == nil && of.spec.immutable {
 		problems = append(problems, fmt.Sprintf("Secret %s of %s can be changed, or can't", at, of))
 	}
-	if owned := len(secret.OwnerReferences) == 1; owned == of.spec.retain || orphaned(secret, sync) {
+	if owned := len(secret.OwnerReferences) == 1; owned == of.spec.retain || orphaned(secret, secretSync) {
 		problems = append(problems, fmt.Sprintf("Secret %s of %s has other owners than it should", at, of))
 	}
 	return problems

@@ -195,13 +195,13 @@ func untold(reason string) bool {
 func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 	r.Helper()
 	for _, of := range r.slots {
-		sync := seen.syncs[of.key()]
+		secretSync := seen.syncs[of.key()]
 		// A refresh while reads may be stale would be in vain.
-		if sync == nil || !of.exists || !of.spec.follows() || refreshed[of] || r.lags(of) || len(r.differencesOf(of, seen)) == 0 {
+		if secretSync == nil || !of.exists || !of.spec.follows() || refreshed[of] || r.lags(of) || len(r.differencesOf(of, seen)) == 0 {
 			continue
 		}
 		waits := slices.ContainsFunc([]string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, func(kind string) bool {
-			told := meta.FindStatusCondition(sync.Status.Conditions, kind)
+			told := meta.FindStatusCondition(secretSync.Status.Conditions, kind)
 			return told != nil && untold(told.Reason)
 		})
 		late := of.late || r.stale.lately && of.spec.reads(r.stale.undated)

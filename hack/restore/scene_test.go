@@ -146,8 +146,8 @@ func (s *scene) refresh(names []string) {
 	s.Helper()
 	s.each(names, func(ctx context.Context, name string) error {
 		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, rand.Text())
-		sync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
-		return s.stand.Client.Patch(ctx, sync, client.RawPatch("application/merge-patch+json", patch))
+		secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
+		return s.stand.Client.Patch(ctx, secretSync, client.RawPatch("application/merge-patch+json", patch))
 	})
 }
 
@@ -204,9 +204,9 @@ func (s *scene) wrong() []string {
 	}
 	ready := map[string]bool{}
 	for i := range syncs.Items {
-		sync := &syncs.Items[i]
-		ready[sync.Name] = meta.IsStatusConditionTrue(sync.Status.Conditions, v1alpha1.ConditionReady) &&
-			sync.Status.ObservedGeneration == sync.Generation && sync.Status.Sources[0].VersionID == versions[sync.Name]
+		secretSync := &syncs.Items[i]
+		ready[secretSync.Name] = meta.IsStatusConditionTrue(secretSync.Status.Conditions, v1alpha1.ConditionReady) &&
+			secretSync.Status.ObservedGeneration == secretSync.Generation && secretSync.Status.Sources[0].VersionID == versions[secretSync.Name]
 	}
 	var wrong []string
 	for name, value := range s.wanted {

@@ -55,7 +55,7 @@ func (s *Source) actorOf(ctx context.Context, ref source.Ref, maxAge time.Durati
 	account, err := of.accounts.ask(ctx, who.ServiceAccount, age, func(ctx context.Context) (source.ServiceAccount, error) {
 		within, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
 		defer cancel()
-		return s.options.ServiceAccounts.Look(within, who.Namespace, who.ServiceAccount)
+		return s.options.ServiceAccounts.Get(within, who.Namespace, who.ServiceAccount)
 	})
 	none := errors.Is(err, source.ErrNoServiceAccount)
 	if err != nil && !none {

@@ -32,11 +32,11 @@ func newActing(t *testing.T) *acting {
 // reads wants a SecretSync to have the value, or the error, whichever way it asks.
 func (a *acting) reads(t *testing.T, want error, reader source.Reader) {
 	t.Helper()
-	question := as(account("pay"))
-	question.Reader, question.MaxAge = reader, time.Hour
-	_, observed := a.source.Observe(t.Context(), question)
-	_, fetched := a.source.Fetch(t.Context(), question.Ref, a.synced)
-	_, found := a.source.Find(t.Context(), source.FindQuestion{NamePrefix: "d", Identity: question.Identity, Reader: reader, MaxAge: time.Hour})
+	query := as(account("pay"))
+	query.Reader, query.MaxAge = reader, time.Hour
+	_, observed := a.source.Resolve(t.Context(), query)
+	_, fetched := a.source.Fetch(t.Context(), query.Ref, a.synced)
+	_, found := a.source.Find(t.Context(), source.FindQuery{NamePrefix: "d", Identity: query.Identity, Reader: reader, MaxAge: time.Hour})
 	for what, err := range map[string]error{"observed": observed, "fetched": fetched, "found": found} {
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", what, err, want)
@@ -122,9 +122,9 @@ func TestAServiceAccountThatComesActsSoon(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newActing(t)
 			ask := func(maxAge time.Duration) error {
-				question := as(account("new"))
-				question.MaxAge = maxAge
-				_, err := a.source.Observe(t.Context(), question)
+				query := as(account("new"))
+				query.MaxAge = maxAge
+				_, err := a.source.Resolve(t.Context(), query)
 				return err
 			}
 			if err := ask(time.Hour); !errors.Is(err, source.ErrNoServiceAccount) {

@@ -52,11 +52,11 @@ func benchSource(b *testing.B) *Source {
 	return s
 }
 
-func benchObserve(b *testing.B, question source.Question) {
+func benchObserve(b *testing.B, query source.VersionQuery) {
 	b.Helper()
 	s := benchSource(b)
 	for b.Loop() {
-		if _, err := s.Observe(b.Context(), question); err != nil {
+		if _, err := s.Resolve(b.Context(), query); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -64,22 +64,22 @@ func benchObserve(b *testing.B, question source.Question) {
 
 // BenchmarkObserve is a check of a version that takes a DescribeSecret of its own.
 func BenchmarkObserve(b *testing.B) {
-	benchObserve(b, source.Question{Ref: current("/prod/payments/db")})
+	benchObserve(b, source.VersionQuery{Ref: current("/prod/payments/db")})
 }
 
 // BenchmarkObserveShared is one that somebody else's answer serves.
 func BenchmarkObserveShared(b *testing.B) {
-	benchObserve(b, source.Question{Ref: source.Ref{SecretID: "/prod/payments/db"}, MaxAge: time.Minute})
+	benchObserve(b, source.VersionQuery{Ref: source.Ref{SecretID: "/prod/payments/db"}, MaxAge: time.Minute})
 }
 
 // BenchmarkObserveSwept is one of a hundred that a ListSecrets serves, their share in it included.
 func BenchmarkObserveSwept(b *testing.B) {
 	s := benchSource(b)
-	questions := make([]source.Question, sweepPage)
+	questions := make([]source.VersionQuery, sweepPage)
 	for i := range questions {
-		questions[i] = source.Question{Ref: source.Ref{SecretID: fmt.Sprintf("s%d", i)}, MaxAge: time.Minute,
+		questions[i] = source.VersionQuery{Ref: source.Ref{SecretID: fmt.Sprintf("s%d", i)}, MaxAge: time.Minute,
 			Synced: source.Version{ARN: fmt.Sprintf("arn:x:%d-a1B2c3", i), ID: "v1"}}
-		if _, err := s.Observe(b.Context(), questions[i]); err != nil {
+		if _, err := s.Resolve(b.Context(), questions[i]); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -89,7 +89,7 @@ func BenchmarkObserveSwept(b *testing.B) {
 		if i%len(questions) == 0 {
 			now = now.Add(2 * time.Minute) // The answer before is too old.
 		}
-		if answer, err := s.Observe(b.Context(), questions[i%len(questions)]); err != nil || !answer.Swept {
+		if answer, err := s.Resolve(b.Context(), questions[i%len(questions)]); err != nil || !answer.Listed {
 			b.Fatal(answer, err)
 		}
 	}

@@ -38,7 +38,7 @@ func TestARequestLeavesInOneWrite(t *testing.T) {
 			_ = connection.Close()
 		}
 	}()
-	if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.RegionUnavailable {
+	if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.RegionUnavailable {
 		t.Fatal(err)
 	}
 	if got := <-writes; got != 1 {

@@ -56,7 +56,7 @@ func (b *breadths) learn(key findKey, found []source.Found, endless bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.drop(key)
-	if !endless && len(found) <= source.MostFound {
+	if !endless && len(found) <= source.MaxFound {
 		return
 	}
 	if b.known == nil {
@@ -97,7 +97,7 @@ func (b *breadths) clear() {
 }
 
 // tooBroad says of what was listed whether it is too much for who asks; nil where it is not.
-func (f *finds) tooBroad(listed breadth, asked source.FindQuestion, wanted criteria) error {
+func (f *finds) tooBroad(listed breadth, asked source.FindQuery, wanted criteria) error {
 	if listed.found == nil {
 		return broad(fmt.Sprintf("find would have to look through more than %d secrets in %s", findPages*sweepPage, f.e.region), wanted.lengthAdvice())
 	}
@@ -106,10 +106,10 @@ func (f *finds) tooBroad(listed breadth, asked source.FindQuestion, wanted crite
 
 // tooMany refuses so many secrets; nil where they are not too many.
 func (f *finds) tooMany(found int) error {
-	if found <= source.MostFound {
+	if found <= source.MaxFound {
 		return nil
 	}
-	return broad(fmt.Sprintf("find matches %d secrets in %s, and takes %d at most", found, f.e.region, source.MostFound),
+	return broad(fmt.Sprintf("find matches %d secrets in %s, and takes %d at most", found, f.e.region, source.MaxFound),
 		"narrow it by a longer namePrefix, by namePattern, or by more tags in spec.dataFrom[].find")
 }
 
@@ -118,7 +118,7 @@ func broad(what, advice string) error {
 }
 
 // allowed takes out of a list what may not be given to who asks.
-func allowed(found []source.Found, asked source.FindQuestion) []source.Found {
+func allowed(found []source.Found, asked source.FindQuery) []source.Found {
 	if asked.Allow != nil {
 		found = slices.DeleteFunc(found, func(one source.Found) bool { return !asked.Allow(one) })
 	}

@@ -33,7 +33,7 @@ func endlessList(t *testing.T) (pages *atomic.Int64, s *Source, now *time.Time) 
 	return pages, s, &moment
 }
 
-func tooBroad(t *testing.T, s *Source, asked source.FindQuestion, mention ...string) {
+func tooBroad(t *testing.T, s *Source, asked source.FindQuery, mention ...string) {
 	t.Helper()
 	_, err := s.Find(t.Context(), asked)
 	mustMention(t, err, source.FindTooBroad, mention...)
@@ -45,7 +45,7 @@ func tooBroad(t *testing.T, s *Source, asked source.FindQuestion, mention ...str
 // Fifty calls are not made again at each poll, nor by each who asks the same.
 func TestAFindThatIsTooBroadIsSharedAndLookedAtRarely(t *testing.T) {
 	pages, s, now := endlessList(t)
-	poll := source.FindQuestion{NamePrefix: "d", MaxAge: 500 * time.Millisecond, Routine: true}
+	poll := source.FindQuery{NamePrefix: "d", MaxAge: 500 * time.Millisecond, Routine: true}
 	for range 200 { // A quarter of an hour of polls at 5s.
 		tooBroad(t, s, poll, "more than 5000 secrets in eu-west-1", "namePrefix", "spec.dataFrom[].find")
 		*now = now.Add(5 * time.Second)
@@ -69,13 +69,13 @@ func TestAFindThatIsTooBroadIsSharedAndLookedAtRarely(t *testing.T) {
 func TestTooManyMatchesAreSharedAndLookedAtRarely(t *testing.T) {
 	w := newWorld(t)
 	known := []source.Version{{ARN: "arn:aws:secretsmanager:eu-west-1:111122223333:secret:many/gone-AbCdEf"}}
-	for n := range source.MostFound + 1 {
+	for n := range source.MaxFound + 1 {
 		arn := w.tagged(t, fmt.Sprintf("many/%03d", n))
 		if n < 5 {
 			known = append(known, source.Version{ARN: arn})
 		}
 	}
-	poll := source.FindQuestion{NamePrefix: "many/", MaxAge: 500 * time.Millisecond, Known: known}
+	poll := source.FindQuery{NamePrefix: "many/", MaxAge: 500 * time.Millisecond, Known: known}
 	for range 100 {
 		tooBroad(t, w.source, poll, "find matches 101 secrets")
 		w.now = w.now.Add(5 * time.Second)
@@ -108,9 +108,9 @@ func TestAFindThatIsNoLongerTooBroadIsForgottenToBeSo(t *testing.T) {
 		t.Error("it was not forgotten")
 	}
 	for n := range 3 * maxBroad {
-		b.learn(findKey{prefix: fmt.Sprint(n)}, make([]source.Found, source.MostFound+1), false)
+		b.learn(findKey{prefix: fmt.Sprint(n)}, make([]source.Found, source.MaxFound+1), false)
 	}
-	if len(b.known) > maxBroad || b.found > maxBroadFound || b.found != len(b.known)*(source.MostFound+1) {
+	if len(b.known) > maxBroad || b.found > maxBroadFound || b.found != len(b.known)*(source.MaxFound+1) {
 		t.Errorf("%d are kept, of %d secrets", len(b.known), b.found)
 	}
 }
@@ -118,16 +118,16 @@ func TestAFindThatIsNoLongerTooBroadIsForgottenToBeSo(t *testing.T) {
 func TestAdviceNamesWhatAWSDoesNotFilterBy(t *testing.T) {
 	const compared = "which is compared after all is listed"
 	for name, test := range map[string]struct {
-		asked           source.FindQuestion
+		asked           source.FindQuery
 		mention, absent string
 	}{
-		"a tag of other letters":       {source.FindQuestion{Tags: map[string]string{"größe": "l", "team": "pay"}}, `not so of tag "größe", ` + compared, `"team"`},
-		"a value of other letters":     {source.FindQuestion{Tags: map[string]string{"stadt": "Köln"}}, `not so of tag "stadt", ` + compared, ""},
-		"a value that begins with !":   {source.FindQuestion{Tags: map[string]string{"team": "!pay"}}, `not so of tag "team"`, ""},
-		"tags that AWS filters by":     {source.FindQuestion{Tags: map[string]string{"team": "pay", "none": ""}}, "or by tags, in spec.dataFrom[].find", compared},
-		"a prefix of other letters":    {source.FindQuestion{NamePrefix: "!x"}, "does not take a beginning of other characters", compared},
-		"a prefix that AWS filters by": {source.FindQuestion{NamePrefix: "/prod/"}, "by a longer beginning of the names", "other characters"},
-		"no prefix":                    {source.FindQuestion{NamePattern: ".*x"}, "or by tags, in spec.dataFrom[].find", "other characters"},
+		"a tag of other letters":       {source.FindQuery{Tags: map[string]string{"größe": "l", "team": "pay"}}, `not so of tag "größe", ` + compared, `"team"`},
+		"a value of other letters":     {source.FindQuery{Tags: map[string]string{"stadt": "Köln"}}, `not so of tag "stadt", ` + compared, ""},
+		"a value that begins with !":   {source.FindQuery{Tags: map[string]string{"team": "!pay"}}, `not so of tag "team"`, ""},
+		"tags that AWS filters by":     {source.FindQuery{Tags: map[string]string{"team": "pay", "none": ""}}, "or by tags, in spec.dataFrom[].find", compared},
+		"a prefix of other letters":    {source.FindQuery{NamePrefix: "!x"}, "does not take a beginning of other characters", compared},
+		"a prefix that AWS filters by": {source.FindQuery{NamePrefix: "/prod/"}, "by a longer beginning of the names", "other characters"},
+		"no prefix":                    {source.FindQuery{NamePattern: ".*x"}, "or by tags, in spec.dataFrom[].find", "other characters"},
 	} {
 		wanted, err := criteriaOf(pattern.NewCache(), budgeted(test.asked))
 		if err != nil {
@@ -159,7 +159,7 @@ func TestFindsThatAreTooBroadAreBounded(t *testing.T) {
 			t.Errorf("%s: %d finds of %d secrets are kept, want %d of %d", what, len(b.known), b.found, known, found)
 		}
 	}
-	learn(0, source.MostFound)
+	learn(0, source.MaxFound)
 	wants("one that is not too broad", 0, 0)
 	for n := range maxBroad {
 		learn(n, 0)
@@ -204,7 +204,7 @@ func TestFindsThatAreLetGoOfGiveTheirPartBack(t *testing.T) {
 // Who may have fewer takes nothing out of what is kept for others.
 func TestAListThatIsTooBroadIsTheSameForAll(t *testing.T) {
 	var listed breadth
-	for n := range 3 * source.MostFound {
+	for n := range 3 * source.MaxFound {
 		listed.found = append(listed.found, source.Found{Name: fmt.Sprintf("%03d", n)})
 	}
 	f := &finds{e: &endpoint{region: localaws.DefaultRegion}}
@@ -212,10 +212,10 @@ func TestAListThatIsTooBroadIsTheSameForAll(t *testing.T) {
 		func(one source.Found) bool { return one.Name >= "200" }, func(one source.Found) bool { return one.Name < "100" },
 		func(one source.Found) bool { return one.Name >= "200" },
 	} {
-		if err := f.tooBroad(listed, source.FindQuestion{Allow: allow}, criteria{}); err != nil {
+		if err := f.tooBroad(listed, source.FindQuery{Allow: allow}, criteria{}); err != nil {
 			t.Error(err)
 		}
 	}
-	mustMention(t, f.tooBroad(listed, source.FindQuestion{Allow: func(one source.Found) bool { return one.Name >= "050" }}, criteria{}),
+	mustMention(t, f.tooBroad(listed, source.FindQuery{Allow: func(one source.Found) bool { return one.Name >= "050" }}, criteria{}),
 		source.FindTooBroad, "matches 250 secrets")
 }

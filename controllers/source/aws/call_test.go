@@ -27,7 +27,7 @@ import (
 func TestTheUserAgentSaysWhoReads(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 		t.Fatal(err)
 	}
 	agent := w.Calls()[0].UserAgent
@@ -39,7 +39,7 @@ func TestTheUserAgentSaysWhoReads(t *testing.T) {
 	w.ResetCalls()
 	ref := current("db")
 	ref.Reader = source.Reader{Namespace: "other\r\nX-Evil: 1", Name: "name"}
-	if _, err := w.source.Observe(t.Context(), source.Question{Ref: ref}); err != nil {
+	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
 		t.Fatal(err)
 	}
 	agent = w.Calls()[0].UserAgent
@@ -104,7 +104,7 @@ func TestACallIsSignedForItsRegion(t *testing.T) {
 	for _, region := range []string{"eu-west-1", "us-east-1", "eu-west-1"} {
 		ref := current("db")
 		ref.Region = region
-		_, err := w.source.Observe(t.Context(), source.Question{Ref: ref})
+		_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 		if source.KindOf(err) != source.SecretNotFound || !strings.Contains(err.Error(), "in "+region) {
 			t.Errorf("got %v", err)
 		}
@@ -139,14 +139,14 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 				w.source.options.CallTimeout = 200 * time.Millisecond
 			}
 			w.SetFaults(test.fault)
-			_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			if source.KindOf(err) != test.want || !strings.Contains(err.Error(), test.mention) {
 				t.Errorf("got %v", err)
 			}
 			if host := strings.TrimPrefix(w.URL(), "http://"); test.want == source.RegionUnavailable && !strings.Contains(err.Error(), host) {
 				t.Errorf("%v does not name the host %s", err, host)
 			}
-			if _, again := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); again.Error() != err.Error() {
+			if _, again := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); again.Error() != err.Error() {
 				t.Errorf("the explanation changed from %v to %v", err, again)
 			}
 			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 || w.Count("DescribeSecret") > 2 {
@@ -161,7 +161,7 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 func TestThrottlingPacesTheOperationThatIsThrottled(t *testing.T) {
 	w := newWorld(t)
 	w.SetFaults(localaws.Fault{Operation: describeSecret, Every: 1, Code: "ThrottlingException"})
-	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.Throttled)
 	paces := ownEndpoint(w.source).paces
 	if paces[describeSecret].limiter == nil || paces[getSecretValue].limiter != nil {
@@ -171,7 +171,7 @@ func TestThrottlingPacesTheOperationThatIsThrottled(t *testing.T) {
 		paces[describeSecret].reserve(time.Hour)
 	}
 	w.ResetCalls()
-	_, err = w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err = w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.Busy)
 	if asked := w.operations(); len(asked) != 0 {
 		t.Errorf("AWS was asked for %v", asked)
@@ -183,12 +183,12 @@ func TestAKeptRefusalOfCredentialsIsNoCall(t *testing.T) {
 	w := newWorld(t)
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
 	s, _ := w.withAccounts(t, Options{})
-	question := as(account("pay"))
-	question.MaxAge = time.Minute
-	_, first := s.Observe(t.Context(), question)
+	query := as(account("pay"))
+	query.MaxAge = time.Minute
+	_, first := s.Resolve(t.Context(), query)
 	mustMention(t, first, source.AssumeRoleDenied, "ServiceAccount pay/app")
 	for range 3 {
-		if _, err := s.Observe(t.Context(), question); err == nil || err.Error() != first.Error() {
+		if _, err := s.Resolve(t.Context(), query); err == nil || err.Error() != first.Error() {
 			t.Errorf("it is said that %v, and not any more that %v", err, first)
 		}
 	}
@@ -204,7 +204,7 @@ func TestACallWithCredentialsThatAWSRefusesIsMadeAgainAtOnce(t *testing.T) {
 	w.strict(t)
 	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
 	s := w.again(t, Options{})
-	if _, err := s.Observe(t.Context(), as(onTop(hubRole))); err != nil {
+	if _, err := s.Resolve(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.RevokeSessions(hubRole); err != nil {
@@ -212,7 +212,7 @@ func TestACallWithCredentialsThatAWSRefusesIsMadeAgainAtOnce(t *testing.T) {
 	}
 	w.now = w.now.Add(doubtAfter + time.Second)
 	w.ResetCalls()
-	if _, err := s.Observe(t.Context(), as(onTop(hubRole))); err != nil {
+	if _, err := s.Resolve(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff([]string{describeSecret, assumeRole, describeSecret}, w.operations()); diff != "" {
@@ -235,7 +235,7 @@ func TestTheCallersContextEndsTheWait(t *testing.T) {
 	w.SetFaults(localaws.Fault{Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := w.source.Observe(ctx, source.Question{Ref: current("db")}); !errors.Is(err, context.DeadlineExceeded) || source.KindOf(err) != "" {
+	if _, err := w.source.Resolve(ctx, source.VersionQuery{Ref: current("db")}); !errors.Is(err, context.DeadlineExceeded) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
@@ -257,7 +257,7 @@ func TestARequestThatCannotBeMadeIsNoOutage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Observe(t.Context(), source.Question{Ref: ref})
+	_, err = s.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 	if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "not a region") || !strings.Contains(err.Error(), "correct the region") {
 		t.Errorf("got %v", err)
 	}
@@ -271,7 +271,7 @@ func TestCertificatesOfOnesOwnAreTrustedByTheSDKsVariable(t *testing.T) {
 	defer server.Close()
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // It complains of the handshake that is meant to fail.
 	isolate(t, server.URL)
-	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "signed by an unknown authority (O=Acme Co)") {
 		t.Errorf("without AWS_CA_BUNDLE: %v", err)
 	}
@@ -281,7 +281,7 @@ func TestCertificatesOfOnesOwnAreTrustedByTheSDKsVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("AWS_CA_BUNDLE", bundle)
-	if _, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+	if _, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 		t.Errorf("with AWS_CA_BUNDLE: %v", err)
 	}
 }
@@ -302,7 +302,7 @@ func TestCallsShareConnections(t *testing.T) {
 	isolate(t, server.URL)
 	s := freshSource(t)
 	for range 50 {
-		if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+		if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 			t.Fatal(err)
 		}
 	}
@@ -316,7 +316,7 @@ func TestNobodyListens(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)
 	}
@@ -325,7 +325,7 @@ func TestNobodyListens(t *testing.T) {
 func TestMetricsHaveTheNamesThatAreDocumented(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.counted(t, "DescribeSecret", "ok", "eu-west-1"); got != 1 {

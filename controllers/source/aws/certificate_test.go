@@ -130,13 +130,13 @@ func TestEachFaultOfACertificateIsSaid(t *testing.T) {
 			if test.bundle {
 				trust(t, known.certificate.Raw)
 			}
-			_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			mustMention(t, err, source.RegionUnavailable, test.mention...)
 			if strings.Contains(err.Error(), "Health Dashboard") {
 				t.Errorf("the advice is that of an outage: %v", err)
 			}
 			s := (&world{}).irsa(t, valid(t))
-			_, err = s.Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err = s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			mustMention(t, err, source.CredentialsUnavailable, append(test.mention, "AWS STS at 127.0.0.1")...)
 		})
 	}

@@ -25,9 +25,9 @@ func TestARefusalOfTheOperatorsRoleIsSharedByTheRolesOnTop(t *testing.T) {
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
 	s := w.again(t, Options{})
 	for n := range 5 {
-		question := as(external("pay", n))
-		question.MaxAge = time.Minute
-		_, err := s.Observe(t.Context(), question)
+		query := as(external("pay", n))
+		query.MaxAge = time.Minute
+		_, err := s.Resolve(t.Context(), query)
 		mustMention(t, err, source.AssumeRoleDenied, testRole)
 	}
 	if got := w.Count("AssumeRoleWithWebIdentity"); got != 1 {
@@ -78,7 +78,7 @@ func TestARoleOfTheSharedConfigurationReads(t *testing.T) {
 	for more, want := range map[string]string{"": "secretsync-prod-eu-1", "role_session_name = mine": "mine"} {
 		w := inProfile(t, more)
 		s := w.again(t, Options{})
-		if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+		if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 			t.Fatal(err)
 		}
 		if got := w.Calls()[1].Principal; got != "arn:aws:sts::111122223333:assumed-role/secretsync/"+want {
@@ -90,7 +90,7 @@ func TestARoleOfTheSharedConfigurationReads(t *testing.T) {
 	}
 	w := inProfile(t, "")
 	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "RegionDisabledException"})
-	_, err := w.again(t, Options{}).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := w.again(t, Options{}).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.CredentialsUnavailable, "role "+testRole)
 }
 
@@ -99,7 +99,7 @@ func TestRefusalsOfSTSAreCounted(t *testing.T) {
 	w := newWorld(t)
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
 	s := w.again(t, Options{})
-	_, err := s.Observe(t.Context(), as(onTop(hubRole)))
+	_, err := s.Resolve(t.Context(), as(onTop(hubRole)))
 	mustMention(t, err, source.AssumeRoleDenied)
 	if got := w.counted(t, "AssumeRole", "AssumeRoleDenied", localaws.DefaultRegion); got != 1 {
 		t.Errorf("the metrics count %v refusals", got)

@@ -33,7 +33,7 @@ type criteria struct {
 	due *atomic.Int64
 }
 
-func criteriaOf(patterns *pattern.Cache, asked source.FindQuestion) (criteria, error) {
+func criteriaOf(patterns *pattern.Cache, asked source.FindQuery) (criteria, error) {
 	wanted := criteria{
 		key:  findKey{prefix: asked.NamePrefix, pattern: asked.NamePattern},
 		tags: asked.Tags, begins: asked.NamePrefix, due: &atomic.Int64{},

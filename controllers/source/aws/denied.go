@@ -171,7 +171,7 @@ func (q question) kmsDenied(key, keyNote string) *source.Error {
 func (e *endpoint) nameKey(ctx context.Context, q question, err error) error {
 	key, known := "", false
 	if !e.denied.recall(q.ref.SecretID) {
-		answer, describeErr := e.describe(ctx, source.Question{Ref: q.ref, MaxAge: describedLasts})
+		answer, describeErr := e.describe(ctx, source.VersionQuery{Ref: q.ref, MaxAge: describedLasts})
 		if ended := ctx.Err(); ended != nil {
 			return ended
 		}

@@ -17,7 +17,7 @@ func TestADescriptionSaysWhoMayHaveTheSecretAndWhereItIsFrom(t *testing.T) {
 	p := newPast(t)
 	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","PrimaryRegion":"us-east-1","VersionIdsToStages":{"v1":["AWSCURRENT"]},` +
 		`"Tags":[{"Key":"team","Value":"web"},{"Key":"` + source.TagNamespaces + `","Value":"pay"}]}`
-	seen, err := p.ask(source.Question{})
+	seen, err := p.ask(source.VersionQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}

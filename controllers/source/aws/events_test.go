@@ -126,7 +126,7 @@ func TestAnEventThatTellsNothingIsNotKept(t *testing.T) {
 		p.source.Expect(change)
 	}
 	p.says(3, "AWSCURRENT=v1")
-	if p.want("the state", "v1", false, source.Question{}); len(p.source.expected.changes) != 0 {
+	if p.want("the state", "v1", false, source.VersionQuery{}); len(p.source.expected.changes) != 0 {
 		t.Errorf("%d secrets are known of", len(p.source.expected.changes))
 	}
 }

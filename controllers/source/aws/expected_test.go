@@ -42,15 +42,15 @@ func TestAnAnswerIsHeldAgainstTheEvent(t *testing.T) {
 			test.change.Name, test.change.Region = pastID, localaws.DefaultRegion
 			p.source.Expect(test.change)
 			p.says(test.second, test.labels...)
-			seen, err := p.ask(source.Question{})
-			if err != nil || seen.Behind != test.behind {
-				t.Errorf("behind: %v, %v", seen.Behind, err)
+			seen, err := p.ask(source.VersionQuery{})
+			if err != nil || seen.Outdated != test.behind {
+				t.Errorf("behind: %v, %v", seen.Outdated, err)
 			}
-			if seen, err := p.ask(source.Question{Ref: source.Ref{SecretID: benchARN}}); err != nil || seen.Behind != test.behind {
-				t.Errorf("by its ARN it is behind: %v, %v", seen.Behind, err)
+			if seen, err := p.ask(source.VersionQuery{Ref: source.Ref{SecretID: benchARN}}); err != nil || seen.Outdated != test.behind {
+				t.Errorf("by its ARN it is behind: %v, %v", seen.Outdated, err)
 			}
 			p.now = p.now.Add(expectedLasts)
-			p.want("after some minutes", seen.Version.ID, false, source.Question{})
+			p.want("after some minutes", seen.Version.ID, false, source.VersionQuery{})
 		})
 	}
 }
@@ -88,18 +88,18 @@ func TestALabelThatMovesSeveralTimesInASecond(t *testing.T) {
 		p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: version})
 	}
 	p.says(3, "AWSCURRENT=v0")
-	p.want("the state before", "v0", true, source.Question{})
+	p.want("the state before", "v0", true, source.VersionQuery{})
 	p.says(10.4, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
-	p.want("one of the moves", "v1", true, source.Question{})
+	p.want("one of the moves", "v1", true, source.VersionQuery{})
 	p.now = p.now.Add(undatedLasts)
-	p.want("one of the moves, a while later", "v1", false, source.Question{})
+	p.want("one of the moves, a while later", "v1", false, source.VersionQuery{})
 	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(11), Stage: stageCurrent, VersionID: "v2"})
-	p.want("a move of the next second", "v1", true, source.Question{})
+	p.want("a move of the next second", "v1", true, source.VersionQuery{})
 	p.denied = true
 	p.gives("v1", 3)
-	p.want("the value of a move before the last", "v1", true, source.Question{})
+	p.want("the value of a move before the last", "v1", true, source.VersionQuery{})
 	p.gives("v2", 4)
-	p.want("the value of the last", "v2", false, source.Question{})
+	p.want("the value of the last", "v2", false, source.VersionQuery{})
 }
 
 // A secret may be deleted by force and made again within a second, or marked and restored: as it is then is not held
@@ -128,9 +128,9 @@ func TestASecretThatIsDeletedAndMadeAgainInASecond(t *testing.T) {
 				p.source.Expect(change)
 			}
 			p.says(test.second, "AWSCURRENT=v1")
-			p.want("at once", "v1", true, source.Question{})
+			p.want("at once", "v1", true, source.VersionQuery{})
 			p.now = p.now.Add(undatedLasts)
-			p.want("a while later", "v1", test.lasting, source.Question{})
+			p.want("a while later", "v1", test.lasting, source.VersionQuery{})
 		})
 	}
 }
@@ -202,12 +202,12 @@ func TestAValueIsHeldAgainstTheEvent(t *testing.T) {
 				p.source.Expect(change)
 			}
 			p.gives("v1", 3)
-			question := source.Question{Ref: source.Ref{VersionStage: test.stage}}
-			p.want("at once", "v1", test.behind, question)
+			query := source.VersionQuery{Ref: source.Ref{VersionStage: test.stage}}
+			p.want("at once", "v1", test.behind, query)
 			p.now = p.now.Add(undatedLasts)
-			p.want("a while later", "v1", test.later, question)
+			p.want("a while later", "v1", test.later, query)
 			p.now = p.now.Add(expectedLasts)
-			p.want("some minutes later", "v1", false, question)
+			p.want("some minutes later", "v1", false, query)
 		})
 	}
 }
@@ -218,8 +218,8 @@ func TestAMarkForDeletionIsHeldAgainstTheEvent(t *testing.T) {
 	p.denied = true
 	p.answers[getSecretValue] = `{"__type":"InvalidRequestException","Message":"You can't perform this operation on the secret because it was marked for deletion."}`
 	ask := func() (source.Kind, bool) {
-		_, err := p.ask(source.Question{})
-		return source.KindOf(err), source.IsBehind(err)
+		_, err := p.ask(source.VersionQuery{})
+		return source.KindOf(err), source.IsOutdated(err)
 	}
 	if kind, behind := ask(); kind != source.SecretPendingDeletion || behind {
 		t.Errorf("before any event: %s, behind: %v", kind, behind)
@@ -240,7 +240,7 @@ func TestAnEventConcernsItsSecretAlone(t *testing.T) {
 		p.source.Expect(source.Change{Name: name, Region: region, At: date(10)})
 	}
 	p.says(1, "AWSCURRENT=v1")
-	p.want("an answer", "v1", false, source.Question{})
+	p.want("an answer", "v1", false, source.VersionQuery{})
 }
 
 // A queue gives an event again that could not be deleted from it.
@@ -253,11 +253,11 @@ func TestAnEventThatComesAgainIsNoNewerForThat(t *testing.T) {
 	tell()
 	p.now = p.now.Add(expectedLasts - time.Second)
 	tell()
-	p.want("within its time", "v1", true, source.Question{})
+	p.want("within its time", "v1", true, source.VersionQuery{})
 	p.now = p.now.Add(2 * time.Second)
-	p.want("after its time", "v1", false, source.Question{})
+	p.want("after its time", "v1", false, source.VersionQuery{})
 	tell()
-	p.want("told once more after that", "v1", true, source.Question{})
+	p.want("told once more after that", "v1", true, source.VersionQuery{})
 }
 
 // Events tell of as many secrets, and as often, as their senders like.

@@ -101,7 +101,7 @@ func TestADenialByKMSNamesTheKey(t *testing.T) {
 		w := newWorld(t)
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
 		deny(w, kmsKey)
-		if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+		if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
@@ -128,7 +128,7 @@ func TestADenialByKMSNamesTheKey(t *testing.T) {
 		deny(w, kmsKey)
 		w.deny("DescribeSecret")
 		for range 2 {
-			_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			mentions(t, err, "allow secretsmanager:DescribeSecret to see its name")
 		}
 		if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue", "GetSecretValue"}, w.operations()); diff != "" {
@@ -155,7 +155,7 @@ func TestADisabledKeyIsSaidToBe(t *testing.T) {
 
 func TestASecretThatIsNotThere(t *testing.T) {
 	w := newWorld(t)
-	_, observed := w.source.Observe(t.Context(), source.Question{Ref: current("none")})
+	_, observed := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("none")})
 	_, fetched := w.source.Fetch(t.Context(), current("none"), source.Version{})
 	for question, err := range map[string]error{"observing": observed, "fetching": fetched} {
 		if source.KindOf(err) != source.SecretNotFound {

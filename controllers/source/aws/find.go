@@ -59,7 +59,7 @@ func newFinds(e *endpoint, entries *share) *finds {
 // Find lists the secrets that match, by ListSecrets, which may lag five minutes (page "ListSecrets"): what
 // was known and is not in the list is looked at by DescribeSecret, and stays until AWS has said for a while that it
 // does not match, unless a date proves that.
-func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.Found, error) {
+func (s *Source) Find(ctx context.Context, asked source.FindQuery) ([]source.Found, error) {
 	if asked.Budget == nil {
 		asked.Budget = pattern.NewBudget(ctx, pattern.PassSteps)
 	}
@@ -79,7 +79,7 @@ func (s *Source) Find(ctx context.Context, asked source.FindQuestion) ([]source.
 	return e.finds.find(ctx, asked, wanted)
 }
 
-func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted criteria) ([]source.Found, error) {
+func (f *finds) find(ctx context.Context, asked source.FindQuery, wanted criteria) ([]source.Found, error) {
 	if known, broad := f.breadths.recall(wanted.key); broad && asked.MaxAge > 0 {
 		if err := f.tooBroad(known, asked, wanted); err != nil {
 			return nil, err
@@ -125,7 +125,7 @@ func (f *finds) find(ctx context.Context, asked source.FindQuestion, wanted crit
 }
 
 // list asks for all pages.
-func (f *finds) list(ctx context.Context, asked source.FindQuestion, wanted criteria) ([]source.Found, error) {
+func (f *finds) list(ctx context.Context, asked source.FindQuery, wanted criteria) ([]source.Found, error) {
 	input := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(sweepPage), Filters: wanted.filters()}
 	var found []source.Found
 	for range findPages {
@@ -153,7 +153,7 @@ func (f *finds) list(ctx context.Context, asked source.FindQuestion, wanted crit
 }
 
 // confirm looks at one secret, and gives it if it still matches, or if the answer that it does not may be out of date.
-func (f *finds) confirm(ctx context.Context, asked source.FindQuestion, wanted criteria, known source.Version) ([]source.Found, error) {
+func (f *finds) confirm(ctx context.Context, asked source.FindQuery, wanted criteria, known source.Version) ([]source.Found, error) {
 	q := question{operation: describeSecret, ref: source.Ref{SecretID: known.ARN, Reader: asked.Reader}, region: f.e.region, routine: asked.Routine}
 	output, err := call(ctx, f.e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(known.ARN)})
 	lost := doubt{id: known.ARN, stage: wanted.key.prefix + " " + wanted.key.pattern + " " + wanted.key.tags, says: "lost"}

@@ -28,7 +28,7 @@ func (w *world) tagged(t *testing.T, name string, tags ...string) string {
 	return aws.ToString(w.create(t, input).ARN)
 }
 
-func (w *world) find(t *testing.T, asked source.FindQuestion) (names []string) {
+func (w *world) find(t *testing.T, asked source.FindQuery) (names []string) {
 	t.Helper()
 	found, err := w.source.Find(t.Context(), asked)
 	if err != nil {
@@ -52,21 +52,21 @@ func TestFindGivesWhatMatchesExactly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
-		asked source.FindQuestion
+		asked source.FindQuery
 		want  []string
 	}{
-		"a prefix":                          {source.FindQuestion{NamePrefix: "/prod/pay/"}, []string{"/prod/pay/a", "/prod/pay/b"}},
-		"a prefix in its case":              {source.FindQuestion{NamePrefix: "/Prod"}, []string{"/Prod/other"}},
-		"a prefix that AWS takes for a not": {source.FindQuestion{NamePrefix: "!o"}, []string{"!odd"}},
-		"a pattern, on the whole name":      {source.FindQuestion{NamePattern: "/prod/pay/[a-z]"}, []string{"/prod/pay/a", "/prod/pay/b"}},
-		"a pattern of a part of the name":   {source.FindQuestion{NamePattern: "web|db"}, nil},
-		"a pattern of a beginning":          {source.FindQuestion{NamePattern: "/prod/w"}, nil},
-		"alternatives":                      {source.FindQuestion{NamePattern: "!odd|/prod/w.*"}, []string{"!odd", "/prod/web"}},
-		"a tag":                             {source.FindQuestion{Tags: map[string]string{"team": "pay"}}, []string{"/prod/pay/a", "/prod/pay/b"}},
-		"two tags, each with its own value": {source.FindQuestion{Tags: map[string]string{"team": "pay", "env": "prod"}}, []string{"/prod/pay/b"}},
-		"a prefix and a pattern":            {source.FindQuestion{NamePrefix: "/prod/", NamePattern: ".*b"}, []string{"/prod/pay/b", "/prod/web"}},
-		"a tag that nothing has":            {source.FindQuestion{Tags: map[string]string{"team": "nö"}}, nil},
-		"what the rules let through": {source.FindQuestion{NamePrefix: "/prod", Allow: func(one source.Found) bool { return one.Name != "/prod/web" }},
+		"a prefix":                          {source.FindQuery{NamePrefix: "/prod/pay/"}, []string{"/prod/pay/a", "/prod/pay/b"}},
+		"a prefix in its case":              {source.FindQuery{NamePrefix: "/Prod"}, []string{"/Prod/other"}},
+		"a prefix that AWS takes for a not": {source.FindQuery{NamePrefix: "!o"}, []string{"!odd"}},
+		"a pattern, on the whole name":      {source.FindQuery{NamePattern: "/prod/pay/[a-z]"}, []string{"/prod/pay/a", "/prod/pay/b"}},
+		"a pattern of a part of the name":   {source.FindQuery{NamePattern: "web|db"}, nil},
+		"a pattern of a beginning":          {source.FindQuery{NamePattern: "/prod/w"}, nil},
+		"alternatives":                      {source.FindQuery{NamePattern: "!odd|/prod/w.*"}, []string{"!odd", "/prod/web"}},
+		"a tag":                             {source.FindQuery{Tags: map[string]string{"team": "pay"}}, []string{"/prod/pay/a", "/prod/pay/b"}},
+		"two tags, each with its own value": {source.FindQuery{Tags: map[string]string{"team": "pay", "env": "prod"}}, []string{"/prod/pay/b"}},
+		"a prefix and a pattern":            {source.FindQuery{NamePrefix: "/prod/", NamePattern: ".*b"}, []string{"/prod/pay/b", "/prod/web"}},
+		"a tag that nothing has":            {source.FindQuery{Tags: map[string]string{"team": "nö"}}, nil},
+		"what the rules let through": {source.FindQuery{NamePrefix: "/prod", Allow: func(one source.Found) bool { return one.Name != "/prod/web" }},
 			[]string{"/prod/pay/a", "/prod/pay/b"}},
 	} {
 		if diff := cmp.Diff(test.want, w.find(t, test.asked)); diff != "" {
@@ -78,7 +78,7 @@ func TestFindGivesWhatMatchesExactly(t *testing.T) {
 func TestFoundSecretsSayWhoMayHaveThem(t *testing.T) {
 	w := newWorld(t)
 	arn := w.tagged(t, "a", source.TagNamespaces, "pay web")
-	found, err := w.source.Find(t.Context(), source.FindQuestion{NamePrefix: "a"})
+	found, err := w.source.Find(t.Context(), source.FindQuery{NamePrefix: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestThoseWhoLookForTheSameShareAList(t *testing.T) {
 	w := newWorld(t)
 	w.tagged(t, "a", "x", "1", "y", "2")
 	w.tagged(t, "b", "x", "1", "y", "2")
-	asked := source.FindQuestion{NamePattern: "[ab]", Tags: map[string]string{"x": "1", "y": "2"}, MaxAge: time.Minute}
+	asked := source.FindQuery{NamePattern: "[ab]", Tags: map[string]string{"x": "1", "y": "2"}, MaxAge: time.Minute}
 	w.find(t, asked)
 	asked.Reader, asked.Allow = source.Reader{Namespace: "web"}, func(one source.Found) bool { return one.Name != "a" }
 	if diff := cmp.Diff([]string{"b"}, w.find(t, asked)); diff != "" {
@@ -105,7 +105,7 @@ func TestThoseWhoLookForTheSameShareAList(t *testing.T) {
 	if w.Count("") != 1 {
 		t.Errorf("%d calls, want one ListSecrets for both", w.Count(""))
 	}
-	w.find(t, source.FindQuestion{NamePrefix: "a", MaxAge: time.Minute})
+	w.find(t, source.FindQuery{NamePrefix: "a", MaxAge: time.Minute})
 	asked.MaxAge = 0
 	w.find(t, asked)
 	if w.Count("ListSecrets") != 3 {
@@ -125,7 +125,7 @@ func versions(at time.Time, arns ...string) (known []source.Version) {
 // secret that is not there only after AWS has said so for a while.
 func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
 	w := newWorld(t)
-	asked := source.FindQuestion{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, MaxAge: time.Minute}
+	asked := source.FindQuery{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, MaxAge: time.Minute}
 	w.find(t, asked)
 	there := w.tagged(t, "/pay/there", "team", "pay")
 	deleted := w.tagged(t, "/pay/deleted", "team", "pay")
@@ -149,7 +149,7 @@ func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
 	}
 	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1})
 	asked.MaxAge = 0
-	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, source.FindQuestion{NamePrefix: "/pay/", Tags: asked.Tags, Known: asked.Known[:1]})); diff != "" {
+	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, source.FindQuery{NamePrefix: "/pay/", Tags: asked.Tags, Known: asked.Known[:1]})); diff != "" {
 		t.Errorf("what the list has needs no look:\n%s", diff)
 	}
 	if found, err := w.source.Find(t.Context(), asked); source.KindOf(err) != source.RegionUnavailable {
@@ -166,7 +166,7 @@ func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
 func TestWhatWasFoundIsNotDroppedByAnOlderAnswer(t *testing.T) {
 	w := newWorld(t)
 	untagged := w.tagged(t, "/pay/untagged")
-	asked := source.FindQuestion{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, Known: versions(time.Now().Add(time.Hour), untagged)}
+	asked := source.FindQuery{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, Known: versions(time.Now().Add(time.Hour), untagged)}
 	for _, want := range [][]string{{"/pay/untagged"}, nil} {
 		if diff := cmp.Diff(want, w.find(t, asked)); diff != "" {
 			t.Errorf("found differs (-want +got):\n%s", diff)
@@ -177,17 +177,17 @@ func TestWhatWasFoundIsNotDroppedByAnOlderAnswer(t *testing.T) {
 
 func TestTooMuchIsFound(t *testing.T) {
 	w := newWorld(t)
-	for n := range source.MostFound + 1 {
+	for n := range source.MaxFound + 1 {
 		w.tagged(t, fmt.Sprintf("many/%03d", n))
 	}
-	asked := source.FindQuestion{NamePrefix: "many/"}
+	asked := source.FindQuery{NamePrefix: "many/"}
 	_, err := w.source.Find(t.Context(), asked)
 	if source.KindOf(err) != source.FindTooBroad || !strings.Contains(err.Error(), "find matches 101 secrets in "+localaws.DefaultRegion) ||
 		!strings.Contains(err.Error(), "narrow it") {
 		t.Errorf("%v", err)
 	}
 	asked.Allow = func(one source.Found) bool { return one.Name != "many/007" }
-	if names := w.find(t, asked); len(names) != source.MostFound {
+	if names := w.find(t, asked); len(names) != source.MaxFound {
 		t.Errorf("%d found: what may not be had counts", len(names))
 	}
 	asked.NamePrefix = "many/00"
@@ -198,12 +198,12 @@ func TestTooMuchIsFound(t *testing.T) {
 
 func TestRefusedLooksExplainThemselves(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.source.Find(t.Context(), source.FindQuestion{NamePattern: "(("}); source.KindOf(err) != source.Failed ||
+	if _, err := w.source.Find(t.Context(), source.FindQuery{NamePattern: "(("}); source.KindOf(err) != source.Failed ||
 		!strings.Contains(err.Error(), "spec.dataFrom[].find.namePattern") {
 		t.Errorf("%v", err)
 	}
 	w.deny("ListSecrets")
-	_, err := w.source.Find(t.Context(), source.FindQuestion{NamePrefix: "a"})
+	_, err := w.source.Find(t.Context(), source.FindQuery{NamePrefix: "a"})
 	if source.KindOf(err) != source.AccessDenied {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestRefusedLooksExplainThemselves(t *testing.T) {
 	}
 }
 
-func budgeted(asked source.FindQuestion) source.FindQuestion {
+func budgeted(asked source.FindQuery) source.FindQuery {
 	asked.Budget = pattern.NewBudget(context.Background(), pattern.PassSteps)
 	return asked
 }
@@ -222,16 +222,16 @@ func budgeted(asked source.FindQuestion) source.FindQuestion {
 func TestFiltersLeaveNothingOut(t *testing.T) {
 	long := strings.Repeat("x", findText+1)
 	for name, test := range map[string]struct {
-		asked source.FindQuestion
+		asked source.FindQuery
 		want  []string
 	}{
-		"the longer of prefix and pattern": {source.FindQuestion{NamePrefix: "/a", NamePattern: "/a/b/c.*"}, []string{"name=/a/b/c"}},
-		"the longer of pattern and prefix": {source.FindQuestion{NamePrefix: "/a/b/c", NamePattern: "/a/.*"}, []string{"name=/a/b/c"}},
-		"a tag and its value":              {source.FindQuestion{Tags: map[string]string{"team": "pay"}}, []string{"tag-key=team", "tag-value=pay"}},
-		"a pattern without a beginning":    {source.FindQuestion{NamePattern: ".*x"}, nil},
-		"a pattern that ignores case":      {source.FindQuestion{NamePattern: "(?i)abc"}, nil},
-		"alternatives":                     {source.FindQuestion{NamePattern: "ab|cd"}, nil},
-		"texts that AWS does not take":     {source.FindQuestion{NamePrefix: "!a", Tags: map[string]string{"ä": long, "a": ""}}, []string{"tag-key=a"}},
+		"the longer of prefix and pattern": {source.FindQuery{NamePrefix: "/a", NamePattern: "/a/b/c.*"}, []string{"name=/a/b/c"}},
+		"the longer of pattern and prefix": {source.FindQuery{NamePrefix: "/a/b/c", NamePattern: "/a/.*"}, []string{"name=/a/b/c"}},
+		"a tag and its value":              {source.FindQuery{Tags: map[string]string{"team": "pay"}}, []string{"tag-key=team", "tag-value=pay"}},
+		"a pattern without a beginning":    {source.FindQuery{NamePattern: ".*x"}, nil},
+		"a pattern that ignores case":      {source.FindQuery{NamePattern: "(?i)abc"}, nil},
+		"alternatives":                     {source.FindQuery{NamePattern: "ab|cd"}, nil},
+		"texts that AWS does not take":     {source.FindQuery{NamePrefix: "!a", Tags: map[string]string{"ä": long, "a": ""}}, []string{"tag-key=a"}},
 	} {
 		wanted, err := criteriaOf(pattern.NewCache(), budgeted(test.asked))
 		if err != nil {
@@ -249,7 +249,7 @@ func TestFiltersLeaveNothingOut(t *testing.T) {
 	for n := range 10 {
 		tags[fmt.Sprint(n)] = "v"
 	}
-	if wanted, err := criteriaOf(pattern.NewCache(), source.FindQuestion{NamePrefix: "a", Tags: tags}); err != nil || len(wanted.filters()) != findFilters {
+	if wanted, err := criteriaOf(pattern.NewCache(), source.FindQuery{NamePrefix: "a", Tags: tags}); err != nil || len(wanted.filters()) != findFilters {
 		t.Errorf("%d filters, %v", len(wanted.filters()), err)
 	}
 }
@@ -261,16 +261,16 @@ func TestPatternsOfNamesAreBounded(t *testing.T) {
 	for n := range 40 {
 		w.tagged(t, fmt.Sprintf("/prod/%d/%s", n, strings.Repeat("x", 400)))
 	}
-	refused := func(what string, asked source.FindQuestion, mention string) {
+	refused := func(what string, asked source.FindQuery, mention string) {
 		t.Helper()
 		_, err := w.source.Find(t.Context(), asked)
 		if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "spec.dataFrom[].find.namePattern") || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%s is refused with %v, which should mention %q", what, err, mention)
 		}
 	}
-	refused("a program of 200,000 instructions", source.FindQuestion{NamePattern: strings.Repeat(".{0,999}", 60)}, "instructions, and 2500 are the most")
+	refused("a program of 200,000 instructions", source.FindQuery{NamePattern: strings.Repeat(".{0,999}", 60)}, "instructions, and 2500 are the most")
 
-	dear := budgeted(source.FindQuestion{NamePattern: strings.Repeat(".{0,99}", 10) + "Z"})
+	dear := budgeted(source.FindQuery{NamePattern: strings.Repeat(".{0,99}", 10) + "Z"})
 	if found, err := w.source.Find(t.Context(), dear); err != nil || len(found) != 0 {
 		t.Fatal(found, err)
 	}
@@ -280,7 +280,7 @@ func TestPatternsOfNamesAreBounded(t *testing.T) {
 	}
 	dear.Budget = pattern.NewBudget(t.Context(), spent/2)
 	refused("a list that takes more than the pass has", dear, "matching the names of all secrets takes up to")
-	other := budgeted(source.FindQuestion{NamePattern: dear.NamePattern, MaxAge: time.Minute})
+	other := budgeted(source.FindQuery{NamePattern: dear.NamePattern, MaxAge: time.Minute})
 	if _, err := w.source.Find(t.Context(), other); err != nil || other.Budget.Spent() > spent/2 {
 		t.Errorf("who asks the same meanwhile took %d steps and got %v", other.Budget.Spent(), err)
 	}
@@ -288,5 +288,5 @@ func TestPatternsOfNamesAreBounded(t *testing.T) {
 	for n := range 60 {
 		w.tagged(t, fmt.Sprintf("/prod/more/%d/%s", n, strings.Repeat("x", 400)))
 	}
-	refused("more names than one list may match", budgeted(source.FindQuestion{NamePattern: dear.NamePattern}), ".{0,99}")
+	refused("more names than one list may match", budgeted(source.FindQuery{NamePattern: dear.NamePattern}), ".{0,99}")
 }

@@ -35,7 +35,7 @@ type accounts struct {
 }
 
 // Look looks a ServiceAccount up.
-func (a *accounts) Look(_ context.Context, namespace, name string) (source.ServiceAccount, error) {
+func (a *accounts) Get(_ context.Context, namespace, name string) (source.ServiceAccount, error) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.looked++
@@ -78,17 +78,17 @@ func account(namespace string) source.Identity {
 }
 
 // as asks about the secret db.
-func as(who source.Identity) source.Question {
+func as(who source.Identity) source.VersionQuery {
 	ref := current("db")
 	ref.Identity = who
-	return source.Question{Ref: ref}
+	return source.VersionQuery{Ref: ref}
 }
 
 func TestAServiceAccountsRoleReads(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	s, _ := w.withAccounts(t, Options{})
-	if _, err := s.Observe(t.Context(), as(account("pay"))); err != nil {
+	if _, err := s.Resolve(t.Context(), as(account("pay"))); err != nil {
 		t.Fatal(err)
 	}
 	calls := w.Calls()
@@ -108,8 +108,8 @@ func TestCredentialsAreSharedByAllWhoHaveTheIdentityAndByNobodyElse(t *testing.T
 	var all sync.WaitGroup
 	for i := range 60 {
 		all.Go(func() {
-			question := as(account([]string{"pay", "web"}[i%2]))
-			if _, err := s.Fetch(t.Context(), question.Ref, version); err != nil {
+			query := as(account([]string{"pay", "web"}[i%2]))
+			if _, err := s.Fetch(t.Context(), query.Ref, version); err != nil {
 				t.Error(err)
 			}
 		})
@@ -152,18 +152,18 @@ func TestAChainOfRolesIsToldTheNamespaceAndTheLastOneTheExternalID(t *testing.T)
 	s := w.again(t, Options{SessionTags: true})
 	who := onTop(payRole)
 	who.Via, who.ExternalID = hubRole, "e-1"
-	if _, err := s.Observe(t.Context(), as(who)); err != nil {
+	if _, err := s.Resolve(t.Context(), as(who)); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.Calls()[2].Principal; !strings.HasSuffix(got, ":assumed-role/pay/prod-eu-1.pay.pay") {
 		t.Errorf("%s has read", got)
 	}
 	who.ExternalID = "e-2"
-	_, err := s.Observe(t.Context(), as(who))
+	_, err := s.Resolve(t.Context(), as(who))
 	mustMention(t, err, source.AssumeRoleDenied, "assumed-role/hub/", payRole, "spec.auth.externalID")
 	who = onTop(hubRole)
 	who.Namespace = "web"
-	_, err = s.Observe(t.Context(), as(who))
+	_, err = s.Resolve(t.Context(), as(who))
 	mustMention(t, err, source.AssumeRoleDenied, testReader, hubRole, "kubernetes-namespace = web")
 }
 
@@ -193,7 +193,7 @@ func TestRolesThatMayNotBeAssumedAreExplained(t *testing.T) {
 			w := newWorld(t)
 			w.strict(t)
 			w.role(t, "hub", testReader, test.trust, "")
-			_, err := w.again(t, test.options).Observe(t.Context(), as(onTop(hubRole)))
+			_, err := w.again(t, test.options).Resolve(t.Context(), as(onTop(hubRole)))
 			mustMention(t, err, source.AssumeRoleDenied, test.mention...)
 		})
 	}
@@ -204,7 +204,7 @@ func TestASourceIdentityIsTheSessionsName(t *testing.T) {
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	w.strict(t)
 	w.role(t, "hub", testReader, `"sts:AssumeRole", "sts:SetSourceIdentity"`, `"StringEquals": {"sts:SourceIdentity": "prod-eu-1.pay.hub"}`)
-	if _, err := w.again(t, Options{SourceIdentity: true}).Observe(t.Context(), as(onTop(hubRole))); err != nil {
+	if _, err := w.again(t, Options{SourceIdentity: true}).Resolve(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Error(err)
 	}
 }
@@ -239,7 +239,7 @@ func TestServiceAccountsThatCannotBeUsedAreExplained(t *testing.T) {
 				w.SetFaults(test.fault)
 			}
 			s, _ := w.withAccounts(t, Options{})
-			_, err := s.Observe(t.Context(), as(account(test.account)))
+			_, err := s.Resolve(t.Context(), as(account(test.account)))
 			mustMention(t, err, test.kind, test.mention...)
 		})
 	}
@@ -248,12 +248,12 @@ func TestServiceAccountsThatCannotBeUsedAreExplained(t *testing.T) {
 func TestTheOperatorsOwnTroubleIsNotTakenForThatOfTheRoleOnTop(t *testing.T) {
 	w := newWorld(t)
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRoleWithWebIdentity"})
-	_, err := w.irsa(t, valid(t)).Observe(t.Context(), as(onTop(hubRole)))
+	_, err := w.irsa(t, valid(t)).Resolve(t.Context(), as(onTop(hubRole)))
 	mustMention(t, err, source.AssumeRoleDenied, testRole, "the operator's ServiceAccount")
 }
 
 func TestWithoutAWayToGetTokensServiceAccountsAreRefused(t *testing.T) {
-	_, err := newWorld(t).source.Observe(t.Context(), as(account("pay")))
+	_, err := newWorld(t).source.Resolve(t.Context(), as(account("pay")))
 	mustMention(t, err, source.CredentialsUnavailable, "spec.auth.serviceAccountRef")
 }
 
@@ -264,7 +264,7 @@ func TestARoleThatIsDeletedOrRevokedIsNoticedAndHealsByItself(t *testing.T) {
 	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
 	s := w.again(t, Options{})
 	ask := func() error {
-		_, err := s.Observe(t.Context(), as(onTop(hubRole)))
+		_, err := s.Resolve(t.Context(), as(onTop(hubRole)))
 		return err
 	}
 	if err := ask(); err != nil {
@@ -289,7 +289,7 @@ func TestARoleThatIsDeletedOrRevokedIsNoticedAndHealsByItself(t *testing.T) {
 func TestStaticKeysThatAreRefusedAreNotTriedTwice(t *testing.T) {
 	w := newWorld(t)
 	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "UnrecognizedClientException"})
-	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.CredentialsUnavailable, "access key")
 	if got := w.Count("DescribeSecret"); got != 1 {
 		t.Errorf("%d calls", got)
@@ -302,7 +302,7 @@ func TestIdentitiesThatNobodyUsesAreForgotten(t *testing.T) {
 	s, _ := w.withAccounts(t, Options{})
 	ask := func(who source.Identity) {
 		t.Helper()
-		if _, err := s.Observe(t.Context(), as(who)); err != nil {
+		if _, err := s.Resolve(t.Context(), as(who)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -375,7 +375,7 @@ func TestAnEndpointThatDoesNotAnswerGetsLittleRoom(t *testing.T) {
 	s := w.again(t, Options{CallTimeout: 100 * time.Millisecond})
 	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Latency: time.Minute})
 	ask := func(id string) error {
-		_, err := s.Observe(t.Context(), source.Question{Ref: current(id)})
+		_, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current(id)})
 		return err
 	}
 	if kind := source.KindOf(ask("first")); kind != source.RegionUnavailable {
@@ -415,7 +415,7 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 			t.Setenv("AWS_ENDPOINT_URL", short.URL())
 			s, known := w.withAccounts(t, Options{})
 			for range 3 {
-				if _, err := s.Observe(t.Context(), as(account("pay"))); source.KindOf(err) != source.SecretNotFound {
+				if _, err := s.Resolve(t.Context(), as(account("pay"))); source.KindOf(err) != source.SecretNotFound {
 					t.Fatal(err)
 				}
 			}
@@ -480,7 +480,7 @@ func refusal400(code, message string) error {
 func TestARefusalOfSTSIsNoRefusalOfTheSession(t *testing.T) {
 	w := newWorld(t)
 	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "ExpiredTokenException"})
-	_, err := w.again(t, Options{}).Observe(t.Context(), as(onTop(hubRole)))
+	_, err := w.again(t, Options{}).Resolve(t.Context(), as(onTop(hubRole)))
 	mustMention(t, err, source.CredentialsUnavailable, hubRole)
 	if got := w.Count("AssumeRole"); got != 1 {
 		t.Errorf("STS was asked %d times", got)

@@ -28,7 +28,7 @@ func TestTheNameOfAKeyIsNotAskedForWhereItIsDenied(t *testing.T) {
 	w := lockedWorld(t)
 	w.deny("DescribeSecret")
 	for range 3 {
-		_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+		_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 		mustMention(t, err, source.KMSAccessDenied, "allow secretsmanager:DescribeSecret to see its name")
 		w.now = w.now.Add(refusedLasts + time.Second)
 	}
@@ -57,7 +57,7 @@ func TestAKeyWithoutANameIsNotTakenForAWSsOwn(t *testing.T) {
 // A caller who is gone while the key's name is asked for gets the end of its own context, which is no refusal.
 func TestACallerWhoIsGoneIsNotAnsweredWithAKey(t *testing.T) {
 	w := lockedWorld(t)
-	if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("other")}); source.KindOf(err) != source.SecretNotFound {
+	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("other")}); source.KindOf(err) != source.SecretNotFound {
 		t.Fatal(err)
 	}
 	gone, leave := context.WithCancel(t.Context())

@@ -61,11 +61,11 @@ func TestAListingIsHeldAgainstAllElse(t *testing.T) {
 			p.source.Expect(test.event)
 		}
 		p.listing(benchARN, test.second, stageCurrent, test.version)
-		seen, err := p.ask(source.Question{MaxAge: sweepPatience, Synced: test.synced})
-		if err != nil || seen.Version.ID != test.want || seen.Swept != (test.want != "v9") {
-			t.Errorf("%s: version %s, swept: %v, %v", name, seen.Version.ID, seen.Swept, err)
+		seen, err := p.ask(source.VersionQuery{MaxAge: sweepPatience, Synced: test.synced})
+		if err != nil || seen.Version.ID != test.want || seen.Listed != (test.want != "v9") {
+			t.Errorf("%s: version %s, swept: %v, %v", name, seen.Version.ID, seen.Listed, err)
 		}
-		if described := p.asked == 1; described == seen.Swept {
+		if described := p.asked == 1; described == seen.Listed {
 			t.Errorf("%s: %d calls of DescribeSecret", name, p.asked)
 		}
 	}
@@ -80,7 +80,7 @@ func TestAListingOfAnotherSecretIsNotFollowed(t *testing.T) {
 	} {
 		p, _ := newSwept(t)
 		list(p)
-		if seen, err := p.ask(source.Question{MaxAge: time.Minute, Synced: synced()}); err != nil || seen.Version.ID != "v9" || seen.Swept {
+		if seen, err := p.ask(source.VersionQuery{MaxAge: time.Minute, Synced: synced()}); err != nil || seen.Version.ID != "v9" || seen.Listed {
 			t.Errorf("%s: version %s, %v", name, seen.Version.ID, err)
 		}
 	}
@@ -90,7 +90,7 @@ func TestAListingOfAnotherSecretIsNotFollowed(t *testing.T) {
 // kept for that.
 func TestWhatAListingShowsFirstIsKnown(t *testing.T) {
 	p, _ := newSwept(t)
-	poll := source.Question{MaxAge: time.Minute, Synced: synced()}
+	poll := source.VersionQuery{MaxAge: time.Minute, Synced: synced()}
 	p.listing(benchARN, 2.5, stageCurrent, "v2")
 	p.want("no news", "v2", false, poll)
 	if _, known := ownEndpoint(p.source).newest.of(pastID); known {
@@ -100,12 +100,12 @@ func TestWhatAListingShowsFirstIsKnown(t *testing.T) {
 	p.listing(benchARN, 3, stageCurrent, "v3")
 	p.want("news", "v3", false, poll)
 	p.says(2.5, "AWSCURRENT=v2")
-	p.want("a description from before", "v3", true, source.Question{})
+	p.want("a description from before", "v3", true, source.VersionQuery{})
 }
 
 // Nothing is listed for a question that a listing can't answer.
 func TestWhatAListingCannotAnswerIsNotListed(t *testing.T) {
-	for name, question := range map[string]source.Question{
+	for name, query := range map[string]source.VersionQuery{
 		"one that was never synced":  {MaxAge: time.Minute},
 		"a pinned version":           {MaxAge: time.Minute, Synced: synced(), Ref: source.Ref{SecretID: pastID, VersionID: "v2"}},
 		"one that can't wait":        {MaxAge: sweepPatience - 1, Synced: synced()},
@@ -113,7 +113,7 @@ func TestWhatAListingCannotAnswerIsNotListed(t *testing.T) {
 	} {
 		p, _ := newSwept(t)
 		p.listing(benchARN, 2, stageCurrent, "v2")
-		if _, err := p.ask(question); err != nil || p.asked != 1 || len(p.sent) != 1 {
+		if _, err := p.ask(query); err != nil || p.asked != 1 || len(p.sent) != 1 {
 			t.Errorf("%s: calls are %v, %v", name, p.sent, err)
 		}
 	}
@@ -124,8 +124,8 @@ func TestAListingServesEachNameOfASecret(t *testing.T) {
 	for _, id := range []string{pastID, benchARN, partialARN(benchARN)} {
 		p, w := newSwept(t)
 		p.listing(benchARN, 2, stageCurrent, "v2")
-		question := source.Question{Ref: source.Ref{SecretID: id, VersionStage: stageCurrent}, MaxAge: time.Minute, Synced: synced()}
-		if seen, err := p.source.Observe(t.Context(), question); err != nil || !seen.Swept {
+		query := source.VersionQuery{Ref: source.Ref{SecretID: id, VersionStage: stageCurrent}, MaxAge: time.Minute, Synced: synced()}
+		if seen, err := p.source.Resolve(t.Context(), query); err != nil || !seen.Listed {
 			t.Errorf("%s is not found: %v", id, err)
 		}
 		if diff := cmp.Diff([]string{`ListSecrets {"MaxResults":100}`}, p.sent); diff != "" {
@@ -224,7 +224,7 @@ func TestWhatASweepFoundOfOthersIsBounded(t *testing.T) {
 // A secret that a sweep does not find any more is not answered by the sweep before.
 func TestASecretThatIsGoneFromTheListIsForgotten(t *testing.T) {
 	p, _ := newSwept(t)
-	poll := source.Question{MaxAge: time.Minute, Synced: synced()}
+	poll := source.VersionQuery{MaxAge: time.Minute, Synced: synced()}
 	p.listing(benchARN, 2, stageCurrent, "v2")
 	p.want("in the list", "v2", false, poll)
 	p.now = p.now.Add(time.Hour)

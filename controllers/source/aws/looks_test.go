@@ -27,7 +27,7 @@ func (p *past) lists(entries ...[2]string) {
 }
 
 // finds gives the ARNs of what is found.
-func (p *past) finds(asked source.FindQuestion) (arns []string) {
+func (p *past) finds(asked source.FindQuery) (arns []string) {
 	p.Helper()
 	found, err := p.source.Find(p.Context(), asked)
 	if err != nil {
@@ -40,29 +40,29 @@ func (p *past) finds(asked source.FindQuestion) (arns []string) {
 }
 
 // wantFound wants those ARNs to be found.
-func (p *past) wantFound(what string, asked source.FindQuestion, want ...string) {
+func (p *past) wantFound(what string, asked source.FindQuery, want ...string) {
 	p.Helper()
 	if diff := cmp.Diff(want, p.finds(asked)); diff != "" {
 		p.Errorf("%s: found differs (-want +got):\n%s", what, diff)
 	}
 }
 
-func known(arns ...string) source.FindQuestion {
-	return source.FindQuestion{NamePrefix: "/prod/", Known: versions(date(2), arns...)}
+func known(arns ...string) source.FindQuery {
+	return source.FindQuery{NamePrefix: "/prod/", Known: versions(date(2), arns...)}
 }
 
 // What is found comes by name, and what has one name, as a secret and its successor, by ARN.
 func TestWhatIsFoundIsSorted(t *testing.T) {
 	p := newPast(t)
 	p.lists([2]string{"/b", "arn:1"}, [2]string{"/a", "arn:3"}, [2]string{"/a", "arn:2"})
-	p.wantFound("three", source.FindQuestion{NamePrefix: "/"}, "arn:2", "arn:3", "arn:1")
+	p.wantFound("three", source.FindQuery{NamePrefix: "/"}, "arn:2", "arn:3", "arn:1")
 }
 
 // AWS is asked for full pages, and for no more than it takes to find what is wanted.
 func TestAListIsAskedForWhatIsWanted(t *testing.T) {
 	p := newPast(t)
 	p.lists()
-	p.wantFound("nothing", source.FindQuestion{NamePrefix: "/prod/"})
+	p.wantFound("nothing", source.FindQuery{NamePrefix: "/prod/"})
 	want := []string{`ListSecrets {"Filters":[{"Key":"name","Values":["/prod/"]}],"MaxResults":100}`}
 	if diff := cmp.Diff(want, p.sent); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
@@ -72,7 +72,7 @@ func TestAListIsAskedForWhatIsWanted(t *testing.T) {
 // Calls say on whose behalf they are made, and are counted for their region.
 func TestALookIsMadeForWhoAsks(t *testing.T) {
 	w := newWorld(t)
-	asked := source.FindQuestion{NamePrefix: "/prod/", MaxAge: time.Minute, Reader: source.Reader{Namespace: "payments", Name: "db"}}
+	asked := source.FindQuery{NamePrefix: "/prod/", MaxAge: time.Minute, Reader: source.Reader{Namespace: "payments", Name: "db"}}
 	w.find(t, asked)
 	calls := w.Calls()
 	asked.Known = versions(date(1), w.tagged(t, "/prod/there")) // The list of before lacks it.
@@ -168,7 +168,7 @@ func TestWhatProvesThatASecretDoesNotMatch(t *testing.T) {
 		p.lists()
 		if test.before > 0 {
 			p.says(test.before, "AWSCURRENT=v1")
-			p.want("another question", "v1", false, source.Question{Ref: source.Ref{SecretID: benchARN}})
+			p.want("another question", "v1", false, source.VersionQuery{Ref: source.Ref{SecretID: benchARN}})
 		}
 		p.says(3, "AWSCURRENT=v1")
 		asked := known(benchARN)
@@ -182,15 +182,15 @@ func TestWhatProvesThatASecretDoesNotMatch(t *testing.T) {
 // Secrets that a list lacks count among those that are too many.
 func TestKnownSecretsCountAmongThoseThatAreTooMany(t *testing.T) {
 	p := newPast(t)
-	entries := make([][2]string, 0, source.MostFound)
-	for n := range source.MostFound {
+	entries := make([][2]string, 0, source.MaxFound)
+	for n := range source.MaxFound {
 		entries = append(entries, [2]string{fmt.Sprint("/prod/", n), fmt.Sprint("arn:", n)})
 	}
 	p.lists(entries...)
 	p.says(3, "AWSCURRENT=v1")
 	tooBroad(t, p.source, known(benchARN), "find matches 101 secrets")
 	p.lists(entries[1:]...)
-	if got := len(p.finds(known(benchARN))); got != source.MostFound {
+	if got := len(p.finds(known(benchARN))); got != source.MaxFound {
 		t.Errorf("%d are found", got)
 	}
 }
@@ -198,15 +198,15 @@ func TestKnownSecretsCountAmongThoseThatAreTooMany(t *testing.T) {
 // Trouble is no sign that a find is narrow by now.
 func TestAFindStaysTooBroadThroughTrouble(t *testing.T) {
 	p := newPast(t)
-	entries := make([][2]string, 0, source.MostFound+1)
-	for n := range source.MostFound + 1 {
+	entries := make([][2]string, 0, source.MaxFound+1)
+	for n := range source.MaxFound + 1 {
 		entries = append(entries, [2]string{fmt.Sprint("/prod/", n), fmt.Sprint("arn:", n)})
 	}
 	p.lists(entries...)
-	poll := source.FindQuestion{NamePrefix: "/prod/", MaxAge: time.Second}
+	poll := source.FindQuery{NamePrefix: "/prod/", MaxAge: time.Second}
 	tooBroad(t, p.source, poll)
 	p.answers[listSecrets] = `{"__type":"InternalServiceError","Message":"no"}`
-	if _, err := p.source.Find(t.Context(), source.FindQuestion{NamePrefix: "/prod/"}); source.KindOf(err) != source.RegionUnavailable {
+	if _, err := p.source.Find(t.Context(), source.FindQuery{NamePrefix: "/prod/"}); source.KindOf(err) != source.RegionUnavailable {
 		t.Fatal(err)
 	}
 	p.now, p.sent = p.now.Add(time.Minute), nil
@@ -243,7 +243,7 @@ func TestLooksAreMatchedWithinABudget(t *testing.T) {
 	p.lists()
 	p.says(3, "AWSCURRENT=v1")
 	spent := func(arns ...string) int64 {
-		asked := budgeted(source.FindQuestion{NamePattern: "/prod/.*", Known: versions(date(2), arns...)})
+		asked := budgeted(source.FindQuery{NamePattern: "/prod/.*", Known: versions(date(2), arns...)})
 		p.finds(asked)
 		return asked.Budget.Spent()
 	}
@@ -252,14 +252,14 @@ func TestLooksAreMatchedWithinABudget(t *testing.T) {
 	if with := spent(benchARN); with <= without {
 		t.Errorf("%d steps are paid for with a look, and %d without", with, without)
 	}
-	wanted, err := criteriaOf(pattern.NewCache(), budgeted(source.FindQuestion{NamePattern: "/prod/.*"}))
+	wanted, err := criteriaOf(pattern.NewCache(), budgeted(source.FindQuery{NamePattern: "/prod/.*"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	f := ownEndpoint(p.source).finds
-	if found, err := f.confirm(t.Context(), source.FindQuestion{}, wanted.within(ended), source.Version{ARN: benchARN}); !errors.Is(err, context.Canceled) {
+	if found, err := f.confirm(t.Context(), source.FindQuery{}, wanted.within(ended), source.Version{ARN: benchARN}); !errors.Is(err, context.Canceled) {
 		t.Errorf("found %v, %v", found, err)
 	}
 }

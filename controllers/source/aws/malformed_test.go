@@ -47,7 +47,7 @@ func faults() map[string]string {
 
 func refused(t *testing.T, s *Source, mention ...string) {
 	t.Helper()
-	_, err := s.Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.CredentialsUnavailable, mention...)
 	half := len(malformedKey) / 2
 	refuseLeaks(t, err, malformedKey[:half], malformedKey[half:])
@@ -99,7 +99,7 @@ func TestMalformedCredentialsThatAssumeARoleAreNamed(t *testing.T) {
 	unset(t, "AWS_PROFILE")
 	t.Setenv("AWS_ACCESS_KEY_ID", malformedKey+"\n")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
-	_, err := freshSource(t).Observe(t.Context(), as(onTop(hubRole)))
+	_, err := freshSource(t).Resolve(t.Context(), as(onTop(hubRole)))
 	mustMention(t, err, source.CredentialsUnavailable, "environment variable AWS_ACCESS_KEY_ID ends in a line break")
 	refuseLeaks(t, err, malformedKey)
 	if asked := w.Calls(); len(asked) > 0 {
@@ -202,13 +202,13 @@ func TestMalformedCredentialsOfSTSAreNamed(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_STS", server)
 	refused(t, w.irsa(t, valid(t)), "the session token from AWS STS ends in a line break")
 	s, _ := w.withAccounts(t, Options{})
-	_, err := s.Observe(t.Context(), as(account("pay")))
+	_, err := s.Resolve(t.Context(), as(account("pay")))
 	mustMention(t, err, source.CredentialsUnavailable, "the session token from AWS STS ends in a line break")
 }
 
 func TestATokenFileMayEndInALineBreak(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.irsa(t, valid(t)+"\n").Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+	if _, err := w.irsa(t, valid(t)+"\n").Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 		t.Error(err)
 	}
 }

@@ -11,12 +11,12 @@ import (
 
 // What is known of a secret by its ARN counts for who asks by its name, in whatever order they come.
 func TestTheNewestIsKnownByNameAndByARN(t *testing.T) {
-	byARN := source.Question{Ref: source.Ref{SecretID: benchARN}}
+	byARN := source.VersionQuery{Ref: source.Ref{SecretID: benchARN}}
 	p := newPast(t)
 	p.says(2, "AWSCURRENT=v2")
 	p.want("by its ARN", "v2", false, byARN)
 	p.says(1, "AWSCURRENT=v1")
-	p.want("an older answer by its name", "v2", true, source.Question{})
+	p.want("an older answer by its name", "v2", true, source.VersionQuery{})
 
 	p = newPast(t)
 	says := func(second float64, version string) {
@@ -24,33 +24,33 @@ func TestTheNewestIsKnownByNameAndByARN(t *testing.T) {
 	}
 	says(1, "old")
 	p.answers[describeSecret] = strings.Replace(p.answers[describeSecret], "-a1B2c3", "-z9Y8x7", 1)
-	p.want("the predecessor by its name", "old", false, source.Question{})
+	p.want("the predecessor by its name", "old", false, source.VersionQuery{})
 	says(3, "v3")
 	p.want("the successor by its ARN", "v3", false, byARN)
 	says(2, "v2")
-	p.want("an older answer about the successor by its name", "v3", true, source.Question{})
+	p.want("an older answer about the successor by its name", "v3", true, source.VersionQuery{})
 }
 
 // That older answers alone came is counted from the last one that was not older.
 func TestTheNewestOnceMoreBeginsTheWaitAgain(t *testing.T) {
 	p := newPast(t)
 	p.says(2, "AWSCURRENT=v2")
-	p.want("at first", "v2", false, source.Question{})
+	p.want("at first", "v2", false, source.VersionQuery{})
 	p.says(1, "AWSCURRENT=v1")
-	p.want("an older answer", "v2", true, source.Question{})
+	p.want("an older answer", "v2", true, source.VersionQuery{})
 	p.says(2, "AWSCURRENT=v2")
-	p.want("the newest once more", "v2", false, source.Question{})
+	p.want("the newest once more", "v2", false, source.VersionQuery{})
 	p.now = p.now.Add(olderLasts - time.Second)
 	p.says(1, "AWSCURRENT=v1")
-	p.want("an older answer again", "v2", true, source.Question{})
+	p.want("an older answer again", "v2", true, source.VersionQuery{})
 	p.now = p.now.Add(2 * time.Second)
-	p.want("an older answer, not for long", "v2", true, source.Question{})
+	p.want("an older answer, not for long", "v2", true, source.VersionQuery{})
 }
 
 // An answer that is newer than the one before, and older than status still, begins the wait again as well.
 func TestANewerAnswerThatIsOlderThanStatusBeginsTheWaitAgain(t *testing.T) {
 	p := newPast(t)
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	known.Synced.Changed = date(5)
 	p.says(1, "AWSCURRENT=v1")
 	p.want("an older answer", "v2", true, known)
@@ -67,9 +67,9 @@ func TestANewerAnswerThatIsOlderThanStatusBeginsTheWaitAgain(t *testing.T) {
 func TestWithoutADateAnAnswerIsFollowed(t *testing.T) {
 	p := newPast(t)
 	p.says(2, "AWSCURRENT=v2")
-	p.want("at first", "v2", false, source.Question{})
+	p.want("at first", "v2", false, source.VersionQuery{})
 	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","VersionIdsToStages":{"v1":["AWSCURRENT"]}}`
-	p.want("an answer without a date", "v1", false, source.Question{})
+	p.want("an answer without a date", "v1", false, source.VersionQuery{})
 }
 
 // What was asked about is kept for a while when newer questions take its place, counted once, and given back.

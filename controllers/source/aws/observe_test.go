@@ -35,7 +35,7 @@ func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.ResetCalls()
-			got, err := w.source.Observe(t.Context(), source.Question{Ref: source.Ref{SecretID: "/prod/db", VersionStage: test.stage}})
+			got, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: source.Ref{SecretID: "/prod/db", VersionStage: test.stage}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestObserveNamesTheLabelsThatThereAre(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	w.put(t, "db", "second")
-	_, err := w.source.Observe(t.Context(), source.Question{Ref: source.Ref{SecretID: "db", VersionStage: "blue"}})
+	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: source.Ref{SecretID: "db", VersionStage: "blue"}})
 	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "AWSCURRENT, AWSPREVIOUS: follow one of these") {
 		t.Errorf("got %v", err)
 	}
@@ -73,7 +73,7 @@ func TestObserveSaysThatASecretHasNoValueYet(t *testing.T) {
 	if _, err := w.admin.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("empty")}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("empty")})
+	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("empty")})
 	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "no value yet") {
 		t.Errorf("got %v", err)
 	}
@@ -85,7 +85,7 @@ func TestAPinnedVersionIsObservedWhetherItHasALabelOrNot(t *testing.T) {
 	w.put(t, "db", "second")
 	w.put(t, "db", "third") // The first version has no label from here on.
 	ref := source.Ref{SecretID: "db", VersionID: first}
-	observed, err := w.source.Observe(t.Context(), source.Question{Ref: ref})
+	observed, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 	if err != nil || observed.Version.ID != first {
 		t.Fatalf("observed %q, %v", observed.Version.ID, err)
 	}
@@ -94,7 +94,7 @@ func TestAPinnedVersionIsObservedWhetherItHasALabelOrNot(t *testing.T) {
 		t.Errorf("fetched version %q, %v", fetched.Version.ID, err)
 	}
 	ref.VersionID = "00000000-0000-0000-0000-000000000000"
-	if _, err := w.source.Observe(t.Context(), source.Question{Ref: ref}); err != nil {
+	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
 		t.Errorf("observing an unlisted version: %v", err)
 	}
 	if _, err := w.source.Fetch(t.Context(), ref, source.Version{}); source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), ref.VersionID) {
@@ -108,7 +108,7 @@ func TestASecretMarkedForDeletionIsSaidToBe(t *testing.T) {
 	if _, err := w.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("db")}); err != nil {
 		t.Fatal(err)
 	}
-	_, observed := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	_, observed := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	_, fetched := w.source.Fetch(t.Context(), current("db"), source.Version{})
 	for question, err := range map[string]error{"observing": observed, "fetching": fetched} {
 		if source.KindOf(err) != source.SecretPendingDeletion || !strings.Contains(err.Error(), "RestoreSecret") {
@@ -182,7 +182,7 @@ func TestADeniedDescribeSecretCostsOneCallAPoll(t *testing.T) {
 	polls := func(want ...string) {
 		t.Helper()
 		w.ResetCalls()
-		got, err := w.source.Observe(t.Context(), source.Question{Ref: current("/prod/db")})
+		got, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestADenialIsRememberedForItsSecretAlone(t *testing.T) {
 	w.SetRules(localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:DescribeSecret", Resource: "*:secret:one-??????"})
 	for range 2 {
 		for _, id := range []string{"one", "two"} {
-			if _, err := w.source.Observe(t.Context(), source.Question{Ref: current(id)}); err != nil {
+			if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current(id)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -235,19 +235,19 @@ func TestWhereBothAreDeniedTheReadIsExplained(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
 	w.deny("DescribeSecret", "GetSecretValue")
-	_, err := w.source.Observe(t.Context(), source.Question{Ref: current("/prod/db")})
+	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
 	for _, mention := range []string{testReader, "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-",
 		"on arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-??????"} {
 		if source.KindOf(err) != source.AccessDenied || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%v does not mention %q", err, mention)
 		}
 	}
-	if _, again := w.source.Observe(t.Context(), source.Question{Ref: current("/prod/db")}); again.Error() != err.Error() {
+	if _, again := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")}); again.Error() != err.Error() {
 		t.Errorf("the explanation changed to %v", again)
 	}
 	w.SetRules()
 	w.ResetCalls()
-	healed, err := w.source.Observe(t.Context(), source.Question{Ref: current("/prod/db")})
+	healed, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
 	if err != nil || healed.Hint != "" || healed.Value != nil {
 		t.Errorf("once both are allowed: hint %q, %v", healed.Hint, err)
 	}
@@ -260,7 +260,7 @@ func TestWhatIsObservedAndFetchedNeverShowsTheValue(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	w.deny("DescribeSecret")
-	observed, err := w.source.Observe(t.Context(), source.Question{Ref: current("db")})
+	observed, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	if err != nil {
 		t.Fatal(err)
 	}

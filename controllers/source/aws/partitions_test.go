@@ -16,7 +16,7 @@ import (
 )
 
 // hosts are those that a source asks for, by their real names: a proxy notes them and lets nothing through.
-func hosts(t *testing.T, options Options, questions ...source.Question) []string {
+func hosts(t *testing.T, options Options, questions ...source.VersionQuery) []string {
 	t.Helper()
 	proxy := newTunnels(t, http.StatusForbidden)
 	address, err := url.Parse(proxy.URL)
@@ -28,8 +28,8 @@ func hosts(t *testing.T, options Options, questions ...source.Question) []string
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, question := range questions {
-		if _, err := s.Observe(t.Context(), question); err == nil {
+	for _, query := range questions {
+		if _, err := s.Resolve(t.Context(), query); err == nil {
 			t.Error("something was read")
 		}
 	}
@@ -39,10 +39,10 @@ func hosts(t *testing.T, options Options, questions ...source.Question) []string
 }
 
 // in asks about the secret db in a region.
-func in(region string, who source.Identity) source.Question {
-	question := as(who)
-	question.Region = region
-	return question
+func in(region string, who source.Identity) source.VersionQuery {
+	query := as(who)
+	query.Region = region
+	return query
 }
 
 // The one way across partitions is a web identity: it takes no credentials of AWS.
@@ -114,7 +114,7 @@ func TestARoleOfAnotherPartitionIsRefusedInWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			s := w.again(t, Options{ServiceAccounts: &accounts{T: t, roles: map[string]string{"pay/app": test.role}}})
-			_, err := s.Observe(t.Context(), in("cn-north-1", test.who))
+			_, err := s.Resolve(t.Context(), in("cn-north-1", test.who))
 			mustMention(t, err, source.AssumeRoleDenied, append(test.mention, "AWS was not asked")...)
 			for _, asked := range w.operations() {
 				if asked != "AssumeRole" || test.who.Via == "" || test.who.Via == china {
@@ -135,7 +135,7 @@ func TestASecretOfAnotherPartitionIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	observed, err := s.Observe(t.Context(), in("cn-north-1", account("pay")))
+	observed, err := s.Resolve(t.Context(), in("cn-north-1", account("pay")))
 	if err != nil {
 		t.Fatal(err)
 	}

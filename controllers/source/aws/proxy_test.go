@@ -113,7 +113,7 @@ func TestAProxyInTroubleIsNamedForWhatItIs(t *testing.T) {
 	isolate(t, "")
 	for name, test := range proxyTroubles(t) {
 		t.Run(name, func(t *testing.T) {
-			_, err := behind(t, test.scheme, test.address).Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err := behind(t, test.scheme, test.address).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			mustMention(t, err, source.RegionUnavailable, "Secrets Manager in eu-west-1 at "+secretsHost, "proxy "+test.address, test.mention)
 			if strings.Contains(err.Error(), "Health Dashboard") || strings.Contains(err.Error(), "VPC endpoint") {
 				t.Errorf("AWS is suspected: %v", err)
@@ -128,7 +128,7 @@ func TestAProxyInTroubleIsNamedForSTSToo(t *testing.T) {
 	w.irsa(t, valid(t))
 	for name, test := range proxyTroubles(t) {
 		t.Run(name, func(t *testing.T) {
-			_, err := behind(t, test.scheme, test.address).Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err := behind(t, test.scheme, test.address).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			mustMention(t, err, source.CredentialsUnavailable, "AWS STS at "+stsHost, "proxy "+test.address)
 			if strings.Contains(err.Error(), "VPC endpoint") {
 				t.Errorf("AWS is suspected: %v", err)
@@ -153,7 +153,7 @@ func TestAProxyThatAnswersForAnHTTPEndpointIsNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Observe(t.Context(), source.Question{Ref: current("db")})
+		_, err = s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 		mustMention(t, err, want, "proxy "+address.Host, fmt.Sprintf("HTTP status %d", status))
 	}
 }
@@ -183,7 +183,7 @@ func TestACertificateThatAProxyShowsIsBlamedOnTheProxy(t *testing.T) {
 	defer proxy.Close()
 	isolate(t, "")
 	address := proxy.Listener.Addr().String()
-	_, err := behind(t, "http", address).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := behind(t, "http", address).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.RegionUnavailable, "its TLS certificate is for example.com, *.example.com, 127.0.0.1 and 1 more and not for "+secretsHost, "through proxy "+address)
 }
 
@@ -191,7 +191,7 @@ func TestHTTPSToAPortThatSpeaksHTTPIsSaid(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	isolate(t, "https://"+server.Listener.Addr().String())
-	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.RegionUnavailable, "it speaks HTTP, and HTTPS was spoken to it", "AWS_ENDPOINT_URL")
 }
 
@@ -203,7 +203,7 @@ func TestAHandshakeThatTheServerRefusesIsSaid(t *testing.T) {
 	defer server.Close()
 	isolate(t, server.URL)
 	trust(t, server.Certificate().Raw)
-	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.RegionUnavailable, "TLS did not come about: tls: certificate required")
 }
 
@@ -220,7 +220,7 @@ func TestAProxyVariableThatIsNoAddressIsSaid(t *testing.T) {
 		return
 	}
 	isolate(t, "https://"+closedPort(t))
-	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.RegionUnavailable, "connection refused", "correct HTTPS_PROXY: it is no address")
 	refuseLeaks(t, err)
 }

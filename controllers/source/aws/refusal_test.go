@@ -27,9 +27,9 @@ func (w *world) tenAsk(t *testing.T, s *Source, who source.Identity, kind source
 		for part := range 4 {
 			all.Go(func() {
 				for i := range 250 / 4 {
-					question := as(who)
-					question.SecretID, question.MaxAge = fmt.Sprint("db-", n, "-", part, "-", i), 10*time.Second
-					if _, err := s.Observe(t.Context(), question); source.KindOf(err) != kind && source.KindOf(err) != source.Busy {
+					query := as(who)
+					query.SecretID, query.MaxAge = fmt.Sprint("db-", n, "-", part, "-", i), 10*time.Second
+					if _, err := s.Resolve(t.Context(), query); source.KindOf(err) != kind && source.KindOf(err) != source.Busy {
 						t.Errorf("got %v", err)
 					}
 				}
@@ -79,9 +79,9 @@ func TestARefusalOfCredentialsIsNoAnswerToANewQuestion(t *testing.T) {
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole*"})
 	s, known := w.withAccounts(t, Options{})
 	ask := func(who source.Identity, maxAge time.Duration) error {
-		question := as(who)
-		question.MaxAge = maxAge
-		_, err := s.Observe(t.Context(), question)
+		query := as(who)
+		query.MaxAge = maxAge
+		_, err := s.Resolve(t.Context(), query)
 		return err
 	}
 	for _, who := range []source.Identity{onTop(hubRole), account("pay")} {
@@ -95,7 +95,7 @@ func TestARefusalOfCredentialsIsNoAnswerToANewQuestion(t *testing.T) {
 	w.now = w.now.Add(time.Second)
 	successor := as(account("pay"))
 	successor.Reader.Since, successor.MaxAge = w.now, time.Minute
-	_, byAnother := s.Observe(t.Context(), successor)
+	_, byAnother := s.Resolve(t.Context(), successor)
 	for what, err := range map[string]error{
 		"a role on top, asked again": ask(onTop(hubRole), 0), "another external id": ask(other, time.Minute), "another ServiceAccount of the name": byAnother,
 	} {
@@ -172,8 +172,8 @@ func TestSTSIsPaced(t *testing.T) {
 	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "ThrottlingException"})
 	s := w.again(t, Options{})
 	ask := func(namespace string, n int) error {
-		question := as(external(namespace, n))
-		_, err := s.Observe(t.Context(), question)
+		query := as(external(namespace, n))
+		_, err := s.Resolve(t.Context(), query)
 		return err
 	}
 	mustMention(t, ask("hostile", 0), source.CredentialsUnavailable)
@@ -214,7 +214,7 @@ func TestARefusalOfASecretIsSharedAndKept(t *testing.T) {
 			w.deny(test.denied...)
 			for range rounds {
 				for range followers {
-					if _, err := w.source.Observe(t.Context(), source.Question{Ref: current("missing"), MaxAge: interval}); source.KindOf(err) != test.kind {
+					if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("missing"), MaxAge: interval}); source.KindOf(err) != test.kind {
 						t.Fatal(err)
 					}
 				}
@@ -231,7 +231,7 @@ func TestARefusalOfASecretIsSharedAndKept(t *testing.T) {
 func TestASecretThatComesEndsTheRefusal(t *testing.T) {
 	w := newWorld(t)
 	ask := func(maxAge time.Duration) source.Kind {
-		_, err := w.source.Observe(t.Context(), source.Question{Ref: current("db"), MaxAge: maxAge})
+		_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db"), MaxAge: maxAge})
 		return source.KindOf(err)
 	}
 	if kind := ask(time.Hour); kind != source.SecretNotFound {
@@ -285,7 +285,7 @@ func TestACallWhoseConnectionWasClosedHereIsMadeOnceMore(t *testing.T) {
 			client := &cutting{client: http.DefaultClient}
 			s := w.again(t, Options{LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(client)}})
 			client.cuts.Store(test.cuts)
-			_, err := s.Observe(t.Context(), as(test.who))
+			_, err := s.Resolve(t.Context(), as(test.who))
 			if source.KindOf(err) != test.kind || client.tries.Load() != test.tries {
 				t.Errorf("%d tries, %v", client.tries.Load(), err)
 			}

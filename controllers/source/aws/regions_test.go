@@ -92,9 +92,9 @@ func (w *world) invented(t *testing.T, s *Source, many int) {
 		region := fmt.Sprintf("eu-invented-%d", i)
 		named, within := current("db"), current("arn:aws:secretsmanager:"+region+":111122223333:secret:db-a1B2c3")
 		named.Region = region
-		_, byName := s.Observe(t.Context(), source.Question{Ref: named})
+		_, byName := s.Resolve(t.Context(), source.VersionQuery{Ref: named})
 		_, byARN := s.Fetch(t.Context(), within, source.Version{})
-		_, found := s.Find(t.Context(), source.FindQuestion{NamePrefix: "d", Region: region})
+		_, found := s.Find(t.Context(), source.FindQuery{NamePrefix: "d", Region: region})
 		for _, err := range []error{byName, byARN, found} {
 			mustMention(t, err, source.Failed, region, "failoverRegions", "--additional-regions")
 		}
@@ -118,7 +118,7 @@ func TestRegionsThatAreAddedAreRead(t *testing.T) {
 	s := w.again(t, Options{AdditionalRegions: []string{"eu-new-1"}})
 	ref := current("db")
 	ref.Region = "eu-new-1"
-	if _, err := s.Observe(t.Context(), source.Question{Ref: ref}); source.KindOf(err) != source.SecretNotFound {
+	if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: ref}); source.KindOf(err) != source.SecretNotFound {
 		t.Error(err)
 	}
 	if got := w.counted(t, "DescribeSecret", "SecretNotFound", "eu-new-1"); got != 1 {
@@ -151,7 +151,7 @@ func TestTheOwnRegionHasItsPlaceAfterInventedOnes(t *testing.T) {
 		w.ResetCalls()
 		w.invented(t, s, 64)
 		for i := range secrets * each {
-			if _, err := s.Observe(t.Context(), source.Question{Ref: current(fmt.Sprint("db", i%secrets)), MaxAge: time.Minute}); err != nil {
+			if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current(fmt.Sprint("db", i%secrets)), MaxAge: time.Minute}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -179,7 +179,7 @@ func TestARegionThatHangsHasItsBulkheadAfterInventedOnes(t *testing.T) {
 		all.Go(func() {
 			ref := current(fmt.Sprint("db", i))
 			ref.Region = "eu-north-1"
-			_, err := s.Observe(hangs, source.Question{Ref: ref})
+			_, err := s.Resolve(hangs, source.VersionQuery{Ref: ref})
 			busy <- source.KindOf(err)
 		})
 	}
@@ -188,7 +188,7 @@ func TestARegionThatHangsHasItsBulkheadAfterInventedOnes(t *testing.T) {
 			t.Errorf("one more than the room waited, and got %q", kind)
 		}
 	}
-	if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+	if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 		t.Errorf("the own region: %v", err)
 	}
 	giveUp()

@@ -19,7 +19,7 @@ func TestWithoutAnExternalIDNoneIsSent(t *testing.T) {
 	s := w.again(t, Options{})
 	record := &forms{}
 	s.config.HTTPClient = record
-	if _, err := s.Observe(t.Context(), as(onTop(payRole))); err != nil {
+	if _, err := s.Resolve(t.Context(), as(onTop(payRole))); err != nil {
 		t.Fatal(err)
 	}
 	if len(record.sent) != 1 || record.sent[0].Has("ExternalId") || record.sent[0].Has("Tags.member.1.Key") {
@@ -34,7 +34,7 @@ func TestAServiceAccountsRoleIsAskedForWithItsTokenAlone(t *testing.T) {
 	s, _ := w.withAccounts(t, Options{})
 	record := &forms{}
 	s.config.HTTPClient = record
-	if _, err := s.Observe(t.Context(), as(account("pay"))); err != nil {
+	if _, err := s.Resolve(t.Context(), as(account("pay"))); err != nil {
 		t.Fatal(err)
 	}
 	if len(record.sent) != 1 || record.signatures[0] != "" || record.sent[0].Get("DurationSeconds") != "3600" || record.sent[0].Get("RoleArn") != payRole {

@@ -19,7 +19,7 @@ func TestTheRoleOfAChainThatIsRefusedIsNamed(t *testing.T) {
 	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "RegionDisabledException"})
 	who := onTop(payRole)
 	who.Via = hubRole
-	_, err := w.again(t, Options{}).Observe(t.Context(), as(who))
+	_, err := w.again(t, Options{}).Resolve(t.Context(), as(who))
 	mustMention(t, err, source.CredentialsUnavailable, "role "+hubRole)
 	if strings.Contains(err.Error(), payRole) {
 		t.Errorf("the role that was not asked for is blamed: %v", err)
@@ -41,9 +41,9 @@ func TestWithoutATokenNoRoleIsAssumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	known.uids["pay/app"] = " 2"
-	question := as(account("pay"))
-	question.MaxAge = time.Minute
-	_, err := s.Observe(t.Context(), question)
+	query := as(account("pay"))
+	query.MaxAge = time.Minute
+	_, err := s.Resolve(t.Context(), query)
 	mustMention(t, err, source.CredentialsUnavailable, "it is another one by now")
 	if len(w.Calls()) > 0 {
 		t.Errorf("AWS was asked: %v", w.operations())

@@ -90,9 +90,9 @@ func TestWhoGivesUpOutsideIsLetGo(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, observed := p.source.Observe(ctx, source.Question{Ref: current(pastID)})
+	_, observed := p.source.Resolve(ctx, source.VersionQuery{Ref: current(pastID)})
 	_, fetched := p.source.Fetch(ctx, current(pastID), source.Version{})
-	_, found := p.source.Find(ctx, source.FindQuestion{NamePrefix: "/prod"})
+	_, found := p.source.Find(ctx, source.FindQuery{NamePrefix: "/prod"})
 	for what, err := range map[string]error{"observed": observed, "fetched": fetched, "found": found} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", what, err)
@@ -117,15 +117,15 @@ func TestRoutineLeavesTurnsOfEachOperationToOthers(t *testing.T) {
 		ask       func(p *past, routine bool) error
 	}{
 		"a description": {describeSecret, func(p *past, routine bool) error {
-			_, err := p.ask(source.Question{Routine: routine})
+			_, err := p.ask(source.VersionQuery{Routine: routine})
 			return err
 		}},
 		"a list": {listSecrets, func(p *past, routine bool) error {
-			_, err := p.source.Find(p.Context(), source.FindQuestion{NamePrefix: "/prod/", Routine: routine})
+			_, err := p.source.Find(p.Context(), source.FindQuery{NamePrefix: "/prod/", Routine: routine})
 			return err
 		}},
 		"a look at what a list lacks": {describeSecret, func(p *past, routine bool) error {
-			_, err := p.source.Find(p.Context(), source.FindQuestion{NamePrefix: "/prod/", Known: known, Routine: routine})
+			_, err := p.source.Find(p.Context(), source.FindQuery{NamePrefix: "/prod/", Known: known, Routine: routine})
 			return err
 		}},
 	} {
@@ -161,10 +161,10 @@ func TestWhatServesRoutineIsRoutine(t *testing.T) {
 		}
 		p.denied = true
 		p.gives("v1", 1)
-		p.want("an older version", "v2", true, source.Question{Synced: synced()})
+		p.want("an older version", "v2", true, source.VersionQuery{Synced: synced()})
 		e.slow(describeSecret, p.now)
 		began = time.Now()
-		p.want("routine without proof", "v2", true, source.Question{Synced: synced(), Routine: true})
+		p.want("routine without proof", "v2", true, source.VersionQuery{Synced: synced(), Routine: true})
 		if waited := time.Since(began); waited > batchIdle {
 			t.Errorf("it waits %s for proof", waited)
 		}

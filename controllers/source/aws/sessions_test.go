@@ -62,7 +62,7 @@ func TestWhatEachRoleOfAChainIsTold(t *testing.T) {
 		"a ServiceAccount": {Namespace: "pay", ServiceAccount: "app", RoleARN: payRole, Via: hubRole + " " + webRole, ExternalID: "e-1"},
 	} {
 		sent.sent = nil
-		if _, err := s.Observe(t.Context(), as(who)); source.KindOf(err) != source.SecretNotFound {
+		if _, err := s.Resolve(t.Context(), as(who)); source.KindOf(err) != source.SecretNotFound {
 			t.Fatal(err)
 		}
 		steps, want := sent.sent, tags

@@ -96,50 +96,50 @@ func synced() source.Version {
 	return source.Version{ARN: benchARN, ID: "v2", Region: localaws.DefaultRegion, Changed: date(2), Created: date(2)}
 }
 
-func (p *past) ask(question source.Question) (source.Observation, error) {
+func (p *past) ask(query source.VersionQuery) (source.Resolution, error) {
 	p.Helper()
-	if question.SecretID == "" {
-		question.Ref = source.Ref{SecretID: pastID, VersionStage: question.VersionStage}
+	if query.SecretID == "" {
+		query.Ref = source.Ref{SecretID: pastID, VersionStage: query.VersionStage}
 	}
-	return p.source.Observe(p.Context(), question)
+	return p.source.Resolve(p.Context(), query)
 }
 
 // want wants a question to be answered with a version, which is behind or not.
-func (p *past) want(what, version string, behind bool, question source.Question) {
+func (p *past) want(what, version string, behind bool, query source.VersionQuery) {
 	p.Helper()
-	if seen, err := p.ask(question); err != nil || seen.Version.ID != version || seen.Behind != behind {
-		p.Errorf("%s: version %s, behind: %v, %v; want %s, %v", what, seen.Version.ID, seen.Behind, err, version, behind)
+	if seen, err := p.ask(query); err != nil || seen.Version.ID != version || seen.Outdated != behind {
+		p.Errorf("%s: version %s, behind: %v, %v; want %s, %v", what, seen.Version.ID, seen.Outdated, err, version, behind)
 	}
 }
 
 func TestAnOlderAnswerIsNotFollowed(t *testing.T) {
 	p := newPast(t)
 	p.says(1, "AWSCURRENT=v1")
-	p.want("at first", "v1", false, source.Question{})
+	p.want("at first", "v1", false, source.VersionQuery{})
 	p.says(2.5, "AWSCURRENT=v2", "AWSPREVIOUS=v1")
-	p.want("after a rotation", "v2", false, source.Question{})
+	p.want("after a rotation", "v2", false, source.VersionQuery{})
 	for range 3 {
 		p.says(1, "AWSCURRENT=v1")
-		p.want("an older answer", "v2", true, source.Question{})
-		p.want("an older answer about AWSPREVIOUS", "v1", true, source.Question{Ref: source.Ref{VersionStage: stagePrevious}})
-		p.want("one by the ARN", "v2", true, source.Question{Ref: source.Ref{SecretID: benchARN}})
+		p.want("an older answer", "v2", true, source.VersionQuery{})
+		p.want("an older answer about AWSPREVIOUS", "v1", true, source.VersionQuery{Ref: source.Ref{VersionStage: stagePrevious}})
+		p.want("one by the ARN", "v2", true, source.VersionQuery{Ref: source.Ref{SecretID: benchARN}})
 		p.says(2.5, "AWSCURRENT=v2", "AWSPREVIOUS=v1")
-		p.want("the newer one again", "v2", false, source.Question{})
+		p.want("the newer one again", "v2", false, source.VersionQuery{})
 	}
 	p.says(2.501, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
-	p.want("a rollback", "v1", false, source.Question{})
+	p.want("a rollback", "v1", false, source.VersionQuery{})
 }
 
 // A label that an older description lacks is there still.
 func TestAnOlderAnswerTakesNoLabelAway(t *testing.T) {
 	p := newPast(t)
-	blue := source.Question{Ref: source.Ref{SecretID: pastID, VersionStage: "blue"}}
+	blue := source.VersionQuery{Ref: source.Ref{SecretID: pastID, VersionStage: "blue"}}
 	p.says(2, "AWSCURRENT=v2", "blue=v1")
 	p.want("at first", "v1", false, blue)
 	p.says(1, "AWSCURRENT=v2")
 	p.want("an older answer", "v1", true, blue)
 	p.says(3, "AWSCURRENT=v2")
-	if _, err := p.ask(blue); source.KindOf(err) != source.VersionNotFound || source.IsBehind(err) {
+	if _, err := p.ask(blue); source.KindOf(err) != source.VersionNotFound || source.IsOutdated(err) {
 		t.Errorf("once the label is taken away AWS says %v", err)
 	}
 }
@@ -148,25 +148,25 @@ func TestAnOlderAnswerTakesNoLabelAway(t *testing.T) {
 func TestOlderAnswersAreFollowedAfterLong(t *testing.T) {
 	p := newPast(t)
 	p.says(2, "AWSCURRENT=v2")
-	p.want("at first", "v2", false, source.Question{})
+	p.want("at first", "v2", false, source.VersionQuery{})
 	p.says(1, "AWSCURRENT=v1")
-	p.want("an older answer", "v2", true, source.Question{})
+	p.want("an older answer", "v2", true, source.VersionQuery{})
 	p.now = p.now.Add(olderLasts - time.Second)
 	p.says(2, "AWSCURRENT=v2")
-	p.want("a newer one in between", "v2", false, source.Question{})
+	p.want("a newer one in between", "v2", false, source.VersionQuery{})
 	p.says(1, "AWSCURRENT=v1")
-	p.want("an older one again", "v2", true, source.Question{})
+	p.want("an older one again", "v2", true, source.VersionQuery{})
 	p.now = p.now.Add(olderLasts)
-	p.want("older ones alone", "v1", false, source.Question{})
+	p.want("older ones alone", "v1", false, source.VersionQuery{})
 }
 
 // After a restart status alone knows what was seen.
 func TestAnAnswerOlderThanStatusIsNotFollowed(t *testing.T) {
 	p := newPast(t)
 	p.says(1, "AWSCURRENT=v1")
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	p.want("an older answer", "v2", true, known)
-	p.want("for one that was never synced", "v1", false, source.Question{})
+	p.want("for one that was never synced", "v1", false, source.VersionQuery{})
 	elsewhere := known
 	elsewhere.Synced.Region = "eu-central-1"
 	p.want("a date of another region", "v1", false, elsewhere)
@@ -176,7 +176,7 @@ func TestAnAnswerOlderThanStatusIsNotFollowed(t *testing.T) {
 	p.says(2, "AWSCURRENT=v2")
 	p.want("the synced state", "v2", false, known)
 	p.says(1, "AWSCURRENT=v1")
-	p.want("the older answer again", "v2", true, source.Question{})
+	p.want("the older answer again", "v2", true, source.VersionQuery{})
 	p.says(3, "AWSCURRENT=v1")
 	p.want("a rollback", "v1", false, known)
 	again := newPast(t)
@@ -191,20 +191,20 @@ func TestThePredecessorOfASecretDoesNotComeBack(t *testing.T) {
 	p := newPast(t)
 	p.says(1, "AWSCURRENT=old")
 	predecessor := p.answers[describeSecret]
-	p.want("the predecessor", "old", false, source.Question{})
+	p.want("the predecessor", "old", false, source.VersionQuery{})
 	p.says(2, "AWSCURRENT=new")
 	p.answers[describeSecret] = strings.Replace(p.answers[describeSecret], "-a1B2c3", "-z9Y8x7", 1)
-	p.want("the successor", "new", false, source.Question{})
+	p.want("the successor", "new", false, source.VersionQuery{})
 	p.answers[describeSecret] = predecessor
-	p.want("an older answer", "new", true, source.Question{})
-	p.want("the predecessor by its ARN", "old", false, source.Question{Ref: source.Ref{SecretID: benchARN}})
+	p.want("an older answer", "new", true, source.VersionQuery{})
+	p.want("the predecessor by its ARN", "old", false, source.VersionQuery{Ref: source.Ref{SecretID: benchARN}})
 }
 
 // Where DescribeSecret is denied there is no date of the secret: an older version is a rollback, or out of date.
 func TestAnOlderValueIsFollowedOnceItHasLasted(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	p.gives("v1", 1)
 	p.want("an older version", "v2", true, known)
 	p.now = p.now.Add(doubtLasts - time.Second)
@@ -222,13 +222,13 @@ func TestAnOlderValueIsFollowedOnceItHasLasted(t *testing.T) {
 	p.want("the older one once more", "v2", true, known)
 	p.now = p.now.Add(doubtLasts)
 	p.want("the older one alone, for a while", "v1", false, known)
-	p.want("for one that was never synced", "v1", false, source.Question{})
+	p.want("for one that was never synced", "v1", false, source.VersionQuery{})
 }
 
 func TestDescribeSecretProvesARollback(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	p.gives("v1", 1)
 	p.want("an older version", "v2", true, known)
 	p.denied = false
@@ -240,17 +240,17 @@ func TestDescribeSecretProvesARollback(t *testing.T) {
 func TestADescriptionFromBeforeTheSyncedVersionProvesNothing(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	known.Synced.Changed = time.Time{} // Its value alone was read.
 	p.gives("v1", 1)
-	if seen, err := p.ask(known); err != nil || !seen.Held {
+	if seen, err := p.ask(known); err != nil || !seen.Uncertain {
 		t.Errorf("an older version is not held back: %v", err)
 	}
 	p.denied = false
 	p.says(1.5, "AWSCURRENT=v1")
 	p.want("a description from before", "v2", true, known)
 	p.says(2.5, "AWSCURRENT=v1", "AWSPREVIOUS=v2")
-	if seen, err := p.ask(known); err != nil || seen.Version.ID != "v1" || seen.Held {
+	if seen, err := p.ask(known); err != nil || seen.Version.ID != "v1" || seen.Uncertain {
 		t.Errorf("a rollback is not followed: %v", err)
 	}
 }
@@ -261,14 +261,14 @@ func TestASecretThatIsNotThereMayBeSoon(t *testing.T) {
 			p := newPast(t)
 			p.denied = denied
 			p.lacks()
-			missing := func(what string, behind bool, question source.Question) {
+			missing := func(what string, behind bool, query source.VersionQuery) {
 				t.Helper()
-				if _, err := p.ask(question); source.KindOf(err) != source.SecretNotFound || source.IsBehind(err) != behind {
-					t.Errorf("%s: %v, behind: %v", what, err, source.IsBehind(err))
+				if _, err := p.ask(query); source.KindOf(err) != source.SecretNotFound || source.IsOutdated(err) != behind {
+					t.Errorf("%s: %v, behind: %v", what, err, source.IsOutdated(err))
 				}
 			}
-			known := source.Question{Synced: synced()}
-			missing("one that was never there", false, source.Question{})
+			known := source.VersionQuery{Synced: synced()}
+			missing("one that was never there", false, source.VersionQuery{})
 			missing("one that is synced", true, known)
 			p.now = p.now.Add(doubtLasts)
 			missing("one that has been away for a while", false, known)
@@ -278,7 +278,7 @@ func TestASecretThatIsNotThereMayBeSoon(t *testing.T) {
 			p.lacks()
 			missing("once it is away again", true, known)
 			p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(5)})
-			missing("one that an event says was made", true, source.Question{})
+			missing("one that an event says was made", true, source.VersionQuery{})
 		})
 	}
 }

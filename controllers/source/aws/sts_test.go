@@ -29,7 +29,7 @@ func TestSTSIsNotPacedForWhatIsNoThrottling(t *testing.T) {
 				w.SetFaults(test.fault)
 			}
 			s := w.again(t, Options{})
-			_, err := s.Observe(t.Context(), as(onTop(hubRole)))
+			_, err := s.Resolve(t.Context(), as(onTop(hubRole)))
 			if err == nil || w.Count("AssumeRole") == 0 {
 				t.Fatal(err)
 			}

@@ -66,38 +66,38 @@ func newSweeps(e *endpoint) *sweeps {
 
 // observe answers where a sweep that is new enough says that the version is the one in the Secret, or was
 // until now.
-func (w *sweeps) observe(ctx context.Context, question source.Question) (source.Observation, bool) {
-	if question.MaxAge < sweepPatience || question.Synced.ID == "" || question.VersionID != "" || !w.expect(question.SecretID) {
-		return source.Observation{}, false
+func (w *sweeps) observe(ctx context.Context, query source.VersionQuery) (source.Resolution, bool) {
+	if query.MaxAge < sweepPatience || query.Synced.ID == "" || query.VersionID != "" || !w.expect(query.SecretID) {
+		return source.Resolution{}, false
 	}
-	if _, err := w.list.ask(ctx, struct{}{}, question.MaxAge, w.sweep); err != nil {
-		return source.Observation{}, false
+	if _, err := w.list.ask(ctx, struct{}{}, query.MaxAge, w.sweep); err != nil {
+		return source.Resolution{}, false
 	}
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	entry := w.found[question.SecretID]
+	entry := w.found[query.SecretID]
 	if entry == nil || entry.arn == "" {
-		return source.Observation{}, false
+		return source.Resolution{}, false
 	}
-	version, err := entry.version(question.Ref, w.e.s.options.Now())
-	if err != nil || version.ARN != question.Synced.ARN || !w.e.agrees(question, entry.described, version) {
-		return source.Observation{}, false
+	version, err := entry.version(query.Ref, w.e.s.options.Now())
+	if err != nil || version.ARN != query.Synced.ARN || !w.e.agrees(query, entry.described, version) {
+		return source.Resolution{}, false
 	}
-	if version.ID != question.Synced.ID {
-		w.e.newest.follow(question.SecretID, entry.described)
+	if version.ID != query.Synced.ID {
+		w.e.newest.follow(query.SecretID, entry.described)
 	}
-	return source.Observation{Version: version, Swept: true}, true
+	return source.Resolution{Version: version, Listed: true}, true
 }
 
 // agrees says whether what a listing says of a secret fits to all that is known of it: it has the synced version or is
 // newer, is newer than a description that has another, and shows what events tell of.
-func (e *endpoint) agrees(question source.Question, listed described, version source.Version) bool {
-	newer := question.Synced.Region == e.region && olderThan(question.Synced.Changed, listed.changed)
-	if version.ID != question.Synced.ID && !newer || e.s.expected.later(listed) {
+func (e *endpoint) agrees(query source.VersionQuery, listed described, version source.Version) bool {
+	newer := query.Synced.Region == e.region && olderThan(query.Synced.Changed, listed.changed)
+	if version.ID != query.Synced.ID && !newer || e.s.expected.later(listed) {
 		return false
 	}
-	known, is := e.newest.of(question.SecretID)
-	return !is || olderThan(known.changed, listed.changed) || known.carrier(stageOf(question.Ref)) == version.ID
+	known, is := e.newest.of(query.SecretID)
+	return !is || olderThan(known.changed, listed.changed) || known.carrier(stageOf(query.Ref)) == version.ID
 }
 
 // expect puts a secret among those that sweeps look for, and says whether a sweep is worth while.

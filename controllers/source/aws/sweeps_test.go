@@ -12,8 +12,8 @@ import (
 )
 
 // patient is the question of a poll that comes every ten minutes.
-func patient(id string, synced source.Version) source.Question {
-	return source.Question{Ref: current(id), MaxAge: time.Minute, Synced: synced}
+func patient(id string, synced source.Version) source.VersionQuery {
+	return source.VersionQuery{Ref: current(id), MaxAge: time.Minute, Synced: synced}
 }
 
 // polled is a world of secrets that are in sync.
@@ -45,7 +45,7 @@ func (p *polled) later() {
 func (p *polled) poll(t *testing.T) (changed []string) {
 	t.Helper()
 	for _, id := range p.ids {
-		seen, err := p.source.Observe(t.Context(), patient(id, p.synced[id]))
+		seen, err := p.source.Resolve(t.Context(), patient(id, p.synced[id]))
 		if err != nil || seen.Version.ID != p.synced[id].ID {
 			changed = append(changed, id)
 		}
@@ -83,7 +83,7 @@ func TestWhatASweepFindsChangedIsTold(t *testing.T) {
 	if p.Count("ListSecrets") != 1 || p.Count("DescribeSecret") != 1 {
 		t.Errorf("%d ListSecrets, %d DescribeSecret", p.Count("ListSecrets"), p.Count("DescribeSecret"))
 	}
-	if _, err := p.source.Observe(t.Context(), patient(p.ids[4], p.synced[p.ids[4]])); source.KindOf(err) != source.SecretPendingDeletion {
+	if _, err := p.source.Resolve(t.Context(), patient(p.ids[4], p.synced[p.ids[4]])); source.KindOf(err) != source.SecretPendingDeletion {
 		t.Errorf("of the deleted one it says %v", err)
 	}
 }
@@ -121,9 +121,9 @@ func TestAListingIsNoNewsOnceAWSItselfHasBeenAsked(t *testing.T) {
 func TestImpatientPollsDoNotSweep(t *testing.T) {
 	p := newPolled(t, 30)
 	for _, id := range p.ids {
-		question := patient(id, p.synced[id])
-		question.MaxAge = 10 * time.Second
-		if _, err := p.source.Observe(t.Context(), question); err != nil {
+		query := patient(id, p.synced[id])
+		query.MaxAge = 10 * time.Second
+		if _, err := p.source.Resolve(t.Context(), query); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +197,7 @@ func TestASweepIsTriedAgainOnceMoreSecretsArePolled(t *testing.T) {
 	p.ids = p.many(t, sweepLeast/2*sweepPage+1)
 	poll := func(ids []string) {
 		for _, id := range ids {
-			if _, err := p.source.Observe(t.Context(), patient(id, source.Version{ARN: "arn", ID: "1"})); err != nil {
+			if _, err := p.source.Resolve(t.Context(), patient(id, source.Version{ARN: "arn", ID: "1"})); err != nil {
 				t.Fatal(err)
 			}
 		}

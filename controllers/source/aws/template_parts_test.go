@@ -27,7 +27,7 @@ func templateIn(t *testing.T) (*template, *past, *secretsmanager.DescribeSecretI
 	t.Helper()
 	p := newPast(t)
 	p.says(1, "AWSCURRENT=v1")
-	if _, err := p.source.Observe(t.Context(), source.Question{Ref: current(pastID)}); err != nil {
+	if _, err := p.source.Resolve(t.Context(), source.VersionQuery{Ref: current(pastID)}); err != nil {
 		t.Fatal(err)
 	}
 	made := ownEndpoint(p.source).template.Load()

@@ -90,7 +90,7 @@ func (w *wired) poll(t *testing.T, name string) error {
 	t.Helper()
 	ref := current("/prod/" + name)
 	ref.Reader.Name = name
-	_, err := w.Observe(t.Context(), source.Question{Ref: ref})
+	_, err := w.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 	return err
 }
 
@@ -165,7 +165,7 @@ func TestARequestIsAcceptedByAnAWSThatChecksIt(t *testing.T) {
 	s := w.again(t, Options{SessionTags: true, LoadOptions: []func(*config.LoadOptions) error{made.option()}})
 	poll := func() {
 		t.Helper()
-		if answer, err := s.Observe(t.Context(), as(onTop(payRole))); err != nil || answer.Version.ID == "" {
+		if answer, err := s.Resolve(t.Context(), as(onTop(payRole))); err != nil || answer.Version.ID == "" {
 			t.Fatal(answer, err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestARequestGoesWhereTheSDKWouldSendIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 {
-				if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+				if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -396,7 +396,7 @@ func TestManyPollAfterOneTemplate(t *testing.T) {
 	for _, name := range names {
 		all.Go(func() {
 			for range 20 {
-				if answer, err := w.source.Observe(t.Context(), source.Question{Ref: current(name)}); err != nil || !strings.Contains(answer.Version.ARN, name) {
+				if answer, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current(name)}); err != nil || !strings.Contains(answer.Version.ARN, name) {
 					t.Error(answer, err)
 				}
 			}

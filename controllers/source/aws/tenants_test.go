@@ -26,7 +26,7 @@ func TestIdentitiesOfANamespaceEvictEachOtherAlone(t *testing.T) {
 	s, known := w.withAccounts(t, Options{})
 	ask := func(who source.Identity) {
 		t.Helper()
-		if _, err := s.Observe(t.Context(), as(who)); err != nil {
+		if _, err := s.Resolve(t.Context(), as(who)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -67,7 +67,7 @@ func TestIRSA(t *testing.T) {
 	t.Run("a ServiceAccount's role reads, in a session named after the cluster", func(t *testing.T) {
 		w := newWorld(t)
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-		if _, err := w.irsa(t, valid(t)).Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+		if _, err := w.irsa(t, valid(t)).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
 		calls := w.Calls()
@@ -82,7 +82,7 @@ func TestIRSA(t *testing.T) {
 		w := newWorld(t)
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 		t.Setenv("AWS_ROLE_SESSION_NAME", "mine")
-		if _, err := w.irsa(t, valid(t)).Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+		if _, err := w.irsa(t, valid(t)).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Calls()[1].Principal; !strings.HasSuffix(got, "/mine") {
@@ -94,12 +94,12 @@ func TestIRSA(t *testing.T) {
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 		s := w.irsa(t, valid(t))
 		w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "ExpiredTokenException"})
-		if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); source.KindOf(err) != source.CredentialsUnavailable {
+		if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.CredentialsUnavailable {
 			t.Errorf("got %v", err)
 		}
 		w.SetFaults()
 		for range 2 {
-			if _, err := s.Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+			if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -130,7 +130,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 				w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
 			}
 			jwt := test.token(t)
-			_, err := w.irsa(t, jwt).Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err := w.irsa(t, jwt).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			for _, mention := range test.mention {
 				if source.KindOf(err) != test.want || !strings.Contains(err.Error(), mention) {
 					t.Errorf("%v does not mention %q", err, mention)
@@ -145,7 +145,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 		w := newWorld(t)
 		s := w.irsa(t, valid(t))
 		w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Cut: true})
-		_, err := s.Observe(t.Context(), source.Question{Ref: current("db")})
+		_, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "could not be reached for AssumeRoleWithWebIdentity") {
 			t.Errorf("got %v", err)
 		}
@@ -155,7 +155,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 		s := w.irsa(t, valid(t))
 		s.options.CallTimeout = 100 * time.Millisecond
 		w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Latency: 300 * time.Millisecond})
-		_, err := s.Observe(t.Context(), source.Question{Ref: current("db")})
+		_, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "100ms") {
 			t.Errorf("got %v", err)
 		}
@@ -164,7 +164,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 
 // The OIDC provider is all right where the token is not one of it.
 func TestATokenThatIsNoneIsNotBlamedOnTheOIDCProvider(t *testing.T) {
-	_, err := newWorld(t).irsa(t, "hunter2-marker, which is not a token").Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := newWorld(t).irsa(t, "hunter2-marker, which is not a token").Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.CredentialsUnavailable, "InvalidIdentityToken", "AWS_WEB_IDENTITY_TOKEN_FILE", "is not a token of a ServiceAccount")
 	refuseLeaks(t, err, "hunter2-marker")
 	own, another := question{}, question{by: account("pay")}
@@ -191,7 +191,7 @@ func TestATokenThatIsNoneIsNotBlamedOnTheOIDCProvider(t *testing.T) {
 func TestARoleOfTheSharedConfigurationIsNamedWhenDenied(t *testing.T) {
 	w := inProfile(t, "")
 	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole"})
-	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	if source.KindOf(err) != source.AssumeRoleDenied || !strings.Contains(err.Error(), testReader+" may not assume role "+testRole) {
 		t.Errorf("got %v", err)
 	}
@@ -224,7 +224,7 @@ func TestPodIdentity(t *testing.T) {
 		w := newWorld(t)
 		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 		podIdentity(t, http.StatusOK, `{"AccessKeyId":"`+testKeyID+`","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}`)
-		if _, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")}); err != nil {
+		if _, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Calls()[0].Principal; got != testReader {
@@ -241,7 +241,7 @@ func TestPodIdentity(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			newWorld(t)
 			podIdentity(t, test.status, test.answer)
-			_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+			_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			refusal, ok := errors.AsType[*source.Error](err)
 			if !ok || refusal.Kind != source.CredentialsUnavailable || !strings.Contains(err.Error(), test.mention) {
 				t.Fatalf("got %v", err)
@@ -257,7 +257,7 @@ func TestWithoutAnyCredentialsTheWaysToGetSomeAreNamed(t *testing.T) {
 	newWorld(t)
 	unset(t, "AWS_ACCESS_KEY_ID")
 	unset(t, "AWS_SECRET_ACCESS_KEY")
-	_, err := freshSource(t).Observe(t.Context(), source.Question{Ref: current("db")})
+	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	for _, mention := range []string{"eks.amazonaws.com/role-arn", "EKS Pod Identity", "static keys"} {
 		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%v does not mention %q", err, mention)

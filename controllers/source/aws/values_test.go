@@ -14,7 +14,7 @@ import (
 // observed is the version of a secret as somebody who reconciles has just seen it.
 func (w *world) observed(t *testing.T, ref source.Ref) source.Version {
 	t.Helper()
-	seen, err := w.source.Observe(t.Context(), source.Question{Ref: ref})
+	seen, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 	if err != nil {
 		t.Fatal(err)
 	}

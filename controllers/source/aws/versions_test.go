@@ -18,8 +18,8 @@ func TestTheSyncedVersionIsGivenInFull(t *testing.T) {
 	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + pastID + `","LastChangedDate":1,"PrimaryRegion":"us-east-1",
 		"Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}],"VersionIdsToStages":{"v1":["AWSCURRENT"]}}`
 	known := synced()
-	seen, err := p.ask(source.Question{Synced: known})
-	want := source.Observation{Behind: true, Version: source.Version{ARN: benchARN, ID: "v2", Region: localaws.DefaultRegion, PrimaryRegion: "us-east-1",
+	seen, err := p.ask(source.VersionQuery{Synced: known})
+	want := source.Resolution{Outdated: true, Version: source.Version{ARN: benchARN, ID: "v2", Region: localaws.DefaultRegion, PrimaryRegion: "us-east-1",
 		Changed: known.Changed, Tag: &source.Tag{Present: true, Value: "pay"}}}
 	if diff := cmp.Diff(want, seen); diff != "" || err != nil {
 		t.Errorf("%v; it differs (-want +got):\n%s", err, diff)
@@ -32,9 +32,9 @@ func TestTheVersionThatIsHeldIsGivenInFull(t *testing.T) {
 	p.denied = true
 	p.gives("v1", 1)
 	known := synced()
-	seen, err := p.ask(source.Question{Synced: known})
+	seen, err := p.ask(source.VersionQuery{Synced: known})
 	hint := seen.Hint
-	want := source.Observation{Behind: true, Held: true, Hint: hint, Version: source.Version{ARN: benchARN, ID: "v2", Region: localaws.DefaultRegion,
+	want := source.Resolution{Outdated: true, Uncertain: true, Hint: hint, Version: source.Version{ARN: benchARN, ID: "v2", Region: localaws.DefaultRegion,
 		Created: known.Created, Changed: known.Changed}}
 	if diff := cmp.Diff(want, seen); diff != "" || err != nil || hint == "" {
 		t.Errorf("%v; it differs (-want +got):\n%s", err, diff)
@@ -47,24 +47,24 @@ func TestARefusalOfADescribedSecretNamesIt(t *testing.T) {
 	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(5)})
 	for _, behind := range []bool{true, false} {
 		p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + pastID + `","Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}],"VersionIdsToStages":{}}`
-		_, err := p.ask(source.Question{})
+		_, err := p.ask(source.VersionQuery{})
 		refusal, ok := errors.AsType[*source.Error](err)
 		if !ok || refusal.Kind != source.VersionNotFound {
 			t.Fatal(err)
 		}
 		want := &source.Version{ARN: benchARN, Region: localaws.DefaultRegion, Tag: &source.Tag{Present: true, Value: "pay"}}
-		if diff := cmp.Diff(want, refusal.Of); diff != "" || refusal.Behind != behind {
-			t.Errorf("behind: %v, %v; it differs (-want +got):\n%s", refusal.Behind, err, diff)
+		if diff := cmp.Diff(want, refusal.Of); diff != "" || refusal.Outdated != behind {
+			t.Errorf("behind: %v, %v; it differs (-want +got):\n%s", refusal.Outdated, err, diff)
 		}
 		p.now = p.now.Add(expectedLasts)
 	}
 }
 
 // missing wants a question to be refused, as what is believed or as what may be out of date.
-func (p *past) missing(what string, kind source.Kind, behind bool, question source.Question) {
+func (p *past) missing(what string, kind source.Kind, behind bool, query source.VersionQuery) {
 	p.Helper()
-	if _, err := p.ask(question); source.KindOf(err) != kind || source.IsBehind(err) != behind {
-		p.Errorf("%s: behind: %v, %v", what, source.IsBehind(err), err)
+	if _, err := p.ask(query); source.KindOf(err) != kind || source.IsOutdated(err) != behind {
+		p.Errorf("%s: behind: %v, %v", what, source.IsOutdated(err), err)
 	}
 }
 
@@ -77,8 +77,8 @@ func TestADoubtIsOfOneLabelAndOneAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPast(t)
 			p.denied = denied
-			of := func(stage string) source.Question {
-				return source.Question{Ref: source.Ref{VersionStage: stage}, Synced: synced()}
+			of := func(stage string) source.VersionQuery {
+				return source.VersionQuery{Ref: source.Ref{VersionStage: stage}, Synced: synced()}
 			}
 			p.lacks()
 			p.missing("at first", source.SecretNotFound, true, of(stageCurrent))
@@ -90,8 +90,8 @@ func TestADoubtIsOfOneLabelAndOneAnswer(t *testing.T) {
 			p.says(2, "AWSCURRENT=v2", "blue=v1")
 			p.gives("v2", 2)
 			for _, stage := range []string{stageCurrent, "blue"} {
-				if seen, err := p.ask(of(stage)); err != nil || seen.Behind {
-					t.Errorf("%s, once it is back: behind: %v, %v", stage, seen.Behind, err)
+				if seen, err := p.ask(of(stage)); err != nil || seen.Outdated {
+					t.Errorf("%s, once it is back: behind: %v, %v", stage, seen.Outdated, err)
 				}
 			}
 			p.now = p.now.Add(doubtLasts)
@@ -106,7 +106,7 @@ func TestADoubtIsOfOneAnswer(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
 	p.lacks()
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	p.missing("no secret", source.SecretNotFound, true, known)
 	p.now = p.now.Add(doubtLasts)
 	p.answers[getSecretValue] = noVersion
@@ -121,9 +121,9 @@ func TestAnEventOfASecretMakesNoVersionOfIt(t *testing.T) {
 	p.denied = true
 	p.lacks()
 	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(5)})
-	p.missing("a secret that was made", source.SecretNotFound, true, source.Question{})
+	p.missing("a secret that was made", source.SecretNotFound, true, source.VersionQuery{})
 	p.answers[getSecretValue] = noVersion
-	p.missing("a version of it", source.VersionNotFound, false, source.Question{})
+	p.missing("a version of it", source.VersionNotFound, false, source.VersionQuery{})
 }
 
 // What has nothing to do with whether the secret is there is no answer that may be out of date.
@@ -132,7 +132,7 @@ func TestTroubleIsNoDoubt(t *testing.T) {
 		p := newPast(t)
 		p.denied = operation == getSecretValue
 		p.answers[operation] = `{"__type":"ThrottlingException","Message":"no"}`
-		p.missing(operation, source.Throttled, false, source.Question{Synced: synced()})
+		p.missing(operation, source.Throttled, false, source.VersionQuery{Synced: synced()})
 		if operation == getSecretValue && p.asked != 1 {
 			t.Errorf("%d calls of DescribeSecret for a read that was throttled", p.asked)
 		}
@@ -143,7 +143,7 @@ func TestTroubleIsNoDoubt(t *testing.T) {
 func TestDescribeSecretProvesThatASecretIsThere(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	p.gives("v2", 2)
 	p.want("by its value", "v2", false, known)
 	p.denied = false
@@ -169,8 +169,8 @@ func TestDescribeSecretProvesThatASecretIsThere(t *testing.T) {
 func TestAnOlderValueIsDoubtedByItself(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
-	of := func(id, stage string) source.Question {
-		return source.Question{Ref: source.Ref{SecretID: id, VersionStage: stage}, Synced: synced()}
+	of := func(id, stage string) source.VersionQuery {
+		return source.VersionQuery{Ref: source.Ref{SecretID: id, VersionStage: stage}, Synced: synced()}
 	}
 	p.gives("v1", 1)
 	p.want("an older version", "v2", true, of(pastID, stageCurrent))
@@ -196,9 +196,9 @@ func TestAnOlderValueThatIsFollowedStaysSo(t *testing.T) {
 	p := newPast(t)
 	p.denied = true
 	p.gives("v1", 1)
-	known := source.Question{Synced: synced()}
+	known := source.VersionQuery{Synced: synced()}
 	p.want("at first", "v2", true, known)
-	p.want("for one that was never synced", "v1", false, source.Question{})
+	p.want("for one that was never synced", "v1", false, source.VersionQuery{})
 	p.now = p.now.Add(doubtLasts)
 	p.want("after a while", "v1", false, known)
 }
@@ -206,21 +206,23 @@ func TestAnOlderValueThatIsFollowedStaysSo(t *testing.T) {
 func TestWhatStepsBack(t *testing.T) {
 	older := source.Version{ID: "v1", Region: localaws.DefaultRegion, Created: date(1)}
 	for name, test := range map[string]struct {
-		change func(question *source.Question, version *source.Version)
+		change func(query *source.VersionQuery, version *source.Version)
 		back   bool
 	}{
-		"an older version":              {func(*source.Question, *source.Version) {}, true},
-		"one of the same second":        {func(_ *source.Question, v *source.Version) { v.Created = date(2.9) }, true},
-		"a newer one":                   {func(_ *source.Question, v *source.Version) { v.Created = date(3) }, false},
-		"the synced one":                {func(_ *source.Question, v *source.Version) { v.ID = "v2" }, false},
-		"one that is asked for by id":   {func(q *source.Question, _ *source.Version) { q.VersionID = "v1" }, false},
-		"before the first sync":         {func(q *source.Question, _ *source.Version) { q.Synced.ID = "" }, false},
-		"where status has no date":      {func(q *source.Question, v *source.Version) { q.Synced.Created, v.Created = time.Time{}, time.Time{} }, false},
-		"one of another region's clock": {func(_ *source.Question, v *source.Version) { v.Region = "us-east-1" }, false},
+		"an older version":            {func(*source.VersionQuery, *source.Version) {}, true},
+		"one of the same second":      {func(_ *source.VersionQuery, v *source.Version) { v.Created = date(2.9) }, true},
+		"a newer one":                 {func(_ *source.VersionQuery, v *source.Version) { v.Created = date(3) }, false},
+		"the synced one":              {func(_ *source.VersionQuery, v *source.Version) { v.ID = "v2" }, false},
+		"one that is asked for by id": {func(q *source.VersionQuery, _ *source.Version) { q.VersionID = "v1" }, false},
+		"before the first sync":       {func(q *source.VersionQuery, _ *source.Version) { q.Synced.ID = "" }, false},
+		"where status has no date": {func(q *source.VersionQuery, v *source.Version) {
+			q.Synced.Created, v.Created = time.Time{}, time.Time{}
+		}, false},
+		"one of another region's clock": {func(_ *source.VersionQuery, v *source.Version) { v.Region = "us-east-1" }, false},
 	} {
-		question, version := source.Question{Synced: synced()}, older
-		test.change(&question, &version)
-		if got := stepsBack(question, version); got != test.back {
+		query, version := source.VersionQuery{Synced: synced()}, older
+		test.change(&query, &version)
+		if got := stepsBack(query, version); got != test.back {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -231,7 +233,7 @@ func TestWhatStepsBack(t *testing.T) {
 func TestWhatWasDescribedServesForAMinuteAtMost(t *testing.T) {
 	p := newPast(t)
 	p.says(1, "AWSCURRENT=v1")
-	poll := source.Question{MaxAge: time.Hour}
+	poll := source.VersionQuery{MaxAge: time.Hour}
 	for _, step := range []struct {
 		after time.Duration
 		calls int

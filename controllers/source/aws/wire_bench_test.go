@@ -84,7 +84,7 @@ func BenchmarkObserveOverHTTP(b *testing.B) {
 			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
 				ref := source.Ref{SecretID: fmt.Sprintf("/prod/payments/%d", i%1000),
 					Reader: source.Reader{Namespace: "payments", Name: fmt.Sprintf("db-%d", i%1000)}}
-				if _, err := s.Observe(b.Context(), source.Question{Ref: ref, Routine: true}); err != nil {
+				if _, err := s.Resolve(b.Context(), source.VersionQuery{Ref: ref, Routine: true}); err != nil {
 					b.Error(err)
 					return
 				}
