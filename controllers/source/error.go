@@ -39,7 +39,7 @@ type Error struct {
 	Explanation string
 	// RetryAfter is how long AWS asks to wait; zero where it says nothing.
 	RetryAfter time.Duration
-	// Behind says that the refusal contradicts something newer that is known of the secret, as in a Resolution:
+	// Outdated says that the refusal contradicts something newer that is known of the secret, as in a Resolution:
 	// AWS may soon say otherwise.
 	Outdated bool
 	// Of is the secret that is spoken of, with its ARN and tag, where AWS has described it: who may not have the secret

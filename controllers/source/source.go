@@ -109,7 +109,7 @@ type Resolution struct {
 	Listed bool
 	// Hint is advice that does not stop the sync, for example a permission that would make it cheaper.
 	Hint string
-	// Behind says that AWS has answered with something older than what is known of the secret by another answer, by
+	// Outdated says that AWS has answered with something older than what is known of the secret by another answer, by
 	// VersionQuery.Synced or by a change event. Version is the newest that is known then, and asking again soon may
 	// give a newer one.
 	Outdated bool
