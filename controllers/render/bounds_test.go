@@ -38,14 +38,14 @@ func keysOf(count int, entry v1alpha1.DataKey) []v1alpha1.DataKey {
 	return all
 }
 
-func fromValue(content string, entry v1alpha1.DataFrom, times int) (*v1alpha1.SecretSyncSpec, Material) {
-	spec, material := &v1alpha1.SecretSyncSpec{}, Material{}
+func fromValue(content string, entry v1alpha1.DataFrom, times int) (*v1alpha1.SecretSyncSpec, Inputs) {
+	spec, inputs := &v1alpha1.SecretSyncSpec{}, Inputs{}
 	for i := range times {
 		entry.Prefix = fmt.Sprint("p", i)
 		spec.DataFrom = append(spec.DataFrom, entry)
-		material.DataFrom = append(material.DataFrom, []Named{{Name: "s", Value: *textValue(content)}})
+		inputs.DataFrom = append(inputs.DataFrom, []NamedValue{{Name: "s", Value: *textValue(content)}})
 	}
-	return spec, material
+	return spec, inputs
 }
 
 func renames(count int, match string) []v1alpha1.Rename {
@@ -86,16 +86,16 @@ func TestCostlySpecsAreRefused(t *testing.T) {
 			mention: []string{`.jmesPath: the expression takes up to`, dear}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec, material := &v1alpha1.SecretSyncSpec{Data: test.data}, Material{}
+			spec, inputs := &v1alpha1.SecretSyncSpec{Data: test.data}, Inputs{}
 			if test.from != nil {
-				spec, material = fromValue(test.content, *test.from, test.times)
+				spec, inputs = fromValue(test.content, *test.from, test.times)
 			}
 			value := textValue(test.content)
 			for range test.data {
-				material.Data = append(material.Data, value)
+				inputs.Data = append(inputs.Data, value)
 			}
 			work := newWork()
-			data, err := Render(work, spec, material)
+			data, err := Render(work, spec, inputs)
 			refusal, ok := errors.AsType[*Error](err)
 			if !ok || data != nil {
 				t.Fatalf("got %d keys, %v after %d steps", len(data), err, work.Budget.Spent())
@@ -114,7 +114,7 @@ func TestADeepPathIsReadOnce(t *testing.T) {
 	spent := make([]int64, 0, 2)
 	for count := range entries {
 		work, value := newWork(), textValue(deep(500))
-		data, err := Render(work, &v1alpha1.SecretSyncSpec{Data: entries[:count+1]}, Material{Data: []*source.Value{value, value}[:count+1]})
+		data, err := Render(work, &v1alpha1.SecretSyncSpec{Data: entries[:count+1]}, Inputs{Data: []*source.Value{value, value}[:count+1]})
 		if err != nil || len(data["key0"]) < 50_000 {
 			t.Fatal(len(data["key0"]), err)
 		}
@@ -152,7 +152,7 @@ func TestCostlyGuardsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			work := newWork()
-			wantRefusal(t, Guard(work, &test.guards, large), v1alpha1.ReasonInvalidValue, test.mention...)
+			wantRefusal(t, CheckGuards(work, &test.guards, large), v1alpha1.ReasonInvalidValue, test.mention...)
 		})
 	}
 }
@@ -177,7 +177,7 @@ func TestLargePrivateKeysAreNotParsed(t *testing.T) {
 func TestTemplatesShareTheBudget(t *testing.T) {
 	spec := &v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: map[string]string{"made": "{{ range 5000 }}{{ upper $.a }}{{ end }}"}}}
 	work := newWork()
-	if _, err := Render(work, spec, Material{Source: textValue(`{"a":"b"}`)}); err != nil {
+	if _, err := Render(work, spec, Inputs{Source: textValue(`{"a":"b"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	spent := work.Budget.Spent()
@@ -185,7 +185,7 @@ func TestTemplatesShareTheBudget(t *testing.T) {
 		t.Errorf("25,000 steps of a template took %d", spent)
 	}
 	work.Budget = pattern.NewBudget(t.Context(), spent-1)
-	_, err := Render(work, spec, Material{Source: textValue(`{"a":"b"}`)})
+	_, err := Render(work, spec, Inputs{Source: textValue(`{"a":"b"}`)})
 	wantRefusal(t, err, v1alpha1.ReasonTemplateFailed, "spec.template.data: executing the templates takes up to")
 }
 
@@ -197,12 +197,12 @@ func TestNothingIsDoneAfterThePassHasEnded(t *testing.T) {
 	guards := &v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "*", Pattern: "b"}}}
 	for name, run := range map[string]func(Work) error{
 		"whole": func(w Work) error {
-			_, err := Render(w, &v1alpha1.SecretSyncSpec{}, Material{Source: value})
+			_, err := Render(w, &v1alpha1.SecretSyncSpec{}, Inputs{Source: value})
 			return err
 		},
 		"property": func(w Work) error { return renderWith(w, v1alpha1.DataKey{Key: "k", Property: "a"}) },
 		"jmesPath": func(w Work) error { return renderWith(w, v1alpha1.DataKey{Key: "k", JMESPath: "a"}) },
-		"guards":   func(w Work) error { return Guard(w, guards, map[string][]byte{"a": []byte("b")}) },
+		"guards":   func(w Work) error { return CheckGuards(w, guards, map[string][]byte{"a": []byte("b")}) },
 		"template": func(w Work) error {
 			_, err := renderTemplate(w, &v1alpha1.Template{Data: map[string]string{"a": "{{ .a }}"}}, map[string][]byte{"a": []byte("b")})
 			return err
@@ -216,25 +216,25 @@ func TestNothingIsDoneAfterThePassHasEnded(t *testing.T) {
 }
 
 func renderWith(work Work, entry v1alpha1.DataKey) error {
-	_, err := Render(work, &v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{entry}}, Material{Data: []*source.Value{textValue(`{"a":"b"}`)}})
+	_, err := Render(work, &v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{entry}}, Inputs{Data: []*source.Value{textValue(`{"a":"b"}`)}})
 	return err
 }
 
 // TestOrdinaryWorkIsLight has twenty keys, with guards, renames, searches and templates: less than a hundredth of what there is.
 func TestOrdinaryWorkIsLight(t *testing.T) {
 	value := textValue(wide(50))
-	spec, material := fromValue(wide(50), v1alpha1.DataFrom{Include: []string{"field1*", "field?"}, Rename: renames(2, "^field([0-9]+)$")}, 1)
+	spec, inputs := fromValue(wide(50), v1alpha1.DataFrom{Include: []string{"field1*", "field?"}, Rename: renames(2, "^field([0-9]+)$")}, 1)
 	spec.Data = []v1alpha1.DataKey{{Key: "a", Property: "field3"}, {Key: "b", JMESPath: "field4"}}
-	material.Data = []*source.Value{value, value}
+	inputs.Data = []*source.Value{value, value}
 	spec.Template = &v1alpha1.Template{Data: map[string]string{"t": `{"x": {{ .a | toJson }}, "y": "{{ upper .b }}"}`}}
 	spec.DataFrom[0].Rename[0].Replace = "x$1"
 	work := newWork()
-	data, err := Render(work, spec, material)
+	data, err := Render(work, spec, inputs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	guards := &v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "*", Pattern: `[A-Za-z0-9]{1,64}|\{.*`, Format: v1alpha1.ValueFormatUTF8}}}
-	if err := Guard(work, guards, data); err != nil {
+	if err := CheckGuards(work, guards, data); err != nil {
 		t.Fatal(err)
 	}
 	if spent := work.Budget.Spent(); spent > pattern.PassSteps/100 {

@@ -91,7 +91,7 @@ func TestFieldsOfDataFromLandByteForByte(t *testing.T) {
 			}
 			entry.Conversion = v1alpha1.KeyConversionUnicode
 			for _, value := range []source.Value{source.TextValue(content), source.BinaryValue([]byte(content))} {
-				data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}, Material{DataFrom: [][]Named{{{Name: "name", Value: value}}}})
+				data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}, Inputs{DataFrom: [][]NamedValue{{{Name: "name", Value: value}}}})
 				if got := string(data["a.key_U002f_1"]); err != nil || got != test.want || len(data) != 1 {
 					t.Errorf("%s, %s: got %.80q, %v, want %.80q", name, how, got, err, test.want)
 				}
@@ -125,7 +125,7 @@ func TestWholeValuesLandByteForByte(t *testing.T) {
 			}
 		}
 		find := v1alpha1.DataFrom{Find: &v1alpha1.Find{NamePrefix: "/"}}
-		data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{find}}, Material{DataFrom: [][]Named{{{Name: "/found", Value: value}}}})
+		data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{find}}, Inputs{DataFrom: [][]NamedValue{{{Name: "/found", Value: value}}}})
 		if err != nil || string(data["found"]) != string(value.Bytes()) || len(data) != 1 {
 			t.Errorf("%s: found, the key has %d bytes, want %d (%v)", name, len(data["found"]), len(value.Bytes()), err)
 		}

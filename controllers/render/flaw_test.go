@@ -55,10 +55,10 @@ func slips() map[string]struct{ content, mention string } {
 func TestSlipsKeepTheKeys(t *testing.T) {
 	for name, slip := range slips() {
 		t.Run(name, func(t *testing.T) {
-			material := Material{Source: textValue(slip.content), Synced: []string{"password", "username"}}
-			_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, material)
+			inputs := Inputs{Source: textValue(slip.content), SyncedKeys: []string{"password", "username"}}
+			_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, inputs)
 			reason := v1alpha1.ReasonValueRejected
-			if looksLikeObject(material.Source) {
+			if looksLikeObject(inputs.Source) {
 				reason = v1alpha1.ReasonInvalidValue // As ever, at the first sync too.
 			}
 			wantRefusal(t, err, reason, slip.mention, "spec.data")
@@ -82,7 +82,7 @@ func TestSlipsAreNamedWhereAPropertyIsWanted(t *testing.T) {
 func TestBinaryInPlaceOfAnObjectIsNamed(t *testing.T) {
 	for content, mention := range map[string]string{`{"a":"hunter2"}`: "stored as binary", "\x00\x01": "it is binary"} {
 		value := source.BinaryValue([]byte(content))
-		_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, Material{Source: &value, Synced: []string{"a"}})
+		_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, Inputs{Source: &value, SyncedKeys: []string{"a"}})
 		wantRefusal(t, err, v1alpha1.ReasonValueRejected, mention)
 	}
 }

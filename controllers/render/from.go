@@ -35,10 +35,10 @@ type gathering struct {
 }
 
 // renderFrom makes the keys of spec.dataFrom.
-func (d documents) renderFrom(entries []v1alpha1.DataFrom, secrets [][]Named) (map[string][]byte, error) {
+func (d documents) renderFrom(entries []v1alpha1.DataFrom, secrets [][]NamedValue) (map[string][]byte, error) {
 	all := gathering{documents: d, data: map[string][]byte{}, origins: map[string]origin{}}
 	for i := range entries {
-		var taken []Named
+		var taken []NamedValue
 		if i < len(secrets) {
 			taken = secrets[i]
 		}
@@ -49,7 +49,7 @@ func (d documents) renderFrom(entries []v1alpha1.DataFrom, secrets [][]Named) (m
 	return all.data, nil
 }
 
-func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []Named) error {
+func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []NamedValue) error {
 	field := fmt.Sprintf("spec.dataFrom[%d]", index)
 	naming, err := newNaming(g.documents.work, field, entry)
 	if err != nil {
@@ -72,7 +72,7 @@ func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []Named) 
 }
 
 // secret takes what an entry wants of one secret.
-func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, secret *Named) error {
+func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, secret *NamedValue) error {
 	who := naming.field
 	if entry.Find != nil {
 		who = fmt.Sprintf("%s, of secret %s,", naming.field, shown(secret.Name))
@@ -110,7 +110,7 @@ func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, 
 }
 
 // whole takes a secret as one key.
-func (g *gathering) whole(index int, entry *v1alpha1.DataFrom, naming *naming, secret *Named, who string) error {
+func (g *gathering) whole(index int, entry *v1alpha1.DataFrom, naming *naming, secret *NamedValue, who string) error {
 	from := origin{entry: index, secret: secret.Name, name: strings.TrimPrefix(secret.Name, entry.Find.NamePrefix)}
 	if wanted, err := naming.takes(from.name); err != nil || !wanted {
 		return err

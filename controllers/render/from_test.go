@@ -12,10 +12,10 @@ import (
 )
 
 // found are secrets by name and text, two strings each.
-func found(pairs ...string) []Named {
-	var secrets []Named
+func found(pairs ...string) []NamedValue {
+	var secrets []NamedValue
 	for i := 0; i < len(pairs); i += 2 {
-		secrets = append(secrets, Named{Name: pairs[i], Value: source.TextValue(pairs[i+1])})
+		secrets = append(secrets, NamedValue{Name: pairs[i], Value: source.TextValue(pairs[i+1])})
 	}
 	return secrets
 }
@@ -23,13 +23,13 @@ func found(pairs ...string) []Named {
 // fromCase is one entry of spec.dataFrom, with the secrets it takes.
 type fromCase struct {
 	entry   v1alpha1.DataFrom
-	secrets []Named
+	secrets []NamedValue
 	want    map[string]string
 }
 
 func TestDataFrom(t *testing.T) {
 	const object = `{"user":"u","password":"p","port":5432,"my key":"m","a/b":1e21,"sub":{"x":"y","n":null,"o":{ "z" :0.10}}}`
-	one := func(content string) []Named { return found("/prod/db", content) }
+	one := func(content string) []NamedValue { return found("/prod/db", content) }
 	values := &v1alpha1.Find{NamePrefix: "/prod/"}
 	fields := &v1alpha1.Find{NamePrefix: "/prod/", Take: v1alpha1.FindTakeFields}
 	for name, test := range map[string]fromCase{
@@ -53,14 +53,14 @@ func TestDataFrom(t *testing.T) {
 		"a property":                             {v1alpha1.DataFrom{Property: "sub"}, one(object), map[string]string{"x": "y", "n": "null", "o": `{ "z" :0.10}`}},
 		"a path":                                 {v1alpha1.DataFrom{Property: "l[0].o"}, one(`{"l":[{"o":{"k":"v"}}]}`), map[string]string{"k": "v"}},
 		"decoded":                                {v1alpha1.DataFrom{Decode: v1alpha1.DecodingBase64}, one(`{"a":"aGk=","b":"AP8","c":""}`), map[string]string{"a": "hi", "b": "\x00\xff", "c": ""}},
-		"a binary that is a JSON object":         {v1alpha1.DataFrom{}, []Named{{Value: source.BinaryValue([]byte(`{"a":"b"}`))}}, map[string]string{"a": "b"}},
+		"a binary that is a JSON object":         {v1alpha1.DataFrom{}, []NamedValue{{Value: source.BinaryValue([]byte(`{"a":"b"}`))}}, map[string]string{"a": "b"}},
 		"an optional one that is not there":      {v1alpha1.DataFrom{Optional: true}, nil, map[string]string{}},
 		"an optional property that is not there": {v1alpha1.DataFrom{Property: "none", Optional: true}, one(object), map[string]string{}},
 		"an object without fields":               {v1alpha1.DataFrom{}, one(`{}`), map[string]string{}},
 
 		"found, one key per secret": {v1alpha1.DataFrom{Find: values}, found("/prod/db/main", "text\r\n", "/prod/api", `{"a":"b"}`),
 			map[string]string{"db_main": "text\r\n", "api": `{"a":"b"}`}},
-		"found, a binary with every byte": {v1alpha1.DataFrom{Find: values}, []Named{{Name: "/prod/x", Value: source.BinaryValue(everyByte())}},
+		"found, a binary with every byte": {v1alpha1.DataFrom{Find: values}, []NamedValue{{Name: "/prod/x", Value: source.BinaryValue(everyByte())}},
 			map[string]string{"x": string(everyByte())}},
 		"found by tags, the whole name": {v1alpha1.DataFrom{Find: &v1alpha1.Find{Tags: map[string]string{"a": "b"}}}, found("/prod/db", "1"), map[string]string{"_prod_db": "1"}},
 		"found, as code points":         {v1alpha1.DataFrom{Find: values, Conversion: v1alpha1.KeyConversionUnicode}, found("/prod/a/b", "1"), map[string]string{"a_U002f_b": "1"}},
@@ -75,7 +75,7 @@ func TestDataFrom(t *testing.T) {
 		"found, nothing, being optional":                    {v1alpha1.DataFrom{Find: values, Optional: true}, nil, map[string]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := newDocuments(newWork()).renderFrom([]v1alpha1.DataFrom{test.entry}, [][]Named{test.secrets})
+			data, err := newDocuments(newWork()).renderFrom([]v1alpha1.DataFrom{test.entry}, [][]NamedValue{test.secrets})
 			if diff := cmp.Diff(test.want, asText(data)); err != nil || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
@@ -88,11 +88,11 @@ func TestDataGoesBeforeDataFrom(t *testing.T) {
 		DataFrom: []v1alpha1.DataFrom{{}, {Prefix: "X_"}},
 		Data:     []v1alpha1.DataKey{{Key: "a", Property: "own"}, {Key: "b", Property: "none", Optional: true}},
 	}
-	material := Material{
-		DataFrom: [][]Named{found("x", `{"a":"from","b":"from"}`), found("y", `{"a":"other"}`)},
+	inputs := Inputs{
+		DataFrom: [][]NamedValue{found("x", `{"a":"from","b":"from"}`), found("y", `{"a":"other"}`)},
 		Data:     []*source.Value{textValue(`{"own":"data"}`), textValue(`{"own":"data"}`)},
 	}
-	data, err := Render(newWork(), spec, material)
+	data, err := Render(newWork(), spec, inputs)
 	// An optional entry that is left out leaves the key to dataFrom.
 	if diff := cmp.Diff(map[string]string{"a": "data", "b": "from", "X_a": "other"}, asText(data)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -106,41 +106,41 @@ func TestDataFromRefuses(t *testing.T) {
 	underscore := v1alpha1.KeyConversionUnderscore
 	for name, test := range map[string]struct {
 		entries  []v1alpha1.DataFrom
-		secrets  [][]Named
+		secrets  [][]NamedValue
 		reason   string
 		mentions []string
 	}{
-		"two entries with one key": {[]v1alpha1.DataFrom{{}, {}}, [][]Named{found("x", `{"a":"hunter2"}`), found("y", `{"a":1}`)}, v1alpha1.ReasonInvalidValue,
+		"two entries with one key": {[]v1alpha1.DataFrom{{}, {}}, [][]NamedValue{found("x", `{"a":"hunter2"}`), found("y", `{"a":1}`)}, v1alpha1.ReasonInvalidValue,
 			[]string{"spec.dataFrom[0] and spec.dataFrom[1]", `key "a"`, "prefix"}},
-		"two fields with one key": {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]Named{found("x", `{"a b":"hunter2","a/b":1}`)}, v1alpha1.ReasonInvalidValue,
+		"two fields with one key": {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]NamedValue{found("x", `{"a b":"hunter2","a/b":1}`)}, v1alpha1.ReasonInvalidValue,
 			[]string{"spec.dataFrom[0] gives the key \"a_b\" twice", `field "a b"`, `field "a/b"`}},
-		"two secrets with one key": {[]v1alpha1.DataFrom{{Find: values}}, [][]Named{found("/prod/a/b", marker, "/prod/a_b", marker)}, v1alpha1.ReasonInvalidValue,
+		"two secrets with one key": {[]v1alpha1.DataFrom{{Find: values}}, [][]NamedValue{found("/prod/a/b", marker, "/prod/a_b", marker)}, v1alpha1.ReasonInvalidValue,
 			[]string{`"/prod/a/b"`, `"/prod/a_b"`, `key "a_b"`}},
-		"two secrets with one field": {[]v1alpha1.DataFrom{{Find: fields}}, [][]Named{found("/prod/x", `{"a":"hunter2"}`, "/prod/y", `{"a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue,
+		"two secrets with one field": {[]v1alpha1.DataFrom{{Find: fields}}, [][]NamedValue{found("/prod/x", `{"a":"hunter2"}`, "/prod/y", `{"a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue,
 			[]string{`"/prod/x"`, `"/prod/y"`, `key "a"`}},
-		"a name that no key may have":       {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{`field "my key"`, "spec.dataFrom[0].conversion"}},
-		"a name that no conversion mends":   {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]Named{found("x", `{"..a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue, []string{`field "..a"`}},
-		"a name of which nothing is left":   {[]v1alpha1.DataFrom{{Prefix: "P_", Rename: []v1alpha1.Rename{{Match: ".*"}}}}, [][]Named{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"my key"`}},
-		"a name that grows without end":     {[]v1alpha1.DataFrom{{Rename: slices.Repeat([]v1alpha1.Rename{{Match: ".", Replace: strings.Repeat("$0", 200)}}, 16)}}, [][]Named{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0].rename[1]", "4096"}},
-		"a secret named as the prefix":      {[]v1alpha1.DataFrom{{Find: values}}, [][]Named{found("/prod/", marker)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"/prod/"`}},
-		"a rename that is none":             {[]v1alpha1.DataFrom{{}, {Rename: []v1alpha1.Rename{{Match: "a"}, {Match: "a("}}}}, [][]Named{found("x", `{}`), found("y", `{}`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[1].rename[1].match"}},
-		"a text":                            {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", marker)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "not a JSON object", "spec.data"}},
-		"a list":                            {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", `["hunter2"]`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "it is a JSON array"}},
-		"a binary":                          {[]v1alpha1.DataFrom{{}}, [][]Named{{{Value: source.BinaryValue(everyByte())}}}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "binary"}},
-		"a text, being optional":            {[]v1alpha1.DataFrom{{Optional: true}}, [][]Named{found("x", marker)}, v1alpha1.ReasonInvalidValue, []string{"not a JSON object"}},
-		"an empty value":                    {[]v1alpha1.DataFrom{{}}, [][]Named{found("x", "")}, v1alpha1.ReasonInvalidValue, []string{"empty"}},
-		"a property that is not there":      {[]v1alpha1.DataFrom{{Property: "p"}}, [][]Named{found("x", object)}, v1alpha1.ReasonPropertyNotFound, []string{"spec.dataFrom[0] wants property \"p\"", `"my key"`}},
-		"a property that is no object":      {[]v1alpha1.DataFrom{{Property: "my key"}}, [][]Named{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "not a JSON object"}},
-		"a property that is null":           {[]v1alpha1.DataFrom{{Property: "n"}}, [][]Named{found("x", `{"n":null}`)}, v1alpha1.ReasonInvalidValue, []string{"not a JSON object"}},
-		"fields of a secret that is a text": {[]v1alpha1.DataFrom{{Find: fields}}, [][]Named{found("/prod/x", marker)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", `"/prod/x"`, "not a JSON object"}},
-		"a property of a secret found":      {[]v1alpha1.DataFrom{{Find: values, Property: "p"}}, [][]Named{found("/prod/x", object)}, v1alpha1.ReasonPropertyNotFound, []string{"spec.dataFrom[0]", `"/prod/x"`}},
-		"what is no Base64":                 {[]v1alpha1.DataFrom{{Decode: v1alpha1.DecodingBase64}}, [][]Named{found("x", `{"a":"hunter2!"}`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", `field "a"`, "byte 8"}},
-		"nothing found":                     {[]v1alpha1.DataFrom{{Find: values}}, [][]Named{nil}, v1alpha1.ReasonSecretNotFound, []string{"spec.dataFrom[0].find", "optional"}},
-		"no value":                          {[]v1alpha1.DataFrom{{}}, [][]Named{nil}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]"}},
+		"a name that no key may have":       {[]v1alpha1.DataFrom{{}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{`field "my key"`, "spec.dataFrom[0].conversion"}},
+		"a name that no conversion mends":   {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]NamedValue{found("x", `{"..a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue, []string{`field "..a"`}},
+		"a name of which nothing is left":   {[]v1alpha1.DataFrom{{Prefix: "P_", Rename: []v1alpha1.Rename{{Match: ".*"}}}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"my key"`}},
+		"a name that grows without end":     {[]v1alpha1.DataFrom{{Rename: slices.Repeat([]v1alpha1.Rename{{Match: ".", Replace: strings.Repeat("$0", 200)}}, 16)}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0].rename[1]", "4096"}},
+		"a secret named as the prefix":      {[]v1alpha1.DataFrom{{Find: values}}, [][]NamedValue{found("/prod/", marker)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"/prod/"`}},
+		"a rename that is none":             {[]v1alpha1.DataFrom{{}, {Rename: []v1alpha1.Rename{{Match: "a"}, {Match: "a("}}}}, [][]NamedValue{found("x", `{}`), found("y", `{}`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[1].rename[1].match"}},
+		"a text":                            {[]v1alpha1.DataFrom{{}}, [][]NamedValue{found("x", marker)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "not a JSON object", "spec.data"}},
+		"a list":                            {[]v1alpha1.DataFrom{{}}, [][]NamedValue{found("x", `["hunter2"]`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "it is a JSON array"}},
+		"a binary":                          {[]v1alpha1.DataFrom{{}}, [][]NamedValue{{{Value: source.BinaryValue(everyByte())}}}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "binary"}},
+		"a text, being optional":            {[]v1alpha1.DataFrom{{Optional: true}}, [][]NamedValue{found("x", marker)}, v1alpha1.ReasonInvalidValue, []string{"not a JSON object"}},
+		"an empty value":                    {[]v1alpha1.DataFrom{{}}, [][]NamedValue{found("x", "")}, v1alpha1.ReasonInvalidValue, []string{"empty"}},
+		"a property that is not there":      {[]v1alpha1.DataFrom{{Property: "p"}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonPropertyNotFound, []string{"spec.dataFrom[0] wants property \"p\"", `"my key"`}},
+		"a property that is no object":      {[]v1alpha1.DataFrom{{Property: "my key"}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", "not a JSON object"}},
+		"a property that is null":           {[]v1alpha1.DataFrom{{Property: "n"}}, [][]NamedValue{found("x", `{"n":null}`)}, v1alpha1.ReasonInvalidValue, []string{"not a JSON object"}},
+		"fields of a secret that is a text": {[]v1alpha1.DataFrom{{Find: fields}}, [][]NamedValue{found("/prod/x", marker)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", `"/prod/x"`, "not a JSON object"}},
+		"a property of a secret found":      {[]v1alpha1.DataFrom{{Find: values, Property: "p"}}, [][]NamedValue{found("/prod/x", object)}, v1alpha1.ReasonPropertyNotFound, []string{"spec.dataFrom[0]", `"/prod/x"`}},
+		"what is no Base64":                 {[]v1alpha1.DataFrom{{Decode: v1alpha1.DecodingBase64}}, [][]NamedValue{found("x", `{"a":"hunter2!"}`)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]", `field "a"`, "byte 8"}},
+		"nothing found":                     {[]v1alpha1.DataFrom{{Find: values}}, [][]NamedValue{nil}, v1alpha1.ReasonSecretNotFound, []string{"spec.dataFrom[0].find", "optional"}},
+		"no value":                          {[]v1alpha1.DataFrom{{}}, [][]NamedValue{nil}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]"}},
 		"fewer values than entries":         {[]v1alpha1.DataFrom{{}}, nil, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: test.entries}, Material{DataFrom: test.secrets})
+			data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: test.entries}, Inputs{DataFrom: test.secrets})
 			wantRefusal(t, err, test.reason, test.mentions...)
 			if data != nil {
 				t.Errorf("a refusal came with %d keys", len(data))

@@ -75,9 +75,9 @@ func FuzzNames(f *testing.F) {
 func checkNames(t *testing.T, entry v1alpha1.DataFrom, name, content string) {
 	t.Helper()
 	spec := v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}
-	material := Material{DataFrom: [][]Named{{{Name: name, Value: source.TextValue(content)}}}}
-	data, err := Render(newWork(), &spec, material)
-	again, twice := Render(newWork(), &spec, material)
+	inputs := Inputs{DataFrom: [][]NamedValue{{{Name: name, Value: source.TextValue(content)}}}}
+	data, err := Render(newWork(), &spec, inputs)
+	again, twice := Render(newWork(), &spec, inputs)
 	if err != nil {
 		refuseMarker(t, content, "", err)
 		if twice == nil || twice.Error() != err.Error() || data != nil {

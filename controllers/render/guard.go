@@ -13,10 +13,10 @@ func rejected(format string, args ...any) error {
 	return &Error{Reason: v1alpha1.ReasonValueRejected, Message: fmt.Sprintf(format, args...)}
 }
 
-// Guard says whether the guards let the keys be published; nil guards let everything. Errors are of type *Error, with
+// CheckGuards says whether the guards let the keys be published; nil guards let everything. Errors are of type *Error, with
 // reason ValueRejected; or with InvalidValue, where a guard's pattern can't be used, or takes more than the budget has.
 // Those of the context of the work, and of what lets heavy work begin, are themselves.
-func Guard(work Work, guards *v1alpha1.Guards, data map[string][]byte) error {
+func CheckGuards(work Work, guards *v1alpha1.Guards, data map[string][]byte) error {
 	if guards == nil {
 		return nil
 	}

@@ -29,7 +29,7 @@ func TestGuardLets(t *testing.T) {
 		"a pair":                             {KeyPairs: []v1alpha1.KeyPairGuard{{Certificate: "tls.crt", PrivateKey: "tls.key"}}},
 		"a size that is just kept":           {MaxBytes: new(int64(sizeOf(data)))},
 	} {
-		if err := Guard(newWork(), guards, data); err != nil {
+		if err := CheckGuards(newWork(), guards, data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -67,12 +67,12 @@ func TestGuardRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 3 { // Always the same one.
-				wantRefusal(t, Guard(newWork(), &test.guards, data), v1alpha1.ReasonValueRejected, test.mentions...)
+				wantRefusal(t, CheckGuards(newWork(), &test.guards, data), v1alpha1.ReasonValueRejected, test.mentions...)
 			}
 		})
 	}
 	for _, pattern := range []string{"a(", "a)(b"} {
 		guards := v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "text", Pattern: pattern}}}
-		wantRefusal(t, Guard(newWork(), &guards, data), v1alpha1.ReasonInvalidValue, `spec.guards.keys["text"].pattern`)
+		wantRefusal(t, CheckGuards(newWork(), &guards, data), v1alpha1.ReasonInvalidValue, `spec.guards.keys["text"].pattern`)
 	}
 }

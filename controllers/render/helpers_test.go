@@ -22,11 +22,11 @@ func newWork() Work {
 // renderOne renders a spec all of whose keys are taken from one value.
 func renderOne(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, error) {
 	spec := v1alpha1.SecretSyncSpec{Data: keys}
-	material := Material{Source: &value, Data: make([]*source.Value, len(keys))}
+	inputs := Inputs{Source: &value, Data: make([]*source.Value, len(keys))}
 	for i := range keys {
-		material.Data[i] = &value
+		inputs.Data[i] = &value
 	}
-	return Render(newWork(), &spec, material)
+	return Render(newWork(), &spec, inputs)
 }
 
 // asText makes data readable in differences.

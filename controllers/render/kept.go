@@ -61,11 +61,11 @@ func wholeFlaw(value *source.Value) string {
 	return flaw
 }
 
-// CheckKept refuses keys of which none was there at the last sync by the same spec: whatever the reason is, such as
+// CheckKeysRemain refuses keys of which none was there at the last sync by the same spec: whatever the reason is, such as
 // an empty object, renamed fields or secrets, or another kind of value, all that programs read would be removed.
 // synced are the keys of that sync, without what was made after it; empty where the spec is new. Errors are of
 // type *Error, with reason ValueRejected.
-func CheckKept(data map[string][]byte, synced []string) error {
+func CheckKeysRemain(data map[string][]byte, synced []string) error {
 	if len(synced) == 0 || slices.ContainsFunc(synced, func(key string) bool { _, stays := data[key]; return stays }) {
 		return nil
 	}

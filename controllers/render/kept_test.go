@@ -11,11 +11,11 @@ import (
 // The first sync, and one after an edit of the spec, takes whatever there is.
 func TestWhatWasNotSyncedTakesAnyValue(t *testing.T) {
 	for name, slip := range slips() {
-		material := Material{Source: textValue(slip.content)}
-		if looksLikeObject(material.Source) {
+		inputs := Inputs{Source: textValue(slip.content)}
+		if looksLikeObject(inputs.Source) {
 			continue
 		}
-		data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, material)
+		data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, inputs)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -45,7 +45,7 @@ func TestRenderKeepsFields(t *testing.T) {
 		"a text with a former value of old name": {spec: v1alpha1.SecretSyncSpec{KeepPrevious: &v1alpha1.KeepPrevious{Suffix: ".old"}}, content: marker, synced: []string{"value", "value.old"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Render(newWork(), &test.spec, Material{Source: textValue(test.content), Synced: test.synced})
+			_, err := Render(newWork(), &test.spec, Inputs{Source: textValue(test.content), SyncedKeys: test.synced})
 			if !test.refused {
 				if err != nil {
 					t.Error(err)
@@ -60,11 +60,11 @@ func TestRenderKeepsFields(t *testing.T) {
 // A template that fails on a value that is no object names that, not the template alone.
 func TestTemplatesNameTheSlip(t *testing.T) {
 	spec := v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: map[string]string{"URL": "{{ .username }}"}, MergePolicy: v1alpha1.TemplateMergeReplace}}
-	_, err := Render(newWork(), &spec, Material{Source: textValue("\uFEFF" + `{"username":"hunter2"}`), Synced: []string{"URL"}})
+	_, err := Render(newWork(), &spec, Inputs{Source: textValue("\uFEFF" + `{"username":"hunter2"}`), SyncedKeys: []string{"URL"}})
 	wantRefusal(t, err, v1alpha1.ReasonTemplateFailed, "no field", "a byte order mark")
 }
 
-func TestCheckKept(t *testing.T) {
+func TestCheckKeysRemain(t *testing.T) {
 	for name, test := range map[string]struct {
 		synced, keys []string
 		refused      bool
@@ -80,7 +80,7 @@ func TestCheckKept(t *testing.T) {
 		for _, key := range test.keys {
 			data[key] = []byte(marker)
 		}
-		err := CheckKept(data, test.synced)
+		err := CheckKeysRemain(data, test.synced)
 		if !test.refused {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -136,14 +136,14 @@ func TestUnclearFieldsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			value := textValue(test.content)
-			material := Material{Source: value, DataFrom: [][]Named{{{Value: *value}}}}
+			inputs := Inputs{Source: value, DataFrom: [][]NamedValue{{{Value: *value}}}}
 			for range test.spec.Data {
-				material.Data = append(material.Data, value)
+				inputs.Data = append(inputs.Data, value)
 			}
 			if test.spec.DataFrom == nil {
-				material.DataFrom = nil
+				inputs.DataFrom = nil
 			}
-			_, err := Render(newWork(), &test.spec, material)
+			_, err := Render(newWork(), &test.spec, inputs)
 			if test.mentions == nil {
 				if err != nil {
 					t.Error(err)

@@ -15,22 +15,23 @@ import (
 // wholeKey is the key of a value that is not a JSON object.
 const wholeKey = "value"
 
-// Material is what the entries of a spec are made from, by their order in the spec.
-type Material struct {
-	// Source is the value of spec.source; nil where nothing reads it, or an optional one is not there.
+// Inputs are the source values of the entries of a spec, in the order of the spec.
+type Inputs struct {
+	// Source is the value of spec.source. It is nil if no entry reads it, or if it is optional and does not exist.
 	Source *source.Value
-	// Data has for each entry of spec.data its value; nil where the secret or version of an optional entry is not
-	// there. Entries that share a pointer share the work of parsing.
+	// Data has the value of each entry of spec.data; nil if the secret or version of an optional entry does not exist.
+	// A value is parsed once for all entries that share its pointer.
 	Data []*source.Value
-	// DataFrom has for each entry of spec.dataFrom the secrets it takes: one for a source, any number for find,
-	// none where an optional one is not there.
-	DataFrom [][]Named
-	// Synced are the keys of the last sync by the same spec; empty where there was none, or the spec was edited since.
-	Synced []string
+	// DataFrom has the secrets of each entry of spec.dataFrom: one for a source, any number for find, none if an
+	// optional one does not exist.
+	DataFrom [][]NamedValue
+	// SyncedKeys are the keys of the last sync by the same spec. They are empty if there was none, or if the spec was
+	// edited since.
+	SyncedKeys []string
 }
 
-// Named is a value with the name of its secret, as AWS has it without the ARN's suffix.
-type Named struct {
+// NamedValue is a value with the name of its secret in AWS, without the suffix of the ARN.
+type NamedValue struct {
 	Name  string
 	Value source.Value
 }
@@ -45,17 +46,17 @@ type Named struct {
 //
 // The bytes of the keys are those of the values where they can be; the caller must not change them.
 // Errors are of type *Error, but for those of the context of the work, and of what lets heavy work begin.
-func Render(work Work, spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
-	if err := work.weigh(material.size()); err != nil {
+func Render(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
+	if err := work.weigh(inputs.size()); err != nil {
 		return nil, err
 	}
-	data, err := renderSources(work, spec, material)
+	data, err := renderSources(work, spec, inputs)
 	if err != nil {
 		return nil, err
 	}
 	made, err := renderTemplate(work, spec.Template, data)
-	if refusal, ok := errors.AsType[*Error](err); ok && readsWhole(spec) && !looksLikeObject(material.Source) {
-		refusal.Message += "; the secret's value is not a JSON object (" + wholeFlaw(material.Source) + ")"
+	if refusal, ok := errors.AsType[*Error](err); ok && readsWhole(spec) && !looksLikeObject(inputs.Source) {
+		refusal.Message += "; the secret's value is not a JSON object (" + wholeFlaw(inputs.Source) + ")"
 	}
 	return made, err
 }
@@ -65,24 +66,24 @@ func readsWhole(spec *v1alpha1.SecretSyncSpec) bool {
 	return len(spec.Data) == 0 && len(spec.DataFrom) == 0
 }
 
-func renderSources(work Work, spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+func renderSources(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
 	if readsWhole(spec) {
-		if err := checkWhole(spec, material.Source, material.Synced); err != nil {
+		if err := checkWhole(spec, inputs.Source, inputs.SyncedKeys); err != nil {
 			return nil, err
 		}
-		return renderWhole(work, material.Source)
+		return renderWhole(work, inputs.Source)
 	}
-	return renderEntries(work, spec, material)
+	return renderEntries(work, spec, inputs)
 }
 
 // renderEntries makes the keys of dataFrom, and those of data over them.
-func renderEntries(work Work, spec *v1alpha1.SecretSyncSpec, material Material) (map[string][]byte, error) {
+func renderEntries(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
 	opened := newDocuments(work)
-	data, err := opened.renderFrom(spec.DataFrom, material.DataFrom)
+	data, err := opened.renderFrom(spec.DataFrom, inputs.DataFrom)
 	if err != nil {
 		return nil, err
 	}
-	if err := opened.renderKeys(spec.Data, material.Data, data); err != nil {
+	if err := opened.renderKeys(spec.Data, inputs.Data, data); err != nil {
 		return nil, err
 	}
 	if len(data) == 0 {

@@ -41,19 +41,19 @@ func TestSampleOfSeveralSources(t *testing.T) {
 	spec := sampleSpecs(t, "several-sources.yaml")[0]
 	current, previous := textValue(`{"username":"payments","password":"new"}`), textValue(`{"username":"payments","password":"old"}`)
 	for name, test := range map[string]struct {
-		material Material
-		want     map[string]string
+		inputs Inputs
+		want   map[string]string
 	}{
 		"after a rotation": {
-			Material{Data: []*source.Value{current, previous, textValue("sk_live_1")}, DataFrom: [][]Named{found("/samples/shop", `{"token":"t"}`), found("/samples/features/search", "on", "/samples/features/ui/dark", "off")}},
+			Inputs{Data: []*source.Value{current, previous, textValue("sk_live_1")}, DataFrom: [][]NamedValue{found("/samples/shop", `{"token":"t"}`), found("/samples/features/search", "on", "/samples/features/ui/dark", "off")}},
 			map[string]string{"DB_PASSWORD": "new", "DB_PASSWORD_PREVIOUS": "old", "STRIPE_KEY": "sk_live_1", "SHOP_token": "t", "FEATURE_search": "on", "FEATURE_ui_dark": "off"},
 		},
 		"before the first one": {
-			Material{Data: []*source.Value{current, nil, textValue("sk_live_1")}, DataFrom: [][]Named{found("/samples/shop", `{"token":"t"}`), nil}},
+			Inputs{Data: []*source.Value{current, nil, textValue("sk_live_1")}, DataFrom: [][]NamedValue{found("/samples/shop", `{"token":"t"}`), nil}},
 			map[string]string{"DB_PASSWORD": "new", "STRIPE_KEY": "sk_live_1", "SHOP_token": "t"},
 		},
 	} {
-		data, err := Render(newWork(), &spec, test.material)
+		data, err := Render(newWork(), &spec, test.inputs)
 		if diff := cmp.Diff(test.want, asText(data)); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
@@ -96,7 +96,7 @@ func TestSampleOfGuards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = Guard(newWork(), test.spec.Guards, data)
+		err = CheckGuards(newWork(), test.spec.Guards, data)
 		if test.refuse == "" {
 			if err == nil {
 				_, err = CheckType(newWork(), test.spec.Target.TypeOrDefault(), data)

@@ -76,7 +76,7 @@ func gathered(size int) error {
 }
 
 // size is how many bytes the values have together.
-func (m *Material) size() int {
+func (m *Inputs) size() int {
 	size := 0
 	add := func(value *source.Value) {
 		if value != nil {

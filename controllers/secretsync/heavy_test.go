@@ -133,7 +133,7 @@ func TestMemoryOfTemplatesIsSharedByAllWorkers(t *testing.T) {
 			p.sync.Namespace = fmt.Sprint("namespace", n%16)
 			work, leave := c.work(t.Context(), p)
 			defer leave()
-			_, err := render.Render(work, spec, render.Material{Source: &value})
+			_, err := render.Render(work, spec, render.Inputs{Source: &value})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil && putOff(err) == 0 {

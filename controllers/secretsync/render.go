@@ -24,7 +24,7 @@ func (c *Controller) render(ctx context.Context, p *pass) error {
 		}
 		return &one.fetched.Value
 	})
-	material.Synced = syncedKeys(p.sync)
+	material.SyncedKeys = syncedKeys(p.sync)
 	data, err := render.Render(work, spec, material)
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (c *Controller) render(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	if err := render.CheckKept(data, material.Synced); err != nil {
+	if err := render.CheckKeysRemain(data, material.SyncedKeys); err != nil {
 		return err
 	}
 	if data, err = withPrevious(work, p, data); err != nil {
@@ -60,15 +60,15 @@ func publishable(work render.Work, spec *v1alpha1.SecretSyncSpec, data map[strin
 			return notes, err
 		}
 	}
-	if err := render.Guard(work, spec.Guards, data); err != nil {
+	if err := render.CheckGuards(work, spec.Guards, data); err != nil {
 		return notes, err
 	}
 	return notes, render.CheckSize(data)
 }
 
 // materialOf sorts values by the entries of the spec that are made from them.
-func materialOf(p *pass, valueOf func(*input) *source.Value) render.Material {
-	var material render.Material
+func materialOf(p *pass, valueOf func(*input) *source.Value) render.Inputs {
+	var material render.Inputs
 	if whole := p.entries.whole; whole != nil {
 		material.Source = valueOf(whole)
 		return material
@@ -77,11 +77,11 @@ func materialOf(p *pass, valueOf func(*input) *source.Value) render.Material {
 	for n, one := range p.entries.data {
 		material.Data[n] = valueOf(one)
 	}
-	material.DataFrom = make([][]render.Named, len(p.entries.dataFrom))
+	material.DataFrom = make([][]render.NamedValue, len(p.entries.dataFrom))
 	for n, many := range p.entries.dataFrom {
 		for _, one := range many {
 			if value := valueOf(one); value != nil {
-				material.DataFrom[n] = append(material.DataFrom[n], render.Named{Name: one.name, Value: *value})
+				material.DataFrom[n] = append(material.DataFrom[n], render.NamedValue{Name: one.name, Value: *value})
 			}
 		}
 	}
