@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Concerned are the keys whose change calls for a restart: those that no pattern of ignoreKeys matches, in which
+// RelevantKeys are the keys whose change calls for a restart: those that no pattern of ignoreKeys matches, in which
 // "*" stands for any characters.
-func Concerned(keys, ignored []string) []string {
+func RelevantKeys(keys, ignored []string) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
 		return slices.ContainsFunc(ignored, func(pattern string) bool { return matches(pattern, key) })
 	})

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// Settle is how long a workload waits for changes of its other Secrets after one has changed, and settleMost
+	// QuietPeriod is how long a workload waits for changes of its other Secrets after one has changed, and quietPeriodMost
 	// how long altogether while they go on changing.
-	Settle, settleMost = 3 * time.Second, 30 * time.Second
+	QuietPeriod, quietPeriodMost = 3 * time.Second, 30 * time.Second
 	// announcedMost is how long it waits for the revision of a change that was announced. A pass that was part of
 	// a burst tells it after 17 seconds at most.
 	announcedMost = 20 * time.Second
@@ -31,7 +31,7 @@ func (w *waiting) due() time.Time {
 	if w.Revision == "" {
 		return w.last.Add(announcedMost)
 	}
-	due := earlier(w.last.Add(Settle), w.first.Add(settleMost))
+	due := earlier(w.last.Add(QuietPeriod), w.first.Add(quietPeriodMost))
 	if w.Policy.Delay != nil {
 		due = later(due, w.Changed.Add(w.Policy.Delay.Duration))
 	}
@@ -61,7 +61,7 @@ func (p *pending) put(change Change, now time.Time) time.Time {
 		next.first, next.last, next.restarted = former.first, former.last, former.restarted
 	case known && former.Revision == "" && change.Revision != "": // What was announced.
 		next.first, next.last = former.first, former.last
-	case known && now.Sub(former.last) < Settle: // Changes follow one another.
+	case known && now.Sub(former.last) < QuietPeriod: // Changes follow one another.
 		next.first = former.first
 	}
 	p.by[change.Namespace][change.Name] = next

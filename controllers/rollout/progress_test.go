@@ -99,7 +99,7 @@ func TestAFailedStatefulSetStopsTheRest(t *testing.T) {
 	change, one := changed("db", "v2"), int32(1)
 	change.Policy.MaxConcurrent = &one
 	y.at(0, change)
-	y.expect("the first", y.at(Settle, change).Restarted, []string{"StatefulSet queue"})
+	y.expect("the first", y.at(QuietPeriod, change).Restarted, []string{"StatefulSet queue"})
 	y.moveSet("queue", func(s *appsv1.StatefulSetStatus) {
 		s.UpdatedReplicas, s.CurrentReplicas, s.ReadyReplicas, s.UpdateRevision = 1, 1, 1, "b"
 	})
@@ -108,7 +108,7 @@ func TestAFailedStatefulSetStopsTheRest(t *testing.T) {
 	if !strings.Contains(progress.Message, "StatefulSet queue: 1 of 2 pods are new, new pod queue-1 is not Ready") {
 		t.Errorf("the message is %q", progress.Message)
 	}
-	progress = y.at(progressDeadline+Settle, change)
+	progress = y.at(progressDeadline+QuietPeriod, change)
 	y.expect("it has failed", states(progress), map[string]State{"queue": Failed, "zeta": Waiting})
 	y.expect("the sum", progress.State, Failed)
 }
@@ -119,7 +119,7 @@ func TestAGoodRevisionDoesNotWaitForABadOne(t *testing.T) {
 	bad := changed("db", "v2")
 	bad.Handled = "v1"
 	y.at(0, bad)
-	y.expect("for the bad one", y.at(Settle, bad).Restarted, []string{"Deployment web", "StatefulSet queue"})
+	y.expect("for the bad one", y.at(QuietPeriod, bad).Restarted, []string{"Deployment web", "StatefulSet queue"})
 	y.move("web", begin)
 	y.moveSet("queue", func(s *appsv1.StatefulSetStatus) {
 		s.UpdatedReplicas, s.CurrentReplicas, s.ReadyReplicas, s.UpdateRevision = 1, 1, 1, "b"
@@ -129,7 +129,7 @@ func TestAGoodRevisionDoesNotWaitForABadOne(t *testing.T) {
 		good := changed("db", "v3 "+name)
 		good.Handled, good.Changed = handled, noon.Add(25*time.Second)
 		y.at(25*time.Second, good)
-		y.expect("for the good one, where "+name, y.at(25*time.Second+Settle, good).Restarted, []string{"Deployment web", "StatefulSet queue"})
+		y.expect("for the good one, where "+name, y.at(25*time.Second+QuietPeriod, good).Restarted, []string{"Deployment web", "StatefulSet queue"})
 		y.moveSet("queue", func(s *appsv1.StatefulSetStatus) { s.UpdatedReplicas, s.UpdateRevision = 0, "c" })
 		y.move("web", begin)
 		if got := y.step(good).Workloads[1].Message; !strings.Contains(got, "delete pod queue-1") {
@@ -144,7 +144,7 @@ func TestAForeignRolloutIsWaitedFor(t *testing.T) {
 	first := changed("db", "v2")
 	first.Handled = "v1"
 	y.at(0, first)
-	y.at(Settle, first)
+	y.at(QuietPeriod, first)
 	y.move("never", func(d *appsv1.Deployment) { d.Spec.Template.Annotations = nil })
 	for _, name := range []string{"web", "never"} {
 		y.move(name, begin) // A new image.
@@ -152,7 +152,7 @@ func TestAForeignRolloutIsWaitedFor(t *testing.T) {
 	next := changed("db", "v3")
 	next.Handled, next.Changed = "v2", noon.Add(time.Hour)
 	y.at(time.Hour, next)
-	progress := y.at(time.Hour+Settle, next)
+	progress := y.at(time.Hour+QuietPeriod, next)
 	y.expect("none is restarted", progress.Restarted, []string(nil))
 	y.expect("the states", states(progress), map[string]State{"web": Waiting, "never": Waiting})
 	if want := "0 of 2 workloads run with it; Deployment never: it waits for its rollout from before the change to end"; progress.Message != want {
@@ -168,7 +168,7 @@ func TestTheSumCountsNoPodsThatAreLeft(t *testing.T) {
 	y := newYard(t, web("web", "db"), set)
 	change := changed("db", "v2")
 	y.at(0, change)
-	y.at(Settle, change)
+	y.at(QuietPeriod, change)
 	progress := y.step(change)
 	y.expect("the sum", progress.State, Done)
 	if want := "1 of 2 workloads run with it; StatefulSet queue: its update strategy is OnDelete"; !strings.HasPrefix(progress.Message, want) {
@@ -213,7 +213,7 @@ func TestAListedDeploymentThatLendsItsTemplate(t *testing.T) {
 	change := changed("db", "v2")
 	change.Policy = v1alpha1.Rollout{Restart: v1alpha1.RestartListed, Workloads: []v1alpha1.WorkloadReference{{Kind: "Deployment", Name: "lent"}, {Kind: "Deployment", Name: "web"}}}
 	y.at(0, change)
-	progress := y.at(Settle, change)
+	progress := y.at(QuietPeriod, change)
 	y.expect("the others are restarted", progress.Restarted, []string{"Deployment web"})
 	if got := progress.Workloads[0]; got.State != string(Failed) || !strings.Contains(got.Message, "list that Rollout") || len(y.stamps("lent")) > 0 {
 		t.Errorf("it is %+v", got)

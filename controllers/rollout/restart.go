@@ -113,7 +113,7 @@ func (w *workload) mark(stamps map[string]string, at time.Time) error {
 
 // refused tells what the API server does not let the operator do, and hands other trouble on.
 func refused(err error, all *round) (Progress, error) {
-	told := Progress{State: Forbidden, Workloads: all.statuses(), Restarted: all.restarted, Again: paceForbidden}
+	told := Progress{State: Forbidden, Workloads: all.statuses(), Restarted: all.restarted, RequeueAfter: paceForbidden}
 	if !apierrors.IsForbidden(err) {
 		return told, err
 	}

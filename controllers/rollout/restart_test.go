@@ -182,16 +182,16 @@ func (y *yard) expect(what string, got, want any) {
 func TestARestartIsAPatchOfTheTemplate(t *testing.T) {
 	y := newYard(t, web("web", "db"), web("other", "x"))
 	before := y.deployment("web")
-	progress := y.at(Settle, changed("db", "v2"))
+	progress := y.at(QuietPeriod, changed("db", "v2"))
 	if progress.State == Done {
-		y.at(Settle, changed("db", "v2"))
+		y.at(QuietPeriod, changed("db", "v2"))
 	}
-	y.at(2*Settle, changed("db", "v2"))
+	y.at(2*QuietPeriod, changed("db", "v2"))
 	before.Spec.Template.Annotations = map[string]string{"restart.secretsync.dev/db": "v2", "kubectl.kubernetes.io/restartedAt": "2026-03-01T12:00:00Z"}
 	y.expect("the pod template", y.deployment("web").Spec, before.Spec)
 	y.expect("the other", y.stamps("other"), map[string]string{})
 	lists := y.lists
-	y.expect("it is not restarted twice", y.at(3*Settle, changed("db", "v2")).Restarted, []string(nil))
+	y.expect("it is not restarted twice", y.at(3*QuietPeriod, changed("db", "v2")).Restarted, []string(nil))
 	if y.lists == lists {
 		t.Error("nothing was looked at")
 	}
@@ -238,7 +238,7 @@ func TestChangesWithoutEndAreGatheredForSoLong(t *testing.T) {
 			t.Fatalf("restarted after %d seconds", second)
 		}
 	}
-	y.expect("after half a minute", y.at(settleMost, changed("db", "30")).Restarted, []string{"Deployment web"})
+	y.expect("after half a minute", y.at(quietPeriodMost, changed("db", "30")).Restarted, []string{"Deployment web"})
 }
 
 func TestTheDelayOfEachSecretIsKept(t *testing.T) {
@@ -247,7 +247,7 @@ func TestTheDelayOfEachSecretIsKept(t *testing.T) {
 	slow.Policy.Delay = &metav1.Duration{Duration: time.Minute}
 	progress := y.at(0, slow)
 	y.expect("nothing is read before", y.lists, 0)
-	y.expect("when to look again", progress.Again, time.Minute)
+	y.expect("when to look again", progress.RequeueAfter, time.Minute)
 	y.at(0, changed("tls", "v1"))
 	y.expect("the other Secret would start it with a password that does not hold yet", y.at(59*time.Second, changed("tls", "v1")).Restarted, []string(nil))
 	y.expect("after the delay", y.at(time.Minute, slow).Restarted, []string{"Deployment web"})
@@ -264,7 +264,7 @@ func TestSoManyAtATime(t *testing.T) {
 		change := changed("db", "v2")
 		change.Policy.MaxConcurrent = test.most
 		y.at(0, change)
-		first := y.at(Settle, change).Restarted
+		first := y.at(QuietPeriod, change).Restarted
 		y.expect(name, first, []string{"Deployment a", "Deployment b", "Deployment c"}[:test.want])
 		y.move("a", begin)
 		y.move("b", begin)
@@ -289,7 +289,7 @@ func TestAFailureStopsTheRest(t *testing.T) {
 	one, change := int32(1), changed("db", "v2")
 	change.Policy.MaxConcurrent = &one
 	y.at(0, change)
-	y.at(Settle, change)
+	y.at(QuietPeriod, change)
 	y.move("a", fail)
 	progress := y.at(time.Hour, change)
 	y.expect("the states", states(progress), map[string]State{"a": Failed, "b": Waiting, "c": Waiting})
@@ -302,7 +302,7 @@ func TestAFailureStopsTheRest(t *testing.T) {
 	next := change
 	next.Revision, next.Changed = "v3", noon.Add(3*time.Hour)
 	y.at(3*time.Hour, next)
-	y.expect("a later revision begins anew, with the one that failed", y.at(3*time.Hour+Settle, next).Restarted, []string{"Deployment a"})
+	y.expect("a later revision begins anew, with the one that failed", y.at(3*time.Hour+QuietPeriod, next).Restarted, []string{"Deployment a"})
 }
 
 func TestWhoIsNotRestartedYet(t *testing.T) {
@@ -317,7 +317,7 @@ func TestWhoIsNotRestartedYet(t *testing.T) {
 	}
 	change := changed("db", "v2")
 	y.at(0, change)
-	progress := y.at(Settle, change)
+	progress := y.at(QuietPeriod, change)
 	y.expect("what has failed before may do so for want of the restart", progress.Restarted, []string{"Deployment stuck"})
 	y.move("stuck", func(d *appsv1.Deployment) { d.Status.Conditions = nil; end(d) })
 	progress = y.step(change)
@@ -344,7 +344,7 @@ func TestWhoTakesTheAnnotationOffIsNotFought(t *testing.T) {
 	y := newYard(t, web("web", "db"))
 	change := changed("db", "v2")
 	y.at(0, change)
-	y.at(Settle, change)
+	y.at(QuietPeriod, change)
 	y.move("web", func(d *appsv1.Deployment) { d.Spec.Template.Annotations = nil })
 	progress := y.step(change)
 	y.expect("no restart", progress.Restarted, []string(nil))
@@ -361,7 +361,7 @@ func TestListed(t *testing.T) {
 	change.Policy = v1alpha1.Rollout{Restart: v1alpha1.RestartListed, Workloads: []v1alpha1.WorkloadReference{
 		{Kind: "StatefulSet", Name: "queue"}, {Kind: "Deployment", Name: "gone"}, {Kind: "Deployment", Name: "reads-it-by-the-api"}}}
 	y.at(0, change)
-	progress := y.at(Settle, change)
+	progress := y.at(QuietPeriod, change)
 	y.expect("those listed, in that order", progress.Restarted, []string{"StatefulSet queue", "Deployment reads-it-by-the-api"})
 	y.expect("the one that is not there", progress.Workloads[1], v1alpha1.WorkloadStatus{Kind: "Deployment", Name: "gone",
 		State: "Failed", Message: "it is not there: correct spec.rollout.workloads, or create it"})
@@ -405,7 +405,7 @@ func TestForbidden(t *testing.T) {
 		y := newYard(t, web("web", "db"))
 		y.forbid = verb
 		y.at(0, changed("db", "v2"))
-		progress := y.at(Settle, changed("db", "v2"))
+		progress := y.at(QuietPeriod, changed("db", "v2"))
 		if progress.State != Forbidden || !strings.Contains(progress.Message, "rollouts.enabled") || strings.Contains(progress.Message, "quotes") {
 			t.Errorf("%s: %+v", verb, progress)
 		}
@@ -417,14 +417,14 @@ func TestForbidden(t *testing.T) {
 func TestARaceIsTriedAgain(t *testing.T) {
 	y := newYard(t, web("web", "db"))
 	change := changed("db", "v2")
-	y.clock.SetTime(noon.Add(Settle))
+	y.clock.SetTime(noon.Add(QuietPeriod))
 	y.pending.put(change, noon)
 	workloads, err := y.list(t.Context(), change)
 	if err != nil {
 		t.Fatal(err)
 	}
 	y.move("web", func(d *appsv1.Deployment) { d.Spec.Paused = true })
-	round := y.look(workloads, change, noon.Add(Settle))
+	round := y.look(workloads, change, noon.Add(QuietPeriod))
 	if err := y.restart(t.Context(), round); err != nil {
 		t.Fatal(err)
 	}
@@ -459,7 +459,7 @@ func TestStatusHoldsThoseThatAreNotDone(t *testing.T) {
 	change, many := changed("db", "v2"), int32(64)
 	change.Policy.MaxConcurrent = &many
 	y.at(0, change)
-	y.at(Settle, change)
+	y.at(QuietPeriod, change)
 	y.step(change)
 	progress := y.step(change)
 	if len(progress.Workloads) != statusesMost || progress.Workloads[63].Name != "web-69" || progress.Workloads[63].State != string(Paused) {

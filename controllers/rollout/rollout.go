@@ -83,8 +83,8 @@ type Progress struct {
 	Restarted []string
 	// Message says more, where there is more to say.
 	Message string
-	// Again is when to take the next step; zero where State is Done.
-	Again time.Duration
+	// RequeueAfter is how long to wait before the next step; zero if State is Done.
+	RequeueAfter time.Duration
 }
 
 // Announce says that the content of a Secret has just changed, before it is known whether and for what revision
@@ -104,7 +104,7 @@ func (r *Restarter) Forget(namespace, name string) { r.pending.drop(namespace, n
 func (r *Restarter) Step(ctx context.Context, change Change) (Progress, error) {
 	now := r.Clock.Now()
 	if due := r.pending.put(change, now); due.After(now) {
-		return Progress{State: RollingOut, Again: min(due.Sub(now), paceMost),
+		return Progress{State: RollingOut, RequeueAfter: min(due.Sub(now), paceMost),
 			Message: "Restarts begin after " + due.UTC().Format(time.RFC3339)}, nil
 	}
 	workloads, err := r.list(ctx, change)

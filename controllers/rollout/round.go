@@ -129,7 +129,7 @@ func (all *round) progress() Progress {
 	case count[Paused] > 0:
 		sum.State = Paused
 	}
-	sum.Again = all.again(count)
+	sum.RequeueAfter = all.again(count)
 	sum.Workloads = all.statuses()
 	sum.Message = fmt.Sprintf("%d of %d workloads run with it", count[Done]-partial, len(all.turns))
 	if t := all.speaks(sum.State); t != nil {

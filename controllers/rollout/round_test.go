@@ -43,7 +43,7 @@ func TestLooksGetRarer(t *testing.T) {
 		for _, one := range all.turns {
 			one.moving = false
 		}
-		if got := all.progress().Again; got != test.want {
+		if got := all.progress().RequeueAfter; got != test.want {
 			t.Errorf("%s: looked at again after %s, want %s", name, got, test.want)
 		}
 	}

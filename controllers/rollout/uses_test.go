@@ -93,7 +93,7 @@ func TestConcerned(t *testing.T) {
 		"nothing has changed at all":  {[]string{"a"}, nil, nil},
 		"stars that follow one other": {[]string{"a**"}, []string{"a", "ab", "b"}, []string{"b"}},
 	} {
-		if got := Concerned(test.keys, test.ignored); !slices.Equal(got, test.want) {
+		if got := RelevantKeys(test.keys, test.ignored); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

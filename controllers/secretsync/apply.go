@@ -42,7 +42,7 @@ func (c *Controller) apply(ctx context.Context, p *pass) error {
 	p.memory.prints = c.printsOf(p.data)
 	if p.trigger == triggerDrift && result.Outcome != target.Unchanged {
 		p.memory.repairs = append(p.memory.repairs, c.Clock.Now())
-		p.memory.intruders = result.Intruders
+		p.memory.intruders = result.OverriddenManagers
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (c *Controller) noteBlocked(ctx context.Context, p *pass, f *failure) {
 	p.memory.blocked = blockage{}
 	refused, ok := errors.AsType[*target.Error](p.err)
 	if ok && waitsForSecret(refused.Reason) {
-		p.memory.blocked = blockage{since: c.Clock.Now(), secret: refused.InTheWay, key: refused.KeyInTheWay}
+		p.memory.blocked = blockage{since: c.Clock.Now(), secret: refused.ConflictingSecret, key: refused.KeyConflict}
 	}
 	c.awaitSecret(ctx, p)
 }

@@ -219,11 +219,11 @@ func TestWhatBlocks(t *testing.T) {
 	}{
 		"nothing was tried":            {nil, triggerNone, former},
 		"it was tried, and went well":  {nil, triggerPoll, blockage{}},
-		"another's Secret":             {&target.Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: inTheWay}, triggerPoll, blockage{since: noon, secret: inTheWay}},
-		"a key of another's":           {&target.Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: inTheWay, KeyInTheWay: true}, triggerPoll, key},
+		"another's Secret":             {&target.Error{Reason: v1alpha1.ReasonTargetConflict, ConflictingSecret: inTheWay}, triggerPoll, blockage{since: noon, secret: inTheWay}},
+		"a key of another's":           {&target.Error{Reason: v1alpha1.ReasonTargetConflict, ConflictingSecret: inTheWay, KeyConflict: true}, triggerPoll, key},
 		"no Secret":                    {&target.Error{Reason: v1alpha1.ReasonTargetNotFound}, triggerPoll, blockage{since: noon}},
-		"no consent":                   {&target.Error{Reason: v1alpha1.ReasonMergeNotAllowed, InTheWay: inTheWay}, triggerPoll, blockage{since: noon, secret: inTheWay}},
-		"no permission":                {&target.Error{Reason: v1alpha1.ReasonTargetForbidden, InTheWay: inTheWay}, triggerPoll, blockage{}},
+		"no consent":                   {&target.Error{Reason: v1alpha1.ReasonMergeNotAllowed, ConflictingSecret: inTheWay}, triggerPoll, blockage{since: noon, secret: inTheWay}},
+		"no permission":                {&target.Error{Reason: v1alpha1.ReasonTargetForbidden, ConflictingSecret: inTheWay}, triggerPoll, blockage{}},
 		"AWS":                          {&source.Error{Kind: source.AccessDenied}, triggerPoll, blockage{}},
 		"a look at the Secret, before": {&target.Error{Reason: v1alpha1.ReasonTargetForbidden}, triggerNone, blockage{}},
 	} {

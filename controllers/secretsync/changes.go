@@ -61,7 +61,7 @@ func (c *Controller) compare(ctx context.Context, p *pass) (changes, error) {
 
 // takenOver are the changes of a Secret that is not the one in status. A pass that has written it and could not say so
 // is remembered: the next one finds that nothing has changed.
-func (c *Controller) takenOver(p *pass, former *target.Former) changes {
+func (c *Controller) takenOver(p *pass, former *target.FormerContent) changes {
 	all := difference(c.printsOf(former.Values), c.printsOf(p.data))
 	former.Values = nil // Values are not kept.
 	created := p.sync.CreationTimestamp.Time

@@ -110,7 +110,7 @@ func TestWhatIsKnownOfASecretThatWasTakenOver(t *testing.T) {
 	p := written("v1", "v1") // Status knows a Secret: one that was written since is another one's.
 	p.sync.CreationTimestamp = metav1.NewTime(noon)
 	take := func(was, is string) changes {
-		former := &target.Former{Values: map[string][]byte{"a": []byte(was)}, Written: noon.Add(time.Hour)}
+		former := &target.FormerContent{Values: map[string][]byte{"a": []byte(was)}, Written: noon.Add(time.Hour)}
 		p.data = map[string][]byte{"a": []byte(is)}
 		got := c.takenOver(p, former)
 		if former.Values != nil {
@@ -163,7 +163,7 @@ func TestWriteNews(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := written(test.former, v2)
-			p.applied = &target.Result{Outcome: test.outcome, Intruders: test.intruders}
+			p.applied = &target.Result{Outcome: test.outcome, OverriddenManagers: test.intruders}
 			p.trigger, p.changes = test.trigger, changes{changed: []string{"a"}}
 			if p.trigger == triggerSpec {
 				p.sync.Generation++

@@ -97,7 +97,7 @@ func writeNews(p *pass) (reason, note string) {
 	case moves != "":
 		return eventUpdated, "Updated Secret " + name + moves + ": " + p.changes.String()
 	case p.trigger == triggerDrift:
-		return eventRepaired, "Secret " + name + " was edited" + by(p.applied.Intruders) + "; restored version " + version
+		return eventRepaired, "Secret " + name + " was edited" + by(p.applied.OverriddenManagers) + "; restored version " + version
 	case former.Generation == p.sync.Generation: // Find, optional entries, or the end of keepPrevious.
 		return eventUpdated, "Updated Secret " + name + ", at version " + version + ": " + p.changes.String()
 	}

@@ -39,7 +39,7 @@ func (c *Controller) findSecret(ctx context.Context, p *pass) (err error) {
 // still is asked before something is removed from a Secret, once that was read: it is an error where the SecretSync is
 // no longer as this pass has read it. A removal that was decided on before an edit would otherwise take away what was
 // written after it.
-func (c *Controller) still(secretSync *v1alpha1.SecretSync) target.Still {
+func (c *Controller) still(secretSync *v1alpha1.SecretSync) target.Recheck {
 	return func(ctx context.Context) error {
 		secretSyncs := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "secretsyncs"}
 		live, err := c.live(ctx, client.ObjectKeyFromObject(secretSync))

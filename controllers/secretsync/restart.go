@@ -41,7 +41,7 @@ func (c *Controller) restart(ctx context.Context, p *pass) {
 		p.stepAgain = retryStep
 		return
 	}
-	p.rollout, p.stepAgain = &progress, progress.Again
+	p.rollout, p.stepAgain = &progress, progress.RequeueAfter
 }
 
 // rolloutPolicy is what is restarted. It says false where nothing is: by wish, or for want of a permission.
@@ -70,7 +70,7 @@ func (c *Controller) nextTurn(p *pass) reconcile.Result {
 	step := p.stepAgain
 	if policy, wanted := c.rolloutPolicy(p.sync); step == 0 && wanted && p.rollout == nil {
 		if _, pending := pendingChange(p.sync, policy); pending {
-			step = rollout.Settle
+			step = rollout.QuietPeriod
 		}
 	}
 	if step > 0 && step < poll {

@@ -121,7 +121,7 @@ func TestRestartsGoOnWithoutAWS(t *testing.T) {
 		t.Fatalf("after the rotation: %+v, stamp %q", got, w.stamp(t))
 	}
 	w.aws.refusal = &source.Error{Kind: source.AccessDenied, Explanation: "no"}
-	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.QuietPeriod)
 	w.pass(t, time.Second)
 	if got := w.stamp(t); got != "version-2" {
 		t.Errorf("the stamp is %q", got)
@@ -134,7 +134,7 @@ func TestRestartsGoOnWithoutAWS(t *testing.T) {
 		t.Error("AWS was asked, or the sync suffers from the restart")
 	}
 	measured := &dto.Metric{}
-	if err := w.Metrics.rollouts.Write(measured); err != nil || measured.Histogram.GetSampleCount() != 1 || measured.Histogram.GetSampleSum() < rollout.Settle.Seconds() {
+	if err := w.Metrics.rollouts.Write(measured); err != nil || measured.Histogram.GetSampleCount() != 1 || measured.Histogram.GetSampleSum() < rollout.QuietPeriod.Seconds() {
 		t.Errorf("the way to the workloads was measured %d times, %g seconds: %v", measured.Histogram.GetSampleCount(), measured.Histogram.GetSampleSum(), err)
 	}
 	lists := w.lists
@@ -166,7 +166,7 @@ func TestASecretThatIsTakenOverCallsForARestart(t *testing.T) {
 	} {
 		w := newWorks(t, test.secret)
 		w.settle(t)
-		w.pass(t, rollout.Settle)
+		w.pass(t, rollout.QuietPeriod)
 		w.pass(t, time.Second)
 		if got := string(w.secret(t, here.Name).Data["value"]); got != "of version-1" {
 			t.Errorf("%s: the Secret has %q", name, got)
@@ -186,7 +186,7 @@ func TestARestoredSecretCallsForARestart(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
 	w.rotate(t)
-	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.QuietPeriod)
 	w.pass(t, time.Second)
 	first := w.stamp(t)
 	if err := w.server.Delete(t.Context(), w.secret(t, here.Name)); err != nil {
@@ -196,8 +196,8 @@ func TestARestoredSecretCallsForARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle(t)
-	w.pass(t, rollout.Settle)
-	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.QuietPeriod)
+	w.pass(t, rollout.QuietPeriod)
 	if got := string(w.secret(t, here.Name).Data["value"]); got != "of version-2" {
 		t.Errorf("the Secret has %q", got)
 	}
@@ -236,7 +236,7 @@ func TestARestartOutlivesAKill(t *testing.T) {
 	w.Controller = New(w.Options)
 	w.Rollouts = rollout.New(w.Rollouts.Options)
 	w.settle(t)
-	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.QuietPeriod)
 	w.pass(t, time.Second)
 	w.pass(t, time.Second)
 	if got := w.stamp(t); got != "version-2" {
@@ -250,7 +250,7 @@ func TestTroubleWithWorkloadsIsTriedAgain(t *testing.T) {
 	w.settle(t)
 	w.rotate(t)
 	w.trouble = apierrors.NewInternalError(errors.New("etcd is away"))
-	w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+	w.clock.SetTime(w.clock.Now().Add(rollout.QuietPeriod))
 	if result := w.turn(t); result.RequeueAfter != retryStep {
 		t.Errorf("it is tried again after %s", result.RequeueAfter)
 	}
@@ -276,8 +276,8 @@ func TestNoRestartWhileSuspended(t *testing.T) {
 	}
 	w.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = false })
 	w.pass(t, time.Second)
-	w.pass(t, rollout.Settle)
-	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.QuietPeriod)
+	w.pass(t, rollout.QuietPeriod)
 	if got := w.stamp(t); got != "version-2" {
 		t.Errorf("the stamp is %q once it goes on", got)
 	}
@@ -289,7 +289,7 @@ func TestForbiddenListsAreSaid(t *testing.T) {
 	w.settle(t)
 	w.rotate(t)
 	w.trouble = apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "", errors.New("no"))
-	w.pass(t, rollout.Settle)
+	w.pass(t, rollout.QuietPeriod)
 	if is := w.told(t); is.Reason != v1alpha1.ReasonRolloutForbidden || is.Status != metav1.ConditionFalse {
 		t.Errorf("the condition is %+v", is)
 	}
@@ -330,7 +330,7 @@ func TestAnotherRestartWaitsForWhatWasJustWritten(t *testing.T) {
 			return progress.Restarted
 		}
 		step()
-		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+		w.clock.SetTime(w.clock.Now().Add(rollout.QuietPeriod))
 		if test.reports && test.ignored == nil {
 			w.turn(t)
 		}
@@ -449,7 +449,7 @@ func (w *works) restartedForOther(t *testing.T) (restarted []string) {
 			t.Fatal(err)
 		}
 		restarted = progress.Restarted
-		w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+		w.clock.SetTime(w.clock.Now().Add(rollout.QuietPeriod))
 	}
 	return restarted
 }
@@ -459,7 +459,7 @@ func TestRestartsWaitForTheirEvent(t *testing.T) {
 	w := newWorks(t)
 	w.settle(t)
 	w.rotate(t)
-	w.clock.SetTime(w.clock.Now().Add(rollout.Settle))
+	w.clock.SetTime(w.clock.Now().Add(rollout.QuietPeriod))
 	p := w.begin(w.now(t), &memory{restarted: []string{"Deployment former"}})
 	w.restart(t.Context(), p)
 	if want := []string{"Deployment former", "Deployment web"}; !slices.Equal(p.memory.restarted, want) {
@@ -506,7 +506,7 @@ func TestTheNextTurnIsThatOfTheNextStepOrPoll(t *testing.T) {
 		after  time.Duration
 		prior  int
 	}{
-		"a change that is pending":        {func(*Controller, *pass) {}, rollout.Settle, priorityReport},
+		"a change that is pending":        {func(*Controller, *pass) {}, rollout.QuietPeriod, priorityReport},
 		"one of which a step is under":    {func(_ *Controller, p *pass) { p.rollout = &rollout.Progress{} }, time.Hour, priorityPoll},
 		"one that is handled":             {func(_ *Controller, p *pass) { p.sync.Status.Rollout.HandledRevision = "v2" }, time.Hour, priorityPoll},
 		"one that no restart is for":      {func(_ *Controller, p *pass) { unwanted(p) }, time.Hour, priorityPoll},

@@ -122,7 +122,7 @@ func (p *pass) concernsWorkloads(ignored []string, expected bool) bool {
 		slices.DeleteFunc(slices.Clone(p.changes.added), is),
 		slices.DeleteFunc(slices.Clone(p.changes.removed), was),
 		slices.DeleteFunc(slices.Clone(p.changes.changed), func(key string) bool { return was(key) && is(key) }))
-	if len(rollout.Concerned(all, ignored)) > 0 {
+	if len(rollout.RelevantKeys(all, ignored)) > 0 {
 		return true
 	}
 	return p.changes.unreported || expected && p.drifted && p.changes.reread

@@ -103,7 +103,7 @@ func (of combination) pass(c *Controller) *pass {
 	}
 	switch {
 	case of.found:
-		p.applied.Former = &target.Former{Values: formerly.data()}
+		p.applied.Former = &target.FormerContent{Values: formerly.data()}
 		p.changes = c.takenOver(p, p.applied.Former)
 	case !of.fresh && !of.renamed:
 		p.changes = difference(c.printsOf(formerly.data()), c.printsOf(p.data))
@@ -218,7 +218,7 @@ func TestWhatWasTakenOverIsNotForgotten(t *testing.T) {
 			p.memory.takenOver = nil
 		}
 		p.sync.CreationTimestamp = metav1.NewTime(test.created)
-		p.changes = c.takenOver(p, &target.Former{Values: now.data(), Written: noon})
+		p.changes = c.takenOver(p, &target.FormerContent{Values: now.data(), Written: noon})
 		c.describeRollout(p)
 		if status := p.sync.Status.Rollout; (status.Revision != status.HandledRevision) != test.want {
 			t.Errorf("%s: status.rollout is %+v", name, status)

@@ -173,10 +173,10 @@ func TestRestartsOfAnotherPastAreForgotten(t *testing.T) {
 			w.goneBack(w.now(t))
 		}
 		progress, err := w.Rollouts.Step(t.Context(), change)
-		if err != nil || progress.Again != rollout.Settle {
-			t.Errorf("gone back %t: the step is due after %s (%v)", back, progress.Again, err)
+		if err != nil || progress.RequeueAfter != rollout.QuietPeriod {
+			t.Errorf("gone back %t: the step is due after %s (%v)", back, progress.RequeueAfter, err)
 		}
-		w.after(rollout.Settle - time.Second)
+		w.after(rollout.QuietPeriod - time.Second)
 	}
 }
 

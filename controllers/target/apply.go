@@ -116,7 +116,7 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 // A Secret that is not as it was left is read once: finding out by an apply that there is nothing to write would take a
 // write, or two.
 func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Result, error) {
-	var former *Former
+	var former *FormerContent
 	if !asLeft(desired, *state) || drops(desired) || !mergedBefore(desired, *state) {
 		secret, err := w.read(ctx, desired, *state)
 		if err != nil {
@@ -217,10 +217,10 @@ func (w *Writer) settle(ctx context.Context, desired Desired, state State,
 
 func outcome(state State, applied *metav1.PartialObjectMetadata, intruders []string) Result {
 	result := Result{
-		Outcome:         Updated,
-		UID:             string(applied.UID),
-		ResourceVersion: applied.ResourceVersion,
-		Intruders:       intruders,
+		Outcome:            Updated,
+		UID:                string(applied.UID),
+		ResourceVersion:    applied.ResourceVersion,
+		OverriddenManagers: intruders,
 	}
 	if state.ResourceVersion == result.ResourceVersion {
 		result.Outcome = Unchanged

@@ -214,7 +214,7 @@ func TestAnApplyThatChangesNothingIsNoUpdate(t *testing.T) {
 		idle(w)
 		there := func() string { return s.secret(t).ResourceVersion }
 		result, err := w.Apply(t.Context(), desired)
-		if err != nil || result.Outcome != Unchanged || result.ResourceVersion != there() || result.UID != desired.Found.UID || result.Intruders != nil {
+		if err != nil || result.Outcome != Unchanged || result.ResourceVersion != there() || result.UID != desired.Found.UID || result.OverriddenManagers != nil {
 			t.Errorf("%s: %+v, %v", name, result, err)
 		}
 	}
@@ -236,7 +236,7 @@ func TestItsOwnCreateIsNoIntruder(t *testing.T) {
 	desired.Data["password"] = []byte("newer-" + quoted)
 	desired.Previous = left(State{UID: made.UID, ResourceVersion: made.ResourceVersion}, "password")
 	result, err := applied(t, w, desired)
-	if err != nil || result.Outcome != Updated || result.Intruders != nil || string(s.secret(t).Data["password"]) != "newer-"+quoted {
+	if err != nil || result.Outcome != Updated || result.OverriddenManagers != nil || string(s.secret(t).Data["password"]) != "newer-"+quoted {
 		t.Errorf("%+v, %v", result, err)
 	}
 }

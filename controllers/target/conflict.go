@@ -141,7 +141,7 @@ func missing(desired Desired) error {
 func keyInTheWay(err error, state State) error {
 	refused, ok := errors.AsType[*Error](err)
 	if ok && (refused.Reason == v1alpha1.ReasonTargetConflict || refused.Reason == v1alpha1.ReasonMergeNotAllowed) {
-		refused.InTheWay, refused.KeyInTheWay = state, true
+		refused.ConflictingSecret, refused.KeyConflict = state, true
 	}
 	return err
 }

@@ -40,7 +40,7 @@ func mergedInto(t *testing.T, edit func(*corev1.Secret)) (*Writer, *server, Desi
 func TestAMergedKeyThatOthersHaveEditedIsRestored(t *testing.T) {
 	w, s, desired := mergedInto(t, func(secret *corev1.Secret) { secret.Data["password"] = []byte("theirs") })
 	result, err := w.Apply(t.Context(), desired)
-	if err != nil || result.Outcome != Updated || !slices.Equal(result.Intruders, []string{"kubectl-edit"}) {
+	if err != nil || result.Outcome != Updated || !slices.Equal(result.OverriddenManagers, []string{"kubectl-edit"}) {
 		t.Errorf("%+v, %v", result, err)
 	}
 	if data := s.secret(t).Data; len(data) != 2 || string(data["password"]) != "newer-"+quoted || string(data["theirs"]) != quoted {

@@ -66,7 +66,7 @@ func isRefused(t *testing.T, err error, mention string) {
 	t.Helper()
 	refused, ok := errors.AsType[*Error](err)
 	if !ok || refused.Reason != v1alpha1.ReasonMergeNotAllowed || refused.Transient || !strings.Contains(refused.Message, mention) ||
-		!refused.KeyInTheWay || refused.InTheWay.UID != "uid" {
+		!refused.KeyConflict || refused.ConflictingSecret.UID != "uid" {
 		t.Errorf("refused with %+v, %v", refused, err)
 	}
 }

@@ -28,10 +28,10 @@ type Error struct {
 	// Raced says that somebody changed the Secret at the same time, so that trying again at once is all
 	// there is to do. Such an error is Transient too.
 	Raced bool
-	// InTheWay is the Secret that belongs to another owner, for reason TargetConflict.
-	InTheWay State
-	// KeyInTheWay says that it is a key of that Secret which is in the way.
-	KeyInTheWay bool
+	// ConflictingSecret is the Secret that belongs to another owner, for reasons TargetConflict and MergeNotAllowed.
+	ConflictingSecret State
+	// KeyConflict says that the conflict is about a key of that Secret.
+	KeyConflict bool
 	// Terminating says that the namespace is going away, which needs no report.
 	Terminating bool
 }

@@ -66,7 +66,7 @@ func mayCompare(desired Desired, state State, secret *corev1.Secret) map[string]
 
 // formerIn is what a write is about to change in a Secret that is not the one that was written last: one that is
 // taken over from a former SecretSync, from a backup, or from its user. It is nil for any other.
-func formerIn(desired Desired, state State, secret *corev1.Secret) *Former {
+func formerIn(desired Desired, state State, secret *corev1.Secret) *FormerContent {
 	if desired.Previous != nil && desired.Previous.UID == state.UID {
 		return nil
 	}
@@ -78,7 +78,7 @@ func formerIn(desired Desired, state State, secret *corev1.Secret) *Former {
 	if desired.Merge && len(values) == 0 {
 		return nil // The keys are the first of the SecretSync's in it.
 	}
-	former := &Former{Values: values}
+	former := &FormerContent{Values: values}
 	for _, record := range secret.ManagedFields {
 		if record.Manager == FieldOwner(desired.Owner) && record.Time != nil && record.Time.After(former.Written) {
 			former.Written = record.Time.Time

@@ -13,18 +13,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Still is an error where what a removal follows from no longer holds. It is asked after the Secret was read and before
+// Recheck fails if the reason for a removal no longer holds. It is called after the Secret was read and before
 // anything is removed: the Secret may have been written again since the removal was decided on, and what was written
 // before the read followed from the SecretSync as it is then; what is written after it, the precondition finds out.
-type Still func(ctx context.Context) error
+type Recheck func(ctx context.Context) error
 
 // Release takes out of a Secret what the SecretSync has put there by merging; the rest stays. A
 // Secret that is gone needs nothing.
-func (w *Writer) Release(ctx context.Context, namespace, name, owner string, still Still) error {
+func (w *Writer) Release(ctx context.Context, namespace, name, owner string, still Recheck) error {
 	return tries(func() error { return w.release(ctx, namespace, name, owner, still) })
 }
 
-func (w *Writer) release(ctx context.Context, namespace, name, owner string, still Still) error {
+func (w *Writer) release(ctx context.Context, namespace, name, owner string, still Recheck) error {
 	state, err := w.Current(ctx, namespace, name)
 	if err != nil || !state.Exists {
 		return err
@@ -39,40 +39,40 @@ func (w *Writer) release(ctx context.Context, namespace, name, owner string, sti
 	return nil
 }
 
-// Freed tells of a Secret from which an owner reference was taken: its resourceVersions before and
-// after. It is zero where there was none to take.
-type Freed struct{ Before, After string }
+// Disowned has the resourceVersions of a Secret before and after its owner reference was removed. It is zero if there
+// was none to remove.
+type Disowned struct{ Before, After string }
 
 // Disown takes the owner reference of the SecretSync with that UID off a Secret, so that the garbage
 // collector leaves it when the SecretSync goes. The rest of the Secret stays as it is.
-func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types.UID, still Still) (Freed, error) {
+func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types.UID, still Recheck) (Disowned, error) {
 	secret := SecretMetadata()
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
-		return Freed{}, nil
+		return Disowned{}, nil
 	}
 	if err != nil {
-		return Freed{}, explain(err, reading(namespace, name))
+		return Disowned{}, explain(err, reading(namespace, name))
 	}
 	before := secret.DeepCopy()
 	secret.OwnerReferences = slices.DeleteFunc(secret.OwnerReferences, func(reference metav1.OwnerReference) bool {
 		return reference.UID == owner
 	})
 	if len(secret.OwnerReferences) == len(before.OwnerReferences) {
-		return Freed{}, nil
+		return Disowned{}, nil
 	}
 	if err := still(ctx); err != nil {
-		return Freed{}, err
+		return Disowned{}, err
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := w.Client.Patch(ctx, secret, patch); err != nil {
-		return Freed{}, explain(err, request{verb: "update", namespace: namespace, name: name})
+		return Disowned{}, explain(err, request{verb: "update", namespace: namespace, name: name})
 	}
-	return Freed{Before: before.ResourceVersion, After: secret.ResourceVersion}, nil
+	return Disowned{Before: before.ResourceVersion, After: secret.ResourceVersion}, nil
 }
 
 // Delete removes a Secret that belongs to the SecretSync; any other is left alone.
-func (w *Writer) Delete(ctx context.Context, namespace, name, owner string, still Still) error {
+func (w *Writer) Delete(ctx context.Context, namespace, name, owner string, still Recheck) error {
 	return tries(func() error { return w.deleteOwn(ctx, namespace, name, owner, still) })
 }
 
@@ -94,7 +94,7 @@ func raced(err error) bool {
 	return ok && met.Raced
 }
 
-func (w *Writer) deleteOwn(ctx context.Context, namespace, name, owner string, still Still) error {
+func (w *Writer) deleteOwn(ctx context.Context, namespace, name, owner string, still Recheck) error {
 	state, err := w.Current(ctx, namespace, name)
 	if err != nil || !state.Exists || state.Owner != owner {
 		return err

@@ -42,7 +42,7 @@ func TestASecretOfAnotherOwnerStays(t *testing.T) {
 		w, s := serve(t, before.DeepCopy(), syncNamed("other", "db"))
 		result, err := applied(t, w, wanting())
 		refused, _ := errors.AsType[*Error](err)
-		if err == nil || refused.Reason != v1alpha1.ReasonTargetConflict || refused.Transient || refused.InTheWay.UID != "uid" || refused.KeyInTheWay ||
+		if err == nil || refused.Reason != v1alpha1.ReasonTargetConflict || refused.Transient || refused.ConflictingSecret.UID != "uid" || refused.KeyConflict ||
 			!strings.Contains(refused.Message, test.mention) || result.UID != "" {
 			t.Errorf("%s: %+v, %v", name, result, err)
 		}
@@ -195,7 +195,7 @@ func TestMergeNeedsAHost(t *testing.T) {
 	desired.Data["theirs"] = []byte(quoted)
 	result, err := applied(t, w, desired)
 	refused, ok := errors.AsType[*Error](err)
-	if !ok || refused.Reason != v1alpha1.ReasonTargetConflict || !refused.KeyInTheWay || refused.InTheWay.UID != "uid" || result.UID != "" {
+	if !ok || refused.Reason != v1alpha1.ReasonTargetConflict || !refused.KeyConflict || refused.ConflictingSecret.UID != "uid" || result.UID != "" {
 		t.Errorf("a key of its owner: %v", err)
 	}
 	untouched(t, "a key of its owner", s, before)
@@ -251,7 +251,7 @@ func TestWhatOthersHaveEditedIsRestoredAndNamed(t *testing.T) {
 	desired.Previous = &v1alpha1.SecretStatus{Name: "db", UID: made.UID, ResourceVersion: made.ResourceVersion, Keys: []string{"former", "password"}, CreationPolicy: v1alpha1.CreationPolicyOwner}
 	delete(desired.Data, "former")
 	result, err := applied(t, w, desired)
-	if err != nil || result.Outcome != Updated || !slices.Equal(result.Intruders, []string{"kubectl-edit"}) {
+	if err != nil || result.Outcome != Updated || !slices.Equal(result.OverriddenManagers, []string{"kubectl-edit"}) {
 		t.Errorf("%+v, %v", result, err)
 	}
 	there := s.secret(t)

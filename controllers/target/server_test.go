@@ -44,7 +44,7 @@ func released(t *testing.T, w *Writer) error {
 	return w.Release(t.Context(), "payments", "db", "db", always)
 }
 
-func disowned(t *testing.T, w *Writer, owner types.UID) (Freed, error) {
+func disowned(t *testing.T, w *Writer, owner types.UID) (Disowned, error) {
 	t.Helper()
 	return w.Disown(t.Context(), "payments", "db", owner, always)
 }

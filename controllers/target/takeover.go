@@ -137,7 +137,7 @@ func (w *Writer) inheritFields(ctx context.Context, secret *metav1.PartialObject
 // HandOver gives a Secret that a SecretSync no longer wants to one that waits for it, as it is: its content is for
 // the new owner to write. It is false for a Secret that the new owner could not write, and for one that does not
 // belong to the former owner.
-func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to *v1alpha1.SecretSync, still Still) (bool, error) {
+func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to *v1alpha1.SecretSync, still Recheck) (bool, error) {
 	handing := request{verb: "update", namespace: namespace, name: name}
 	whole := &corev1.Secret{}
 	err := w.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, whole)
@@ -187,7 +187,7 @@ const appliedBy = "/applied"
 
 // unmanaged is the error for a Secret that no SecretSync has made.
 func unmanaged(desired Desired, state State) error {
-	return &Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: state, Message: fmt.Sprintf(
+	return &Error{Reason: v1alpha1.ReasonTargetConflict, ConflictingSecret: state, Message: fmt.Sprintf(
 		"Secret %q exists and was not made by SecretSync: choose another spec.target.name, delete the Secret, "+
 			"annotate it with %s=%s to hand it over, or set spec.target.creationPolicy: Merge to add keys to it",
 		desired.Name, v1alpha1.AnnotationOwner, desired.Owner)}
@@ -195,7 +195,7 @@ func unmanaged(desired Desired, state State) error {
 
 // foreign is the error for a Secret of another SecretSync. What to do depends on whether that one still wants it.
 func foreign(desired Desired, state State, found holder) error {
-	refused := &Error{Reason: v1alpha1.ReasonTargetConflict, InTheWay: state}
+	refused := &Error{Reason: v1alpha1.ReasonTargetConflict, ConflictingSecret: state}
 	handOver := fmt.Sprintf(`"kubectl annotate secret %s -n %s --overwrite %s=%s" hands it over with its content, or delete the Secret, or choose another spec.target.name`,
 		desired.Name, desired.Namespace, v1alpha1.AnnotationOwner, desired.Owner)
 	secretSync := found.sync

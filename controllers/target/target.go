@@ -84,15 +84,15 @@ const (
 type Result struct {
 	Outcome              Outcome
 	UID, ResourceVersion string
-	// Intruders are the field managers whose edits of our fields were undone.
-	Intruders []string
+	// OverriddenManagers are the field managers whose edits of our fields were undone.
+	OverriddenManagers []string
 	// Former is what the write found in a Secret that belongs to the SecretSync and is not the one that was written
 	// last; nil where there was no such Secret.
-	Former *Former
+	Former *FormerContent
 }
 
-// Former is what a Secret held before it was taken over.
-type Former struct {
+// FormerContent is what a Secret held before it was taken over.
+type FormerContent struct {
 	// Values of the keys that the write has written or taken out.
 	Values map[string][]byte
 	// Written is when a SecretSync of that name changed the Secret last; zero where none is known to have.

@@ -160,7 +160,7 @@ func TestARefusalTellsOfTheRecordsThatWereWritten(t *testing.T) {
 	}
 	w, s = serve(t, host())
 	s.fails["apply"] = mayNot()
-	if refused, ok := errors.AsType[*Error](secondOf(applied(t, w, merging()))); !ok || refused.KeyInTheWay || refused.InTheWay != (State{}) {
+	if refused, ok := errors.AsType[*Error](secondOf(applied(t, w, merging()))); !ok || refused.KeyConflict || refused.ConflictingSecret != (State{}) {
 		t.Errorf("no key is in the way: %+v", refused)
 	}
 }

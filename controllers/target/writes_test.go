@@ -147,7 +147,7 @@ func TestASecretThatIsAsItWasLeftTakesOneWrite(t *testing.T) {
 	desired := wanting()
 	desired.Previous = &v1alpha1.SecretStatus{UID: "uid", ResourceVersion: "999", Name: "db", Keys: []string{"password"}, CreationPolicy: v1alpha1.CreationPolicyOwner}
 	result, err := applied(t, w, desired)
-	if err != nil || result.Outcome != Updated || result.UID != "uid" || result.ResourceVersion != "1000" || result.Former != nil || result.Intruders != nil {
+	if err != nil || result.Outcome != Updated || result.UID != "uid" || result.ResourceVersion != "1000" || result.Former != nil || result.OverriddenManagers != nil {
 		t.Errorf("%+v, %v", result, err)
 	}
 	want := []sent{{Verb: "apply", UID: "uid", ResourceVersion: "999", Manager: "secretsync.dev/db", Force: true}}
@@ -221,18 +221,18 @@ func TestReleaseTakesOutWhatWasMergedAlone(t *testing.T) {
 
 func TestDisownTakesItsOwnReferenceAlone(t *testing.T) {
 	w, s := serve(t, ownedBy("db", syncNamed("db", "db")))
-	if freed, err := disowned(t, w, "sync-other"); err != nil || freed != (Freed{}) || len(s.sent) > 0 {
+	if freed, err := disowned(t, w, "sync-other"); err != nil || freed != (Disowned{}) || len(s.sent) > 0 {
 		t.Errorf("another's: %+v, %v, %+v", freed, err, s.sent)
 	}
 	freed, err := disowned(t, w, "sync-db")
-	if err != nil || freed != (Freed{Before: "999", After: "1000"}) {
+	if err != nil || freed != (Disowned{Before: "999", After: "1000"}) {
 		t.Errorf("%+v, %v", freed, err)
 	}
 	if left := s.secret(t).OwnerReferences; len(left) != 1 || left[0].UID != "x" {
 		t.Errorf("owners: %v", left)
 	}
 	none, _ := serve(t)
-	if freed, err := disowned(t, none, "sync-db"); err != nil || freed != (Freed{}) {
+	if freed, err := disowned(t, none, "sync-db"); err != nil || freed != (Disowned{}) {
 		t.Errorf("one that is gone: %+v, %v", freed, err)
 	}
 }
