@@ -11,6 +11,13 @@ import (
 
 const beginPEM = "-----BEGIN "
 
+var (
+	// pemBlock is a block, whatever became of its line breaks.
+	pemBlock = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----`)
+	// blankAfterHeader is a body that begins on the line of its header, after a blank.
+	blankAfterHeader = regexp.MustCompile(`-----[ \t]+[A-Za-z0-9+/=]`)
+)
+
 // pemFlaw says what became of a value in which PEM is expected and can't be read; empty where that is not known.
 // It quotes nothing.
 func pemFlaw(value []byte) string {
@@ -32,7 +39,7 @@ func pemFlaw(value []byte) string {
 		return ""
 	case bytes.ContainsAny(value, "\n\r"):
 		return "blanks stand before its lines"
-	case regexp.MustCompile(`-----[ \t]+[A-Za-z0-9+/=]`).Match(value):
+	case blankAfterHeader.Match(value):
 		return "its line breaks became spaces"
 	}
 	return "its line breaks are missing"
@@ -52,8 +59,7 @@ func isPEM(content []byte) bool {
 // reflowed puts the blocks of a text on lines of their own, without blanks in them.
 func reflowed(value []byte) []byte {
 	var lines strings.Builder
-	block := regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----`)
-	for _, parts := range block.FindAllSubmatch(value, -1) {
+	for _, parts := range pemBlock.FindAllSubmatch(value, -1) {
 		body := strings.Join(strings.Fields(string(parts[2])), "")
 		lines.WriteString("-----BEGIN " + string(parts[1]) + "-----\n" + body + "\n-----END " + string(parts[3]) + "-----\n")
 	}

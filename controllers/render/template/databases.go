@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// hostName is a host name or an IPv4 address, without a port.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
 // Each function takes a map with the fields of an RDS secret, or several, of which the first that has a field
 // wins (page "JSON structure of AWS Secrets Manager secrets"): host, port, username, password and dbname; and
 // parameters, a map of what stands behind the "?". Everything else in the map is ignored.
@@ -87,7 +90,7 @@ func (d *database) address(defaultPort string) string {
 	bare := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	if ip, err := netip.ParseAddr(bare); err == nil && ip.Is6() && ip.Zone() == "" {
 		host = "[" + bare + "]"
-	} else if !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(host) {
+	} else if !hostName.MatchString(host) {
 		d.refuse("the field \"host\" must be the name or the IP address of one host, without a port")
 	}
 	if port := d.portOr(defaultPort); port != "" {

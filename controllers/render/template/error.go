@@ -18,6 +18,18 @@ const (
 	nameShown = 200
 )
 
+// What text/template says begins with the name of the template and the place in it.
+var (
+	// parseFailure has the line and the message.
+	parseFailure = regexp.MustCompile(`^[-._a-zA-Z0-9]*:(\d+)(?::\d+)?: (?s)(.*)$`)
+	// executionPlace has the line and the column.
+	executionPlace = regexp.MustCompile(`^template: [-._a-zA-Z0-9]*:(\d+):(\d+): `)
+	// failedBuiltin has the name of the function of text/template that failed.
+	failedBuiltin = regexp.MustCompile(`^[^>]*>: error calling (\w+): `)
+	// missingField has the name of the field, as it is written in the template.
+	missingField = regexp.MustCompile(`>: map has no entry for key "(\w+)"$`)
+)
+
 // Error says why a template gives no key.
 type Error struct {
 	// Key is the key of spec.template.data whose template it is.
@@ -45,7 +57,7 @@ func (e *exhausted) Error() string { return e.text }
 // seen no value.
 func parseError(key string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "template: ")
-	line := regexp.MustCompile(`^[-._a-zA-Z0-9]*:(\d+)(?::\d+)?: (?s)(.*)$`).FindStringSubmatch(text)
+	line := parseFailure.FindStringSubmatch(text)
 	if line == nil {
 		return &Error{Key: key, Message: "cannot be parsed: " + cut(text)}
 	}
@@ -66,7 +78,7 @@ func executeError(key string, err error, fields []string) error {
 		message = because[*refusal](err)
 	default:
 		failed, ok := errors.AsType[texttemplate.ExecError](err)
-		builtin := regexp.MustCompile(`^[^>]*>: error calling (\w+): `).FindStringSubmatch(err.Error())
+		builtin := failedBuiltin.FindStringSubmatch(err.Error())
 		switch {
 		case ok && errors.Unwrap(failed.Err) == nil:
 			message = engineMessage(failed.Err.Error(), fields)
@@ -74,7 +86,7 @@ func executeError(key string, err error, fields []string) error {
 			message = builtin[1] + ": an argument is of another kind than the function takes, or out of range"
 		}
 	}
-	at := regexp.MustCompile(`^template: [-._a-zA-Z0-9]*:(\d+):(\d+): `).FindStringSubmatch(err.Error())
+	at := executionPlace.FindStringSubmatch(err.Error())
 	if at != nil {
 		message = fmt.Sprintf("line %s, column %s: %s", at[1], at[2], message)
 	}
@@ -89,7 +101,7 @@ func because[E error](err error) string {
 // engineMessage says in fixed words what text/template found. Only a name that the template's author wrote is
 // taken over: that of a field, which an identifier in the template must spell.
 func engineMessage(text string, fields []string) string {
-	if name := regexp.MustCompile(`>: map has no entry for key "(\w+)"$`).FindStringSubmatch(text); name != nil {
+	if name := missingField.FindStringSubmatch(text); name != nil {
 		return missing(strconv.Quote(cut(name[1])), fields)
 	}
 	for _, known := range []struct{ contains, message string }{

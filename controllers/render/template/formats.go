@@ -9,6 +9,13 @@ import (
 	"unicode/utf16"
 )
 
+var (
+	// variableName is a name that POSIX shells take for a variable.
+	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	// unquotedText needs no quotes in an assignment.
+	unquotedText = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
+)
+
 func formatFunctions() map[string]function {
 	return map[string]function{
 		"toToml":       {1, 1, 20, toTOML},
@@ -78,16 +85,15 @@ func propertyText(text string, isName bool) string {
 // toDotenv writes assignments that a POSIX shell reads; parsers of .env files agree with it where a value needs
 // no escape.
 func toDotenv(c *call) any {
-	name, plainText := regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
 	var b strings.Builder
 	eachText(c, func(field, text string) {
-		if !name.MatchString(field) {
+		if !variableName.MatchString(field) {
 			c.refuse("the field %s has a name that no variable can have: choose names by pick or dict", c.fieldName(field))
 		}
 		switch {
 		case strings.ContainsRune(text, 0):
 			c.refuse("a value has a byte 0, which no variable can have")
-		case plainText.MatchString(text):
+		case unquotedText.MatchString(text):
 		case !strings.Contains(text, "'"):
 			text = "'" + text + "'"
 		default:

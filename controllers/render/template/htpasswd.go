@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// cryptSalt is a salt of crypt(3), of 8 characters at least.
+var cryptSalt = regexp.MustCompile(`^[./0-9A-Za-z]{8,16}$`)
+
 func htpasswdFunctions() map[string]function {
 	return map[string]function{
 		"htpasswd":  {3, 3, 100_000, htpasswd},
@@ -27,7 +30,7 @@ func htpasswd(c *call) any {
 	if len(password) > 256 || strings.ContainsRune(password, 0) || password == "" {
 		c.refuse("the password must have 1 to 256 bytes, none of them 0")
 	}
-	if !regexp.MustCompile(`^[./0-9A-Za-z]{8,16}$`).MatchString(salt) {
+	if !cryptSalt.MatchString(salt) {
 		c.refuse("the salt must have 8 to 16 characters out of ./0-9A-Za-z: keep a random one beside the password")
 	}
 	return user + ":$6$" + salt + "$" + sha512crypt([]byte(password), []byte(salt)) + "\n"

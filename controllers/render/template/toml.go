@@ -10,18 +10,20 @@ import (
 	"strings"
 )
 
+// bareKey is a key that TOML takes without quotes.
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
 // toTOML writes a map in TOML 1.0: scalars and lists first, then each map as a table.
 func toTOML(c *call) any {
 	checkText(c, c.deep(0))
-	w := &tomlWriter{call: c, bare: regexp.MustCompile(`^[A-Za-z0-9_-]+$`)}
+	w := &tomlWriter{call: c}
 	w.table(nil, c.object(0))
 	return strings.TrimPrefix(w.b.String(), "\n")
 }
 
 type tomlWriter struct {
 	*call
-	b    strings.Builder
-	bare *regexp.Regexp
+	b strings.Builder
 }
 
 func (w *tomlWriter) table(path []string, object map[string]any) {
@@ -43,7 +45,7 @@ func (w *tomlWriter) table(path []string, object map[string]any) {
 }
 
 func (w *tomlWriter) key(name string) string {
-	if w.bare.MatchString(name) {
+	if bareKey.MatchString(name) {
 		return name
 	}
 	return tomlText(name)
