@@ -11,9 +11,10 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// How the API server begins the messages of refusals by admission. What follows may quote what was sent: a policy's
-// messageExpression and a webhook's answer can hold anything. So that nothing but names is repeated, the patterns
-// begin where the API server's own text begins, and take names alone. A name can't hold a quote.
+// How the API server begins the messages of refusals by admission. The Status of such a refusal has no field that names
+// the policy, the webhook or the quota, so the text is all there is to read. The rest of the message may quote what was
+// sent: a policy's messageExpression and a webhook's answer can hold anything. Therefore the patterns are anchored to
+// the API server's own text, and take names only. A name can't hold a quote.
 var (
 	deniedByPolicy = regexp.MustCompile(
 		`^(?:secrets "[^"]*" is forbidden: )?(Validating|Mutating)?(?:AdmissionPolicy|policy) ['"]([-a-z0-9.]+)['"](?: with binding '([-a-z0-9.]+)')? denied request: `)
@@ -24,8 +25,8 @@ var (
 	unauthorized     = regexp.MustCompile(`^secrets(?: "[^"]*")? is forbidden: User "([^"]+)" cannot (\w+) resource "secrets" in API group "" in the namespace "`)
 )
 
-// admission explains a refusal by an admission policy, a webhook or a quota; nil for every other error. It comes
-// before all other explanations: policies and webhooks choose reason and code of their refusals, even those by
+// admission explains a refusal by an admission policy, a webhook or a quota. It is nil for every other error. It comes
+// before all other explanations: policies and webhooks choose the reason and code of their refusals, even those by
 // which the API server itself says that an object is invalid or was changed at the same time.
 func admission(err error, to request) *Error {
 	var status apierrors.APIStatus
@@ -59,7 +60,7 @@ func denied(format string, arguments ...any) *Error {
 	return &Error{Reason: v1alpha1.ReasonAdmissionDenied, Message: fmt.Sprintf(format, arguments...)}
 }
 
-// byPolicy explains a refusal by an admission policy. Kubernetes names the kind of ValidatingAdmissionPolicies alone.
+// byPolicy explains a refusal by an admission policy. Kubernetes names the kind only of ValidatingAdmissionPolicies.
 func byPolicy(kind, name, binding string, to request) *Error {
 	if kind == "" {
 		kind = "Mutating"
@@ -73,7 +74,7 @@ func byPolicy(kind, name, binding string, to request) *Error {
 		by, to, strings.ToLower(kind), name)
 }
 
-// Codes by which a webhook says that it could not judge.
+// Codes by which a webhook says that it could not decide.
 const codeRequestTimeout, codeTooManyRequests, codeInternalError = 408, 429, 500
 
 // byWebhook explains the answer of a webhook.
@@ -86,7 +87,7 @@ func byWebhook(name string, code int32, to request) *Error {
 		"and is not repeated here; change spec.target accordingly, or exempt the Secret in the webhook's configuration", name, to, code)
 }
 
-// trouble says why a webhook could not be called, where one of the usual causes is named.
+// trouble says why a webhook could not be called, if it is one of the usual causes.
 func trouble(message string) string {
 	for _, usual := range []struct{ text, cause string }{
 		{"context deadline exceeded", " in time"},
@@ -103,7 +104,7 @@ func trouble(message string) string {
 	return ""
 }
 
-// forbidden explains a refusal that no policy, webhook or quota is named for.
+// forbidden explains a refusal that names no policy, webhook or quota.
 func forbidden(err error, to request) *Error {
 	message := fmt.Sprintf("the API server does not let the operator %s in namespace %q: check the operator's Role there, and the admission plugins of the API server",
 		to, to.namespace)

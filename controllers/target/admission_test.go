@@ -71,7 +71,7 @@ func TestWhatAdmissionSays(t *testing.T) {
 func TestAWebhookChoosesAnyCode(t *testing.T) {
 	for _, code := range []int32{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity} {
 		err := said(code, "", `admission webhook "a.example.com" denied the request: x`)
-		if got, ok := errors.AsType[*Error](explain(err, creating(anew()))); !ok || got.Reason != v1alpha1.ReasonAdmissionDenied {
+		if got, ok := errors.AsType[*Error](explain(err, creating(recreating()))); !ok || got.Reason != v1alpha1.ReasonAdmissionDenied {
 			t.Errorf("code %d is explained as %+v", code, got)
 		}
 	}
@@ -83,8 +83,8 @@ func TestAWebhookChoosesAnyCode(t *testing.T) {
 	}
 }
 
-// TestAWebhookThatCouldNotJudgeIsAskedAgain: it says so by its code, and any other one is its word.
-func TestAWebhookThatCouldNotJudgeIsAskedAgain(t *testing.T) {
+// TestAWebhookThatCouldNotDecideIsAskedAgain: some codes say so, all others are its decision.
+func TestAWebhookThatCouldNotDecideIsAskedAgain(t *testing.T) {
 	for code, again := range map[int32]bool{
 		http.StatusRequestTimeout: true, http.StatusTooManyRequests: true, http.StatusInternalServerError: true, http.StatusServiceUnavailable: true,
 		http.StatusBadRequest: false, http.StatusProxyAuthRequired: false, http.StatusConflict: false, 499: false,

@@ -17,13 +17,12 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// Apply makes the Secret as desired, whole or not at all. Errors are of type *Error, or the
-// context's own.
+// Apply makes the Secret as desired, completely or not at all. Errors are of type *Error, or the context's.
 //
-// Each write has a precondition: a create that there is no Secret, all others the UID and the resourceVersion of the
-// state that was found before the values were read. What was written since then may be of a newer version, by a process
-// that has taken over, and is never written over: such an error is Raced, and the caller begins again, with the Secret
-// and the values read once more.
+// Each write has a precondition: for a create, that there is no Secret; for all others, the UID and the resourceVersion
+// of the state that was found before the values were read. A Secret that was written since then may have values of a
+// newer version, by a process that has taken over, and is never overwritten: the error is Raced, and the caller starts
+// again and reads the Secret and the values once more.
 func (w *Writer) Apply(ctx context.Context, desired Desired) (Result, error) {
 	if err := refuse(desired); err != nil {
 		return Result{}, err
@@ -58,8 +57,8 @@ func (w *Writer) merge(ctx context.Context, desired Desired, state *State) (Resu
 	return w.update(ctx, desired, state)
 }
 
-// create makes a new Secret. A create, unlike an apply, can't land on a Secret that somebody else
-// made a moment ago.
+// create makes a new Secret. A create, unlike an apply, can't overwrite a Secret that another client created a moment
+// ago.
 func (w *Writer) create(ctx context.Context, desired Desired) (Result, error) {
 	secret := secretOf(desired)
 	err := w.Client.Create(ctx, secret, client.FieldOwner(FieldOwner(desired.Owner)))
@@ -93,8 +92,8 @@ func secretOf(desired Desired) *corev1.Secret {
 	return secret
 }
 
-// meet deals with a Secret that was not found before the values were read: one of the SecretSync's own, which may have
-// been written since, from newer values, or one of another owner.
+// meet handles a Secret that did not exist before the values were read: the SecretSync's own, which may have been
+// written since, from newer values, or that of another owner.
 func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	state, err := w.Current(ctx, desired.Namespace, desired.Name)
 	if err != nil {
@@ -109,12 +108,11 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 	return Result{}, changedSince(desired.Name)
 }
 
-// update writes an existing Secret, unless it is as desired already, and says what it held where that is not known.
-// After an error, Result says which resourceVersion the Secret has, where the update itself has given it another one;
-// state has it too.
+// update writes an existing Secret, unless it is as desired already, and returns what it held if that is not known.
+// If the update has changed the resourceVersion before it failed, Result and state have the new one.
 //
-// A Secret that is not as it was left is read once: finding out by an apply that there is nothing to write would take a
-// write, or two.
+// A Secret that was changed since the last write is read once: to find out by an apply that there is nothing to write
+// would take one write, or two.
 func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Result, error) {
 	var former *FormerContent
 	if !asLeft(desired, *state) || drops(desired) || !mergedBefore(desired, *state) {
@@ -167,28 +165,28 @@ func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State) (
 	return result, err
 }
 
-// write applies the desired fields. A Secret that is just as we left it takes a single call. Otherwise it first
-// asks without force: the conflicts, if any, name the field managers that edited our fields. What is dropped goes in the same
-// call in which the rest is written.
+// write applies the desired fields. A Secret that is unchanged since the last write takes a single call. Otherwise the
+// first apply is without force: its conflicts name the field managers that edited our fields. Fields are dropped by the
+// same call that writes the rest.
 func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool) (Result, error) {
 	if untouched {
 		applied, err := w.apply(ctx, desired, state, true)
-		return w.settle(ctx, desired, state, applied, nil, err)
+		return w.finish(ctx, desired, state, applied, nil, err)
 	}
 	applied, err := w.apply(ctx, desired, state, false)
-	var intruders []string
+	var overridden []string
 	if conflicts := conflictsOf(err); len(conflicts) > 0 {
 		if err := refusable(desired, conflicts); err != nil {
 			return Result{}, err
 		}
-		intruders = othersOf(conflicts, FieldOwner(desired.Owner))
+		overridden = othersOf(conflicts, FieldOwner(desired.Owner))
 		applied, err = w.apply(ctx, desired, state, true)
 	}
-	return w.settle(ctx, desired, state, applied, intruders, err)
+	return w.finish(ctx, desired, state, applied, overridden, err)
 }
 
-// ours says whether the Secret belongs to the SecretSync: by the name on it, or, where somebody took the
-// name off, as the very Secret that was written before.
+// ours says whether the Secret belongs to the SecretSync: by the owner annotation, or, if that was removed, by the UID
+// of the Secret that was written before.
 func ours(desired Desired, state State) bool {
 	if state.Owner != "" || desired.Previous == nil {
 		return state.Owner == desired.Owner
@@ -202,9 +200,9 @@ func asLeft(desired Desired, state State) bool {
 		desired.Previous.UID == state.UID && desired.Previous.ResourceVersion == state.ResourceVersion
 }
 
-// settle ends an update.
-func (w *Writer) settle(ctx context.Context, desired Desired, state State,
-	applied *metav1.PartialObjectMetadata, intruders []string, err error,
+// finish ends an update.
+func (w *Writer) finish(ctx context.Context, desired Desired, state State,
+	applied *metav1.PartialObjectMetadata, overridden []string, err error,
 ) (Result, error) {
 	if secondController(err) {
 		applied, err = w.inherit(ctx, desired, state, err)
@@ -212,15 +210,15 @@ func (w *Writer) settle(ctx context.Context, desired Desired, state State,
 	if err != nil {
 		return Result{}, explain(err, updating(desired))
 	}
-	return outcome(state, applied, intruders), nil
+	return outcome(state, applied, overridden), nil
 }
 
-func outcome(state State, applied *metav1.PartialObjectMetadata, intruders []string) Result {
+func outcome(state State, applied *metav1.PartialObjectMetadata, overridden []string) Result {
 	result := Result{
 		Outcome:            Updated,
 		UID:                string(applied.UID),
 		ResourceVersion:    applied.ResourceVersion,
-		OverriddenManagers: intruders,
+		OverriddenManagers: overridden,
 	}
 	if state.ResourceVersion == result.ResourceVersion {
 		result.Outcome = Unchanged
@@ -228,8 +226,8 @@ func outcome(state State, applied *metav1.PartialObjectMetadata, intruders []str
 	return result
 }
 
-// apply applies the desired fields to a Secret that is still in that state. By force it takes those that other field
-// managers hold, too. An apply without the UID would create a Secret that was deleted meanwhile.
+// apply applies the desired fields to a Secret that is still in that state. With force it also takes fields that other
+// field managers hold. An apply without the UID would create a Secret that was deleted meanwhile.
 func (w *Writer) apply(ctx context.Context, desired Desired, state State, force bool) (*metav1.PartialObjectMetadata, error) {
 	secret := corev1ac.Secret(desired.Name, desired.Namespace).
 		WithUID(types.UID(state.UID)).
@@ -250,8 +248,8 @@ func (w *Writer) apply(ctx context.Context, desired Desired, state State, force 
 	return w.send(ctx, secret, desired.Owner, force)
 }
 
-// send applies a configuration and takes metadata alone for an answer: the values need not travel
-// back, and the managed fields, which apply configurations leave out, do.
+// send applies a configuration and asks for metadata alone: the values need not travel back, but the managed fields do,
+// which apply configurations leave out.
 func (w *Writer) send(ctx context.Context, secret *corev1ac.SecretApplyConfiguration, owner string, force bool) (*metav1.PartialObjectMetadata, error) {
 	body, err := json.Marshal(secret)
 	if err != nil {
@@ -266,7 +264,7 @@ func (w *Writer) send(ctx context.Context, secret *corev1ac.SecretApplyConfigura
 	return answer, w.Client.Patch(ctx, answer, client.RawPatch(types.ApplyPatchType, body), options...)
 }
 
-// labels are those to set. A Secret that keys are merged into gets the one alone by which the operator watches it.
+// labels are those to set. A Secret that keys are merged into gets only the label by which the operator watches it.
 func labels(desired Desired) map[string]string {
 	all := map[string]string{}
 	if !desired.Merge {

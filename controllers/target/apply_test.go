@@ -35,8 +35,8 @@ func verbsOf(s *server) (verbs []string) {
 	return verbs
 }
 
-// TestWhatIsRefusedInItselfIsNotWritten, whether there is a Secret of the name or not: who may write such a Secret gets
-// more than a Secret.
+// TestWhatIsRefusedInItselfIsNotWritten, whether there is a Secret of the name or not: to write such a Secret grants more
+// than a Secret.
 func TestWhatIsRefusedInItselfIsNotWritten(t *testing.T) {
 	for name, change := range map[string]func(*Desired){
 		"a token of a ServiceAccount": func(d *Desired) { d.Type = corev1.SecretTypeServiceAccountToken },
@@ -58,8 +58,8 @@ func TestWhatIsRefusedInItselfIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestACreateThatIsSaidToMeetASecret: what is there then is read, and where it can't be, or there is none, nothing is
-// taken for done. A webhook that gives the same reason has said no, and nothing is there.
+// TestACreateThatIsSaidToMeetASecret: the Secret is read then. If it can't be read or does not exist, nothing counts as
+// done. A webhook that gives the same reason refuses the create, and there is no Secret.
 func TestACreateThatIsSaidToMeetASecret(t *testing.T) {
 	exists := apierrors.NewAlreadyExists(schema.GroupResource{Resource: "secrets"}, "db")
 	byWebhook := &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusConflict,
@@ -130,7 +130,7 @@ func TestAReadThatFailsEndsTheWrite(t *testing.T) {
 	}
 }
 
-// unlike is a Secret of its own that is not as desired, and not known to be as it was left.
+// unlike is a Secret of its own that is not as desired, and may have been changed since the last write.
 func unlike(t *testing.T) func() (*Writer, *server, Desired) {
 	return func() (*Writer, *server, Desired) {
 		w, s := serve(t, secretNamed("db", "uid", "db"))
@@ -149,7 +149,7 @@ func hosted(t *testing.T) func() (*Writer, *server, Desired) {
 	}
 }
 
-// withTwoOwners is a Secret as it was left, whose apply the API server refuses for a second controller.
+// withTwoOwners is a Secret unchanged since the last write, whose apply the API server refuses for a second controller.
 func withTwoOwners(t *testing.T) func() (*Writer, *server, Desired) {
 	return func() (*Writer, *server, Desired) {
 		w, s, desired := unlike(t)()
@@ -159,8 +159,8 @@ func withTwoOwners(t *testing.T) func() (*Writer, *server, Desired) {
 	}
 }
 
-// TestANewSpecThatChangesNothingOfTheSecretIsNotWritten: it is read, as the spec may have dropped a label, and no write is
-// spent on finding out.
+// TestANewSpecThatChangesNothingOfTheSecretIsNotWritten: it is read, as the spec may have dropped a label, and no write
+// is spent on finding out.
 func TestANewSpecThatChangesNothingOfTheSecretIsNotWritten(t *testing.T) {
 	w, s := serve(t)
 	if _, err := applied(t, w, wanting()); err != nil {
@@ -220,8 +220,8 @@ func TestAnApplyThatChangesNothingIsNoUpdate(t *testing.T) {
 	}
 }
 
-// TestItsOwnCreateIsNoIntruder: to the API server the one that creates is another field manager than the one that applies.
-func TestItsOwnCreateIsNoIntruder(t *testing.T) {
+// TestItsOwnCreateIsNoOtherManager: to the API server, its create and its apply are two field managers.
+func TestItsOwnCreateIsNoOtherManager(t *testing.T) {
 	w, s := serve(t)
 	made, err := applied(t, w, wanting())
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// asDesired says whether all that is ours is in a Secret as desired, and nothing of ours that is no longer desired,
-// whatever others have added: then there is nothing to write. Who holds which field counts too: what
-// an apply is to take out later must be ours by the API server's records.
+// asDesired says whether there is nothing to write: the Secret has all desired fields, and no field of ours that is no
+// longer desired. Fields of others do not matter. The field managers matter too: a later apply removes only fields that
+// are ours by the API server's records.
 func asDesired(desired Desired, secret *corev1.Secret) bool {
 	held := fieldsOf(FieldOwner(desired.Owner), secret.ManagedFields)
 	if !containsAll(secret.Labels, labels(desired)) || !contains(secret.Data, desired.Data, bytes.Equal) ||
@@ -50,7 +50,7 @@ type fields struct {
 	immutable                 bool
 }
 
-// fieldsOf lists the fields that a field manager holds, by whatever operation (page "Server-Side Apply" of the
+// fieldsOf lists the fields that a field manager holds, by any operation (page "Server-Side Apply" of the
 // Kubernetes documentation).
 func fieldsOf(manager string, records []metav1.ManagedFieldsEntry) fields {
 	held := fields{data: map[string]bool{}, labels: map[string]bool{}, annotations: map[string]bool{}, owners: map[types.UID]bool{}}

@@ -90,8 +90,8 @@ func TestWhenASecretIsAsDesired(t *testing.T) {
 	}
 }
 
-// TestWhenTheMarkOfAnImmutableSecretIsAsDesired: others may mark a Secret too, and what the spec wants no more goes where
-// it is ours.
+// TestWhenTheMarkOfAnImmutableSecretIsAsDesired: others may mark a Secret too, and what the spec wants no more goes
+// where it is ours.
 func TestWhenTheMarkOfAnImmutableSecretIsAsDesired(t *testing.T) {
 	for name, test := range map[string]struct {
 		wanted bool

@@ -38,8 +38,8 @@ func managerIn(message string) string {
 	return manager
 }
 
-// othersOf names the field managers of conflicts, but not our own: as the creator of the Secret, it
-// is another one to the API server than as the one that applies.
+// othersOf names the field managers of conflicts, without our own: to the API server, our create and our apply are two
+// managers of that name.
 func othersOf(conflicts []conflict, own string) []string {
 	var managers []string
 	for _, c := range conflicts {
@@ -51,9 +51,9 @@ func othersOf(conflicts []conflict, own string) []string {
 	return slices.Compact(managers)
 }
 
-// refusable is the error for conflicts that force must not resolve. In a Secret of our own every
-// field of ours is ours to restore. In somebody else's, a key that another SecretSync holds, or that
-// we never wrote, stays theirs.
+// refusable is the error for conflicts that force must not resolve. In a Secret that the SecretSync owns, all its
+// fields are restored. In any other, a key stays with its field manager if that is another SecretSync, or if this
+// SecretSync never wrote it.
 func refusable(desired Desired, conflicts []conflict) error {
 	if !desired.Merge {
 		return nil
@@ -75,9 +75,9 @@ func refusable(desired Desired, conflicts []conflict) error {
 	return nil
 }
 
-// refuseHeld is the error for keys of somebody else's Secret that others hold, or nil. The API server alone
-// would let an apply pass whose value is the same, and so tell whoever may not read the Secret that a guess of
-// it is right.
+// refuseHeld is the error for keys, of a Secret that the SecretSync does not manage, that other field managers hold; or
+// nil. The API server alone would accept an apply with the same value, and so confirm a guess to a user who may not
+// read the Secret.
 func refuseHeld(desired Desired, host *corev1.Secret) error {
 	own := FieldOwner(desired.Owner)
 	for _, key := range neverWritten(desired) {
@@ -89,7 +89,7 @@ func refuseHeld(desired Desired, host *corev1.Secret) error {
 		case slices.Contains(holders, own):
 			continue
 		case len(holders) == 0:
-			holders = []string{"unknown"} // Somebody has cleared the records.
+			holders = []string{"unknown"} // The records were cleared.
 		}
 		if err := refusable(desired, []conflict{{manager: holders[0], field: ".data." + key}}); err != nil {
 			return err
@@ -105,7 +105,7 @@ func holdersOf(records []metav1.ManagedFieldsEntry, key string) (managers []stri
 		var fields struct {
 			Data map[string]json.RawMessage `json:"f:data"`
 		}
-		// Where a record has no fields, there is nothing to read.
+		// A record without fields has nothing to read.
 		if json.Unmarshal(record.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}

@@ -12,7 +12,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// mergedInto is a host into which a key was merged, and what gives the key another value. Edit changes the host in between.
+// mergedInto is a host into which a key was merged, and what gives the key another value. Edit changes the host in
+// between.
 func mergedInto(t *testing.T, edit func(*corev1.Secret)) (*Writer, *server, Desired) {
 	t.Helper()
 	w, s := serve(t, host())
@@ -36,7 +37,7 @@ func mergedInto(t *testing.T, edit func(*corev1.Secret)) (*Writer, *server, Desi
 	return w, s, desired
 }
 
-// TestAMergedKeyThatOthersHaveEditedIsRestored, and who did so is named. Nothing else of the host changes.
+// TestAMergedKeyThatOthersHaveEditedIsRestored, and their field manager is named. Nothing else in the host changes.
 func TestAMergedKeyThatOthersHaveEditedIsRestored(t *testing.T) {
 	w, s, desired := mergedInto(t, func(secret *corev1.Secret) { secret.Data["password"] = []byte("theirs") })
 	result, err := w.Apply(t.Context(), desired)
@@ -48,7 +49,8 @@ func TestAMergedKeyThatOthersHaveEditedIsRestored(t *testing.T) {
 	}
 }
 
-// TestAKeyThatAnotherSecretSyncHoldsTooStaysAsItIs, though the host is just as it was left: force would take the key from it.
+// TestAKeyThatAnotherSecretSyncHoldsTooStaysAsItIs, though the host is just as it was left: force would take the key
+// from it.
 func TestAKeyThatAnotherSecretSyncHoldsTooStaysAsItIs(t *testing.T) {
 	before := host()
 	before.Data["password"] = []byte(quoted)
@@ -70,8 +72,8 @@ func TestAKeyThatAnotherSecretSyncHoldsTooStaysAsItIs(t *testing.T) {
 	untouched(t, "held by two", s, before)
 }
 
-// TestEachIntruderIsNamedOnce, in an order that does not change with that of the conflicts.
-func TestEachIntruderIsNamedOnce(t *testing.T) {
+// TestEachOverriddenManagerIsNamedOnce, in an order that does not change with that of the conflicts.
+func TestEachOverriddenManagerIsNamedOnce(t *testing.T) {
 	var conflicts []conflict
 	for _, manager := range []string{"helm", "edit", "secretsync.dev/db", "helm", "edit"} {
 		conflicts = append(conflicts, conflict{manager: manager})

@@ -22,7 +22,7 @@ func TestWhoMayMerge(t *testing.T) {
 	}
 }
 
-// TestNothingIsMergedUnasked: without the owner's word nothing is written, and the refusal says what gives it.
+// TestNothingIsMergedUnasked: without the owner's consent nothing is written, and the error says how to give it.
 func TestNothingIsMergedUnasked(t *testing.T) {
 	for name, test := range map[string]struct {
 		annotation string

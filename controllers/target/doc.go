@@ -1,11 +1,11 @@
-// Package target writes Kubernetes Secrets: it creates, updates, merges and releases them, and
-// tells ours from everybody else's.
+// Package target writes Kubernetes Secrets: it creates, updates, merges and releases them, and tells the Secrets of a
+// SecretSync from those of other owners.
 //
-// What makes it safe: a Secret is created with a plain create, which fails where one exists, and
-// updated by server-side apply with the UID and the resourceVersion that it was found with before the values were read,
-// so that a race never touches a Secret of another owner, nor newer values of the own one. Nothing is read to write:
+// Writes are safe against races. A Secret is created by a plain create, which fails if it exists. It is updated by
+// server-side apply, with the UID and the resourceVersion that it had before the values were read. So a race changes
+// neither a Secret of another owner, nor newer values in the SecretSync's own. A routine write reads nothing: the
 // metadata comes from the caller's cache.
 //
-// It may import api/v1alpha1 and Kubernetes clients. It knows nothing of AWS, nor of where the
-// values come from.
+// The package may import api/v1alpha1 and Kubernetes clients. It knows nothing of AWS, nor of where the values come
+// from.
 package target

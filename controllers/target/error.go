@@ -19,20 +19,21 @@ import (
 // Error is a write that did not happen, explained. Its text never holds a value: of the API server's
 // answer it repeats the fields, not the messages, which may quote what was sent.
 type Error struct {
-	// Reason is one of the reasons of api/v1alpha1 that begin with Target, or AdmissionDenied, InvalidValue or PolicyDenied.
+	// Reason is one of the reasons of api/v1alpha1 that begin with Target, or AdmissionDenied, InvalidValue or
+	// PolicyDenied.
 	Reason string
 	// Message says what was refused and what to do about it.
 	Message string
 	// Transient says that trying again may help without an edit.
 	Transient bool
-	// Raced says that somebody changed the Secret at the same time, so that trying again at once is all
-	// there is to do. Such an error is Transient too.
+	// Raced says that another client changed the Secret at the same time. Trying again at once is all there is to do.
+	// Such an error is Transient too.
 	Raced bool
 	// ConflictingSecret is the Secret that belongs to another owner, for reasons TargetConflict and MergeNotAllowed.
 	ConflictingSecret State
 	// KeyConflict says that the conflict is about a key of that Secret.
 	KeyConflict bool
-	// Terminating says that the namespace is going away, which needs no report.
+	// Terminating says that the namespace is being deleted, which needs no report.
 	Terminating bool
 }
 
@@ -88,7 +89,7 @@ func explain(err error, to request) error {
 			"Secret %q would exceed the 1 MiB that Kubernetes allows: list fewer keys under spec.data", to.name)}
 	case apierrors.IsInvalid(err):
 		return invalid(err, to)
-	case apierrors.IsNotFound(err): // Collected between a look and a patch.
+	case apierrors.IsNotFound(err): // Garbage-collected between a read and a patch.
 		return gone(to.name)
 	case apierrors.IsConflict(err):
 		return changedSince(to.name)
@@ -115,11 +116,11 @@ func invalid(err error, to request) error {
 		case field == "type":
 			return &Error{Reason: v1alpha1.ReasonTargetImmutable, Message: fmt.Sprintf(
 				"Secret %q has another type, and Kubernetes does not let a Secret change its type: "+
-					"delete the Secret to have it made anew, set spec.target.replacePolicy: Recreate, or set spec.target.type back", name)}
-		case field == "immutable", field == "data" && immutable(err):
+					"delete the Secret to have it recreated, set spec.target.replacePolicy: Recreate, or set spec.target.type back", name)}
+		case field == "immutable", field == "data" && dataRefused(err, metav1.CauseTypeForbidden):
 			return &Error{Reason: v1alpha1.ReasonTargetImmutable, Message: fmt.Sprintf(
-				"Secret %q is marked immutable: delete it to have it made anew, or set spec.target.replacePolicy: Recreate", name)}
-		case field == "data" && tooLong(err):
+				"Secret %q is marked immutable: delete it to have it recreated, or set spec.target.replacePolicy: Recreate", name)}
+		case field == "data" && dataRefused(err, metav1.CauseTypeTooLong):
 			return &Error{Reason: v1alpha1.ReasonTargetTooLarge, Message: fmt.Sprintf(
 				"Secret %q would exceed the 1 MiB that Kubernetes allows: list fewer keys under spec.data", name)}
 		case strings.HasPrefix(field, "metadata.labels"):
@@ -191,22 +192,9 @@ func invalidFields(err error) []string {
 	return fields
 }
 
-func immutable(err error) bool {
-	for _, cause := range causes(err) {
-		if cause.Field == "data" && strings.Contains(cause.Message, "immutable") {
-			return true
-		}
-	}
-	return false
-}
-
-func tooLong(err error) bool {
-	for _, cause := range causes(err) {
-		if cause.Field == "data" && cause.Type == "FieldValueTooLong" {
-			return true
-		}
-	}
-	return false
+// dataRefused says whether the API server refuses the data of a Secret for that reason.
+func dataRefused(err error, why metav1.CauseType) bool {
+	return slices.ContainsFunc(causes(err), func(cause metav1.StatusCause) bool { return cause.Field == "data" && cause.Type == why })
 }
 
 func causes(err error) []metav1.StatusCause {

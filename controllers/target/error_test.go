@@ -66,7 +66,7 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 	}
 }
 
-// TestTheEndOfAContextIsNoRefusal: the API server has said nothing then.
+// TestTheEndOfAContextIsNoRefusal: the API server has not answered.
 func TestTheEndOfAContextIsNoRefusal(t *testing.T) {
 	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
 		met := fmt.Errorf("patching: %w", end)
@@ -76,8 +76,8 @@ func TestTheEndOfAContextIsNoRefusal(t *testing.T) {
 	}
 }
 
-// TestWhatIsRefusedAtSeveralFields is explained by the first of them that has an explanation, and what is said of one
-// field is not taken for said of another.
+// TestWhatIsRefusedAtSeveralFields is explained by the first field that has an explanation. A cause at one field does not
+// explain another field.
 func TestWhatIsRefusedAtSeveralFields(t *testing.T) {
 	data, labels, name := field.NewPath("data"), field.NewPath("metadata", "labels"), field.NewPath("metadata", "name")
 	immutable, long := field.Forbidden(data, "field is immutable when `immutable` is set"), field.TooLong(data, quoted, 1)
@@ -100,12 +100,12 @@ func TestWhatIsRefusedAtSeveralFields(t *testing.T) {
 	}
 }
 
-// TestOnlyARefusalOfTheFieldTellsOfASecondController: other answers name the field too.
-func TestOnlyARefusalOfTheFieldTellsOfASecondController(t *testing.T) {
+// TestOnlyAnInvalidFieldMeansASecondController: other answers name the field too.
+func TestOnlyAnInvalidFieldMeansASecondController(t *testing.T) {
 	for reason, want := range map[metav1.StatusReason]bool{metav1.StatusReasonInvalid: true, metav1.StatusReasonConflict: false, metav1.StatusReasonForbidden: false} {
 		err := &apierrors.StatusError{ErrStatus: metav1.Status{Reason: reason, Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Field: ownerReferences}}}}}
 		if secondController(err) != want {
-			t.Errorf("%s tells of a second controller: %v", reason, !want)
+			t.Errorf("%s says that there is a second controller: %v", reason, !want)
 		}
 	}
 }
@@ -163,7 +163,7 @@ func TestWhatAnUpdateMayDrop(t *testing.T) {
 		"new values":      {Desired{Previous: previous, Generation: 3, Data: both}, false},
 		"one key less":    {Desired{Previous: previous, Generation: 3, Data: map[string][]byte{"a": nil}}, true},
 		"an edited spec":  {Desired{Previous: previous, Generation: 4, Data: both}, true},
-		"nobody knows":    {Desired{Data: both}, true},
+		"no former write": {Desired{Data: both}, true},
 		"one key besides": {Desired{Previous: previous, Generation: 3, Data: map[string][]byte{"a": nil, "b": nil, "c": nil}}, false},
 	} {
 		if got := drops(test.desired); got != test.want {

@@ -14,8 +14,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestFormer: of a Secret that is taken over those values are told that the write changes or takes out; of one into
-// which keys are merged those alone that the SecretSync wrote before.
+// TestFormer: the former content of a Secret that is taken over has the values that the write changes or removes. If keys
+// are merged, it has only those that the SecretSync wrote before.
 func TestFormer(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {

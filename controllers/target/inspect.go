@@ -9,19 +9,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Inspection is what Apply would meet.
+// Inspection is what Apply would find.
 type Inspection struct {
 	State
 	// Keys are the names of all keys of the Secret.
 	Keys []string
-	// Values are those that may be compared with what is desired: of a Secret of the SecretSync's own all, of
-	// somebody else's those that it wrote and nobody has written since. Whoever may make SecretSyncs, but not
-	// read Secrets, could otherwise have guesses compared with what others keep.
+	// Values are those that may be compared with what is desired: all of a Secret that the SecretSync owns; of any other,
+	// those that it wrote and no other client has written since. Otherwise a user who may create SecretSyncs, but not read
+	// Secrets, could have guesses compared with the values of others.
 	Values map[string][]byte
 }
 
-// Inspect tells what Apply would meet, and writes nothing. Errors are those that Apply would give, but for a
-// Secret that belongs to somebody else: State tells of that.
+// Inspect says what Apply would find, and writes nothing. Errors are those of Apply, except for a Secret that belongs
+// to another owner: State says so.
 func (w *Writer) Inspect(ctx context.Context, desired Desired) (Inspection, error) {
 	if err := refuse(desired); err != nil {
 		return Inspection{}, err
@@ -76,7 +76,7 @@ func formerIn(desired Desired, state State, secret *corev1.Secret) *FormerConten
 		return !stays && !slices.Contains(holdersOf(secret.ManagedFields, key), FieldOwner(desired.Owner))
 	})
 	if desired.Merge && len(values) == 0 {
-		return nil // The keys are the first of the SecretSync's in it.
+		return nil // The SecretSync has no keys in it yet.
 	}
 	former := &FormerContent{Values: values}
 	for _, record := range secret.ManagedFields {

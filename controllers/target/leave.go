@@ -13,23 +13,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Recheck fails if the reason for a removal no longer holds. It is called after the Secret was read and before
-// anything is removed: the Secret may have been written again since the removal was decided on, and what was written
-// before the read followed from the SecretSync as it is then; what is written after it, the precondition finds out.
+// Recheck fails if the reason for a removal no longer holds. It is called after the Secret was read and before anything
+// is removed, because the Secret may have been written again since the removal was decided. A write after the read is
+// caught by the precondition.
 type Recheck func(ctx context.Context) error
 
-// Release takes out of a Secret what the SecretSync has put there by merging; the rest stays. A
-// Secret that is gone needs nothing.
-func (w *Writer) Release(ctx context.Context, namespace, name, owner string, still Recheck) error {
-	return tries(func() error { return w.release(ctx, namespace, name, owner, still) })
+// Release removes the keys that the SecretSync has merged into a Secret; the rest stays. It does nothing if there is no
+// Secret.
+func (w *Writer) Release(ctx context.Context, namespace, name, owner string, recheck Recheck) error {
+	return tries(func() error { return w.release(ctx, namespace, name, owner, recheck) })
 }
 
-func (w *Writer) release(ctx context.Context, namespace, name, owner string, still Recheck) error {
+func (w *Writer) release(ctx context.Context, namespace, name, owner string, recheck Recheck) error {
 	state, err := w.Current(ctx, namespace, name)
 	if err != nil || !state.Exists {
 		return err
 	}
-	if err := still(ctx); err != nil {
+	if err := recheck(ctx); err != nil {
 		return err
 	}
 	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID)).WithResourceVersion(state.ResourceVersion)
@@ -43,9 +43,9 @@ func (w *Writer) release(ctx context.Context, namespace, name, owner string, sti
 // was none to remove.
 type Disowned struct{ Before, After string }
 
-// Disown takes the owner reference of the SecretSync with that UID off a Secret, so that the garbage
-// collector leaves it when the SecretSync goes. The rest of the Secret stays as it is.
-func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types.UID, still Recheck) (Disowned, error) {
+// Disown removes the owner reference of the SecretSync with that UID from a Secret, so that the garbage collector does
+// not delete it with the SecretSync. The rest of the Secret stays as it is.
+func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types.UID, recheck Recheck) (Disowned, error) {
 	secret := SecretMetadata()
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
@@ -61,7 +61,7 @@ func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types
 	if len(secret.OwnerReferences) == len(before.OwnerReferences) {
 		return Disowned{}, nil
 	}
-	if err := still(ctx); err != nil {
+	if err := recheck(ctx); err != nil {
 		return Disowned{}, err
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
@@ -71,15 +71,15 @@ func (w *Writer) Disown(ctx context.Context, namespace, name string, owner types
 	return Disowned{Before: before.ResourceVersion, After: secret.ResourceVersion}, nil
 }
 
-// Delete removes a Secret that belongs to the SecretSync; any other is left alone.
-func (w *Writer) Delete(ctx context.Context, namespace, name, owner string, still Recheck) error {
-	return tries(func() error { return w.deleteOwn(ctx, namespace, name, owner, still) })
+// Delete deletes a Secret that belongs to the SecretSync, and leaves any other as it is.
+func (w *Writer) Delete(ctx context.Context, namespace, name, owner string, recheck Recheck) error {
+	return tries(func() error { return w.deleteOwn(ctx, namespace, name, owner, recheck) })
 }
 
-// removalTries is how often something is removed from a Secret, or the Secret, while others write it at the same time.
+// removalTries is how often a removal is tried while other clients write the Secret at the same time.
 const removalTries = 3
 
-// tries repeats a removal, which reads and judges the Secret each time.
+// tries repeats a removal that was raced. The removal reads and checks the Secret each time.
 func tries(remove func() error) (err error) {
 	for range removalTries {
 		if err = remove(); !raced(err) {
@@ -94,18 +94,18 @@ func raced(err error) bool {
 	return ok && met.Raced
 }
 
-func (w *Writer) deleteOwn(ctx context.Context, namespace, name, owner string, still Recheck) error {
+func (w *Writer) deleteOwn(ctx context.Context, namespace, name, owner string, recheck Recheck) error {
 	state, err := w.Current(ctx, namespace, name)
 	if err != nil || !state.Exists || state.Owner != owner {
 		return err
 	}
-	if err := still(ctx); err != nil {
+	if err := recheck(ctx); err != nil {
 		return err
 	}
 	return w.deleteIn(ctx, namespace, name, state)
 }
 
-// deleteIn deletes a Secret that is still in that state. One that is gone needs nothing.
+// deleteIn deletes a Secret that is still in that state. It does nothing if there is no Secret.
 func (w *Writer) deleteIn(ctx context.Context, namespace, name string, state State) error {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	uid := types.UID(state.UID)

@@ -12,18 +12,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// createdByUs says whether the Secret still records our create as an update, beside our apply. An
-// apply can't take a key out that such a record holds too.
+// createdByUs says whether the Secret still records our create as an update, beside our apply. An apply can't remove a
+// key that such a record holds too.
 func createdByUs(applied *metav1.PartialObjectMetadata, owner string) bool {
 	return slices.ContainsFunc(applied.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == FieldOwner(owner) && entry.Operation == metav1.ManagedFieldsOperationUpdate
 	})
 }
 
-// claim makes sure that the next apply can drop fields: it turns the record of our create into one of an
-// apply, if it is still there. It happens at most once in the life of a Secret, at the first update that
-// drops something, and changes nothing else of it: creating costs one call that way, and so does each
-// update that only gives keys other values.
+// claim makes sure that the next apply can drop fields: it turns the record of our create, if there is one, into the
+// record of an apply. This happens at most once in the life of a Secret, at the first update that drops something, and
+// changes nothing else. So a create costs one call, and so does each update that only changes values.
 func (w *Writer) claim(ctx context.Context, desired Desired, state *State) error {
 	found, err := w.managers(ctx, desired, *state)
 	if err != nil || !createdByUs(found, desired.Owner) {
@@ -36,7 +35,7 @@ func (w *Writer) claim(ctx context.Context, desired Desired, state *State) error
 	return nil
 }
 
-// managers reads who holds which fields of a Secret that is still in that state.
+// managers reads which field manager holds which fields of a Secret that is still in that state.
 func (w *Writer) managers(ctx context.Context, desired Desired, state State) (*metav1.PartialObjectMetadata, error) {
 	found := SecretMetadata()
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: desired.Namespace, Name: desired.Name}, found)
@@ -49,8 +48,8 @@ func (w *Writer) managers(ctx context.Context, desired Desired, state State) (*m
 	return found, err
 }
 
-// upgrade turns the record of our create into one of an apply, and those of other field managers named too, and
-// leaves found as it is then. Its patch has the resourceVersion of found for a precondition.
+// upgrade turns the records of our create, and of the other field managers named, into records of an apply, and updates
+// found. Its patch has the resourceVersion of found as a precondition.
 func (w *Writer) upgrade(ctx context.Context, owner string, found *metav1.PartialObjectMetadata, others ...string) error {
 	manager := FieldOwner(owner)
 	patch, err := csaupgrade.UpgradeManagedFieldsPatch(found, sets.New(others...).Insert(manager), manager)
@@ -61,8 +60,8 @@ func (w *Writer) upgrade(ctx context.Context, owner string, found *metav1.Partia
 }
 
 // inherit takes over a Secret that a former SecretSync of the name created and that the garbage collector
-// has not removed yet: the record of its create keeps the former owner beside the new one, and the API
-// server refuses two. Where the other owner is somebody else's, the refusal stands.
+// has not removed yet. The record of its create keeps the former owner beside the new one, and the API server refuses
+// two. If the other owner has nothing to do with the SecretSync, the refusal stands.
 func (w *Writer) inherit(ctx context.Context, desired Desired, state State, refusal error) (*metav1.PartialObjectMetadata, error) {
 	found, err := w.managers(ctx, desired, state)
 	switch {
@@ -78,8 +77,8 @@ func (w *Writer) inherit(ctx context.Context, desired Desired, state State, refu
 	return w.apply(ctx, desired, state, true)
 }
 
-// drops says whether an update may take out something that an earlier write has put in. Labels and
-// annotations come with the spec, so that a new generation of it may drop some.
+// drops says whether an update may remove something that an earlier write has added. Labels and annotations come from
+// the spec, so a new generation of it may drop some.
 func drops(desired Desired) bool {
 	previous := desired.Previous
 	if previous == nil || previous.Generation != desired.Generation {

@@ -22,7 +22,7 @@ func recordedBy(operation metav1.ManagedFieldsOperationType) *corev1.Secret {
 	return secret
 }
 
-// TestARecordOfAnApplyIsLeftAsItIs: a key can be dropped as it is, and no write goes into it.
+// TestARecordOfAnApplyIsLeftAsItIs: a key can be dropped without changing the record.
 func TestARecordOfAnApplyIsLeftAsItIs(t *testing.T) {
 	for operation, want := range map[metav1.ManagedFieldsOperationType][]string{
 		metav1.ManagedFieldsOperationUpdate: {"records", "apply"},
@@ -54,7 +54,7 @@ func TestASecretWithAnotherControllerIsNotTakenByForce(t *testing.T) {
 	untouched(t, "another controller", s, before)
 }
 
-// unreadable is a reader to which records of who holds which field are no field sets.
+// unreadable is a reader that can't decode the records of field managers.
 type unreadable struct{ client.Reader }
 
 func (u unreadable) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
@@ -65,8 +65,8 @@ func (u unreadable) Get(ctx context.Context, key client.ObjectKey, object client
 	return err
 }
 
-// TestRecordsThatAreNotUnderstoodEndTheWrite: an apply would leave a key there that is to go, and say that it is gone. The
-// record of an apply needs not be understood: it is the API server that goes by it.
+// TestRecordsThatAreNotUnderstoodEndTheWrite: an apply would not remove a key, and report that it did. The record of an
+// apply need not be understood, as only the API server uses it.
 func TestRecordsThatAreNotUnderstoodEndTheWrite(t *testing.T) {
 	for operation, want := range map[metav1.ManagedFieldsOperationType]struct {
 		reason string

@@ -15,7 +15,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// heldBy is a Secret in which each key is held by field managers, divided by blanks.
+// heldBy is a Secret in which each key is held by field managers, separated by blanks.
 func heldBy(holders map[string]string) *corev1.Secret {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{UID: "uid"}, Data: map[string][]byte{}}
 	byManager := map[string][]string{}
@@ -32,8 +32,8 @@ func heldBy(holders map[string]string) *corev1.Secret {
 	return secret
 }
 
-// TestAKeyOfOthersIsRefusedWhateverItsValue: the API server lets an apply of the same value pass, and so would
-// tell who may not read the Secret that a guess is right.
+// TestAKeyOfOthersIsRefusedWhateverItsValue: the API server accepts an apply of the same value, and so would confirm a
+// guess to a user who may not read the Secret.
 func TestAKeyOfOthersIsRefusedWhateverItsValue(t *testing.T) {
 	merging := func(written ...string) Desired {
 		desired := Desired{Name: "app", Owner: "db", Merge: true, Data: map[string][]byte{"password": []byte(quoted)}}
@@ -54,9 +54,9 @@ func TestAKeyOfOthersIsRefusedWhateverItsValue(t *testing.T) {
 		mention string // empty where it may be merged
 	}{
 		"a new key":                          {merging(), heldBy(map[string]string{"user": "kubectl"}), ""},
-		"a key of somebody else":             {merging(), heldBy(map[string]string{"password": "kubectl"}), `"kubectl"`},
+		"a key of another field manager":     {merging(), heldBy(map[string]string{"password": "kubectl"}), `"kubectl"`},
 		"a key of another SecretSync":        {merging(), heldBy(map[string]string{"password": "secretsync.dev/first"}), `SecretSync "first"`},
-		"a key that nobody is known to hold": {merging(), heldBy(map[string]string{"password": ""}), `"unknown"`},
+		"a key of an unknown field manager":  {merging(), heldBy(map[string]string{"password": ""}), `"unknown"`},
 		"its own key, before status knew":    {merging(), heldBy(map[string]string{"password": "kubectl secretsync.dev/db"}), ""},
 		"its own key, by what was written":   {merging("password"), heldBy(map[string]string{"password": "kubectl"}), ""},
 		"a key that is new to its spec":      {merging("user"), heldBy(map[string]string{"password": "kubectl"}), `"kubectl"`},
@@ -78,10 +78,10 @@ func TestWhatMayBeCompared(t *testing.T) {
 		state   State
 		want    []string
 	}{
-		"a Secret of its own":           {Desired{Owner: "db"}, State{UID: "uid", Owner: "db"}, []string{"both", "edited", "mine"}},
-		"one of nobody's":               {Desired{Owner: "db"}, State{UID: "uid"}, nil},
-		"one of another SecretSync":     {Desired{Owner: "db"}, State{UID: "uid", Owner: "other"}, nil},
-		"one that keys are merged into": {Desired{Owner: "db", Merge: true}, State{UID: "uid"}, []string{"both", "mine"}},
+		"a Secret of its own":            {Desired{Owner: "db"}, State{UID: "uid", Owner: "db"}, []string{"both", "edited", "mine"}},
+		"a Secret without owner":         {Desired{Owner: "db"}, State{UID: "uid"}, nil},
+		"a Secret of another SecretSync": {Desired{Owner: "db"}, State{UID: "uid", Owner: "other"}, nil},
+		"a Secret to merge into":         {Desired{Owner: "db", Merge: true}, State{UID: "uid"}, []string{"both", "mine"}},
 		"the same, its name being on it": {Desired{Owner: "db", Merge: true}, State{UID: "uid", Owner: "db"},
 			[]string{"both", "mine"}},
 	} {

@@ -36,12 +36,12 @@ func TestWhoseASecretIs(t *testing.T) {
 
 func TestFieldManagersOfLongNames(t *testing.T) {
 	long := strings.Repeat("x", 252)
-	one, two := FieldOwner(long+"1"), FieldOwner(long+"2")
-	if one == two {
+	first, second := FieldOwner(long+"1"), FieldOwner(long+"2")
+	if first == second {
 		t.Error("two SecretSyncs have one field manager")
 	}
-	if one != FieldOwner(long+"1") || len(one) > fieldOwnerMost || len(one) != len(two) {
-		t.Errorf("%q", one)
+	if first != FieldOwner(long+"1") || len(first) > fieldOwnerMost || len(first) != len(second) {
+		t.Errorf("%q, %q", first, second)
 	}
 	if got := FieldOwner("db"); got != "secretsync.dev/db" || ownerOfManager(got) != "db" {
 		t.Errorf("the field manager of db is %q", got)
@@ -57,7 +57,7 @@ func TestFieldManagersOfLongNames(t *testing.T) {
 func TestAnotherControllerIsAConflict(t *testing.T) {
 	refusal := invalidAt(field.Invalid(field.NewPath("metadata", "ownerReferences"), quoted, "only one"))
 	if !secondController(refusal) || secondController(nil) || secondController(invalidAt(field.Invalid(field.NewPath("type"), "", ""))) {
-		t.Error("a second controller is not told from other refusals")
+		t.Error("a second controller is taken for another refusal")
 	}
 	var got *Error
 	if err := explain(refusal, reading("payments", "db")); !errors.As(err, &got) || got.Reason != v1alpha1.ReasonTargetConflict ||

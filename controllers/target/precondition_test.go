@@ -24,7 +24,7 @@ func found(t *testing.T, w *Writer, merge bool) State {
 	return state
 }
 
-// TestFind: the cache does for a Secret that a SecretSync has written, and one to merge into may be unknown to it.
+// TestFind: the cache has the Secrets that a SecretSync has written, but perhaps not the one to merge into.
 func TestFind(t *testing.T) {
 	for name, test := range map[string]struct{ unknown, merge, want bool }{
 		"its own":                            {false, false, true},
@@ -72,7 +72,7 @@ func writtenBy(t *testing.T, s *server, value string) {
 	}
 }
 
-// TestWhatWasWrittenSinceIsNotWrittenOver, whenever that was: before the write is asked for, or while it is under way.
+// TestWhatWasWrittenSinceIsNotWrittenOver, neither a write before Apply nor one during it.
 func TestWhatWasWrittenSinceIsNotWrittenOver(t *testing.T) {
 	for name, asLeft := range map[string]bool{"as it was left": true, "edited before": false} {
 		for when, underWay := range map[string]bool{"before": false, "meanwhile": true} {
@@ -100,7 +100,7 @@ func TestWhatWasWrittenSinceIsNotWrittenOver(t *testing.T) {
 // TestASecretIsReplacedOnlyInTheStateThatWasJudged: another process may have replaced it already.
 func TestASecretIsReplacedOnlyInTheStateThatWasJudged(t *testing.T) {
 	w, server := fixed(t, nil, nil)
-	desired := anew()
+	desired := recreating()
 	desired.Found.ResourceVersion = "998"
 	desired.Previous = &v1alpha1.SecretStatus{Name: "db", UID: "uid", ResourceVersion: "998", Keys: []string{"password"}}
 	if _, err := w.Apply(t.Context(), desired); !raced(err) {

@@ -9,9 +9,9 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// Types and annotations by which Kubernetes hands out credentials, or Helm keeps releases: whoever may write
-// such a Secret gets more than a Secret. The CRD's rules refuse them too; this holds where an older CRD is
-// installed, and for Secrets that somebody else has made.
+// Types and annotations by which Kubernetes hands out credentials, or Helm keeps releases: to write such a Secret
+// grants more than a Secret. The CRD's rules refuse them too; these checks also cover an older CRD, and Secrets that
+// the SecretSync has not created.
 const (
 	typeBootstrapToken    = corev1.SecretTypeBootstrapToken
 	typeAccountToken      = corev1.SecretTypeServiceAccountToken
@@ -42,8 +42,8 @@ func refuse(desired Desired) error {
 	return nil
 }
 
-// mergedBefore says whether all keys were merged into this Secret before, or are not merged at all: a Secret is judged
-// before a key is merged for the first time alone, as it can't change its type.
+// mergedBefore says whether all keys were merged into this Secret before, or are not merged at all. A Secret is checked
+// only before a key is merged for the first time, as its type can't change.
 func mergedBefore(desired Desired, state State) bool {
 	return !desired.Merge || desired.Previous != nil && desired.Previous.UID == state.UID && len(neverWritten(desired)) == 0
 }

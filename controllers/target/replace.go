@@ -11,12 +11,12 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// replaceWithin bounds how long a stop of the process waits until a Secret that was deleted is made anew.
+// replaceWithin bounds how long the process delays its stop to recreate a Secret that it has deleted.
 const replaceWithin = 20 * time.Second
 
-// replace deletes a Secret of our own and makes it anew, where Kubernetes does not let it change as desired
-// and the manifest says so. Between the two there is none: whoever reads it just then finds nothing. So that
-// none is missing for longer, it is rehearsed first, and a stop of the process does not come between.
+// replace deletes a Secret that the SecretSync owns and recreates it, if Kubernetes does not let it change as desired
+// and the spec allows it. In between there is no Secret, and readers find nothing. To keep that time short, a dry run
+// comes first, and a stop of the process does not interrupt it.
 func (w *Writer) replace(ctx context.Context, desired Desired, state State) (Result, error) {
 	if err := w.rehearse(ctx, desired); err != nil {
 		return Result{}, err
@@ -33,8 +33,8 @@ func (w *Writer) replace(ctx context.Context, desired Desired, state State) (Res
 	return made, err
 }
 
-// rehearse finds out, by a dry run, whether quotas, admission and validation let the Secret be made. That there
-// is one already is the last thing that the API server looks at.
+// rehearse finds out, by a dry run, whether quotas, admission and validation let the Secret be created. The API server
+// checks last whether it exists already.
 func (w *Writer) rehearse(ctx context.Context, desired Desired) error {
 	err := w.Client.Create(ctx, secretOf(desired), client.FieldOwner(FieldOwner(desired.Owner)), client.DryRunAll)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
@@ -43,8 +43,8 @@ func (w *Writer) rehearse(ctx context.Context, desired Desired) error {
 	return nil
 }
 
-// replaceable says whether a refusal is one that making the Secret anew gets round. A Secret of somebody else's
-// is never deleted.
+// replaceable says whether recreating the Secret gets around a refusal. A Secret that the SecretSync does not manage is
+// never deleted.
 func replaceable(desired Desired, err error) bool {
 	refused, ok := errors.AsType[*Error](err)
 	return ok && refused.Reason == v1alpha1.ReasonTargetImmutable && desired.Recreate && !desired.Merge

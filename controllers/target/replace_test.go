@@ -59,7 +59,7 @@ func fixed(t *testing.T, onDelete func(), refusal error) (*Writer, client.Client
 	return &Writer{Client: through, Live: server}, server
 }
 
-func anew() Desired {
+func recreating() Desired {
 	return Desired{Found: State{Exists: true, UID: "uid", ResourceVersion: "999", Owner: "db"},
 		Namespace: "payments", Name: "db", Owner: "db", Immutable: true, Recreate: true, Data: map[string][]byte{"password": []byte(quoted)}}
 }
@@ -77,7 +77,7 @@ func dataOf(t *testing.T, server client.Client) (data map[string][]byte, exists 
 func TestASecretIsNotDeletedForOneThatWouldBeRefused(t *testing.T) {
 	refusal := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "db", errors.New("exceeded quota"))
 	w, server := fixed(t, nil, refusal)
-	_, err := w.Apply(t.Context(), anew())
+	_, err := w.Apply(t.Context(), recreating())
 	if refused, ok := errors.AsType[*Error](err); !ok || refused.Reason != v1alpha1.ReasonTargetForbidden {
 		t.Errorf("got %v", err)
 	}
@@ -89,7 +89,7 @@ func TestASecretIsNotDeletedForOneThatWouldBeRefused(t *testing.T) {
 func TestAStopDoesNotComeBetweenDeletingAndMakingAnew(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	w, server := fixed(t, stop, nil)
-	result, err := w.Apply(ctx, anew())
+	result, err := w.Apply(ctx, recreating())
 	if err != nil || result.Outcome != Updated || ctx.Err() == nil {
 		t.Errorf("%v, %v", result, err)
 	}
@@ -136,8 +136,8 @@ func TestAReplacementEndsWithTheFirstRefusal(t *testing.T) {
 	}
 }
 
-// TestASecretThatGoesBeforeItsReplacementIsMade: then there is nothing to delete, and none is in the way of the rehearsal.
-func TestASecretThatGoesBeforeItsReplacementIsMade(t *testing.T) {
+// TestASecretThatIsDeletedBeforeItsReplacement: there is nothing to delete, and the dry run finds none.
+func TestASecretThatIsDeletedBeforeItsReplacement(t *testing.T) {
 	w, s, desired := recreated(t, nil)
 	s.once = func() {
 		if err := s.Delete(t.Context(), s.secret(t)); err != nil {

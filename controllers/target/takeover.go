@@ -23,8 +23,8 @@ type holder struct {
 	sync *v1alpha1.SecretSync
 }
 
-// takeOver deals with a Secret of another owner: it writes it where SecretSyncs exchange their Secrets, and is an
-// error everywhere else.
+// takeOver handles a Secret of another owner. It takes the Secret over if SecretSyncs exchange their Secrets, and fails
+// otherwise.
 func (w *Writer) takeOver(ctx context.Context, desired Desired, state State) (Result, error) {
 	if state.Owner == "" {
 		return Result{}, unmanaged(desired, state)
@@ -46,8 +46,8 @@ func (w *Writer) takeOver(ctx context.Context, desired Desired, state State) (Re
 	return w.exchange(ctx, desired, found)
 }
 
-// holderOf reads a Secret and the SecretSync that it names as its owner, from the API server itself: the cache
-// may hold the SecretSyncs of one shard alone.
+// holderOf reads a Secret and the SecretSync that it names as its owner from the API server itself: the cache may hold
+// the SecretSyncs of one shard only.
 func (w *Writer) holderOf(ctx context.Context, namespace, name string) (holder, error) {
 	secret := SecretMetadata()
 	err := w.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
@@ -74,22 +74,22 @@ func (w *Writer) holderOf(ctx context.Context, namespace, name string) (holder, 
 
 func (h holder) owner() string { return h.secret.Annotations[v1alpha1.AnnotationOwner] }
 
-// collected says that the Secret goes with a SecretSync: by its owner reference.
+// collected says that the garbage collector deletes the Secret with a SecretSync, by its owner reference.
 func (h holder) collected() bool {
 	controller := metav1.GetControllerOf(h.secret)
 	return controller != nil && controller.Kind == "SecretSync"
 }
 
-// moved says that the SecretSync that owns the Secret wants another one, and would delete this one once it has that.
+// moved says that the SecretSync that owns the Secret has another target now, and deletes this Secret once it has that.
 func (h holder) moved() bool {
 	return h.sync != nil && h.sync.DeletionTimestamp.IsZero() && h.sync.TargetName() != h.secret.Name &&
 		metav1.IsControlledBy(h.secret, h.sync) && !h.sync.Spec.Target.Retains() &&
 		!h.sync.Spec.Suspend && h.sync.Spec.Mode != v1alpha1.SyncModeObserve
 }
 
-// inCircle says whether the Secret's owner waits for a Secret whose owner waits, and so on, for the one that the
-// SecretSync desired has itself: each of them waits for the other to let go. Where the chain ends anywhere else, its
-// last member does not wait for us, and lets go by itself.
+// inCircle says whether SecretSyncs wait for each other's Secrets in a circle: the Secret's owner waits for a Secret
+// whose owner waits, and so on, for the Secret of the SecretSync desired. If the chain ends elsewhere, its last member
+// waits for no other and releases its Secret by itself.
 func (w *Writer) inCircle(ctx context.Context, desired Desired, first holder) (bool, error) {
 	next := first
 	for range swapsMost {
@@ -107,9 +107,9 @@ func (w *Writer) inCircle(ctx context.Context, desired Desired, first holder) (b
 	return false, nil
 }
 
-// exchange takes a Secret over: first the records of who holds which field, which changes nothing else, and then,
-// in one call, all the rest. At no time is it missing, or without its former or its new keys. Its former owner
-// leaves it alone from then on, as it names another one.
+// exchange takes a Secret over: first the records of its field managers, which changes nothing else, then all the rest
+// in a single call. At all times the Secret exists and has its former keys or its new ones. Its former owner no longer
+// changes it, as the Secret names another owner.
 func (w *Writer) exchange(ctx context.Context, desired Desired, found holder) (Result, error) {
 	if err := w.inheritFields(ctx, found.secret, found.owner(), desired.Owner); err != nil {
 		return Result{}, explain(err, updating(desired))
@@ -122,22 +122,23 @@ func (w *Writer) exchange(ctx context.Context, desired Desired, found holder) (R
 	return outcome(state, answer, nil), nil
 }
 
-// inheritFields has the fields of a Secret that one SecretSync holds be held by another one.
+// inheritFields gives the fields of a Secret that one SecretSync holds to another SecretSync.
 func (w *Writer) inheritFields(ctx context.Context, secret *metav1.PartialObjectMetadata, from, to string) error {
 	former := FieldOwner(from)
 	applied := former + appliedBy
 	for n := range secret.ManagedFields {
 		if entry := &secret.ManagedFields[n]; entry.Manager == former && entry.Operation == metav1.ManagedFieldsOperationApply {
-			entry.Manager, entry.Operation = applied, metav1.ManagedFieldsOperationUpdate // upgrade turns records of updates into one of an apply.
+			// upgrade turns records of updates into one of an apply.
+			entry.Manager, entry.Operation = applied, metav1.ManagedFieldsOperationUpdate
 		}
 	}
 	return w.upgrade(ctx, to, secret, former, applied)
 }
 
-// HandOver gives a Secret that a SecretSync no longer wants to one that waits for it, as it is: its content is for
-// the new owner to write. It is false for a Secret that the new owner could not write, and for one that does not
-// belong to the former owner.
-func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to *v1alpha1.SecretSync, still Recheck) (bool, error) {
+// HandOver gives a Secret that a SecretSync no longer targets to a SecretSync that waits for it. The content stays: the
+// new owner writes it later. The result is false if the new owner could not write the Secret, or if the former owner
+// does not own it.
+func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to *v1alpha1.SecretSync, recheck Recheck) (bool, error) {
 	handing := request{verb: "update", namespace: namespace, name: name}
 	whole := &corev1.Secret{}
 	err := w.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, whole)
@@ -151,7 +152,7 @@ func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to 
 		whole.Immutable != nil && *whole.Immutable {
 		return false, nil
 	}
-	if err := still(ctx); err != nil {
+	if err := recheck(ctx); err != nil {
 		return false, err
 	}
 	secret := SecretMetadata()
@@ -174,18 +175,19 @@ func (w *Writer) HandOver(ctx context.Context, namespace, name, from string, to 
 	return true, nil
 }
 
-// OwnerReference makes the garbage collector remove a Secret with the SecretSync. It does not block the deletion of
-// its owner: that would need a permission on finalizers that nothing else does.
+// OwnerReference makes the garbage collector delete a Secret with the SecretSync. It does not block the deletion of its
+// owner: that would need a permission on finalizers, which the operator needs for nothing else.
 func OwnerReference(secretSync *v1alpha1.SecretSync) metav1.OwnerReference {
 	reference := metav1.NewControllerRef(secretSync, v1alpha1.GroupVersion.WithKind("SecretSync"))
 	reference.BlockOwnerDeletion = nil
 	return *reference
 }
 
-// appliedBy tells the record of an apply from that of a create by the same field manager while both are renamed.
+// appliedBy is a suffix that keeps the record of an apply apart from that of a create by the same field manager, while
+// both are renamed.
 const appliedBy = "/applied"
 
-// unmanaged is the error for a Secret that no SecretSync has made.
+// unmanaged is the error for a Secret that no SecretSync owns.
 func unmanaged(desired Desired, state State) error {
 	return &Error{Reason: v1alpha1.ReasonTargetConflict, ConflictingSecret: state, Message: fmt.Sprintf(
 		"Secret %q exists and was not made by SecretSync: choose another spec.target.name, delete the Secret, "+
@@ -193,7 +195,8 @@ func unmanaged(desired Desired, state State) error {
 		desired.Name, v1alpha1.AnnotationOwner, desired.Owner)}
 }
 
-// foreign is the error for a Secret of another SecretSync. What to do depends on whether that one still wants it.
+// foreign is the error for a Secret of another SecretSync. The advice depends on whether that SecretSync still targets
+// the Secret.
 func foreign(desired Desired, state State, found holder) error {
 	refused := &Error{Reason: v1alpha1.ReasonTargetConflict, ConflictingSecret: state}
 	handOver := fmt.Sprintf(`"kubectl annotate secret %s -n %s --overwrite %s=%s" hands it over with its content, or delete the Secret, or choose another spec.target.name`,

@@ -62,7 +62,8 @@ func TestWhatToDoAboutASecretOfAnother(t *testing.T) {
 	}
 }
 
-// TestWhoGivesASecretUp: no Secret is taken from a SecretSync that still wants it, is to keep it, or writes nothing now.
+// TestWhoGivesASecretUp: no Secret is taken from a SecretSync that still wants it, is to keep it, or writes nothing
+// now.
 func TestWhoGivesASecretUp(t *testing.T) {
 	for name, test := range map[string]struct {
 		found holder
@@ -93,7 +94,7 @@ func link(secret, owner, wants string) []client.Object {
 }
 
 // TestASecretIsTakenOverInACircleAlone: each of its members waits for the next one, and the last one for SecretSync db.
-// Where the chain ends elsewhere, the holder of the Secret lets go by itself.
+// If the chain ends elsewhere, the owner of the Secret releases it by itself.
 func TestASecretIsTakenOverInACircleAlone(t *testing.T) {
 	kept := func(link []client.Object) []client.Object {
 		link[1].(*v1alpha1.SecretSync).Spec.Target.DeletionPolicy = v1alpha1.DeletionPolicyRetain
@@ -138,9 +139,9 @@ func TestASecretIsTakenOverInACircleAlone(t *testing.T) {
 	}
 }
 
-// TestASecretIsTakenOverInTheStateThatWasJudged: the one that was found belongs to another SecretSync, which waits for
+// TestASecretIsTakenOverOnlyInTheStateThatWasChecked: the one that was found belongs to another SecretSync, which waits for
 // ours; by the time of the look at its holder there may be another one.
-func TestASecretIsTakenOverInTheStateThatWasJudged(t *testing.T) {
+func TestASecretIsTakenOverOnlyInTheStateThatWasChecked(t *testing.T) {
 	for name, change := range map[string]func(theirs *corev1.Secret){
 		"it is gone":                 func(theirs *corev1.Secret) { theirs.Name = "away" },
 		"it is another one":          func(theirs *corev1.Secret) { theirs.UID = "another" },
@@ -217,8 +218,8 @@ func TestAnExchangeThatIsRefusedIsExplained(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatTheFormerOwnerHeldIsInherited, by its create and by its applies: that goes where it is not desired, and what
-// others hold stays theirs.
+// TestOnlyWhatTheFormerOwnerHeldIsInherited, by its create and by its applies. Inherited fields that are not desired are
+// removed, and fields of others stay.
 func TestOnlyWhatTheFormerOwnerHeldIsInherited(t *testing.T) {
 	holds := func(manager string, operation metav1.ManagedFieldsOperationType, fields string) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}

@@ -16,15 +16,14 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// fieldOwnerPrefix leads the field manager of every SecretSync, so that one recognises another's.
+// fieldOwnerPrefix leads the field manager of every SecretSync, so that SecretSyncs recognise each other's.
 const fieldOwnerPrefix = "secretsync.dev/"
 
 // Writer writes Secrets.
 type Writer struct {
 	// Client writes, and reads metadata of Secrets from the cache that the controller watches.
 	Client client.Client
-	// Live reads metadata of single Secrets from the API server itself: those that the cache, which
-	// holds labelled Secrets only, can't know.
+	// Live reads single Secrets from the API server itself. The cache holds metadata of labelled Secrets only.
 	Live client.Reader
 	// MergeWithoutConsent lets keys be merged into Secrets whose annotation does not allow it.
 	MergeWithoutConsent bool
@@ -43,17 +42,16 @@ type Desired struct {
 	Data           map[string][]byte
 	// Generation of the spec that all this follows from.
 	Generation int64
-	// Immutable marks the Secret as one that nobody may change.
+	// Immutable marks the Secret as immutable.
 	Immutable bool
-	// Recreate deletes a Secret of our own, and makes it anew, where Kubernetes does not let it change as
-	// desired.
+	// Recreate deletes and recreates a Secret that the SecretSync owns, if Kubernetes does not let it change as desired.
 	Recreate bool
-	// Merge adds the keys to a Secret that belongs to somebody else, instead of owning it.
+	// Merge adds the keys to a Secret that the SecretSync does not manage, instead of owning it.
 	Merge bool
-	// Previous is the Secret as it was written last; nil where it never was.
+	// Previous is the Secret as it was written last; nil if it never was.
 	Previous *v1alpha1.SecretStatus
-	// Found is the Secret as Find has found it before the values were read. The write replaces this state of the
-	// Secret and no other one.
+	// Found is the state that Find returned before the values were read. The write replaces this state of the Secret and
+	// no other.
 	Found State
 }
 
@@ -61,10 +59,9 @@ type Desired struct {
 type State struct {
 	Exists               bool
 	UID, ResourceVersion string
-	// Owner is the SecretSync that the Secret names as its own; empty for a Secret of nobody's or of
-	// somebody else.
+	// Owner is the SecretSync that the Secret names as its owner; empty if no SecretSync owns it.
 	Owner string
-	// Controller is whom the Secret's owner reference makes its controller; empty where it has none.
+	// Controller is the UID of the controller in the Secret's owner references; empty if there is none.
 	Controller types.UID
 	// MergeFrom is the Secret's annotation that names the SecretSyncs which may merge keys into it.
 	MergeFrom string
@@ -86,22 +83,22 @@ type Result struct {
 	UID, ResourceVersion string
 	// OverriddenManagers are the field managers whose edits of our fields were undone.
 	OverriddenManagers []string
-	// Former is what the write found in a Secret that belongs to the SecretSync and is not the one that was written
-	// last; nil where there was no such Secret.
+	// Former is what the write found in a Secret that belongs to the SecretSync but is not the one written last; nil if
+	// there was no such Secret.
 	Former *FormerContent
 }
 
 // FormerContent is what a Secret held before it was taken over.
 type FormerContent struct {
-	// Values of the keys that the write has written or taken out.
+	// Values of the keys that the write has written or removed.
 	Values map[string][]byte
-	// Written is when a SecretSync of that name changed the Secret last; zero where none is known to have.
+	// Written is when a SecretSync of that name changed the Secret last; zero if that is not known.
 	Written time.Time
 }
 
-// Find looks for a Secret that is to be written, before the values for it are read, where that costs nothing: the
-// cache knows each Secret that a SecretSync has written. One that is to be merged into is looked up where the cache
-// does not know it; whether another one exists, the create finds out.
+// Find returns the state of a Secret that is to be written, before the values for it are read. It costs no request: the
+// cache has each Secret that a SecretSync has written. Only a Secret to merge into is read from the API server if the
+// cache does not have it. A Secret of another owner is found by the create.
 func (w *Writer) Find(ctx context.Context, namespace, name string, merge bool) (State, error) {
 	state, err := w.Cached(ctx, namespace, name)
 	if err != nil || state.Exists || !merge {
@@ -110,12 +107,12 @@ func (w *Writer) Find(ctx context.Context, namespace, name string, merge bool) (
 	return w.Current(ctx, namespace, name)
 }
 
-// Cached is the state of a Secret as the watch last saw it. A Secret without our label is not seen.
+// Cached is the state of a Secret as the watch last saw it. A Secret without our label is not in the cache.
 func (w *Writer) Cached(ctx context.Context, namespace, name string) (State, error) {
 	return readState(ctx, w.Client, namespace, name)
 }
 
-// Current is the state of a Secret as the API server knows it now, whoever it belongs to.
+// Current is the state of a Secret as the API server knows it now, whatever its owner.
 func (w *Writer) Current(ctx context.Context, namespace, name string) (State, error) {
 	return readState(ctx, w.Live, namespace, name)
 }
@@ -152,8 +149,8 @@ func SecretMetadata() *metav1.PartialObjectMetadata {
 // fieldOwnerMost is how long Kubernetes lets the name of a field manager be.
 const fieldOwnerMost = 128
 
-// FieldOwner is the field manager of the SecretSync of that name. Of a name that is too long a digest
-// stands for the end: two SecretSyncs that merge into one Secret must not be taken for one.
+// FieldOwner is the field manager of the SecretSync of that name. The end of a name that is too long is replaced by a
+// digest: two SecretSyncs that merge into the same Secret must have different field managers.
 func FieldOwner(owner string) string {
 	manager := fieldOwnerPrefix + owner
 	if len(manager) <= fieldOwnerMost {
@@ -173,7 +170,7 @@ func ownerOfManager(manager string) string {
 	return owner
 }
 
-// Values reads the values of a Secret; none where it does not exist.
+// Values reads the values of a Secret; none if it does not exist.
 func (w *Writer) Values(ctx context.Context, namespace, name string) (map[string][]byte, error) {
 	secret := &corev1.Secret{}
 	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)

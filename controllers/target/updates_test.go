@@ -27,8 +27,8 @@ func left(state State, keys ...string) *v1alpha1.SecretStatus {
 	return &v1alpha1.SecretStatus{Name: "db", UID: state.UID, ResourceVersion: state.ResourceVersion, Keys: keys, CreationPolicy: v1alpha1.CreationPolicyOwner}
 }
 
-// TestASecretThatIsAsItWasLeftIsNotRead: a write of it costs one request.
-func TestASecretThatIsAsItWasLeftIsNotRead(t *testing.T) {
+// TestAnUnchangedSecretIsNotRead: a write of it costs one request.
+func TestAnUnchangedSecretIsNotRead(t *testing.T) {
 	for name, test := range map[string]struct {
 		there   *corev1.Secret
 		desired Desired
@@ -67,8 +67,8 @@ func TestWhatIsAsDesiredIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestWhenAHostIsJudged: before a key is merged into it for the first time.
-func TestWhenAHostIsJudged(t *testing.T) {
+// TestWhenAHostIsChecked: before a key is merged into it for the first time.
+func TestWhenAHostIsChecked(t *testing.T) {
 	state := State{Exists: true, UID: "uid"}
 	for name, test := range map[string]struct {
 		merge    bool
@@ -129,8 +129,9 @@ func TestAKeyIsDroppedWithTheRecordOfItsCreate(t *testing.T) {
 	}
 }
 
-// TestARefusalTellsOfTheRecordsThatWereWritten: otherwise the next pass would take the Secret for edited by others.
-func TestARefusalTellsOfTheRecordsThatWereWritten(t *testing.T) {
+// TestARefusalReturnsTheResourceVersionOfTheRecords: otherwise the next reconcile would take the Secret for edited by
+// others.
+func TestARefusalReturnsTheResourceVersionOfTheRecords(t *testing.T) {
 	for name, test := range map[string]struct {
 		refused string
 		asLeft  bool
@@ -165,8 +166,8 @@ func TestARefusalTellsOfTheRecordsThatWereWritten(t *testing.T) {
 	}
 }
 
-// TestWhoHoldsAFieldIsReadOfTheVerySecret, in the state that was judged.
-func TestWhoHoldsAFieldIsReadOfTheVerySecret(t *testing.T) {
+// TestFieldManagersAreReadFromTheSameSecret, in the state that was checked.
+func TestFieldManagersAreReadFromTheSameSecret(t *testing.T) {
 	w, s := serve(t, secretNamed("db", "uid", "db"))
 	for name, test := range map[string]struct {
 		state State

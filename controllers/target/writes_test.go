@@ -49,7 +49,8 @@ func merging() Desired {
 type writing struct {
 	before *corev1.Secret
 	do     func(w *Writer) error
-	// removes says that it brings no values, and so reads and judges the Secret again after a conflict, where it is tried again.
+	// removes says that it brings no values, and so reads and judges the Secret again after a conflict, where it is tried
+	// again.
 	removes bool
 }
 
@@ -69,8 +70,8 @@ func writes(t *testing.T) map[string]writing {
 	}
 }
 
-// TestEachWriteHasAPrecondition: the UID and the resourceVersion of what was found, or the latter alone in a patch, which
-// can't make a Secret. So it can't fall on another one of the name, nor on what was written since.
+// TestEachWriteHasAPrecondition: the UID and the resourceVersion of what was found, or the latter alone in a patch,
+// which can't make a Secret. So it can't fall on another one of the name, nor on what was written since.
 func TestEachWriteHasAPrecondition(t *testing.T) {
 	for name, test := range writes(t) {
 		w, s := serve(t, test.before.DeepCopy())
@@ -95,8 +96,8 @@ func TestEachWriteHasAPrecondition(t *testing.T) {
 	}
 }
 
-// TestASecretThatTakesTheNameIsLeftAlone, where it does so between the read and the write. The values at hand are written
-// no more: they may be older than those that it has.
+// TestASecretThatTakesTheNameIsLeftAlone, where it does so between the read and the write. The values at hand are
+// written no more: they may be older than those that it has.
 func TestASecretThatTakesTheNameIsLeftAlone(t *testing.T) {
 	for name, test := range writes(t) {
 		w, s := serve(t, test.before.DeepCopy())
@@ -119,14 +120,17 @@ func TestASecretThatTakesTheNameIsLeftAlone(t *testing.T) {
 // TestNothingIsRemovedOnceTheSecretSyncHasChanged: what a removal follows from is looked at after the Secret was read.
 func TestNothingIsRemovedOnceTheSecretSyncHasChanged(t *testing.T) {
 	edited := errors.New("edited")
-	still := func(context.Context) error { return edited }
+	recheck := func(context.Context) error { return edited }
 	to := syncNamed("to", "db")
 	for name, remove := range map[string]func(w *Writer) error{
-		"delete":  func(w *Writer) error { return w.Delete(t.Context(), "payments", "db", "db", still) },
-		"release": func(w *Writer) error { return w.Release(t.Context(), "payments", "db", "db", still) },
-		"disown":  func(w *Writer) error { _, err := w.Disown(t.Context(), "payments", "db", "sync-db", still); return err },
+		"delete":  func(w *Writer) error { return w.Delete(t.Context(), "payments", "db", "db", recheck) },
+		"release": func(w *Writer) error { return w.Release(t.Context(), "payments", "db", "db", recheck) },
+		"disown": func(w *Writer) error {
+			_, err := w.Disown(t.Context(), "payments", "db", "sync-db", recheck)
+			return err
+		},
 		"hand over": func(w *Writer) error {
-			handed, err := w.HandOver(t.Context(), "payments", "db", "db", to, still)
+			handed, err := w.HandOver(t.Context(), "payments", "db", "db", to, recheck)
 			if handed {
 				t.Error("the Secret counts as handed over")
 			}
