@@ -13,24 +13,23 @@ import (
 // kindRollout is the kind of Argo Rollouts.
 const kindRollout = "Rollout"
 
-// argoRollouts are they, in the version that all releases serve.
+// argoRollouts is their kind, in the version that all releases serve.
 func argoRollouts() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: kindRollout}
 }
 
-// rollout is one of Argo Rollouts. A restart there is no new template, which would set a canary off, but
-// spec.restartAt: pods that are older are evicted (page "Restarting Rollout Pods" of Argo Rollouts). So the
-// stamps stand on the Rollout itself. A restart goes on while a canary is paused, and has come through once
-// status.restartedAt says so.
+// rollout is the workload of an Argo Rollout. A new template would start a canary, so a restart sets spec.restartAt:
+// older pods are evicted then (page "Restarting Rollout Pods" of Argo Rollouts). The stamps are annotations of the
+// Rollout itself. A restart proceeds while a canary is paused, and is done once status.restartedAt says so.
 //
-// The template may be that of a Deployment, which spec.workloadRef names. referenced gives it, or nil.
+// The template may be that of a Deployment, which spec.workloadRef names. referenced returns it, or nil.
 func rollout(u *unstructured.Unstructured, referenced func(name string) *corev1.PodTemplateSpec) *workload {
 	w := &workload{kind: kindRollout, object: u, stamps: u.GetAnnotations()}
 	if name, ok := workloadRef(u); ok {
 		w.template = referenced(name)
 	} else if fields, found, err := unstructured.NestedMap(u.Object, "spec", "template"); found && err == nil {
 		template := &corev1.PodTemplateSpec{}
-		// A template that is not one has no pods either, and so uses nothing.
+		// An invalid template has no pods, and so uses no Secret.
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(fields, template) == nil {
 			w.template = template
 		}
@@ -41,10 +40,10 @@ func rollout(u *unstructured.Unstructured, referenced func(name string) *corev1.
 		w.deadline = time.Duration(seconds) * time.Second
 	}
 	wanted, done := moment(u, "spec", "restartAt"), moment(u, "status", "restartedAt")
-	w.moving = done.Before(wanted)
-	w.gone = outcome{state: Done}
-	if w.moving {
-		w.gone = outcome{state: RollingOut, message: "its pods from before " + wanted.Format(time.RFC3339) + " are evicted one after the other", advice: lookAtPods}
+	w.replacingPods = done.Before(wanted)
+	w.latest = outcome{state: Done}
+	if w.replacingPods {
+		w.latest = outcome{state: RollingOut, message: "its pods from before " + wanted.Format(time.RFC3339) + " are evicted one after the other", advice: lookAtPods}
 	}
 	return w
 }
@@ -65,7 +64,7 @@ func moment(u *unstructured.Unstructured, fields ...string) time.Time {
 	return at
 }
 
-// stampRollout has a Rollout restarted.
+// stampRollout changes a Rollout so that it restarts.
 func stampRollout(u *unstructured.Unstructured, stamps map[string]string, at time.Time) error {
 	annotations := u.GetAnnotations()
 	if annotations == nil {

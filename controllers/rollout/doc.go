@@ -1,9 +1,9 @@
 // Package rollout restarts the workloads that use a Secret, once for each change of its content.
 //
-// Nothing is kept but in memory: the pod template of a workload says which content it was restarted for, and
-// its status how that goes. So a step may be taken twice, by another process too, and nothing restarts twice.
-// Workloads are listed while a restart is pending, and never watched.
+// State is kept in memory only: annotations on a workload's pod template say for which content it was restarted, and
+// its status says how far the restart is. So a step may be repeated, also by another process, and nothing restarts
+// twice. Workloads are listed while a restart is pending, and never watched.
 //
-// It may import api/v1alpha1, and the Kubernetes API's types and client. It knows nothing of AWS, of where the
+// The package may import api/v1alpha1, and the Kubernetes API's types and client. It knows nothing of AWS, of where the
 // content comes from, and of the reconciler.
 package rollout

@@ -9,45 +9,44 @@ import (
 )
 
 // progressDeadline is how long a StatefulSet, a DaemonSet or an Argo Rollout may make no progress before its restart
-// counts as failed. Kubernetes has such a limit for Deployments alone, progressDeadlineSeconds; this is its default
-// there.
+// counts as failed. Kubernetes has such a limit only for Deployments, progressDeadlineSeconds, with this default.
 const progressDeadline = 10 * time.Minute
 
 const (
-	unseenMessage    = "its controller has not seen the restart yet"
-	lookAtController = "see whether kube-controller-manager works"
-	lookAtPods       = "look at its new pods"
+	unobservedMessage = "its controller has not seen the restart yet"
+	lookAtController  = "see whether kube-controller-manager works"
+	lookAtPods        = "look at its new pods"
 )
 
-// What follows judges as "kubectl rollout status" does (reference of kubectl). The status of a workload counts the
-// pods of all templates together, unless a field says "updated".
+// The functions of this file judge a workload as "kubectl rollout status" does (reference of kubectl). The status of a
+// workload counts the pods of all templates together, unless a field says "updated".
 
 func deployment(d *appsv1.Deployment) *workload {
 	wanted, status := replicas(d.Spec.Replicas), &d.Status
 	w := &workload{kind: "Deployment", object: d, template: &d.Spec.Template, stamps: d.Spec.Template.Annotations, paused: d.Spec.Paused}
-	unseen := status.ObservedGeneration < d.Generation
-	stuck := !unseen && exceeded(status.Conditions)
+	unobserved := status.ObservedGeneration < d.Generation
+	stuck := !unobserved && exceeded(status.Conditions)
 	former := status.Replicas - status.UpdatedReplicas
-	w.moving = unseen || !stuck && (status.UpdatedReplicas < wanted || former > 0)
+	w.replacingPods = unobserved || !stuck && (status.UpdatedReplicas < wanted || former > 0)
 	switch {
-	case unseen:
-		w.gone = outcome{state: RollingOut, message: unseenMessage}
+	case unobserved:
+		w.latest = outcome{state: RollingOut, message: unobservedMessage}
 	case stuck:
-		w.gone = outcome{state: Failed, message: "it made no progress for longer than its progressDeadlineSeconds, " + newPods(status)}
+		w.latest = outcome{state: Failed, message: "it made no progress for longer than its progressDeadlineSeconds, " + newPods(status)}
 	case status.UpdatedReplicas < wanted:
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are new%s", status.UpdatedReplicas, wanted, unavailable(status.UnavailableReplicas))}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are new%s", status.UpdatedReplicas, wanted, unavailable(status.UnavailableReplicas))}
 	case former > 0:
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("pods of before that have not ended: %d%s", former, unavailable(status.UnavailableReplicas))}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("pods of before that have not ended: %d%s", former, unavailable(status.UnavailableReplicas))}
 	case status.AvailableReplicas < status.UpdatedReplicas:
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d new pods are available", status.AvailableReplicas, wanted)}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d new pods are available", status.AvailableReplicas, wanted)}
 	default:
-		w.gone = outcome{state: Done}
+		w.latest = outcome{state: Done}
 	}
 	return w
 }
 
-// newPods says how many new pods of a Deployment are available. Its status counts available pods of all templates:
-// those of former ones are taken for available, as the Deployment's controller ends those that are not first.
+// newPods says how many new pods of a Deployment are available. Its status counts available pods of all templates. Pods
+// of former templates are assumed to be available, as the Deployment's controller ends unavailable ones first.
 func newPods(status *appsv1.DeploymentStatus) string {
 	if status.UpdatedReplicas == 0 {
 		return "and no new pod was created: look at its conditions and at the events of its ReplicaSet"
@@ -64,7 +63,7 @@ func unavailable(pods int32) string {
 	return fmt.Sprintf(", and pods that are not available: %d", pods)
 }
 
-// exceeded says whether a Deployment has used its time up.
+// exceeded says whether a Deployment has exceeded its progressDeadlineSeconds.
 func exceeded(conditions []appsv1.DeploymentCondition) bool {
 	for _, condition := range conditions {
 		if condition.Type == appsv1.DeploymentProgressing {
@@ -75,38 +74,38 @@ func exceeded(conditions []appsv1.DeploymentCondition) bool {
 }
 
 func statefulSet(s *appsv1.StatefulSet) *workload {
-	wanted, status, kept := replicas(s.Spec.Replicas), &s.Status, int32(0)
+	wanted, status, partition := replicas(s.Spec.Replicas), &s.Status, int32(0)
 	if rolling := s.Spec.UpdateStrategy.RollingUpdate; rolling != nil && rolling.Partition != nil {
-		kept = min(wanted, *rolling.Partition)
+		partition = min(wanted, *rolling.Partition)
 	}
 	w := &workload{kind: "StatefulSet", object: s, template: &s.Spec.Template, stamps: s.Spec.Template.Annotations, deadline: progressDeadline}
-	unseen, renewed := status.ObservedGeneration < s.Generation, status.UpdateRevision == status.CurrentRevision
-	// Where a template was taken back, both revisions are the same, and pods of the one between may be left.
-	behind := status.UpdatedReplicas < wanted-kept && (!renewed || status.Replicas > status.UpdatedReplicas)
-	w.moving = unseen || behind
+	unobserved, renewed := status.ObservedGeneration < s.Generation, status.UpdateRevision == status.CurrentRevision
+	// If a template was reverted, both revisions are the same, and pods of the reverted one may be left.
+	behind := status.UpdatedReplicas < wanted-partition && (!renewed || status.Replicas > status.UpdatedReplicas)
+	w.replacingPods = unobserved || behind
 	switch {
 	case s.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType:
-		w.moving, w.gone = false, onDelete()
-	case unseen:
-		w.gone = outcome{state: RollingOut, message: unseenMessage, advice: lookAtController}
+		w.replacingPods, w.latest = false, onDelete()
+	case unobserved:
+		w.latest = outcome{state: RollingOut, message: unobservedMessage, advice: lookAtController}
 	case behind:
 		remark, advice := blocked(s)
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are new%s", status.UpdatedReplicas, wanted-kept, remark), advice: advice}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are new%s", status.UpdatedReplicas, wanted-partition, remark), advice: advice}
 	case status.ReadyReplicas < wanted:
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are ready", status.ReadyReplicas, wanted), advice: lookAtPods}
-	case kept > 0:
-		w.gone = outcome{state: Done, message: fmt.Sprintf("the %d pods below its partition are not restarted", kept), partial: true}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are ready", status.ReadyReplicas, wanted), advice: lookAtPods}
+	case partition > 0:
+		w.latest = outcome{state: Done, message: fmt.Sprintf("the %d pods below its partition are not restarted", partition), partial: true}
 	default:
-		w.gone = outcome{state: Done}
+		w.latest = outcome{state: Done}
 	}
 	return w
 }
 
-// blocked says which pod of a StatefulSet the replacement of the others waits for, and what to do if that lasts. Pods
-// are replaced from the highest ordinal down, and with the policy OrderedReady none is while any is not Ready, not even
-// that one: neither a new template nor a former one helps then, until the pod is deleted (page "StatefulSets" of
-// Kubernetes, "Forced rollback"). The pods of the former revision have the lowest ordinals, so that the one that was
-// replaced last comes right after them.
+// blocked says which pod blocks the replacement of the other pods of a StatefulSet, and what to do if that lasts. Pods
+// are replaced from the highest ordinal down. With the policy OrderedReady, no pod is replaced while any pod is not
+// Ready, even if that pod has a bad template: it has to be deleted (page "StatefulSets" of Kubernetes, "Forced
+// rollback"). The pods of the former revision have the lowest ordinals, so the pod that was replaced last comes right
+// after them.
 func blocked(s *appsv1.StatefulSet) (remark, advice string) {
 	status := &s.Status
 	unready := status.Replicas - status.ReadyReplicas
@@ -139,31 +138,31 @@ func first(s *appsv1.StatefulSet) int32 {
 func daemonSet(d *appsv1.DaemonSet) *workload {
 	status := &d.Status
 	w := &workload{kind: "DaemonSet", object: d, template: &d.Spec.Template, stamps: d.Spec.Template.Annotations, deadline: progressDeadline}
-	unseen, wanted := status.ObservedGeneration < d.Generation, status.DesiredNumberScheduled
-	w.moving = unseen || status.UpdatedNumberScheduled < wanted
-	// A node that is not Ready is tainted, and its pod is not counted as wanted: it stays as it is until the node is
-	// Ready again.
+	unobserved, wanted := status.ObservedGeneration < d.Generation, status.DesiredNumberScheduled
+	w.replacingPods = unobserved || status.UpdatedNumberScheduled < wanted
+	// A node that is not Ready is tainted, and its pod is not counted as wanted. The pod stays as it is until the node is
+	// Ready.
 	const left = "pods are on nodes that are not Ready, or have a taint that it does not tolerate, and are not restarted: "
 	switch {
 	case d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType:
-		w.moving, w.gone = false, onDelete()
-	case unseen:
-		w.gone = outcome{state: RollingOut, message: unseenMessage, advice: lookAtController}
+		w.replacingPods, w.latest = false, onDelete()
+	case unobserved:
+		w.latest = outcome{state: RollingOut, message: unobservedMessage, advice: lookAtController}
 	case status.UpdatedNumberScheduled < wanted:
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are new%s", status.UpdatedNumberScheduled, wanted, unavailable(status.NumberUnavailable)), advice: lookAtPods}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are new%s", status.UpdatedNumberScheduled, wanted, unavailable(status.NumberUnavailable)), advice: lookAtPods}
 	case status.NumberAvailable < wanted:
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d new pods are available", status.NumberAvailable, wanted), advice: lookAtPods}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d new pods are available", status.NumberAvailable, wanted), advice: lookAtPods}
 	case status.NumberMisscheduled > 0 && wanted == 0:
-		w.gone = outcome{state: RollingOut, message: fmt.Sprintf("%s%d", left, status.NumberMisscheduled), advice: "look at the nodes"}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%s%d", left, status.NumberMisscheduled), advice: "look at the nodes"}
 	case status.NumberMisscheduled > 0:
-		w.gone = outcome{state: Done, message: fmt.Sprintf("%s%d", left, status.NumberMisscheduled), partial: true}
+		w.latest = outcome{state: Done, message: fmt.Sprintf("%s%d", left, status.NumberMisscheduled), partial: true}
 	default:
-		w.gone = outcome{state: Done}
+		w.latest = outcome{state: Done}
 	}
 	return w
 }
 
-// onDelete is all that becomes of a restart where the user is to delete the pods.
+// onDelete is the outcome of a restart if the user has to delete the pods.
 func onDelete() outcome {
 	return outcome{state: Done, message: "its update strategy is OnDelete: each pod restarts when it is deleted", partial: true}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// RelevantKeys are the keys whose change calls for a restart: those that no pattern of ignoreKeys matches, in which
+// RelevantKeys are the keys whose change needs a restart: those that no pattern of ignoreKeys matches. In a pattern,
 // "*" stands for any characters.
 func RelevantKeys(keys, ignored []string) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
@@ -13,6 +13,7 @@ func RelevantKeys(keys, ignored []string) []string {
 	})
 }
 
+// matches is not pattern.MatchWildcard: "?" is no wildcard of ignoreKeys, and strings.Cut needs no budget.
 func matches(pattern, key string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {

@@ -3,7 +3,6 @@ package rollout
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,7 +18,7 @@ import (
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=list;patch
 // +kubebuilder:rbac:groups=argoproj.io,resources=rollouts,verbs=list;patch
 
-// list finds the workloads that a change concerns, in the order in which they are restarted.
+// list returns the workloads that a change concerns, in the order in which they are restarted.
 func (r *Restarter) list(ctx context.Context, change Change) ([]*workload, error) {
 	all, err := r.all(ctx, change.Namespace)
 	if err != nil {
@@ -37,7 +36,7 @@ func (r *Restarter) list(ctx context.Context, change Change) ([]*workload, error
 	return all, nil
 }
 
-// asListed puts workloads into the order of the list, and in place of those that are not there says so.
+// asListed puts workloads into the order of spec.rollout.workloads. Those that do not exist are marked as missing.
 func asListed(found []*workload, change Change) []*workload {
 	ordered := make([]*workload, 0, len(change.Policy.Workloads))
 	for _, listed := range change.Policy.Workloads {
@@ -60,7 +59,7 @@ func (r *Restarter) all(ctx context.Context, namespace string) (all []*workload,
 	var daemonSets appsv1.DaemonSetList
 	for kind, list := range map[string]client.ObjectList{"Deployments": &deployments, "StatefulSets": &statefulSets, "DaemonSets": &daemonSets} {
 		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
-			return nil, fmt.Errorf("listing %s: %w", kind, err)
+			return nil, &attemptError{attempt: "listing " + kind, cause: err}
 		}
 	}
 	rollouts, err := r.rollouts(ctx, namespace)
@@ -71,16 +70,16 @@ func (r *Restarter) all(ctx context.Context, namespace string) (all []*workload,
 	for i := range deployments.Items {
 		templates[deployments.Items[i].Name] = &deployments.Items[i].Spec.Template
 	}
-	lent := map[string]string{}
+	referencedBy := map[string]string{}
 	for i := range rollouts {
 		all = append(all, rollout(&rollouts[i], func(name string) *corev1.PodTemplateSpec { return templates[name] }))
 		if name, ok := workloadRef(&rollouts[i]); ok {
-			lent[name] = rollouts[i].GetName()
+			referencedBy[name] = rollouts[i].GetName()
 		}
 	}
 	for i := range deployments.Items {
 		w := deployment(&deployments.Items[i])
-		w.lentTo = lent[w.name()]
+		w.templateUsedBy = referencedBy[w.name()]
 		all = append(all, w)
 	}
 	for i := range statefulSets.Items {
@@ -92,7 +91,7 @@ func (r *Restarter) all(ctx context.Context, namespace string) (all []*workload,
 	return all, nil
 }
 
-// rollouts are those of Argo Rollouts, none where that is not installed.
+// rollouts are those of Argo Rollouts; none if that is not installed.
 func (r *Restarter) rollouts(ctx context.Context, namespace string) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(argoRollouts())
@@ -101,12 +100,12 @@ func (r *Restarter) rollouts(ctx context.Context, namespace string) ([]unstructu
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listing Rollouts of Argo Rollouts: %w", err)
+		return nil, &attemptError{attempt: "listing Rollouts of Argo Rollouts", cause: err}
 	}
 	return list.Items, nil
 }
 
-// status is what is told of a workload.
+// status is the entry of a workload in the SecretSync's status.
 func (w *workload) status(is outcome) v1alpha1.WorkloadStatus {
 	return v1alpha1.WorkloadStatus{Kind: w.kind, Name: w.name(), State: string(is.state), Message: is.message}
 }

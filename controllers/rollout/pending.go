@@ -6,28 +6,28 @@ import (
 )
 
 const (
-	// QuietPeriod is how long a workload waits for changes of its other Secrets after one has changed, and quietPeriodMost
-	// how long altogether while they go on changing.
+	// QuietPeriod is how long a workload waits after a Secret has changed, for its other Secrets to change too. Each
+	// change starts it again, up to quietPeriodMost in total.
 	QuietPeriod, quietPeriodMost = 3 * time.Second, 30 * time.Second
-	// announcedMost is how long it waits for the revision of a change that was announced. A pass that was part of
-	// a burst tells it after 17 seconds at most.
+	// announcedMost is how long it waits for the revision of a change that was announced. A reconcile that is part of a
+	// burst gives the revision after 17 seconds at most.
 	announcedMost = 20 * time.Second
-	// lasts is how long a change is remembered that nobody takes a step for.
-	lasts = 5 * time.Minute
+	// forgetAfter is how long a change is kept without a step for it.
+	forgetAfter = 5 * time.Minute
 )
 
-// waiting is a change whose restarts are not done.
-type waiting struct {
+// pendingChange is a change whose restarts are not done.
+type pendingChange struct {
 	Change
-	// first is when the first of the changes in a row was heard of, last when the latest was, and seen when a step
-	// was taken for it.
+	// first is when the first of several changes in a row was recorded, last when the latest was, and seen when the latest
+	// step was taken for it.
 	first, last, seen time.Time
 	// restarted are the UIDs of workloads that this process has restarted for it.
 	restarted map[string]bool
 }
 
-// due is when a workload that a change concerns may be restarted, as far as that change is concerned.
-func (w *waiting) due() time.Time {
+// due is when this change lets a workload that it concerns be restarted.
+func (w *pendingChange) due() time.Time {
 	if w.Revision == "" {
 		return w.last.Add(announcedMost)
 	}
@@ -38,24 +38,24 @@ func (w *waiting) due() time.Time {
 	return due
 }
 
-// pending are the changes of all namespaces whose restarts are not done, by namespace and SecretSync. It is
-// how one restart serves for all that have changed together.
+// pending has the changes of all namespaces whose restarts are not done, by namespace and SecretSync. By it, a single
+// restart serves all Secrets that have changed together. Its methods may be called from any goroutine.
 type pending struct {
-	mutex sync.Mutex
-	by    map[string]map[string]*waiting
+	mutex   sync.Mutex
+	changes map[string]map[string]*pendingChange
 }
 
-func newPending() *pending { return &pending{by: map[string]map[string]*waiting{}} }
+func newPending() *pending { return &pending{changes: map[string]map[string]*pendingChange{}} }
 
-// put takes note of a change, which may be known, or take the place of a former one, and says when it is due.
+// put records a change, which may be known already or replace an earlier one, and returns when it is due.
 func (p *pending) put(change Change, now time.Time) time.Time {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.by[change.Namespace] == nil {
-		p.by[change.Namespace] = map[string]*waiting{}
+	if p.changes[change.Namespace] == nil {
+		p.changes[change.Namespace] = map[string]*pendingChange{}
 	}
-	former, known := p.by[change.Namespace][change.Name]
-	next := &waiting{Change: change, first: now, last: now, seen: now, restarted: map[string]bool{}}
+	former, known := p.changes[change.Namespace][change.Name]
+	next := &pendingChange{Change: change, first: now, last: now, seen: now, restarted: map[string]bool{}}
 	switch {
 	case known && former.Revision == change.Revision && change.Revision != "":
 		next.first, next.last, next.restarted = former.first, former.last, former.restarted
@@ -64,49 +64,49 @@ func (p *pending) put(change Change, now time.Time) time.Time {
 	case known && now.Sub(former.last) < QuietPeriod: // Changes follow one another.
 		next.first = former.first
 	}
-	p.by[change.Namespace][change.Name] = next
+	p.changes[change.Namespace][change.Name] = next
 	return next.due()
 }
 
 func (p *pending) drop(namespace, name string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	delete(p.by[namespace], name)
-	if len(p.by[namespace]) == 0 {
-		delete(p.by, namespace)
+	delete(p.changes[namespace], name)
+	if len(p.changes[namespace]) == 0 {
+		delete(p.changes, namespace)
 	}
 }
 
-// of are the changes that concern a workload. Those that nobody asks about any more are forgotten.
-func (p *pending) of(namespace string, w *workload, now time.Time) (all []waiting) {
+// of returns the changes that concern a workload, and forgets those for which no step was taken for forgetAfter.
+func (p *pending) of(namespace string, w *workload, now time.Time) (all []pendingChange) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	for name, one := range p.by[namespace] {
-		if now.Sub(one.seen) > lasts {
-			delete(p.by[namespace], name)
+	for name, known := range p.changes[namespace] {
+		if now.Sub(known.seen) > forgetAfter {
+			delete(p.changes[namespace], name)
 			continue
 		}
-		if one.concerns(w) {
-			all = append(all, *one)
+		if known.concerns(w) {
+			all = append(all, *known)
 		}
 	}
 	return all
 }
 
-// markRestarted remembers that this process has restarted a workload for a change.
+// markRestarted records that this process has restarted a workload for a change.
 func (p *pending) markRestarted(change *Change, uid string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if one := p.by[change.Namespace][change.Name]; one != nil && one.Revision == change.Revision {
-		one.restarted[uid] = true
+	if known := p.changes[change.Namespace][change.Name]; known != nil && known.Revision == change.Revision {
+		known.restarted[uid] = true
 	}
 }
 
 func (p *pending) wasRestarted(change *Change, uid string) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	one := p.by[change.Namespace][change.Name]
-	return one != nil && one.Revision == change.Revision && one.restarted[uid]
+	known := p.changes[change.Namespace][change.Name]
+	return known != nil && known.Revision == change.Revision && known.restarted[uid]
 }
 
 func later(a, b time.Time) time.Time {

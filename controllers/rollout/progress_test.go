@@ -23,8 +23,8 @@ func records(status, restart, other time.Duration) []metav1.ManagedFieldsEntry {
 	}
 }
 
-// TestARestartWithoutProgressFails: for those kinds that Kubernetes sets no limit for, counted from what was last
-// seen to change, and not from the restart.
+// TestARestartWithoutProgressFails, for the kinds without a limit in Kubernetes. The time counts from the last change,
+// not from the restart.
 func TestARestartWithoutProgressFails(t *testing.T) {
 	argo := func(spec map[string]any) *workload {
 		u := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
@@ -43,7 +43,7 @@ func TestARestartWithoutProgressFails(t *testing.T) {
 	done := daemonSet(&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Generation: 1, ManagedFields: records(0, 0, 0)}, Status: appsv1.DaemonSetStatus{ObservedGeneration: 1}})
 	patient := deployment(web("web"))
 	patient.object.SetManagedFields(records(0, 0, 0))
-	patient.gone = outcome{state: RollingOut}
+	patient.latest = outcome{state: RollingOut}
 	for name, test := range map[string]struct {
 		workload *workload
 		after    time.Duration
@@ -79,60 +79,60 @@ func queue(name string, secrets ...string) *appsv1.StatefulSet {
 }
 
 // moveSet changes a StatefulSet's status as its controller does, at the Restarter's time.
-func (y *yard) moveSet(name string, change func(*appsv1.StatefulSetStatus)) {
-	y.Helper()
+func (f *fixture) moveSet(name string, change func(*appsv1.StatefulSetStatus)) {
+	f.Helper()
 	found := &appsv1.StatefulSet{}
-	if err := y.client.Get(y.Context(), client.ObjectKey{Namespace: namespace, Name: name}, found); err != nil {
-		y.Fatal(err)
+	if err := f.client.Get(f.Context(), client.ObjectKey{Namespace: namespace, Name: name}, found); err != nil {
+		f.Fatal(err)
 	}
 	change(&found.Status)
 	found.Status.ObservedGeneration = found.Generation
-	y.moved[name] = y.clock.Now().Sub(noon)
-	if err := y.client.Status().Update(y.Context(), found); err != nil {
-		y.Fatal(err)
+	f.moved[name] = f.clock.Now().Sub(noon)
+	if err := f.client.Status().Update(f.Context(), found); err != nil {
+		f.Fatal(err)
 	}
 }
 
 // TestAFailedStatefulSetStopsTheRest: as a Deployment does.
 func TestAFailedStatefulSetStopsTheRest(t *testing.T) {
-	y := newYard(t, queue("queue", "db"), queue("zeta", "db"))
-	change, one := changed("db", "v2"), int32(1)
-	change.Policy.MaxConcurrent = &one
-	y.at(0, change)
-	y.expect("the first", y.at(QuietPeriod, change).Restarted, []string{"StatefulSet queue"})
-	y.moveSet("queue", func(s *appsv1.StatefulSetStatus) {
+	f := newFixture(t, queue("queue", "db"), queue("zeta", "db"))
+	change := changed("db", "v2")
+	change.Policy.MaxConcurrent = new(int32(1))
+	f.at(0, change)
+	f.expect("the first", f.at(QuietPeriod, change).Restarted, []string{"StatefulSet queue"})
+	f.moveSet("queue", func(s *appsv1.StatefulSetStatus) {
 		s.UpdatedReplicas, s.CurrentReplicas, s.ReadyReplicas, s.UpdateRevision = 1, 1, 1, "b"
 	})
-	progress := y.at(progressDeadline, change)
-	y.expect("it is waited for", states(progress), map[string]State{"queue": RollingOut, "zeta": Waiting})
+	progress := f.at(progressDeadline, change)
+	f.expect("it is waited for", states(progress), map[string]State{"queue": RollingOut, "zeta": Waiting})
 	if !strings.Contains(progress.Message, "StatefulSet queue: 1 of 2 pods are new, new pod queue-1 is not Ready") {
 		t.Errorf("the message is %q", progress.Message)
 	}
-	progress = y.at(progressDeadline+QuietPeriod, change)
-	y.expect("it has failed", states(progress), map[string]State{"queue": Failed, "zeta": Waiting})
-	y.expect("the sum", progress.State, Failed)
+	progress = f.at(progressDeadline+QuietPeriod, change)
+	f.expect("it has failed", states(progress), map[string]State{"queue": Failed, "zeta": Waiting})
+	f.expect("the sum", progress.State, Failed)
 }
 
 // TestAGoodRevisionDoesNotWaitForABadOne: what is under way is the operator's own restart for the revision before.
 func TestAGoodRevisionDoesNotWaitForABadOne(t *testing.T) {
-	y := newYard(t, web("web", "db"), queue("queue", "db"))
+	f := newFixture(t, web("web", "db"), queue("queue", "db"))
 	bad := changed("db", "v2")
 	bad.Handled = "v1"
-	y.at(0, bad)
-	y.expect("for the bad one", y.at(QuietPeriod, bad).Restarted, []string{"Deployment web", "StatefulSet queue"})
-	y.move("web", begin)
-	y.moveSet("queue", func(s *appsv1.StatefulSetStatus) {
+	f.at(0, bad)
+	f.expect("for the bad one", f.at(QuietPeriod, bad).Restarted, []string{"Deployment web", "StatefulSet queue"})
+	f.move("web", begin)
+	f.moveSet("queue", func(s *appsv1.StatefulSetStatus) {
 		s.UpdatedReplicas, s.CurrentReplicas, s.ReadyReplicas, s.UpdateRevision = 1, 1, 1, "b"
 	})
-	y.step(bad)
+	f.step(bad)
 	for name, handled := range map[string]string{"none was restarted": "v1", "some were": ""} {
 		good := changed("db", "v3 "+name)
 		good.Handled, good.Changed = handled, noon.Add(25*time.Second)
-		y.at(25*time.Second, good)
-		y.expect("for the good one, where "+name, y.at(25*time.Second+QuietPeriod, good).Restarted, []string{"Deployment web", "StatefulSet queue"})
-		y.moveSet("queue", func(s *appsv1.StatefulSetStatus) { s.UpdatedReplicas, s.UpdateRevision = 0, "c" })
-		y.move("web", begin)
-		if got := y.step(good).Workloads[1].Message; !strings.Contains(got, "delete pod queue-1") {
+		f.at(25*time.Second, good)
+		f.expect("for the good one, where "+name, f.at(25*time.Second+QuietPeriod, good).Restarted, []string{"Deployment web", "StatefulSet queue"})
+		f.moveSet("queue", func(s *appsv1.StatefulSetStatus) { s.UpdatedReplicas, s.UpdateRevision = 0, "c" })
+		f.move("web", begin)
+		if got := f.step(good).Workloads[1].Message; !strings.Contains(got, "delete pod queue-1") {
 			t.Errorf("the StatefulSet's message is %q", got)
 		}
 	}
@@ -140,43 +140,43 @@ func TestAGoodRevisionDoesNotWaitForABadOne(t *testing.T) {
 
 // TestAForeignRolloutIsWaitedFor: an earlier restart of the operator's that has ended is no reason to interrupt it.
 func TestAForeignRolloutIsWaitedFor(t *testing.T) {
-	y := newYard(t, web("web", "db"), web("never", "db"))
+	f := newFixture(t, web("web", "db"), web("never", "db"))
 	first := changed("db", "v2")
 	first.Handled = "v1"
-	y.at(0, first)
-	y.at(QuietPeriod, first)
-	y.move("never", func(d *appsv1.Deployment) { d.Spec.Template.Annotations = nil })
+	f.at(0, first)
+	f.at(QuietPeriod, first)
+	f.move("never", func(d *appsv1.Deployment) { d.Spec.Template.Annotations = nil })
 	for _, name := range []string{"web", "never"} {
-		y.move(name, begin) // A new image.
+		f.move(name, begin) // A new image.
 	}
 	next := changed("db", "v3")
 	next.Handled, next.Changed = "v2", noon.Add(time.Hour)
-	y.at(time.Hour, next)
-	progress := y.at(time.Hour+QuietPeriod, next)
-	y.expect("none is restarted", progress.Restarted, []string(nil))
-	y.expect("the states", states(progress), map[string]State{"web": Waiting, "never": Waiting})
+	f.at(time.Hour, next)
+	progress := f.at(time.Hour+QuietPeriod, next)
+	f.expect("none is restarted", progress.Restarted, []string(nil))
+	f.expect("the states", states(progress), map[string]State{"web": Waiting, "never": Waiting})
 	if want := "0 of 2 workloads run with it; Deployment never: it waits for its rollout from before the change to end"; progress.Message != want {
 		t.Errorf("where all wait the condition says %q, want %q", progress.Message, want)
 	}
-	y.expect("the sum", progress.State, RollingOut)
+	f.expect("the sum", progress.State, RollingOut)
 }
 
 // TestTheSumCountsNoPodsThatAreLeft: a workload whose pods are only marked does not run with the new content.
 func TestTheSumCountsNoPodsThatAreLeft(t *testing.T) {
 	set := queue("queue", "db")
 	set.Spec.UpdateStrategy.Type = appsv1.OnDeleteStatefulSetStrategyType
-	y := newYard(t, web("web", "db"), set)
+	f := newFixture(t, web("web", "db"), set)
 	change := changed("db", "v2")
-	y.at(0, change)
-	y.at(QuietPeriod, change)
-	progress := y.step(change)
-	y.expect("the sum", progress.State, Done)
+	f.at(0, change)
+	f.at(QuietPeriod, change)
+	progress := f.step(change)
+	f.expect("the sum", progress.State, Done)
 	if want := "1 of 2 workloads run with it; StatefulSet queue: its update strategy is OnDelete"; !strings.HasPrefix(progress.Message, want) {
 		t.Errorf("the message is %q, want %q", progress.Message, want)
 	}
 }
 
-// TestTheSumGivesAReason: whichever workload has one.
+// TestTheSumGivesAReason, that of the first workload which has a message.
 func TestTheSumGivesAReason(t *testing.T) {
 	turns := func(states ...State) (all []*turn) {
 		for n, state := range states {
@@ -196,26 +196,26 @@ func TestTheSumGivesAReason(t *testing.T) {
 		"all are up":        {turns(Done, Done), "2 of 2 workloads run with it"},
 		"there are no more": {nil, "No workload uses Secret db"},
 	} {
-		all := &round{change: Change{Secret: "db", Policy: v1alpha1.Rollout{}}, now: noon, turns: test.turns}
-		if got := all.progress().Message; !strings.HasSuffix(got, test.want) {
+		s := &step{change: Change{Secret: "db", Policy: v1alpha1.Rollout{}}, now: noon, turns: test.turns}
+		if got := s.progress().Message; !strings.HasSuffix(got, test.want) {
 			t.Errorf("%s: %q, want %q at its end", name, got, test.want)
 		}
 	}
 }
 
-// TestAListedDeploymentThatLendsItsTemplate: it is there, and a restart of it would set a canary off.
-func TestAListedDeploymentThatLendsItsTemplate(t *testing.T) {
+// TestAListedDeploymentWhoseTemplateARolloutUses: it exists, but its restart would start a canary.
+func TestAListedDeploymentWhoseTemplateARolloutUses(t *testing.T) {
 	argo := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"workloadRef": map[string]any{"kind": "Deployment", "name": "lent"}}}}
 	argo.SetGroupVersionKind(argoRollouts())
 	argo.SetNamespace(namespace)
 	argo.SetName("shop")
-	y := newYard(t, web("lent", "db"), web("web", "db"), argo)
+	f := newFixture(t, web("lent", "db"), web("web", "db"), argo)
 	change := changed("db", "v2")
 	change.Policy = v1alpha1.Rollout{Restart: v1alpha1.RestartListed, Workloads: []v1alpha1.WorkloadReference{{Kind: "Deployment", Name: "lent"}, {Kind: "Deployment", Name: "web"}}}
-	y.at(0, change)
-	progress := y.at(QuietPeriod, change)
-	y.expect("the others are restarted", progress.Restarted, []string{"Deployment web"})
-	if got := progress.Workloads[0]; got.State != string(Failed) || !strings.Contains(got.Message, "list that Rollout") || len(y.stamps("lent")) > 0 {
+	f.at(0, change)
+	progress := f.at(QuietPeriod, change)
+	f.expect("the others are restarted", progress.Restarted, []string{"Deployment web"})
+	if got := progress.Workloads[0]; got.State != string(Failed) || !strings.Contains(got.Message, "list that Rollout") || len(f.stamps("lent")) > 0 {
 		t.Errorf("it is %+v", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -15,18 +16,18 @@ import (
 )
 
 const (
-	// fieldManager is who restarts, in the managed fields of a workload.
+	// fieldManager is the field manager of restarts.
 	fieldManager = "secretsync.dev/rollout"
 	// annotationRestartedAt is what "kubectl rollout restart" sets on a pod template.
 	annotationRestartedAt = "kubectl.kubernetes.io/restartedAt"
-	// stampPrefix, with the name of a SecretSync, is the annotation that says what revision of the SecretSync's
-	// content a workload was restarted for.
+	// stampPrefix, with the name of a SecretSync, is the annotation that says for which revision of the SecretSync's
+	// content a workload was restarted.
 	stampPrefix = "restart.secretsync.dev/"
 	// nameMost is the longest name of an annotation behind the prefix (page "Annotations" of Kubernetes).
 	nameMost = 63
 )
 
-// stampKey is the annotation for a SecretSync. Names that are too long for one end in a digest.
+// stampKey is the annotation for a SecretSync. The end of a name that is too long is replaced by a digest.
 func stampKey(name string) string {
 	if len(name) <= nameMost {
 		return stampPrefix + name
@@ -36,36 +37,36 @@ func stampKey(name string) string {
 	return stampPrefix + strings.TrimRight(name[:kept], "-.") + "." + hex.EncodeToString(sum[:])[:digits]
 }
 
-// restart restarts the workloads of a round whose turn it is.
-func (r *Restarter) restart(ctx context.Context, all *round) error {
-	room, failed := all.room(), all.failed()
-	for _, t := range all.turns {
+// restart restarts the workloads of a step whose turn it is.
+func (r *Restarter) restart(ctx context.Context, s *step) error {
+	free, failed := s.capacity(), s.failed()
+	for _, t := range s.turns {
 		switch {
 		case t.state != Waiting:
-		case failed != "":
-			t.message = "it is not restarted because " + failed + " did not come up again"
+		case failed != nil:
+			t.message = "it is not restarted because " + failed.String() + " did not come up again"
 			t.due = false
-		case t.due && room > 0:
-			if err := r.stamp(ctx, all, t); err != nil {
+		case t.due && free > 0:
+			if err := r.stamp(ctx, s, t); err != nil {
 				return err
 			}
-			room--
+			free--
 		}
 	}
 	return nil
 }
 
 // stamp restarts a workload, for all changes that concern it.
-func (r *Restarter) stamp(ctx context.Context, all *round, t *turn) error {
-	served := r.pending.of(all.change.Namespace, t.workload, all.now)
-	stamps, at := map[string]string{}, all.change.Changed
+func (r *Restarter) stamp(ctx context.Context, s *step, t *turn) error {
+	served := r.pending.of(s.change.Namespace, t.workload, s.now)
+	stamps, at := map[string]string{}, s.change.Changed
 	for i := range served {
-		if one := &served[i]; one.Revision != "" {
-			stamps[stampKey(one.Name)] = one.Revision
-			at = later(at, one.Changed)
+		if known := &served[i]; known.Revision != "" {
+			stamps[stampKey(known.Name)] = known.Revision
+			at = later(at, known.Changed)
 		}
 	}
-	stamps[stampKey(all.change.Name)] = all.change.Revision
+	stamps[stampKey(s.change.Name)] = s.change.Revision
 	before, ok := t.object.DeepCopyObject().(client.Object)
 	if !ok {
 		return fmt.Errorf("copying %s gives no object", t)
@@ -73,11 +74,11 @@ func (r *Restarter) stamp(ctx context.Context, all *round, t *turn) error {
 	if err := t.mark(stamps, at); err != nil {
 		return fmt.Errorf("restarting %s: %w", t, err)
 	}
-	// Whoever has changed the workload since it was read may have restarted it, or paused it.
+	// A client that has changed the workload since it was read may have restarted or paused it.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	err := r.Client.Patch(ctx, t.object, patch, client.FieldOwner(fieldManager))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		t.message = "somebody else wrote it at the same time"
+		t.message = "another client changed it at the same time"
 		return nil
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
@@ -85,17 +86,17 @@ func (r *Restarter) stamp(ctx context.Context, all *round, t *turn) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("restarting %s: %w", t, err)
+		return &attemptError{attempt: "restarting " + t.String(), cause: err}
 	}
 	t.outcome, t.due = outcome{state: RollingOut, message: "it begins to restart"}, false
-	all.restarted = append(all.restarted, t.String())
+	s.restarted = append(s.restarted, t.String())
 	for i := range served {
 		r.pending.markRestarted(&served[i].Change, string(t.object.GetUID()))
 	}
 	return nil
 }
 
-// mark puts the annotations in place that make a workload restart. A time of a later restart stays.
+// mark sets the annotations that make a workload restart. The time of a later restart stays.
 func (w *workload) mark(stamps map[string]string, at time.Time) error {
 	if u, ok := w.object.(*unstructured.Unstructured); ok {
 		return stampRollout(u, stamps, at)
@@ -111,14 +112,25 @@ func (w *workload) mark(stamps map[string]string, at time.Time) error {
 	return nil
 }
 
-// refused tells what the API server does not let the operator do, and hands other trouble on.
-func refused(err error, all *round) (Progress, error) {
-	told := Progress{State: Forbidden, Workloads: all.statuses(), Restarted: all.restarted, RequeueAfter: paceForbidden}
-	if !apierrors.IsForbidden(err) {
-		return told, err
+// attemptError is a failed request, with what was attempted.
+type attemptError struct {
+	attempt string
+	cause   error
+}
+
+func (e *attemptError) Error() string { return e.attempt + ": " + e.cause.Error() }
+func (e *attemptError) Unwrap() error { return e.cause }
+
+// refused returns the progress of a step that failed. What the API server forbids the operator is progress too; other
+// errors are returned.
+func refused(err error, s *step) (Progress, error) {
+	progress := Progress{State: Forbidden, Workloads: s.statuses(), Restarted: s.restarted, RequeueAfter: requeueForbidden}
+	failed, ok := errors.AsType[*attemptError](err)
+	if !ok || !apierrors.IsForbidden(err) {
+		return progress, err
 	}
-	attempt, _, _ := strings.Cut(err.Error(), ":") // The rest is the server's, and may quote.
-	told.Message = "The API server forbids " + attempt + ": give the operator the permission " +
+	// Not the server's text, which may quote.
+	progress.Message = "The API server forbids " + failed.attempt + ": give the operator the permission " +
 		"(chart value rollouts.enabled, or the component rollouts), or look at the admission policies of the namespace"
-	return told, nil
+	return progress, nil
 }

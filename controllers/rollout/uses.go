@@ -6,8 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// uses says whether pods of a template read a Secret: as environment, as files, to pull images, or to mount a
-// volume. These are all places in which a pod can name a Secret (reference of the API, "PodSpec").
+// uses says whether pods of a template read a Secret: as environment, as files, to pull images, or to mount a volume.
+// These are all fields by which a pod can name a Secret (reference of the API, "PodSpec").
 func uses(pod *corev1.PodSpec, secret string) bool {
 	return slices.ContainsFunc(pod.InitContainers, func(c corev1.Container) bool { return reads(&c, secret) }) ||
 		slices.ContainsFunc(pod.Containers, func(c corev1.Container) bool { return reads(&c, secret) }) ||
@@ -21,8 +21,8 @@ func reads(container *corev1.Container, secret string) bool {
 			return true
 		}
 	}
-	for _, one := range container.Env {
-		if one.ValueFrom != nil && one.ValueFrom.SecretKeyRef != nil && one.ValueFrom.SecretKeyRef.Name == secret {
+	for _, variable := range container.Env {
+		if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef != nil && variable.ValueFrom.SecretKeyRef.Name == secret {
 			return true
 		}
 	}

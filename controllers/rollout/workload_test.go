@@ -19,8 +19,8 @@ type judgement struct {
 
 func (want judgement) check(t *testing.T, name string, got *workload) {
 	t.Helper()
-	if got.moving != want.moving || got.gone.state != want.state || !strings.Contains(got.gone.message, want.says) || want.says == "" && got.gone.message != "" {
-		t.Errorf("%s: moving %t, %+v; want %+v", name, got.moving, got.gone, want)
+	if got.replacingPods != want.moving || got.latest.state != want.state || !strings.Contains(got.latest.message, want.says) || want.says == "" && got.latest.message != "" {
+		t.Errorf("%s: moving %t, %+v; want %+v", name, got.replacingPods, got.latest, want)
 	}
 }
 
@@ -33,7 +33,7 @@ func TestDeploymentsAreJudgedAsByKubectl(t *testing.T) {
 		status   appsv1.DeploymentStatus
 		want     judgement
 	}{
-		"nobody has looked at it":     {&three, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3}, judgement{true, RollingOut, "not seen"}},
+		"its controller is behind":    {&three, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3}, judgement{true, RollingOut, "not seen"}},
 		"some pods are new":           {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 1, AvailableReplicas: 3}, judgement{true, RollingOut, "1 of 3 pods are new"}},
 		"one by default":              {nil, appsv1.DeploymentStatus{ObservedGeneration: 2}, judgement{true, RollingOut, "0 of 1 pods are new"}},
 		"former pods are still there": {&three, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3, AvailableReplicas: 4}, judgement{true, RollingOut, "have not ended: 1"}},
@@ -63,7 +63,7 @@ func TestStatefulSetsAreJudgedAsByKubectl(t *testing.T) {
 		ordinals *appsv1.StatefulSetOrdinals
 		want     judgement
 	}{
-		"nobody has looked at it":   {status: appsv1.StatefulSetStatus{ObservedGeneration: 1, ReadyReplicas: 3}, want: judgement{true, RollingOut, "not seen"}},
+		"its controller is behind":  {status: appsv1.StatefulSetStatus{ObservedGeneration: 1, ReadyReplicas: 3}, want: judgement{true, RollingOut, "not seen"}},
 		"some pods are new":         {status: appsv1.StatefulSetStatus{ObservedGeneration: 2, ReadyReplicas: 3, UpdatedReplicas: 1, CurrentRevision: "a", UpdateRevision: "b"}, want: judgement{true, RollingOut, "1 of 3 pods are new"}},
 		"the last is not ready":     {status: appsv1.StatefulSetStatus{ObservedGeneration: 2, ReadyReplicas: 2, UpdatedReplicas: 3, CurrentRevision: "a", UpdateRevision: "b"}, want: judgement{false, RollingOut, "2 of 3 pods are ready"}},
 		"all are new":               {status: appsv1.StatefulSetStatus{ObservedGeneration: 2, ReadyReplicas: 3, CurrentRevision: "b", UpdateRevision: "b"}, want: judgement{false, Done, ""}},
@@ -97,7 +97,7 @@ func TestDaemonSetsAreJudgedAsByKubectl(t *testing.T) {
 		status   appsv1.DaemonSetStatus
 		want     judgement
 	}{
-		"nobody has looked at it":    {status: appsv1.DaemonSetStatus{ObservedGeneration: 1}, want: judgement{true, RollingOut, "not seen"}},
+		"its controller is behind":   {status: appsv1.DaemonSetStatus{ObservedGeneration: 1}, want: judgement{true, RollingOut, "not seen"}},
 		"some pods are new":          {status: appsv1.DaemonSetStatus{ObservedGeneration: 2, DesiredNumberScheduled: 5, UpdatedNumberScheduled: 2, NumberAvailable: 5}, want: judgement{true, RollingOut, "2 of 5 pods are new"}},
 		"new pods are not available": {status: appsv1.DaemonSetStatus{ObservedGeneration: 2, DesiredNumberScheduled: 5, UpdatedNumberScheduled: 5, NumberAvailable: 4}, want: judgement{false, RollingOut, "4 of 5 new pods"}},
 		"all are":                    {status: appsv1.DaemonSetStatus{ObservedGeneration: 2, DesiredNumberScheduled: 5, UpdatedNumberScheduled: 5, NumberAvailable: 5}, want: judgement{false, Done, ""}},
