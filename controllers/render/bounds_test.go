@@ -56,8 +56,8 @@ func renames(count int, match string) []v1alpha1.Rename {
 	return all
 }
 
-// TestCostlySpecsAreRefused has specs that admission takes and that would work for seconds, or for hours. Each is refused
-// once the budget does not have the next step, in words that name the field and the remedy.
+// TestCostlySpecsAreRefused has specs that admission takes and that would work for seconds, or for hours. Each is
+// refused once the budget does not have the next step, in words that name the field and the remedy.
 func TestCostlySpecsAreRefused(t *testing.T) {
 	long, patterns := strings.Repeat("n", 60_000), make([]string, 120)
 	for i := range patterns {
@@ -220,7 +220,8 @@ func renderWith(work Work, entry v1alpha1.DataKey) error {
 	return err
 }
 
-// TestOrdinaryWorkIsLight has twenty keys, with guards, renames, searches and templates: less than a hundredth of what there is.
+// TestOrdinaryWorkIsLight has twenty keys, with guards, renames, searches and templates: less than a hundredth of what
+// there is.
 func TestOrdinaryWorkIsLight(t *testing.T) {
 	value := textValue(wide(50))
 	spec, inputs := fromValue(wide(50), v1alpha1.DataFrom{Include: []string{"field1*", "field?"}, Rename: renames(2, "^field([0-9]+)$")}, 1)

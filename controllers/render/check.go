@@ -25,16 +25,16 @@ func requiredKeys(secretType corev1.SecretType) []string {
 	return nil
 }
 
-// Notes are what is worth knowing of values that are published all the same.
+// Notes are warnings about values that are published nevertheless.
 type Notes struct {
 	// Warnings name the key and the remedy, and nothing of a value.
 	Warnings []string
-	// Expires is when the first certificate expires; zero where there is none.
+	// Expires is when the first certificate expires; zero if there is none.
 	Expires time.Time
 }
 
-// CheckType says whether a Secret of that type may hold these keys, and what is worth knowing where it may. Errors are
-// of type *Error, with reason InvalidValue, but for that of the context of the work.
+// CheckType checks whether a Secret of that type may have these keys, and returns warnings if it may. Errors are of
+// type *Error, with reason InvalidValue, except that of the context of the work.
 func CheckType(work Work, secretType corev1.SecretType, data map[string][]byte) (Notes, error) {
 	for _, key := range requiredKeys(secretType) {
 		if err := checkThere(secretType, key, data); err != nil {
@@ -52,14 +52,14 @@ func CheckType(work Work, secretType corev1.SecretType, data map[string][]byte) 
 	case corev1.SecretTypeSSHAuth:
 		return checkSSH(data[corev1.SSHAuthPrivateKey])
 	case corev1.SecretTypeDockerConfigJson:
-		return Notes{}, unusable(secretType, corev1.DockerConfigJsonKey, dockerConfigFlaw(data[corev1.DockerConfigJsonKey]))
+		return Notes{}, unusable(secretType, corev1.DockerConfigJsonKey, checkDockerConfig(data[corev1.DockerConfigJsonKey]))
 	case corev1.SecretTypeDockercfg:
-		return Notes{}, unusable(secretType, corev1.DockerConfigKey, dockercfgFlaw(data[corev1.DockerConfigKey]))
+		return Notes{}, unusable(secretType, corev1.DockerConfigKey, checkDockercfg(data[corev1.DockerConfigKey]))
 	}
 	return Notes{}, nil
 }
 
-// spendType takes the steps of looking at the values.
+// spendType takes the steps for checking the values.
 func (w Work) spendType(secretType corev1.SecretType, data map[string][]byte) error {
 	const field = "spec.target.type"
 	switch secretType {
@@ -72,14 +72,15 @@ func (w Work) spendType(secretType corev1.SecretType, data map[string][]byte) er
 	return w.spend(field, fmt.Sprintf("reading %d bytes of JSON", size), 4*parsePrice*size)
 }
 
-func unusable(secretType corev1.SecretType, key, flaw string) error {
-	if flaw == "" {
+// unusable is the error for a key with that flaw; nil if there is none.
+func unusable(secretType corev1.SecretType, key string, flaw error) error {
+	if flaw == nil {
 		return nil
 	}
 	return invalid("the key %q of a Secret of type %s can't be used: %s; fix the value in AWS", key, secretType, flaw)
 }
 
-// checkThere refuses a Secret without a key of its type, and says how to get one.
+// checkThere refuses a Secret without a key that its type needs, and says how to get it.
 func checkThere(secretType corev1.SecretType, key string, data map[string][]byte) error {
 	value, there := data[key]
 	switch {
@@ -108,7 +109,8 @@ func remedy(secretType corev1.SecretType, key string, data map[string][]byte) st
 	return fmt.Sprintf("list it under spec.data with the property that holds it, as in {key: %s, property: …}, or name the field in AWS so", key)
 }
 
-// checkBasicAuth wants what the API server does, and that one of the two is not empty: a user name alone may be a token.
+// checkBasicAuth requires what the API server requires, and that one of the two is not empty: a user name alone may be
+// a token.
 func checkBasicAuth(data map[string][]byte) error {
 	const user, password = corev1.BasicAuthUsernameKey, corev1.BasicAuthPasswordKey
 	if len(data[user]) > 0 || len(data[password]) > 0 {
@@ -124,7 +126,7 @@ func checkBasicAuth(data map[string][]byte) error {
 		"list them under spec.data with the properties that hold them, or name the fields in AWS so", corev1.SecretTypeBasicAuth, user, password)
 }
 
-// CheckSize says whether Kubernetes takes that much: the values of a Secret may have 1 MiB together.
+// CheckSize refuses data that is too large for Kubernetes: the values of a Secret may have 1 MiB together.
 // Errors are of type *Error, with reason TargetTooLarge.
 func CheckSize(data map[string][]byte) error {
 	size := sizeOf(data)

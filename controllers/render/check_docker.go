@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,16 +11,16 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// dockerConfigFlaw says why a config of Docker can't be used to log in anywhere; empty where it can. The kubelet reads
-// auths alone (package pkg/credentialprovider of Kubernetes): for each registry a user name and a password, or both
-// as auth. Other programs also follow credHelpers and credsStore, and take tokens.
-func dockerConfigFlaw(content []byte) string {
+// checkDockerConfig says why a Docker config can't be used to log in to a registry; nil if it can. The kubelet reads
+// only auths (package pkg/credentialprovider of Kubernetes): for each registry a user name and a password, or both as
+// auth. Other programs also use credHelpers and credsStore, and accept tokens.
+func checkDockerConfig(content []byte) error {
 	config, err := parseObject(content)
 	if err != nil {
-		return "it must be a JSON object with the field \"auths\" (" + err.Error() + ")"
+		return fmt.Errorf("it must be a JSON object with the field \"auths\" (%w)", err)
 	}
-	if flaw := config.unclearFlaw(); flaw != "" {
-		return flaw
+	if err := config.checkClear(); err != nil {
+		return err
 	}
 	_, helpers := config.fields["credHelpers"]
 	_, store := config.fields["credsStore"]
@@ -27,84 +28,83 @@ func dockerConfigFlaw(content []byte) string {
 	if !there {
 		switch {
 		case helpers || store:
-			return ""
-		case len(config.fields) > 0 && registriesFlaw(config, false) == "":
-			return `it lists registries without the field "auths" around them, as the older type kubernetes.io/dockercfg has them`
+			return nil
+		case len(config.fields) > 0 && checkRegistries(config, false) == nil:
+			return errors.New(`it lists registries without the field "auths" around them, as the older type kubernetes.io/dockercfg has them`)
 		}
-		return `it has no field "auths", an object with a field for each registry`
+		return errors.New(`it has no field "auths", an object with a field for each registry`)
 	}
 	registries, err := parseObject(raw)
 	if err != nil {
-		return `its field "auths" must be an object with a field for each registry (` + err.Error() + ")"
+		return fmt.Errorf(`its field "auths" must be an object with a field for each registry (%w)`, err)
 	}
-	return registriesFlaw(registries, helpers || store)
+	return checkRegistries(registries, helpers || store)
 }
 
-// dockercfgFlaw is the same for the older form, which has the registries at its top.
-func dockercfgFlaw(content []byte) string {
+// checkDockercfg is checkDockerConfig for the older format, in which the registries are the fields of the config.
+func checkDockercfg(content []byte) error {
 	registries, err := parseObject(content)
 	if err != nil {
-		return "it must be a JSON object with a field for each registry (" + err.Error() + ")"
+		return fmt.Errorf("it must be a JSON object with a field for each registry (%w)", err)
 	}
 	if _, newer := registries.fields["auths"]; newer {
-		return `it has the field "auths", which belongs to the type kubernetes.io/dockerconfigjson`
+		return errors.New(`it has the field "auths", which belongs to the type kubernetes.io/dockerconfigjson`)
 	}
-	return registriesFlaw(registries, false)
+	return checkRegistries(registries, false)
 }
 
-// registriesFlaw says what the first registry lacks, by name. Where a helper has the credentials, entries may be empty.
-func registriesFlaw(registries *document, helped bool) string {
-	if flaw := registries.unclearFlaw(); flaw != "" {
-		return flaw
+// checkRegistries says what the first unusable registry lacks. Entries may be empty if a helper has the credentials.
+func checkRegistries(registries *document, helped bool) error {
+	if err := registries.checkClear(); err != nil {
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(registries.fields)) {
 		login, err := parseObject(registries.fields[name])
-		flaw := ""
 		switch {
 		case err != nil:
-			flaw = "must be an object (" + err.Error() + ")"
+			err = fmt.Errorf("must be an object (%w)", err)
 		case helped && len(login.fields) == 0:
 		default:
-			flaw = login.loginFlaw()
+			err = login.checkLogin()
 		}
-		if flaw != "" {
-			return fmt.Sprintf("the entry of registry %s %s", shown(name), flaw)
+		if err != nil {
+			return fmt.Errorf("the entry of registry %s %w", shown(name), err)
 		}
 	}
-	return ""
+	return nil
 }
 
-// loginFlaw says why an entry of a registry is no login.
-func (d *document) loginFlaw() string {
-	if flaw := d.unclearFlaw(); flaw != "" {
-		return "can't be read: " + flaw
+// checkLogin says why the entry of a registry is no login.
+func (d *document) checkLogin() error {
+	if err := d.checkClear(); err != nil {
+		return fmt.Errorf("can't be read: %w", err)
 	}
 	filled := map[string]bool{}
 	for _, name := range []string{"auth", "username", "password", "identitytoken", "registrytoken"} {
 		raw, there := d.fields[name]
 		var value *string
 		if there && json.Unmarshal(raw, &value) != nil {
-			return fmt.Sprintf("must have a string as %q", name)
+			return fmt.Errorf("must have a string as %q", name)
 		}
 		filled[name] = value != nil && *value != ""
 	}
 	if filled["auth"] {
 		decoded, err := decode(v1alpha1.DecodingBase64, text(d.fields["auth"]))
 		if err != nil || !bytes.Contains(decoded, []byte(":")) {
-			return `must have as "auth" the Base64 of user name, ":" and password`
+			return errors.New(`must have as "auth" the Base64 of user name, ":" and password`)
 		}
-		return ""
+		return nil
 	}
 	if filled["username"] && filled["password"] || filled["identitytoken"] || filled["registrytoken"] {
-		return ""
+		return nil
 	}
-	return `has neither "auth" nor "username" and "password"`
+	return errors.New(`has neither "auth" nor "username" and "password"`)
 }
 
-// unclearFlaw names the first field that programs read in different ways.
-func (d *document) unclearFlaw() string {
+// checkClear names the first field that programs read in different ways.
+func (d *document) checkClear() error {
 	for _, name := range slices.Sorted(maps.Keys(d.unclear)) {
-		return fmt.Sprintf("its field %s %s", shown(name), d.unclear[name])
+		return fmt.Errorf("its field %s %s", shown(name), d.unclear[name])
 	}
-	return ""
+	return nil
 }

@@ -20,26 +20,26 @@ const (
 	magicOpenSSH = "openssh-key-v1\x00"
 )
 
-// checkSSH refuses what is no private key. One that is encrypted is taken, as programs may have its passphrase from
-// elsewhere, and so is one that some programs alone can read; both with a warning.
+// checkSSH refuses a value that is no private key. It accepts two kinds with a warning: encrypted keys, as programs may
+// have the passphrase from elsewhere, and keys that only some programs can read.
 func checkSSH(value []byte) (Notes, error) {
 	encrypted, err := sshKey(value)
 	if err != nil {
-		return Notes{}, unusable(corev1.SecretTypeSSHAuth, corev1.SSHAuthPrivateKey, err.Error())
+		return Notes{}, unusable(corev1.SecretTypeSSHAuth, corev1.SSHAuthPrivateKey, err)
 	}
 	var notes Notes
 	if encrypted {
 		notes.Warnings = append(notes.Warnings, fmt.Sprintf("the key %q is encrypted, so that programs need its passphrase from elsewhere", corev1.SSHAuthPrivateKey))
 	}
 	if !bytes.HasSuffix(value, []byte("-----\n")) || bytes.Contains(value, []byte("\r\n")) {
-		// ssh says "error in libcrypto" then; libraries read it.
+		// ssh fails with "error in libcrypto"; libraries read the key.
 		notes.Warnings = append(notes.Warnings, fmt.Sprintf("the key %q does not end in one plain line break or has lines that end in CRLF, "+
 			"which the programs of OpenSSH refuse: fix the value in AWS", corev1.SSHAuthPrivateKey))
 	}
 	return notes, nil
 }
 
-// sshKey says why a value is no private key, or whether it is an encrypted one.
+// sshKey says whether a private key is encrypted; the error says why a value is none.
 func sshKey(value []byte) (encrypted bool, err error) {
 	switch {
 	case bytes.HasPrefix(value, []byte("PuTTY-User-Key-File-")):
@@ -73,8 +73,8 @@ func sshKey(value []byte) (encrypted bool, err error) {
 	return false, err
 }
 
-// openSSHKey reads the outer form, and of a key that is not encrypted the two numbers by which OpenSSH tells that it
-// is whole.
+// openSSHKey checks the outer form. If the key is not encrypted, it also checks the two numbers by which OpenSSH
+// detects damage.
 func openSSHKey(content []byte) (encrypted bool, err error) {
 	damaged := errors.New("its private key of OpenSSH is damaged")
 	rest, ok := bytes.CutPrefix(content, []byte(magicOpenSSH))
@@ -109,7 +109,7 @@ func openSSHKey(content []byte) (encrypted bool, err error) {
 	return false, nil
 }
 
-// sshString cuts a string with its length before it (RFC 4251, section 5).
+// sshString reads a string that follows its length (RFC 4251, section 5).
 func sshString(content []byte) (text, rest []byte, ok bool) {
 	if len(content) < 4 {
 		return nil, nil, false

@@ -10,27 +10,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// chainMost is how many certificates of a chain are looked at: a signature costs time, and no chain has as many.
+// chainMost is how many certificates of a chain are checked: a signature costs time, and no chain has as many.
 const chainMost = 20
 
-// checkTLS refuses what Kubernetes takes and no ingress, gateway or server can use: it looks at the presence of the
-// keys alone (page "Secrets", section "TLS Secrets"). A chain that is out of order is taken with a warning, as many
-// clients sort it, and an expired one too, as it may be all that there is.
+// checkTLS refuses values that Kubernetes accepts but no ingress, gateway or server can use: Kubernetes checks only
+// that the keys exist (page "Secrets", section "TLS Secrets"). A chain that is out of order gives a warning, as many
+// clients sort it. So does an expired certificate, as there may be no other.
 func checkTLS(data map[string][]byte) (Notes, error) {
 	chain := data[corev1.TLSCertKey]
-	trouble := checkPair(chain, data[corev1.TLSPrivateKeyKey])
-	if trouble == nil {
+	mismatch := checkPair(chain, data[corev1.TLSPrivateKeyKey])
+	if mismatch == nil {
 		return chainNotes(chain), nil
 	}
 	key := corev1.TLSPrivateKeyKey
-	if trouble.certificate {
+	if mismatch.certificate {
 		key = corev1.TLSCertKey
 	}
 	return Notes{}, invalid("the key %q of a Secret of type %s can't be used: %s; fix the value in AWS, or map other properties to %q and %q under spec.data",
-		key, corev1.SecretTypeTLS, trouble.problem, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
+		key, corev1.SecretTypeTLS, mismatch.problem, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
 }
 
-// chainNotes are what is worth knowing of a chain whose leaf has a key that fits.
+// chainNotes are the warnings about a chain whose leaf matches the private key.
 func chainNotes(value []byte) Notes {
 	var notes Notes
 	warn := func(format string, args ...any) {
@@ -65,7 +65,8 @@ func chainNotes(value []byte) Notes {
 	return notes
 }
 
-// issued says whether a certificate has signed another. A signature of a kind that Go does not check is believed.
+// issued says whether a certificate has signed another. A signature by an algorithm that Go does not check is assumed
+// to be valid.
 func issued(issuer, certificate *x509.Certificate) bool {
 	if !bytes.Equal(issuer.RawSubject, certificate.RawIssuer) {
 		return false
@@ -75,7 +76,7 @@ func issued(issuer, certificate *x509.Certificate) bool {
 	return err == nil || insecure || errors.Is(err, x509.ErrUnsupportedAlgorithm)
 }
 
-// ExpiryWarning says that a certificate in a Secret has expired; empty where none has, or the time is zero.
+// ExpiryWarning says that a certificate in a Secret has expired; empty if none has, or the time is zero.
 func ExpiryWarning(expires, now time.Time) string {
 	if expires.IsZero() || now.Before(expires) {
 		return ""

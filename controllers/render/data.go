@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// renderKeys fills the keys of spec.data into data, over what is there.
+// renderKeys adds the keys of spec.data to data; they override those in it.
 func (d documents) renderKeys(entries []v1alpha1.DataKey, values []*source.Value, data map[string][]byte) error {
 	size := sizeOf(data)
 	for i, entry := range entries {
@@ -29,14 +29,14 @@ func (d documents) renderKeys(entries []v1alpha1.DataKey, values []*source.Value
 		}
 		size += len(taken) - len(data[entry.Key])
 		data[entry.Key] = taken
-		if err := gathered(size); err != nil {
+		if err := checkCollected(size); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// take gives what one entry of spec.data takes of a value.
+// take is what an entry of spec.data takes from a value.
 func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, error) {
 	if len(value.Bytes()) == 0 {
 		return nil, invalid("key %q takes nothing, as the secret's value is empty: put a value into it in AWS", entry.Key)
@@ -45,7 +45,7 @@ func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, er
 	var err error
 	switch {
 	case entry.Property != "":
-		taken, err = d.property(value, wish{who: fmt.Sprintf("key %q", entry.Key), property: entry.Property})
+		taken, err = d.property(value, propertyRequest{requester: fmt.Sprintf("key %q", entry.Key), property: entry.Property})
 	case entry.JMESPath != "":
 		taken, err = d.search(value, entry)
 	}
@@ -61,17 +61,17 @@ func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, er
 }
 
 // property is the text of a property.
-func (d documents) property(value *source.Value, wish wish) ([]byte, error) {
-	document, err := d.open(value, wish)
+func (d documents) property(value *source.Value, request propertyRequest) ([]byte, error) {
+	doc, err := d.open(value, request)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := d.find(document, wish)
+	raw, err := d.find(doc, request)
 	if err != nil {
 		return nil, err
 	}
-	if begins(raw, '"') && rawjson.HalfPair(raw) { // An item of an array, which has no name to find it unclear by.
-		return nil, invalid(`%s, whose text in AWS has a \u escape that is half of a pair, which programs read in different ways: fix the value in AWS`, wish)
+	if begins(raw, '"') && rawjson.HalfPair(raw) { // An item of an array: clear checks fields only.
+		return nil, invalid(`%s, whose text in AWS has a \u escape that is half of a pair, which programs read in different ways: fix the value in AWS`, request)
 	}
 	return text(raw), nil
 }
@@ -104,7 +104,7 @@ func (d documents) search(value *source.Value, entry v1alpha1.DataKey) ([]byte, 
 	return found, nil
 }
 
-// notThere says whether an error is one that optional overlooks.
+// notThere says whether an error is one that optional ignores.
 func notThere(err error) bool {
 	refusal, ok := errors.AsType[*Error](err)
 	return ok && refusal.Reason == v1alpha1.ReasonPropertyNotFound

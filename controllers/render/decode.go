@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// decode gives the bytes that a text encodes. Padding may be left out, and blanks and line breaks are passed
-// over. Errors give an offset and no content.
+// decode returns the bytes that a text encodes. Padding may be missing; blanks and line breaks are ignored. Errors have
+// an offset and no content.
 func decode(decoding v1alpha1.Decoding, encoded []byte) ([]byte, error) {
 	encoding := base64.RawStdEncoding
 	switch decoding {
@@ -38,7 +38,7 @@ func decode(decoding v1alpha1.Decoding, encoded []byte) ([]byte, error) {
 	return decoded[:length], nil
 }
 
-// dropBlanks gives a text without blanks and line breaks, and where each of its bytes was.
+// dropBlanks returns a text without blanks and line breaks, and the original position of each of its bytes.
 func dropBlanks(text []byte) ([]byte, []int) {
 	dense, positions := make([]byte, 0, len(text)), make([]int, 0, len(text))
 	for at, character := range text {

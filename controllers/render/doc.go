@@ -1,9 +1,9 @@
-// Package render makes the keys of a Kubernetes Secret from the values of AWS secrets, and says whether
-// they may be published. It is pure: the same input gives the same keys, and nothing is read from anywhere else.
+// Package render makes the keys of a Kubernetes Secret from the values of AWS secrets, and checks whether they may be
+// published. It is pure: the same inputs give the same keys, and nothing else is read.
 //
-// Render makes the keys, WithPrevious adds those of before a rotation, CheckGuards, CheckType and CheckSize judge
-// what came out.
+// Render makes the keys, and WithPrevious adds those of before a rotation. CheckKeysRemain, CheckGuards, CheckType and
+// CheckSize check the result.
 //
-// It may import api/v1alpha1, the types of package source, and the packages below it. It knows no client of
+// The package may import api/v1alpha1, the types of package source, and the packages below it. It knows no client of
 // any kind. Its errors name keys, fields and offsets, never a part of a value.
 package render

@@ -13,82 +13,82 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// document is a JSON object or list whose parts keep the text they were written in.
+// document is a JSON object or list whose parts keep their original text.
 type document struct {
 	raw json.RawMessage
 	// fields is nil for a list.
 	fields map[string]json.RawMessage
-	// unclear says of fields why they must not be taken: JSON that programs read in different ways.
+	// unclear has the fields that must not be taken, with the reason: JSON that programs read in different ways.
 	unclear map[string]string
 	// items is nil for an object.
 	items []json.RawMessage
 }
 
-// parsed is what was made of one value, each part when it was first wanted.
-type parsed struct {
+// parsedValue is a value as parsed so far; each part is parsed at its first use.
+type parsedValue struct {
 	document *document
 	tree     *jmespath.Document
 }
 
-// documents remembers what was parsed, so that a value is parsed once however many keys are taken from it.
+// documents caches what was parsed, so that a value is parsed once for all keys that are taken from it.
 type documents struct {
-	values map[*source.Value]*parsed
-	// below are the objects and lists in them that paths have led through, by their first byte.
+	values map[*source.Value]*parsedValue
+	// below are the objects and lists in them that paths go through, by the address of their first byte.
 	below map[*byte]*document
 	work  Work
 }
 
 func newDocuments(work Work) documents {
-	return documents{values: map[*source.Value]*parsed{}, below: map[*byte]*document{}, work: work}
+	return documents{values: map[*source.Value]*parsedValue{}, below: map[*byte]*document{}, work: work}
 }
 
 func parsing(content []byte) string { return fmt.Sprintf("reading %d bytes of JSON", len(content)) }
 
-func (d documents) of(value *source.Value) *parsed {
+func (d documents) of(value *source.Value) *parsedValue {
 	if d.values[value] == nil {
-		d.values[value] = &parsed{}
+		d.values[value] = &parsedValue{}
 	}
 	return d.values[value]
 }
 
-// wish says who wants which property, for errors.
-type wish struct {
-	// who is a key, or an entry of spec.dataFrom with its secret.
-	who string
-	// property is empty where all fields are wanted.
+// propertyRequest says which key or entry takes which property, for errors.
+type propertyRequest struct {
+	// requester is a key, or an entry of spec.dataFrom with its secret.
+	requester string
+	// property is empty if all fields are taken.
 	property string
 }
 
-func (w wish) String() string {
+func (w propertyRequest) String() string {
 	if w.property == "" {
-		return w.who + " wants the fields"
+		return w.requester + " wants the fields"
 	}
-	return fmt.Sprintf("%s wants property %q", w.who, w.property)
+	return fmt.Sprintf("%s wants property %q", w.requester, w.property)
 }
 
-// remedy is how to do without the wish.
-func (w wish) remedy() string {
+// remedy is how to do without the request.
+func (w propertyRequest) remedy() string {
 	if w.property == "" {
 		return "take the value as one key under spec.data"
 	}
 	return "remove the property to take the whole value"
 }
 
-// open parses a value into which somebody wants to look. A binary is looked into where it is a JSON document.
-func (d documents) open(value *source.Value, wish wish) (*document, error) {
+// open parses a value whose fields are requested. A binary is parsed if it is a JSON document.
+func (d documents) open(value *source.Value, request propertyRequest) (*document, error) {
 	known := d.of(value)
 	if known.document != nil {
 		return known.document, nil
 	}
-	if err := d.work.spend(wish.String(), parsing(value.Bytes()), parsePrice*len(value.Bytes())); err != nil {
+	if err := d.work.spend(request.String(), parsing(value.Bytes()), parsePrice*len(value.Bytes())); err != nil {
 		return nil, err
 	}
 	opened, err := parseDocument(value.Bytes())
 	if value.Binary() && (err != nil || !utf8.Valid(value.Bytes())) {
-		return nil, invalid("%s, but the secret is binary and not a JSON object: %s", wish, wish.remedy())
+		return nil, invalid("%s, but the secret is binary and not a JSON object: %s", request, request.remedy())
 	}
 	if err != nil {
-		return nil, invalid("%s, but the secret's value is not a JSON object (%s): %s, or fix the value in AWS", wish, err, wish.remedy())
+		return nil, invalid("%s, but the secret's value is not a JSON object (%s): %s, or fix the value in AWS", request, err, request.remedy())
 	}
 	known.document = opened
 	return opened, nil
@@ -126,9 +126,9 @@ func parseDocument(content []byte) (*document, error) {
 	return parseObject(content)
 }
 
-// into opens a part of a document, as often as paths lead through it by the work of once. It gives nothing for what is
-// neither an object nor a list.
-func (d documents) into(raw json.RawMessage, wish wish) (*document, error) {
+// into parses a part of a document, once for all paths through it. It returns nil for what is neither an object nor a
+// list.
+func (d documents) into(raw json.RawMessage, request propertyRequest) (*document, error) {
 	raw = bytes.TrimLeft(raw, jsonBlanks)
 	if len(raw) == 0 || raw[0] != '{' && raw[0] != '[' {
 		return nil, nil
@@ -137,7 +137,7 @@ func (d documents) into(raw json.RawMessage, wish wish) (*document, error) {
 		return known, nil
 	}
 	// A part of valid JSON is valid.
-	if err := d.work.spend(wish.String(), parsing(raw), len(raw)); err != nil {
+	if err := d.work.spend(request.String(), parsing(raw), len(raw)); err != nil {
 		return nil, err
 	}
 	opened := readDocument(raw)
@@ -158,13 +158,13 @@ func readDocument(content []byte) *document {
 	return &document{raw: content, fields: fields, unclear: unclearFields(content, members, len(fields))}
 }
 
-// begins says whether that is the first character that is not blank.
+// begins says whether the first character that is not blank is the one given.
 func begins(content []byte, first byte) bool {
 	trimmed := bytes.TrimLeft(content, jsonBlanks)
 	return len(trimmed) > 0 && trimmed[0] == first
 }
 
-// parseObject reads a JSON object. Errors say what stands there in its place.
+// parseObject reads a JSON object. Errors say what the content is instead.
 func parseObject(content []byte) (*document, error) {
 	if !isObject(content) {
 		return nil, errors.New(objectFlaw(content))
@@ -172,8 +172,8 @@ func parseObject(content []byte) (*document, error) {
 	return readDocument(content), nil
 }
 
-// unclearFields finds the fields of an object that are there twice, or whose name or text has half of a pair of
-// escapes: encoding/json takes the last one, and replaces the half by U+FFFD.
+// unclearFields finds the fields of an object that occur twice, or whose name or text has half of a surrogate pair:
+// encoding/json takes the last occurrence, and replaces the half by U+FFFD.
 func unclearFields(content []byte, members []rawjson.Member, names int) map[string]string {
 	if len(members) == names && !bytes.Contains(content, []byte(`\u`)) {
 		return nil
@@ -194,17 +194,17 @@ func unclearFields(content []byte, members []rawjson.Member, names int) map[stri
 }
 
 // clear refuses a field that must not be taken.
-func (d *document) clear(who, name string) error {
-	if why := d.unclear[name]; why != "" {
-		return invalid("%s: the JSON field %s of the secret's value %s, which programs read in different ways: fix the value in AWS", who, shown(name), why)
+func (d *document) clear(requester, name string) error {
+	if why, unclear := d.unclear[name]; unclear {
+		return invalid("%s: the JSON field %s of the secret's value %s, which programs read in different ways: fix the value in AWS", requester, shown(name), why)
 	}
 	return nil
 }
 
 const errOtherKind = "it is another kind of JSON value"
 
-// syntax says where a text is not JSON, by an offset and no content: what encoding/json says of a syntax error quotes
-// the character it met.
+// syntax says where a text is not JSON, by an offset and without content: the error of encoding/json quotes a
+// character.
 func syntax(content []byte) error {
 	if json.Valid(content) {
 		return nil
@@ -212,7 +212,7 @@ func syntax(content []byte) error {
 	return errors.New(jsonFlaw(content))
 }
 
-// text is a string's text, and for everything else the JSON as it stands, digit for digit.
+// text is a string's text; for everything else it is the JSON as it is written, digit for digit.
 func text(raw json.RawMessage) []byte {
 	raw = bytes.TrimSpace(raw)
 	var plain string

@@ -6,18 +6,18 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// Error says why a value cannot become the keys asked for.
+// Error says why the keys can't be made, or can't be published.
 type Error struct {
-	// Reason is one of api/v1alpha1: ReasonPropertyNotFound, ReasonInvalidValue, ReasonValueRejected and
-	// ReasonTargetTooLarge; and ReasonSecretNotFound, where find has found none.
+	// Reason is one of api/v1alpha1: ReasonPropertyNotFound, ReasonInvalidValue, ReasonValueRejected,
+	// ReasonTemplateFailed, ReasonTargetTooLarge; or ReasonSecretNotFound, if find finds no secret.
 	Reason string
 	// Message names the key, the field and the remedy.
 	Message string
-	// cause is what a pattern or a budget has refused; nil for what is wrong with the value.
+	// cause is the error of a pattern or a budget; nil if the value is wrong.
 	cause error
 }
 
-// Unwrap is a *pattern.Error or a *pattern.Exceeded, or nothing.
+// Unwrap is a *pattern.Error or a *pattern.Exceeded, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Error is the message, led by the reason.

@@ -12,11 +12,11 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// jsonBlanks are the characters that JSON has between its parts, and no others.
+// jsonBlanks are all characters that JSON allows between its parts.
 const jsonBlanks = " \t\r\n"
 
-// objectFlaw says what stands where a JSON object is expected, for a content that is none. It names positions,
-// invisible characters and punctuation, and nothing else of the content.
+// objectFlaw says why a content is no JSON object. It names positions, invisible characters and punctuation, and
+// nothing else of the content.
 func objectFlaw(content []byte) string {
 	if around := wrapping(content, isObject, "the JSON object"); around != "" {
 		return around
@@ -62,7 +62,8 @@ func kindFlaw(content []byte) string {
 	return "it is a JSON number"
 }
 
-// syntaxDetail says more of a syntax error, where its place tells; empty where it does not.
+// syntaxDetail explains a syntax error by its place; empty if that does not explain it. encoding/json has the kind of
+// the error in its text only.
 func syntaxDetail(content []byte, refused *json.SyntaxError) string {
 	at := int(refused.Offset) - 1
 	if at < 0 || at >= len(content) || strings.Contains(refused.Error(), "unexpected end") {
@@ -84,7 +85,7 @@ func syntaxDetail(content []byte, refused *json.SyntaxError) string {
 	return partDetail(content[:at], character, strings.Contains(refused.Error(), "looking for beginning of object key string"))
 }
 
-// stringDetail says which character may not stand in a string.
+// stringDetail says which character is not allowed in a string.
 func stringDetail(character rune) string {
 	switch character {
 	case '\n', '\r':
@@ -95,7 +96,7 @@ func stringDetail(character rune) string {
 	return "a control character in a string"
 }
 
-// partDetail says which character may not stand between the parts, behind what stands before it.
+// partDetail says which character is not allowed between the parts, after the content before it.
 func partDetail(before []byte, character rune, name bool) string {
 	closes := character == '}' || character == ']'
 	switch {
@@ -115,10 +116,10 @@ func partDetail(before []byte, character rune, name bool) string {
 	return ""
 }
 
-// plainJSON says whether a content begins with a bracket, as what is meant to be JSON mostly does.
+// plainJSON says whether a content begins with a bracket, and so is probably meant to be JSON.
 func plainJSON(content []byte) bool { return begins(content, '{') || begins(content, '[') }
 
-// wrapping says what stands around something that would be right without it; empty where nothing does.
+// wrapping says what is around a content that would be right without it; empty if nothing is.
 func wrapping(content []byte, right func([]byte) bool, what string) string {
 	inner, before := trimInvisible(content, bytes.TrimLeftFunc)
 	inner, behind := trimInvisible(inner, bytes.TrimRightFunc)
@@ -146,7 +147,7 @@ func wrapping(content []byte, right func([]byte) bool, what string) string {
 	return ""
 }
 
-// quoted says whether quotes stand around something that would be right without them.
+// quoted says whether a content would be right without the quotes around it.
 func quoted(content []byte, right func([]byte) bool) bool {
 	for _, quotes := range []string{`''`, `""`, "``", "“”", "‘’", "„“", "«»"} {
 		opening, width := utf8.DecodeRuneInString(quotes)
@@ -158,7 +159,7 @@ func quoted(content []byte, right func([]byte) bool) bool {
 	return false
 }
 
-// escapes says which characters of something that would be right are written as escapes.
+// escapes says which characters of a content are escapes that should be the characters themselves.
 func escapes(content []byte, right func([]byte) bool) string {
 	for _, escape := range []struct{ written, means, says string }{
 		{`\n`, "\n", `its line breaks are written as the two characters \n`},
@@ -179,7 +180,7 @@ func escapes(content []byte, right func([]byte) bool) string {
 // isObject says whether a content is a JSON object.
 func isObject(content []byte) bool { return begins(content, '{') && json.Valid(content) }
 
-// trimInvisible cuts blanks and invisible characters from an end, and names one of these that JSON does not have.
+// trimInvisible cuts blanks and invisible characters from an end, and names one that is not allowed in JSON.
 func trimInvisible(content []byte, trim func([]byte, func(rune) bool) []byte) (inner []byte, name string) {
 	inner = trim(content, func(character rune) bool {
 		if strings.ContainsRune(jsonBlanks, character) {
@@ -198,7 +199,7 @@ func invisible(character rune) bool {
 	return character == 0 || unicode.Is(unicode.Cf, character) || unicode.IsSpace(character) && !strings.ContainsRune(jsonBlanks, character)
 }
 
-// named is what an invisible character is called.
+// named is the name of an invisible character.
 func named(character rune) string {
 	switch character {
 	case '\uFEFF':

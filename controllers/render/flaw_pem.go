@@ -18,8 +18,7 @@ var (
 	blankAfterHeader = regexp.MustCompile(`-----[ \t]+[A-Za-z0-9+/=]`)
 )
 
-// pemFlaw says what became of a value in which PEM is expected and can't be read; empty where that is not known.
-// It quotes nothing.
+// pemFlaw says why PEM in a value can't be read; empty if that is not known. It quotes nothing.
 func pemFlaw(value []byte) string {
 	if around := wrapping(value, isPEM, "the PEM"); around != "" {
 		return around

@@ -13,7 +13,7 @@ import (
 
 const certificateBlock = "CERTIFICATE"
 
-// spendFormat takes the steps of looking whether a value is in a format.
+// spendFormat takes the steps for checking the format of a value.
 func (w Work) spendFormat(field string, format v1alpha1.ValueFormat, value []byte) error {
 	price := formatPrice
 	if format == v1alpha1.ValueFormatCertificate || format == v1alpha1.ValueFormatPEM {
@@ -54,8 +54,8 @@ func checkText(value []byte) error {
 	return nil
 }
 
-// blocks are the PEM blocks of a value, one at least. What stands between them is passed over, as everybody does; a
-// block that begins and can't be read is not, as a chain would lose a certificate by it.
+// blocks are the PEM blocks of a value, at least one. Text between them is ignored, as in all programs. A block that
+// begins but can't be read is an error: a chain would lose a certificate.
 func blocks(value []byte) ([]*pem.Block, error) {
 	var found []*pem.Block
 	for rest := value; ; {
@@ -75,7 +75,7 @@ func blocks(value []byte) ([]*pem.Block, error) {
 	return found, nil
 }
 
-// led puts something before a text that is not empty.
+// led is a text with a prefix, or empty if the text is.
 func led(by, text string) string {
 	if text == "" {
 		return ""

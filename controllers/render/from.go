@@ -10,10 +10,10 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// origin is where a key comes from, for errors.
+// origin is the source of a key, for errors.
 type origin struct {
 	entry int
-	// secret is empty where the entry takes one secret.
+	// secret is empty if the entry takes a single secret.
 	secret string
 	name   string
 }
@@ -25,8 +25,8 @@ func (o origin) String() string {
 	return fmt.Sprintf("secret %s (name %s)", shown(o.secret), shown(o.name))
 }
 
-// gathering collects the keys of spec.dataFrom.
-type gathering struct {
+// collector collects the keys of spec.dataFrom.
+type collector struct {
 	documents documents
 	data      map[string][]byte
 	origins   map[string]origin
@@ -36,7 +36,7 @@ type gathering struct {
 
 // renderFrom makes the keys of spec.dataFrom.
 func (d documents) renderFrom(entries []v1alpha1.DataFrom, secrets [][]NamedValue) (map[string][]byte, error) {
-	all := gathering{documents: d, data: map[string][]byte{}, origins: map[string]origin{}}
+	all := collector{documents: d, data: map[string][]byte{}, origins: map[string]origin{}}
 	for i := range entries {
 		var taken []NamedValue
 		if i < len(secrets) {
@@ -49,9 +49,9 @@ func (d documents) renderFrom(entries []v1alpha1.DataFrom, secrets [][]NamedValu
 	return all.data, nil
 }
 
-func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []NamedValue) error {
+func (c *collector) entry(index int, entry *v1alpha1.DataFrom, secrets []NamedValue) error {
 	field := fmt.Sprintf("spec.dataFrom[%d]", index)
-	naming, err := newNaming(g.documents.work, field, entry)
+	naming, err := newKeyNaming(c.documents.work, field, entry)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []NamedVa
 		return invalid("%s can't be filled: no value was read for it", field)
 	}
 	for i := range secrets {
-		err := g.secret(index, entry, naming, &secrets[i])
+		err := c.secret(index, entry, naming, &secrets[i])
 		if err != nil && (!entry.Optional || !notThere(err)) {
 			return err
 		}
@@ -71,27 +71,27 @@ func (g *gathering) entry(index int, entry *v1alpha1.DataFrom, secrets []NamedVa
 	return nil
 }
 
-// secret takes what an entry wants of one secret.
-func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, secret *NamedValue) error {
-	who := naming.field
+// secret adds the keys that an entry takes from a secret.
+func (c *collector) secret(index int, entry *v1alpha1.DataFrom, naming *keyNaming, secret *NamedValue) error {
+	requester := naming.field
 	if entry.Find != nil {
-		who = fmt.Sprintf("%s, of secret %s,", naming.field, shown(secret.Name))
+		requester = fmt.Sprintf("%s, of secret %s,", naming.field, shown(secret.Name))
 	}
 	if len(secret.Value.Bytes()) == 0 {
-		return invalid("%s takes nothing, as the secret's value is empty: put a value into it in AWS", who)
+		return invalid("%s takes nothing, as the secret's value is empty: put a value into it in AWS", requester)
 	}
 	if entry.Find != nil && entry.Find.Take != v1alpha1.FindTakeFields {
-		return g.whole(index, entry, naming, secret, who)
+		return c.whole(index, entry, naming, secret, requester)
 	}
 	from := origin{entry: index}
-	taken, err := g.documents.fields(&secret.Value, wish{who: who, property: entry.Property})
+	taken, err := c.documents.fields(&secret.Value, propertyRequest{requester: requester, property: entry.Property})
 	if err != nil {
 		return err
 	}
 	if entry.Find != nil {
 		from.secret = secret.Name
 	}
-	// In order, so that of several troubles it is always the same one that the error names.
+	// In order, so that the error always names the same field.
 	for _, name := range slices.Sorted(maps.Keys(taken.fields)) {
 		from.name = name
 		if wanted, err := naming.takes(name); err != nil {
@@ -99,40 +99,40 @@ func (g *gathering) secret(index int, entry *v1alpha1.DataFrom, naming *naming, 
 		} else if !wanted {
 			continue
 		}
-		if err := taken.clear(who, name); err != nil {
+		if err := taken.clear(requester, name); err != nil {
 			return err
 		}
-		if err := g.put(entry, naming, from, text(taken.fields[name])); err != nil {
+		if err := c.put(entry, naming, from, text(taken.fields[name])); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// whole takes a secret as one key.
-func (g *gathering) whole(index int, entry *v1alpha1.DataFrom, naming *naming, secret *NamedValue, who string) error {
+// whole adds a secret as a single key.
+func (c *collector) whole(index int, entry *v1alpha1.DataFrom, naming *keyNaming, secret *NamedValue, requester string) error {
 	from := origin{entry: index, secret: secret.Name, name: strings.TrimPrefix(secret.Name, entry.Find.NamePrefix)}
 	if wanted, err := naming.takes(from.name); err != nil || !wanted {
 		return err
 	}
 	value := secret.Value.Bytes()
 	if entry.Property != "" {
-		taken, err := g.documents.property(&secret.Value, wish{who: who, property: entry.Property})
+		taken, err := c.documents.property(&secret.Value, propertyRequest{requester: requester, property: entry.Property})
 		if err != nil {
 			return err
 		}
 		value = taken
 	}
-	return g.put(entry, naming, from, value)
+	return c.put(entry, naming, from, value)
 }
 
-// put adds one key.
-func (g *gathering) put(entry *v1alpha1.DataFrom, naming *naming, from origin, value []byte) error {
+// put adds a key.
+func (c *collector) put(entry *v1alpha1.DataFrom, naming *keyNaming, from origin, value []byte) error {
 	key, err := naming.key(from)
 	if err != nil {
 		return err
 	}
-	if other, there := g.origins[key]; there {
+	if other, there := c.origins[key]; there {
 		return clash(key, other, from)
 	}
 	if entry.Decode != "" {
@@ -143,42 +143,42 @@ func (g *gathering) put(entry *v1alpha1.DataFrom, naming *naming, from origin, v
 		}
 		value = decoded
 	}
-	g.data[key], g.origins[key] = value, from
-	g.size += len(value)
-	return gathered(g.size)
+	c.data[key], c.origins[key] = value, from
+	c.size += len(value)
+	return checkCollected(c.size)
 }
 
-// clash refuses a key that comes from two places: which one counts would be a matter of chance.
-func clash(key string, one, other origin) error {
+// clash refuses a key that comes from two places: which of them would win is undefined.
+func clash(key string, first, second origin) error {
 	const remedy = "rename one, give it a prefix, or exclude it"
-	if one.entry == other.entry {
-		return invalid("spec.dataFrom[%d] gives the key %q twice, from %s and from %s: %s", one.entry, key, one, other, remedy)
+	if first.entry == second.entry {
+		return invalid("spec.dataFrom[%d] gives the key %q twice, from %s and from %s: %s", first.entry, key, first, second, remedy)
 	}
-	return invalid("spec.dataFrom[%d] and spec.dataFrom[%d] both give the key %q: %s", one.entry, other.entry, key, remedy)
+	return invalid("spec.dataFrom[%d] and spec.dataFrom[%d] both give the key %q: %s", first.entry, second.entry, key, remedy)
 }
 
-// fields are those of a value's JSON object, or of the object that a property leads to.
-func (d documents) fields(value *source.Value, wish wish) (*document, error) {
-	document, err := d.open(value, wish)
+// fields are those of a value's JSON object, or of the object at a property.
+func (d documents) fields(value *source.Value, request propertyRequest) (*document, error) {
+	doc, err := d.open(value, request)
 	if err != nil {
 		return nil, err
 	}
-	if wish.property == "" {
-		if document.fields == nil {
-			return nil, invalid("%s, but the secret's value is not a JSON object (it is a JSON array): %s", wish, wish.remedy())
+	if request.property == "" {
+		if doc.fields == nil {
+			return nil, invalid("%s, but the secret's value is not a JSON object (it is a JSON array): %s", request, request.remedy())
 		}
-		return document, nil
+		return doc, nil
 	}
-	raw, err := d.find(document, wish)
+	raw, err := d.find(doc, request)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.work.spend(wish.String(), parsing(raw), parsePrice*len(raw)); err != nil {
+	if err := d.work.spend(request.String(), parsing(raw), parsePrice*len(raw)); err != nil {
 		return nil, err
 	}
 	below, err := parseObject(raw)
 	if err != nil {
-		return nil, invalid("%s, which is there but is not a JSON object (%s): name a property with fields, or take it as one key under spec.data", wish, err)
+		return nil, invalid("%s, which is there but is not a JSON object (%s): name a property with fields, or take it as one key under spec.data", request, err)
 	}
 	return below, nil
 }

@@ -13,9 +13,9 @@ func rejected(format string, args ...any) error {
 	return &Error{Reason: v1alpha1.ReasonValueRejected, Message: fmt.Sprintf(format, args...)}
 }
 
-// CheckGuards says whether the guards let the keys be published; nil guards let everything. Errors are of type *Error, with
-// reason ValueRejected; or with InvalidValue, where a guard's pattern can't be used, or takes more than the budget has.
-// Those of the context of the work, and of what lets heavy work begin, are themselves.
+// CheckGuards checks whether the guards let the keys be published; nil guards let everything. Errors are of type
+// *Error: with reason ValueRejected; or with InvalidValue, if a guard's pattern can't be used, or exceeds the budget.
+// Errors of the context of the work, and of the function that lets heavy work begin, are returned as they are.
 func CheckGuards(work Work, guards *v1alpha1.Guards, data map[string][]byte) error {
 	if guards == nil {
 		return nil
@@ -42,7 +42,7 @@ func CheckGuards(work Work, guards *v1alpha1.Guards, data map[string][]byte) err
 	return guardSize(guards.MaxBytes, data)
 }
 
-// guardKeys holds one guard against each key that it is for.
+// guardKeys checks each key that a guard applies to.
 func guardKeys(work Work, guard *v1alpha1.KeyGuard, data map[string][]byte) error {
 	field := fmt.Sprintf("spec.guards.keys[%q]", guard.Key)
 	var whole *pattern.Pattern
@@ -52,7 +52,7 @@ func guardKeys(work Work, guard *v1alpha1.KeyGuard, data map[string][]byte) erro
 			return refused(field+".pattern", err)
 		}
 	}
-	// In order, so that of several such keys it is always the same one that the error names.
+	// In order, so that the error always names the same key.
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		concerned, err := work.matches(field+".key", guard.Key, key)
 		if err != nil {
@@ -68,14 +68,14 @@ func guardKeys(work Work, guard *v1alpha1.KeyGuard, data map[string][]byte) erro
 	return nil
 }
 
-// guardValue holds a guard against one key.
+// guardValue checks a key by a guard.
 func guardValue(work Work, guard *v1alpha1.KeyGuard, field, key string, value []byte, whole *pattern.Pattern) error {
 	size := int64(len(value))
 	switch {
 	case guard.MinBytes != nil && size < *guard.MinBytes:
-		return rejected("%s.minBytes refuses the key %q, which has %d bytes and must have at least %d: mend the value in AWS, or change the guard", field, key, size, *guard.MinBytes)
+		return rejected("%s.minBytes refuses the key %q, which has %d bytes and must have at least %d: fix the value in AWS, or change the guard", field, key, size, *guard.MinBytes)
 	case guard.MaxBytes != nil && size > *guard.MaxBytes:
-		return rejected("%s.maxBytes refuses the key %q, which has %d bytes and may have at most %d: mend the value in AWS, or change the guard", field, key, size, *guard.MaxBytes)
+		return rejected("%s.maxBytes refuses the key %q, which has %d bytes and may have at most %d: fix the value in AWS, or change the guard", field, key, size, *guard.MaxBytes)
 	}
 	if whole != nil {
 		matches, err := whole.Match(work.Budget, value)
@@ -83,7 +83,7 @@ func guardValue(work Work, guard *v1alpha1.KeyGuard, field, key string, value []
 			return refused(fmt.Sprintf("%s.pattern, for the key %q", field, key), err)
 		}
 		if !matches {
-			return rejected("%s.pattern refuses the key %q, as its whole value does not match: mend the value in AWS, or change the guard", field, key)
+			return rejected("%s.pattern refuses the key %q, as its whole value does not match: fix the value in AWS, or change the guard", field, key)
 		}
 	}
 	if guard.Format == "" {
@@ -93,7 +93,7 @@ func guardValue(work Work, guard *v1alpha1.KeyGuard, field, key string, value []
 		return err
 	}
 	if err := checkFormat(guard.Format, value); err != nil {
-		return rejected("%s.format refuses the key %q, which is not %s (%s): mend the value in AWS, or change the guard", field, key, guard.Format, err)
+		return rejected("%s.format refuses the key %q, which is not %s (%s): fix the value in AWS, or change the guard", field, key, guard.Format, err)
 	}
 	return nil
 }
@@ -108,9 +108,9 @@ func guardPair(work Work, pair v1alpha1.KeyPairGuard, data map[string][]byte) er
 	if err := work.spendPair(field, data[pair.Certificate], data[pair.PrivateKey]); err != nil {
 		return err
 	}
-	if trouble := checkPair(data[pair.Certificate], data[pair.PrivateKey]); trouble != nil {
-		return rejected("%s refuses the certificate %q with the private key %q: %s; mend the values in AWS, or change the guard",
-			field, pair.Certificate, pair.PrivateKey, trouble.problem)
+	if mismatch := checkPair(data[pair.Certificate], data[pair.PrivateKey]); mismatch != nil {
+		return rejected("%s refuses the certificate %q with the private key %q: %s; fix the values in AWS, or change the guard",
+			field, pair.Certificate, pair.PrivateKey, mismatch.problem)
 	}
 	return nil
 }

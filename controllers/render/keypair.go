@@ -10,36 +10,36 @@ import (
 	"strings"
 )
 
-// pairTrouble says why a certificate and a private key are no pair.
-type pairTrouble struct {
-	// certificate says that the certificate is to blame; else it is the private key.
+// pairMismatch says why a certificate and a private key are no pair.
+type pairMismatch struct {
+	// certificate says that the certificate is wrong; otherwise the private key is.
 	certificate bool
 	problem     string
 }
 
-// spendPair takes the steps of comparing a certificate with a private key.
+// spendPair takes the steps for comparing a certificate with a private key.
 func (w Work) spendPair(field string, certificate, privateKey []byte) error {
 	squared := min(len(privateKey), 2*privateKeyMost)
 	return w.spend(field, fmt.Sprintf("comparing a certificate of %d bytes with a private key of %d", len(certificate), len(privateKey)),
 		(len(certificate)+len(privateKey))*certificatePrice+squared*squared/privateKeyPrice)
 }
 
-// checkPair says why a certificate in PEM, the leaf first, and a private key in PEM do not belong together; nil where
-// they do.
-func checkPair(certificate, privateKey []byte) *pairTrouble {
+// checkPair says why a certificate in PEM, the leaf first, and a private key in PEM do not belong together; nil if they
+// do.
+func checkPair(certificate, privateKey []byte) *pairMismatch {
 	leaf, err := leafOf(certificate)
 	if err != nil {
-		return &pairTrouble{certificate: true, problem: "the certificate can't be read (" + err.Error() + ")"}
+		return &pairMismatch{certificate: true, problem: "the certificate can't be read (" + err.Error() + ")"}
 	}
 	public, err := publicKeyOf(privateKey)
 	if err != nil {
-		return &pairTrouble{problem: "the private key can't be read (" + err.Error() + ")"}
+		return &pairMismatch{problem: "the private key can't be read (" + err.Error() + ")"}
 	}
 	certified, ok := leaf.PublicKey.(interface {
 		Equal(other crypto.PublicKey) bool
 	})
 	if !ok || !certified.Equal(public) {
-		return &pairTrouble{problem: "the certificate is for another key"}
+		return &pairMismatch{problem: "the certificate is for another key"}
 	}
 	return nil
 }
@@ -60,8 +60,8 @@ func leafOf(certificate []byte) (*x509.Certificate, error) {
 	return leaf, nil
 }
 
-// publicKeyOf is the public half of the first private key. Parameters of curves, which openssl writes before it,
-// are passed over.
+// publicKeyOf is the public half of the first private key. Parameters of curves, which openssl writes before it, are
+// ignored.
 func publicKeyOf(privateKey []byte) (crypto.PublicKey, error) {
 	found, err := blocks(privateKey)
 	if err != nil {

@@ -104,15 +104,15 @@ func TestCheckPair(t *testing.T) {
 		"nothing":                            {"", "", "no PEM block"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			trouble := checkPair([]byte(test.certificate), []byte(test.key))
+			mismatch := checkPair([]byte(test.certificate), []byte(test.key))
 			if test.problem == "" {
-				if trouble != nil {
-					t.Errorf("refused: %s", trouble.problem)
+				if mismatch != nil {
+					t.Errorf("refused: %s", mismatch.problem)
 				}
 				return
 			}
-			if trouble == nil || !strings.Contains(trouble.problem, test.problem) || strings.Contains(trouble.problem, marker) {
-				t.Errorf("got %+v, want %q", trouble, test.problem)
+			if mismatch == nil || !strings.Contains(mismatch.problem, test.problem) || strings.Contains(mismatch.problem, marker) {
+				t.Errorf("got %+v, want %q", mismatch, test.problem)
 			}
 		})
 	}

@@ -11,29 +11,29 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// renamedBytes bounds what rename makes of a name on its way to a key: sixteen entries could multiply it beyond any memory.
+// renamedBytes is how long rename may make a name: sixteen entries could multiply it beyond all memory.
 const renamedBytes = 4096
 
-// naming makes keys of the names that one entry of spec.dataFrom meets.
-type naming struct {
+// keyNaming makes keys of names, for an entry of spec.dataFrom.
+type keyNaming struct {
 	work Work
-	// field is the entry's place in the spec.
+	// field is the path of the entry in the spec.
 	field            string
 	include, exclude []string
-	renames          []rename
+	renames          []renameRule
 	conversion       v1alpha1.KeyConversion
 	prefix           string
 }
 
-type rename struct {
-	// field is the pattern's place in the spec.
+type renameRule struct {
+	// field is the path of the pattern in the spec.
 	field   string
 	match   *pattern.Pattern
 	replace string
 }
 
-func newNaming(work Work, field string, entry *v1alpha1.DataFrom) (*naming, error) {
-	made := &naming{work: work, field: field, include: entry.Include, exclude: entry.Exclude, conversion: entry.Conversion, prefix: entry.Prefix}
+func newKeyNaming(work Work, field string, entry *v1alpha1.DataFrom) (*keyNaming, error) {
+	made := &keyNaming{work: work, field: field, include: entry.Include, exclude: entry.Exclude, conversion: entry.Conversion, prefix: entry.Prefix}
 	if made.conversion == "" {
 		made.conversion = v1alpha1.KeyConversionRefuse
 		if entry.Find != nil && entry.Find.Take != v1alpha1.FindTakeFields {
@@ -46,13 +46,13 @@ func newNaming(work Work, field string, entry *v1alpha1.DataFrom) (*naming, erro
 		if err != nil {
 			return nil, refused(place, err)
 		}
-		made.renames = append(made.renames, rename{field: place, match: match, replace: wanted.Replace})
+		made.renames = append(made.renames, renameRule{field: place, match: match, replace: wanted.Replace})
 	}
 	return made, nil
 }
 
-// takes says whether include and exclude leave a name.
-func (n *naming) takes(name string) (bool, error) {
+// takes says whether a name is included and not excluded.
+func (n *keyNaming) takes(name string) (bool, error) {
 	if len(n.include) > 0 {
 		if included, err := n.fits("include", n.include, name); err != nil || !included {
 			return false, err
@@ -63,9 +63,9 @@ func (n *naming) takes(name string) (bool, error) {
 }
 
 // fits says whether one of a field's patterns matches a name.
-func (n *naming) fits(field string, patterns []string, name string) (bool, error) {
-	for _, one := range patterns {
-		matched, err := pattern.MatchWildcard(n.work.Budget, one, name)
+func (n *keyNaming) fits(field string, patterns []string, name string) (bool, error) {
+	for _, wildcards := range patterns {
+		matched, err := pattern.MatchWildcard(n.work.Budget, wildcards, name)
 		if err != nil {
 			return false, refused(n.field+"."+field, err)
 		}
@@ -76,8 +76,8 @@ func (n *naming) fits(field string, patterns []string, name string) (bool, error
 	return false, nil
 }
 
-// key is what a name becomes.
-func (n *naming) key(from origin) (string, error) {
+// key is the key for a name.
+func (n *keyNaming) key(from origin) (string, error) {
 	name, err := n.rename(from)
 	if err != nil {
 		return "", err
@@ -93,43 +93,43 @@ func (n *naming) key(from origin) (string, error) {
 	return key, nil
 }
 
-// rename gives what the entries of rename make of a name.
-func (n *naming) rename(from origin) (string, error) {
+// rename applies the entries of rename to a name.
+func (n *keyNaming) rename(from origin) (string, error) {
 	if err := n.work.spend(n.field, "making keys of names", keyPrice+len(from.name)); err != nil {
 		return "", err
 	}
 	name := from.name
-	for i, rename := range n.renames {
-		renamed, err := rename.match.Replace(n.work.Budget, name, rename.replace, max(renamedBytes, len(from.name)))
+	for i, rule := range n.renames {
+		renamed, err := rule.match.Replace(n.work.Budget, name, rule.replace, max(renamedBytes, len(from.name)))
 		if _, long := errors.AsType[*pattern.TooLong](err); long {
 			return "", invalid("%s.rename[%d] makes the name of %s longer than %d bytes: correct it, or exclude the name", n.field, i, from, renamedBytes)
 		}
 		if err != nil {
-			return "", refused(rename.field, err)
+			return "", refused(rule.field, err)
 		}
 		name = renamed
 	}
 	return name, nil
 }
 
-// convert mends the characters that keys may not have.
+// convert replaces the characters that keys may not have.
 func convert(conversion v1alpha1.KeyConversion, name string) string {
 	if conversion == v1alpha1.KeyConversionRefuse {
 		return name
 	}
-	var mended strings.Builder
+	var converted strings.Builder
 	for _, character := range name {
 		switch {
 		case allowed(character):
-			mended.WriteRune(character)
+			converted.WriteRune(character)
 		case conversion == v1alpha1.KeyConversionUnicode:
-			// As External Secrets writes it, so that keys keep their names when one comes from there.
-			fmt.Fprintf(&mended, "_U%04x_", character)
+			// As External Secrets Operator writes it, so that keys keep their names after a migration.
+			fmt.Fprintf(&converted, "_U%04x_", character)
 		default:
-			mended.WriteByte('_')
+			converted.WriteByte('_')
 		}
 	}
-	return mended.String()
+	return converted.String()
 }
 
 func allowed(character rune) bool {

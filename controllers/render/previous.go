@@ -7,12 +7,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// previousSuffix is what is put behind keys for their former values, where the spec names nothing else.
+// previousSuffix is the default suffix of keys with previous values.
 const previousSuffix = "_previous"
 
-// WithPrevious adds the former values to the current ones, each under its key with the suffix behind; an empty
-// suffix is "_previous". It changes neither map. A name that is taken, or that no key may have, is refused.
-// Errors are of type *Error.
+// WithPrevious adds the previous values to the current ones, each under its key and the suffix. Default of suffix:
+// "_previous". It changes neither map. It fails if a key exists already, or has an invalid name. Errors are of type
+// *Error.
 func WithPrevious(current, previous map[string][]byte, suffix string) (map[string][]byte, error) {
 	if suffix == "" {
 		suffix = previousSuffix

@@ -21,41 +21,41 @@ const (
 	indexDigits = 6
 )
 
-// gap is where a path ends too early.
+// gap is the place where a path ends too early.
 type gap struct {
 	// path leads to the gap; empty for the whole document.
 	path string
-	// at is what is there; nil for what has neither fields nor items.
+	// at is the object or list there; nil if it is neither.
 	at *document
-	// unclear is the field at which the path ends, as it must not be taken.
+	// unclear is the field at which the path ends because it must not be taken.
 	unclear string
 }
 
-// failure is the error of a wish that ends at the gap.
-func (g *gap) failure(wish wish) error {
+// failure is the error of a request that ends at the gap.
+func (g *gap) failure(request propertyRequest) error {
 	if g.unclear != "" {
-		return g.at.clear(wish.String(), g.unclear)
+		return g.at.clear(request.String(), g.unclear)
 	}
-	return notFound(wish, g)
+	return notFound(request, g)
 }
 
-// find looks a property up: first as the literal name of a field, then as a path. The first name of a path may have
-// dots in it: of several that would do, the shortest one counts.
-func (o documents) find(d *document, wish wish) (json.RawMessage, error) {
-	if raw, ok := d.fields[wish.property]; ok {
-		return raw, d.clear(wish.String(), wish.property)
+// find looks a property up: first as the name of a field, then as a path. The first name of a path may contain dots: if
+// a path can be split in several ways, the shortest first name that matches is used.
+func (o documents) find(d *document, request propertyRequest) (json.RawMessage, error) {
+	if raw, ok := d.fields[request.property]; ok {
+		return raw, d.clear(request.String(), request.property)
 	}
-	steps := strings.Split(wish.property, ".")
-	if d.fields == nil && !strings.HasPrefix(wish.property, "[") {
+	steps := strings.Split(request.property, ".")
+	if d.fields == nil && !strings.HasPrefix(request.property, "[") {
 		return nil, invalid("%s, but the secret's value is not a JSON object (it is a JSON array): begin the property with the number "+
-			"of an item, as in \"[0].name\", or fix the value in AWS", wish)
+			"of an item, as in \"[0].name\", or fix the value in AWS", request)
 	}
-	raw, missing, err := o.walk(d, steps, wish)
+	raw, missing, err := o.walk(d, steps, request)
 	for length := 2; err == nil && missing != nil && missing.unclear == "" && length <= len(steps); length++ {
 		first := strings.Join(steps[:length], ".")
 		var found json.RawMessage
 		var none *gap
-		if found, none, err = o.walk(d, append([]string{first}, steps[length:]...), wish); err == nil && none == nil {
+		if found, none, err = o.walk(d, append([]string{first}, steps[length:]...), request); err == nil && none == nil {
 			return found, nil
 		}
 		if none != nil && none.unclear != "" {
@@ -66,25 +66,25 @@ func (o documents) find(d *document, wish wish) (json.RawMessage, error) {
 	case err != nil:
 		return nil, err
 	case missing != nil:
-		return nil, missing.failure(wish)
+		return nil, missing.failure(request)
 	}
 	return raw, nil
 }
 
 // walk follows a path to its end.
-func (o documents) walk(d *document, steps []string, wish wish) (json.RawMessage, *gap, error) {
+func (o documents) walk(d *document, steps []string, request propertyRequest) (json.RawMessage, *gap, error) {
 	at := d
 	for i, step := range steps {
 		before := strings.Join(steps[:i], ".")
-		// For the texts that are made here, beside what is read.
-		if err := o.work.spend(wish.String(), "following the path", pathPrice+len(wish.property)); err != nil {
+		// For the texts that are made here, besides the parsing.
+		if err := o.work.spend(request.String(), "following the path", pathPrice+len(request.property)); err != nil {
 			return nil, nil, err
 		}
-		raw, missing, err := o.step(at, step, before, wish)
+		raw, missing, err := o.step(at, step, before, request)
 		if err != nil || missing != nil || i == len(steps)-1 {
 			return raw, missing, err
 		}
-		below, err := o.into(raw, wish)
+		below, err := o.into(raw, request)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -96,8 +96,8 @@ func (o documents) walk(d *document, steps []string, wish wish) (json.RawMessage
 	return nil, &gap{at: d}, nil
 }
 
-// step goes to a field, and on to items of lists where numbers in brackets follow its name.
-func (o documents) step(d *document, step, before string, wish wish) (json.RawMessage, *gap, error) {
+// step goes to a field, and on to items of lists if numbers in brackets follow its name.
+func (o documents) step(d *document, step, before string, request propertyRequest) (json.RawMessage, *gap, error) {
 	if raw, ok := d.fields[step]; ok {
 		return raw, d.gapAt(step, before), nil
 	}
@@ -115,7 +115,7 @@ func (o documents) step(d *document, step, before string, wish wish) (json.RawMe
 	}
 	path := strings.TrimPrefix(before+"."+name, ".")
 	for _, index := range indexes {
-		list, err := o.into(raw, wish)
+		list, err := o.into(raw, request)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -135,15 +135,16 @@ func (o documents) step(d *document, step, before string, wish wish) (json.RawMe
 	return raw, nil, nil
 }
 
-// gapAt is the end of a path at a field that must not be taken; nil for other fields.
+// gapAt is the gap at a field that must not be taken; nil for other fields.
 func (d *document) gapAt(name, before string) *gap {
-	if d.unclear[name] == "" {
+	if _, unclear := d.unclear[name]; !unclear {
 		return nil
 	}
 	return &gap{path: before, at: d, unclear: name}
 }
 
-// cutIndexes splits "hosts[0][-1]" into the name and the numbers. Brackets with anything else in them belong to the name.
+// cutIndexes splits "hosts[0][-1]" into the name and the numbers. Brackets with anything else in them belong to the
+// name.
 func cutIndexes(step string) (string, []int) {
 	var indexes []int
 	for strings.HasSuffix(step, "]") {
@@ -171,14 +172,14 @@ func parseIndex(digits string) (int, bool) {
 	return index, err == nil
 }
 
-// notFound names what there is, so that a misspelling is seen at a glance.
-func notFound(wish wish, missing *gap) error {
+// notFound names the fields that exist, so that a misspelling is easy to see.
+func notFound(request propertyRequest, missing *gap) error {
 	where := "the JSON document"
 	if missing.path != "" {
 		where = shown(missing.path)
 	}
 	return &Error{Reason: v1alpha1.ReasonPropertyNotFound, Message: fmt.Sprintf(
-		"%s, but %s has %s: correct the property, or add the field in AWS", wish, where, missing.at.has())}
+		"%s, but %s has %s: correct the property, or add the field in AWS", request, where, missing.at.has())}
 }
 
 func (d *document) has() string {
@@ -198,7 +199,7 @@ func (d *document) has() string {
 	return "only the fields " + strings.Join(listed, ", ")
 }
 
-// shown quotes a name, so that it is seen where it ends, and cuts it where it is a text by itself.
+// shown quotes a name, and cuts a long one.
 func shown(name string) string {
 	if len(name) > nameShown {
 		name = strings.ToValidUTF8(name[:nameShown], "") + "…"

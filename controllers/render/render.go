@@ -36,16 +36,16 @@ type NamedValue struct {
 	Value source.Value
 }
 
-// Render makes the keys. With data and dataFrom it fills what they list, or fails; a key of data goes before
-// the same key of dataFrom, and one of template before both. Without them, a JSON object gives one key per field, and every other text and
-// every binary gives the key "value".
+// Render makes the keys. With data and dataFrom, it makes all keys that they list, or fails. template overrides data,
+// and data overrides dataFrom. Without data and dataFrom, a JSON object gives a key for each field; any other text and
+// any binary gives the key "value".
 //
-// A text that begins like a JSON object but is none is refused then, so that a slip in an edit does not
-// change the shape of a Secret that programs rely on. So is a value that is no JSON object where the keys of one
-// were synced, with reason ValueRejected, and whatever gives no key at all: nothing that was synced is emptied.
+// These are refused, so that a mistake in AWS does not change the shape of a Secret that programs rely on: a text that
+// begins like a JSON object but is none; a value that is no JSON object if the keys of one were synced (reason
+// ValueRejected); inputs that give no key at all.
 //
-// The bytes of the keys are those of the values where they can be; the caller must not change them.
-// Errors are of type *Error, but for those of the context of the work, and of what lets heavy work begin.
+// The keys share the bytes of the values if possible; the caller must not change them. Errors are of type *Error,
+// except those of the context of the work, and of the function that lets heavy work begin.
 func Render(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
 	if err := work.weigh(inputs.size()); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func Render(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string
 	return made, err
 }
 
-// readsWhole says whether the keys are those of all of spec.source.
+// readsWhole says whether the keys are those of spec.source as a whole.
 func readsWhole(spec *v1alpha1.SecretSyncSpec) bool {
 	return len(spec.Data) == 0 && len(spec.DataFrom) == 0
 }
@@ -76,7 +76,7 @@ func renderSources(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map
 	return renderEntries(work, spec, inputs)
 }
 
-// renderEntries makes the keys of dataFrom, and those of data over them.
+// renderEntries makes the keys of dataFrom and data; data overrides dataFrom.
 func renderEntries(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
 	opened := newDocuments(work)
 	data, err := opened.renderFrom(spec.DataFrom, inputs.DataFrom)
@@ -123,7 +123,7 @@ func renderFields(value *source.Value) (map[string][]byte, error) {
 		return nil, invalid("the secret's value is a JSON object without fields: put a field into it in AWS")
 	}
 	data := make(map[string][]byte, len(object.fields))
-	// In order, so that of several such names it is always the same one that the error names.
+	// In order, so that the error always names the same field.
 	for _, name := range slices.Sorted(maps.Keys(object.fields)) {
 		if problems := validation.IsConfigMapKey(name); len(problems) > 0 {
 			return nil, invalid("the JSON field %s can't be the name of a key in a Secret: "+

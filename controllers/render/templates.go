@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/render/template"
 )
 
-// renderTemplate makes the keys of spec.template out of those that the sources give: beside them, or, with
-// mergePolicy Replace, instead of them. A template's key goes before the same key of a source.
+// renderTemplate makes the keys of spec.template from those of the sources, and adds them, or, with mergePolicy
+// Replace, replaces the keys of the sources. A template's key overrides the same key of a source.
 func renderTemplate(work Work, spec *v1alpha1.Template, data map[string][]byte) (map[string][]byte, error) {
 	if spec == nil {
 		return data, nil

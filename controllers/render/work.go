@@ -11,37 +11,37 @@ import (
 
 // Prices of work, in steps of a pattern.Budget.
 const (
-	// parsePrice is of each byte of JSON.
+	// parsePrice is for each byte of JSON.
 	parsePrice = 4
-	// keyPrice is of each name that is made a key.
+	// keyPrice is for each name that becomes a key.
 	keyPrice = 500
-	// pathPrice is of each name in a path.
+	// pathPrice is for each name in a path.
 	pathPrice = 100
-	// formatPrice is of each byte that a format is looked for in, and certificatePrice of each byte of a certificate.
+	// formatPrice is for each byte whose format is checked, and certificatePrice for each byte of a certificate.
 	formatPrice, certificatePrice = 2, 8
-	// privateKeyPrice is what the square of the bytes of a private key is divided by: that of RSA takes as long.
+	// privateKeyPrice divides the square of the bytes of a private key, as the time for RSA grows with the square.
 	privateKeyPrice = 8
 )
 
 const (
-	// heavyBytes of values are heavy work, whatever is done with them.
+	// heavyBytes is the size of values above which all work on them is heavy.
 	heavyBytes = 1 << 20
-	// gatheredMost is how many bytes the keys of data and dataFrom may have together. A Secret has a quarter of that;
-	// templates may make less of it.
-	gatheredMost = 4 << 20
+	// collectedMost is how many bytes the keys of data and dataFrom may have together. A Secret may have a quarter of
+	// that, but templates may make smaller keys of them.
+	collectedMost = 4 << 20
 	// privateKeyMost is how many bytes a private key may have: RSA of 16,384 bits has 9,300.
 	privateKeyMost = 16 << 10
 )
 
-// Work is what one pass may do in this package.
+// Work is what a reconcile may spend in this package.
 type Work struct {
-	// Budget is that of the pass.
+	// Budget is that of the reconcile.
 	Budget *pattern.Budget
-	// Patterns keeps compiled patterns from one pass to the next.
+	// Patterns caches compiled patterns across reconciles.
 	Patterns *pattern.Cache
 }
 
-// spend takes steps for what a field of the spec asks for.
+// spend takes the steps that a field of the spec costs.
 func (w Work) spend(field, what string, steps int) error {
 	if err := w.Budget.Spend(what, int64(steps)); err != nil {
 		return refused(field, err)
@@ -58,7 +58,7 @@ func (w Work) matches(field, wildcards, name string) (bool, error) {
 	return matched, nil
 }
 
-// weigh has work begin that is heavy by the bytes of its values.
+// weigh lets work begin that is heavy because of the size of its values.
 func (w Work) weigh(bytes int) error {
 	if bytes <= heavyBytes {
 		return nil
@@ -66,37 +66,37 @@ func (w Work) weigh(bytes int) error {
 	return w.Budget.Heavy()
 }
 
-// gathered refuses keys that are too large together, before they fill the memory.
-func gathered(size int) error {
-	if size <= gatheredMost {
+// checkCollected refuses keys that are too large together, before they fill the memory.
+func checkCollected(size int) error {
+	if size <= collectedMost {
 		return nil
 	}
 	return &Error{Reason: v1alpha1.ReasonTargetTooLarge, Message: fmt.Sprintf(
-		"the keys of spec.data and spec.dataFrom have more than %d bytes together, even before templates: take fewer of them", gatheredMost)}
+		"the keys of spec.data and spec.dataFrom have more than %d bytes together, even before templates: take fewer of them", collectedMost)}
 }
 
 // size is how many bytes the values have together.
-func (m *Inputs) size() int {
+func (in *Inputs) size() int {
 	size := 0
 	add := func(value *source.Value) {
 		if value != nil {
 			size += len(value.Bytes())
 		}
 	}
-	add(m.Source)
-	for _, value := range m.Data {
+	add(in.Source)
+	for _, value := range in.Data {
 		add(value)
 	}
-	for _, many := range m.DataFrom {
-		for i := range many {
-			add(&many[i].Value)
+	for _, secrets := range in.DataFrom {
+		for i := range secrets {
+			add(&secrets[i].Value)
 		}
 	}
 	return size
 }
 
-// refused says of a field of the spec what a pattern or a budget has refused. Other errors, such as the context's, stay
-// what they are.
+// refused adds the field of the spec to the error of a pattern or a budget. Other errors, such as the context's, are
+// only wrapped.
 func refused(field string, err error) error {
 	if wrong, ok := errors.AsType[*pattern.Error](err); ok {
 		return &Error{Reason: v1alpha1.ReasonInvalidValue, Message: field + " " + wrong.Problem, cause: err}

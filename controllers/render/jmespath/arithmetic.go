@@ -18,7 +18,7 @@ func floor(_ *search, arguments []any) (any, error) { return rounded(arguments[0
 
 func ceil(_ *search, arguments []any) (any, error) { return rounded(arguments[0], 1) }
 
-// rounded is the whole number below, or that plus a step where something is left over.
+// rounded is the whole number below, plus step if there is a remainder.
 func rounded(argument any, step int64) (any, error) {
 	value, _ := argument.(number)
 	exact, err := value.rational()
@@ -67,7 +67,7 @@ func average(s *search, arguments []any) (any, error) {
 	return written(total.Quo(total, new(big.Rat).SetInt64(int64(len(given)))))
 }
 
-// toNumber turns a text that is a JSON number into it, digit for digit, and what is no number into null.
+// toNumber is the number that a text holds, digit for digit; null if it holds none.
 func toNumber(_ *search, arguments []any) (any, error) {
 	switch value := arguments[0].(type) {
 	case number:

@@ -11,13 +11,13 @@ import (
 
 // Error says why an expression can't be used. It quotes no document.
 type Error struct {
-	// Offset is the byte of the expression where the trouble is, from 1; 0 where no single place is to blame.
+	// Offset is the byte of the expression at which the problem is, from 1; 0 if it has no single place.
 	Offset int
 	// Problem is a clause without a full stop.
 	Problem string
 }
 
-// Error is the problem, with the offset where there is one.
+// Error is the problem, with the offset if there is one.
 func (e *Error) Error() string {
 	if e.Offset > 0 {
 		return fmt.Sprintf("%s at byte %d", e.Problem, e.Offset)
@@ -27,7 +27,7 @@ func (e *Error) Error() string {
 
 func fail(format string, args ...any) error { return &Error{Problem: fmt.Sprintf(format, args...)} }
 
-// Expression is an expression that was found to be sound.
+// Expression is a compiled expression.
 type Expression struct{ root parsing.ASTNode }
 
 // Compile parses an expression and checks what can be checked without a document. Errors are of type *Error.
@@ -42,7 +42,7 @@ func Compile(expression string) (*Expression, error) {
 	return &Expression{root: root}, nil
 }
 
-// parse has the library parse. Its parser runs over the end of some expressions that end too early, and panics.
+// parse calls the library's parser. It panics on some expressions that end too early, as it reads beyond their end.
 func parse(expression string) (root parsing.ASTNode, err error) {
 	defer func() {
 		if recover() != nil {
@@ -65,8 +65,8 @@ func parse(expression string) (root parsing.ASTNode, err error) {
 // checker has the functions that an expression may call.
 type checker map[string]function
 
-// check refuses what is not of jmespath.org but of the library's dialect, so that an expression means the same in
-// every tool. An argument may refer to an expression; nothing else may.
+// check refuses what is in the library's dialect but not in jmespath.org, so that an expression means the same in every
+// tool. Only an argument may refer to an expression.
 func (c checker) check(node parsing.ASTNode, argument bool) error {
 	switch node.NodeType {
 	case parsing.ASTArithmeticExpression, parsing.ASTArithmeticUnaryExpression:

@@ -10,7 +10,8 @@ import (
 const (
 	// exponentDigits bounds the exponents that numbers are compared with.
 	exponentDigits = 9
-	// computedDigits bounds what numbers are computed with, on either side of the point: big.Rat writes them out.
+	// computedDigits is how many digits a number may have on either side of the point to compute with: big.Rat has them
+	// all in memory.
 	computedDigits = 400
 )
 
@@ -50,7 +51,7 @@ func (d decimal) sign() int {
 	return 1
 }
 
-// compare is exact, whatever the number of digits.
+// compare is exact for any number of digits.
 func (d decimal) compare(other decimal) int {
 	if order := cmp.Compare(d.sign(), other.sign()); order != 0 || d.sign() == 0 {
 		return order
@@ -58,12 +59,12 @@ func (d decimal) compare(other decimal) int {
 	return d.sign() * cmp.Or(cmp.Compare(d.point, other.point), cmp.Compare(d.digits, other.digits))
 }
 
-func compareNumbers(one, other number) (int, error) {
-	left, err := one.parse()
+func compareNumbers(first, second number) (int, error) {
+	left, err := first.parse()
 	if err != nil {
 		return 0, err
 	}
-	right, err := other.parse()
+	right, err := second.parse()
 	return left.compare(right), err
 }
 
@@ -91,7 +92,7 @@ func (n number) rational() (*big.Rat, error) {
 	return exact.Mul(exact, scale), nil
 }
 
-// written is a computed number in all its digits, or an error where they never end.
+// written is a computed number in all its digits, or an error if they never end.
 func written(exact *big.Rat) (number, error) {
 	digits, ends := exact.FloatPrec()
 	if !ends {

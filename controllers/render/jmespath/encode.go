@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// encode writes a value as JSON: what stands in the document as it stands there, what was computed without blanks
-// and with the fields in the order of their names.
+// encode writes a value as JSON. Values from the document are unchanged; computed ones have no blanks, and their fields are
+// in the order of their names.
 func (s *search) encode(into *bytes.Buffer, value any) error {
 	before := into.Len()
 	if err := s.write(into, value); err != nil {
@@ -78,7 +78,7 @@ func (s *search) writeObject(into *bytes.Buffer, value *object) error {
 	return nil
 }
 
-// writeString does not escape what only HTML needs escaped.
+// writeString does not escape characters that are special only in HTML.
 func writeString(into *bytes.Buffer, text string) error {
 	encoder := json.NewEncoder(into)
 	encoder.SetEscapeHTML(false)

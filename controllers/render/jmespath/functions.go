@@ -20,7 +20,7 @@ type function struct {
 	call     func(s *search, arguments []any) (any, error)
 }
 
-// functions are all there are, by their names.
+// functions has all functions by their names.
 func functions() map[string]function {
 	const lists = "numbers|strings"
 	return map[string]function{
@@ -83,7 +83,7 @@ func (s *search) call(node parsing.ASTNode, current any) (any, error) {
 	return function.call(s, arguments)
 }
 
-// described says which types an argument may have.
+// described names the types that an argument may have.
 func described(wanted string) string {
 	if wanted == "" {
 		return "a value"
@@ -97,15 +97,15 @@ func suits(value any, wanted string) bool {
 	if wanted == "" {
 		return is != "expression"
 	}
-	for one := range strings.SplitSeq(wanted, "|") {
-		if one == is || one == "numbers" && isListOf(value, "number") || one == "strings" && isListOf(value, "string") {
+	for name := range strings.SplitSeq(wanted, "|") {
+		if name == is || name == "numbers" && isListOf(value, "number") || name == "strings" && isListOf(value, "string") {
 			return true
 		}
 	}
 	return false
 }
 
-// isListOf says whether a value is a list with items of one type; an empty list is one of every type.
+// isListOf says whether a value is a list whose items have all that type; an empty list is a list of every type.
 func isListOf(value any, wanted string) bool {
 	list, ok := value.(*list)
 	if !ok {

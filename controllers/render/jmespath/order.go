@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// keyed is an item with what it is ordered by: its decimal where it is a number, else its text.
+// keyed is an item with its sort key: its decimal if it is a number, otherwise its text.
 type keyed struct {
 	item   any
 	number decimal
 	text   string
 }
 
-func compareKeyed(one, other keyed) int {
-	return cmp.Or(one.number.compare(other.number), cmp.Compare(one.text, other.text))
+func compareKeyed(a, b keyed) int {
+	return cmp.Or(a.number.compare(b.number), cmp.Compare(a.text, b.text))
 }
 
-// keyedItems pairs items with what they are ordered by, which must be numbers all of them, or strings.
+// keyedItems pairs items with their sort keys, which must all be numbers, or all be strings.
 func (s *search) keyedItems(given []any, by func(item any) (any, error)) ([]keyed, error) {
 	pairs := make([]keyed, 0, len(given))
 	first := ""
@@ -78,7 +78,7 @@ func sortedBy(s *search, arguments []any) (any, error) {
 	return s.ordered(items(arguments[0]), s.by(arguments[1]))
 }
 
-// best is the first of the items that no other one exceeds in the direction; null for an empty list.
+// best is the first item that no other exceeds in that direction; null for an empty list.
 func (s *search) best(given []any, by func(any) (any, error), direction int) (any, error) {
 	pairs, err := s.keyedItems(given, by)
 	if err != nil || len(pairs) == 0 {

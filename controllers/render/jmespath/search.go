@@ -8,25 +8,25 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// Work is counted in values looked at and bytes written. It is bounded, as a short expression can ask for more than any
-// machine has: each "[@, @] | []" doubles a list.
+// Work is counted in values read and bytes written. It is bounded, as a short expression can need more than any machine
+// has: each "[@, @] | []" doubles a list.
 const (
 	// workPerSearch bounds the memory of a search too.
 	workPerSearch = 1 << 20
-	// heavyWork is heavy by the memory that it may take.
+	// heavyWork is the work from which a search is heavy, because of its memory.
 	heavyWork = 1 << 14
-	// workAtOnce is for how much work steps are taken at a time, and workPrice how many steps each is.
+	// workAtOnce is the work for which steps are taken at a time, and workPrice the steps for a unit of work.
 	workAtOnce, workPrice = 256, 10
 )
 
-// CompilePrice is how many steps of a budget it takes to compile a byte of an expression.
+// CompilePrice is how many steps of a budget compiling takes for each byte of an expression.
 const CompilePrice = 200
 
 // search is one evaluation of an expression.
 type search struct {
 	functions map[string]function
 	budget    *pattern.Budget
-	// done is the work that was done, and paid that for which steps were taken.
+	// done is the work that was done, and paid the work for which steps were taken.
 	done, paid int
 }
 
@@ -50,12 +50,11 @@ func (s *search) spend(work int) error {
 	return s.budget.Spend("the expression", int64(due*workPrice))
 }
 
-// Search gives the text of what the expression finds: that of a string, and for everything else its JSON, where what
-// stands in the document comes as it stands. It says false where nothing or null is found. Errors are of type *Error, or
-// those of the budget.
-func (e *Expression) Search(document *Document, budget *pattern.Budget) ([]byte, bool, error) {
+// Search returns what the expression finds: the text of a string, or the JSON of anything else. JSON from the document is
+// unchanged. The second result is false if nothing or null is found. Errors are of type *Error, or those of the budget.
+func (e *Expression) Search(doc *Document, budget *pattern.Budget) ([]byte, bool, error) {
 	s := &search{functions: functions(), budget: budget}
-	found, err := s.eval(e.root, document.root)
+	found, err := s.eval(e.root, doc.root)
 	if err != nil || found == nil {
 		return nil, false, err
 	}
@@ -115,7 +114,7 @@ func (s *search) evalNode(node parsing.ASTNode, current any) (any, error) {
 	return s.decide(node, current)
 }
 
-// decide evaluates what compares values, or tells true from false.
+// decide evaluates comparisons and boolean operators.
 func (s *search) decide(node parsing.ASTNode, current any) (any, error) {
 	left, err := s.eval(node.Children[0], current)
 	if err != nil {
@@ -144,21 +143,21 @@ func (s *search) decide(node parsing.ASTNode, current any) (any, error) {
 	return nil, fail("a part of it is not known")
 }
 
-// compare orders numbers alone, as JMESPath does; of anything else the order is null.
+// compare orders numbers only, as JMESPath does; the order of anything else is null.
 func (s *search) compare(operator, left, right any) (any, error) {
 	if operator == parsing.TOKEQ || operator == parsing.TOKNE {
 		equal, err := s.equal(left, right)
 		return equal == (operator == parsing.TOKEQ), err
 	}
-	one, ok := left.(number)
-	other, too := right.(number)
+	first, ok := left.(number)
+	second, too := right.(number)
 	if !ok || !too {
 		return nil, nil
 	}
 	if err := s.spend(size(left) + size(right)); err != nil {
 		return nil, err
 	}
-	order, err := compareNumbers(one, other)
+	order, err := compareNumbers(first, second)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +172,7 @@ func (s *search) compare(operator, left, right any) (any, error) {
 	return order >= 0, nil
 }
 
-// equal compares by value: 1.0 is 1, whatever it is written like.
+// equal compares by value: 1.0 is 1.
 func (s *search) equal(left, right any) (bool, error) {
 	if err := s.spend(size(left) + size(right)); err != nil {
 		return false, err
@@ -209,7 +208,7 @@ func (s *search) equal(left, right any) (bool, error) {
 	return left == right, nil
 }
 
-// equalLists compares lists of one length.
+// equalLists compares lists of the same length.
 func (s *search) equalLists(left, right *list) (bool, error) {
 	for i, item := range left.items {
 		if equal, err := s.equal(item, right.items[i]); !equal {
@@ -219,7 +218,7 @@ func (s *search) equalLists(left, right *list) (bool, error) {
 	return true, nil
 }
 
-// equalObjects compares objects with as many fields.
+// equalObjects compares objects with the same number of fields.
 func (s *search) equalObjects(left, right *object) (bool, error) {
 	for _, name := range left.names() {
 		field, there := right.fields[name]

@@ -110,9 +110,9 @@ func TestSearch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			document := Parse([]byte(sample))
+			doc := Parse([]byte(sample))
 			for range 3 { // The same, each time: maps have no order of their own.
-				got, there, err := compiled.Search(document, newBudget())
+				got, there, err := compiled.Search(doc, newBudget())
 				if err != nil || !there || string(got) != want {
 					t.Fatalf("got %q (%t, %v), want %q", got, there, err, want)
 				}
@@ -221,7 +221,7 @@ func TestSearchRefuses(t *testing.T) {
 
 // TestWorkIsBounded has lists of very many references to a number, and to a text, that are long.
 func TestWorkIsBounded(t *testing.T) {
-	document := Parse([]byte(`{"n":` + strings.Repeat("7", 30000) + `,"t":"` + strings.Repeat("t", 30000) + `","o":{"a":1,"b":2}}`))
+	doc := Parse([]byte(`{"n":` + strings.Repeat("7", 30000) + `,"t":"` + strings.Repeat("t", 30000) + `","o":{"a":1,"b":2}}`))
 	many := func(what string) string { return "[" + what + "]" + strings.Repeat(" | [@, @][]", 20) }
 	for _, expression := range []string{
 		"sort(" + many("n") + ")", "max_by(" + many("@") + ", &n)", many("@") + "[?n > `1`]", many("@") + "[?n == `1`]", many("@") + "[?t == 'x']",
@@ -231,7 +231,7 @@ func TestWorkIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := compiled.Search(document, newBudget()); err == nil {
+		if _, _, err := compiled.Search(doc, newBudget()); err == nil {
 			t.Errorf("%.40s… was done to its end", expression)
 		}
 	}
@@ -242,10 +242,10 @@ func TestSearchesShareABudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, budget := Parse([]byte("["+strings.Repeat(`{"a":1},`, 8000)+`{"a":1}]`)), newBudget()
+	doc, budget := Parse([]byte("["+strings.Repeat(`{"a":1},`, 8000)+`{"a":1}]`)), newBudget()
 	done := 0
 	for range 1000 {
-		if _, _, err := compiled.Search(document, budget); err != nil {
+		if _, _, err := compiled.Search(doc, budget); err != nil {
 			break
 		}
 		done++

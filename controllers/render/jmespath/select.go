@@ -38,7 +38,7 @@ func (s *search) slice(parts []*int, from *list) (any, error) {
 		return nil, fail("the step of a slice must not be 0")
 	}
 	length := len(from.items)
-	// What lies beyond an end of the list is moved to it.
+	// Indexes beyond an end of the list are moved to that end.
 	first, last := 0, length
 	start, stop := 0, length
 	if step < 0 {
@@ -56,7 +56,7 @@ func (s *search) slice(parts []*int, from *list) (any, error) {
 		return min(max(position, first), last)
 	}
 	start, stop = bound(parts[0], start), bound(parts[1], stop)
-	// A longer step would leave the list just the same, and may overflow.
+	// A longer step would leave the list too, and may overflow.
 	step = min(max(step, -length-1), length+1)
 	taken := &list{items: []any{}}
 	for at := start; step > 0 && at < stop || step < 0 && at > stop; at += step {
@@ -103,7 +103,7 @@ func (s *search) project(node parsing.ASTNode, current any) (any, error) {
 	return made, nil
 }
 
-// many are the values that a projection goes over: items of a list, or the fields of an object by their names.
+// many are the values of a projection: the items of a list, or the fields of an object in the order of their names.
 func many(node parsing.ASTNode, value any) ([]any, bool) {
 	if node.NodeType != parsing.ASTValueProjection {
 		list, ok := value.(*list)

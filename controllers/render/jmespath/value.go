@@ -14,7 +14,7 @@ import (
 type (
 	// number is a JSON number as it is written.
 	number string
-	// list and object have the bytes that they stand in the document with; computed ones have none.
+	// list and object have their bytes in the document; computed ones have none.
 	list struct {
 		raw   []byte
 		items []any
@@ -25,8 +25,8 @@ type (
 		// misnamed says that a name has half of a pair of escapes.
 		misnamed bool
 	}
-	// unclear stands for what programs read in different ways, and says why. It may be a part of what is taken as it
-	// stands, and can't be looked at.
+	// unclear is a value that programs read in different ways, with the reason. It may be part of a value that is taken
+	// unchanged, but can't be evaluated.
 	unclear string
 )
 
@@ -49,7 +49,7 @@ func Parse(content []byte) *Document {
 	return &Document{root: reader.value()}
 }
 
-// reader builds values of tokens. Content that is no JSON, which callers exclude, ends in nulls.
+// reader builds values from tokens. Callers exclude content that is no JSON; it would give nulls.
 type reader struct {
 	decoder *json.Decoder
 	content []byte
@@ -118,7 +118,7 @@ func (r *reader) fields(into *object) {
 	}
 }
 
-// since is what stands from there to the closing bracket that is next.
+// since is the content from a position to the next closing bracket.
 func (r *reader) since(start int64) []byte {
 	if _, err := r.decoder.Token(); err != nil {
 		return nil
@@ -126,7 +126,7 @@ func (r *reader) since(start int64) []byte {
 	return r.content[start:r.decoder.InputOffset()]
 }
 
-// truthy is what JMESPath takes for true: everything but null, false, and empty strings, lists and objects.
+// truthy says whether JMESPath takes a value for true: all but null, false, and empty strings, lists and objects.
 func truthy(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -164,7 +164,7 @@ func kind(value any) string {
 	return "expression"
 }
 
-// size is about how much work it is to look at a value once.
+// size is about how much work it is to read a value once.
 func size(value any) int {
 	switch value := value.(type) {
 	case string:

@@ -18,8 +18,8 @@ type Member struct {
 	Value   json.RawMessage
 }
 
-// Members lists the fields of an object in the order in which they are written, those that are there twice
-// included. The content must be valid JSON; it gives nothing for what is not an object.
+// Members lists the fields of an object in the order in which they are written, including those that occur twice. The
+// content must be valid JSON. The result is nil if it is not an object.
 func Members(content []byte) []Member {
 	s := scanner{content: content}
 	if s.blanks(); s.next() != '{' {
@@ -40,8 +40,8 @@ func Members(content []byte) []Member {
 	return members
 }
 
-// Items lists the items of a list as they are written. The content must be valid JSON; it gives nothing for what is
-// not a list.
+// Items lists the items of a list as they are written. The content must be valid JSON. The result is nil if it is not a
+// list.
 func Items(content []byte) []json.RawMessage {
 	s := scanner{content: content}
 	if s.blanks(); s.next() != '[' {
@@ -107,8 +107,8 @@ func escaped(raw []byte) (rune, bool) {
 	return rune(unit), err == nil
 }
 
-// Check refuses a text in which, at any depth, a field is there twice, or a \u escape is half of a pair. The content
-// must be valid JSON. Errors give an offset and no content.
+// Check refuses a text in which, at any depth, a field occurs twice, or a \u escape is half of a pair. The content must be
+// valid JSON. Errors have an offset and no content.
 func Check(content []byte) error {
 	s := scanner{content: content}
 	var open []map[string]struct{} // nil for a list
@@ -131,7 +131,7 @@ func Check(content []byte) error {
 	return nil
 }
 
-// text passes over a string, which is the name of a field where a colon follows.
+// text skips a string, which is the name of a field if a colon follows.
 func (s *scanner) text(open []map[string]struct{}) error {
 	start := s.at
 	raw := s.value()
@@ -149,13 +149,13 @@ func (s *scanner) text(open []map[string]struct{}) error {
 	return nil
 }
 
-// scanner goes through valid JSON.
+// scanner reads valid JSON.
 type scanner struct {
 	content []byte
 	at      int
 }
 
-// next is the byte that comes next; 0 at the end.
+// next is the next byte; 0 at the end.
 func (s *scanner) next() byte {
 	if s.at < len(s.content) {
 		return s.content[s.at]
@@ -169,7 +169,7 @@ func (s *scanner) blanks() {
 	}
 }
 
-// value passes over the value that comes next, and gives it.
+// value skips the next value, and returns it.
 func (s *scanner) value() json.RawMessage {
 	start := s.at
 	for depth := 0; s.at < len(s.content); {
@@ -202,7 +202,7 @@ func (s *scanner) value() json.RawMessage {
 	return s.content[start:]
 }
 
-// quoted passes over a string.
+// quoted skips a string.
 func (s *scanner) quoted() {
 	for s.at++; s.at < len(s.content); s.at++ {
 		switch s.content[s.at] {

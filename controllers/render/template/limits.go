@@ -42,13 +42,13 @@ type budget struct {
 	output int
 	// paid is how many steps were taken from those of the pass, and memory how many bytes were read and made.
 	paid, memory int
-	pass         *pattern.Budget
+	parent       *pattern.Budget
 	// refusal is what the budget of the pass has said, which ends all templates.
 	refusal error
 }
 
-func newBudget(pass *pattern.Budget) *budget {
-	return &budget{steps: maxSteps, output: maxOutput, pass: pass}
+func newBudget(parent *pattern.Budget) *budget {
+	return &budget{steps: maxSteps, output: maxOutput, parent: parent}
 }
 
 // spend takes steps, and panics with *exhausted when there are no more: the callers are deep in functions
@@ -62,7 +62,7 @@ func (b *budget) spend(steps int) {
 	if due := maxSteps - b.steps - b.paid; due > 0 {
 		due += stepsAtOnce
 		b.paid += due
-		b.heed(b.pass.Spend("executing the templates", int64(due*stepPrice)))
+		b.heed(b.parent.Spend("executing the templates", int64(due*stepPrice)))
 	}
 }
 
@@ -83,7 +83,7 @@ func (b *budget) spendBytes(bytes int) {
 // take says that bytes of memory are about to be taken.
 func (b *budget) take(bytes int) {
 	if b.memory += bytes; b.memory > heavyMemory {
-		b.heed(b.pass.Heavy())
+		b.heed(b.parent.Heavy())
 	}
 }
 

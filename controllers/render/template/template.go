@@ -13,8 +13,8 @@ import (
 // Execute makes one key from each template, by its name. A template sees the keys of data as its fields, each
 // a string. The result has the templates' keys only. Errors are of type *Error, or those of the budget, and there is no
 // result beside one.
-func Execute(pass *pattern.Budget, templates map[string]string, data map[string][]byte) (map[string][]byte, error) {
-	execution := &execution{budget: newBudget(pass), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
+func Execute(parent *pattern.Budget, templates map[string]string, data map[string][]byte) (map[string][]byte, error) {
+	execution := &execution{budget: newBudget(parent), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
 	execution.public, execution.hidden = execution.functions(), execution.guards()
 	size := 0
 	for _, value := range data {
@@ -74,7 +74,7 @@ func (e *execution) one(key, source string) (content []byte, err error) {
 		if part.Tree != nil && nesting(part.Root) > maxNesting {
 			return nil, &Error{Key: key, Message: fmt.Sprintf("actions stand more than %d deep within each other", maxNesting)}
 		}
-		guard(part.Tree)
+		sandbox(part.Tree)
 	}
 	into := &writer{budget: e.budget}
 	e.budget.depth = 0

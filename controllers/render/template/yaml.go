@@ -71,15 +71,15 @@ func yamlNode(c *call, value any) *yaml.Node {
 func fromYAML(c *call) any {
 	text := c.valid(c.text(0))
 	c.budget.spendBytes(64 * len(text))
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		c.refuse("the value is not YAML%s", lineOf(err))
 	}
-	if len(document.Content) == 0 {
+	if len(doc.Content) == 0 {
 		return nil
 	}
 	left := maxValue
-	return (&yamlReader{call: c, left: &left}).value(document.Content[0], 0)
+	return (&yamlReader{call: c, left: &left}).value(doc.Content[0], 0)
 }
 
 // lineOf gives the line of an error of the library, which may quote the value in the rest of its text.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,14 +10,14 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// allow is how to have keys removed all the same.
+// allow is the advice on how to remove the keys intentionally.
 const allow = "fix the value in AWS, or, if the new one is meant, %s (an edit of the spec allows it)"
 
-// checkWhole refuses a value that is not a JSON object where the keys of a JSON object were synced: one slip in AWS,
-// such as a byte order mark, would replace them all by the key "value". synced are the keys of the last sync by the
-// same spec.
+// checkWhole refuses a value that is not a JSON object if the keys of a JSON object were synced: a single mistake in
+// AWS, such as a byte order mark, would replace them all by the key "value". synced are the keys of the last sync by
+// the same spec.
 func checkWhole(spec *v1alpha1.SecretSyncSpec, value *source.Value, synced []string) error {
-	fields := slices.DeleteFunc(slices.Clone(synced), func(key string) bool { return madeBeside(spec, synced, key) })
+	fields := slices.DeleteFunc(slices.Clone(synced), func(key string) bool { return notFromValue(spec, synced, key) })
 	if len(fields) == 0 || slices.Equal(fields, []string{wholeKey}) || value == nil || len(value.Bytes()) == 0 || looksLikeObject(value) {
 		return nil
 	}
@@ -24,8 +25,8 @@ func checkWhole(spec *v1alpha1.SecretSyncSpec, value *source.Value, synced []str
 		wholeFlaw(value), listed(fields), wholeKey, fmt.Sprintf("list it under spec.data, as in {key: %s}", wholeKey))
 }
 
-// madeBeside says whether a key is no field of the value: a template made it, or it holds a former value.
-func madeBeside(spec *v1alpha1.SecretSyncSpec, synced []string, key string) bool {
+// notFromValue says whether a key is no field of the value: it comes from a template, or has a previous value.
+func notFromValue(spec *v1alpha1.SecretSyncSpec, synced []string, key string) bool {
 	if spec.Template != nil {
 		if _, made := spec.Template.Data[key]; made {
 			return true
@@ -42,7 +43,7 @@ func madeBeside(spec *v1alpha1.SecretSyncSpec, synced []string, key string) bool
 	return former && slices.Contains(synced, of)
 }
 
-// wholeFlaw says what stands where a JSON object was.
+// wholeFlaw describes a value that is not a JSON object.
 func wholeFlaw(value *source.Value) string {
 	content := value.Bytes()
 	switch {
@@ -51,20 +52,22 @@ func wholeFlaw(value *source.Value) string {
 	case value.Binary():
 		return "it is binary"
 	}
-	flaw := objectFlaw(content)
+	around := wrapping(content, isObject, "the JSON object")
 	switch {
 	case len(strings.TrimSpace(string(content))) == 0:
 		return "it is blank"
-	case strings.HasPrefix(flaw, "syntax error") && !plainJSON(content):
+	case around != "":
+		return around
+	case !json.Valid(content) && !plainJSON(content):
 		return "it is plain text"
 	}
-	return flaw
+	return jsonFlaw(content)
 }
 
-// CheckKeysRemain refuses keys of which none was there at the last sync by the same spec: whatever the reason is, such as
-// an empty object, renamed fields or secrets, or another kind of value, all that programs read would be removed.
-// synced are the keys of that sync, without what was made after it; empty where the spec is new. Errors are of
-// type *Error, with reason ValueRejected.
+// CheckKeysRemain refuses keys of which none was synced last by the same spec. Every key that programs read would be
+// removed, for example because of an empty object, renamed fields or secrets, or another kind of value. synced are the
+// keys of that sync, without those of before a rotation; empty if the spec is new. Errors are of type *Error, with
+// reason ValueRejected.
 func CheckKeysRemain(data map[string][]byte, synced []string) error {
 	if len(synced) == 0 || slices.ContainsFunc(synced, func(key string) bool { _, stays := data[key]; return stays }) {
 		return nil

@@ -20,11 +20,11 @@ const (
 
 // guard puts actions into a parsed template by which it is bounded: a step counter at the head of everything
 // that can run more than once, a depth around its whole, and a check of all that is printed.
-func guard(tree *parse.Tree) {
+func sandbox(tree *parse.Tree) {
 	if tree == nil || tree.Root == nil {
 		return
 	}
-	nodes := guardList(tree.Root)
+	nodes := sandboxList(tree.Root)
 	tree.Root.Nodes = append([]parse.Node{action(tree.Root, enterFunction, nodes)}, tree.Root.Nodes...)
 	tree.Root.Nodes = append(tree.Root.Nodes, action(tree.Root, leaveFunction, 0))
 }
@@ -53,46 +53,46 @@ func nesting(list *parse.ListNode) int {
 }
 
 // guardList gives how many nodes there are in a list and below, without bodies that count by themselves.
-func guardList(list *parse.ListNode) int {
+func sandboxList(list *parse.ListNode) int {
 	if list == nil {
 		return 0
 	}
 	nodes := 0
 	for _, node := range list.Nodes {
-		nodes += 1 + guardNode(node)
+		nodes += 1 + sandboxNode(node)
 	}
 	return nodes
 }
 
-func guardNode(node parse.Node) int {
+func sandboxNode(node parse.Node) int {
 	switch node := node.(type) {
 	case *parse.ActionNode:
-		nodes := guardPipe(node.Pipe)
+		nodes := sandboxPipe(node.Pipe)
 		if len(node.Pipe.Decl) == 0 {
 			node.Pipe.Cmds = append(node.Pipe.Cmds, command(node, printFunction))
 		}
 		return nodes + 1
 	case *parse.IfNode:
-		return guardBranch(&node.BranchNode)
+		return sandboxBranch(&node.BranchNode)
 	case *parse.WithNode:
-		return guardBranch(&node.BranchNode)
+		return sandboxBranch(&node.BranchNode)
 	case *parse.RangeNode:
-		nodes := guardPipe(node.Pipe) + guardList(node.ElseList)
-		body := guardList(node.List)
+		nodes := sandboxPipe(node.Pipe) + sandboxList(node.ElseList)
+		body := sandboxList(node.List)
 		node.List.Nodes = append([]parse.Node{action(node.List, stepFunction, body)}, node.List.Nodes...)
 		return nodes
 	case *parse.TemplateNode:
-		return guardPipe(node.Pipe)
+		return sandboxPipe(node.Pipe)
 	}
 	return 0
 }
 
-func guardBranch(node *parse.BranchNode) int {
-	return guardPipe(node.Pipe) + guardList(node.List) + guardList(node.ElseList)
+func sandboxBranch(node *parse.BranchNode) int {
+	return sandboxPipe(node.Pipe) + sandboxList(node.List) + sandboxList(node.ElseList)
 }
 
 // guardPipe counts, and marks each index whose names stand in the template: an error may then show them.
-func guardPipe(pipe *parse.PipeNode) int {
+func sandboxPipe(pipe *parse.PipeNode) int {
 	if pipe == nil {
 		return 0
 	}
@@ -100,7 +100,7 @@ func guardPipe(pipe *parse.PipeNode) int {
 	for _, one := range pipe.Cmds {
 		nodes += len(one.Args)
 		for _, argument := range one.Args {
-			nodes += guardArgument(argument)
+			nodes += sandboxArgument(argument)
 		}
 		if name, ok := one.Args[0].(*parse.IdentifierNode); ok {
 			nodes += comparisonCost(name.Ident)
@@ -110,12 +110,12 @@ func guardPipe(pipe *parse.PipeNode) int {
 	return nodes
 }
 
-func guardArgument(argument parse.Node) int {
+func sandboxArgument(argument parse.Node) int {
 	switch argument := argument.(type) {
 	case *parse.PipeNode:
-		return guardPipe(argument)
+		return sandboxPipe(argument)
 	case *parse.ChainNode:
-		return len(argument.Field) + guardArgument(argument.Node)
+		return len(argument.Field) + sandboxArgument(argument.Node)
 	case *parse.FieldNode:
 		return len(argument.Ident)
 	case *parse.VariableNode:
