@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// encode writes a value as JSON. Values from the document are unchanged; computed ones have no blanks, and their fields are
-// in the order of their names.
+// encode writes a value as JSON. Values from the document are unchanged; computed ones have no blanks, and their fields
+// are in the order of their names.
 func (s *search) encode(into *bytes.Buffer, value any) error {
 	before := into.Len()
 	if err := s.write(into, value); err != nil {

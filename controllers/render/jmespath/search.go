@@ -50,8 +50,9 @@ func (s *search) spend(work int) error {
 	return s.budget.Spend("the expression", int64(due*workPrice))
 }
 
-// Search returns what the expression finds: the text of a string, or the JSON of anything else. JSON from the document is
-// unchanged. The second result is false if nothing or null is found. Errors are of type *Error, or those of the budget.
+// Search returns what the expression finds: the text of a string, or the JSON of anything else. JSON from the document
+// is unchanged. The second result is false if nothing or null is found. Errors are of type *Error, or those of the
+// budget.
 func (e *Expression) Search(doc *Document, budget *pattern.Budget) ([]byte, bool, error) {
 	s := &search{functions: functions(), budget: budget}
 	found, err := s.eval(e.root, doc.root)

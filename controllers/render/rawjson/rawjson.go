@@ -107,8 +107,8 @@ func escaped(raw []byte) (rune, bool) {
 	return rune(unit), err == nil
 }
 
-// Check refuses a text in which, at any depth, a field occurs twice, or a \u escape is half of a pair. The content must be
-// valid JSON. Errors have an offset and no content.
+// Check refuses a text in which, at any depth, a field occurs twice, or a \u escape is half of a pair. The content must
+// be valid JSON. Errors have an offset and no content.
 func Check(content []byte) error {
 	s := scanner{content: content}
 	var open []map[string]struct{} // nil for a list

@@ -9,27 +9,27 @@ import (
 	"unicode/utf8"
 )
 
-// Values within templates are of these kinds alone: string, bool, int, float64, json.Number, nil,
-// []any and map[string]any.
+// Values within templates are only of these kinds: string, bool, int, float64, json.Number, nil, []any and
+// map[string]any.
 
-// function is one that templates may call.
+// function is a function that templates may call.
 type function struct {
-	// least and most are how many arguments it takes; most is -1 where there is no bound.
+	// least and most are how many arguments it takes; most is -1 if there is no limit.
 	least, most int
-	// cost is how many steps it takes, besides those for what it reads and gives.
+	// cost is how many steps it takes, besides those for the bytes that it reads and returns.
 	cost int
 	run  func(*call) any
 }
 
-// call is one call of a function. Its methods end the call by a panic with *refusal where an argument is not
-// what the function takes: bind turns that into the error, and functions read without a branch per argument.
+// call is a call of a function. Its methods panic with *refusal if an argument is not of the kind that the function
+// takes. bind turns the panic into an error, so functions need no branch for each argument.
 type call struct {
 	name      string
 	arguments []any
 	*execution
 }
 
-// bind makes a function what text/template can call. Whatever it panics with stays here, as it may quote a value.
+// bind makes a function that text/template can call. It drops the text of other panics, as it may quote a value.
 func (e *execution) bind(name string, f function) func(...any) (any, error) {
 	return func(arguments ...any) (result any, err error) {
 		defer func() {
@@ -64,7 +64,7 @@ func (e *execution) bind(name string, f function) func(...any) (any, error) {
 	}
 }
 
-// plain brings what constants and builtins of text/template give to the kinds of values.
+// plain converts constants, and results of builtins of text/template, to the kinds of values.
 func plain(value any) any {
 	switch value.(type) {
 	case nil, string, bool, int, float64, json.Number, []any, map[string]any:
@@ -117,7 +117,7 @@ func (c *call) text(i int) string {
 	return text
 }
 
-// valid is a text for formats that are UTF-8 and hold no other bytes.
+// valid is a text for formats that must be UTF-8.
 func (c *call) valid(text string) string {
 	if !utf8.ValidString(text) {
 		c.refuse("a value is not UTF-8 text: encode it first, for example by b64enc")
@@ -149,13 +149,13 @@ func (c *call) list(i int) []any {
 	return list
 }
 
-// deep is an argument that the function reads down to its last value.
+// deep is an argument that the function reads completely.
 func (c *call) deep(i int) any {
 	c.budget.spendBytes(c.fits(weight(c.arguments[i], 4*maxValue)))
 	return c.arguments[i]
 }
 
-// fits refuses a size before memory is taken for it.
+// fits refuses a size before memory is allocated for it.
 func (c *call) fits(bytes int) int {
 	if bytes < 0 || bytes > 4*maxValue {
 		c.refuse("works on more than %d bytes", maxValue)
@@ -164,7 +164,7 @@ func (c *call) fits(bytes int) int {
 	return bytes
 }
 
-// scalar is the text of everything but maps, lists and null.
+// scalar is the text of a value; false for maps, lists and null.
 func scalar(value any) (string, bool) {
 	switch value := value.(type) {
 	case string:

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// maxCertificates is how many certificates a chain is looked for in.
+// maxCertificates is how many certificates a bundle may have.
 const maxCertificates = 200
 
 func certificateFunctions() map[string]function {
@@ -44,8 +44,8 @@ func encodeCertificates(certificates []*x509.Certificate) string {
 	return b.String()
 }
 
-// chain orders certificates from the leaf, which issued none of the others, to the root. Signatures are not
-// checked: what serves the certificate does that.
+// chain orders certificates from the leaf, which issued none of the others, to the root. Signatures are not checked:
+// the server that uses the certificate does that.
 func (c *call) chain(certificates []*x509.Certificate) []*x509.Certificate {
 	var ordered []*x509.Certificate
 	for _, candidate := range certificates {
@@ -83,7 +83,7 @@ func issuedBy(certificate, issuer *x509.Certificate) bool {
 	return len(certificate.AuthorityKeyId) == 0 || len(issuer.SubjectKeyId) == 0 || bytes.Equal(certificate.AuthorityKeyId, issuer.SubjectKeyId)
 }
 
-// filterCertChain gives a part of a chain, which may be empty.
+// filterCertChain is a part of a chain, which may be empty.
 func filterCertChain(c *call) any {
 	ordered := c.chain(c.certificates(1))
 	last := len(ordered)
@@ -116,7 +116,7 @@ func certSANs(c *call) any {
 	return listOf(names)
 }
 
-// pemPublicKey is that of the first certificate, or else of the private key.
+// pemPublicKey is the public key of the first certificate, or, without one, of the private key.
 func pemPublicKey(c *call) any {
 	var public any
 	if blocks := c.blocksOf(0, blockCertificate); len(blocks) > 0 {

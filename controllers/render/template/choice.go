@@ -44,7 +44,7 @@ func coalesce(c *call) any {
 	return ""
 }
 
-// empty is sprig's: null, false, 0, and what has no length.
+// empty is like sprig's: true for null, false, 0, and anything of length 0.
 func empty(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -66,7 +66,7 @@ func empty(value any) bool {
 	return strings.Trim(text, "-0.") == ""
 }
 
-// required is Helm's. The message is shown where it is written in the template, and not where it may be made
+// required is like Helm's. The message is shown only if it is a constant in the template, not if it may be computed
 // from a value.
 func required(c *call, message string) any {
 	value := c.arguments[1]

@@ -38,7 +38,7 @@ func dict(c *call) any {
 	return object
 }
 
-// get is the empty text where there is no such field, which default and coalesce go on from.
+// get is the empty text if there is no such field, for use with default and coalesce.
 func get(c *call) any {
 	if value, ok := c.object(0)[c.text(1)]; ok {
 		return value
@@ -46,13 +46,12 @@ func get(c *call) any {
 	return ""
 }
 
-// indexNamed is index where the names are written in the template.
+// indexNamed is index with names that are constants in the template.
 func indexNamed(c *call) any {
 	return index(c, func(name string) string { return strconv.Quote(cut(name)) })
 }
 
-// index is text/template's, but for a field that is not there, which is an error and not nothing. A name that
-// comes from a value is not shown.
+// index is like text/template's, but a missing field is an error. A name that comes from a value is not shown.
 func index(c *call, shown func(string) string) any {
 	at := c.arguments[0]
 	for i := 1; i < c.count(); i++ {
@@ -113,7 +112,7 @@ func chosen(c *call, keep bool) any {
 	return object
 }
 
-// merge lets the first map win, as sprig's does, but changes none of them.
+// merge is like sprig's: the first map overrides the others. It changes none of them.
 func merge(c *call) any {
 	object := map[string]any{}
 	for i := c.count() - 1; i >= 0; i-- {

@@ -12,9 +12,9 @@ import (
 // hostName is a host name or an IPv4 address, without a port.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// Each function takes a map with the fields of an RDS secret, or several, of which the first that has a field
-// wins (page "JSON structure of AWS Secrets Manager secrets"): host, port, username, password and dbname; and
-// parameters, a map of what stands behind the "?". Everything else in the map is ignored.
+// databaseFunctions take one or more maps with the fields of an RDS secret (page "JSON structure of AWS Secrets Manager
+// secrets"): host, port, username, password and dbname; and parameters, a map of the query after the "?". The first map
+// that has a field overrides the others. All other fields are ignored.
 func databaseFunctions() map[string]function {
 	const cost = 20
 	return map[string]function{
@@ -29,7 +29,7 @@ func databaseFunctions() map[string]function {
 	}
 }
 
-// database is where and as whom to connect.
+// database is the address and the credentials of a database.
 type database struct {
 	*call
 	fields                                 map[string]any
@@ -74,14 +74,14 @@ func (d *database) field(name string) string {
 	return text
 }
 
-// parameter takes a parameter from a field of its own, unless parameters has it.
+// parameter takes a parameter from the field of its name, unless parameters has it.
 func (d *database) parameter(name string) {
 	if value := d.field(name); name != "" && value != "" && d.parameters[name] == "" {
 		d.parameters[name] = value
 	}
 }
 
-// address is host and port. A secret that RDS manages has neither.
+// address is the host and the port. A secret that RDS manages has neither.
 func (d *database) address(defaultPort string) string {
 	host := d.host
 	if host == "" {
@@ -106,7 +106,7 @@ func (d *database) portOr(otherwise string) string {
 	return otherwise
 }
 
-// userinfo is what stands before the host, with "@".
+// userinfo is the part of a URL before the host, with "@".
 func (d *database) userinfo() string {
 	switch {
 	case d.username == "" && d.password == "":
@@ -117,7 +117,7 @@ func (d *database) userinfo() string {
 	return percent(d.username) + ":" + percent(d.password) + "@"
 }
 
-// query has its names in order.
+// query has the parameters in the order of their names.
 func (d *database) query() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(d.parameters)) {
@@ -143,7 +143,7 @@ func (d *database) url(scheme, own string) string {
 	return scheme + "://" + d.userinfo() + d.address("") + d.path() + d.query()
 }
 
-// postgresURL also knows the folder of a Unix socket as host, which libpq takes as a parameter.
+// postgresURL also accepts the directory of a Unix socket as host, which libpq takes as a parameter.
 func postgresURL(c *call) any {
 	d := c.database()
 	if !strings.HasPrefix(d.host, "/") {
@@ -155,8 +155,8 @@ func postgresURL(c *call) any {
 	return "postgresql://" + d.userinfo() + d.path() + d.query()
 }
 
-// mysqlDSN is of github.com/go-sql-driver/mysql, which takes the password as it stands: it looks for the last
-// "/", then for the last "@" before it and the first ":" before that.
+// mysqlDSN is the DSN of github.com/go-sql-driver/mysql, in which the password is not escaped: the driver looks for the
+// last "/", then for the last "@" before it and the first ":" before that.
 func mysqlDSN(c *call) any {
 	d := c.database()
 	if strings.ContainsAny(d.username, ":@/") {
@@ -186,7 +186,7 @@ func sqlserverURL(c *call) any {
 	return "sqlserver://" + d.userinfo() + d.address("") + d.query()
 }
 
-// redisURL is rediss, with TLS, where the field tls or ssl is true.
+// redisURL has the scheme rediss, for TLS, if the field tls or ssl is true.
 func redisURL(c *call) any {
 	d := c.database()
 	scheme := "redis"
@@ -201,7 +201,7 @@ func redisURL(c *call) any {
 	return d.url(scheme, "")
 }
 
-// jdbcURL has neither user nor password: drivers take those beside it.
+// jdbcURL has neither user nor password: drivers take them separately.
 func jdbcURL(c *call) any {
 	d := c.database()
 	engine := d.field("engine")
@@ -217,7 +217,7 @@ func jdbcURL(c *call) any {
 	return nil
 }
 
-// pgpass is a line of the file ~/.pgpass: what is missing matches everything.
+// pgpass is a line of the file ~/.pgpass: a missing field matches everything.
 func pgpass(c *call) any {
 	d := c.database()
 	var parts []string

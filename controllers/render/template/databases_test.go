@@ -117,7 +117,8 @@ func TestLoginsAreParsedBack(t *testing.T) {
 	})
 }
 
-// TestHashesAreThoseOfCrypt has the vectors that come with the specification of SHA-crypt, and some of openssl passwd -6.
+// TestHashesAreThoseOfCrypt has the vectors that come with the specification of SHA-crypt, and some of openssl passwd
+// -6.
 func TestHashesAreThoseOfCrypt(t *testing.T) {
 	renders(t, nil, map[string]string{
 		`{{ htpasswd "u" "Hello world!" "saltstring" }}`:         "u:$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1\n",

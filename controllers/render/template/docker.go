@@ -1,6 +1,6 @@
 package template
 
-// dockerFunctions make what a Secret of type kubernetes.io/dockerconfigjson has under .dockerconfigjson.
+// dockerFunctions make the value of .dockerconfigjson in a Secret of type kubernetes.io/dockerconfigjson.
 func dockerFunctions() map[string]function {
 	return map[string]function{"dockerConfigJson": {1, -1, 20, dockerConfigJSON}}
 }

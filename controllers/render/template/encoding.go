@@ -31,7 +31,7 @@ func encodingFunctions() map[string]function {
 	}
 }
 
-// decode64 takes padding or none, and line breaks.
+// decode64 accepts a text with or without padding, and line breaks.
 func decode64(c *call, encoding *base64.Encoding) string {
 	text := strings.TrimRight(strings.NewReplacer("\r", "", "\n", "").Replace(c.text(0)), "=")
 	content, err := encoding.DecodeString(text)
@@ -57,9 +57,9 @@ func unescapeURL(c *call) any {
 	return text
 }
 
-// percent encodes all but RFC 3986's unreserved characters, so that the result can stand in every part of a
-// URL: unlike url.QueryEscape's, its spaces are right outside of forms, and unlike url.PathEscape's, its
-// colons and at signs are right before the host.
+// percent encodes all but RFC 3986's unreserved characters, so that the result is valid in every part of a URL: spaces
+// outside of forms, unlike those of url.QueryEscape, and colons and at signs before the host, unlike those of
+// url.PathEscape.
 func percent(text string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

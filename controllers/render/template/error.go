@@ -10,15 +10,16 @@ import (
 	texttemplate "text/template"
 )
 
-// Bounds of what an error says, as a message in a condition may have 32 KiB at most.
+// Limits of an error's text, as a message in a condition may have at most 32 KiB.
 const (
 	// namesShown is how many names of fields are listed.
 	namesShown = 10
-	// nameShown is how many bytes of a name, or of what the author of a template wrote.
+	// nameShown is how many bytes of a name, or of a part of a template, are shown.
 	nameShown = 200
 )
 
-// What text/template says begins with the name of the template and the place in it.
+// Errors of text/template begin with the name of the template and the place in it. They have no types or fields for
+// these.
 var (
 	// parseFailure has the line and the message.
 	parseFailure = regexp.MustCompile(`^[-._a-zA-Z0-9]*:(\d+)(?::\d+)?: (?s)(.*)$`)
@@ -34,7 +35,7 @@ var (
 type Error struct {
 	// Key is the key of spec.template.data whose template it is.
 	Key string
-	// Message says where in the template, what, and the remedy. It has no part of a value.
+	// Message has the place in the template, the problem and the remedy. It has no part of a value.
 	Message string
 }
 
@@ -43,18 +44,17 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("spec.template.data[%q]: %s", e.Key, e.Message)
 }
 
-// refusal is what a function says instead of a result. Its text has no part of a value.
+// refusal is the error of a function. Its text has no part of a value.
 type refusal struct{ text string }
 
 func (r *refusal) Error() string { return r.text }
 
-// exhausted ends a template that wants more than it may have.
+// exhausted ends a template that exceeds a limit.
 type exhausted struct{ text string }
 
 func (e *exhausted) Error() string { return e.text }
 
-// parseError keeps what text/template says of a source: it quotes the template, which is no secret, and has
-// seen no value.
+// parseError keeps the text of text/template for a source: it quotes the template, which is no secret, and no value.
 func parseError(key string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "template: ")
 	line := parseFailure.FindStringSubmatch(text)
@@ -68,7 +68,7 @@ func parseError(key string, err error) error {
 	return &Error{Key: key, Message: fmt.Sprintf("line %s: %s%s", line[1], cut(line[2]), advice)}
 }
 
-// executeError maps what text/template says of an execution, as that quotes values, to what may be said.
+// executeError replaces the errors of text/template, which quote values, by texts without them.
 func executeError(key string, err error, fields []string) error {
 	message := "the template failed on these values"
 	switch {
@@ -98,8 +98,8 @@ func because[E error](err error) string {
 	return found.Error()
 }
 
-// engineMessage says in fixed words what text/template found. Only a name that the template's author wrote is
-// taken over: that of a field, which an identifier in the template must spell.
+// engineMessage replaces an error of text/template by a fixed text. It takes over only the name of a field, which is an
+// identifier in the template.
 func engineMessage(text string, fields []string) string {
 	if name := missingField.FindStringSubmatch(text); name != nil {
 		return missing(strconv.Quote(cut(name[1])), fields)
@@ -123,7 +123,7 @@ func engineMessage(text string, fields []string) string {
 	return "it cannot be evaluated on these values"
 }
 
-// missing names the fields that there are, so that a misspelling is seen at a glance.
+// missing names the fields that exist, so that a misspelling is easy to see.
 func missing(name string, fields []string) string {
 	if name != "" {
 		name = " " + name
@@ -142,7 +142,7 @@ func missing(name string, fields []string) string {
 	return fmt.Sprintf("there is no field%s, and %s: correct the name, or take what may be missing by get", name, there)
 }
 
-// cut bounds a text, and keeps it on one line.
+// cut shortens a text, and keeps it on one line.
 func cut(text string) string {
 	text = strings.Join(slices.DeleteFunc(strings.FieldsFunc(strings.ToValidUTF8(text, "�"), func(r rune) bool { return r < ' ' }),
 		func(part string) bool { return part == "" }), " ")

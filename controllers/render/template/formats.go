@@ -38,7 +38,7 @@ func eachText(c *call, write func(name, text string)) {
 	}
 }
 
-// fieldName shows a name of the data, and none that comes from within a value.
+// fieldName shows the name of a key of the data, but no name from within a value.
 func (c *call) fieldName(name string) string {
 	if _, ok := c.root[name]; ok {
 		return fmt.Sprintf("%q", cut(name))
@@ -82,8 +82,8 @@ func propertyText(text string, isName bool) string {
 	return b.String()
 }
 
-// toDotenv writes assignments that a POSIX shell reads; parsers of .env files agree with it where a value needs
-// no escape.
+// toDotenv writes assignments that a POSIX shell reads. Parsers of .env files read them alike if a value needs no
+// escape.
 func toDotenv(c *call) any {
 	var b strings.Builder
 	eachText(c, func(field, text string) {

@@ -6,8 +6,8 @@ import (
 	texttemplate "text/template"
 )
 
-// functions are all that templates may call, besides what text/template decides by itself: and, or, not, len,
-// slice, call and the comparisons. Its other builtins are here again, bounded.
+// functions are all that templates may call, besides those of text/template: and, or, not, len, slice, call and the
+// comparisons. Its other builtins are replaced here by bounded ones.
 func (e *execution) functions() texttemplate.FuncMap {
 	bound := texttemplate.FuncMap{}
 	for name, f := range library() {
@@ -29,8 +29,8 @@ func library() map[string]function {
 	return all
 }
 
-// printed is the check of whatever a template prints: text/template writes "<no value>" and Go's notation of
-// maps, which are of use in no Secret.
+// printed checks each value that a template prints: text/template would write "<no value>", and Go's notation of maps,
+// which no Secret needs.
 func printed(c *call) any {
 	text, ok := scalar(c.arguments[0])
 	if !ok {

@@ -19,9 +19,9 @@ func htpasswdFunctions() map[string]function {
 
 // htpasswd is a line of a file for basic authentication, with the hash "$6$" of crypt(3).
 //
-// The salt is an argument. A random one would give another line at each pass, and one that is made from the
-// name or the password would be the same wherever those are, which is what a salt is against. It need not be
-// secret; it should be random and stand beside the password in AWS.
+// The salt is an argument. A random salt would give another line at each reconcile. A salt that is derived from the
+// name or the password would be the same for equal ones, which a salt has to prevent. It need not be secret; it should
+// be random, and be kept beside the password in AWS.
 func htpasswd(c *call) any {
 	user, password, salt := c.text(0), c.text(1), c.text(2)
 	if user == "" || strings.ContainsAny(user, ":\r\n\x00") {
@@ -36,7 +36,7 @@ func htpasswd(c *call) any {
 	return user + ":$6$" + salt + "$" + sha512crypt([]byte(password), []byte(salt)) + "\n"
 }
 
-// cryptRounds is crypt(3)'s default, with which the salt stands alone in the hash.
+// cryptRounds is the default of crypt(3), which the hash does not mention.
 const cryptRounds = 5000
 
 // sha512crypt is the scheme of "Unix crypt using SHA-256 and SHA-512" by Ulrich Drepper.
@@ -103,7 +103,7 @@ func stretch(digest []byte, length int) []byte {
 	return long
 }
 
-// cryptText writes a digest in the alphabet and the order of bytes of the scheme.
+// cryptText encodes a digest in the alphabet and the byte order of the scheme.
 func cryptText(digest []byte) string {
 	const alphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var b strings.Builder
@@ -114,7 +114,7 @@ func cryptText(digest []byte) string {
 		}
 	}
 	for i := range 21 {
-		// Each group takes bytes i, i+21 and i+42, turned by one from group to group.
+		// Each group has the bytes i, i+21 and i+42, rotated by one from group to group.
 		group := [3]int{i, i + 21, i + 42}
 		turn := i % 3
 		high, middle, low := group[turn], group[(turn+1)%3], group[(turn+2)%3]

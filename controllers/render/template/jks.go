@@ -17,8 +17,8 @@ const (
 	jksTrustedCert = 2
 )
 
-// jksTruststore is a Java key store of trusted certificates. Its entries are as old as the epoch: the hour of
-// its making would give other bytes each time. The password signs the store, and hides nothing.
+// jksTruststore is a Java key store of trusted certificates. The time of its entries is the epoch: the current time
+// would give other bytes at each reconcile. The password signs the store, and hides nothing.
 func jksTruststore(c *call) any {
 	var password []byte
 	for _, unit := range utf16.Encode([]rune(c.valid(c.text(0)))) {

@@ -19,8 +19,8 @@ func jsonFunctions() map[string]function {
 	}
 }
 
-// marshal writes a value with its names in order and each number digit for digit. It does not write "<" as
-// \u003c: JSON does not ask for it, and passwords stay as they are read.
+// marshal writes a value with its names in order and each number digit for digit. It does not write "<" as \u003c: JSON
+// does not require it, and passwords stay readable.
 func marshal(c *call, value any, indent string) []byte {
 	c.budget.spendBytes(3 * weight(value, 4*maxValue))
 	checkText(c, value)
@@ -34,7 +34,7 @@ func marshal(c *call, value any, indent string) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// checkText refuses bytes that encoding/json would replace without a word.
+// checkText refuses bytes that encoding/json would replace without an error.
 func checkText(c *call, value any) {
 	switch value := value.(type) {
 	case string:

@@ -7,43 +7,44 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// Bounds of all templates of a SecretSync together, but for maxSource and maxDepth, which are of each.
+// Limits of all templates of a SecretSync together, except maxSource and maxDepth, which are for each template.
 const (
 	// maxSource is how many bytes a template may have.
 	maxSource = 64 << 10
-	// maxOutput is how many bytes the keys may have together: Kubernetes lets a Secret have no more.
+	// maxOutput is how many bytes the keys may have together: the limit of Kubernetes for a Secret.
 	maxOutput = 1 << 20
 	// maxValue is how many bytes a value within a template may have.
 	maxValue = 1 << 20
-	// maxSteps is how many steps there may be. A step is a node of a template, or bytesPerStep bytes that a function
-	// reads or gives; functions cost more of them the slower they are. A million take about a second.
+	// maxSteps is how many steps the templates may take. A step is a node of a template, or bytesPerStep bytes that a
+	// function reads or returns; slower functions cost more steps. A million take about a second.
 	maxSteps = 1_000_000
-	// bytesPerStep also bounds memory: what functions give can have maxSteps times this many bytes at most.
+	// bytesPerStep also bounds memory: the results of functions have at most maxSteps times this many bytes.
 	bytesPerStep = 64
-	// parsingBytes is how many bytes a byte of a template counts for that is parsed: an action of six bytes makes some
+	// parsingBytes is how many bytes a byte of a template counts for when it is parsed: an action of six bytes takes some
 	// hundreds.
 	parsingBytes = 32
-	// heavyMemory is how many bytes may be read and made before the work is heavy.
+	// heavyMemory is how many bytes may be read and written before the work is heavy.
 	heavyMemory = 1 << 20
-	// stepsAtOnce is for how many steps those of the pass are taken at a time, and stepPrice how many of them each is.
+	// stepsAtOnce is how many steps are charged to the reconcile's budget at a time, and stepPrice how many of its steps
+	// each costs.
 	stepsAtOnce, stepPrice = 100, 90
 	// maxDepth is how deeply templates may call one another.
 	maxDepth = 64
-	// maxNesting is how deeply actions may stand within each other, which times maxDepth is what the stack holds.
+	// maxNesting is how deeply actions may be nested; multiplied by maxDepth, it bounds the stack.
 	maxNesting = 200
-	// maxLevels is how deeply maps and lists may be within each other: each line of YAML is indented by its level.
+	// maxLevels is how deeply maps and lists may be nested: each line of YAML is indented by its level.
 	maxLevels = 100
 )
 
-// budget is what the templates may still use.
+// budget is what the templates have left to use.
 type budget struct {
 	steps  int
 	depth  int
 	output int
-	// paid is how many steps were taken from those of the pass, and memory how many bytes were read and made.
+	// paid is how many steps were charged to parent, and memory how many bytes were read and written.
 	paid, memory int
 	parent       *pattern.Budget
-	// refusal is what the budget of the pass has said, which ends all templates.
+	// refusal is the error of parent, which ends all templates.
 	refusal error
 }
 
@@ -51,8 +52,8 @@ func newBudget(parent *pattern.Budget) *budget {
 	return &budget{steps: maxSteps, output: maxOutput, parent: parent}
 }
 
-// spend takes steps, and panics with *exhausted when there are no more: the callers are deep in functions
-// and all of them end.
+// spend takes steps, and panics with *exhausted if there are no more: it is called deep in functions, which all have to
+// end.
 func (b *budget) spend(steps int) {
 	b.steps -= steps
 	if b.steps < 0 {
@@ -62,32 +63,32 @@ func (b *budget) spend(steps int) {
 	if due := maxSteps - b.steps - b.paid; due > 0 {
 		due += stepsAtOnce
 		b.paid += due
-		b.heed(b.parent.Spend("executing the templates", int64(due*stepPrice)))
+		b.stopIf(b.parent.Spend("executing the templates", int64(due*stepPrice)))
 	}
 }
 
-// heed ends the templates where the pass may do no more.
-func (b *budget) heed(refusal error) {
+// stopIf ends the templates if the reconcile's budget refuses more work.
+func (b *budget) stopIf(refusal error) {
 	if refusal != nil {
 		b.refusal = refusal
-		panic(&exhausted{"the pass may do no more"})
+		panic(&exhausted{"the budget of the reconcile is used up"})
 	}
 }
 
-// spendBytes takes the steps for bytes that are read or made, and before many of them are, asks for heavy work.
+// spendBytes takes the steps for bytes that are about to be read or written; many bytes are heavy work.
 func (b *budget) spendBytes(bytes int) {
 	b.spend(bytes / bytesPerStep)
 	b.take(bytes)
 }
 
-// take says that bytes of memory are about to be taken.
+// take counts bytes of memory that are about to be used.
 func (b *budget) take(bytes int) {
 	if b.memory += bytes; b.memory > heavyMemory {
-		b.heed(b.parent.Heavy())
+		b.stopIf(b.parent.Heavy())
 	}
 }
 
-// writer takes what a template prints, up to the limit of the output.
+// writer collects the output of a template, up to the limit.
 type writer struct {
 	budget  *budget
 	content []byte
@@ -107,8 +108,8 @@ func (w *writer) Write(content []byte) (int, error) {
 	return len(content), nil
 }
 
-// weight is how large a value is when everything in it is written out. It stops counting above a bound, as a
-// map may hold another many times over.
+// weight is the size of a value with all that is in it. It stops counting above a bound, as a map may contain another
+// map many times.
 func weight(value any, bound int) int { return weightAt(value, bound, 0) }
 
 func weightAt(value any, bound, level int) int {

@@ -18,8 +18,8 @@ const (
 	blockPublic      = "PUBLIC KEY"
 )
 
-// maxKey is how many bytes of DER a private key may have: RSA with 16384 bits, of which parsing already takes
-// tens of milliseconds.
+// maxKey is how many bytes of DER a private key may have. RSA with 16384 bits fits, and takes tens of milliseconds to
+// parse.
 const maxKey = 10 << 10
 
 func pemFunctions() map[string]function {
@@ -35,13 +35,13 @@ func pemFunctions() map[string]function {
 	}
 }
 
-// blocks are the PEM blocks of a text, whatever stands between them.
+// blocks are the PEM blocks of a text; all text between them is ignored.
 func (c *call) blocks(i int) []*pem.Block {
 	var all []*pem.Block
 	rest := []byte(c.text(i))
 	c.budget.spendBytes(4 * len(rest))
 	for {
-		// pem.Decode wants the first block at the start of a line, and bundles may begin with a text.
+		// pem.Decode needs the first block at the start of a line, and bundles may begin with a text.
 		if at := bytes.Index(rest, []byte("-----BEGIN ")); at > 0 {
 			rest = rest[at:]
 		}
@@ -71,7 +71,7 @@ func (c *call) certificateBlocks(i int) []*pem.Block {
 	return blocks
 }
 
-// keyBlock is the first private key, of whatever form.
+// keyBlock is the first private key, in any format.
 func (c *call) keyBlock(i int) *pem.Block {
 	for _, block := range c.blocks(i) {
 		if strings.HasSuffix(block.Type, blockPKCS8) {

@@ -7,10 +7,10 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// pkcs12Functions have the names that users of the External Secrets Operator know. The archive is binary: where
-// it comes from a text field, b64dec goes before.
+// pkcs12Functions have the names that users of the External Secrets Operator know. The archive is binary: a text field
+// has to be decoded by b64dec first.
 func pkcs12Functions() map[string]function {
-	const parsing = 20_000 // steps, besides those of deriving keys
+	const parsing = 20_000 // steps, besides those for deriving keys
 	return map[string]function{
 		"pkcs12key":      {1, 1, parsing, func(c *call) any { return pkcs12Key(c, "", 0) }},
 		"pkcs12keyPass":  {2, 2, parsing, func(c *call) any { return pkcs12Key(c, c.text(0), 1) }},
@@ -31,10 +31,10 @@ func pkcs12Certificates(c *call, password string, i int) string {
 	return encodeCertificates(certificates)
 }
 
-// archive opens an archive without the trust that the library has in it: an archive says itself how many rounds
-// deriving a key from the password takes, and 2^62 would hold the operator up for ever. The rounds that can be
-// seen are bounded. A second key could hide in the encrypted part with rounds of its own: the part with the
-// key that can be seen goes first, as the library refuses a second key before it decrypts it.
+// archive opens an archive, and bounds its rounds, which the library does not: an archive says itself how many rounds
+// deriving a key from the password takes, and 2^62 would block the operator for ever. The visible rounds are bounded. A
+// second key could hide in the encrypted part, with rounds of its own. Therefore the part with the visible key goes
+// first: the library refuses a second key before it decrypts it.
 func (c *call) archive(password string, i int) (any, []*x509.Certificate) {
 	const closed = "the archive cannot be opened: the password is wrong, or it is not PKCS#12 with one private key and its certificates"
 	content := []byte(c.text(i))
@@ -50,7 +50,7 @@ func (c *call) archive(password string, i int) (any, []*x509.Certificate) {
 		c.refuse(closed)
 	}
 	c.budget.spend(sum / 4)
-	// Of two parts this checks the password against the archive's signature, and no more.
+	// For an archive of two parts, this only checks the password by the archive's signature.
 	if _, err := pkcs12.DecodeTrustStore(content, password); errors.Is(err, pkcs12.ErrIncorrectPassword) {
 		c.refuse(closed)
 	}

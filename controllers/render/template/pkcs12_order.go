@@ -40,15 +40,15 @@ type macData struct {
 	Iterations int `asn1:"optional,default:1"`
 }
 
-// safeBag is one thing in a part of an archive.
+// safeBag is an item in a part of an archive.
 type safeBag struct {
 	ID         asn1.ObjectIdentifier
 	Value      asn1.RawValue `asn1:"tag:0,explicit"`
 	Attributes asn1.RawValue `asn1:"optional"`
 }
 
-// encodings are the bytes that programs make of a password: UTF-16 with a zero behind it, and of no password
-// also none.
+// encodings are the bytes that programs use for a password: UTF-16 with a trailing zero; for no password, also no
+// bytes.
 func encodings(password string) [][]byte {
 	var encoded []byte
 	for _, unit := range utf16.Encode([]rune(password + "\x00")) {
@@ -60,7 +60,7 @@ func encodings(password string) [][]byte {
 	return [][]byte{encoded}
 }
 
-// parseArchive gives the outer structure of an archive and its parts, none of them decrypted.
+// parseArchive returns the outer structure of an archive and its parts, without decrypting them.
 func parseArchive(content []byte) (archive pfx, parts []contentInfo, err error) {
 	var safe []byte
 	if rest, err := asn1.Unmarshal(content, &archive); err != nil || len(rest) > 0 {
@@ -73,7 +73,7 @@ func parseArchive(content []byte) (archive pfx, parts []contentInfo, err error) 
 	return archive, parts, err
 }
 
-// keyFirst puts the part with the private key before the others, and signs the archive again with a single round.
+// keyFirst moves the part with the private key to the front, and signs the archive again with a single round.
 func keyFirst(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {
 	at := slices.IndexFunc(parts, holdsKey)
 	if at < 0 {
@@ -93,7 +93,7 @@ func bagsOf(part contentInfo) (bags []safeBag, err error) {
 	return bags, err
 }
 
-// holdsKey says whether a part that is not encrypted has a private key, which may be encrypted by itself.
+// holdsKey says whether a part is not encrypted and has a private key, which may be encrypted itself.
 func holdsKey(part contentInfo) bool {
 	if part.Type.String() != oidData {
 		return false
@@ -115,7 +115,7 @@ func sign(archive pfx, parts []contentInfo, password []byte) ([]byte, error) {
 	return joined(archive, parts)
 }
 
-// safeOf is the text that parts are signed as.
+// safeOf is the encoding of parts that is signed.
 func safeOf(parts []contentInfo) ([]byte, error) {
 	again := make([]contentInfo, len(parts))
 	for i, part := range parts {

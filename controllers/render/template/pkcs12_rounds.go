@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// maxRounds is for all keys that an archive has derived together. OpenSSL writes 2048 for each, Java 10000.
+// maxRounds is how many rounds all keys of an archive may take together. OpenSSL writes 2048 for each, Java 10000.
 const maxRounds = 1_000_000
 
 var errManyRounds = errors.New("more rounds than an archive may want")
@@ -21,7 +21,7 @@ type encryptedData struct {
 	}
 }
 
-// shroudedKey is a private key that is encrypted by itself (RFC 5958, section 3).
+// shroudedKey is an encrypted private key (RFC 5958, section 3).
 type shroudedKey struct {
 	Algorithm pkix.AlgorithmIdentifier
 	Encrypted []byte
@@ -47,9 +47,8 @@ type pbe struct {
 	Rounds int
 }
 
-// rounds adds what deriving the keys takes: of the signature, of each encrypted part, and of each encrypted key that
-// can be seen. Nothing else in an archive is derived from the password; numbers in a plain certificate or key are not
-// rounds.
+// rounds adds the rounds for deriving the keys: of the signature, of each encrypted part, and of each visible encrypted
+// key. Nothing else in an archive is derived from the password; numbers in a plain certificate or key are not rounds.
 func rounds(archive pfx, parts []contentInfo) (int, error) {
 	counts := []int{archive.Mac.Iterations}
 	if archive.Mac.Mac.Algorithm.Algorithm.String() == oidPBMAC1 {
@@ -109,7 +108,7 @@ func algorithmsOf(part contentInfo) ([]pkix.AlgorithmIdentifier, error) {
 	return algorithms, nil
 }
 
-// roundsOf is how many rounds an algorithm wants. One that the library does not know it refuses by itself.
+// roundsOf is how many rounds an algorithm takes. The library refuses algorithms that it does not know.
 func roundsOf(algorithm pkix.AlgorithmIdentifier) (int, error) {
 	if algorithm.Algorithm.String() == oidPBES2 || algorithm.Algorithm.String() == oidPBMAC1 {
 		var both schemes

@@ -31,7 +31,7 @@ func jsonText(c *call, text string) string {
 	return string(marshal(c, text, ""))
 }
 
-// shellText is one word of a POSIX shell: within single quotes nothing is special but the quote itself.
+// shellText is one word of a POSIX shell: within single quotes, only the quote itself is special.
 func shellText(c *call, text string) string {
 	if strings.ContainsRune(text, 0) {
 		c.refuse("a value has a byte 0, which no word of a shell can have")
@@ -47,7 +47,7 @@ func printFunctions() map[string]function {
 	}
 }
 
-// scalars refuses what has no text.
+// scalars refuses arguments that have no text.
 func (c *call) scalars() []any {
 	for i := range c.arguments {
 		c.text(i)
@@ -57,8 +57,8 @@ func (c *call) scalars() []any {
 
 func glue(c *call) string { return fmt.Sprint(c.scalars()...) }
 
-// printf refuses what package fmt answers by notes within the text, as "%!d(string=…)" would end up in a
-// Secret, and widths that take memory.
+// printf refuses formats for which package fmt writes an error into the text, such as "%!d(string=…)", as it would end
+// up in a Secret. It also refuses widths that take much memory.
 func printf(c *call) any {
 	format := c.text(0)
 	var values []any

@@ -6,20 +6,20 @@ import (
 	"text/template/parse"
 )
 
-// Names of the functions that guard puts into templates.
+// Names of the functions that sandbox inserts into templates.
 const (
 	stepFunction  = "_step"
 	enterFunction = "_enter"
 	leaveFunction = "_leave"
 	printFunction = "_print"
-	// These show a text that is written in the template.
+	// These show a text that is a constant in the template.
 	namedIndex    = "_indexNamed"
 	namedRequired = "_requiredNamed"
 	namedFail     = "_failNamed"
 )
 
-// guard puts actions into a parsed template by which it is bounded: a step counter at the head of everything
-// that can run more than once, a depth around its whole, and a check of all that is printed.
+// sandbox inserts actions into a parsed template that bound it: a step counter at the start of each part that can run
+// more than once, a depth counter around the whole, and a check of each value that is printed.
 func sandbox(tree *parse.Tree) {
 	if tree == nil || tree.Root == nil {
 		return
@@ -29,7 +29,7 @@ func sandbox(tree *parse.Tree) {
 	tree.Root.Nodes = append(tree.Root.Nodes, action(tree.Root, leaveFunction, 0))
 }
 
-// nesting is how deeply actions stand within each other.
+// nesting is how deeply actions are nested.
 func nesting(list *parse.ListNode) int {
 	if list == nil {
 		return 0
@@ -52,7 +52,7 @@ func nesting(list *parse.ListNode) int {
 	return deepest
 }
 
-// guardList gives how many nodes there are in a list and below, without bodies that count by themselves.
+// sandboxList returns how many nodes are in a list and below, without the bodies that count their own.
 func sandboxList(list *parse.ListNode) int {
 	if list == nil {
 		return 0
@@ -69,7 +69,7 @@ func sandboxNode(node parse.Node) int {
 	case *parse.ActionNode:
 		nodes := sandboxPipe(node.Pipe)
 		if len(node.Pipe.Decl) == 0 {
-			node.Pipe.Cmds = append(node.Pipe.Cmds, command(node, printFunction))
+			node.Pipe.Cmds = append(node.Pipe.Cmds, callOf(node, printFunction))
 		}
 		return nodes + 1
 	case *parse.IfNode:
@@ -91,20 +91,20 @@ func sandboxBranch(node *parse.BranchNode) int {
 	return sandboxPipe(node.Pipe) + sandboxList(node.List) + sandboxList(node.ElseList)
 }
 
-// guardPipe counts, and marks each index whose names stand in the template: an error may then show them.
+// sandboxPipe counts, and marks each index whose names are constants in the template: errors may show them.
 func sandboxPipe(pipe *parse.PipeNode) int {
 	if pipe == nil {
 		return 0
 	}
 	nodes := 0
-	for _, one := range pipe.Cmds {
-		nodes += len(one.Args)
-		for _, argument := range one.Args {
+	for _, command := range pipe.Cmds {
+		nodes += len(command.Args)
+		for _, argument := range command.Args {
 			nodes += sandboxArgument(argument)
 		}
-		if name, ok := one.Args[0].(*parse.IdentifierNode); ok {
+		if name, ok := command.Args[0].(*parse.IdentifierNode); ok {
 			nodes += comparisonCost(name.Ident)
-			name.Ident = named(name.Ident, one.Args[1:], one == pipe.Cmds[0])
+			name.Ident = named(name.Ident, command.Args[1:], command == pipe.Cmds[0])
 		}
 	}
 	return nodes
@@ -124,8 +124,8 @@ func sandboxArgument(argument parse.Node) int {
 	return 0
 }
 
-// comparisonCost is for the comparisons of text/template, which may read two large values and are not counted
-// as our own functions are.
+// comparisonCost is the cost of the comparisons of text/template, which may read two large values and have no cost of
+// their own.
 func comparisonCost(name string) int {
 	switch name {
 	case "eq", "ne", "lt", "le", "gt", "ge":
@@ -134,8 +134,8 @@ func comparisonCost(name string) int {
 	return 0
 }
 
-// named is the function that may show its texts, where they are written in the template. What a pipe brings,
-// which only the first command of it is without, may be a value.
+// named is the variant of a function that may show its texts, if they are constants in the template. All commands of a
+// pipe but the first get an argument from the pipe, which may be a value.
 func named(name string, arguments []parse.Node, first bool) string {
 	switch {
 	case name == "index" && first && len(arguments) > 1 && written(arguments[1:]):
@@ -160,18 +160,18 @@ func written(arguments []parse.Node) bool {
 // action is {{ name number }}.
 func action(at parse.Node, name string, number int) parse.Node {
 	count := &parse.NumberNode{NodeType: parse.NodeNumber, Pos: at.Position(), IsInt: true, Int64: int64(number), Text: strconv.Itoa(number)}
-	called := command(at, name)
+	called := callOf(at, name)
 	called.Args = append(called.Args, count)
 	return &parse.ActionNode{NodeType: parse.NodeAction, Pos: at.Position(),
 		Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Pos: at.Position(), Cmds: []*parse.CommandNode{called}}}
 }
 
-func command(at parse.Node, name string) *parse.CommandNode {
+func callOf(at parse.Node, name string) *parse.CommandNode {
 	return &parse.CommandNode{NodeType: parse.NodeCommand, Pos: at.Position(), Args: []parse.Node{parse.NewIdentifier(name).SetPos(at.Position())}}
 }
 
-// guards are the functions that guard names.
-func (e *execution) guards() map[string]any {
+// sandboxFunctions are the functions that sandbox inserts.
+func (e *execution) sandboxFunctions() map[string]any {
 	step := func(nodes int) (string, error) {
 		return "", stopped(func() { e.budget.spend(2 + nodes) })
 	}
@@ -191,7 +191,7 @@ func (e *execution) guards() map[string]any {
 	}
 }
 
-// stopped gives what spend panics with as an error.
+// stopped returns the panic of spend as an error.
 func stopped(run func()) (err error) {
 	defer func() {
 		if spent, ok := recover().(*exhausted); ok {

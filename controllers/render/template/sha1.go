@@ -1,4 +1,4 @@
-//nolint:gosec // SHA-1 is what formats fix: Java's key stores, PKCS#12 that every reader knows, and whoever asks for sha1sum
+//nolint:gosec // formats require SHA-1: Java's key stores, PKCS#12 that all programs can read, and the function sha1sum
 package template
 
 import (
@@ -6,7 +6,7 @@ import (
 	"hash"
 )
 
-// newSHA1 is for formats that know no other digest. Nothing rests on it here: docs/templates.md says what it is worth.
+// newSHA1 is for formats without another digest. No security depends on it; docs/templates.md says so.
 func newSHA1() hash.Hash {
 	return sha1.New()
 }

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// stringFunctions take what Helm's users expect: the text that a pipe brings is last.
+// stringFunctions take their arguments as Helm users expect: the text from a pipe is the last one.
 func stringFunctions() map[string]function {
 	return map[string]function{
 		"trim":       {1, 1, 0, func(c *call) any { return strings.TrimSpace(c.text(0)) }},
@@ -42,7 +42,7 @@ func repeat(c *call) any {
 	return strings.Repeat(text, times)
 }
 
-// substr counts bytes, as sprig's does; an end below 0 is that of the text.
+// substr counts bytes, as sprig's does; an end below 0 means the end of the text.
 func substr(c *call) any {
 	start, end, text := c.integer(0), c.integer(1), c.text(2)
 	if end < 0 || end > len(text) {
@@ -52,7 +52,7 @@ func substr(c *call) any {
 	return text[start:end]
 }
 
-// trunc counts bytes from the start, or from the end where the number is below 0.
+// trunc counts bytes from the start, or from the end if the number is below 0.
 func trunc(c *call) any {
 	length, text := c.integer(0), c.text(1)
 	if length < 0 {

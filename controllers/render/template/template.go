@@ -10,12 +10,12 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// Execute makes one key from each template, by its name. A template sees the keys of data as its fields, each
-// a string. The result has the templates' keys only. Errors are of type *Error, or those of the budget, and there is no
-// result beside one.
+// Execute makes a key from each template, by its name. The keys of data are the fields of the templates, each a string.
+// The result has only the keys of the templates, and is nil after an error. Errors are of type *Error, or those of
+// parent.
 func Execute(parent *pattern.Budget, templates map[string]string, data map[string][]byte) (map[string][]byte, error) {
 	execution := &execution{budget: newBudget(parent), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
-	execution.public, execution.hidden = execution.functions(), execution.guards()
+	execution.public, execution.hidden = execution.functions(), execution.sandboxFunctions()
 	size := 0
 	for _, value := range data {
 		size += len(value)
@@ -28,7 +28,7 @@ func Execute(parent *pattern.Budget, templates map[string]string, data map[strin
 	}
 	made := make(map[string][]byte, len(templates))
 	for _, key := range slices.Sorted(maps.Keys(templates)) {
-		content, err := execution.one(key, templates[key])
+		content, err := execution.makeKey(key, templates[key])
 		if refusal := execution.budget.refusal; refusal != nil {
 			return nil, refusal
 		}
@@ -40,22 +40,22 @@ func Execute(parent *pattern.Budget, templates map[string]string, data map[strin
 	return made, nil
 }
 
-// execution is one Execute.
+// execution is a call of Execute.
 type execution struct {
 	budget *budget
-	// root is what templates see, and fields are its names in order.
+	// root is the data of the templates, and fields are its names in order.
 	root   map[string]any
 	fields []string
-	// public are the functions that templates may name; hidden are those that are put into them.
+	// public are the functions that templates may call; hidden are those that sandbox inserts.
 	public, hidden texttemplate.FuncMap
 }
 
-// one makes one key.
-func (e *execution) one(key, source string) (content []byte, err error) {
+// makeKey makes a key from a template.
+func (e *execution) makeKey(key, source string) (content []byte, err error) {
 	if len(source) > maxSource {
 		return nil, &Error{Key: key, Message: fmt.Sprintf("the template has %d bytes, more than %d", len(source), maxSource)}
 	}
-	// text/template panics again with what is no error of its own. What a panic says may quote a value.
+	// text/template repeats panics that are no errors of its own. The text of a panic may quote a value.
 	defer func() {
 		if failure := recover(); failure != nil {
 			message := "the template failed on these values"
@@ -78,7 +78,7 @@ func (e *execution) one(key, source string) (content []byte, err error) {
 	}
 	into := &writer{budget: e.budget}
 	e.budget.depth = 0
-	// The hidden functions come after the parser, which so refuses their names in a source.
+	// The hidden functions are added after parsing, so that the parser refuses their names in a source.
 	if err := parsed.Funcs(e.hidden).Execute(into, e.root); err != nil {
 		return nil, executeError(key, err, e.fields)
 	}

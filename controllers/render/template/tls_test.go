@@ -160,7 +160,8 @@ func TestArchivesAreOpened(t *testing.T) {
 	}
 }
 
-// TestTheKeyThatCanBeSeenIsDecryptedFirst: another one could hide in an encrypted part, with rounds that cannot be seen.
+// TestTheKeyThatCanBeSeenIsDecryptedFirst: another one could hide in an encrypted part, with rounds that cannot be
+// seen.
 func TestTheKeyThatCanBeSeenIsDecryptedFirst(t *testing.T) {
 	key := curve(t)
 	leaf := issue(t, "leaf", nil, key, "example.com")

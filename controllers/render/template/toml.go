@@ -78,7 +78,7 @@ func (w *tomlWriter) value(value any) string {
 	return text
 }
 
-// number refuses whole numbers that parsers of TOML would not take: it asks for 64 bits.
+// number refuses whole numbers that do not fit into the 64 bits that TOML requires of parsers.
 func (w *tomlWriter) number(text string) string {
 	if strings.ContainsAny(text, ".eE") {
 		return text

@@ -60,8 +60,8 @@ func yamlNode(c *call, value any) *yaml.Node {
 	if err := node.Encode(value); err != nil {
 		c.refuse("the value has no YAML")
 	}
-	// A block would lose the line break at its end with the document's last one; "<<" and "=" mean something
-	// where they are not quoted.
+	// A block would lose the line break at its end with the document's last one; "<<" and "=" have a meaning if they are
+	// not quoted.
 	if text, ok := value.(string); ok && (strings.HasSuffix(text, "\n") || text == "<<" || text == "=") {
 		node.Style = yaml.DoubleQuotedStyle
 	}
@@ -82,7 +82,7 @@ func fromYAML(c *call) any {
 	return (&yamlReader{call: c, left: &left}).value(doc.Content[0], 0)
 }
 
-// lineOf gives the line of an error of the library, which may quote the value in the rest of its text.
+// lineOf is the line in an error of the library. The rest of the error may quote the value.
 func lineOf(err error) string {
 	text := err.Error()
 	const lead = "yaml: line "
@@ -102,7 +102,7 @@ func lineOf(err error) string {
 	return ": line " + digits
 }
 
-// yamlReader makes values from nodes. It counts what it makes, as aliases may name one node many times over.
+// yamlReader makes values from nodes. It counts their size, as aliases may refer to a node many times.
 type yamlReader struct {
 	*call
 	left *int
@@ -158,7 +158,7 @@ func (r *yamlReader) mapping(node *yaml.Node, depth int) any {
 	return object
 }
 
-// merged are the maps that "<<" brings, of which the earlier ones win.
+// merged are the maps that "<<" includes; earlier ones override later ones.
 func (r *yamlReader) merged(node *yaml.Node, depth int) []map[string]any {
 	switch value := r.value(node, depth+1).(type) {
 	case map[string]any:
@@ -191,14 +191,14 @@ func (r *yamlReader) scalar(node *yaml.Node) any {
 	case "!!int", "!!float":
 		return r.number(node)
 	}
-	// The library takes a number that is too large for it for a text.
+	// The library reads a number that is too large for it as a text.
 	if node.Style == 0 && json.Valid([]byte(node.Value)) {
 		return json.Number(node.Value)
 	}
 	return node.Value
 }
 
-// number keeps the digits of what JSON can write too, and rewrites what it cannot: 0x1f, 1_000, .5.
+// number keeps the digits of numbers that are valid in JSON, and rewrites others: 0x1f, 1_000, .5.
 func (r *yamlReader) number(node *yaml.Node) any {
 	if json.Valid([]byte(node.Value)) {
 		return json.Number(node.Value)
