@@ -6,14 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// PassSteps is what one pass of the reconciler may take. A step is what one instruction of a compiled pattern does
-// with one byte of the text. In the patterns that were found to be slowest it takes 5 to 25 nanoseconds (BenchmarkStep), so
-// that a pass takes at most half a second to two seconds of processor time. Ordinary work takes thousands of steps: a
-// guard's pattern of forty instructions and a value of a hundred bytes take 4,000, in a microsecond. Work of other kinds
-// counts one step for some 10 nanoseconds.
+// PassSteps is how many steps a reconcile may take. A step is the work of one instruction of a compiled pattern on one
+// byte of the text. In the slowest patterns known it takes 5 to 25 nanoseconds (BenchmarkStep), so a reconcile takes at
+// most half a second to two seconds of processor time. Ordinary work takes thousands of steps: the pattern of a guard
+// with forty instructions takes 4,000 for a value of a hundred bytes, in a microsecond. Work of other kinds counts a
+// step for about 10 nanoseconds.
 const PassSteps = 100_000_000
 
-// Budget is the processor time that one pass may take, counted in steps. It is safe for concurrent use.
+// Budget is the processor time that a reconcile may use, counted in steps. It is safe for concurrent use.
 type Budget struct {
 	ctx  context.Context
 	most int64
@@ -21,16 +21,16 @@ type Budget struct {
 	gate gate
 }
 
-// gate is what heavy work has to pass, once.
+// gate is passed once, before the first heavy work.
 type gate struct {
 	mu sync.Mutex
-	// below is how many steps are left where heavy work begins.
+	// below is the number of steps left below which work is heavy.
 	below  int64
 	enter  func(context.Context) error
 	passed atomic.Bool
 }
 
-// NewBudget gives a budget of some steps for work that ends when ctx does.
+// NewBudget returns a budget of that many steps. Work ends when ctx does.
 func NewBudget(ctx context.Context, steps int64) *Budget {
 	made := &Budget{ctx: ctx, most: steps}
 	made.left.Store(steps)
@@ -38,14 +38,15 @@ func NewBudget(ctx context.Context, steps int64) *Budget {
 	return made
 }
 
-// WhenHeavy has enter called once, before work begins by which more than light steps are spent from now on, or by Heavy.
-// Enter may wait; where it fails, the work is refused with its error. Call it while nothing is being done.
+// WhenHeavy sets a function that is called once: before work that brings the steps from now on above light, or by
+// Heavy. The function may wait. If it fails, the work is refused with its error. WhenHeavy must not be called while
+// work is going on.
 func (b *Budget) WhenHeavy(light int64, enter func(context.Context) error) {
 	b.gate.below, b.gate.enter = b.Left()-light, enter
 	b.gate.passed.Store(false)
 }
 
-// Heavy says that heavy work begins, whatever its steps.
+// Heavy announces heavy work, whatever its steps.
 func (b *Budget) Heavy() error {
 	if b.gate.passed.Load() {
 		return nil
@@ -62,8 +63,8 @@ func (b *Budget) Heavy() error {
 	return nil
 }
 
-// Spend takes steps for work that is about to run, and refuses where not as many are left, or where the context has
-// ended: with an *Exceeded that says what was refused, or with the context's error. What is refused takes nothing.
+// Spend takes steps for work that is about to run. It fails if not as many are left, with an *Exceeded that says what
+// was refused, or if the context has ended, with the context's error. Refused work takes no steps.
 func (b *Budget) Spend(what string, steps int64) error {
 	err := b.spend(steps)
 	if err != nil {
@@ -72,7 +73,7 @@ func (b *Budget) Spend(what string, steps int64) error {
 	return err
 }
 
-// spend is Spend; what was refused is still to be named.
+// spend is Spend without the name of the work.
 func (b *Budget) spend(steps int64) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (b *Budget) spend(steps int64) error {
 	}
 }
 
-// Left is how many steps can be spent still.
+// Left is how many steps are left.
 func (b *Budget) Left() int64 { return b.left.Load() }
 
 // Spent is how many steps were spent.

@@ -8,23 +8,22 @@ import (
 const (
 	// CachedPatterns is how many patterns a Cache holds at most.
 	CachedPatterns = 2_000
-	// CachedBytes is how much memory they take at most.
+	// CachedBytes is how many bytes of memory they take at most, about.
 	CachedBytes = 8 << 20
 )
 
-// Weights of a compiled pattern in memory: of itself, of an instruction, which regexp keeps up to twice, and of a range.
+// Bytes in memory of a compiled pattern, of an instruction, which regexp has up to twice, and of a range.
 const (
 	patternBytes     = 1_024
 	instructionBytes = 100
 	rangeBytes       = 25
 )
 
-// Cache keeps compiled patterns for those who use the same one again, and drops those that were not used for longest.
-// It is safe for concurrent use.
+// Cache caches compiled patterns, and evicts the least recently used ones. It is safe for concurrent use.
 type Cache struct {
 	mu      sync.Mutex
 	entries map[cacheKey]*list.Element
-	// used has the patterns, the one used last at its front.
+	// used has the patterns, the most recently used at its front.
 	used  *list.List
 	bytes int
 }
@@ -39,22 +38,22 @@ type cached struct {
 	pattern *Pattern
 }
 
-// NewCache gives an empty cache.
+// NewCache returns an empty cache.
 func NewCache() *Cache {
 	return &Cache{entries: map[cacheKey]*list.Element{}, used: list.New()}
 }
 
-// Compile is Compile, with the work done once for as long as the pattern is kept.
+// Compile is Compile, done once while the pattern is in the cache.
 func (c *Cache) Compile(budget *Budget, text string) (*Pattern, error) {
 	return c.compile(budget, cacheKey{text: text})
 }
 
-// CompileWhole is CompileWhole, with the work done once for as long as the pattern is kept.
+// CompileWhole is CompileWhole, done once while the pattern is in the cache.
 func (c *Cache) CompileWhole(budget *Budget, text string) (*Pattern, error) {
 	return c.compile(budget, cacheKey{text: text, whole: true})
 }
 
-// compile does its work without the lock: a pattern that takes long holds nothing up.
+// compile works without the lock, so that a slow pattern does not block others.
 func (c *Cache) compile(budget *Budget, key cacheKey) (*Pattern, error) {
 	if known := c.get(key); known != nil {
 		return known, nil
@@ -81,7 +80,7 @@ func (c *Cache) get(key cacheKey) *Pattern {
 func (c *Cache) put(key cacheKey, made *Pattern) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, there := c.entries[key]; there { // Another one compiled it meanwhile.
+	if _, there := c.entries[key]; there { // Another goroutine compiled it meanwhile.
 		return
 	}
 	c.entries[key] = c.used.PushFront(&cached{key: key, pattern: made})
@@ -93,7 +92,7 @@ func (c *Cache) put(key cacheKey, made *Pattern) {
 	}
 }
 
-// weight is how many bytes of memory a pattern takes, about.
+// weight is about how many bytes of memory a pattern takes.
 func (p *Pattern) weight() int {
 	return patternBytes + 3*len(p.text) + p.size.instructions*instructionBytes + p.size.ranges*rangeBytes
 }

@@ -10,19 +10,19 @@ import (
 
 func TestAPatternIsCompiledOnce(t *testing.T) {
 	cache, first, again := NewCache(), newBudget(), newBudget()
-	one, err := cache.CompileWhole(first, "a+")
+	whole, err := cache.CompileWhole(first, "a+")
 	if err != nil {
 		t.Fatal(err)
 	}
 	same, err := cache.CompileWhole(again, "a+")
-	if err != nil || same != one {
+	if err != nil || same != whole {
 		t.Error("it was compiled twice", err)
 	}
 	if first.Spent() == 0 || again.Spent() != 0 {
 		t.Errorf("the first one took %d steps, the second one %d", first.Spent(), again.Spent())
 	}
 	part, err := cache.Compile(again, "a+")
-	if err != nil || part == one {
+	if err != nil || part == whole {
 		t.Error("the one that matches a part is the one that matches the whole", err)
 	}
 }

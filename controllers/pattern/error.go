@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// shownBytes is how much of a pattern an error shows.
+// shownBytes is how many bytes of a pattern an error shows.
 const shownBytes = 80
 
 // Error says why a text can't be used as a pattern.
 type Error struct {
 	// Pattern is the text, the beginning of a long one.
 	Pattern string
-	// Problem is what is wrong with it, and how to correct it. It goes on behind the name of the field.
+	// Problem is what is wrong with it, and how to correct it. It continues a sentence that begins with the name of the
+	// field.
 	Problem string
 }
 
-// Error is the problem; the caller puts the name of the field before it.
+// Error is the problem; the caller adds the name of the field.
 func (e *Error) Error() string { return e.Problem }
 
-// Exceeded says that work was refused, as the pass has not as many steps left.
+// Exceeded says that work was refused because the reconcile has too few steps left.
 type Exceeded struct {
-	// What was refused: a pattern, or what the caller of Budget.Spend named.
+	// What was refused: a pattern, or the work that the caller of Budget.Spend named.
 	What string
-	// Steps it takes, of which Left are left, of Most.
+	// Steps that it takes. Left are left, of Most.
 	Steps, Left, Most int64
 }
 
@@ -35,7 +36,7 @@ func (e *Exceeded) Error() string {
 		"use fewer and shorter patterns, expressions and templates, or smaller values", e.What, e.Steps, e.Most, e.Left)
 }
 
-// named says in an *Exceeded what was refused.
+// named adds what was refused to an *Exceeded.
 func named(err error, what string) error {
 	if exceeded, ok := errors.AsType[*Exceeded](err); ok {
 		exceeded.What = what

@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// MaxInstructions bounds the program of a pattern. One class of characters may be repeated as often as Go allows,
-	// as in `[a-z]{1,1000}`, which takes two instructions each.
+	// MaxInstructions bounds the program of a pattern. It allows one class of characters to be repeated as often as Go
+	// allows, as in `[a-z]{1,1000}`, which takes two instructions each.
 	MaxInstructions = 2_500
 	// MaxRanges bounds the ranges of characters of all instructions, for each of which Go may keep 25 bytes: `\pL{64}`
 	// has 42,000.
 	MaxRanges = 50_000
 	// MaxBytes bounds the text of a pattern.
 	MaxBytes = 4_096
-	// maxFolded bounds the ranges of characters beyond ASCII where letters of either case match: Go goes through
-	// a range character by character, for up to 2 ms.
+	// maxFolded bounds the ranges of characters beyond ASCII in patterns that ignore case: Go reads such a range character
+	// by character, for up to 2 ms.
 	maxFolded = 16
 )
 
@@ -34,10 +34,10 @@ const (
 	rangePrice       = 4
 )
 
-// matchPrice is what each match takes beside its steps.
+// matchPrice is how many steps a match takes besides those of its text.
 const matchPrice = 32
 
-// capturesPerFold is how many groups double the time that a match takes when it gives what they hold.
+// capturesPerFold is how many groups double the time of a match that returns their texts.
 const capturesPerFold = 16
 
 // Pattern is a compiled regular expression (RE2) whose program is bounded.
@@ -48,8 +48,8 @@ type Pattern struct {
 	compiled *regexp.Regexp
 }
 
-// Compile compiles a pattern that may match any part of a text. Errors are of type *Error; or *Exceeded or the context's,
-// where the budget does not allow the work.
+// Compile compiles a pattern that may match any part of a text. Errors are of type *Error; or, if the budget does not
+// allow the work, *Exceeded or the context's.
 func Compile(budget *Budget, text string) (*Pattern, error) { return compile(budget, text, false) }
 
 // CompileWhole compiles a pattern that has to match a text from the first byte to the last.
@@ -67,7 +67,7 @@ func compile(budget *Budget, text string, whole bool) (*Pattern, error) {
 	if err := budget.Spend("compiling the pattern "+shown(text), parsePrice(text, folded)); err != nil {
 		return nil, err
 	}
-	// By itself first: a pattern must not close the brackets that are put around it.
+	// Parsed without the brackets that are put around it, which a pattern must not close.
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, problem(text, "is no regular expression: %s; write it by the syntax of RE2", err)
@@ -123,7 +123,7 @@ func parsePrice(text string, folded int) int64 {
 	return int64(len(text)*bytePrice + classes*classPrice + folded*foldedPrice)
 }
 
-// foldedRanges counts the ranges, or what may be such, that Go goes through character by character.
+// foldedRanges counts at least the ranges that Go reads character by character.
 func foldedRanges(text string) int {
 	wide := strings.Contains(text, `\`) || strings.ContainsFunc(text, func(character rune) bool { return character > '\x7f' })
 	if !wide || !strings.Contains(text, "i") || !strings.Contains(text, "(?") {
@@ -135,7 +135,7 @@ func foldedRanges(text string) int {
 // String is the text of the pattern.
 func (p *Pattern) String() string { return p.text }
 
-// Prefix is the text that each match of a pattern for whole texts begins with; empty where there is none.
+// Prefix is the text that each match of a pattern for whole texts begins with; empty if there is none.
 func (p *Pattern) Prefix() string { return p.prefix }
 
 // Instructions is the size of the program.
@@ -157,10 +157,10 @@ func (p *Pattern) MatchString(budget *Budget, text string) (bool, error) {
 	return p.compiled.MatchString(text), nil
 }
 
-// spend takes the steps for a text, as often as it may be gone through.
+// spend takes the steps for reading a text a number of times.
 func (p *Pattern) spend(budget *Budget, length, times int) error {
 	err := budget.spend(p.steps(length) * int64(times))
-	if err == nil { // Else a text is made that is of no use to most.
+	if err == nil { // Otherwise the text below would be made for every match.
 		return nil
 	}
 	return named(err, fmt.Sprintf("the pattern %s of %d instructions, matched against %d bytes,", shown(p.text), p.size.instructions, length))

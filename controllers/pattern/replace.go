@@ -1,16 +1,16 @@
 package pattern
 
-// firstMatches is how many matches are looked for at first.
+// firstMatches is how many matches are searched for at first.
 const firstMatches = 4
 
 // TooLong says that a text became longer than the caller allows.
 type TooLong struct{ Most int }
 
-// Error says the bound.
+// Error says that the text is too long; the caller adds the limit.
 func (e *TooLong) Error() string { return "the text becomes too long" }
 
-// Replace replaces all matches as regexp's ReplaceAllString does, within a budget. It gives a *TooLong where the
-// text becomes longer than most bytes.
+// Replace replaces all matches as regexp's ReplaceAllString does, within a budget. It fails with a *TooLong if the text
+// becomes longer than most bytes.
 func (p *Pattern) Replace(budget *Budget, text, by string, most int) (string, error) {
 	matches, err := p.find(budget, text)
 	if err != nil || len(matches) == 0 {
@@ -33,8 +33,8 @@ func (p *Pattern) Replace(budget *Budget, text, by string, most int) (string, er
 	return string(made), nil
 }
 
-// find gives all matches. Each may go through all that is left of the text, so that the budget is asked for more
-// steps as more of them are found.
+// find returns all matches. Each search may read all the rest of the text, so more matches take more steps from the
+// budget.
 func (p *Pattern) find(budget *Budget, text string) ([][]int, error) {
 	for count := firstMatches; ; count *= 4 {
 		passes := min(count, len(text)+1) * (1 + p.compiled.NumSubexp()/capturesPerFold)

@@ -16,9 +16,9 @@ func (s size) plus(other size) size {
 
 func (s size) times(n int) size { return size{s.instructions * n, s.ranges * n} }
 
-// estimate measures a parsed pattern without writing its repetitions out, as compiling does. It may give a few
-// instructions more than there will be, and no fewer than half. Parsing bounds how deep it goes and how large
-// the numbers become.
+// estimate measures a parsed pattern without expanding its repetitions, as compiling does. The result may be a few
+// instructions too many, and is at least half of them. Parsing limits the depth of the recursion and the size of the
+// numbers.
 func estimate(parsed *syntax.Regexp) size {
 	var below size
 	for _, sub := range parsed.Sub {
@@ -41,7 +41,7 @@ func estimate(parsed *syntax.Regexp) size {
 	return below.plus(size{instructions: 1})
 }
 
-// estimateRepeat measures what x{least,most} is written out to: x least times, and (x(x)?)? for the rest.
+// estimateRepeat measures the expansion of x{least,most}: x least times, and (x(x)?)? for the rest.
 func estimateRepeat(below size, least, most int) size {
 	if most < 0 {
 		return below.times(max(least, 1)).plus(size{instructions: 1})

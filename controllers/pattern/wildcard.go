@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// wildcardSteps is for how many comparisons steps are taken at a time.
+	// wildcardSteps is how many comparisons are charged to the budget at a time.
 	wildcardSteps = 1024
-	// wildcardPrice is what each call takes beside them.
+	// wildcardPrice is how many steps each call takes besides its comparisons.
 	wildcardPrice = 4
 )
 
-// MatchWildcard compares a name with a pattern in which "*" stands for any characters and "?" for one, within a budget.
-// It makes at most as many comparisons as both lengths multiplied.
+// MatchWildcard says whether a name matches a pattern in which "*" stands for any characters and "?" for one character,
+// within a budget. It makes at most as many comparisons as the product of both lengths.
 func MatchWildcard(budget *Budget, pattern, name string) (bool, error) {
 	compared, refused := 0, error(nil)
 	matches := wildcard(pattern, name, func() bool {
@@ -33,7 +33,7 @@ func MatchWildcard(budget *Budget, pattern, name string) (bool, error) {
 	return matches, nil
 }
 
-// wildcard asks before each comparison whether to go on.
+// wildcard calls goesOn before each comparison, and ends if that is false.
 func wildcard(pattern, name string, goesOn func() bool) bool {
 	star, retry := -1, 0
 	at, next := 0, 0
