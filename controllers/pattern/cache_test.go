@@ -15,15 +15,21 @@ func TestAPatternIsCompiledOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	same, err := cache.CompileWhole(again, "a+")
-	if err != nil || same != whole {
-		t.Error("it was compiled twice", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same != whole {
+		t.Error("it was compiled twice")
 	}
 	if first.Spent() == 0 || again.Spent() != 0 {
-		t.Errorf("the first one took %d steps, the second one %d", first.Spent(), again.Spent())
+		t.Errorf("the first call took %d steps, the second %d", first.Spent(), again.Spent())
 	}
 	part, err := cache.Compile(again, "a+")
-	if err != nil || part == whole {
-		t.Error("the one that matches a part is the one that matches the whole", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part == whole {
+		t.Error("the pattern that matches a part is the pattern that matches the whole")
 	}
 }
 
@@ -37,11 +43,14 @@ func TestTheCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := len(cache.entries); got != CachedPatterns || cache.used.Len() != got {
-		t.Errorf("it holds %d patterns", got)
+	if got, listed := len(cache.entries), cache.used.Len(); got != CachedPatterns || listed != got {
+		t.Errorf("it holds %d patterns, and lists %d, want %d", got, listed, CachedPatterns)
 	}
-	if cache.get(cacheKey{text: "used all the time"}) == nil || cache.get(cacheKey{text: "a0"}) != nil {
-		t.Error("it did not drop what was not used for longest")
+	if cache.get(cacheKey{text: "used all the time"}) == nil {
+		t.Error("it evicted a pattern that is used all the time")
+	}
+	if cache.get(cacheKey{text: "a0"}) != nil {
+		t.Error("it did not evict the pattern that was not used for longest")
 	}
 	for i := range 200 {
 		if _, err := cache.Compile(newBudget(), fmt.Sprint(`\pL{64}`, strings.Repeat("a", i))); err != nil {

@@ -23,7 +23,7 @@ func TestMatchWildcard(t *testing.T) {
 	}
 }
 
-// Each star but the last one is passed over once, and behind the last one each place of the name is tried.
+// Each star but the last is matched once; after the last star, each place of the name is tried.
 func TestWildcardsTakeSteps(t *testing.T) {
 	pattern, name := strings.Repeat("*a", 200)+"b", strings.Repeat("a", 60_000)
 	budget := newBudget()

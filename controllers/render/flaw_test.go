@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// slips are what people and programs make of a JSON object by mistake, and what names each.
-func slips() map[string]struct{ content, mention string } {
+// mistakes are what people and programs make of a JSON object by mistake, with a part of the error for each.
+func mistakes() map[string]struct{ content, mention string } {
 	const object = `{"username":"app","password":"hunter2"}`
 	twice, _ := json.Marshal(object)
 	thrice, _ := json.Marshal(string(twice))
@@ -51,17 +51,17 @@ func slips() map[string]struct{ content, mention string } {
 	}
 }
 
-// Every slip is named, and refused where the keys of an object were synced.
+// Every mistake is named, and refused if the keys of an object were synced.
 func TestSlipsKeepTheKeys(t *testing.T) {
-	for name, slip := range slips() {
+	for name, mistake := range mistakes() {
 		t.Run(name, func(t *testing.T) {
-			inputs := Inputs{Source: textValue(slip.content), SyncedKeys: []string{"password", "username"}}
+			inputs := Inputs{Source: textValue(mistake.content), SyncedKeys: []string{"password", "username"}}
 			_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, inputs)
 			reason := v1alpha1.ReasonValueRejected
 			if looksLikeObject(inputs.Source) {
 				reason = v1alpha1.ReasonInvalidValue // As ever, at the first sync too.
 			}
-			wantRefusal(t, err, reason, slip.mention, "spec.data")
+			wantRefusal(t, err, reason, mistake.mention, "spec.data")
 			if reason == v1alpha1.ReasonValueRejected {
 				wantRefusal(t, err, reason, "the keys password, username", `{key: value}`)
 			}
@@ -70,12 +70,12 @@ func TestSlipsKeepTheKeys(t *testing.T) {
 }
 
 func TestSlipsAreNamedWhereAPropertyIsWanted(t *testing.T) {
-	for name, slip := range slips() {
-		if name == "text" || name == "blanks" || name == "an array" { // They are called otherwise there.
+	for name, mistake := range mistakes() {
+		if name == "text" || name == "blanks" || name == "an array" { // Their errors have other texts there.
 			continue
 		}
-		_, err := renderOne(source.TextValue(slip.content), []v1alpha1.DataKey{{Key: "k", Property: "password"}})
-		wantRefusal(t, err, v1alpha1.ReasonInvalidValue, slip.mention)
+		_, err := renderOne(source.TextValue(mistake.content), []v1alpha1.DataKey{{Key: "k", Property: "password"}})
+		wantRefusal(t, err, v1alpha1.ReasonInvalidValue, mistake.mention)
 	}
 }
 
@@ -89,8 +89,8 @@ func TestBinaryInPlaceOfAnObjectIsNamed(t *testing.T) {
 
 // What may be said of a value is a fixed text, a position, or the code of an invisible character.
 func FuzzFlawsQuoteNothing(f *testing.F) {
-	for _, slip := range slips() {
-		f.Add(slip.content)
+	for _, mistake := range mistakes() {
+		f.Add(mistake.content)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		marked := strings.Map(func(r rune) rune {

@@ -29,34 +29,34 @@ type fromCase struct {
 
 func TestDataFrom(t *testing.T) {
 	const object = `{"user":"u","password":"p","port":5432,"my key":"m","a/b":1e21,"sub":{"x":"y","n":null,"o":{ "z" :0.10}}}`
-	one := func(content string) []NamedValue { return found("/prod/db", content) }
+	secret := func(content string) []NamedValue { return found("/prod/db", content) }
 	values := &v1alpha1.Find{NamePrefix: "/prod/"}
 	fields := &v1alpha1.Find{NamePrefix: "/prod/", Take: v1alpha1.FindTakeFields}
 	for name, test := range map[string]fromCase{
-		"every field": {v1alpha1.DataFrom{}, one(`{"a":"b","n":0.10,"o":{ "x" :1},"none":null,"empty":""}`),
+		"every field": {v1alpha1.DataFrom{}, secret(`{"a":"b","n":0.10,"o":{ "x" :1},"none":null,"empty":""}`),
 			map[string]string{"a": "b", "n": "0.10", "o": `{ "x" :1}`, "none": "null", "empty": ""}},
-		"those that include takes": {v1alpha1.DataFrom{Include: []string{"p*", "use?"}}, one(object),
+		"those that include takes": {v1alpha1.DataFrom{Include: []string{"p*", "use?"}}, secret(object),
 			map[string]string{"user": "u", "password": "p", "port": "5432"}},
-		"those that exclude leaves": {v1alpha1.DataFrom{Include: []string{"p*", "user"}, Exclude: []string{"*ort"}}, one(object),
+		"those that exclude leaves": {v1alpha1.DataFrom{Include: []string{"p*", "user"}, Exclude: []string{"*ort"}}, secret(object),
 			map[string]string{"user": "u", "password": "p"}},
-		"names that no key may have, left out": {v1alpha1.DataFrom{Exclude: []string{"* *", "a/?", "sub"}}, one(object),
+		"names that no key may have, left out": {v1alpha1.DataFrom{Exclude: []string{"* *", "a/?", "sub"}}, secret(object),
 			map[string]string{"user": "u", "password": "p", "port": "5432"}},
-		"a prefix": {v1alpha1.DataFrom{Include: []string{"port"}, Prefix: "DB_"}, one(object), map[string]string{"DB_port": "5432"}},
-		"underscores": {v1alpha1.DataFrom{Include: []string{"my*", "a*"}, Conversion: v1alpha1.KeyConversionUnderscore}, one(object),
+		"a prefix": {v1alpha1.DataFrom{Include: []string{"port"}, Prefix: "DB_"}, secret(object), map[string]string{"DB_port": "5432"}},
+		"underscores": {v1alpha1.DataFrom{Include: []string{"my*", "a*"}, Conversion: v1alpha1.KeyConversionUnderscore}, secret(object),
 			map[string]string{"my_key": "m", "a_b": "1e21"}},
-		"code points": {v1alpha1.DataFrom{Include: []string{"my*", "a*", "ü*"}, Conversion: v1alpha1.KeyConversionUnicode}, one(`{"my key":"m","a/b":1,"ü🔑":2}`),
+		"code points": {v1alpha1.DataFrom{Include: []string{"my*", "a*", "ü*"}, Conversion: v1alpha1.KeyConversionUnicode}, secret(`{"my key":"m","a/b":1,"ü🔑":2}`),
 			map[string]string{"my_U0020_key": "m", "a_U002f_b": "1", "_U00fc__U1f511_": "2"}},
 		"renamed, all matches, one after the other": {v1alpha1.DataFrom{Include: []string{"password"},
-			Rename: []v1alpha1.Rename{{Match: "s", Replace: "S"}, {Match: "^(pa)(?P<rest>.*)$", Replace: "${rest}-$1"}, {Match: "w"}}}, one(object), map[string]string{"SSord-pa": "p"}},
+			Rename: []v1alpha1.Rename{{Match: "s", Replace: "S"}, {Match: "^(pa)(?P<rest>.*)$", Replace: "${rest}-$1"}, {Match: "w"}}}, secret(object), map[string]string{"SSord-pa": "p"}},
 		"renamed before conversion, and prefix last": {v1alpha1.DataFrom{Include: []string{"my key"}, Prefix: "P.",
-			Rename: []v1alpha1.Rename{{Match: "key", Replace: "own/key"}}, Conversion: v1alpha1.KeyConversionUnderscore}, one(object), map[string]string{"P.my_own_key": "m"}},
-		"a property":                             {v1alpha1.DataFrom{Property: "sub"}, one(object), map[string]string{"x": "y", "n": "null", "o": `{ "z" :0.10}`}},
-		"a path":                                 {v1alpha1.DataFrom{Property: "l[0].o"}, one(`{"l":[{"o":{"k":"v"}}]}`), map[string]string{"k": "v"}},
-		"decoded":                                {v1alpha1.DataFrom{Decode: v1alpha1.DecodingBase64}, one(`{"a":"aGk=","b":"AP8","c":""}`), map[string]string{"a": "hi", "b": "\x00\xff", "c": ""}},
+			Rename: []v1alpha1.Rename{{Match: "key", Replace: "own/key"}}, Conversion: v1alpha1.KeyConversionUnderscore}, secret(object), map[string]string{"P.my_own_key": "m"}},
+		"a property":                             {v1alpha1.DataFrom{Property: "sub"}, secret(object), map[string]string{"x": "y", "n": "null", "o": `{ "z" :0.10}`}},
+		"a path":                                 {v1alpha1.DataFrom{Property: "l[0].o"}, secret(`{"l":[{"o":{"k":"v"}}]}`), map[string]string{"k": "v"}},
+		"decoded":                                {v1alpha1.DataFrom{Decode: v1alpha1.DecodingBase64}, secret(`{"a":"aGk=","b":"AP8","c":""}`), map[string]string{"a": "hi", "b": "\x00\xff", "c": ""}},
 		"a binary that is a JSON object":         {v1alpha1.DataFrom{}, []NamedValue{{Value: source.BinaryValue([]byte(`{"a":"b"}`))}}, map[string]string{"a": "b"}},
 		"an optional one that is not there":      {v1alpha1.DataFrom{Optional: true}, nil, map[string]string{}},
-		"an optional property that is not there": {v1alpha1.DataFrom{Property: "none", Optional: true}, one(object), map[string]string{}},
-		"an object without fields":               {v1alpha1.DataFrom{}, one(`{}`), map[string]string{}},
+		"an optional property that is not there": {v1alpha1.DataFrom{Property: "none", Optional: true}, secret(object), map[string]string{}},
+		"an object without fields":               {v1alpha1.DataFrom{}, secret(`{}`), map[string]string{}},
 
 		"found, one key per secret": {v1alpha1.DataFrom{Find: values}, found("/prod/db/main", "text\r\n", "/prod/api", `{"a":"b"}`),
 			map[string]string{"db_main": "text\r\n", "api": `{"a":"b"}`}},
@@ -119,7 +119,7 @@ func TestDataFromRefuses(t *testing.T) {
 		"two secrets with one field": {[]v1alpha1.DataFrom{{Find: fields}}, [][]NamedValue{found("/prod/x", `{"a":"hunter2"}`, "/prod/y", `{"a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue,
 			[]string{`"/prod/x"`, `"/prod/y"`, `key "a"`}},
 		"a name that no key may have":       {[]v1alpha1.DataFrom{{}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{`field "my key"`, "spec.dataFrom[0].conversion"}},
-		"a name that no conversion mends":   {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]NamedValue{found("x", `{"..a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue, []string{`field "..a"`}},
+		"a name that no conversion fixes":   {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]NamedValue{found("x", `{"..a":"hunter2"}`)}, v1alpha1.ReasonInvalidValue, []string{`field "..a"`}},
 		"a name of which nothing is left":   {[]v1alpha1.DataFrom{{Prefix: "P_", Rename: []v1alpha1.Rename{{Match: ".*"}}}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"my key"`}},
 		"a name that grows without end":     {[]v1alpha1.DataFrom{{Rename: slices.Repeat([]v1alpha1.Rename{{Match: ".", Replace: strings.Repeat("$0", 200)}}, 16)}}, [][]NamedValue{found("x", object)}, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0].rename[1]", "4096"}},
 		"a secret named as the prefix":      {[]v1alpha1.DataFrom{{Find: values}}, [][]NamedValue{found("/prod/", marker)}, v1alpha1.ReasonInvalidValue, []string{"nothing is left", `"/prod/"`}},
@@ -159,7 +159,7 @@ func TestWildcards(t *testing.T) {
 		{"*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false}, {"*.*", "a.b", true}, {"[a]", "a", false}, {"**", "x", true}, {"a**b", "ab", true},
 	} {
 		if got, err := newWork().matches("here", test.pattern, test.name); got != test.want || err != nil {
-			t.Errorf("%q against %q gives %t", test.pattern, test.name, got)
+			t.Errorf("%q against %q gives %t, %v", test.pattern, test.name, got, err)
 		}
 	}
 }

@@ -38,8 +38,11 @@ func FuzzProperty(f *testing.F) {
 					refuseMarker(t, content, path, err)
 					continue
 				}
-				if !json.Valid([]byte(content)) || len(data) != 1 || string(data["k"]) != string(again["k"]) {
-					t.Error("a broken document was taken, or another value the second time")
+				if !json.Valid([]byte(content)) || len(data) != 1 {
+					t.Errorf("a document that is not JSON was accepted, or gave %d keys", len(data))
+				}
+				if string(data["k"]) != string(again["k"]) {
+					t.Error("the second time, the value is another")
 				}
 			}
 		}
@@ -80,17 +83,26 @@ func checkNames(t *testing.T, entry v1alpha1.DataFrom, name, content string) {
 	again, twice := Render(newWork(), &spec, inputs)
 	if err != nil {
 		refuseMarker(t, content, "", err)
-		if twice == nil || twice.Error() != err.Error() || data != nil {
-			t.Error("a refusal came with keys, or not again")
+		if data != nil {
+			t.Errorf("a refusal came with %d keys", len(data))
+		}
+		if twice == nil || twice.Error() != err.Error() {
+			t.Error("the second time, the refusal is another")
 		}
 		return
 	}
-	if len(data) == 0 || len(data) != len(again) {
-		t.Error("neither keys nor a refusal, or others the second time")
+	if len(data) == 0 {
+		t.Error("neither keys nor a refusal")
+	}
+	if len(data) != len(again) {
+		t.Errorf("%d keys, and %d the second time", len(data), len(again))
 	}
 	for key := range data {
-		if len(validation.IsConfigMapKey(key)) > 0 || !strings.HasPrefix(key, "P_") {
-			t.Errorf("key %q is none that Kubernetes takes, or has no prefix", key)
+		if len(validation.IsConfigMapKey(key)) > 0 {
+			t.Errorf("Kubernetes does not accept key %q", key)
+		}
+		if !strings.HasPrefix(key, "P_") {
+			t.Errorf("key %q has no prefix", key)
 		}
 	}
 }

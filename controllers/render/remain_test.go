@@ -10,8 +10,8 @@ import (
 
 // The first sync, and one after an edit of the spec, takes whatever there is.
 func TestWhatWasNotSyncedTakesAnyValue(t *testing.T) {
-	for name, slip := range slips() {
-		inputs := Inputs{Source: textValue(slip.content)}
+	for name, mistake := range mistakes() {
+		inputs := Inputs{Source: textValue(mistake.content)}
 		if looksLikeObject(inputs.Source) {
 			continue
 		}
@@ -20,7 +20,7 @@ func TestWhatWasNotSyncedTakesAnyValue(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff(map[string]string{"value": slip.content}, asText(data)); diff != "" {
+		if diff := cmp.Diff(map[string]string{"value": mistake.content}, asText(data)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

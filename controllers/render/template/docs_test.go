@@ -122,7 +122,7 @@ func TestEveryFunctionGivesTheSameTwice(t *testing.T) {
 			}
 			for range 10 {
 				if again, err := render(example[0], data); err != nil || again != first {
-					t.Errorf("%s gives something else the second time", entry.name)
+					t.Errorf("%s gives something else the second time (error: %v)", entry.name, err)
 				}
 			}
 		}

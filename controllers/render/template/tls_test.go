@@ -188,7 +188,7 @@ func TestTheKeyThatCanBeSeenIsDecryptedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after := parts(ordered); !holdsKey(after[0]) || holdsKey(after[1]) {
-		t.Error("the key is not in the first part alone")
+		t.Errorf("the key is in the first part: %t, in the second: %t", holdsKey(after[0]), holdsKey(after[1]))
 	}
 }
 
