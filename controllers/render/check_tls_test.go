@@ -58,8 +58,8 @@ func TestChainNotes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var bundle strings.Builder
-			for _, one := range test.chain {
-				bundle.WriteString(one.pem())
+			for _, certificate := range test.chain {
+				bundle.WriteString(certificate.pem())
 			}
 			notes, err := checkTLS(map[string][]byte{"tls.crt": []byte(bundle.String()), "tls.key": []byte(inPEM("PRIVATE KEY", pkcs8(t, leaf.key)))})
 			if err != nil {

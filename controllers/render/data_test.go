@@ -133,10 +133,10 @@ func TestRenderKeysRefuses(t *testing.T) {
 }
 
 func TestSourcesOfTheirOwn(t *testing.T) {
-	one, other := textValue(`{"a":"one"}`), textValue(`{"a":"other"}`)
+	first, other := textValue(`{"a":"one"}`), textValue(`{"a":"other"}`)
 	spec := &v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{
 		{Key: "A", Property: "a"}, {Key: "B", Property: "a"}, {Key: "C", Property: "a", Optional: true}, {Key: "D", JMESPath: "b", Optional: true}, {Key: "E"}}}
-	data, err := Render(newWork(), spec, Inputs{Data: []*source.Value{one, other, nil, other, one}})
+	data, err := Render(newWork(), spec, Inputs{Data: []*source.Value{first, other, nil, other, first}})
 	if diff := cmp.Diff(map[string]string{"A": "one", "B": "other", "E": `{"a":"one"}`}, asText(data)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -146,10 +146,10 @@ func TestSourcesOfTheirOwn(t *testing.T) {
 		mention string
 	}{
 		"no value for a key":                  {v1alpha1.SecretSyncSpec{Data: spec.Data[:1]}, Inputs{Data: []*source.Value{nil}}, `key "A"`},
-		"fewer values than keys":              {v1alpha1.SecretSyncSpec{Data: spec.Data[:2]}, Inputs{Data: []*source.Value{one}}, `key "B"`},
+		"fewer values than keys":              {v1alpha1.SecretSyncSpec{Data: spec.Data[:2]}, Inputs{Data: []*source.Value{first}}, `key "B"`},
 		"no value at all":                     {v1alpha1.SecretSyncSpec{}, Inputs{}, "nothing to write"},
 		"nothing but keys that are left out":  {v1alpha1.SecretSyncSpec{Data: spec.Data[2:4]}, Inputs{Data: []*source.Value{nil, other}}, "nothing to write"},
-		"nothing but names that are left out": {v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Exclude: []string{"*"}}}}, Inputs{DataFrom: [][]NamedValue{{{Value: *one}}}}, "nothing to write"},
+		"nothing but names that are left out": {v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Exclude: []string{"*"}}}}, Inputs{DataFrom: [][]NamedValue{{{Value: *first}}}}, "nothing to write"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := Render(newWork(), &test.spec, test.inputs)

@@ -187,7 +187,7 @@ func TestAnotherSecretIsNotTakenForTheOneThatWasLeft(t *testing.T) {
 	desired.Previous.UID = "before"
 	result, err := w.Apply(t.Context(), desired)
 	if err != nil || result.UID != "uid" || result.Former == nil || len(s.sent) == 0 || s.sent[0].Force {
-		t.Errorf("%+v, %v, %v", result.Outcome, err, verbsOf(s))
+		t.Errorf("%s, UID %q, %v, %+v; with its former content: %t", result.Outcome, result.UID, err, s.sent, result.Former != nil)
 	}
 }
 
@@ -236,8 +236,11 @@ func TestItsOwnCreateIsNoOtherManager(t *testing.T) {
 	desired.Data["password"] = []byte("newer-" + quoted)
 	desired.Previous = left(State{UID: made.UID, ResourceVersion: made.ResourceVersion}, "password")
 	result, err := applied(t, w, desired)
-	if err != nil || result.Outcome != Updated || result.OverriddenManagers != nil || string(s.secret(t).Data["password"]) != "newer-"+quoted {
+	if err != nil || result.Outcome != Updated || result.OverriddenManagers != nil {
 		t.Errorf("%+v, %v", result, err)
+	}
+	if string(s.secret(t).Data["password"]) != "newer-"+quoted {
+		t.Error("the key does not have its new value")
 	}
 }
 
@@ -249,7 +252,10 @@ func TestWhatASecretHeldBeforeItWasMadeAgainComesWithTheResult(t *testing.T) {
 	desired := wanting()
 	desired.Recreate = true
 	result, err := applied(t, w, desired)
-	if err != nil || result.UID != "made" || result.Former == nil || string(result.Former.Values["password"]) != quoted {
-		t.Errorf("%+v, %v", result.Outcome, err)
+	if err != nil || result.UID != "made" || result.Former == nil {
+		t.Fatalf("%s, UID %q, %v; with its former content: %t", result.Outcome, result.UID, err, result.Former != nil)
+	}
+	if string(result.Former.Values["password"]) != quoted {
+		t.Error("the former content does not have the former value")
 	}
 }

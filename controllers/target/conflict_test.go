@@ -44,8 +44,15 @@ func TestAMergedKeyThatOthersHaveEditedIsRestored(t *testing.T) {
 	if err != nil || result.Outcome != Updated || !slices.Equal(result.OverriddenManagers, []string{"kubectl-edit"}) {
 		t.Errorf("%+v, %v", result, err)
 	}
-	if data := s.secret(t).Data; len(data) != 2 || string(data["password"]) != "newer-"+quoted || string(data["theirs"]) != quoted {
+	data := s.secret(t).Data
+	if len(data) != 2 {
 		t.Errorf("%d keys", len(data))
+	}
+	if string(data["password"]) != "newer-"+quoted {
+		t.Error("the merged key is not restored")
+	}
+	if string(data["theirs"]) != quoted {
+		t.Error("the owner's key has changed")
 	}
 }
 

@@ -174,7 +174,7 @@ func TestWhatAnUpdateMayDrop(t *testing.T) {
 
 func TestFieldOwnersFit(t *testing.T) {
 	if got := FieldOwner("db"); got != "secretsync.dev/db" || ownerOfManager(got) != "db" {
-		t.Errorf("the field owner is %s", got)
+		t.Errorf("the field owner is %s, that of SecretSync %q", got, ownerOfManager(got))
 	}
 	if got := FieldOwner(strings.Repeat("a", 253)); len(got) != 128 {
 		t.Errorf("a long name's field owner has %d characters", len(got))

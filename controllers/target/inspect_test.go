@@ -91,7 +91,7 @@ func TestValuesOfASecretThatHasTakenTheNameAreNotUsed(t *testing.T) {
 		w, s := serve(t, secretNamed("db", "uid", "db"))
 		w.Live = changing{w.Live, uid}
 		if found, err := w.Inspect(t.Context(), wanting()); !raced(err) || found.Values != nil {
-			t.Errorf("inspecting, UID %q: %v", uid, err)
+			t.Errorf("inspecting, UID %q: %v, %d values", uid, err, len(found.Values))
 		}
 		if _, err := applied(t, w, wanting()); !raced(err) || len(s.sent) > 0 {
 			t.Errorf("writing, UID %q: %v, %+v", uid, err, s.sent)
@@ -159,8 +159,11 @@ func TestWhatIsKnownOfASecret(t *testing.T) {
 	if want := (State{Exists: true, UID: "uid", ResourceVersion: "999", Owner: "db", Controller: "sync-db"}); err != nil || state != want {
 		t.Errorf("%+v, %v", state, err)
 	}
-	if !Ours(wanting(), state) || Ours(wanting(), State{Exists: true, Owner: "other"}) {
-		t.Error("whose it is")
+	if !Ours(wanting(), state) {
+		t.Error("its own Secret is not its own")
+	}
+	if Ours(wanting(), State{Exists: true, Owner: "other"}) {
+		t.Error("another's Secret is its own")
 	}
 	values, err := w.Values(t.Context(), "payments", "db")
 	if err != nil || string(values["password"]) != quoted {
@@ -179,11 +182,14 @@ func TestWhatIsKnownOfASecret(t *testing.T) {
 func TestWhatASecretHeldBeforeComesWithTheResult(t *testing.T) {
 	w, s := serve(t, secretNamed("db", "uid", "db"))
 	result, err := applied(t, w, wanting())
-	if err != nil || result.Former == nil || string(result.Former.Values["password"]) != quoted {
-		t.Errorf("written: %+v, %v", result.Outcome, err)
+	if err != nil || result.Former == nil {
+		t.Fatalf("written: %s, %v; with its former content: %t", result.Outcome, err, result.Former != nil)
+	}
+	if string(result.Former.Values["password"]) != quoted {
+		t.Error("written: the former content does not have the former value")
 	}
 	result, err = applied(t, w, wanting())
 	if err != nil || result.Outcome != Unchanged || result.UID != "uid" || result.ResourceVersion != s.secret(t).ResourceVersion || result.Former == nil {
-		t.Errorf("as desired: %+v, %v", result.Outcome, err)
+		t.Errorf("as desired: %s, UID %q at %s, %v; with its former content: %t", result.Outcome, result.UID, result.ResourceVersion, err, result.Former != nil)
 	}
 }

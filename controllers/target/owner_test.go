@@ -41,23 +41,29 @@ func TestFieldManagersOfLongNames(t *testing.T) {
 		t.Error("two SecretSyncs have one field manager")
 	}
 	if first != FieldOwner(long+"1") || len(first) > fieldOwnerMost || len(first) != len(second) {
-		t.Errorf("%q, %q", first, second)
+		t.Errorf("two long names have the field managers %q and %q", first, second)
 	}
 	if got := FieldOwner("db"); got != "secretsync.dev/db" || ownerOfManager(got) != "db" {
-		t.Errorf("the field manager of db is %q", got)
+		t.Errorf("the field manager of db is %q, that of SecretSync %q", got, ownerOfManager(got))
 	}
 	for length, whole := range map[int]bool{113: true, 114: false} {
 		name := strings.Repeat("x", length)
 		if got := FieldOwner(name); len(got) != fieldOwnerMost || ownerOfManager(got) == "" || (ownerOfManager(got) == name) != whole {
-			t.Errorf("%q", got)
+			t.Errorf("%q has the field manager %q, that of SecretSync %q", name, got, ownerOfManager(got))
 		}
 	}
 }
 
 func TestAnotherControllerIsAConflict(t *testing.T) {
 	refusal := invalidAt(field.Invalid(field.NewPath("metadata", "ownerReferences"), quoted, "only one"))
-	if !secondController(refusal) || secondController(nil) || secondController(invalidAt(field.Invalid(field.NewPath("type"), "", ""))) {
+	if !secondController(refusal) {
 		t.Error("a second controller is taken for another refusal")
+	}
+	if secondController(nil) {
+		t.Error("no error is taken for a second controller")
+	}
+	if secondController(invalidAt(field.Invalid(field.NewPath("type"), "", ""))) {
+		t.Error("another refusal is taken for a second controller")
 	}
 	var got *Error
 	if err := explain(refusal, reading("payments", "db")); !errors.As(err, &got) || got.Reason != v1alpha1.ReasonTargetConflict ||
@@ -72,7 +78,7 @@ func TestRacesAreTransientToo(t *testing.T) {
 	}
 	collected := apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "db")
 	if err, ok := errors.AsType[*Error](explain(collected, reading("payments", "db"))); !ok || !err.Raced || !err.Transient {
-		t.Errorf("a Secret that was collected between a look and a patch: %v", err)
+		t.Errorf("a Secret that was garbage-collected between a read and a patch: %v", err)
 	}
 	replaced := invalidAt(field.Invalid(field.NewPath("metadata", "uid"), quoted, ""))
 	if err, ok := errors.AsType[*Error](explain(replaced, reading("payments", "db"))); !ok || !err.Raced || !err.Transient {

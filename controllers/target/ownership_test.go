@@ -170,7 +170,7 @@ func TestACreateThatMeetsASecret(t *testing.T) {
 	w, s := serve(t)
 	s.fails["create"] = apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "db", errors.New(quoted))
 	if refused, ok := errors.AsType[*Error](secondOf(applied(t, w, wanting()))); !ok || refused.Reason != v1alpha1.ReasonTargetForbidden || s.secret(t) != nil {
-		t.Errorf("refused: %v", refused)
+		t.Errorf("refused: %v; there is a Secret: %t", refused, s.secret(t) != nil)
 	}
 }
 
@@ -187,7 +187,7 @@ func (b blind) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ .
 func TestMergeNeedsAHost(t *testing.T) {
 	w, s := serve(t)
 	if refused, ok := errors.AsType[*Error](secondOf(applied(t, w, merging()))); !ok || refused.Reason != v1alpha1.ReasonTargetNotFound || s.secret(t) != nil {
-		t.Errorf("without a Secret: %v", refused)
+		t.Errorf("without a Secret: %v; there is a Secret: %t", refused, s.secret(t) != nil)
 	}
 	before := host()
 	w, s = serve(t, before.DeepCopy())
@@ -255,8 +255,11 @@ func TestWhatOthersHaveEditedIsRestoredAndNamed(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 	there := s.secret(t)
-	if keys := slices.Sorted(maps.Keys(there.Data)); !slices.Equal(keys, []string{"password", "theirs"}) || string(there.Data["password"]) != "new-"+quoted {
+	if keys := slices.Sorted(maps.Keys(there.Data)); !slices.Equal(keys, []string{"password", "theirs"}) {
 		t.Errorf("keys %v", keys)
+	}
+	if string(there.Data["password"]) != "new-"+quoted {
+		t.Error("the key is not restored")
 	}
 	again, err := applied(t, w, desired)
 	if err != nil || again.Outcome != Unchanged || again.ResourceVersion != there.ResourceVersion || again.UID != made.UID {

@@ -92,8 +92,11 @@ func TestWhatWasWrittenSinceIsNotWrittenOver(t *testing.T) {
 		}
 	}
 	w, s := serve(t, secretNamed("db", "uid", "db"))
-	if _, err := w.Apply(t.Context(), wanted(State{}, false)); !raced(err) || string(s.secret(t).Data["password"]) != quoted {
-		t.Errorf("a Secret that was not there when it was looked for: %v", err)
+	if _, err := w.Apply(t.Context(), wanted(State{}, false)); !raced(err) {
+		t.Errorf("a Secret that did not exist at Find: %v", err)
+	}
+	if string(s.secret(t).Data["password"]) != quoted {
+		t.Error("a Secret that did not exist at Find is overwritten")
 	}
 }
 

@@ -90,8 +90,11 @@ func TestAStopDoesNotComeBetweenDeletingAndMakingAnew(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	w, server := fixed(t, stop, nil)
 	result, err := w.Apply(ctx, recreating())
-	if err != nil || result.Outcome != Updated || ctx.Err() == nil {
+	if err != nil || result.Outcome != Updated {
 		t.Errorf("%v, %v", result, err)
+	}
+	if ctx.Err() == nil {
+		t.Error("the context has not ended")
 	}
 	if data, exists := dataOf(t, server); !exists || len(data) != 1 {
 		t.Errorf("there is a Secret: %v, with %d keys", exists, len(data))
@@ -146,7 +149,7 @@ func TestASecretThatIsDeletedBeforeItsReplacement(t *testing.T) {
 	}
 	result, err := applied(t, w, desired)
 	if err != nil || result.Outcome != Updated || result.UID != "made" || s.secret(t) == nil {
-		t.Errorf("%+v, %v", result.Outcome, err)
+		t.Errorf("%s, UID %q, %v; there is a Secret: %t", result.Outcome, result.UID, err, s.secret(t) != nil)
 	}
 }
 

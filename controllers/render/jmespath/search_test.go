@@ -257,11 +257,11 @@ func TestSearchesShareABudget(t *testing.T) {
 
 func TestNumbersAreComparedExactly(t *testing.T) {
 	ascending := []number{"-1e400", "-12345678901234567890", "-12345678901234567889", "-0.1", "-1E-400", "0", "1e-400", "0.1", "0.10000000000000000001", "9.99", "10", "9007199254740992", "9007199254740993", "1e400"}
-	for i, one := range ascending {
-		for j, other := range ascending {
-			got, err := compareNumbers(one, other)
+	for i, first := range ascending {
+		for j, second := range ascending {
+			got, err := compareNumbers(first, second)
 			if want := min(max(i-j, -1), 1); got != want || err != nil {
-				t.Errorf("%s against %s: got %d, %v, want %d", one, other, got, err, want)
+				t.Errorf("%s against %s: got %d, %v, want %d", first, second, got, err, want)
 			}
 		}
 	}
