@@ -108,7 +108,7 @@ func TestCostlySpecsAreRefused(t *testing.T) {
 	}
 }
 
-// TestADeepPathIsReadOnce has 500 objects within each other: each is read by the first entry that leads through it.
+// TestADeepPathIsReadOnce has 500 nested objects: each is parsed once, by the first entry whose path goes through it.
 func TestADeepPathIsReadOnce(t *testing.T) {
 	entries := keysOf(2, v1alpha1.DataKey{Property: strings.Repeat("a.", 500) + "z"})
 	spent := make([]int64, 0, 2)
@@ -157,7 +157,7 @@ func TestCostlyGuardsAreRefused(t *testing.T) {
 	}
 }
 
-// TestLargePrivateKeysAreNotParsed has one of 70,000 bits, which takes a second to look at.
+// TestLargePrivateKeysAreNotParsed has a key of 70,000 bits, which takes a second to parse.
 func TestLargePrivateKeysAreNotParsed(t *testing.T) {
 	prime := new(big.Int).Lsh(big.NewInt(1), 35_000)
 	prime.Sub(prime, big.NewInt(1))
@@ -189,8 +189,8 @@ func TestTemplatesShareTheBudget(t *testing.T) {
 	wantRefusal(t, err, v1alpha1.ReasonTemplateFailed, "spec.template.data: executing the templates takes up to")
 }
 
-// TestNothingIsDoneAfterThePassHasEnded wants the error of the context, which is not reported.
-func TestNothingIsDoneAfterThePassHasEnded(t *testing.T) {
+// TestNothingIsDoneAfterTheReconcileHasEnded wants the error of the context, which is not reported.
+func TestNothingIsDoneAfterTheReconcileHasEnded(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	value := textValue(`{"a":"b"}`)

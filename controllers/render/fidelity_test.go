@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// fidelity is how JSON as it stands in AWS lands in a key, byte for byte.
+// fidelity has JSON as it is in AWS and as it must be in a key, byte for byte.
 func fidelity() map[string]struct{ json, want string } {
 	large := strings.Repeat("ü", 30000)
 	return map[string]struct{ json, want string }{
@@ -132,7 +132,7 @@ func TestWholeValuesLandByteForByte(t *testing.T) {
 	}
 }
 
-// TestRefusalsStayShort keeps what AWS holds from outgrowing a condition's message, 32 KiB.
+// TestRefusalsStayShort: values in AWS must not make a message longer than a condition's 32 KiB.
 func TestRefusalsStayShort(t *testing.T) {
 	long := strings.Repeat("ü", 5000)
 	for name, test := range map[string]struct {

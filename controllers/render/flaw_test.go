@@ -87,7 +87,7 @@ func TestBinaryInPlaceOfAnObjectIsNamed(t *testing.T) {
 	}
 }
 
-// What may be said of a value is a fixed text, a position, or the code of an invisible character.
+// An error may have fixed texts, positions, and the codes of invisible characters, but no other part of a value.
 func FuzzFlawsQuoteNothing(f *testing.F) {
 	for _, mistake := range mistakes() {
 		f.Add(mistake.content)

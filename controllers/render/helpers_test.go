@@ -14,12 +14,12 @@ import (
 // marker stands for what must never be in an error.
 const marker = "hunter2"
 
-// newWork is that of a pass of its own.
+// newWork is the work of a reconcile of its own.
 func newWork() Work {
 	return Work{Budget: pattern.NewBudget(context.Background(), pattern.PassSteps), Patterns: pattern.NewCache()}
 }
 
-// renderOne renders a spec all of whose keys are taken from one value.
+// renderOne renders a spec whose keys are all taken from the same value.
 func renderOne(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, error) {
 	spec := v1alpha1.SecretSyncSpec{Data: keys}
 	inputs := Inputs{Source: &value, Data: make([]*source.Value, len(keys))}

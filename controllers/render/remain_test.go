@@ -8,7 +8,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// The first sync, and one after an edit of the spec, takes whatever there is.
+// The first sync, and the first after an edit of the spec, accept every value.
 func TestWhatWasNotSyncedTakesAnyValue(t *testing.T) {
 	for name, mistake := range mistakes() {
 		inputs := Inputs{Source: textValue(mistake.content)}
@@ -57,7 +57,7 @@ func TestRenderKeepsFields(t *testing.T) {
 	}
 }
 
-// A template that fails on a value that is no object names that, not the template alone.
+// The error of a template that fails on a value that is no object names the value too.
 func TestTemplatesNameTheSlip(t *testing.T) {
 	spec := v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: map[string]string{"URL": "{{ .username }}"}, MergePolicy: v1alpha1.TemplateMergeReplace}}
 	_, err := Render(newWork(), &spec, Inputs{Source: textValue("\uFEFF" + `{"username":"hunter2"}`), SyncedKeys: []string{"URL"}})
@@ -91,8 +91,8 @@ func TestCheckKeysRemain(t *testing.T) {
 	}
 }
 
-// Programs disagree on which of two fields with one name counts, and on half of a pair of escapes: neither is chosen
-// nor changed.
+// Programs disagree on which of two fields with the same name counts, and on half of a surrogate pair: such fields are
+// neither chosen nor changed.
 func TestUnclearFieldsAreRefused(t *testing.T) {
 	const twice, half = "more than once", "half of a pair"
 	property := func(path string) v1alpha1.SecretSyncSpec {

@@ -36,7 +36,7 @@ func deployment(d *appsv1.Deployment) *workload {
 	case status.UpdatedReplicas < wanted:
 		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d pods are new%s", status.UpdatedReplicas, wanted, unavailable(status.UnavailableReplicas))}
 	case former > 0:
-		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("pods of before that have not ended: %d%s", former, unavailable(status.UnavailableReplicas))}
+		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("old pods that have not ended: %d%s", former, unavailable(status.UnavailableReplicas))}
 	case status.AvailableReplicas < status.UpdatedReplicas:
 		w.latest = outcome{state: RollingOut, message: fmt.Sprintf("%d of %d new pods are available", status.AvailableReplicas, wanted)}
 	default:

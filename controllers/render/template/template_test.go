@@ -24,7 +24,7 @@ func render(source string, data map[string]string) (string, error) {
 	return string(made["key"]), err
 }
 
-// renders wants each source to give a text.
+// renders checks that each source gives a text.
 func renders(t *testing.T, data map[string]string, want map[string]string) {
 	t.Helper()
 	for source, text := range want {
@@ -39,7 +39,7 @@ func renders(t *testing.T, data map[string]string, want map[string]string) {
 	}
 }
 
-// refuses wants each source to end in an error that has a text.
+// refuses checks that each source ends in an error with a text.
 func refuses(t *testing.T, data map[string]string, want map[string]string) {
 	t.Helper()
 	for source, text := range want {
@@ -140,7 +140,7 @@ func TestSourcesThatCannotBeParsed(t *testing.T) {
 	}
 }
 
-// impure are functions of sprig that look at something besides their arguments, or roll dice.
+// impure are functions of sprig that read something besides their arguments, or are random.
 const impure = "env expandenv getHostByName now date dateInZone dateModify ago unixEpoch htmlDate toDate mustToDate duration " +
 	"randAlpha randAlphaNum randAscii randNumeric randBytes randInt shuffle uuidv4 bcrypt derivePassword genPrivateKey genCA " +
 	"genCAWithKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey encryptAES buildCustomCert " +

@@ -160,9 +160,8 @@ func TestArchivesAreOpened(t *testing.T) {
 	}
 }
 
-// TestTheKeyThatCanBeSeenIsDecryptedFirst: another one could hide in an encrypted part, with rounds that cannot be
-// seen.
-func TestTheKeyThatCanBeSeenIsDecryptedFirst(t *testing.T) {
+// TestTheVisibleKeyIsDecryptedFirst: another key could hide in an encrypted part, with rounds that are not visible.
+func TestTheVisibleKeyIsDecryptedFirst(t *testing.T) {
 	key := curve(t)
 	leaf := issue(t, "leaf", nil, key, "example.com")
 	archive, err := pkcs12.Modern2023.Encode(key, leaf.certificate, nil, "x")
