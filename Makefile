@@ -17,6 +17,7 @@ help: ## Print the targets
 generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is generated: deepcopy, CRD, RBAC, reference
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
+	go run ./hack/unwrap config/crd/secretsync.dev_secretsyncs.yaml
 	bin/controller-gen rbac:roleName=secretsync-manager paths=./controllers/secretsync/... output:rbac:dir=config/rbac
 	bin/controller-gen rbac:roleName=secretsync-service-account-tokens paths=./controllers/serviceaccount/... output:rbac:dir=config/components/service-account-tokens
 	bin/controller-gen rbac:roleName=secretsync-rollouts paths=./controllers/rollout/... output:rbac:dir=config/components/rollouts
@@ -29,6 +30,7 @@ generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is gen
 	cp config/components/rollouts/role.yaml config/chart/files/rollouts-role.yaml
 	cp config/admission/rollouts/restarts-alone.yaml config/admission/operator/finalizers-alone.yaml config/admission/operator/token-secrets.yaml config/chart/files/
 	bin/crd-ref-docs --config hack/tools/crd-ref-docs/config.yaml --renderer markdown --source-path api --output-path docs/reference/api.md --log-level ERROR
+	go run ./hack/unwrap docs/reference/api.md
 
 .PHONY: verify
 verify: generate ## Fail if generated files or go.mod are stale

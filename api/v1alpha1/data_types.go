@@ -11,7 +11,7 @@ type Decoding string
 const (
 	// DecodingBase64 is the standard encoding of RFC 4648, with or without padding; line breaks are ignored.
 	DecodingBase64 Decoding = "Base64"
-	// DecodingBase64URL is the encoding for URLs and file names of RFC 4648, with or without padding.
+	// DecodingBase64URL is the encoding of RFC 4648 for URLs and file names, with or without padding.
 	DecodingBase64URL Decoding = "Base64URL"
 )
 
@@ -26,52 +26,51 @@ type DataKey struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && !self.startsWith('..') && self != '.'",message="key must consist of letters, digits, '-', '_' and '.', and be neither '.' nor start with '..'"
 	Key string `json:"key,omitempty"`
 
-	// source is the secret, or the version, that this key is taken from. Default: spec.source.
+	// source is the secret, or the version, that this key is read from. Default: spec.source.
 	// +optional
 	Source *EntrySource `json:"source,omitempty"`
 
-	// property is the field of the JSON value to take. It is first looked up as the literal name
-	// of a field, dots, slashes and brackets included; if there is none, as a path: names of fields separated by
-	// dots, and items of lists by their number in brackets ("hosts[0].name", "[-1]" for the last). A string is
-	// taken as its text, everything else as its JSON text, digit for digit.
-	// Default: the whole value of the secret.
+	// property is the field of the JSON value to take. The operator first looks for a field with exactly this name,
+	// including dots, slashes and brackets. If there is none, property is a path: field names separated by dots, and
+	// list items by index in brackets ("hosts[0].name", "[-1]" for the last item). A string gives its text. Any other
+	// value gives its JSON text, digit for digit. Default: the whole value of the secret.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Property string `json:"property,omitempty"`
 
-	// jmesPath is a JMESPath expression (jmespath.org) that finds what to take, for what property cannot say. Its
-	// result is taken as property's is; null counts as not there.
+	// jmesPath is a JMESPath expression (jmespath.org) that selects what to take, for cases that property can't
+	// express. Its result is converted as for property; null counts as missing.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	JMESPath string `json:"jmesPath,omitempty"`
 
-	// decode turns what was taken into the bytes that it encodes. Default: it is taken as it is.
+	// decode says how the value is encoded; the key gets the decoded bytes. Default: the value is not decoded.
 	// +optional
 	Decode Decoding `json:"decode,omitempty"`
 
-	// optional lets the key be left out while its secret, version or property is not there. Every other
-	// trouble, a denial for example, still keeps the Secret as it is. Default: false.
+	// optional allows the key to be omitted if its secret, version or property does not exist. After any other error,
+	// for example a denied read, the Secret stays as it is. Default: false.
 	// +optional
 	Optional bool `json:"optional,omitempty"`
 }
 
-// KeyConversion says what becomes of names that keys of a Secret may not have.
+// KeyConversion says how to convert names that are not valid keys of a Secret.
 // +kubebuilder:validation:Enum=Refuse;Underscore;Unicode
 type KeyConversion string
 
 const (
-	// KeyConversionRefuse refuses them, with reason InvalidValue.
+	// KeyConversionRefuse refuses such a name, with the reason InvalidValue.
 	KeyConversionRefuse KeyConversion = "Refuse"
-	// KeyConversionUnderscore replaces each character that keys may not have by "_".
+	// KeyConversionUnderscore replaces each invalid character by "_".
 	KeyConversionUnderscore KeyConversion = "Underscore"
-	// KeyConversionUnicode replaces each such character by "_U", its code point in hexadecimal, and "_".
+	// KeyConversionUnicode replaces each invalid character by "_U", its code point in hexadecimal, and "_".
 	KeyConversionUnicode KeyConversion = "Unicode"
 )
 
-// DataFrom is one secret, or with find several. What becomes of the names of its fields, in this order: include
-// and exclude choose, rename changes, conversion mends, prefix is put before.
+// DataFrom is one secret, or with find several secrets. The names of its fields become keys in this order: include and
+// exclude select, rename replaces, conversion replaces invalid characters, prefix is prepended.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.source) && has(self.find))",message="set source for one secret, or find for those that match, not both"
 type DataFrom struct {
@@ -79,19 +78,19 @@ type DataFrom struct {
 	// +optional
 	Source *EntrySource `json:"source,omitempty"`
 
-	// find takes every secret that matches, at AWSCURRENT, and follows those that come and go. The reader
-	// needs secretsmanager:ListSecrets.
+	// find takes every secret that matches, at AWSCURRENT. Secrets that are created or deleted later are added or
+	// removed. It needs the permission secretsmanager:ListSecrets.
 	// +optional
 	Find *Find `json:"find,omitempty"`
 
-	// property is the field whose JSON object is taken instead of the whole, by the rule of data's property. With
-	// find and its take Value, it is the field whose value the key gets. Default: the whole value.
+	// property is a field whose JSON object is taken instead of the whole value, looked up as in data. If find has take
+	// Value, it is the field whose value the key gets. Default: the whole value.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Property string `json:"property,omitempty"`
 
-	// include are the names to take, where "*" stands for any characters and "?" for one. Default: all.
+	// include lists the names to take; "*" matches any characters and "?" matches one. Default: all names.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -100,7 +99,7 @@ type DataFrom struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Include []string `json:"include,omitempty"`
 
-	// exclude are the names to leave out, of those that include takes, with the same wildcards. Default: none.
+	// exclude lists the names to omit from those that include takes, with the same wildcards. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -109,82 +108,83 @@ type DataFrom struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Exclude []string `json:"exclude,omitempty"`
 
-	// rename replaces parts of names, one entry after the other.
+	// rename replaces parts of names. Its entries are applied in order.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Rename []Rename `json:"rename,omitempty"`
 
-	// conversion says what becomes of names that keys of a Secret may not have. Default: Refuse, or with
-	// find and its take Value, Underscore, as names of secrets have slashes.
+	// conversion says how to convert names that are not valid keys of a Secret. Default: Refuse; if find has take
+	// Value, Underscore, because names of secrets contain slashes.
 	// +optional
 	Conversion KeyConversion `json:"conversion,omitempty"`
 
-	// prefix is put before each key. Default: none.
+	// prefix is prepended to each key. Default: none.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && !self.startsWith('..')",message="prefix must consist of letters, digits, '-', '_' and '.', and not start with '..'"
 	Prefix string `json:"prefix,omitempty"`
 
-	// decode turns each value into the bytes that it encodes. Default: they are taken as they are.
+	// decode says how the values are encoded; the keys get the decoded bytes. Default: the values are not decoded.
 	// +optional
 	Decode Decoding `json:"decode,omitempty"`
 
-	// optional lets the entry be left out while its secret, version or property is not there, or while find
-	// finds nothing. Default: false.
+	// optional allows the entry to be omitted if its secret, version or property does not exist, or if find matches
+	// nothing. Default: false.
 	// +optional
 	Optional bool `json:"optional,omitempty"`
 }
 
-// FindTake says what find takes of each secret.
+// FindTake says what find takes from each secret.
 // +kubebuilder:validation:Enum=Value;Fields
 type FindTake string
 
 const (
-	// FindTakeValue gives one key per secret, with its whole value. Its name is the secret's, without namePrefix.
+	// FindTakeValue gives one key per secret, with the whole value. The key is the name of the secret without
+	// namePrefix.
 	FindTakeValue FindTake = "Value"
-	// FindTakeFields gives one key per field of each secret's JSON object.
+	// FindTakeFields gives one key per field of the JSON object of each secret.
 	FindTakeFields FindTake = "Fields"
 )
 
-// Find chooses secrets of one region and of the reader's own account by what ListSecrets knows of them. All
-// that is set must hold.
+// Find selects secrets by the metadata in ListSecrets, in one region and in the account of the identity that reads. A
+// secret must match all fields that are set.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.namePrefix) || has(self.namePattern) || has(self.tags)",message="find needs a namePrefix, a namePattern or tags: it would take every secret of the account"
+// +kubebuilder:validation:XValidation:rule="has(self.namePrefix) || has(self.namePattern) || has(self.tags)",message="find needs a namePrefix, a namePattern or tags: without them it would match every secret of the account"
 type Find struct {
-	// namePrefix is what names begin with; it is left out of the names of keys.
+	// namePrefix is the prefix of the names. It is removed from the names of keys.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	NamePrefix string `json:"namePrefix,omitempty"`
 
-	// namePattern is a regular expression (RE2) that the whole name matches.
+	// namePattern is a regular expression (RE2) that must match the whole name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	NamePattern string `json:"namePattern,omitempty"`
 
-	// tags that the secrets have, by key and value, exactly.
+	// tags are the tags that the secrets must have; key and value must be equal.
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=10
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 128 && size(self[k]) <= 256)",message="a tag's key may have at most 128 characters, and its value 256, as in AWS"
 	Tags map[string]string `json:"tags,omitempty"`
 
-	// region to look in. Default: that of spec.source, then the operator's.
+	// region is the AWS region to search. Default: the region of spec.source, then the operator's region.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$`
 	Region string `json:"region,omitempty"`
 
-	// take is Value, for one key per secret, or Fields, for one per field of each. Default: Value.
+	// take is Value for one key per secret, or Fields for one key per field of each secret. Default: Value.
 	// +optional
 	Take FindTake `json:"take,omitempty"`
 }
 
-// Rename replaces a part of names.
+// Rename replaces a part of a name.
 type Rename struct {
 	// match is a regular expression (RE2); every part of the name that it matches is replaced.
 	// +required
@@ -192,28 +192,29 @@ type Rename struct {
 	// +kubebuilder:validation:MaxLength=512
 	Match string `json:"match,omitempty"`
 
-	// replace is what stands there instead; $1 or ${name} stand for what a group has matched. Default: nothing.
+	// replace is the replacement; $1 and ${name} insert what a group has matched. Default: the empty string.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Replace string `json:"replace,omitempty"`
 }
 
-// TemplateMerge says what becomes of the keys that a template is made from.
+// TemplateMerge says whether the keys that templates read are written too.
 // +kubebuilder:validation:Enum=Merge;Replace
 type TemplateMerge string
 
 const (
-	// TemplateMergeMerge keeps them beside the template's.
+	// TemplateMergeMerge writes them together with the keys of the templates.
 	TemplateMergeMerge TemplateMerge = "Merge"
-	// TemplateMergeReplace leaves the template's keys alone in the Secret.
+	// TemplateMergeReplace writes only the keys of the templates.
 	TemplateMergeReplace TemplateMerge = "Replace"
 )
 
-// Template makes keys by Go templates (package text/template). A template sees the keys of data and dataFrom
-// as its fields, each a string: {{ .password }}, or {{ index . "tls.crt" }} where the name is no identifier. The
-// functions are those that docs/templates.md lists, and no others: the same values always give the same text.
+// Template renders keys with Go templates (package text/template). A template reads the keys of data and dataFrom as
+// its fields, each a string: {{ .password }}, or {{ index . "tls.crt" }} if the name is not an identifier. Only the
+// functions that docs/templates.md lists are available: the same values always render the same text.
 type Template struct {
-	// data are the keys to make, each with its template of 64 KiB at most. All templates may have 128 KiB together.
+	// data are the keys to render, each with its template of at most 64 KiB. All templates together may have at most
+	// 128 KiB.
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=256
@@ -222,16 +223,16 @@ type Template struct {
 	// +kubebuilder:validation:XValidation:rule="self.map(k, size(self[k])).sum() <= 131072",message="all templates may have at most 131072 characters together: shorten them, or use several SecretSyncs"
 	Data map[string]string `json:"data,omitempty"`
 
-	// mergePolicy is Merge, which keeps the keys that templates are made from, or Replace, which writes those of
-	// templates alone. Default: Merge.
+	// mergePolicy is Merge to write the keys that the templates read too, or Replace to write only the keys of the
+	// templates. Default: Merge.
 	// +optional
 	MergePolicy TemplateMerge `json:"mergePolicy,omitempty"`
 }
 
-// KeepPrevious keeps the values of before a rotation, read from AWSPREVIOUS, for clients and servers that have
-// not changed over yet. It concerns what follows AWSCURRENT. Where AWS has no previous version, nothing is kept.
+// KeepPrevious keeps the values from before a rotation, read from AWSPREVIOUS, for clients and servers that do not use
+// the new values yet. It applies to sources that follow AWSCURRENT. If AWS has no previous version, nothing is kept.
 type KeepPrevious struct {
-	// for is how long after the rotation the former values stay. Between 1m and 720h.
+	// for is how long the previous values stay after the rotation. Between 1m and 720h.
 	// +required
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
@@ -239,7 +240,7 @@ type KeepPrevious struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="keepPrevious.for must be between 1m and 720h"
 	For metav1.Duration `json:"for,omitzero"`
 
-	// suffix is put behind the name of each key for its former value. Default: "_previous".
+	// suffix is appended to the name of a key for its previous value. Default: "_previous".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63

@@ -12,13 +12,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 )
 
-// unreadableMost bounds what is quoted of an error, in bytes.
+// unreadableMost is the maximum length of a quoted error, in bytes.
 const unreadableMost = 200
 
-// UnmarshalJSON reads a SecretSync, and never fails on its spec or status. A client reads all objects of a kind in one
-// list, so that a field with a value that this type has no place for, which an older or weaker CRD may have let pass,
-// would hide all other objects too. What can be read is there; Unreadable names the rest of the spec. What can't be
-// read of a status is as good as not there: the controller writes it again.
+// UnmarshalJSON decodes a SecretSync, and never fails because of its spec or status. A client decodes all objects of a
+// list at once. So a single field with a value that its type can't hold, which an older or edited CRD may have
+// accepted, would hide all other objects. UnmarshalJSON decodes what it can; Unreadable names the first field of spec
+// that it can't decode. A status that can't be decoded is dropped: the operator writes it again.
 func (s *SecretSync) UnmarshalJSON(content []byte) error {
 	type plain SecretSync // Without this method.
 	s.Unreadable, s.Abridged = nil, nil
@@ -43,7 +43,7 @@ func (s *SecretSync) UnmarshalJSON(content []byte) error {
 	return nil
 }
 
-// raw is JSON that is read later.
+// raw is JSON that is decoded later.
 type raw []byte
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -52,8 +52,8 @@ func (r *raw) UnmarshalJSON(content []byte) error {
 	return nil
 }
 
-// fill reads some JSON into a value, or as much of it as the value can hold. It names the first field that it can't
-// hold, and says why; it is empty where it can hold all of them.
+// fill decodes JSON into a value, or as much of it as the value can hold. It returns the first field that the value
+// can't hold and the error, or an empty text.
 func fill(into reflect.Value, content raw, path string) (wrong string) {
 	if len(content) == 0 {
 		return ""
@@ -79,7 +79,8 @@ func fill(into reflect.Value, content raw, path string) (wrong string) {
 	return path + ": " + problem
 }
 
-// holdsParts says whether a type is read part by part. One that reads itself says itself what it can't hold.
+// holdsParts says whether a type is decoded part by part. A type with an UnmarshalJSON of its own decodes itself as a
+// whole.
 func holdsParts(of reflect.Type) bool {
 	if reflect.PointerTo(of).Implements(reflect.TypeFor[interface{ UnmarshalJSON(content []byte) error }]()) {
 		return false
@@ -87,7 +88,7 @@ func holdsParts(of reflect.Type) bool {
 	return of.Kind() == reflect.Struct || of.Kind() == reflect.Slice || of.Kind() == reflect.Map
 }
 
-// fillParts does what fill does for the fields of a struct, and for the elements of a list or a map.
+// fillParts is fill for the fields of a struct, and for the elements of a list or a map.
 func fillParts(into reflect.Value, content raw, path string) (wrong string) {
 	first := func(problem string) { wrong = cmp.Or(wrong, problem) }
 	if into.Kind() == reflect.Slice {

@@ -14,21 +14,21 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 )
 
-// listOf decodes a list of two SecretSyncs as clients do: one as given, and one that is as it should be.
-func listOf(t *testing.T, one string) []SecretSync {
+// listOf decodes a list of two SecretSyncs as clients do: the given one, and a valid one.
+func listOf(t *testing.T, object string) []SecretSync {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	content := `{"apiVersion":"secretsync.dev/v1alpha1","kind":"SecretSyncList","metadata":{"resourceVersion":"7"},"items":[` + one +
+	content := `{"apiVersion":"secretsync.dev/v1alpha1","kind":"SecretSyncList","metadata":{"resourceVersion":"7"},"items":[` + object +
 		`,{"metadata":{"name":"good"},"spec":{"source":{"secretID":"db"},"pollInterval":"5m"}}]}`
 	into := &SecretSyncList{}
 	if _, _, err := serializer.NewCodecFactory(scheme).UniversalDeserializer().Decode([]byte(content), nil, into); err != nil {
-		t.Fatalf("%s: the whole list can't be read: %v", one, err)
+		t.Fatalf("%s: the whole list can't be read: %v", object, err)
 	}
 	if len(into.Items) != 2 || into.Items[1].Name != "good" || into.Items[1].Spec.PollInterval == nil || into.Items[1].Unreadable != nil {
-		t.Fatalf("%s hides another object: %+v", one, into.Items)
+		t.Fatalf("%s hides another object: %+v", object, into.Items)
 	}
 	return into.Items
 }
@@ -61,7 +61,7 @@ func TestAStatusThatCannotBeReadStopsNothing(t *testing.T) {
 	}
 }
 
-// TestNoFieldHidesOtherObjects gives each field of spec and status each kind of JSON.
+// TestNoFieldHidesOtherObjects sets each field of spec and status to each kind of JSON value.
 func TestNoFieldHidesOtherObjects(t *testing.T) {
 	paths := map[string]bool{}
 	for part, of := range map[string]reflect.Type{"spec": reflect.TypeFor[SecretSyncSpec](), "status": reflect.TypeFor[SecretSyncStatus]()} {
@@ -71,10 +71,10 @@ func TestNoFieldHidesOtherObjects(t *testing.T) {
 		}
 		for template := range templates {
 			for _, value := range []string{`{}`, `[]`, `[1]`, `"text"`, `1`, `1.5`, `-1`, `1e400`, `true`, `null`, `{"a":{}}`} {
-				one := fmt.Sprintf(`{"metadata":{"name":"bad"},%q:%s}`, part, strings.Replace(template, "%", value, 1))
-				bad := listOf(t, one)[0]
+				object := fmt.Sprintf(`{"metadata":{"name":"bad"},%q:%s}`, part, strings.Replace(template, "%", value, 1))
+				bad := listOf(t, object)[0]
 				if bad.Name != "bad" || part == "status" && bad.Unreadable != nil {
-					t.Errorf("%s is read as %+v", one, bad)
+					t.Errorf("%s is read as %+v", object, bad)
 				}
 				if bad.Unreadable != nil {
 					field, _, _ := strings.Cut(*bad.Unreadable, ":")
@@ -88,7 +88,7 @@ func TestNoFieldHidesOtherObjects(t *testing.T) {
 	}
 }
 
-// fieldsOf gives JSON for each field of a type and of those in it, with a percent sign for its value.
+// fieldsOf returns JSON for each field of a type and of the types in it, with a percent sign in place of its value.
 func fieldsOf(of reflect.Type, around string) map[string]bool {
 	if around == "" {
 		around = "%"
@@ -117,7 +117,7 @@ func fieldsOf(of reflect.Type, around string) map[string]bool {
 	return all
 }
 
-// BenchmarkDecode is what reading costs that is not in vain.
+// BenchmarkDecode measures decoding an object without unreadable fields.
 func BenchmarkDecode(b *testing.B) {
 	content := []byte(`{"metadata":{"namespace":"payments","name":"db","uid":"f1c3a8de-0001","labels":{"a":"b"},"resourceVersion":"7"},` +
 		`"spec":{"source":{"secretID":"/prod/payments/db"},"pollInterval":"5m","data":[{"key":"A","property":"a"},{"key":"B","property":"b"}]},` +

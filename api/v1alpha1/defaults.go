@@ -2,10 +2,10 @@ package v1alpha1
 
 import corev1 "k8s.io/api/core/v1"
 
-// DefaultVersionStage is the staging label followed when the source names neither a label nor a version.
+// DefaultVersionStage is the staging label to follow if the source names neither a staging label nor a version.
 const DefaultVersionStage = "AWSCURRENT"
 
-// StageOrDefault is the staging label to follow, or empty where a version is pinned.
+// StageOrDefault is the staging label to follow, or empty if a version is pinned.
 func (s *SecretSource) StageOrDefault() string {
 	if s.VersionStage == "" && s.VersionID == "" {
 		return DefaultVersionStage
@@ -29,7 +29,7 @@ func (t *SecretTarget) TypeOrDefault() corev1.SecretType {
 	return corev1.SecretType(t.Type)
 }
 
-// Merges says whether the Secret belongs to somebody else.
+// Merges says whether the Secret has another owner.
 func (t *SecretTarget) Merges() bool { return t.CreationPolicy == CreationPolicyMerge }
 
 // Retains says whether the Secret outlives the SecretSync.

@@ -1,10 +1,10 @@
 package v1alpha1
 
-// SpecMostBytes is how many bytes the texts of a spec may have together. Every SecretSync is kept in the memory of the
-// operator, whether it is suspended or not. Admission bounds the parts of a spec so that few reach it.
+// SpecMostBytes is the maximum size of all texts of a spec together, in bytes. The operator keeps every SecretSync in
+// memory, even if it is suspended. The CRD limits the parts of a spec, so that few specs reach this size.
 const SpecMostBytes = 256 << 10
 
-// Size is how many bytes the texts of the spec have together.
+// Size is the size of all texts of the spec together, in bytes.
 func (s *SecretSyncSpec) Size() int {
 	size := s.Source.size() + s.Auth.size() + s.Target.size() + len(s.Mode)
 	for i := range s.Data {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// fillTexts puts a text of one byte into each place for one, two entries into each list and one into each map, and counts them.
+// fillTexts sets each text to one byte, with two entries in each list and one in each map, and counts the texts.
 func fillTexts(value reflect.Value) int {
 	count := 0
 	switch value.Kind() {
@@ -31,7 +31,7 @@ func fillTexts(value reflect.Value) int {
 	return count
 }
 
-// TestSizeCountsEveryText fails for a field that Size leaves out.
+// TestSizeCountsEveryText fails if Size omits a field.
 func TestSizeCountsEveryText(t *testing.T) {
 	spec := SecretSyncSpec{}
 	if want := fillTexts(reflect.ValueOf(&spec).Elem()); spec.Size() != want || want < 80 {

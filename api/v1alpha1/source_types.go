@@ -5,38 +5,38 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule="!(has(self.versionStage) && has(self.versionID))",message="set versionStage to follow a staging label, or versionID to pin one version, not both"
 // +kubebuilder:validation:XValidation:rule="!has(self.region) || !self.secretID.startsWith('arn:') || self.secretID.split(':').size() < 4 || self.secretID.split(':')[3] == self.region",message="region differs from the region in the ARN of secretID: remove region or name the ARN of that region"
 type SecretSource struct {
-	// secretID is the name of the secret, or its ARN. A full ARN is needed for a secret of another
-	// account. A partial ARN (without the six random characters at the end) is accepted as AWS
-	// accepts it: not where the name itself ends in a hyphen and six letters or digits.
+	// secretID is the name of the secret, or its ARN. A secret of another account needs its full ARN. A partial ARN
+	// (without the six random characters at the end) is accepted as AWS accepts it: it does not work if the name itself
+	// ends in a hyphen and six letters or digits.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('arn:') ? self.matches('^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+$') : self.matches('^[A-Za-z0-9/_+=.@!-]{1,512}$')",message="secretID must be a secret's name (letters, digits and /_+=.@!-, at most 512) or its ARN (arn:aws:secretsmanager:<region>:<account>:secret:<name>)"
 	SecretID string `json:"secretID,omitempty"`
 
-	// versionStage is the staging label to follow: AWSCURRENT, AWSPREVIOUS, AWSPENDING or a label of
-	// your own. Default: AWSCURRENT, unless versionID is set.
+	// versionStage is the staging label to follow: AWSCURRENT, AWSPREVIOUS, AWSPENDING or a label of your own. Default:
+	// AWSCURRENT, unless versionID is set.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	VersionStage string `json:"versionStage,omitempty"`
 
-	// versionID pins one version by its id; no rotation is followed then. AWS removes versions
-	// without a staging label in time, so prefer versionStage for anything long-lived.
+	// versionID pins one version by its id; rotations are not followed then. AWS removes versions without a staging
+	// label after some time, so prefer versionStage for long-lived objects.
 	// +optional
 	// +kubebuilder:validation:MinLength=32
 	// +kubebuilder:validation:MaxLength=64
 	VersionID string `json:"versionID,omitempty"`
 
-	// region is the AWS region to read from. Default: the region in the ARN, then the operator's.
+	// region is the AWS region to read from. Default: the region in the ARN, then the operator's region.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$')",message="region must be the code of an AWS region, for example eu-west-1"
 	Region string `json:"region,omitempty"`
 
-	// failoverRegions have replicas of the secret, which are read, in this order, while the region above
-	// does not answer or answers with a server error; a refusal is not got round by them. A replica is
-	// never followed back to an older version. Default: none.
+	// failoverRegions are regions with replicas of the secret. They are read, in this order, while region does not
+	// answer or answers with a server error. A refusal, such as a denied read, does not cause a failover. A replica
+	// never replaces the synced version by an older one. Default: none.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -46,15 +46,15 @@ type SecretSource struct {
 	FailoverRegions []string `json:"failoverRegions,omitempty"`
 }
 
-// EntrySource is the secret of one entry of data or dataFrom. One without a secretID reads the secret of
-// spec.source, in its regions, at the staging label or version that stands here. One with a secretID takes
-// nothing from spec.source, neither its region nor its failoverRegions.
+// EntrySource is the secret of one entry of data or dataFrom. Without a secretID it reads the secret of spec.source, in
+// the same regions, at the staging label or version given here. With a secretID it takes nothing from spec.source,
+// neither region nor failoverRegions.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.versionStage) && has(self.versionID))",message="set versionStage to follow a staging label, or versionID to pin one version, not both"
-// +kubebuilder:validation:XValidation:rule="has(self.secretID) || !has(self.region)",message="region goes with a secretID: an entry without one reads spec.source, in its region"
+// +kubebuilder:validation:XValidation:rule="has(self.secretID) || !has(self.region)",message="region needs a secretID: an entry without one reads spec.source, in its region"
 // +kubebuilder:validation:XValidation:rule="!has(self.region) || !has(self.secretID) || !self.secretID.startsWith('arn:') || self.secretID.split(':').size() < 4 || self.secretID.split(':')[3] == self.region",message="region differs from the region in the ARN of secretID: remove region or name the ARN of that region"
 type EntrySource struct {
-	// secretID is the name of the secret, or its ARN. Default: that of spec.source.
+	// secretID is the name of the secret, or its ARN. Default: the secretID of spec.source.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=600
@@ -73,43 +73,42 @@ type EntrySource struct {
 	// +kubebuilder:validation:MaxLength=64
 	VersionID string `json:"versionID,omitempty"`
 
-	// region is the AWS region to read from. Default: the region in the ARN, then the operator's.
+	// region is the AWS region to read from. Default: the region in the ARN, then the operator's region.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$`
 	Region string `json:"region,omitempty"`
 }
 
-// SourceAuth says with whose AWS identity a secret is read.
+// SourceAuth is the AWS identity that reads a secret.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.roleARN) || !has(self.externalID)",message="externalID is handed to the role of roleARN: set roleARN too"
-// +kubebuilder:validation:XValidation:rule="has(self.roleARN) || !has(self.viaRoleARNs)",message="viaRoleARNs are assumed on the way to roleARN: set roleARN too, to the last role of the chain"
+// +kubebuilder:validation:XValidation:rule="has(self.roleARN) || !has(self.externalID)",message="externalID is sent to AWS STS together with roleARN: set roleARN too"
+// +kubebuilder:validation:XValidation:rule="has(self.roleARN) || !has(self.viaRoleARNs)",message="viaRoleARNs are assumed before roleARN: set roleARN too, to the last role of the chain"
 type SourceAuth struct {
-	// serviceAccountRef names a ServiceAccount in the namespace of the SecretSync, whose annotation
-	// eks.amazonaws.com/role-arn names an IAM role (IRSA): AWS lets a token of the ServiceAccount assume
-	// it. The operator must have been given the permission to request such tokens. Default: the
-	// operator's own identity.
+	// serviceAccountRef names a ServiceAccount in the namespace of the SecretSync. The ServiceAccount's annotation
+	// eks.amazonaws.com/role-arn names an IAM role (IRSA), which AWS allows to be assumed with a token of the
+	// ServiceAccount. The operator needs the permission to request such tokens. Default: the operator's own identity.
 	// +optional
 	ServiceAccountRef *ServiceAccountReference `json:"serviceAccountRef,omitempty"`
 
-	// roleARN is an IAM role to assume on top of that identity, and to read with. The session's tags tell
-	// the role's policies the namespace, the ServiceAccount and the cluster. Default: none.
+	// roleARN is an IAM role that this identity assumes in order to read. The session tags tell the policies of the
+	// role the namespace, the ServiceAccount and the cluster. Default: none.
 	// +optional
 	// +kubebuilder:validation:MinLength=20
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$')",message="roleARN must be the ARN of an IAM role, for example arn:aws:iam::111122223333:role/payments-read"
 	RoleARN string `json:"roleARN,omitempty"`
 
-	// externalID is what the trust policy of roleARN asks for by its condition sts:ExternalId. It is no
-	// secret. Default: none.
+	// externalID is the external ID that the trust policy of roleARN requires with the condition sts:ExternalId. It is
+	// not a secret. Default: none.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=1224
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_+=,.@:/-]+$')",message="externalID may have letters, digits and _+=,.@:/- (page AssumeRole of the AWS STS API Reference)"
 	ExternalID string `json:"externalID,omitempty"`
 
-	// viaRoleARNs are roles to assume one after the other on the way to roleARN, where that role trusts
-	// only them (role chaining). Default: none.
+	// viaRoleARNs are roles to assume in order before roleARN, if roleARN trusts only the last of them (role chaining).
+	// Default: none.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -122,7 +121,7 @@ type SourceAuth struct {
 
 // ServiceAccountReference names a ServiceAccount in the namespace of the SecretSync.
 type ServiceAccountReference struct {
-	// name of the ServiceAccount.
+	// name is the name of the ServiceAccount.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

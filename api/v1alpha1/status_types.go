@@ -4,39 +4,39 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// SecretSyncStatus is what the controller did and saw. It is written only when something changed,
-// and holds neither a value nor a digest of one.
+// SecretSyncStatus is what the operator observed and did. It is written only when it changes, and holds neither values
+// nor digests of values.
 type SecretSyncStatus struct {
-	// conditions say how the object is: Ready always; Reconciling while the controller works or
-	// retries; Stalled while only an edit (here or in AWS) can help; RotationHealthy once the
-	// secret's rotation has been seen; WorkloadsRestarted where the operator restarts workloads, or
-	// spec.rollout asks for it.
+	// conditions are the state of the SecretSync. Ready is always present. Reconciling is present while the operator
+	// works or retries. Stalled is present while only an edit, here or in AWS, can help. RotationHealthy is present
+	// once the rotation of the secret is known. WorkloadsRestarted is present if the operator restarts workloads, or if
+	// spec.rollout is set.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the conditions speak of.
+	// observedGeneration is the generation of the spec that the conditions refer to.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// lastHandledRefresh echoes the value of the annotation secretsync.dev/refresh-requested-at that
-	// was handled last, so that a script can wait for its own refresh.
+	// lastHandledRefresh is the last handled value of the annotation secretsync.dev/refresh-requested-at. A script can
+	// wait for the value that it has set.
 	// +optional
 	LastHandledRefresh string `json:"lastHandledRefresh,omitempty"`
 
-	// sources are the versions that the Secret was made of: that of spec.source first, then those of data,
-	// of dataFrom, and the former ones that keepPrevious keeps.
+	// sources are the versions that the Secret was written from: first spec.source, then those of data, those of
+	// dataFrom, and the previous versions that keepPrevious keeps.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=512
 	Sources []SourceStatus `json:"sources,omitempty"`
 
-	// secret is the Secret as it was written last.
+	// secret is the Secret as it was last written.
 	// +optional
 	Secret *SecretStatus `json:"secret,omitempty"`
 
-	// lastSyncTime is when the Secret was last written. A poll that finds nothing new does not move it.
+	// lastSyncTime is when the Secret was last written. A poll that finds no change does not update it.
 	// +optional
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
 
@@ -44,124 +44,124 @@ type SecretSyncStatus struct {
 	// +optional
 	LastRotationTime *metav1.Time `json:"lastRotationTime,omitempty"`
 
-	// previousUntil is when the values that keepPrevious keeps are taken out of the Secret.
+	// previousUntil is when the values that keepPrevious keeps are removed from the Secret.
 	// +optional
 	PreviousUntil *metav1.Time `json:"previousUntil,omitempty"`
 
-	// rollout is how far the restart of workloads has come.
+	// rollout is the progress of restarting workloads.
 	// +optional
 	Rollout *RolloutStatus `json:"rollout,omitempty"`
 }
 
-// RolloutStatus is how far the restart of workloads has come.
+// RolloutStatus is the progress of restarting workloads.
 type RolloutStatus struct {
-	// revision of the Secret's content: the version id of its only source, or a digest of those of all. It
-	// changes when the content does, but for keys that need no restart. "#" and a mark follow where an edit of the
-	// spec has shaped the content, or where the Secret was taken over.
+	// revision identifies the content of the Secret: the version id of its only source, or a digest of the version ids
+	// of all sources. It changes when the content changes, unless only keys changed that need no restart. It ends in
+	// "#" and a mark if an edit of the spec changed the content, or if an existing Secret was taken over.
 	// +optional
 	Revision string `json:"revision,omitempty"`
 	// changedTime is when the content changed to this revision, rounded up to a full second.
 	// +optional
 	ChangedTime *metav1.Time `json:"changedTime,omitempty"`
-	// handledRevision is the revision that workloads need no more restart for.
+	// handledRevision is the last revision for which no workload needs a restart any more.
 	// +optional
 	HandledRevision string `json:"handledRevision,omitempty"`
-	// workloads are those that were restarted, or are to be, for the revision.
+	// workloads are the workloads that were restarted, or will be restarted, for the revision.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Workloads []WorkloadStatus `json:"workloads,omitempty"`
 }
 
-// WorkloadStatus is how the restart of one workload goes.
+// WorkloadStatus is the progress of restarting one workload.
 type WorkloadStatus struct {
-	// kind of the workload.
+	// kind is the kind of the workload.
 	// +optional
 	Kind string `json:"kind,omitempty"`
-	// name of the workload.
+	// name is the name of the workload.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// state is Waiting for its turn, RollingOut, Done, Paused until somebody resumes it, or Failed.
+	// state is Waiting for its turn, RollingOut, Done, Paused until the workload is resumed, or Failed.
 	// +optional
 	State string `json:"state,omitempty"`
-	// message says more, where there is more to say.
+	// message gives details, if there are any.
 	// +optional
 	Message string `json:"message,omitempty"`
 }
 
 // SourceStatus is one version of one secret.
 type SourceStatus struct {
-	// secretID as the spec names it; the ARN where find has found the secret.
+	// secretID is the secret as the spec names it, or the ARN of a secret that find has found.
 	// +optional
 	SecretID string `json:"secretID,omitempty"`
-	// foundBy is the place, in spec.dataFrom, of the entry whose find found the secret, counted from 0.
+	// foundBy is the index in spec.dataFrom, starting at 0, of the entry whose find has found the secret.
 	// +optional
 	FoundBy *int32 `json:"foundBy,omitempty"`
 	// arn is the full ARN of the secret.
 	// +optional
 	ARN string `json:"arn,omitempty"`
-	// region that the secret was read from, which is that of a replica after a failover.
+	// region is the region that the secret was read from; after a failover, the region of the replica.
 	// +optional
 	Region string `json:"region,omitempty"`
-	// versionStage that is followed; empty where a version is pinned.
+	// versionStage is the staging label that is followed; empty if a version is pinned.
 	// +optional
 	VersionStage string `json:"versionStage,omitempty"`
-	// versionID of the value in the Secret; empty for an optional source that is not there.
+	// versionID is the version whose value is in the Secret; empty for an optional source that does not exist.
 	// +optional
 	VersionID string `json:"versionID,omitempty"`
-	// versionStages are the staging labels on that version when it was last looked at.
+	// versionStages are the staging labels on that version when it was last resolved.
 	// +optional
 	// +listType=atomic
 	VersionStages []string `json:"versionStages,omitempty"`
-	// versionCreatedTime is when AWS got that version, where the call that was allowed tells.
+	// versionCreatedTime is when AWS created that version; empty if the permitted calls do not return it.
 	// +optional
 	VersionCreatedTime *metav1.Time `json:"versionCreatedTime,omitempty"`
-	// lastChangedTime is when AWS last changed the secret in any way, as of the last write of status: answers of AWS
-	// that are older are not followed. Empty where the call that was allowed does not tell.
+	// lastChangedTime is when AWS last changed the secret in any way, as of the last write of status. Older answers of
+	// AWS are not followed. Empty if the permitted calls do not return it.
 	// +optional
 	LastChangedTime *metav1.MicroTime `json:"lastChangedTime,omitempty"`
 	// lastRotatedTime is when AWS last rotated the secret.
 	// +optional
 	LastRotatedTime *metav1.Time `json:"lastRotatedTime,omitempty"`
-	// nextRotationTime is when AWS means to rotate the secret next.
+	// nextRotationTime is when AWS will rotate the secret next.
 	// +optional
 	NextRotationTime *metav1.Time `json:"nextRotationTime,omitempty"`
-	// hint is advice that does not stop the sync, for example a permission that would make it cheaper.
+	// hint is advice that does not stop the sync, for example a permission that would make polling cheaper.
 	// +optional
 	Hint string `json:"hint,omitempty"`
 }
 
-// SecretStatus is the Secret as it was written last.
+// SecretStatus is the Secret as it was last written.
 type SecretStatus struct {
-	// name of the Secret.
+	// name is the name of the Secret.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// uid of the Secret.
+	// uid is the UID of the Secret.
 	// +optional
 	UID string `json:"uid,omitempty"`
-	// resourceVersion of the Secret after the last write, or a later one at which it was as desired: while the
-	// Secret still has it, the Secret was not changed, and nothing needs to be read to know that.
+	// resourceVersion is the resourceVersion of the Secret after the last write, or a later one at which its content
+	// was still correct. While the Secret has this resourceVersion, the operator does not need to read it.
 	// +optional
 	ResourceVersion string `json:"resourceVersion,omitempty"`
-	// generation of the spec that the Secret was written by.
+	// generation is the generation of the spec that the Secret was written from.
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
-	// keys are the names of the keys written.
+	// keys are the names of the keys that were written.
 	// +optional
 	// +listType=set
 	Keys []string `json:"keys,omitempty"`
-	// previousKeys are those of keys that hold former values, which spec.keepPrevious keeps for a while.
+	// previousKeys are those of keys that hold previous values, which spec.keepPrevious keeps for a time.
 	// +optional
 	// +listType=set
 	PreviousKeys []string `json:"previousKeys,omitempty"`
-	// creationPolicy by which the Secret was written.
+	// creationPolicy is the creation policy that the Secret was written with.
 	// +optional
 	CreationPolicy CreationPolicy `json:"creationPolicy,omitempty"`
 	// expirationTime is when the first certificate in a Secret of type kubernetes.io/tls expires.
 	// +optional
 	ExpirationTime *metav1.Time `json:"expirationTime,omitempty"`
-	// warnings say what is wrong with values of a Secret of a certain type that was written all the same. They are in
-	// the message of the condition Ready too.
+	// warnings are problems with values that were written nevertheless, for types of Secrets that the operator checks.
+	// The message of the condition Ready contains them too.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8

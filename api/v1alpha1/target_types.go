@@ -1,15 +1,15 @@
 package v1alpha1
 
-// CreationPolicy says whose the Secret is.
+// CreationPolicy says who owns the Secret.
 // +kubebuilder:validation:Enum=Owner;Merge
 type CreationPolicy string
 
 const (
-	// CreationPolicyOwner means that the Secret is created by, and belongs to, the SecretSync. A
-	// Secret of that name that belongs to somebody else is left alone (reason TargetConflict).
+	// CreationPolicyOwner means that the SecretSync creates and owns the Secret. An existing Secret of that name that
+	// this SecretSync does not manage is not changed (reason TargetConflict).
 	CreationPolicyOwner CreationPolicy = "Owner"
-	// CreationPolicyMerge means that the Secret has another owner, must exist, and allows it by the annotation
-	// secretsync.dev/merge-from, which names the SecretSync or is *; the SecretSync adds and keeps its own keys only.
+	// CreationPolicyMerge means that the Secret has another owner. It must exist, and its annotation
+	// secretsync.dev/merge-from must name the SecretSync or be *. The SecretSync adds and updates only its own keys.
 	CreationPolicyMerge CreationPolicy = "Merge"
 )
 
@@ -18,23 +18,23 @@ const (
 type DeletionPolicy string
 
 const (
-	// DeletionPolicyDelete removes the Secret (by an owner reference), or with creationPolicy Merge
-	// the keys that the SecretSync had added (by a finalizer).
+	// DeletionPolicyDelete deletes the Secret (by an owner reference), or with creationPolicy Merge the keys that the
+	// SecretSync has added (by a finalizer).
 	DeletionPolicyDelete DeletionPolicy = "Delete"
-	// DeletionPolicyRetain leaves the Secret as it is. It has no owner reference then, so that
-	// nothing else removes it either.
+	// DeletionPolicyRetain keeps the Secret as it is. The Secret then has no owner reference, so that garbage
+	// collection does not delete it either.
 	DeletionPolicyRetain DeletionPolicy = "Retain"
 )
 
-// ReplacePolicy says whether a Secret may be deleted and made anew.
+// ReplacePolicy says whether a Secret may be deleted and recreated.
 // +kubebuilder:validation:Enum=Never;Recreate
 type ReplacePolicy string
 
 const (
-	// ReplaceNever leaves the Secret as it is, with reason TargetImmutable.
+	// ReplaceNever leaves the Secret as it is, with the reason TargetImmutable.
 	ReplaceNever ReplacePolicy = "Never"
-	// ReplaceRecreate deletes the Secret and makes it anew. For a moment there is none: pods that start just
-	// then wait for it.
+	// ReplaceRecreate deletes the Secret and recreates it. The Secret does not exist for a moment: pods that start at
+	// that moment wait for it.
 	ReplaceRecreate ReplacePolicy = "Recreate"
 )
 
@@ -42,56 +42,56 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.creationPolicy) && self.creationPolicy == 'Merge' && (has(self.type) || has(self.labels) || has(self.annotations) || has(self.immutable) || has(self.replacePolicy)))",message="type, labels, annotations, immutable and replacePolicy belong to the Secret's owner: remove them, or use creationPolicy Owner"
 type SecretTarget struct {
-	// name of the Secret. Default: the name of the SecretSync. When it changes, the Secret of the new
-	// name is written first, and then the old one is deleted or kept by deletionPolicy.
+	// name is the name of the Secret. When it changes, the Secret with the new name is written first; then the old one
+	// is deleted or kept, as deletionPolicy says. Default: the name of the SecretSync.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="target.name must be a valid Secret name: lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
 	Name string `json:"name,omitempty"`
 
-	// type of the Secret, for example kubernetes.io/tls. Kubernetes does not let a Secret change its
-	// type: delete the Secret to have it made anew, or set replacePolicy. Types that hand out Kubernetes credentials are
-	// refused. Default: Opaque.
+	// type is the type of the Secret, for example kubernetes.io/tls. Kubernetes does not allow the type of a Secret to
+	// change: delete the Secret so that it is recreated, or set replacePolicy. Types by which Kubernetes issues
+	// credentials are refused. Default: Opaque.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!(self in ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token']) && !self.startsWith('helm.sh/')",message="target.type must not be a type by which Kubernetes or Helm hand out credentials or keep releases"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token']) && !self.startsWith('helm.sh/')",message="target.type must not be a type by which Kubernetes issues credentials or Helm stores releases"
 	Type string `json:"type,omitempty"`
 
-	// labels to set on the Secret, beside those that the controller sets itself.
+	// labels are labels to set on the Secret, in addition to those that the operator sets.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/'))",message="labels under secretsync.dev/ are set by the controller: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/'))",message="labels under secretsync.dev/ are set by the operator: choose another prefix"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && size(self[k]) <= 63)",message="a label's key may have at most 317 characters, and its value 63, as Kubernetes allows"
 	Labels map[string]string `json:"labels,omitempty"`
 
-	// annotations to set on the Secret, beside those that the controller sets itself. secretsync.dev/merge-from names the
-	// SecretSyncs that may merge keys into it, divided by commas; * names all.
+	// annotations are annotations to set on the Secret, in addition to those that the operator sets.
+	// secretsync.dev/merge-from names the SecretSyncs that may merge keys into the Secret, separated by commas; * names
+	// all.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k == 'secretsync.dev/merge-from' || !k.startsWith('secretsync.dev/') && !k.startsWith('kubernetes.io/service-account.'))",message="annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved, but for secretsync.dev/merge-from: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k == 'secretsync.dev/merge-from' || !k.startsWith('secretsync.dev/') && !k.startsWith('kubernetes.io/service-account.'))",message="annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved, except secretsync.dev/merge-from: choose another prefix"
 	// +kubebuilder:validation:XValidation:rule="self.map(k, size(k) + size(self[k])).sum() <= 32768",message="all target.annotations may have at most 32768 characters together: shorten them"
 	Annotations map[string]string `json:"annotations,omitempty"`
 
-	// immutable marks the Secret as one that nobody may change (page "Immutable Secrets" of the Kubernetes
-	// documentation), which the kubelet need not watch. What changes in AWS can then be written only with
-	// replacePolicy: Recreate. Default: false.
+	// immutable marks the Secret as immutable (page "Immutable Secrets" of the Kubernetes documentation): the kubelet
+	// does not need to watch it. A change in AWS can then be written only with replacePolicy: Recreate. Default: false.
 	// +optional
 	Immutable bool `json:"immutable,omitempty"`
 
-	// replacePolicy says what to do where Kubernetes does not let the Secret change as asked for: another
-	// type, or one that is immutable. Default: Never.
+	// replacePolicy says what to do if Kubernetes does not allow the Secret to be changed: if its type has to change,
+	// or if it is immutable. Default: Never.
 	// +optional
 	ReplacePolicy ReplacePolicy `json:"replacePolicy,omitempty"`
 
-	// creationPolicy says whose the Secret is: Owner (the SecretSync's) or Merge (another owner's, who allows
-	// it by the annotation secretsync.dev/merge-from, and to which only the SecretSync's keys are added). Default: Owner.
+	// creationPolicy says who owns the Secret: Owner (the SecretSync) or Merge (another owner). With Merge the owner
+	// allows it by the annotation secretsync.dev/merge-from, and only the keys of the SecretSync are added. Default:
+	// Owner.
 	// +optional
 	CreationPolicy CreationPolicy `json:"creationPolicy,omitempty"`
 
-	// deletionPolicy says what becomes of the Secret when the SecretSync is deleted: Delete or
-	// Retain. Default: Delete.
+	// deletionPolicy says what happens to the Secret when the SecretSync is deleted: Delete or Retain. Default: Delete.
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }

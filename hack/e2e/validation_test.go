@@ -48,7 +48,7 @@ func TestValidation(t *testing.T) {
 		"a type of tokens":                {`{source: {secretID: a}, target: {type: kubernetes.io/service-account-token}}`, "target.type must not be a type by which"},
 		"a type of bootstrap tokens":      {`{source: {secretID: a}, target: {type: bootstrap.kubernetes.io/token}}`, "target.type must not be a type by which"},
 		"a type of Helm":                  {`{source: {secretID: a}, target: {type: helm.sh/release.v1}}`, "target.type must not be a type by which"},
-		"a label of ours":                 {`{source: {secretID: a}, target: {labels: {secretsync.dev/managed: "false"}}}`, "labels under secretsync.dev/ are set by the controller"},
+		"a label of ours":                 {`{source: {secretID: a}, target: {labels: {secretsync.dev/managed: "false"}}}`, "labels under secretsync.dev/ are set by the operator"},
 		"an annotation of ours":           {`{source: {secretID: a}, target: {annotations: {secretsync.dev/owner: x}}}`, "annotations under secretsync.dev/"},
 		"an annotation that lets merge":   {`{source: {secretID: a}, target: {annotations: {secretsync.dev/merge-from: "*"}}}`, ""},
 		"a merge with labels":             {`{source: {secretID: a}, target: {creationPolicy: Merge, labels: {a: b}}}`, "type, labels, annotations, immutable and replacePolicy belong to the Secret's owner"},
