@@ -40,12 +40,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* What the operator may do, generated from its code. */}}
+{{/* The rules of the operator, generated from its code. */}}
 {{- define "secretsync.rules" -}}
 {{- (.Files.Get "files/role.yaml" | fromYaml).rules | toYaml -}}
 {{- end -}}
 
-{{/* What it may do to have tokens made, for the ServiceAccounts that the values name. */}}
+{{/* The rules for requesting tokens, for the ServiceAccounts that the values name. */}}
 {{- define "secretsync.tokenRules" -}}
 {{- $rules := (.Files.Get "files/service-account-tokens-role.yaml" | fromYaml).rules -}}
 {{- with .Values.serviceAccountTokens.names -}}
@@ -54,7 +54,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toYaml $rules -}}
 {{- end -}}
 
-{{/* A policy about the operator, with its binding: the chart, and which of files it is. The operator is this release's. */}}
+{{/* An admission policy for the operator of this release, with its binding. Arguments: the chart, and the name in files. */}}
 {{- define "secretsync.policy" -}}
 {{- $chart := index . 0 -}}
 {{- $name := printf "%s-%s" (include "secretsync.fullname" $chart) (index . 1) -}}
@@ -78,7 +78,7 @@ spec:
   validationActions: [Deny]
 {{- end -}}
 
-{{/* The volumes of the hook for change events, and where they are mounted. */}}
+{{/* The volumes of the hook for change events, and their mounts. */}}
 {{- define "secretsync.hookVolumes" -}}
 {{- with .Values.changeEvents.hook -}}
 {{- if .enabled }}
