@@ -14,7 +14,7 @@ help: ## Print the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 .PHONY: generate
-generate: bin/controller-gen bin/crd-ref-docs ## Generate everything that is generated: deepcopy, CRD, RBAC, reference
+generate: bin/controller-gen bin/crd-ref-docs ## Generate deepcopy, CRD, RBAC, the chart's copies and the API reference
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	go run ./hack/unwrap config/crd/secretsync.dev_secretsyncs.yaml
@@ -38,40 +38,40 @@ verify: generate ## Fail if generated files or go.mod are stale
 	@changes="$$(git status --porcelain -- api config docs)"; if [ -n "$$changes" ]; then echo "stale, run make generate and commit:"; echo "$$changes"; exit 1; fi
 
 .PHONY: lint
-lint: bin/golangci-lint bin/helm ## Look for mistakes, in Go and in the chart
+lint: bin/golangci-lint bin/helm ## Lint Go and the chart
 	bin/golangci-lint run ./...
 	@for values in config/chart/values.yaml config/chart/ci/*-values.yaml; do bin/helm lint --strict --quiet -f $$values config/chart || exit 1; done
 
 .PHONY: vulnerabilities
-vulnerabilities: bin/govulncheck ## Fail if what is shipped reaches a known vulnerability; VULNDB=… asks a mirror
+vulnerabilities: bin/govulncheck ## Fail if the released code reaches a known vulnerability; VULNDB=… uses a mirror
 	@bin/govulncheck $(if $(VULNDB),-db $(VULNDB)) ./api/... ./cmd/... ./controllers/... || case $$? in \
-		3) echo "vulnerabilities: there are some, see above" >&2; exit 3;; \
-		*) echo "vulnerabilities: NOT CHECKED, most likely because Go's vulnerability database is out of reach: see above" >&2; exit 1;; esac
+		3) echo "vulnerabilities: found, see above" >&2; exit 3;; \
+		*) echo "vulnerabilities: NOT CHECKED, probably because Go's vulnerability database can't be reached: see above" >&2; exit 1;; esac
 
 .PHONY: test
 test: controlplane bin/helm ## Run all tests, with the race detector, against a real control plane
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 30m $$(go list ./... | grep -v /hack/hostile$$)
-	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 30m ./hack/hostile # It compares times, and so runs by itself.
+	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 30m ./hack/hostile # It compares times, so it runs alone.
 
 .PHONY: test-oldest
 test-oldest: ## Run all tests against the oldest supported Kubernetes
 	$(MAKE) test KUBERNETES=1.35
 
 .PHONY: soak
-soak: controlplane ## Take random steps for long, against a model; STEPS=1000, SEED=… runs them again
+soak: controlplane ## Take many random steps against a model; STEPS=1000, SEED=… repeats them
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) SECRETSYNC_MODEL_STEPS=$(or $(STEPS),1000) $(if $(SEED),SECRETSYNC_MODEL_SEED=$(SEED)) \
 		go test -race -count=1 -v -timeout 2h -run TestModel ./hack/model
 
 .PHONY: mutants
-mutants: ## Break packages in one place at a time and look whether a unit test fails; PACKAGE=source/aws, ONLY='identities.go'
+mutants: ## Break packages in one place at a time and check if a unit test fails; PACKAGE=source/aws, ONLY='identities.go'
 	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),guard serviceaccount target source/aws secretsync))
 
 .PHONY: controlplane
-controlplane: ## Make the control plane's programs, once
+controlplane: ## Download or build the programs of the control plane, once
 	@go run ./hack/controlplane/cmd/controlplane build $(KUBERNETES)
 
 .PHONY: demo
-demo: ## Tell the story of one secret on a real control plane; KEEP=1 leaves it running
+demo: ## Run the demo on a real control plane; KEEP=1 leaves it running
 	go run ./hack/demo $(if $(KEEP),-keep)
 
 .PHONY: bench
@@ -85,7 +85,7 @@ build: ## Build the manager into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager ./cmd/manager
 
 .PHONY: clean
-clean: ## Remove what was built here; the cache outside the checkout stays
+clean: ## Remove bin/; the cache outside the checkout stays
 	rm -rf bin
 
 bin/golangci-lint: hack/tools/golangci-lint/go.mod
