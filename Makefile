@@ -64,7 +64,7 @@ soak: controlplane ## Take many random steps against a model; STEPS=1000, SEED=â
 
 .PHONY: mutants
 mutants: ## Break packages in one place at a time and check if a unit test fails; PACKAGE=source/aws, ONLY='identities.go'
-	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),guard serviceaccount target source/aws secretsync))
+	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),accesspolicy serviceaccount target source/aws secretsync))
 
 .PHONY: controlplane
 controlplane: ## Download or build the programs of the control plane, once

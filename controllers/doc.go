@@ -25,7 +25,7 @@
 //   - render/jmespath: evaluates JMESPath without changing what it selects.
 //   - render/template: Go templates over those keys, by functions that are bounded and always give the same.
 //   - serve: HTTP servers that a flood of requests neither fills nor stops.
-//   - guard: stands before a source, and holds back what a namespace may not have.
+//   - accesspolicy: wraps a source, and refuses what a namespace may not read.
 //   - failover: stands before a source too, and reads replicas while a region does not answer.
 //   - serviceaccount: has Kubernetes make the tokens by which a ServiceAccount assumes its role.
 //   - source: what a secret, a version, a value and a refusal are, in words of no client library.

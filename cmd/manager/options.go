@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/controllers/guard"
+	"github.com/secretsync/secretsync/controllers/accesspolicy"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
@@ -95,7 +95,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.rollouts, "rollouts", false, "restart workloads when a Secret that they use has changed; needs the permissions of the component rollouts")
 	flags.BoolVar(&o.mergeWithoutConsent, "merge-without-consent", false, "let creationPolicy Merge write into every Secret of the SecretSync's namespace, not only into those whose annotation "+v1alpha1.AnnotationMergeFrom+" allows it")
 	flags.StringVar(&o.secretNamePatterns, "secret-name-patterns", "", "comma-separated patterns of the secrets that a namespace may have by the operator's own identity, for example /prod/{namespace}/*; empty lets it have all")
-	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(guard.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
+	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(accesspolicy.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
 	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")
 	flags.Int64Var(&o.memoryLimit, "memory-limit", 0, "bytes that the container may use; Go keeps below nine tenths of them, unless GOMEMLIMIT says otherwise; 0 sets no limit")
 	flags.StringVar(&o.changeQueueURL, "change-queue-url", "", "URL of the SQS queue that an EventBridge rule sends the events of Secrets Manager to; one for each operator; empty leaves changes to polling")
@@ -153,19 +153,19 @@ func (o *options) wrongScope() (problems []error) {
 	if err := aws.WrongRegions(o.regions()); err != nil {
 		problems = append(problems, fmt.Errorf("--additional-regions=%q: %w", o.additionalRegions, err))
 	}
-	if _, err := guard.ParsePatterns(o.secretNamePatterns); err != nil {
+	if _, err := accesspolicy.ParsePatterns(o.secretNamePatterns); err != nil {
 		problems = append(problems, fmt.Errorf("--secret-name-patterns=%q: %w", o.secretNamePatterns, err))
 	}
-	if rule := guard.TagRule(o.namespacesTag); rule != guard.TagIgnore && rule != guard.TagHonor && rule != guard.TagRequire {
+	if rule := accesspolicy.TagRule(o.namespacesTag); rule != accesspolicy.TagIgnore && rule != accesspolicy.TagHonor && rule != accesspolicy.TagRequire {
 		problems = append(problems, fmt.Errorf("--namespaces-tag=%q must be Ignore, Honor or Require", o.namespacesTag))
 	}
 	return problems
 }
 
 // rules are those that reads by the operator's own identity are held against.
-func (o *options) rules() (guard.Rules, error) {
-	patterns, err := guard.ParsePatterns(o.secretNamePatterns)
-	return guard.Rules{Patterns: patterns, Tag: guard.TagRule(o.namespacesTag)}, err
+func (o *options) rules() (accesspolicy.Rules, error) {
+	patterns, err := accesspolicy.ParsePatterns(o.secretNamePatterns)
+	return accesspolicy.Rules{Patterns: patterns, Tag: accesspolicy.TagRule(o.namespacesTag)}, err
 }
 
 // wrongLimits says which numbers are out of their bounds.

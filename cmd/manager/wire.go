@@ -22,8 +22,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/accesspolicy"
 	"github.com/secretsync/secretsync/controllers/failover"
-	"github.com/secretsync/secretsync/controllers/guard"
 	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/secretsync"
 	"github.com/secretsync/secretsync/controllers/serviceaccount"
@@ -159,7 +159,7 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 		Client:       manager.GetClient(),
 		Live:         manager.GetAPIReader(),
 		Watcher:      watcher,
-		Source:       guard.New(withReplicas, rules),
+		Source:       accesspolicy.New(withReplicas, rules),
 		Events:       manager.GetEventRecorder("secretsync"),
 		Metrics:      passes,
 		PollInterval: o.pollInterval, MergeWithoutConsent: o.mergeWithoutConsent,

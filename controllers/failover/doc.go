@@ -3,7 +3,7 @@
 // answer, and is not got round.
 //
 // A replica is read under two conditions. It is known to be one, of the secret that was asked for, and not
-// another secret of its name: so that whoever stands before this room, as the guard does, may judge by the
+// another secret of its name: so that whoever stands before this room, as package accesspolicy does, may judge by the
 // ARN in the secret's own region, which is what is answered with. And it is no step back: a version other
 // than the synced one is taken only if it is known to be newer.
 //

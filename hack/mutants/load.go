@@ -40,7 +40,7 @@ type listed struct {
 	Module                  *struct{ Dir string }
 }
 
-// load parses and checks the package of a pattern as ./controllers/guard.
+// load parses and checks the package of a pattern as ./controllers/accesspolicy.
 func load(pattern string) (*code, error) {
 	packages, err := list(pattern)
 	if err != nil {

@@ -35,7 +35,7 @@ func main() {
 	var only string
 	flag.StringVar(&with.accepted, "accepted", "hack/mutants/accepted.txt", "file of survivors that are known, each with a reason")
 	flag.IntVar(&with.parallel, "parallel", 2, "mutants that are tried at the same time")
-	flag.StringVar(&only, "only", "", "try those mutants alone whose key matches this regular expression, as 'guard.go Source.Fetch'")
+	flag.StringVar(&only, "only", "", "try those mutants alone whose key matches this regular expression, as 'accesspolicy.go Source.Fetch'")
 	flag.BoolVar(&with.list, "list", false, "print the survivors that are not accepted as accepted.txt has them")
 	flag.Parse()
 	if only != "" {

@@ -1,4 +1,4 @@
-package guard
+package accesspolicy
 
 import "strings"
 

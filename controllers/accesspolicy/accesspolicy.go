@@ -1,4 +1,4 @@
-package guard
+package accesspolicy
 
 import (
 	"context"
@@ -41,7 +41,7 @@ type Source struct {
 
 var _ source.Source = (*Source)(nil)
 
-// New puts a guard before a source; without rules it is the source itself.
+// New wraps a source in an access policy. Without rules it returns the source itself.
 func New(behind source.Source, rules Rules) source.Source {
 	if len(rules.Patterns) == 0 && (rules.Tag == "" || rules.Tag == TagIgnore) {
 		return behind
@@ -50,35 +50,35 @@ func New(behind source.Source, rules Rules) source.Source {
 }
 
 // Observe asks for a version, unless the rules refuse the secret.
-func (g *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	if !query.Identity.OperatorsOwn() {
-		return g.Source.Resolve(ctx, query)
+		return s.Source.Resolve(ctx, query)
 	}
-	if err := g.before(query.Ref); err != nil {
+	if err := s.before(query.Ref); err != nil {
 		return source.Resolution{}, err
 	}
-	resolution, err := g.Source.Resolve(ctx, query)
+	resolution, err := s.Source.Resolve(ctx, query)
 	if err != nil {
-		return source.Resolution{}, g.explain(query.Ref, err)
+		return source.Resolution{}, s.explain(query.Ref, err)
 	}
-	if err := g.after(query.Ref, resolution.Version); err != nil {
+	if err := s.after(query.Ref, resolution.Version); err != nil {
 		return source.Resolution{}, err
 	}
 	return resolution, nil
 }
 
 // Fetch reads the value of a version that was observed, and of no other secret.
-func (g *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
 	if !ref.Identity.OperatorsOwn() {
-		return g.Source.Fetch(ctx, ref, observed)
+		return s.Source.Fetch(ctx, ref, observed)
 	}
-	if err := g.before(ref); err != nil {
+	if err := s.before(ref); err != nil {
 		return source.Fetched{}, err
 	}
-	if err := g.after(ref, observed); err != nil {
+	if err := s.after(ref, observed); err != nil {
 		return source.Fetched{}, err
 	}
-	fetched, err := g.Source.Fetch(ctx, ref, observed)
+	fetched, err := s.Source.Fetch(ctx, ref, observed)
 	if err != nil {
 		return source.Fetched{}, err
 	}
@@ -91,53 +91,53 @@ func (g *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 
 // Find gives what a namespace may have of what matches. The rest is left out, and not told of: a refusal would
 // tell a tenant which secrets others have.
-func (g *Source) Find(ctx context.Context, query source.FindQuery) ([]source.Found, error) {
+func (s *Source) Find(ctx context.Context, query source.FindQuery) ([]source.Found, error) {
 	if query.Identity.OperatorsOwn() {
 		asked := source.Ref{Reader: query.Reader}
 		query.Allow = func(one source.Found) bool {
-			return g.after(asked, source.Version{ARN: one.ARN, Tag: &one.Tag}) == nil
+			return s.after(asked, source.Version{ARN: one.ARN, Tag: &one.Tag}) == nil
 		}
 	}
-	return g.Source.Find(ctx, query)
+	return s.Source.Find(ctx, query)
 }
 
 // before refuses what can only mean a secret that the patterns refuse.
-func (g *Source) before(ref source.Ref) error {
-	may := func(s secret) bool {
-		s.arn = "" // Patterns of ARNs are for after: a name says nothing about the account.
-		return g.Rules.Patterns.allow(ref.Reader.Namespace, s)
+func (s *Source) before(ref source.Ref) error {
+	may := func(candidate secret) bool {
+		candidate.arn = "" // Patterns of ARNs are for after: a name says nothing about the account.
+		return s.Rules.Patterns.allow(ref.Reader.Namespace, candidate)
 	}
-	if len(g.Rules.Patterns) == 0 || g.hasARNPatterns() || slices.ContainsFunc(named(ref.SecretID), may) {
+	if len(s.Rules.Patterns) == 0 || s.hasARNPatterns() || slices.ContainsFunc(named(ref.SecretID), may) {
 		return nil
 	}
-	return g.refusedByPattern(ref, ref.SecretID)
+	return s.refusedByPattern(ref, ref.SecretID)
 }
 
-func (g *Source) hasARNPatterns() bool {
-	return slices.ContainsFunc(g.Rules.Patterns, func(pattern string) bool { return strings.HasPrefix(pattern, "arn:") })
+func (s *Source) hasARNPatterns() bool {
+	return slices.ContainsFunc(s.Rules.Patterns, func(pattern string) bool { return strings.HasPrefix(pattern, "arn:") })
 }
 
 // after refuses by what AWS calls the secret, and by its tag. What is not known is refused.
-func (g *Source) after(ref source.Ref, version source.Version) error {
-	if len(g.Rules.Patterns) > 0 {
-		if s, ok := answered(version.ARN); !ok || !g.Rules.Patterns.allow(ref.Reader.Namespace, s) {
-			return g.refusedByPattern(ref, version.ARN)
+func (s *Source) after(ref source.Ref, version source.Version) error {
+	if len(s.Rules.Patterns) > 0 {
+		if known, ok := answered(version.ARN); !ok || !s.Rules.Patterns.allow(ref.Reader.Namespace, known) {
+			return s.refusedByPattern(ref, version.ARN)
 		}
 	}
-	if g.byTag() {
-		return g.afterTag(ref, version.Tag)
+	if s.byTag() {
+		return s.afterTag(ref, version.Tag)
 	}
 	return nil
 }
 
-func (g *Source) byTag() bool { return g.Rules.Tag == TagHonor || g.Rules.Tag == TagRequire }
+func (s *Source) byTag() bool { return s.Rules.Tag == TagHonor || s.Rules.Tag == TagRequire }
 
-func (g *Source) afterTag(ref source.Ref, tag *source.Tag) error {
+func (s *Source) afterTag(ref source.Ref, tag *source.Tag) error {
 	switch {
 	case tag == nil:
 		return refuse("the tag %s of secret %s is not known, so that no namespace gets it: allow secretsmanager:DescribeSecret on it",
 			source.TagNamespaces, ref.SecretID)
-	case !tag.Present && g.Rules.Tag == TagHonor, tag.Present && slices.Contains(strings.Fields(tag.Value), ref.Reader.Namespace):
+	case !tag.Present && s.Rules.Tag == TagHonor, tag.Present && slices.Contains(strings.Fields(tag.Value), ref.Reader.Namespace):
 		return nil
 	}
 	return absent(ref)
@@ -152,16 +152,16 @@ func absent(ref source.Ref) *source.Error {
 }
 
 // explain passes on what AWS says of a secret to those alone who may have it.
-func (g *Source) explain(ref source.Ref, err error) error {
+func (s *Source) explain(ref source.Ref, err error) error {
 	refusal, ok := errors.AsType[*source.Error](err)
 	switch {
 	case !ok:
 		return err
 	case refusal.Of != nil:
-		if denied := g.after(ref, *refusal.Of); denied != nil {
+		if denied := s.after(ref, *refusal.Of); denied != nil {
 			return denied
 		}
-	case g.byTag() && refusal.Kind.Missing():
+	case s.byTag() && refusal.Kind.Missing():
 		missing := absent(ref)
 		missing.Outdated, missing.Cause = refusal.Outdated, refusal.Cause
 		return missing
@@ -169,10 +169,10 @@ func (g *Source) explain(ref source.Ref, err error) error {
 	return err
 }
 
-func (g *Source) refusedByPattern(ref source.Ref, secret string) error {
+func (s *Source) refusedByPattern(ref source.Ref, secret string) error {
 	return refuse("namespace %s may not have secret %s: this operator (--secret-name-patterns) gives it those called %s; "+
 		"follow one of these, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)",
-		ref.Reader.Namespace, secret, g.Rules.Patterns.forNamespace(ref.Reader.Namespace))
+		ref.Reader.Namespace, secret, s.Rules.Patterns.forNamespace(ref.Reader.Namespace))
 }
 
 func refuse(format string, arguments ...any) error {

@@ -1,4 +1,4 @@
-package guard
+package accesspolicy
 
 import (
 	"errors"
@@ -22,7 +22,7 @@ func TestWhatIsAllowedComesThroughWhole(t *testing.T) {
 }
 
 // TestARefusalBehindThatIsNoAbsenceKeepsItsText: only what AWS says of a secret that is not there is reworded, and only
-// by a guard that looks at tags.
+// by an access policy that looks at tags.
 func TestARefusalBehindThatIsNoAbsenceKeepsItsText(t *testing.T) {
 	missing := &source.Error{Kind: source.SecretNotFound, Explanation: "there is none"}
 	throttled := &source.Error{Kind: source.Throttled, Explanation: "too many calls"}
@@ -62,13 +62,13 @@ func TestATagThatIsNotThereGivesNothing(t *testing.T) {
 
 func TestAnEmptyNameFitsNoPattern(t *testing.T) {
 	behind := secretCalled("db", nil)
-	guarded := New(behind, Rules{Patterns: mustParse(t, "*")})
-	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("")}); source.KindOf(err) != source.PolicyDenied || behind.observes > 0 {
+	restricted := New(behind, Rules{Patterns: mustParse(t, "*")})
+	if _, err := restricted.Resolve(t.Context(), source.VersionQuery{Ref: ask("")}); source.KindOf(err) != source.PolicyDenied || behind.observes > 0 {
 		t.Errorf("%v, after %d calls of AWS", err, behind.observes)
 	}
 }
 
-// TestAnAnswerThatIsNoFullARNIsRefused: what the guard can't read the name of is no secret that it knows.
+// TestAnAnswerThatIsNoFullARNIsRefused: the access policy refuses what it cannot read a name in.
 func TestAnAnswerThatIsNoFullARNIsRefused(t *testing.T) {
 	for name, test := range map[string]struct{ patterns, arn string }{
 		"no suffix":                  {"/prod/pay", arnOf + "/prod/payXa1B2c3"},
@@ -78,8 +78,8 @@ func TestAnAnswerThatIsNoFullARNIsRefused(t *testing.T) {
 		"none":                       {"*", ""},
 		"a name with another behind": {"/prod/pay", arnOf + "/prod/pay-a1B2c3:web-a1B2c3"},
 	} {
-		guarded := New(secretCalled("db", nil), Rules{Patterns: mustParse(t, test.patterns)})
-		if fetched, err := guarded.Fetch(t.Context(), ask("/prod/pay"), source.Version{ARN: test.arn}); source.KindOf(err) != source.PolicyDenied || fetched.Value.Bytes() != nil {
+		restricted := New(secretCalled("db", nil), Rules{Patterns: mustParse(t, test.patterns)})
+		if fetched, err := restricted.Fetch(t.Context(), ask("/prod/pay"), source.Version{ARN: test.arn}); source.KindOf(err) != source.PolicyDenied || fetched.Value.Bytes() != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package guard
+package accesspolicy
 
 import (
 	"context"
@@ -95,15 +95,15 @@ func TestPatternsCannotBeSideStepped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			behind := secretCalled(test.called, nil)
-			guarded := New(behind, Rules{Patterns: mustParse(t, test.patterns)})
-			resolution, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask(test.id)})
+			restricted := New(behind, Rules{Patterns: mustParse(t, test.patterns)})
+			resolution, err := restricted.Resolve(t.Context(), source.VersionQuery{Ref: ask(test.id)})
 			if allowed := err == nil; allowed != test.allowed || behind.observes > 0 != test.asked {
 				t.Errorf("allowed is %v (%v), AWS was asked %d times", allowed, err, behind.observes)
 			}
 			if err != nil && (source.KindOf(err) != source.PolicyDenied || resolution.Value != nil || !strings.Contains(err.Error(), "--secret-name-patterns")) {
 				t.Errorf("the refusal is %v, with a value: %v", err, resolution.Value != nil)
 			}
-			fetched, err := guarded.Fetch(t.Context(), ask(test.id), behind.version)
+			fetched, err := restricted.Fetch(t.Context(), ask(test.id), behind.version)
 			if allowed := err == nil; allowed != test.allowed || behind.fetches > 0 != test.allowed || !allowed && fetched.Value.Bytes() != nil {
 				t.Errorf("fetching: allowed is %v (%v), AWS was asked %d times", allowed, err, behind.fetches)
 			}
@@ -112,8 +112,8 @@ func TestPatternsCannotBeSideStepped(t *testing.T) {
 }
 
 func TestARefusalNamesThePatternsAsTheyAreForTheNamespace(t *testing.T) {
-	guarded := New(secretCalled("x", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*, /shared/*")})
-	_, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("/prod/web/db")})
+	restricted := New(secretCalled("x", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*, /shared/*")})
+	_, err := restricted.Resolve(t.Context(), source.VersionQuery{Ref: ask("/prod/web/db")})
 	for _, mention := range []string{"namespace pay", "/prod/web/db", "/prod/pay/*, /shared/*", "serviceAccountRef"} {
 		if !strings.Contains(err.Error(), mention) {
 			t.Errorf("%v does not mention %q", err, mention)
@@ -122,17 +122,17 @@ func TestARefusalNamesThePatternsAsTheyAreForTheNamespace(t *testing.T) {
 }
 
 func TestAServiceAccountReadsWhatAWSGivesIt(t *testing.T) {
-	guarded := New(secretCalled("/prod/web/db", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*"), Tag: TagRequire})
+	restricted := New(secretCalled("/prod/web/db", nil), Rules{Patterns: mustParse(t, "/prod/{namespace}/*"), Tag: TagRequire})
 	ref := ask("/prod/web/db")
 	ref.Identity = source.Identity{Namespace: "pay", ServiceAccount: "app"}
-	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
+	if _, err := restricted.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
 		t.Error(err)
 	}
-	if _, err := guarded.Fetch(t.Context(), ref, source.Version{}); err != nil {
+	if _, err := restricted.Fetch(t.Context(), ref, source.Version{}); err != nil {
 		t.Error(err)
 	}
 	ref.Identity = source.Identity{Namespace: "pay", RoleARN: "arn:aws:iam::111122223333:role/pay"}
-	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ref}); source.KindOf(err) != source.PolicyDenied {
+	if _, err := restricted.Resolve(t.Context(), source.VersionQuery{Ref: ref}); source.KindOf(err) != source.PolicyDenied {
 		t.Errorf("a role on top of the operator's own identity: %v", err)
 	}
 }
@@ -155,8 +155,8 @@ func TestTags(t *testing.T) {
 		"required, and there is none":   {rule: TagRequire, tag: &source.Tag{}, absent: true},
 		"required, and not known":       {rule: TagRequire, mention: "secretsmanager:DescribeSecret"},
 	} {
-		guarded := New(secretCalled("db", test.tag), Rules{Tag: test.rule})
-		_, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("db")})
+		restricted := New(secretCalled("db", test.tag), Rules{Tag: test.rule})
+		_, err := restricted.Resolve(t.Context(), source.VersionQuery{Ref: ask("db")})
 		wanted := err == nil
 		switch {
 		case test.mention != "":
@@ -202,29 +202,29 @@ func TestARefusalByTheTagSaysNothingOfTheSecret(t *testing.T) {
 func TestAnotherSecretOfTheNameIsLookedAtAgain(t *testing.T) {
 	behind := secretCalled("db", nil)
 	behind.fetched.ARN = arnOf + "db-zzzzzz"
-	guarded := New(behind, Rules{Patterns: mustParse(t, "db")})
-	fetched, err := guarded.Fetch(t.Context(), ask("db"), behind.version)
+	restricted := New(behind, Rules{Patterns: mustParse(t, "db")})
+	fetched, err := restricted.Fetch(t.Context(), ask("db"), behind.version)
 	if source.KindOf(err) != source.Busy || fetched.Value.Bytes() != nil {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestWithoutRulesThereIsNoGuard(t *testing.T) {
+func TestWithoutRulesThereIsNoAccessPolicy(t *testing.T) {
 	behind := secretCalled("db", nil)
 	for _, rules := range []Rules{{}, {Tag: TagIgnore}} {
 		if New(behind, rules) != source.Source(behind) {
-			t.Errorf("%+v makes a guard", rules)
+			t.Errorf("%+v makes an access policy", rules)
 		}
 	}
 }
 
 func TestWhatIsRefusedBehindComesThrough(t *testing.T) {
 	failing := &failing{errors.New("gone")}
-	guarded := New(failing, Rules{Patterns: mustParse(t, "*")})
-	if _, err := guarded.Resolve(t.Context(), source.VersionQuery{Ref: ask("db")}); !errors.Is(err, failing.err) {
+	restricted := New(failing, Rules{Patterns: mustParse(t, "*")})
+	if _, err := restricted.Resolve(t.Context(), source.VersionQuery{Ref: ask("db")}); !errors.Is(err, failing.err) {
 		t.Error(err)
 	}
-	if _, err := guarded.Fetch(t.Context(), ask("db"), secretCalled("db", nil).version); !errors.Is(err, failing.err) {
+	if _, err := restricted.Fetch(t.Context(), ask("db"), secretCalled("db", nil).version); !errors.Is(err, failing.err) {
 		t.Error(err)
 	}
 }
@@ -242,8 +242,8 @@ func TestWhatANamespaceMayNotHaveIsNotFound(t *testing.T) {
 		"by a pattern that fits none":      {patterns: "/dev/*"},
 		"with a ServiceAccount of its own": {patterns: "/dev/*", identity: source.Identity{Namespace: "pay", ServiceAccount: "app"}, want: []string{"/prod/pay/db", "/prod/pay/old", "/prod/web/db"}},
 	} {
-		guarded := New(&vault{}, Rules{Patterns: mustParse(t, test.patterns), Tag: test.tag})
-		found, err := guarded.Find(t.Context(), source.FindQuery{NamePrefix: "/", Identity: test.identity, Reader: source.Reader{Namespace: "pay"}})
+		restricted := New(&vault{}, Rules{Patterns: mustParse(t, test.patterns), Tag: test.tag})
+		found, err := restricted.Find(t.Context(), source.FindQuery{NamePrefix: "/", Identity: test.identity, Reader: source.Reader{Namespace: "pay"}})
 		if err != nil {
 			t.Fatal(err)
 		}
