@@ -6,31 +6,6 @@ import (
 	"time"
 )
 
-// Kind says what went wrong, in the few ways that a person would act on differently.
-type Kind string
-
-// Kinds of refusals and failures. The reconciler's table turns each into a condition and a retry.
-const (
-	SecretNotFound         Kind = "SecretNotFound"
-	VersionNotFound        Kind = "VersionNotFound"
-	SecretPendingDeletion  Kind = "SecretPendingDeletion"
-	AccessDenied           Kind = "AccessDenied"
-	KMSAccessDenied        Kind = "KMSAccessDenied"
-	DecryptionFailed       Kind = "DecryptionFailed"
-	Throttled              Kind = "Throttled"
-	CredentialsUnavailable Kind = "CredentialsUnavailable"
-	AssumeRoleDenied       Kind = "AssumeRoleDenied"
-	RegionUnavailable      Kind = "RegionUnavailable"
-	// PolicyDenied is a refusal by the operator's own rules; AWS may not have been asked.
-	PolicyDenied Kind = "PolicyDenied"
-	// Busy means that AWS was not asked at all, as too much waits for it; asking later is all there is to do.
-	Busy Kind = "Busy"
-	// FindTooBroad is a look that AWS answers with more secrets than one Secret is made of, or can be looked through.
-	FindTooBroad Kind = "FindTooBroad"
-	// Failed is a refusal that has no kind of its own.
-	Failed Kind = "Failed"
-)
-
 // Error is a refusal or failure of a read, explained. Its text never holds a value.
 type Error struct {
 	Kind Kind
@@ -67,9 +42,4 @@ func KindOf(err error) Kind {
 func IsOutdated(err error) bool {
 	refusal, ok := errors.AsType[*Error](err)
 	return ok && refusal.Outdated
-}
-
-// Missing says whether a kind means that AWS does not have the secret, or the version.
-func (k Kind) Missing() bool {
-	return k == SecretNotFound || k == VersionNotFound || k == SecretPendingDeletion
 }
