@@ -9,21 +9,18 @@ import (
 )
 
 const (
-	// failuresMost in a row are enough for a region not to be asked for a while: each of them may have cost the
-	// time that a call may take.
-	failuresMost = 3
-	// restLeast is how long that is, doubled with each time that it still does not answer, up to restMost: that
-	// late, at most, the return of a region is noticed.
-	restLeast, restMost = 30 * time.Second, 2 * time.Minute
-	// unusedLasts is how long a region is remembered that nobody asks about.
-	unusedLasts = time.Hour
-	// breakersMost is how many are kept for one namespace, beside those of the operator's own identity: beyond, the
-	// namespace has its own evicted, those that were used least recently first.
-	breakersMost = 256
+	// failureThreshold is how many failures in a row open a breaker. Each of them may have cost the time that a call may
+	// take.
+	failureThreshold = 3
+	// openMin is how long a breaker stays open first. The time doubles with each probe that fails, up to openMax: a region
+	// that answers again is noticed that late at most.
+	openMin, openMax = 30 * time.Second, 2 * time.Minute
 )
 
-// breaker keeps questions from a region that does not answer. What one identity finds says nothing to others:
-// their calls may go another way.
+// breaker is the circuit breaker of one identity and one region. It is closed at first; open while calls fail without
+// being sent; and then half open, while one call probes the region. Safe for concurrent use.
+//
+// Identities do not share a breaker: their calls may take different routes.
 type breaker struct {
 	now     func() time.Time
 	region  string
@@ -31,170 +28,85 @@ type breaker struct {
 
 	mutex    sync.Mutex
 	failures int
-	// until is when the region is asked again; zero while it is asked as ever.
-	until time.Time
-	rest  time.Duration
-	// probing says that one question finds out whether the region answers again.
+	// openUntil is when the region is probed; zero while the breaker is closed.
+	openUntil time.Time
+	openFor   time.Duration
+	// probing says that a call is probing the region: until it ends, other calls fail without being sent.
 	probing bool
-	// last is what was said when the region did not answer.
+	// last is the latest error of the region. It is returned while the breaker is open.
 	last *source.Error
-	// used is when somebody asked last. The lock of breakers guards it.
-	used time.Time
 }
 
-// try asks a region, unless its breaker knows that there is no use in it; without a breaker it always does. A region that does not answer has
-// its error in unavailable; err is the answer's own.
-func try[T any](b *breaker, ask func() (T, error)) (answer T, unavailable *source.Error, err error) {
+// try makes a call through a breaker; a nil breaker lets every call through. If the region does not answer, or the breaker
+// is open, unavailable is the region's error. Other errors of the call are err.
+func try[T any](b *breaker, call func() (T, error)) (result T, unavailable *source.Error, err error) {
 	if b == nil {
-		answer, err = ask()
-		return answer, nil, err
+		result, err = call()
+		return result, nil, err
 	}
-	if last := b.refuse(); last != nil {
-		return answer, last, nil
+	if last := b.allow(); last != nil {
+		return result, last, nil
 	}
-	var learned bool
+	recorded := false
 	defer func() {
-		if !learned { // It panicked.
-			b.learn(nil, false)
+		if !recorded { // The call panicked.
+			b.record(nil, false)
 		}
 	}()
-	answer, err = ask()
-	kind := source.KindOf(err)
-	if refused, ok := errors.AsType[*source.Error](err); ok && kind == source.RegionUnavailable {
-		unavailable, err = refused, nil
+	result, err = call()
+	answered := err == nil || source.KindOf(err).Answered()
+	if refusal, ok := errors.AsType[*source.Error](err); ok && refusal.Kind == source.RegionUnavailable {
+		unavailable, err = refusal, nil
 	}
-	answered := err == nil && unavailable == nil
-	switch kind {
-	case "", source.RegionUnavailable, source.Busy, source.CredentialsUnavailable, source.AssumeRoleDenied:
-	default:
-		answered = true // A refusal is an answer.
-	}
-	b.learn(unavailable, answered)
-	learned = true
-	return answer, unavailable, err
+	b.record(unavailable, answered)
+	recorded = true
+	return result, unavailable, err
 }
 
-// refuse gives the last error of a region that is not to be asked now. One question at a time is let through
-// to find out, once the rest is over.
-func (b *breaker) refuse() *source.Error {
+// allow returns nil if a call may be sent, and the region's latest error otherwise. Once the breaker has been open for
+// long enough, it lets one call through as a probe.
+func (b *breaker) allow() *source.Error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if b.until.IsZero() {
+	if b.openUntil.IsZero() {
 		return nil
 	}
-	if b.probing || b.now().Before(b.until) {
+	if b.probing || b.now().Before(b.openUntil) {
 		return b.last
 	}
 	b.probing = true
 	return nil
 }
 
-// learn takes note of how a question ended: not answered, answered, or neither of them.
-func (b *breaker) learn(unavailable *source.Error, answered bool) {
+// record counts how a call ended. A call that was cancelled, or that AWS did not get, has neither an unavailable region
+// nor an answer, and says nothing about the region.
+func (b *breaker) record(unavailable *source.Error, answered bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.probing = false
 	switch {
 	case answered:
 		b.close()
-	case unavailable != nil && unavailable != b.last: // Those who share a call count once.
+	case unavailable != nil && unavailable != b.last: // Callers that share a call share its error: it counts once.
 		b.last = unavailable
 		b.failures++
-		if b.failures >= failuresMost && !b.now().Before(b.until) {
+		if b.failures >= failureThreshold && !b.now().Before(b.openUntil) {
 			b.open()
 		}
 	}
 }
 
 func (b *breaker) open() {
-	if b.until.IsZero() {
+	if b.openUntil.IsZero() {
 		b.metrics.avoid(b.region, 1)
 	}
-	b.rest = min(max(restLeast, 2*b.rest), restMost)
-	b.until = b.now().Add(b.rest)
+	b.openFor = min(max(openMin, 2*b.openFor), openMax)
+	b.openUntil = b.now().Add(b.openFor)
 }
 
 func (b *breaker) close() {
-	if !b.until.IsZero() {
+	if !b.openUntil.IsZero() {
 		b.metrics.avoid(b.region, -1)
 	}
-	b.failures, b.until, b.rest, b.last = 0, time.Time{}, 0, nil
-}
-
-type breakerKey struct {
-	who    source.Identity
-	region string
-}
-
-// breakers are those of all identities and regions that are in use.
-type breakers struct {
-	options Options
-
-	mutex sync.Mutex
-	// known are by the namespace that an identity acts for.
-	known  map[string]map[breakerKey]*breaker
-	tidied time.Time
-}
-
-func newBreakers(options Options) *breakers {
-	return &breakers{options: options, known: map[string]map[breakerKey]*breaker{}}
-}
-
-// of is the one of an identity and a region, made at its first use; nil where the region is none.
-func (b *breakers) of(who source.Identity, region string) *breaker {
-	if !b.options.Knows(region) {
-		return nil
-	}
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	now := b.options.Now()
-	b.tidy(now)
-	those, key := b.known[who.Namespace], breakerKey{who, region}
-	if those == nil {
-		those = map[breakerKey]*breaker{}
-		b.known[who.Namespace] = those
-	}
-	one := those[key]
-	if one == nil {
-		if len(those) >= breakersMost && who.Namespace != "" {
-			evictOldest(those)
-		}
-		one = &breaker{now: b.options.Now, region: region, metrics: b.options.Metrics}
-		those[key] = one
-	}
-	one.used = now
-	return one
-}
-
-func evictOldest(those map[breakerKey]*breaker) {
-	var oldest breakerKey
-	for key, one := range those {
-		if known := those[oldest]; known == nil || one.used.Before(known.used) {
-			oldest = key
-		}
-	}
-	evict(those, oldest)
-}
-
-func evict(those map[breakerKey]*breaker, key breakerKey) {
-	those[key].learn(nil, true) // It counts no more among those that are avoided.
-	delete(those, key)
-}
-
-// tidy forgets what was not used for long. The lock must be held.
-func (b *breakers) tidy(now time.Time) {
-	if now.Sub(b.tidied) < time.Minute {
-		return
-	}
-	b.tidied = now
-	for namespace, those := range b.known {
-		for key, one := range those {
-			if now.Sub(one.used) > unusedLasts {
-				evict(those, key)
-			}
-		}
-		if len(those) == 0 {
-			delete(b.known, namespace)
-		}
-	}
+	b.failures, b.openUntil, b.openFor, b.last = 0, time.Time{}, 0, nil
 }

@@ -37,14 +37,14 @@ func renewed(err error) error {
 func TestARegionThatDoesNotAnswerIsLeftAloneForAWhile(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
-	for n := range failuresMost + 2 {
+	for n := range failureThreshold + 2 {
 		from, asked := w.observe(t, ask("v1"))
-		if want := n < failuresMost; from != away || (asked == 1) != want {
+		if want := n < failureThreshold; from != away || (asked == 1) != want {
 			t.Errorf("question %d: answered by %s, home was asked %d times", n, from, asked)
 		}
 	}
 	// One question finds out, and the waits grow.
-	for _, rest := range []time.Duration{restLeast, 2 * restLeast, restMost, restMost} {
+	for _, rest := range []time.Duration{openMin, 2 * openMin, openMax, openMax} {
 		w.now = w.now.Add(rest - 1)
 		if from, asked := w.observe(t, ask("v1")); from != away || asked != 0 {
 			t.Errorf("before %s are over: answered by %s, home was asked %d times", rest, from, asked)
@@ -57,7 +57,7 @@ func TestARegionThatDoesNotAnswerIsLeftAloneForAWhile(t *testing.T) {
 			t.Errorf("after %s home is asked more than once", rest)
 		}
 	}
-	w.now = w.now.Add(restMost)
+	w.now = w.now.Add(openMax)
 	w.fail(nil, home)
 	for range 2 {
 		if from, _ := w.observe(t, ask("v1")); from != home {
@@ -73,14 +73,14 @@ func TestARegionThatDoesNotAnswerIsLeftAloneForAWhile(t *testing.T) {
 func TestARegionIsLeftAloneOnlyAfterFailuresInARow(t *testing.T) {
 	w := newWorld()
 	refusal := &source.Error{Kind: source.AccessDenied}
-	for n := range 4 * failuresMost {
+	for n := range 4 * failureThreshold {
 		w.fail(down(home), home)
 		if n%2 == 1 {
 			w.fail(refusal, home)
 		}
 		_, _ = w.source.Resolve(t.Context(), ask("v1")) // What it answers is another test's.
 	}
-	if len(w.regions[home].asked) != 4*failuresMost {
+	if len(w.regions[home].asked) != 4*failureThreshold {
 		t.Errorf("home was asked %d times", len(w.regions[home].asked))
 	}
 }
@@ -88,12 +88,12 @@ func TestARegionIsLeftAloneOnlyAfterFailuresInARow(t *testing.T) {
 func TestThoseWhoShareACallCountOnce(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
-	for range 2 * failuresMost {
+	for range 2 * failureThreshold {
 		if _, err := w.source.Resolve(t.Context(), ask("v1")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(w.regions[home].asked) != 2*failuresMost {
+	if len(w.regions[home].asked) != 2*failureThreshold {
 		t.Errorf("home was asked %d times", len(w.regions[home].asked))
 	}
 }
@@ -101,7 +101,7 @@ func TestThoseWhoShareACallCountOnce(t *testing.T) {
 func TestWhatOneIdentityFindsSaysNothingToOthers(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
-	for range failuresMost + 1 {
+	for range failureThreshold + 1 {
 		w.observe(t, ask("v1"))
 	}
 	another := ask("v1")
@@ -114,13 +114,13 @@ func TestWhatOneIdentityFindsSaysNothingToOthers(t *testing.T) {
 func TestADeadReplicaIsLeftAloneToo(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
-	for range 2 * failuresMost {
+	for range 2 * failureThreshold {
 		w.fail(down(away), away)
 		if from, _ := w.observe(t, ask("v1")); from != far {
 			t.Errorf("answered by %s", from)
 		}
 	}
-	if len(w.regions[away].asked) != failuresMost {
+	if len(w.regions[away].asked) != failureThreshold {
 		t.Errorf("the replica was asked %d times", len(w.regions[away].asked))
 	}
 }
@@ -128,10 +128,10 @@ func TestADeadReplicaIsLeftAloneToo(t *testing.T) {
 func TestOneQuestionAtATimeFindsOut(t *testing.T) {
 	w := newWorld()
 	w.fail(down(home), home)
-	for range failuresMost {
+	for range failureThreshold {
 		w.observe(t, ask("v1"))
 	}
-	w.now = w.now.Add(restLeast)
+	w.now = w.now.Add(openMin)
 	w.regions[home].during = func() {
 		w.regions[home].during = nil
 		if from, asked := w.observe(t, ask("v1")); from != away || asked != 0 {
@@ -153,10 +153,10 @@ func TestAProbeWithoutAnAnswerIsMadeAgain(t *testing.T) {
 	} {
 		w := newWorld()
 		w.fail(down(home), home)
-		for range failuresMost {
+		for range failureThreshold {
 			w.observe(t, ask("v1"))
 		}
-		w.now = w.now.Add(restLeast)
+		w.now = w.now.Add(openMin)
 		w.fail(err, home)
 		if _, got := w.source.Resolve(t.Context(), ask("v1")); !errors.Is(got, err) {
 			t.Errorf("%s: %v", name, got)
@@ -177,16 +177,16 @@ func TestMetricsTellOfFailover(t *testing.T) {
 	w := newWorld()
 	w.source = New(Options{Source: w.regions, Region: home, Metrics: metrics, Now: func() time.Time { return w.now }})
 	w.fail(down(home), home)
-	for range failuresMost {
+	for range failureThreshold {
 		w.observe(t, ask("v1"))
 	}
-	if diff := cmp.Diff(map[string]float64{"reads " + away: failuresMost, "avoided " + home: 1}, values(t, registry)); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"reads " + away: failureThreshold, "avoided " + home: 1}, values(t, registry)); diff != "" {
 		t.Error(diff)
 	}
 	w.fail(nil, home)
-	w.now = w.now.Add(restLeast)
+	w.now = w.now.Add(openMin)
 	w.observe(t, ask("v1"))
-	if diff := cmp.Diff(map[string]float64{"reads " + away: failuresMost, "avoided " + home: 0}, values(t, registry)); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"reads " + away: failureThreshold, "avoided " + home: 0}, values(t, registry)); diff != "" {
 		t.Error(diff)
 	}
 	for n := range 2 * maxRegions {
@@ -204,9 +204,9 @@ func TestWhatNobodyAsksAboutIsForgotten(t *testing.T) {
 		query.Identity = source.Identity{Namespace: namespace}
 		w.observe(t, query)
 	}
-	w.now = w.now.Add(2 * unusedLasts)
+	w.now = w.now.Add(2 * unusedTTL)
 	w.observe(t, ask("v1"))
-	if got := len(w.source.breakers.known); got != 1 {
+	if got := len(w.source.breakers.byNamespace); got != 1 {
 		t.Errorf("%d regions are remembered", got)
 	}
 }
@@ -235,18 +235,18 @@ func values(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 func TestBreakersAreBoundedForEachNamespace(t *testing.T) {
 	now := time.Now()
 	b := newBreakers(Options{Now: func() time.Time { return now }, Knows: func(region string) bool { return region != "eu-invented-1" }})
-	victim, own := b.of(source.Identity{Namespace: "victim", ServiceAccount: "app"}, home), b.of(source.Identity{}, home)
+	victim, own := b.get(source.Identity{Namespace: "victim", ServiceAccount: "app"}, home), b.get(source.Identity{}, home)
 	for i := range 10_000 {
 		now = now.Add(time.Millisecond)
-		b.of(source.Identity{Namespace: "hostile", ServiceAccount: strconv.Itoa(i)}, home)
+		b.get(source.Identity{Namespace: "hostile", ServiceAccount: strconv.Itoa(i)}, home)
 	}
-	if got := len(b.known["hostile"]); got != breakersMost {
-		t.Errorf("%d breakers are kept, want %d", got, breakersMost)
+	if got := len(b.byNamespace["hostile"]); got != maxBreakers {
+		t.Errorf("%d breakers are kept, want %d", got, maxBreakers)
 	}
-	if b.of(source.Identity{Namespace: "victim", ServiceAccount: "app"}, home) != victim || b.of(source.Identity{}, home) != own {
+	if b.get(source.Identity{Namespace: "victim", ServiceAccount: "app"}, home) != victim || b.get(source.Identity{}, home) != own {
 		t.Error("another one's breaker was evicted")
 	}
-	if b.of(source.Identity{}, "eu-invented-1") != nil || len(b.known[""]) != 1 {
+	if b.get(source.Identity{}, "eu-invented-1") != nil || len(b.byNamespace[""]) != 1 {
 		t.Error("a region that is none has a breaker")
 	}
 }
@@ -256,7 +256,7 @@ func TestARegionThatIsNoneIsLeftToTheSource(t *testing.T) {
 	w := newWorld()
 	w.source.breakers.options.Knows = func(region string) bool { return region != home }
 	w.fail(&source.Error{Kind: source.Failed}, home)
-	for range failuresMost + 2 {
+	for range failureThreshold + 2 {
 		if _, err := w.source.Resolve(t.Context(), ask("v1")); source.KindOf(err) != source.Failed {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source
 	if len(replicas) == 0 {
 		return s.Source.Resolve(ctx, query)
 	}
-	resolution, unavailable, err := try(s.breakers.of(query.Identity, home), func() (source.Resolution, error) {
+	resolution, unavailable, err := try(s.breakers.get(query.Identity, home), func() (source.Resolution, error) {
 		return s.Source.Resolve(ctx, query)
 	})
 	if unavailable == nil {
@@ -87,7 +87,7 @@ func (s *Source) observeReplica(ctx context.Context, query source.VersionQuery, 
 	elsewhere := query
 	elsewhere.Ref = moved(query.Ref, region)
 	elsewhere.Synced.ARN = inRegion(query.Synced.ARN, region)
-	resolution, unavailable, err := try(s.breakers.of(query.Identity, region), func() (source.Resolution, error) {
+	resolution, unavailable, err := try(s.breakers.get(query.Identity, region), func() (source.Resolution, error) {
 		return s.Source.Resolve(ctx, elsewhere)
 	})
 	if unavailable != nil {
@@ -125,7 +125,7 @@ func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 	if slices.Contains(replicas, observed.Region) {
 		return s.fetchReplica(ctx, ref, observed, home, observed.Region)
 	}
-	fetched, unavailable, err := try(s.breakers.of(ref.Identity, home), func() (source.Fetched, error) {
+	fetched, unavailable, err := try(s.breakers.get(ref.Identity, home), func() (source.Fetched, error) {
 		return s.Source.Fetch(ctx, ref, observed)
 	})
 	if unavailable == nil {
@@ -150,7 +150,7 @@ func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 func (s *Source) fetchReplica(ctx context.Context, ref source.Ref, observed source.Version, home, region string) (source.Fetched, error) {
 	there := observed
 	there.ARN, there.Region = inRegion(observed.ARN, region), region
-	fetched, unavailable, err := try(s.breakers.of(ref.Identity, region), func() (source.Fetched, error) {
+	fetched, unavailable, err := try(s.breakers.get(ref.Identity, region), func() (source.Fetched, error) {
 		return s.Source.Fetch(ctx, moved(ref, region), there)
 	})
 	if unavailable != nil {
