@@ -13,26 +13,26 @@ func TestRulesHoldForReplicas(t *testing.T) {
 		patterns accesspolicy.Patterns
 		// primary is what the secret in the other region says it is a replica of.
 		primary string
-		// region is named by whoever asks.
+		// region is the one that the query names.
 		region string
 		kind   source.Kind
 	}{
-		"a replica of what may be had":                    {accesspolicy.Patterns{"arn:aws:secretsmanager:" + home + ":*:secret:*"}, home, "", ""},
-		"a replica of what may not be had":                {accesspolicy.Patterns{"arn:aws:secretsmanager:" + away + ":*:secret:*"}, home, "", source.PolicyDenied},
-		"by name":                                         {accesspolicy.Patterns{"web"}, home, "", source.PolicyDenied},
-		"another secret, where home is down":              {accesspolicy.Patterns{"arn:aws:secretsmanager:" + home + ":*:secret:*"}, away, "", source.RegionUnavailable},
-		"another secret, by way of a region that is none": {accesspolicy.Patterns{"arn:aws:secretsmanager:us-*"}, away, "us-none-1", source.RegionUnavailable},
+		"a replica of an allowed secret":              {accesspolicy.Patterns{"arn:aws:secretsmanager:" + home + ":*:secret:*"}, home, "", ""},
+		"a replica of another secret":                 {accesspolicy.Patterns{"arn:aws:secretsmanager:" + away + ":*:secret:*"}, home, "", source.PolicyDenied},
+		"by name":                                     {accesspolicy.Patterns{"web"}, home, "", source.PolicyDenied},
+		"another secret, where home is down":          {accesspolicy.Patterns{"arn:aws:secretsmanager:" + home + ":*:secret:*"}, away, "", source.RegionUnavailable},
+		"another secret, by way of an unknown region": {accesspolicy.Patterns{"arn:aws:secretsmanager:us-*"}, away, "us-none-1", source.RegionUnavailable},
 	} {
-		w := newWorld()
-		w.put("us-none-1", "v1", noon)
-		w.fail(down("it"), home, far, "us-none-1")
-		w.regions[away].observed.PrimaryRegion = test.primary
-		query := ask("")
+		f := newFixture()
+		f.put("us-none-1", "v1", noon)
+		f.fail(down("it"), home, far, "us-none-1")
+		f.regions[away].resolved.PrimaryRegion = test.primary
+		query := queryFor("")
 		query.Reader.Namespace, query.Region = "pay", test.region
 		if test.region != "" {
 			query.SecretID = arnIn(test.region)
 		}
-		_, err := accesspolicy.New(w.source, accesspolicy.Rules{Patterns: test.patterns}).Resolve(t.Context(), query)
+		_, err := accesspolicy.New(f.source, accesspolicy.Rules{Patterns: test.patterns}).Resolve(t.Context(), query)
 		if source.KindOf(err) != test.kind {
 			t.Errorf("%s: %v", name, err)
 		}

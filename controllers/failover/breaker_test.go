@@ -13,19 +13,19 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// observe gives the region that answers, and how often home was asked for that.
-func (w *world) observe(t *testing.T, query source.VersionQuery) (from string, asked int) {
+// resolve returns the region that answers, and how often home was called for that.
+func (f *fixture) resolve(t *testing.T, query source.VersionQuery) (from string, calls int) {
 	t.Helper()
-	before := len(w.regions[home].asked)
-	w.regions[home].err = renewed(w.regions[home].err)
-	seen, err := w.source.Resolve(t.Context(), query)
+	before := len(f.regions[home].calls)
+	f.regions[home].err = renewed(f.regions[home].err)
+	resolution, err := f.source.Resolve(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return seen.Version.Region, len(w.regions[home].asked) - before
+	return resolution.Version.Region, len(f.regions[home].calls) - before
 }
 
-// renewed is the error of another call: those who share a call share its error.
+// renewed is the error of another call: callers that share a call share its error.
 func renewed(err error) error {
 	if refused, ok := errors.AsType[*source.Error](err); ok {
 		twin := *refused
@@ -35,157 +35,157 @@ func renewed(err error) error {
 }
 
 func TestARegionThatDoesNotAnswerIsLeftAloneForAWhile(t *testing.T) {
-	w := newWorld()
-	w.fail(down(home), home)
+	f := newFixture()
+	f.fail(down(home), home)
 	for n := range failureThreshold + 2 {
-		from, asked := w.observe(t, ask("v1"))
-		if want := n < failureThreshold; from != away || (asked == 1) != want {
-			t.Errorf("question %d: answered by %s, home was asked %d times", n, from, asked)
+		from, calls := f.resolve(t, queryFor("v1"))
+		if want := n < failureThreshold; from != away || (calls == 1) != want {
+			t.Errorf("call %d: answered by %s, home was called %d times", n, from, calls)
 		}
 	}
-	// One question finds out, and the waits grow.
-	for _, rest := range []time.Duration{openMin, 2 * openMin, openMax, openMax} {
-		w.now = w.now.Add(rest - 1)
-		if from, asked := w.observe(t, ask("v1")); from != away || asked != 0 {
-			t.Errorf("before %s are over: answered by %s, home was asked %d times", rest, from, asked)
+	// One call probes the region, and the breaker stays open longer each time.
+	for _, open := range []time.Duration{openMin, 2 * openMin, openMax, openMax} {
+		f.now = f.now.Add(open - 1)
+		if from, calls := f.resolve(t, queryFor("v1")); from != away || calls != 0 {
+			t.Errorf("before %s are over: answered by %s, home was called %d times", open, from, calls)
 		}
-		w.now = w.now.Add(1)
-		if from, asked := w.observe(t, ask("v1")); from != away || asked != 1 {
-			t.Errorf("after %s: answered by %s, home was asked %d times", rest, from, asked)
+		f.now = f.now.Add(1)
+		if from, calls := f.resolve(t, queryFor("v1")); from != away || calls != 1 {
+			t.Errorf("after %s: answered by %s, home was called %d times", open, from, calls)
 		}
-		if _, asked := w.observe(t, ask("v1")); asked != 0 {
-			t.Errorf("after %s home is asked more than once", rest)
+		if _, calls := f.resolve(t, queryFor("v1")); calls != 0 {
+			t.Errorf("after %s home is called more than once", open)
 		}
 	}
-	w.now = w.now.Add(openMax)
-	w.fail(nil, home)
+	f.now = f.now.Add(openMax)
+	f.fail(nil, home)
 	for range 2 {
-		if from, _ := w.observe(t, ask("v1")); from != home {
+		if from, _ := f.resolve(t, queryFor("v1")); from != home {
 			t.Errorf("answered by %s though home is back", from)
 		}
 	}
-	w.fail(down(home), home)
-	if _, asked := w.observe(t, ask("v1")); asked != 1 {
-		t.Error("the old failures count still")
+	f.fail(down(home), home)
+	if _, calls := f.resolve(t, queryFor("v1")); calls != 1 {
+		t.Error("the failures from before still count")
 	}
 }
 
 func TestARegionIsLeftAloneOnlyAfterFailuresInARow(t *testing.T) {
-	w := newWorld()
+	f := newFixture()
 	refusal := &source.Error{Kind: source.AccessDenied}
 	for n := range 4 * failureThreshold {
-		w.fail(down(home), home)
+		f.fail(down(home), home)
 		if n%2 == 1 {
-			w.fail(refusal, home)
+			f.fail(refusal, home)
 		}
-		_, _ = w.source.Resolve(t.Context(), ask("v1")) // What it answers is another test's.
+		_, _ = f.source.Resolve(t.Context(), queryFor("v1")) // Another test checks the answer.
 	}
-	if len(w.regions[home].asked) != 4*failureThreshold {
-		t.Errorf("home was asked %d times", len(w.regions[home].asked))
+	if len(f.regions[home].calls) != 4*failureThreshold {
+		t.Errorf("home was called %d times", len(f.regions[home].calls))
 	}
 }
 
-func TestThoseWhoShareACallCountOnce(t *testing.T) {
-	w := newWorld()
-	w.fail(down(home), home)
+func TestCallersThatShareACallCountOnce(t *testing.T) {
+	f := newFixture()
+	f.fail(down(home), home)
 	for range 2 * failureThreshold {
-		if _, err := w.source.Resolve(t.Context(), ask("v1")); err != nil {
+		if _, err := f.source.Resolve(t.Context(), queryFor("v1")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(w.regions[home].asked) != 2*failureThreshold {
-		t.Errorf("home was asked %d times", len(w.regions[home].asked))
+	if len(f.regions[home].calls) != 2*failureThreshold {
+		t.Errorf("home was called %d times", len(f.regions[home].calls))
 	}
 }
 
-func TestWhatOneIdentityFindsSaysNothingToOthers(t *testing.T) {
-	w := newWorld()
-	w.fail(down(home), home)
+func TestIdentitiesDoNotShareABreaker(t *testing.T) {
+	f := newFixture()
+	f.fail(down(home), home)
 	for range failureThreshold + 1 {
-		w.observe(t, ask("v1"))
+		f.resolve(t, queryFor("v1"))
 	}
-	another := ask("v1")
+	another := queryFor("v1")
 	another.Identity = source.Identity{Namespace: "pay", ServiceAccount: "app"}
-	if _, asked := w.observe(t, another); asked != 1 {
-		t.Error("home was not asked for another identity")
+	if _, calls := f.resolve(t, another); calls != 1 {
+		t.Error("home was not called for another identity")
 	}
 }
 
 func TestADeadReplicaIsLeftAloneToo(t *testing.T) {
-	w := newWorld()
-	w.fail(down(home), home)
+	f := newFixture()
+	f.fail(down(home), home)
 	for range 2 * failureThreshold {
-		w.fail(down(away), away)
-		if from, _ := w.observe(t, ask("v1")); from != far {
+		f.fail(down(away), away)
+		if from, _ := f.resolve(t, queryFor("v1")); from != far {
 			t.Errorf("answered by %s", from)
 		}
 	}
-	if len(w.regions[away].asked) != failureThreshold {
-		t.Errorf("the replica was asked %d times", len(w.regions[away].asked))
+	if len(f.regions[away].calls) != failureThreshold {
+		t.Errorf("the replica was called %d times", len(f.regions[away].calls))
 	}
 }
 
-func TestOneQuestionAtATimeFindsOut(t *testing.T) {
-	w := newWorld()
-	w.fail(down(home), home)
+func TestOneCallAtATimeIsAProbe(t *testing.T) {
+	f := newFixture()
+	f.fail(down(home), home)
 	for range failureThreshold {
-		w.observe(t, ask("v1"))
+		f.resolve(t, queryFor("v1"))
 	}
-	w.now = w.now.Add(openMin)
-	w.regions[home].during = func() {
-		w.regions[home].during = nil
-		if from, asked := w.observe(t, ask("v1")); from != away || asked != 0 {
-			t.Errorf("answered by %s while another question finds out, home was asked %d times", from, asked)
+	f.now = f.now.Add(openMin)
+	f.regions[home].during = func() {
+		f.regions[home].during = nil
+		if from, calls := f.resolve(t, queryFor("v1")); from != away || calls != 0 {
+			t.Errorf("answered by %s during the probe, home was called %d times", from, calls)
 		}
 	}
-	w.observe(t, ask("v1"))
-	if w.regions[home].during != nil {
-		t.Error("home was not asked")
+	f.resolve(t, queryFor("v1"))
+	if f.regions[home].during != nil {
+		t.Error("home was not called")
 	}
 }
 
-// A question that was given up, or never sent, says nothing about the region; the next one finds out.
+// A call that was cancelled, or never sent, says nothing about the region: the next call is the probe.
 func TestAProbeWithoutAnAnswerIsMadeAgain(t *testing.T) {
 	for name, err := range map[string]error{
-		"given up":   context.Canceled,
+		"cancelled":  context.Canceled,
 		"not sent":   &source.Error{Kind: source.Busy},
 		"not signed": &source.Error{Kind: source.CredentialsUnavailable},
 	} {
-		w := newWorld()
-		w.fail(down(home), home)
+		f := newFixture()
+		f.fail(down(home), home)
 		for range failureThreshold {
-			w.observe(t, ask("v1"))
+			f.resolve(t, queryFor("v1"))
 		}
-		w.now = w.now.Add(openMin)
-		w.fail(err, home)
-		if _, got := w.source.Resolve(t.Context(), ask("v1")); !errors.Is(got, err) {
+		f.now = f.now.Add(openMin)
+		f.fail(err, home)
+		if _, got := f.source.Resolve(t.Context(), queryFor("v1")); !errors.Is(got, err) {
 			t.Errorf("%s: %v", name, got)
 		}
-		w.fail(nil, home)
-		if from, _ := w.observe(t, ask("v1")); from != home {
+		f.fail(nil, home)
+		if from, _ := f.resolve(t, queryFor("v1")); from != home {
 			t.Errorf("%s: answered by %s", name, from)
 		}
 	}
 }
 
-func TestMetricsTellOfFailover(t *testing.T) {
+func TestMetricsOfFailover(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	metrics, err := NewMetrics(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld()
-	w.source = New(Options{Source: w.regions, Region: home, Metrics: metrics, Now: func() time.Time { return w.now }})
-	w.fail(down(home), home)
+	f := newFixture()
+	f.source = New(Options{Source: f.regions, Region: home, Metrics: metrics, Now: func() time.Time { return f.now }})
+	f.fail(down(home), home)
 	for range failureThreshold {
-		w.observe(t, ask("v1"))
+		f.resolve(t, queryFor("v1"))
 	}
 	if diff := cmp.Diff(map[string]float64{"reads " + away: failureThreshold, "avoided " + home: 1}, values(t, registry)); diff != "" {
 		t.Error(diff)
 	}
-	w.fail(nil, home)
-	w.now = w.now.Add(openMin)
-	w.observe(t, ask("v1"))
+	f.fail(nil, home)
+	f.now = f.now.Add(openMin)
+	f.resolve(t, queryFor("v1"))
 	if diff := cmp.Diff(map[string]float64{"reads " + away: failureThreshold, "avoided " + home: 0}, values(t, registry)); diff != "" {
 		t.Error(diff)
 	}
@@ -193,25 +193,25 @@ func TestMetricsTellOfFailover(t *testing.T) {
 		metrics.read(string(rune('a' + n)))
 	}
 	if got := len(values(t, registry)); got > maxRegions+2 {
-		t.Errorf("%d series: anybody may name regions", got)
+		t.Errorf("%d series: any manifest may name regions", got)
 	}
 }
 
-func TestWhatNobodyAsksAboutIsForgotten(t *testing.T) {
-	w := newWorld()
+func TestUnusedBreakersAreEvicted(t *testing.T) {
+	f := newFixture()
 	for _, namespace := range []string{"a", "b", "c"} {
-		query := ask("v1")
+		query := queryFor("v1")
 		query.Identity = source.Identity{Namespace: namespace}
-		w.observe(t, query)
+		f.resolve(t, query)
 	}
-	w.now = w.now.Add(2 * unusedTTL)
-	w.observe(t, ask("v1"))
-	if got := len(w.source.breakers.byNamespace); got != 1 {
-		t.Errorf("%d regions are remembered", got)
+	f.now = f.now.Add(2 * unusedTTL)
+	f.resolve(t, queryFor("v1"))
+	if got := len(f.source.breakers.byNamespace); got != 1 {
+		t.Errorf("%d namespaces have breakers", got)
 	}
 }
 
-// values are those of all series.
+// values are the values of all series.
 func values(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := registry.Gather()
@@ -231,7 +231,7 @@ func values(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	return all
 }
 
-// What SecretSyncs invent, identities and regions, evicts breakers of their own namespace alone.
+// Identities and regions that SecretSyncs make up evict breakers of their own namespace alone.
 func TestBreakersAreBoundedForEachNamespace(t *testing.T) {
 	now := time.Now()
 	b := newBreakers(Options{Now: func() time.Time { return now }, Knows: func(region string) bool { return region != "eu-invented-1" }})
@@ -244,20 +244,20 @@ func TestBreakersAreBoundedForEachNamespace(t *testing.T) {
 		t.Errorf("%d breakers are kept, want %d", got, maxBreakers)
 	}
 	if b.get(source.Identity{Namespace: "victim", ServiceAccount: "app"}, home) != victim || b.get(source.Identity{}, home) != own {
-		t.Error("another one's breaker was evicted")
+		t.Error("the breaker of another namespace was evicted")
 	}
 	if b.get(source.Identity{}, "eu-invented-1") != nil || len(b.byNamespace[""]) != 1 {
-		t.Error("a region that is none has a breaker")
+		t.Error("a region that does not exist has a breaker")
 	}
 }
 
-// A region that is none is asked all the same, and what Source says of it is the answer.
-func TestARegionThatIsNoneIsLeftToTheSource(t *testing.T) {
-	w := newWorld()
-	w.source.breakers.options.Knows = func(region string) bool { return region != home }
-	w.fail(&source.Error{Kind: source.Failed}, home)
+// A region that does not exist is called all the same, and the answer of Source is the answer.
+func TestAnUnknownRegionIsLeftToTheSource(t *testing.T) {
+	f := newFixture()
+	f.source.breakers.options.Knows = func(region string) bool { return region != home }
+	f.fail(&source.Error{Kind: source.Failed}, home)
 	for range failureThreshold + 2 {
-		if _, err := w.source.Resolve(t.Context(), ask("v1")); source.KindOf(err) != source.Failed {
+		if _, err := f.source.Resolve(t.Context(), queryFor("v1")); source.KindOf(err) != source.Failed {
 			t.Fatal(err)
 		}
 	}

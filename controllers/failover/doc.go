@@ -1,11 +1,12 @@
-// Package failover reads replicas while the region of a secret does not answer: it stands before a
-// source.Source, and goes to source.Ref's FailoverRegions where that says RegionUnavailable. A refusal is an
-// answer, and is not got round.
+// Package failover reads replicas of a secret while the secret's region does not answer. It wraps a source.Source, and
+// tries the regions of Ref.FailoverRegions when that source fails with RegionUnavailable. A refusal is an answer: it does
+// not lead to failover.
 //
-// A replica is read under two conditions. It is known to be one, of the secret that was asked for, and not
-// another secret of its name: so that whoever stands before this room, as package accesspolicy does, may judge by the
-// ARN in the secret's own region, which is what is answered with. And it is no step back: a version other
-// than the synced one is taken only if it is known to be newer.
+// The home region of a secret is the one that is read without failover. A replica is used under two conditions:
+//
+//   - It is known to be a replica of the secret that was asked for, and not another secret of the same name. What is
+//     returned has the ARN of the home region, so that a wrapper around this package, as accesspolicy is, can decide by it.
+//   - It is no step back: a version other than the synced one is used only if it is known to be newer.
 //
 // It may import package source, and Prometheus for its metrics.
 package failover

@@ -8,14 +8,15 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// returnLasts is how long the secret's own region must say something else than a replica said before it, and nothing
-// newer, until it is believed.
-const returnLasts = 30 * time.Second
+// failbackAfter is how long the home region must name a version that contradicts what a replica gave, and that is not
+// known to be newer, before that version is used.
+const failbackAfter = 30 * time.Second
 
-// comeHome decides about the answer of the secret's own region where a replica was read before. The region answers
-// again, but like any other it may be behind at first, and its dates are no measure of those of a replica: what it
-// says is followed at once if it is the synced version, or one that AWS got later, and otherwise once it has lasted.
-func (s *Source) comeHome(ctx context.Context, query source.VersionQuery, resolution source.Resolution) (source.Resolution, error) {
+// failBack decides about an answer of the home region if the synced version was read from a replica. The home region
+// answers again, but its answers may be stale at first, and its dates cannot be compared with those of a replica. The
+// answer is used at once if it is the synced version, or a version that AWS created later. Any other version is used once
+// the region has named it for failbackAfter; until then the synced version is returned as outdated.
+func (s *Source) failBack(ctx context.Context, query source.VersionQuery, resolution source.Resolution) (source.Resolution, error) {
 	synced, version := query.Synced, resolution.Version
 	same := version.ID == synced.ID && version.ARN == synced.ARN
 	if query.VersionID != "" || same || anotherName(version.ARN, synced.ARN) {
@@ -23,9 +24,9 @@ func (s *Source) comeHome(ctx context.Context, query source.VersionQuery, resolu
 	}
 	home := query.Ref
 	home.FailoverRegions = ""
-	dated := s.date(ctx, query.Identity, home, &resolution) == nil && !synced.Created.IsZero()
+	dated := s.resolveCreated(ctx, query.Identity, home, &resolution) == nil && !synced.Created.IsZero()
 	if dated && resolution.Version.Created.Truncate(time.Second).After(synced.Created) ||
-		s.returns.lasting(birthKey{query.Identity, version.ARN, version.ID}) {
+		s.failback.due(versionKey{query.Identity, version.ARN, version.ID}) {
 		return resolution, nil
 	}
 	if ctx.Err() != nil {
@@ -36,27 +37,28 @@ func (s *Source) comeHome(ctx context.Context, query source.VersionQuery, resolu
 	return held, nil
 }
 
-// returns remember since when a region has said what contradicts a replica.
-type returns struct {
+// failbacks keeps since when home regions have named versions that contradict a replica. Safe for concurrent use.
+type failbacks struct {
 	now   func() time.Time
 	mutex sync.Mutex
-	since map[birthKey]time.Time
+	since map[versionKey]time.Time
 }
 
-func newReturns(now func() time.Time) *returns {
-	return &returns{now: now, since: map[birthKey]time.Time{}}
+func newFailbacks(now func() time.Time) *failbacks {
+	return &failbacks{now: now, since: map[versionKey]time.Time{}}
 }
 
-func (r *returns) lasting(key birthKey) bool {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	since, known := r.since[key]
+// due says whether a version has been named for failbackAfter. The first call for a version records the time.
+func (f *failbacks) due(key versionKey) bool {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	since, known := f.since[key]
 	if known {
-		return r.now().Sub(since) >= returnLasts
+		return f.now().Sub(since) >= failbackAfter
 	}
-	if len(r.since) >= mostBirths {
-		clear(r.since)
+	if len(f.since) >= maxVersions {
+		clear(f.since)
 	}
-	r.since[key] = r.now()
+	f.since[key] = f.now()
 	return false
 }

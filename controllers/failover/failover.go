@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,33 +12,33 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// Options say what stands behind, and how to count.
+// Options configure a Source. Source is required.
 type Options struct {
-	// Source is asked, region by region.
+	// Source reads one region at a time.
 	Source source.Source
-	// Region that Source reads from where neither the Ref nor an ARN names one. Default: none is known, and
-	// what names none has no failover.
+	// Region that Source reads from if neither the Ref nor an ARN names one. Default: unknown; a Ref that names no region
+	// has no failover then.
 	Region string
-	// Knows says whether a region is one: of others nothing is kept, and Source refuses them. Default: all are.
+	// Knows says whether a region exists. Nothing is kept for other regions, and Source refuses them. Default: all exist.
 	Knows func(region string) bool
-	// Metrics counts what was read from replicas. Default: nothing is counted.
+	// Metrics counts reads of replicas. Default: nothing is counted.
 	Metrics *Metrics
-	// Now tells the time. Default: time.Now.
+	// Now returns the current time. Default: time.Now.
 	Now func() time.Time
 }
 
-// Source reads replicas where a region does not answer. It is safe for concurrent use.
+// Source reads replicas while a region does not answer. It is safe for concurrent use.
 type Source struct {
 	source.Source
 	options  Options
 	breakers *breakers
-	births   *births
-	returns  *returns
+	created  *createdTimes
+	failback *failbacks
 }
 
 var _ source.Source = (*Source)(nil)
 
-// New puts failover before a source.
+// New wraps a source in failover.
 func New(options Options) *Source {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -47,12 +48,12 @@ func New(options Options) *Source {
 	}
 	return &Source{
 		Source: options.Source, options: options,
-		breakers: newBreakers(options), births: newBirths(), returns: newReturns(options.Now),
+		breakers: newBreakers(options), created: newCreatedTimes(), failback: newFailbacks(options.Now),
 	}
 }
 
-// Observe asks the secret's own region, and its replicas while that does not answer. Where no replica will
-// do, the error is that of the region, with a sentence about each replica.
+// Resolve resolves the version in the home region, or in a replica while that region does not answer. If no replica can
+// be used, it returns the error of the home region, with a note about each replica.
 func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	home, replicas := s.regionsOf(query.Ref)
 	if len(replicas) == 0 {
@@ -63,13 +64,13 @@ func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source
 	})
 	if unavailable == nil {
 		if err == nil && slices.Contains(replicas, query.Synced.Region) {
-			return s.comeHome(ctx, query, resolution)
+			return s.failBack(ctx, query, resolution)
 		}
 		return resolution, err
 	}
 	var notes []string
 	for _, region := range replicas {
-		resolution, err := s.observeReplica(ctx, query, home, region)
+		resolution, err := s.resolveReplica(ctx, query, home, region)
 		if err == nil {
 			s.options.Metrics.read(region)
 			return resolution, nil
@@ -79,16 +80,16 @@ func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source
 		}
 		notes = append(notes, note(region, err))
 	}
-	return source.Resolution{}, noted(unavailable, notes)
+	return source.Resolution{}, withNotes(unavailable, notes)
 }
 
-// observeReplica asks one replica, and answers as the secret's own region would.
-func (s *Source) observeReplica(ctx context.Context, query source.VersionQuery, home, region string) (source.Resolution, error) {
-	elsewhere := query
-	elsewhere.Ref = moved(query.Ref, region)
-	elsewhere.Synced.ARN = inRegion(query.Synced.ARN, region)
+// resolveReplica resolves the version in one replica. Its result has the ARN of the home region.
+func (s *Source) resolveReplica(ctx context.Context, query source.VersionQuery, home, region string) (source.Resolution, error) {
+	replica := query
+	replica.Ref = moved(query.Ref, region)
+	replica.Synced.ARN = inRegion(query.Synced.ARN, region)
 	resolution, unavailable, err := try(s.breakers.get(query.Identity, region), func() (source.Resolution, error) {
-		return s.Source.Resolve(ctx, elsewhere)
+		return s.Source.Resolve(ctx, replica)
 	})
 	if unavailable != nil {
 		return source.Resolution{}, unavailable
@@ -101,9 +102,9 @@ func (s *Source) observeReplica(ctx context.Context, query source.VersionQuery, 
 	if version.PrimaryRegion != home && version.ARN != query.Synced.ARN {
 		return source.Resolution{}, unproven(version.PrimaryRegion, home)
 	}
-	// It is the secret's own region that rotates it (page "Replicate secrets across Regions").
+	// Only the primary region rotates a secret (page "Replicate secrets across Regions").
 	version.Rotation = nil
-	if err := s.confirm(ctx, query, elsewhere.Ref, &resolution); err != nil {
+	if err := s.confirm(ctx, query, replica.Ref, &resolution); err != nil {
 		return source.Resolution{}, err
 	}
 	hint := fmt.Sprintf("read from the replica in %s because %s does not answer", region, home)
@@ -114,26 +115,25 @@ func (s *Source) observeReplica(ctx context.Context, query source.VersionQuery, 
 	return resolution, nil
 }
 
-// Fetch reads the value where the version was observed: from the secret's own region, or from a replica. A
-// replica also stands in where the region has stopped to answer since, with the same version of the same
-// secret.
-func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+// Fetch reads the value in the region that the version was resolved in: the home region or a replica. If the home region
+// has stopped answering since, it reads the same version of the same secret from a replica.
+func (s *Source) Fetch(ctx context.Context, ref source.Ref, resolved source.Version) (source.Fetched, error) {
 	home, replicas := s.regionsOf(ref)
-	if len(replicas) == 0 || observed.ID == "" {
-		return s.Source.Fetch(ctx, ref, observed)
+	if len(replicas) == 0 || resolved.ID == "" {
+		return s.Source.Fetch(ctx, ref, resolved)
 	}
-	if slices.Contains(replicas, observed.Region) {
-		return s.fetchReplica(ctx, ref, observed, home, observed.Region)
+	if slices.Contains(replicas, resolved.Region) {
+		return s.fetchReplica(ctx, ref, resolved, home, resolved.Region)
 	}
 	fetched, unavailable, err := try(s.breakers.get(ref.Identity, home), func() (source.Fetched, error) {
-		return s.Source.Fetch(ctx, ref, observed)
+		return s.Source.Fetch(ctx, ref, resolved)
 	})
 	if unavailable == nil {
 		return fetched, err
 	}
 	var notes []string
 	for _, region := range replicas {
-		fetched, err := s.fetchReplica(ctx, ref, observed, home, region)
+		fetched, err := s.fetchReplica(ctx, ref, resolved, home, region)
 		if err == nil {
 			s.options.Metrics.read(region)
 			return fetched, nil
@@ -143,15 +143,15 @@ func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 		}
 		notes = append(notes, note(region, err))
 	}
-	return source.Fetched{}, noted(unavailable, notes)
+	return source.Fetched{}, withNotes(unavailable, notes)
 }
 
-// fetchReplica reads the version that was observed, and no other, from a replica.
-func (s *Source) fetchReplica(ctx context.Context, ref source.Ref, observed source.Version, home, region string) (source.Fetched, error) {
-	there := observed
-	there.ARN, there.Region = inRegion(observed.ARN, region), region
+// fetchReplica reads the resolved version, and no other, from a replica.
+func (s *Source) fetchReplica(ctx context.Context, ref source.Ref, resolved source.Version, home, region string) (source.Fetched, error) {
+	replicated := resolved
+	replicated.ARN, replicated.Region = inRegion(resolved.ARN, region), region
 	fetched, unavailable, err := try(s.breakers.get(ref.Identity, region), func() (source.Fetched, error) {
-		return s.Source.Fetch(ctx, moved(ref, region), there)
+		return s.Source.Fetch(ctx, moved(ref, region), replicated)
 	})
 	if unavailable != nil {
 		return source.Fetched{}, unavailable
@@ -160,24 +160,20 @@ func (s *Source) fetchReplica(ctx context.Context, ref source.Ref, observed sour
 		return source.Fetched{}, err
 	}
 	fetched.Version.ARN = inRegion(fetched.Version.ARN, home)
-	if fetched.Version.ARN != observed.ARN || fetched.Version.ID != observed.ID {
+	if fetched.Version.ARN != resolved.ARN || fetched.Version.ID != resolved.ID {
 		return source.Fetched{}, &source.Error{Kind: source.Busy, Explanation: fmt.Sprintf(
-			"the replica of secret %s in %s is at another version than the one that was looked at: it is looked at again", ref.SecretID, region)}
+			"the replica of secret %s in %s has another version than the one that was resolved: it is read again", ref.SecretID, region)}
 	}
 	return fetched, nil
 }
 
-// regionsOf are the region of a secret and those of its replicas; none where there is no failover.
+// regionsOf returns the home region of a secret and the regions of its replicas, or nothing if there is no failover.
 func (s *Source) regionsOf(ref source.Ref) (home string, replicas []string) {
 	if ref.FailoverRegions == "" {
 		return "", nil
 	}
-	home = ref.Region
-	if home == "" {
-		home = regionIn(ref.SecretID)
-	}
-	if home == "" {
-		home = s.options.Region
+	if home = ref.Region; home == "" {
+		home = cmp.Or(regionIn(ref.SecretID), s.options.Region)
 	}
 	if home == "" {
 		return "", nil
@@ -196,46 +192,54 @@ func moved(ref source.Ref, region string) source.Ref {
 	return ref
 }
 
-// arnParts are the parts of arn:<partition>:secretsmanager:<region>:<account>:secret:<name>, and arnRegion is
-// the one that replicas differ in (page "Replicate secrets across Regions").
+// arnParts is the number of parts of arn:<partition>:secretsmanager:<region>:<account>:secret:<name>. arnRegion is the
+// part that replicas differ in (page "Replicate secrets across Regions").
 const arnParts, arnRegion = 7, 3
 
-// inRegion is an ARN as it is in another region; names stay as they are.
-func inRegion(id, region string) string {
-	parts := strings.SplitN(id, ":", arnParts)
-	if len(parts) < arnParts || parts[0] != "arn" {
-		return id
+// splitARN returns the parts of an ARN; not ok is a name.
+func splitARN(secretID string) (parts []string, ok bool) {
+	parts = strings.SplitN(secretID, ":", arnParts)
+	return parts, len(parts) == arnParts && parts[0] == "arn"
+}
+
+// inRegion is an ARN with another region. Names stay as they are.
+func inRegion(secretID, region string) string {
+	parts, ok := splitARN(secretID)
+	if !ok {
+		return secretID
 	}
 	parts[arnRegion] = region
 	return strings.Join(parts, ":")
 }
 
-func regionIn(id string) string {
-	parts := strings.SplitN(id, ":", arnParts)
-	if len(parts) < arnParts || parts[0] != "arn" {
+// regionIn is the region of an ARN, and empty for a name.
+func regionIn(secretID string) string {
+	parts, ok := splitARN(secretID)
+	if !ok {
 		return ""
 	}
 	return parts[arnRegion]
 }
 
-// note says in a few words why a replica was of no use.
+// note explains in a few words why a replica was not used.
 func note(region string, err error) string {
-	why := err.Error()
-	if refused, ok := errors.AsType[*source.Error](err); ok {
-		why = refused.Explanation
-	}
 	switch source.KindOf(err) {
 	case source.RegionUnavailable:
 		return region + " does not answer either"
 	case source.SecretNotFound:
 		return "there is no replica in " + region
+	default:
+		reason := err.Error()
+		if refusal, ok := errors.AsType[*source.Error](err); ok {
+			reason = refusal.Explanation
+		}
+		return "the replica in " + region + " is not used: " + reason
 	}
-	return "the replica in " + region + " is not used: " + why
 }
 
-// noted is an error with notes on it. The error itself may be remembered by a breaker, and stays as it is.
-func noted(unavailable *source.Error, notes []string) *source.Error {
-	told := *unavailable
-	told.Explanation += "; " + strings.Join(notes, "; ")
-	return &told
+// withNotes is a copy of an error with notes. The error itself may be kept by a breaker, and is not changed.
+func withNotes(unavailable *source.Error, notes []string) *source.Error {
+	extended := *unavailable
+	extended.Explanation += "; " + strings.Join(notes, "; ")
+	return &extended
 }

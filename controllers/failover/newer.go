@@ -9,67 +9,68 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// later is by how much a version must be younger than the synced one. AWS does not say whether a replica dates
-// a version by when it was made or by when it came there, which is a matter of seconds; and the date of the
-// synced one is known in whole seconds.
-const later = time.Minute
+// newerBy is how much later than the synced version a version must have been created. AWS does not say whether a replica
+// dates a version by its creation or by its replication, which differ by seconds, and the date of the synced version is
+// known in whole seconds.
+const newerBy = time.Minute
 
-// confirm lets an answer of a replica through that is no step back: a first one, the version that is synced,
-// or one that AWS got later. Only reading a value tells when AWS got it, and the value that was read for that is
-// handed on. A version that is pinned is what it is.
-func (s *Source) confirm(ctx context.Context, query source.VersionQuery, there source.Ref, resolution *source.Resolution) error {
+// confirm accepts the answer of a replica if it is no step back: the first version of a Secret, the synced version, or a
+// version that was created later. Only reading a value gives the date of a version; a value that was read for its date is
+// returned with the resolution. A pinned version needs no date.
+func (s *Source) confirm(ctx context.Context, query source.VersionQuery, replica source.Ref, resolution *source.Resolution) error {
 	synced, version := query.Synced, &resolution.Version
-	if synced.ID == "" || query.VersionID != "" || version.ID == synced.ID && version.ARN == synced.ARN || anotherName(version.ARN, synced.ARN) {
+	same := version.ID == synced.ID && version.ARN == synced.ARN
+	if synced.ID == "" || query.VersionID != "" || same || anotherName(version.ARN, synced.ARN) {
 		return nil
 	}
 	if synced.Created.IsZero() {
 		return notNewer("it has version %s, and it is not known when version %s, which is synced, was made", version.ID, synced.ID)
 	}
-	if err := s.date(ctx, query.Identity, there, resolution); err != nil {
+	if err := s.resolveCreated(ctx, query.Identity, replica, resolution); err != nil {
 		return err
 	}
-	if version.Created.Sub(synced.Created) < later {
+	if version.Created.Sub(synced.Created) < newerBy {
 		return notNewer("it has version %s, which is not newer than version %s, which is synced", version.ID, synced.ID)
 	}
 	return nil
 }
 
-// date finds out when a version was made, by reading its value where nothing else tells: there is the secret in the
-// region that answered.
-func (s *Source) date(ctx context.Context, who source.Identity, there source.Ref, resolution *source.Resolution) error {
+// resolveCreated sets the time at which a version was created. It reads the value if nothing else gives the time; at is
+// the secret in the region that answered.
+func (s *Source) resolveCreated(ctx context.Context, identity source.Identity, at source.Ref, resolution *source.Resolution) error {
 	version := &resolution.Version
-	key := birthKey{who, version.ARN, version.ID}
+	key := versionKey{identity, version.ARN, version.ID}
 	if version.Created.IsZero() {
-		version.Created = s.births.recall(key)
+		version.Created = s.created.get(key)
 	}
 	if version.Created.IsZero() {
-		seen := *version
-		if there.Region != "" {
-			seen.ARN = inRegion(version.ARN, there.Region)
+		resolved := *version
+		if at.Region != "" {
+			resolved.ARN = inRegion(version.ARN, at.Region)
 		}
-		fetched, err := s.Source.Fetch(ctx, there, seen)
+		fetched, err := s.Source.Fetch(ctx, at, resolved)
 		if err != nil {
 			return err
 		}
-		if fetched.Version.ID != version.ID || fetched.Version.ARN != seen.ARN {
+		if fetched.Version.ID != version.ID || fetched.Version.ARN != resolved.ARN {
 			return notNewer("its version changes at this moment")
 		}
 		version.Created, resolution.Value = fetched.Version.Created, &fetched.Value
 	}
-	s.births.remember(key, version.Created)
+	s.created.set(key, version.Created)
 	return nil
 }
 
-// anotherName says that two ARNs are of secrets with different names: the spec was edited, and what is synced
-// is no measure. Secrets of one name with different random suffixes are a secret and its successor.
+// anotherName says whether two ARNs are of secrets with different names: then the spec was edited, and the answer is not
+// compared with the synced version. Two secrets of one name with different random suffixes are a secret and its successor.
 func anotherName(arn, synced string) bool {
 	return synced != "" && withoutSuffix(arn) != withoutSuffix(synced)
 }
 
-// withoutSuffix leaves out the random end of a full ARN, a hyphen and six characters.
+// withoutSuffix cuts off the random end of a full ARN, a hyphen and six characters.
 func withoutSuffix(arn string) string { return arn[:max(0, len(arn)-len("-a1B2c3"))] }
 
-// unfit is why a replica is not used. It ends in the error of the region that does not answer.
+// unfit is the reason why a replica is not used. It ends up in the error of the home region.
 type unfit string
 
 // Error is the reason.
@@ -77,42 +78,44 @@ func (u unfit) Error() string { return string(u) }
 
 func notNewer(format string, arguments ...any) error { return unfit(fmt.Sprintf(format, arguments...)) }
 
-// unproven is a secret of which it is not known that it is a replica of the one that was asked for.
+// unproven is the error for a secret that is not known to be a replica of the secret that was asked for.
 func unproven(primary, home string) error {
 	if primary == "" {
-		return unfit("it is not known to be a replica: allow secretsmanager:DescribeSecret on it, which tells")
+		return unfit("it is not known to be a replica: allow secretsmanager:DescribeSecret on it, which returns the primary region")
 	}
-	return unfit("it belongs to a secret of " + primary + ", and none of " + home + " was read before")
+	return unfit("it belongs to a secret of " + primary + ", and no secret of " + home + " was read before")
 }
 
-// mostBirths bounds the dates that are remembered: some 300 bytes each, so 300 kB at most.
-const mostBirths = 1000
+// maxVersions bounds the versions that are kept: some 300 bytes each, so 300 kB at most.
+const maxVersions = 1000
 
-type birthKey struct {
-	who     source.Identity
-	arn, id string
+// versionKey is a version of a secret, as one identity reads it.
+type versionKey struct {
+	identity source.Identity
+	arn, id  string
 }
 
-// births remembers when versions were made, which never changes: a replica that stays behind for as long as
-// the region is down is not read on every poll.
-type births struct {
+// createdTimes caches when versions were created, which never changes: a replica that stays behind for as long as the
+// home region is down is not read on each poll. Safe for concurrent use.
+type createdTimes struct {
 	mutex sync.Mutex
-	known map[birthKey]time.Time
+	known map[versionKey]time.Time
 }
 
-func newBirths() *births { return &births{known: map[birthKey]time.Time{}} }
+func newCreatedTimes() *createdTimes { return &createdTimes{known: map[versionKey]time.Time{}} }
 
-func (b *births) recall(key birthKey) time.Time {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.known[key]
+// get returns the zero time for a version that is not cached.
+func (c *createdTimes) get(key versionKey) time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.known[key]
 }
 
-func (b *births) remember(key birthKey, made time.Time) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	if _, known := b.known[key]; !known && len(b.known) >= mostBirths {
-		clear(b.known)
+func (c *createdTimes) set(key versionKey, created time.Time) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if _, known := c.known[key]; !known && len(c.known) >= maxVersions {
+		clear(c.known)
 	}
-	b.known[key] = made
+	c.known[key] = created
 }

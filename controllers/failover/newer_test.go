@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// A replica of each of many secrets stays behind, and all are polled in turn.
-func TestDatesAreRememberedInBoundedNumber(t *testing.T) {
-	b, made := newBirths(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	key := func(n int) birthKey { return birthKey{arn: "arn", id: strconv.Itoa(n)} }
-	for n := range mostBirths {
-		b.remember(key(n), made)
+// The replicas of many secrets stay behind, and all are polled in turn.
+func TestCreatedTimesAreBounded(t *testing.T) {
+	times, created := newCreatedTimes(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	key := func(n int) versionKey { return versionKey{arn: "arn", id: strconv.Itoa(n)} }
+	for n := range maxVersions {
+		times.set(key(n), created)
 	}
-	b.remember(key(0), made)
-	for n := range mostBirths {
-		if b.recall(key(n)).IsZero() {
-			t.Fatalf("the date of version %d is forgotten, though all have room", n)
+	times.set(key(0), created)
+	for n := range maxVersions {
+		if times.get(key(n)).IsZero() {
+			t.Fatalf("version %d was evicted, though the cache is not full", n)
 		}
 	}
-	b.remember(key(mostBirths), made)
-	if len(b.known) > mostBirths || b.recall(key(mostBirths)).IsZero() {
-		t.Errorf("%d dates are remembered, the latest is %s", len(b.known), b.recall(key(mostBirths)))
+	times.set(key(maxVersions), created)
+	if len(times.known) > maxVersions || times.get(key(maxVersions)).IsZero() {
+		t.Errorf("%d times are cached, the latest is %s", len(times.known), times.get(key(maxVersions)))
 	}
 }
