@@ -163,7 +163,7 @@ func importRules() []importRule {
 		{name: "notify-knows-no-aws", folder: "controllers/notify", below: true, testsToo: true, except: "controllers/notify/sqs",
 			forbidden: []string{awsSDK, smithy, source}},
 		{name: "notify-sqs-knows-notify-and-the-sdk", folder: "controllers/notify/sqs", below: true, allowed: []string{awsSDK, smithy, module + "/controllers/notify"}},
-		{name: "accesspolicy-knows-source-alone", folder: "controllers/accesspolicy", below: true, allowed: []string{source}, forbidden: []string{sourceAWS}},
+		{name: "accesspolicy-knows-source-and-patterns", folder: "controllers/accesspolicy", below: true, allowed: []string{source, pattern}, forbidden: []string{sourceAWS}},
 		{name: "failover-knows-source-alone", folder: "controllers/failover", below: true,
 			allowed: []string{"github.com/prometheus/client_golang/prometheus", source}, forbidden: []string{sourceAWS}},
 		{name: "serviceaccount-knows-kubernetes-and-source", folder: "controllers/serviceaccount", below: true,

@@ -7,161 +7,164 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// TagRule says what the tag source.TagNamespaces on a secret means, by which its owner lists the
-// namespaces, separated by blanks, that may have it.
+// TagRule says what the tag source.TagNamespaces on a secret means. In it, the owner of the secret lists the
+// namespaces that may have it, separated by spaces.
 type TagRule string
 
 const (
-	// TagIgnore means nothing: every namespace may have the secret.
+	// TagIgnore ignores the tag: every namespace may have the secret.
 	TagIgnore TagRule = "Ignore"
-	// TagHonor gives a secret with the tag to the namespaces in it alone, and one without to all.
+	// TagHonor allows a secret with the tag to the listed namespaces only, and a secret without the tag to all.
 	TagHonor TagRule = "Honor"
-	// TagRequire gives a secret to the namespaces in its tag alone; one without the tag to none.
+	// TagRequire allows a secret with the tag to the listed namespaces only, and a secret without the tag to none.
 	TagRequire TagRule = "Require"
 )
 
-// Rules are what Source holds reads against.
+// Rules are applied to each read. A read must satisfy both.
 type Rules struct {
-	// Patterns of the secrets that a namespace may have. None let all through.
+	// Patterns of the secrets that a namespace may have. Default: all secrets.
 	Patterns Patterns
 	// Tag is how the tag is taken. Default: Ignore.
 	Tag TagRule
 }
 
-// Source refuses what the rules do, and lets the rest through to another source. What a SecretSync says is
-// looked at before AWS is asked, and what AWS says before it is handed on, as the name that counts is
-// AWS's: an id may mean one secret today and another one tomorrow.
+// Source refuses reads by its rules, and passes the others on to the source that it wraps. It checks what a
+// SecretSync asks for before AWS is called, and what AWS answers before it is returned: the name that counts is the
+// one in AWS's answer, because an id may mean another secret tomorrow. It is safe for concurrent use.
 type Source struct {
 	source.Source
-	Rules Rules
+	rules  Rules
+	budget *pattern.Budget
 }
 
 var _ source.Source = (*Source)(nil)
 
 // New wraps a source in an access policy. Without rules it returns the source itself.
-func New(behind source.Source, rules Rules) source.Source {
+func New(wrapped source.Source, rules Rules) source.Source {
 	if len(rules.Patterns) == 0 && (rules.Tag == "" || rules.Tag == TagIgnore) {
-		return behind
+		return wrapped
 	}
-	return &Source{Source: behind, Rules: rules}
+	return &Source{Source: wrapped, rules: rules, budget: unbounded()}
 }
 
-// Observe asks for a version, unless the rules refuse the secret.
+// Resolve resolves a version, unless the rules refuse the secret.
 func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	if !query.Identity.OperatorsOwn() {
 		return s.Source.Resolve(ctx, query)
 	}
-	if err := s.before(query.Ref); err != nil {
+	if err := s.checkRequest(query.Ref); err != nil {
 		return source.Resolution{}, err
 	}
 	resolution, err := s.Source.Resolve(ctx, query)
 	if err != nil {
-		return source.Resolution{}, s.explain(query.Ref, err)
+		return source.Resolution{}, s.restrict(query.Ref, err)
 	}
-	if err := s.after(query.Ref, resolution.Version); err != nil {
+	if err := s.checkAnswer(query.Ref, resolution.Version); err != nil {
 		return source.Resolution{}, err
 	}
 	return resolution, nil
 }
 
-// Fetch reads the value of a version that was observed, and of no other secret.
-func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Version) (source.Fetched, error) {
+// Fetch reads the value of a resolved version, and of no other secret.
+func (s *Source) Fetch(ctx context.Context, ref source.Ref, resolved source.Version) (source.Fetched, error) {
 	if !ref.Identity.OperatorsOwn() {
-		return s.Source.Fetch(ctx, ref, observed)
+		return s.Source.Fetch(ctx, ref, resolved)
 	}
-	if err := s.before(ref); err != nil {
+	if err := s.checkRequest(ref); err != nil {
 		return source.Fetched{}, err
 	}
-	if err := s.after(ref, observed); err != nil {
+	if err := s.checkAnswer(ref, resolved); err != nil {
 		return source.Fetched{}, err
 	}
-	fetched, err := s.Source.Fetch(ctx, ref, observed)
+	fetched, err := s.Source.Fetch(ctx, ref, resolved)
 	if err != nil {
 		return source.Fetched{}, err
 	}
-	if fetched.Version.ARN != observed.ARN {
+	if fetched.Version.ARN != resolved.ARN {
 		return source.Fetched{}, &source.Error{Kind: source.Busy, Explanation: fmt.Sprintf(
-			"secret %s was replaced by another of its name while it was read: it is looked at again", ref.SecretID)}
+			"secret %s was replaced by another secret of the same name while it was read: it is read again", ref.SecretID)}
 	}
 	return fetched, nil
 }
 
-// Find gives what a namespace may have of what matches. The rest is left out, and not told of: a refusal would
-// tell a tenant which secrets others have.
+// Find returns the matching secrets that the namespace may have. It leaves out the others without an error: a refusal
+// would show a tenant which secrets other tenants have.
 func (s *Source) Find(ctx context.Context, query source.FindQuery) ([]source.Found, error) {
 	if query.Identity.OperatorsOwn() {
-		asked := source.Ref{Reader: query.Reader}
-		query.Allow = func(one source.Found) bool {
-			return s.after(asked, source.Version{ARN: one.ARN, Tag: &one.Tag}) == nil
+		ref := source.Ref{Reader: query.Reader}
+		query.Allow = func(found source.Found) bool {
+			return s.checkAnswer(ref, source.Version{ARN: found.ARN, Tag: &found.Tag}) == nil
 		}
 	}
 	return s.Source.Find(ctx, query)
 }
 
-// before refuses what can only mean a secret that the patterns refuse.
-func (s *Source) before(ref source.Ref) error {
-	may := func(candidate secret) bool {
-		candidate.arn = "" // Patterns of ARNs are for after: a name says nothing about the account.
-		return s.Rules.Patterns.allow(ref.Reader.Namespace, candidate)
+// checkRequest refuses a secret if the patterns refuse all secrets that its id may mean.
+func (s *Source) checkRequest(ref source.Ref) error {
+	allowed := func(candidate secret) bool {
+		candidate.arn = "" // checkAnswer applies patterns of ARNs: a name says nothing about the account.
+		return s.rules.Patterns.allow(s.budget, ref.Reader.Namespace, candidate)
 	}
-	if len(s.Rules.Patterns) == 0 || s.hasARNPatterns() || slices.ContainsFunc(named(ref.SecretID), may) {
+	if len(s.rules.Patterns) == 0 || s.hasARNPatterns() || slices.ContainsFunc(candidates(ref.SecretID), allowed) {
 		return nil
 	}
 	return s.refusedByPattern(ref, ref.SecretID)
 }
 
 func (s *Source) hasARNPatterns() bool {
-	return slices.ContainsFunc(s.Rules.Patterns, func(pattern string) bool { return strings.HasPrefix(pattern, "arn:") })
+	return slices.ContainsFunc(s.rules.Patterns, isARN)
 }
 
-// after refuses by what AWS calls the secret, and by its tag. What is not known is refused.
-func (s *Source) after(ref source.Ref, version source.Version) error {
-	if len(s.Rules.Patterns) > 0 {
-		if known, ok := answered(version.ARN); !ok || !s.Rules.Patterns.allow(ref.Reader.Namespace, known) {
+// checkAnswer refuses a secret by the ARN that AWS returned, and by its tag. It refuses what is not known.
+func (s *Source) checkAnswer(ref source.Ref, version source.Version) error {
+	if len(s.rules.Patterns) > 0 {
+		if known, ok := fromFullARN(version.ARN); !ok || !s.rules.Patterns.allow(s.budget, ref.Reader.Namespace, known) {
 			return s.refusedByPattern(ref, version.ARN)
 		}
 	}
-	if s.byTag() {
-		return s.afterTag(ref, version.Tag)
+	if s.usesTag() {
+		return s.checkTag(ref, version.Tag)
 	}
 	return nil
 }
 
-func (s *Source) byTag() bool { return s.Rules.Tag == TagHonor || s.Rules.Tag == TagRequire }
+func (s *Source) usesTag() bool { return s.rules.Tag == TagHonor || s.rules.Tag == TagRequire }
 
-func (s *Source) afterTag(ref source.Ref, tag *source.Tag) error {
+func (s *Source) checkTag(ref source.Ref, tag *source.Tag) error {
 	switch {
 	case tag == nil:
-		return refuse("the tag %s of secret %s is not known, so that no namespace gets it: allow secretsmanager:DescribeSecret on it",
+		return refuse("the tag %s of secret %s is not known, so no namespace may have the secret: allow secretsmanager:DescribeSecret on it",
 			source.TagNamespaces, ref.SecretID)
-	case !tag.Present && s.Rules.Tag == TagHonor, tag.Present && slices.Contains(strings.Fields(tag.Value), ref.Reader.Namespace):
+	case !tag.Present && s.rules.Tag == TagHonor, tag.Present && slices.Contains(strings.Fields(tag.Value), ref.Reader.Namespace):
 		return nil
 	}
 	return absent(ref)
 }
 
-// absent is the refusal of a secret by its tag, and of one that is not there: a namespace that may not have a secret
-// does not learn that there is one, nor who has it.
+// absent is the error for a secret that the tag refuses, and for a secret that does not exist: a namespace that may
+// not have a secret does not learn that it exists, nor which namespaces may have it.
 func absent(ref source.Ref) *source.Error {
 	return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
 		"AWS has no secret %s for namespace %s: create it, or correct spec.source.secretID or region; if it is there, let its owner list the namespace in its tag %s",
 		ref.SecretID, ref.Reader.Namespace, source.TagNamespaces)}
 }
 
-// explain passes on what AWS says of a secret to those alone who may have it.
-func (s *Source) explain(ref source.Ref, err error) error {
+// restrict returns the error of a read if the namespace may have the secret, and a refusal that says nothing about the
+// secret otherwise.
+func (s *Source) restrict(ref source.Ref, err error) error {
 	refusal, ok := errors.AsType[*source.Error](err)
 	switch {
 	case !ok:
 		return err
 	case refusal.Of != nil:
-		if denied := s.after(ref, *refusal.Of); denied != nil {
+		if denied := s.checkAnswer(ref, *refusal.Of); denied != nil {
 			return denied
 		}
-	case s.byTag() && refusal.Kind.Missing():
+	case s.usesTag() && refusal.Kind.Missing():
 		missing := absent(ref)
 		missing.Outdated, missing.Cause = refusal.Outdated, refusal.Cause
 		return missing
@@ -172,7 +175,7 @@ func (s *Source) explain(ref source.Ref, err error) error {
 func (s *Source) refusedByPattern(ref source.Ref, secret string) error {
 	return refuse("namespace %s may not have secret %s: this operator (--secret-name-patterns) gives it those called %s; "+
 		"follow one of these, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)",
-		ref.Reader.Namespace, secret, s.Rules.Patterns.forNamespace(ref.Reader.Namespace))
+		ref.Reader.Namespace, secret, s.rules.Patterns.forNamespace(ref.Reader.Namespace))
 }
 
 func refuse(format string, arguments ...any) error {

@@ -7,5 +7,5 @@
 // The rules apply to the operator's own identity, with or without a role assumed on top, because that identity reads
 // for every namespace. A SecretSync that names a ServiceAccount reads what AWS allows that ServiceAccount.
 //
-// It may import package source and the standard library alone.
+// It may import the packages source and pattern, and the standard library.
 package accesspolicy

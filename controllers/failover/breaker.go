@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// failureThreshold is how many failures in a row open a breaker. Each of them may have cost the time that a call may
-	// take.
+	// failureThreshold is how many failures in a row open a breaker. Each of them may have cost the time that a call
+	// may take.
 	failureThreshold = 3
-	// openMin is how long a breaker stays open first. The time doubles with each probe that fails, up to openMax: a region
-	// that answers again is noticed that late at most.
+	// openMin is how long a breaker stays open first. The time doubles with each probe that fails, up to openMax: a
+	// region that answers again is noticed that late at most.
 	openMin, openMax = 30 * time.Second, 2 * time.Minute
 )
 
@@ -37,8 +37,8 @@ type breaker struct {
 	last *source.Error
 }
 
-// try makes a call through a breaker; a nil breaker lets every call through. If the region does not answer, or the breaker
-// is open, unavailable is the region's error. Other errors of the call are err.
+// try makes a call through a breaker; a nil breaker lets every call through. If the region does not answer, or the
+// breaker is open, unavailable is the region's error. Other errors of the call are err.
 func try[T any](b *breaker, call func() (T, error)) (result T, unavailable *source.Error, err error) {
 	if b == nil {
 		result, err = call()
@@ -78,8 +78,8 @@ func (b *breaker) allow() *source.Error {
 	return nil
 }
 
-// record counts how a call ended. A call that was cancelled, or that AWS did not get, has neither an unavailable region
-// nor an answer, and says nothing about the region.
+// record counts how a call ended. A call that was cancelled, or that AWS did not get, has neither an unavailable
+// region nor an answer, and says nothing about the region.
 func (b *breaker) record(unavailable *source.Error, answered bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()

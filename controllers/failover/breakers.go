@@ -12,8 +12,8 @@ const (
 	unusedTTL = time.Hour
 	// tidyInterval is how often unused breakers are looked for.
 	tidyInterval = time.Minute
-	// maxBreakers bounds the breakers of one namespace. Beyond it, the namespace's least recently used breaker is evicted.
-	// The breakers of the operator's own identity have no such bound: only known regions have breakers.
+	// maxBreakers bounds the breakers of one namespace. Beyond it, the namespace's least recently used breaker is
+	// evicted. The breakers of the operator's own identity have no such bound: only known regions have breakers.
 	maxBreakers = 256
 )
 
@@ -42,8 +42,8 @@ func newBreakers(options Options) *breakers {
 	return &breakers{options: options, byNamespace: map[string]map[breakerKey]*usedBreaker{}}
 }
 
-// get returns the breaker of an identity and a region, and creates it at its first use. It returns nil for a region that
-// is not known.
+// get returns the breaker of an identity and a region, and creates it at its first use. It returns nil for a region
+// that is not known.
 func (b *breakers) get(identity source.Identity, region string) *breaker {
 	if !b.options.Knows(region) {
 		return nil

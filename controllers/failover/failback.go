@@ -14,8 +14,8 @@ const failbackAfter = 30 * time.Second
 
 // failBack decides about an answer of the home region if the synced version was read from a replica. The home region
 // answers again, but its answers may be stale at first, and its dates cannot be compared with those of a replica. The
-// answer is used at once if it is the synced version, or a version that AWS created later. Any other version is used once
-// the region has named it for failbackAfter; until then the synced version is returned as outdated.
+// answer is used at once if it is the synced version, or a version that AWS created later. Any other version is used
+// once the region has named it for failbackAfter; until then the synced version is returned as outdated.
 func (s *Source) failBack(ctx context.Context, query source.VersionQuery, resolution source.Resolution) (source.Resolution, error) {
 	synced, version := query.Synced, resolution.Version
 	same := version.ID == synced.ID && version.ARN == synced.ARN

@@ -16,10 +16,11 @@ import (
 type Options struct {
 	// Source reads one region at a time.
 	Source source.Source
-	// Region that Source reads from if neither the Ref nor an ARN names one. Default: unknown; a Ref that names no region
-	// has no failover then.
+	// Region that Source reads from if neither the Ref nor an ARN names one. Default: unknown; a Ref that names no
+	// region has no failover then.
 	Region string
-	// Knows says whether a region exists. Nothing is kept for other regions, and Source refuses them. Default: all exist.
+	// Knows says whether a region exists. Nothing is kept for other regions, and Source refuses them. Default: all
+	// exist.
 	Knows func(region string) bool
 	// Metrics counts reads of replicas. Default: nothing is counted.
 	Metrics *Metrics
@@ -52,8 +53,8 @@ func New(options Options) *Source {
 	}
 }
 
-// Resolve resolves the version in the home region, or in a replica while that region does not answer. If no replica can
-// be used, it returns the error of the home region, with a note about each replica.
+// Resolve resolves the version in the home region, or in a replica while that region does not answer. If no replica
+// can be used, it returns the error of the home region, with a note about each replica.
 func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	home, replicas := s.regionsOf(query.Ref)
 	if len(replicas) == 0 {
@@ -115,8 +116,8 @@ func (s *Source) resolveReplica(ctx context.Context, query source.VersionQuery, 
 	return resolution, nil
 }
 
-// Fetch reads the value in the region that the version was resolved in: the home region or a replica. If the home region
-// has stopped answering since, it reads the same version of the same secret from a replica.
+// Fetch reads the value in the region that the version was resolved in: the home region or a replica. If the home
+// region has stopped answering since, it reads the same version of the same secret from a replica.
 func (s *Source) Fetch(ctx context.Context, ref source.Ref, resolved source.Version) (source.Fetched, error) {
 	home, replicas := s.regionsOf(ref)
 	if len(replicas) == 0 || resolved.ID == "" {

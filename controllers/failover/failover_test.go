@@ -228,8 +228,8 @@ func TestAReplicaThatStaysBehindIsReadOnce(t *testing.T) {
 	}
 }
 
-// A secret of the same name in another region is not what was asked for, and an access policy that decides by ARNs would
-// not notice.
+// A secret of the same name in another region is not what was asked for, and an access policy that decides by ARNs
+// would not notice.
 func TestAnotherSecretOfTheNameIsNoReplica(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*source.Version)

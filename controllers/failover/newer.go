@@ -9,14 +9,14 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// newerBy is how much later than the synced version a version must have been created. AWS does not say whether a replica
-// dates a version by its creation or by its replication, which differ by seconds, and the date of the synced version is
-// known in whole seconds.
+// newerBy is how much later than the synced version a version must have been created. AWS does not say whether a
+// replica dates a version by its creation or by its replication, which differ by seconds, and the date of the synced
+// version is known in whole seconds.
 const newerBy = time.Minute
 
-// confirm accepts the answer of a replica if it is no step back: the first version of a Secret, the synced version, or a
-// version that was created later. Only reading a value gives the date of a version; a value that was read for its date is
-// returned with the resolution. A pinned version needs no date.
+// confirm accepts the answer of a replica if it is no step back: the first version of a Secret, the synced version,
+// or a version that was created later. Only reading a value gives the date of a version; a value that was read for
+// its date is returned with the resolution. A pinned version needs no date.
 func (s *Source) confirm(ctx context.Context, query source.VersionQuery, replica source.Ref, resolution *source.Resolution) error {
 	synced, version := query.Synced, &resolution.Version
 	same := version.ID == synced.ID && version.ARN == synced.ARN
@@ -35,8 +35,8 @@ func (s *Source) confirm(ctx context.Context, query source.VersionQuery, replica
 	return nil
 }
 
-// resolveCreated sets the time at which a version was created. It reads the value if nothing else gives the time; at is
-// the secret in the region that answered.
+// resolveCreated sets the time at which a version was created. It reads the value if nothing else gives the time; at
+// is the secret in the region that answered.
 func (s *Source) resolveCreated(ctx context.Context, identity source.Identity, at source.Ref, resolution *source.Resolution) error {
 	version := &resolution.Version
 	key := versionKey{identity, version.ARN, version.ID}
@@ -61,8 +61,9 @@ func (s *Source) resolveCreated(ctx context.Context, identity source.Identity, a
 	return nil
 }
 
-// anotherName says whether two ARNs are of secrets with different names: then the spec was edited, and the answer is not
-// compared with the synced version. Two secrets of one name with different random suffixes are a secret and its successor.
+// anotherName says whether two ARNs are of secrets with different names: then the spec was edited, and the answer is
+// not compared with the synced version. Two secrets of one name with different random suffixes are a secret and its
+// successor.
 func anotherName(arn, synced string) bool {
 	return synced != "" && withoutSuffix(arn) != withoutSuffix(synced)
 }
