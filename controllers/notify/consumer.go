@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -11,112 +12,116 @@ import (
 )
 
 const (
-	// retryFirst and retryMost bound the wait after the queue did not answer.
-	retryFirst, retryMost = time.Second, time.Minute
-	// deleteWithin bounds a deletion, that at the stop of the operator too.
-	deleteWithin = 10 * time.Second
-	// provenFor is how long an event in good time shows that events come in good time.
-	provenFor = 24 * time.Hour
-	// promptAge is how old an event in good time may be: CloudTrail takes some minutes at times.
+	// retryMin and retryMax bound the wait after the queue did not answer.
+	retryMin, retryMax = time.Second, time.Minute
+	// deleteTimeout bounds a deletion, including one while the operator stops.
+	deleteTimeout = 10 * time.Second
+	// promptFor is how long a prompt event shows that events are prompt.
+	promptFor = 24 * time.Hour
+	// promptAge is the maximum age of a prompt event. CloudTrail takes some minutes at times.
 	promptAge = 5 * time.Minute
 )
 
-// Message is what a queue holds.
+// Message is a message of a queue.
 type Message struct {
-	// Body is the message's text.
+	// Body is the text of the message.
 	Body string
-	// Receipt is what the queue wants to see to delete it.
+	// Receipt is the handle by which the queue deletes the message.
 	Receipt string
 }
 
-// Queue is where messages wait. Those that were received and are not deleted come again.
+// Queue is a queue of messages. It delivers a message again until the message is deleted.
 type Queue interface {
-	// Receive waits for messages, and gives none after a while. It returns when ctx ends.
+	// Receive waits for messages, for a limited time, and may return none. It returns when ctx ends.
 	Receive(ctx context.Context) ([]Message, error)
-	// Delete takes messages out of the queue.
+	// Delete deletes messages from the queue.
 	Delete(ctx context.Context, messages []Message) error
 }
 
-// Consumer takes events from a queue, on the replica that leads.
+// Consumer receives events from a queue, on the replica that leads.
 type Consumer struct {
 	feed  *Feed
 	queue Queue
-	// answers says that the queue does.
+	// backoff is copied for each series of failures.
+	backoff wait.Backoff
+	sleep   func(ctx context.Context, delay time.Duration)
+
+	// answers says whether the queue answers.
 	answers atomic.Bool
-	// proven is when an event came last in good time, in nanoseconds since 1970; zero where the last one came late.
-	proven atomic.Int64
-	// wait is how long to wait after so many failures in a row.
-	wait func(failures int) time.Duration
-	// undeleted says that the last deletion failed. Only Start's goroutine uses it.
+	// prompt is when the latest prompt event came, in nanoseconds since 1970; zero if the latest event was late.
+	prompt atomic.Int64
+	// undeleted says that the latest deletion failed. Only the goroutine of Start uses it.
 	undeleted bool
 }
 
-// NewConsumer makes a Consumer, and registers its metric.
+// NewConsumer creates a Consumer, and registers its metric.
 func NewConsumer(feed *Feed, queue Queue) (*Consumer, error) {
-	c := &Consumer{feed: feed, queue: queue, wait: backoff}
+	c := &Consumer{feed: feed, queue: queue, backoff: retryBackoff(), sleep: sleep}
 	return c, feed.Metrics.watch(c)
 }
 
-// NeedLeaderElection says that one replica alone takes from the queue: the one whose reconciler works.
+// NeedLeaderElection returns true: only the replica that reconciles may take messages out of the queue.
 func (c *Consumer) NeedLeaderElection() bool { return true }
 
-// Alive says whether events can be relied on to come soon after changes: the queue answers, and within the
-// last day the latest event that it gave was at most five minutes old. A queue that nothing feeds any more
-// answers just as well as one that nothing happens in, so silence proves nothing.
+// Alive says whether events can be relied on to come soon after changes: the queue answers, the latest event was
+// prompt, and it came within the last day. A queue without messages proves nothing: there may be no changes, or the
+// rule that sends events to it may be gone. Safe for concurrent use.
 func (c *Consumer) Alive() bool {
-	proven := c.proven.Load()
-	return c.answers.Load() && proven != 0 && c.feed.now().Sub(time.Unix(0, proven)) < provenFor
+	prompt := c.prompt.Load()
+	return c.answers.Load() && prompt != 0 && c.feed.now().Sub(time.Unix(0, prompt)) < promptFor
 }
 
-// Start takes events until ctx ends. A queue that does not answer is no reason to stop: SecretSyncs are polled
-// meanwhile, and it is asked again and again.
+// Start receives events until ctx ends. It does not stop if the queue does not answer: SecretSyncs are polled
+// meanwhile, and receiving is retried with a backoff.
 func (c *Consumer) Start(ctx context.Context) error {
 	defer c.answers.Store(false)
-	for failures := 0; ctx.Err() == nil; {
+	backoff, failing := c.backoff, false
+	for ctx.Err() == nil {
 		messages, err := c.queue.Receive(ctx)
 		if ctx.Err() != nil && len(messages) == 0 {
 			break
 		}
-		c.note(ctx, failures, err)
-		if err != nil {
-			failures++
-			sleep(ctx, c.wait(failures))
+		c.record(ctx, failing, err)
+		if failing = err != nil; failing {
+			c.sleep(ctx, backoff.Step())
 			continue
 		}
-		failures = 0
-		if c.handle(ctx, messages) {
-			continue
+		backoff = c.backoff
+		if !c.handle(ctx, messages) {
+			once := c.backoff
+			c.sleep(ctx, once.Step()) // A queue that does not hide received messages delivers them again at once.
 		}
-		sleep(ctx, c.wait(1)) // What was left comes back at once where nobody hides it.
 	}
 	return nil
 }
 
-// note keeps and tells whether the queue answers, where that has changed.
-func (c *Consumer) note(ctx context.Context, failures int, err error) {
+// record keeps whether the queue answers, and logs it when it changes. failing says whether the call before failed
+// too.
+func (c *Consumer) record(ctx context.Context, failing bool, err error) {
 	log := ctrl.LoggerFrom(ctx)
-	switch up := err == nil; {
-	case up && !c.answers.Swap(true):
+	switch answers := err == nil; {
+	case answers && !c.answers.Swap(true):
 		log.Info("the queue of change events answers")
-	case !up && (c.answers.Swap(false) || failures == 0):
+	case !answers && (c.answers.Swap(false) || !failing):
 		log.Error(err, "the queue of change events does not answer: secrets are polled until it does")
 	}
 }
 
-// handle hands messages on, and deletes those that are done with. It says whether something was.
+// handle hands messages on, and deletes the ones that need no other delivery. It returns false if all of them will be
+// delivered again.
 func (c *Consumer) handle(ctx context.Context, messages []Message) (progress bool) {
 	log := ctrl.LoggerFrom(ctx)
 	var done []Message
 	for _, message := range messages {
 		result := c.feed.take(ctx, []byte(message.Body))
-		c.prove(result.age)
+		c.recordAge(result.age)
 		switch {
 		case result.err == nil:
 			done = append(done, message)
 		case errors.Is(result.err, errMalformed):
-			log.Info("a change event can't be read: it is left to the dead-letter queue")
+			log.Info("a change event cannot be parsed: it is left to the dead-letter queue")
 		case ctx.Err() == nil:
-			log.Error(result.err, "a change event could not be handed on: it comes again")
+			log.Error(result.err, "a change event could not be handed on: the queue delivers it again")
 		}
 	}
 	if len(done) == 0 {
@@ -125,8 +130,8 @@ func (c *Consumer) handle(ctx context.Context, messages []Message) (progress boo
 	return c.delete(ctx, done)
 }
 
-// prove notes whether changes are told of in good time.
-func (c *Consumer) prove(age time.Duration) {
+// recordAge records whether events are prompt. A negative age is that of no change, and records nothing.
+func (c *Consumer) recordAge(age time.Duration) {
 	if age < 0 {
 		return
 	}
@@ -134,31 +139,30 @@ func (c *Consumer) prove(age time.Duration) {
 	if age <= promptAge {
 		at = c.feed.now().UnixNano()
 	}
-	c.proven.Store(at)
+	c.prompt.Store(at)
 }
 
-// delete deletes messages, even while the operator stops: they are done with. What can't be deleted comes
-// again, which costs a look and no more. It says whether all was deleted.
+// delete deletes messages, even while the operator stops. A message that could not be deleted is delivered again,
+// which costs one more reconcile. It returns whether all messages were deleted.
 func (c *Consumer) delete(ctx context.Context, done []Message) bool {
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
-	err := c.queue.Delete(within, done)
+	err := c.queue.Delete(bounded, done)
 	if err != nil && !c.undeleted {
-		ctrl.LoggerFrom(ctx).Error(err, "change events could not be deleted from the queue: they come again")
+		ctrl.LoggerFrom(ctx).Error(err, "change events could not be deleted from the queue: the queue delivers them again")
 	}
 	c.undeleted = err != nil
 	return err == nil
 }
 
-// backoff doubles up to a limit; its upper half is random.
-func backoff(failures int) time.Duration {
-	full := min(retryFirst<<min(failures-1, 10), retryMost)
-	return wait.Jitter(full/2, 1)
+// retryBackoff doubles the wait from retryMin up to retryMax. The upper half of each wait is random.
+func retryBackoff() wait.Backoff {
+	return wait.Backoff{Duration: retryMin / 2, Factor: 2, Jitter: 1, Steps: math.MaxInt, Cap: retryMax / 2}
 }
 
-// sleep waits, or until ctx ends.
-func sleep(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(wait)
+// sleep waits for a while, or until ctx ends.
+func sleep(ctx context.Context, delay time.Duration) {
+	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -13,12 +13,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// desk is a Consumer with a queue in memory, and a diary of what was done in which order.
-type desk struct {
+// fixture is a Consumer with a fake queue, and records what was done in which order.
+type fixture struct {
 	*testing.T
 	feed     *Feed
 	consumer *Consumer
@@ -26,147 +27,148 @@ type desk struct {
 
 	mutex sync.Mutex
 	now   time.Time
-	// waiting are the messages of the queue, by receipt; hidden are those that were received and come again
-	// once somebody shows them.
+	// waiting are the messages of the queue, by receipt. hidden are the received ones, which redeliver makes waiting
+	// again.
 	waiting, hidden map[string]string
-	diary           []string
-	// idle is sent to when the queue is asked and has nothing.
+	// done are the notifications and deletions, in order.
+	done []string
+	// idle receives whenever the queue is asked and has nothing to deliver.
 	idle chan struct{}
-	// receiving, deleting and notifying are what these answer; nil lets them pass.
-	receiving, deleting, notifying error
+	// receiveErr, deleteErr and notifyErr are returned by the fakes; nil for success.
+	receiveErr, deleteErr, notifyErr error
 	// onNotify is called before an event is handed on.
 	onNotify func()
 }
 
-func newDesk(t *testing.T, syncs map[string]v1alpha1.SecretSync) *desk {
+func newFixture(t *testing.T, syncs map[string]v1alpha1.SecretSync) *fixture {
 	t.Helper()
-	d := &desk{T: t, now: noon.Add(time.Second), registry: prometheus.NewRegistry(), waiting: map[string]string{}, hidden: map[string]string{}, idle: make(chan struct{})}
-	metrics, err := NewMetrics(d.registry)
+	f := &fixture{T: t, now: noon.Add(time.Second), registry: prometheus.NewRegistry(), waiting: map[string]string{}, hidden: map[string]string{}, idle: make(chan struct{})}
+	metrics, err := NewMetrics(f.registry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.feed = &Feed{Matcher: knowing(t, syncs), Notify: d.notify, Metrics: metrics, Now: func() time.Time {
-		d.mutex.Lock()
-		defer d.mutex.Unlock()
-		return d.now
+	f.feed = &Feed{Matcher: newMatcher(t, syncs), Notify: f.notify, Metrics: metrics, Now: func() time.Time {
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		return f.now
 	}}
-	if d.consumer, err = NewConsumer(d.feed, d); err != nil {
+	if f.consumer, err = NewConsumer(f.feed, f); err != nil {
 		t.Fatal(err)
 	}
-	d.consumer.wait = func(int) time.Duration { return 0 }
-	return d
+	f.consumer.sleep = func(context.Context, time.Duration) {}
+	return f
 }
 
-// Receive gives all that waits.
-func (d *desk) Receive(ctx context.Context) ([]Message, error) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	if d.receiving != nil || len(d.waiting) == 0 {
-		err := d.receiving
-		d.mutex.Unlock()
+// Receive delivers all waiting messages.
+func (f *fixture) Receive(ctx context.Context) ([]Message, error) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.receiveErr != nil || len(f.waiting) == 0 {
+		err := f.receiveErr
+		f.mutex.Unlock()
 		select {
-		case d.idle <- struct{}{}:
+		case f.idle <- struct{}{}:
 		case <-ctx.Done():
 		}
-		d.mutex.Lock()
+		f.mutex.Lock()
 		return nil, errors.Join(err, ctx.Err())
 	}
 	var messages []Message
-	for receipt, body := range d.waiting {
+	for receipt, body := range f.waiting {
 		messages = append(messages, Message{Body: body, Receipt: receipt})
-		d.hidden[receipt] = body
+		f.hidden[receipt] = body
 	}
-	clear(d.waiting)
+	clear(f.waiting)
 	slices.SortFunc(messages, func(a, b Message) int { return strings.Compare(a.Receipt, b.Receipt) })
 	return messages, nil
 }
 
-// Delete deletes, whatever has become of the receiver.
-func (d *desk) Delete(ctx context.Context, messages []Message) error {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	if err := errors.Join(d.deleting, ctx.Err()); err != nil {
+// Delete deletes messages that were received.
+func (f *fixture) Delete(ctx context.Context, messages []Message) error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if err := errors.Join(f.deleteErr, ctx.Err()); err != nil {
 		return err
 	}
 	for _, message := range messages {
-		d.diary = append(d.diary, "deleted "+message.Receipt)
-		delete(d.hidden, message.Receipt)
+		f.done = append(f.done, "deleted "+message.Receipt)
+		delete(f.hidden, message.Receipt)
 	}
 	return nil
 }
 
-func (d *desk) notify(_ context.Context, names []types.NamespacedName, told Change) error {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	if d.onNotify != nil {
-		d.onNotify()
+func (f *fixture) notify(_ context.Context, names []types.NamespacedName, change Change) error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.onNotify != nil {
+		f.onNotify()
 	}
-	if d.notifying != nil {
-		return d.notifying
+	if f.notifyErr != nil {
+		return f.notifyErr
 	}
 	for _, name := range names {
-		d.diary = append(d.diary, "notified "+name.Name+" of "+told.Event)
+		f.done = append(f.done, "notified "+name.Name+" of "+change.Event)
 	}
 	return nil
 }
 
-func (d *desk) send(receipt, body string) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	d.waiting[receipt] = body
+func (f *fixture) send(receipt, body string) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.waiting[receipt] = body
 }
 
-// show has messages come again whose receiver did not delete them.
-func (d *desk) show() {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	maps.Copy(d.waiting, d.hidden)
-	clear(d.hidden)
+// redeliver makes the messages waiting again that were received and not deleted.
+func (f *fixture) redeliver() {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	maps.Copy(f.waiting, f.hidden)
+	clear(f.hidden)
 }
 
-// set changes what the desk answers.
-func (d *desk) set(change func()) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
+// set changes what the fakes return.
+func (f *fixture) set(change func()) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
 	change()
 }
 
-// written is the diary up to now, and a new page.
-func (d *desk) written() []string {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	page := d.diary
-	d.diary = nil
-	return page
+// takeDone returns what was done since the last call.
+func (f *fixture) takeDone() []string {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	done := f.done
+	f.done = nil
+	return done
 }
 
-// start runs the Consumer until stop is called, which waits for its end.
-func (d *desk) start() (stop func()) {
-	ctx, cancel := context.WithCancel(d.Context())
+// start runs the Consumer. stop stops it, and waits for its end.
+func (f *fixture) start() (stop func()) {
+	ctx, cancel := context.WithCancel(f.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- d.consumer.Start(ctx) }()
+	go func() { ended <- f.consumer.Start(ctx) }()
 	return sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			d.Errorf("the consumer ended with %v", err)
+			f.Errorf("the consumer ended with %v", err)
 		}
 	})
 }
 
-// settle waits until the queue has been asked three times in vain: what came before is done with. The first time may
-// have begun before what was set last, and what the second was answered is noted before the third.
-func (d *desk) settle() {
+// awaitIdle waits until the queue has had nothing to deliver three times: everything before was handled. The first
+// time may have begun before the last set, and the result of the second is recorded before the third.
+func (f *fixture) awaitIdle() {
 	for range 3 {
-		<-d.idle
+		<-f.idle
 	}
 }
 
-// value is that of a metric, whose label has a value if it has one.
-func (d *desk) value(name, label string) float64 {
-	d.Helper()
-	families, err := d.registry.Gather()
+// value is the value of a metric, with a label of that value if it has labels.
+func (f *fixture) value(name, label string) float64 {
+	f.Helper()
+	families, err := f.registry.Gather()
 	if err != nil {
-		d.Fatal(err)
+		f.Fatal(err)
 	}
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
@@ -175,21 +177,21 @@ func (d *desk) value(name, label string) float64 {
 			}
 		}
 	}
-	d.Fatalf("there is no metric %s %s", name, label)
+	f.Fatalf("there is no metric %s %s", name, label)
 	return 0
 }
 
-func (d *desk) counted(outcome string) float64 {
-	d.Helper()
-	return d.value("secretsync_change_events_total", outcome)
+func (f *fixture) counted(outcome string) float64 {
+	f.Helper()
+	return f.value("secretsync_change_events_total", outcome)
 }
 
-func (d *desk) up() bool { return d.value("secretsync_change_queue_up", "") == 1 }
+func (f *fixture) up() bool { return f.value("secretsync_change_queue_up", "") == 1 }
 
-func (d *desk) wants(what string, got, want []string) {
-	d.Helper()
+func (f *fixture) want(what string, got, want []string) {
+	f.Helper()
 	if !slices.Equal(got, want) {
-		d.Errorf("%s: %q, want %q", what, got, want)
+		f.Errorf("%s: %q, want %q", what, got, want)
 	}
 }
 
@@ -201,158 +203,158 @@ var (
 )
 
 func TestMessagesAreDeletedAfterTheyWereHandedOn(t *testing.T) {
-	d := newDesk(t, two)
+	f := newFixture(t, two)
 	for receipt, body := range map[string]string{"1": put, "2": foreign, "3": read, "4": "no JSON"} {
-		d.send(receipt, body)
+		f.send(receipt, body)
 	}
-	stop := d.start()
+	stop := f.start()
 	defer stop()
-	d.settle()
-	d.wants("done", d.written(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1", "deleted 2", "deleted 3"})
-	for outcome, want := range map[string]float64{outcomeNotified: 1, outcomeStranger: 1, outcomeIgnored: 1, outcomeMalformed: 1, outcomeFailed: 0} {
-		if got := d.counted(outcome); got != want {
+	f.awaitIdle()
+	f.want("done", f.takeDone(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1", "deleted 2", "deleted 3"})
+	for outcome, want := range map[string]float64{outcomeNotified: 1, outcomeUnmatched: 1, outcomeIgnored: 1, outcomeMalformed: 1, outcomeFailed: 0} {
+		if got := f.counted(outcome); got != want {
 			t.Errorf("%v messages were %s, want %v", got, outcome, want)
 		}
 	}
-	if len(d.hidden) != 1 || d.hidden["4"] == "" {
-		t.Errorf("the queue keeps %d messages, and not the malformed one alone", len(d.hidden))
+	if len(f.hidden) != 1 || f.hidden["4"] == "" {
+		t.Errorf("the queue keeps %d messages, and not the malformed one alone", len(f.hidden))
 	}
-	if got := d.value("secretsync_change_event_age_seconds", ""); got != 2 {
+	if got := f.value("secretsync_change_event_age_seconds", ""); got != 2 {
 		t.Errorf("the age of %v events was noted, want those of two changes", got)
 	}
 }
 
 func TestWhatCouldNotBeHandedOnComesAgain(t *testing.T) {
-	d := newDesk(t, two)
-	d.notifying = errors.New("the queue of the controller is not there yet")
-	d.send("1", put)
-	stop := d.start()
+	f := newFixture(t, two)
+	f.notifyErr = errors.New("the queue of the controller is not there yet")
+	f.send("1", put)
+	stop := f.start()
 	defer stop()
-	d.settle()
-	d.wants("while nobody takes it", d.written(), nil)
-	d.set(func() { d.notifying = nil })
-	d.show()
-	d.settle()
-	d.wants("then", d.written(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1"})
+	f.awaitIdle()
+	f.want("while the reconciler does not take it", f.takeDone(), nil)
+	f.set(func() { f.notifyErr = nil })
+	f.redeliver()
+	f.awaitIdle()
+	f.want("then", f.takeDone(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1"})
 }
 
-// A crash is between the two: what was handed on and not deleted is handed on again.
+// A crash may come between the two: an event that was handed on and not deleted is handed on again.
 func TestWhatCouldNotBeDeletedComesAgain(t *testing.T) {
-	d := newDesk(t, two)
-	d.deleting = errors.New("cut off")
-	d.send("1", put)
-	stop := d.start()
-	d.settle()
+	f := newFixture(t, two)
+	f.deleteErr = errors.New("cut off")
+	f.send("1", put)
+	stop := f.start()
+	f.awaitIdle()
 	stop()
 	notified := []string{"notified also of PutSecretValue", "notified db of PutSecretValue"}
-	d.wants("before the crash", d.written(), notified)
-	d.set(func() { d.deleting = nil })
-	d.show()
-	stop = d.start()
+	f.want("before the crash", f.takeDone(), notified)
+	f.set(func() { f.deleteErr = nil })
+	f.redeliver()
+	stop = f.start()
 	defer stop()
-	d.settle()
-	d.wants("after it", d.written(), append(notified, "deleted 1"))
+	f.awaitIdle()
+	f.want("after it", f.takeDone(), append(notified, "deleted 1"))
 }
 
-// A queue that hides nothing gives them again at once.
-func TestWhatCouldNotBeDeletedIsWaitedWith(t *testing.T) {
-	d := newDesk(t, two)
-	d.deleting = errors.New("no sqs:DeleteMessage")
+// A queue that does not hide received messages delivers them again at once.
+func TestTheConsumerWaitsAfterAFailedDeletion(t *testing.T) {
+	f := newFixture(t, two)
+	f.deleteErr = errors.New("no sqs:DeleteMessage")
 	waited := 0
-	d.consumer.wait = func(int) time.Duration {
-		d.set(func() { waited++ })
-		return 0
-	}
-	d.send("1", put)
-	stop := d.start()
-	d.settle()
+	f.consumer.sleep = func(context.Context, time.Duration) { f.set(func() { waited++ }) }
+	f.send("1", put)
+	stop := f.start()
+	f.awaitIdle()
 	stop()
 	if waited != 1 {
-		t.Errorf("the queue was asked again after %d waits", waited)
+		t.Errorf("the consumer waited %d times", waited)
 	}
 }
 
 func TestAStopFinishesTheDeletions(t *testing.T) {
-	d := newDesk(t, two)
+	f := newFixture(t, two)
 	ctx, cancel := context.WithCancel(t.Context())
-	d.onNotify = cancel
-	d.send("1", put)
-	if err := d.consumer.Start(ctx); err != nil {
+	f.onNotify = cancel
+	f.send("1", put)
+	if err := f.consumer.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	d.wants("done", d.written(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1"})
+	f.want("done", f.takeDone(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1"})
 }
 
 func TestAQueueThatDoesNotAnswerIsAskedAgain(t *testing.T) {
-	d := newDesk(t, two)
-	d.receiving = errors.New("there is no such queue")
-	var waits []int
-	d.consumer.wait = func(failures int) time.Duration {
-		d.set(func() { waits = append(waits, failures) })
-		return 0
-	}
-	stop := d.start()
+	f := newFixture(t, two)
+	f.receiveErr = errors.New("there is no such queue")
+	var waits []time.Duration
+	f.consumer.backoff = wait.Backoff{Duration: 1, Factor: 2, Steps: 10}
+	f.consumer.sleep = func(_ context.Context, delay time.Duration) { f.set(func() { waits = append(waits, delay) }) }
+	stop := f.start()
 	defer stop()
-	d.settle()
-	if d.up() {
+	f.awaitIdle()
+	if f.up() {
 		t.Error("the queue is said to be up")
 	}
-	d.set(func() { d.receiving = nil })
-	d.send("1", put)
-	d.settle()
-	if !d.up() {
+	f.set(func() { f.receiveErr = nil })
+	f.send("1", put)
+	f.awaitIdle()
+	if !f.up() {
 		t.Error("the queue is said to be down")
 	}
-	d.wants("done", d.written(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1"})
-	if d.set(func() {}); len(waits) < 2 || waits[0] != 1 || waits[1] != 2 {
-		t.Errorf("the waits were those after %v failures", waits)
+	f.want("done", f.takeDone(), []string{"notified also of PutSecretValue", "notified db of PutSecretValue", "deleted 1"})
+	if f.set(func() {}); len(waits) < 2 || waits[0] != 1 || waits[1] != 2 {
+		t.Errorf("the waits were %v", waits)
 	}
-	if stop(); d.up() {
-		t.Error("the queue is said to be up by one who has stopped asking")
+	if stop(); f.up() {
+		t.Error("the queue is said to be up by a consumer that has stopped")
 	}
 }
 
-func TestTheQueueIsAliveWhileEventsComeInGoodTime(t *testing.T) {
-	d := newDesk(t, two)
-	stop := d.start()
+func TestTheQueueIsAliveWhileEventsArePrompt(t *testing.T) {
+	f := newFixture(t, two)
+	stop := f.start()
 	defer stop()
 	alive := func(when string, want bool) {
 		t.Helper()
-		if got := d.consumer.Alive(); got != want {
+		if got := f.consumer.Alive(); got != want {
 			t.Errorf("%s: alive is %v", when, got)
 		}
 	}
-	d.settle()
+	f.awaitIdle()
 	alive("before the first event", false)
-	d.send("1", read)
-	d.settle()
+	f.send("1", read)
+	f.awaitIdle()
 	alive("after an event that is no change", false)
-	d.send("2", foreign)
-	d.settle()
-	alive("after a stranger's event", true)
-	d.set(func() { d.now = noon.Add(provenFor + time.Minute) })
+	f.send("2", foreign)
+	f.awaitIdle()
+	alive("after an event that matches no SecretSync", true)
+	f.set(func() { f.now = noon.Add(promptFor + time.Minute) })
 	alive("after a day of silence", false)
-	d.set(func() { d.now = noon.Add(promptAge + time.Second) })
+	f.set(func() { f.now = noon.Add(promptAge + time.Second) })
 	alive("within the day", true)
-	d.send("3", put)
-	d.settle()
+	f.send("3", put)
+	f.awaitIdle()
 	alive("after an event that came late", false)
-	d.set(func() { d.now = noon.Add(time.Second) })
-	d.send("4", put)
-	d.settle()
-	alive("after one in good time", true)
-	d.set(func() { d.receiving = errors.New("unreachable") })
-	d.settle()
+	f.set(func() { f.now = noon.Add(time.Second) })
+	f.send("4", put)
+	f.awaitIdle()
+	alive("after a prompt event", true)
+	f.set(func() { f.receiveErr = errors.New("unreachable") })
+	f.awaitIdle()
 	alive("while the queue does not answer", false)
-	d.set(func() { d.receiving = nil })
-	d.settle()
+	f.set(func() { f.receiveErr = nil })
+	f.awaitIdle()
 	alive("when it answers again", true)
 }
 
 func TestWaitsGrowUpToALimit(t *testing.T) {
 	for failures, most := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 7: time.Minute, 1000: time.Minute} {
 		for range 20 {
-			if got := backoff(failures); got < most/2 || got > most {
+			backoff := retryBackoff()
+			var got time.Duration
+			for range failures {
+				got = backoff.Step()
+			}
+			if got < most/2 || got > most {
 				t.Errorf("after %d failures the wait is %s", failures, got)
 			}
 		}

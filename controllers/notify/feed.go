@@ -9,18 +9,19 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// aheadMost is how far in the future an event may be, as clocks differ. The time of one that is further is not believed.
-const aheadMost = 5 * time.Minute
+// maxClockSkew is how far in the future the time of an event may be, because clocks differ. A later time is ignored.
+const maxClockSkew = 5 * time.Minute
 
-// Feed turns events into turns of SecretSyncs. All its parts are required but for Now.
+// Feed queues the SecretSyncs that events concern. All fields but Now are required. Safe for concurrent use.
 type Feed struct {
-	// Matcher knows whom a change concerns.
+	// Matcher finds the SecretSyncs that a change concerns.
 	Matcher *Matcher
-	// Notify puts SecretSyncs into the reconciler's queue. Once it has returned nil, the event is done with.
+	// Notify puts SecretSyncs into the reconciler's queue. Once it has returned nil, the event needs no other
+	// delivery.
 	Notify func(ctx context.Context, names []types.NamespacedName, change Change) error
 	// Metrics counts events.
 	Metrics *Metrics
-	// Now tells the time. Default: time.Now.
+	// Now returns the current time. Default: time.Now.
 	Now func() time.Time
 }
 
@@ -31,20 +32,20 @@ func (f *Feed) now() time.Time {
 	return time.Now()
 }
 
-// taken is what became of one event.
+// taken is the result of one event.
 type taken struct {
 	outcome string
-	// age of the event; negative where it tells of no change, or not of its time.
+	// age of the event; negative if the event is no change, or has no time.
 	age time.Duration
-	// err is why it is not done with, and has to come again.
+	// err is why the event must be delivered again; nil if it needs no other delivery.
 	err error
 }
 
-// take handles one event.
+// take parses one event, and queues the SecretSyncs that it concerns.
 func (f *Feed) take(ctx context.Context, body []byte) taken {
 	change, err := Parse(body)
-	if change.Time.Sub(f.now()) > aheadMost {
-		change.Time = time.Time{} // It would count as later than all that happens until then.
+	if change.Time.Sub(f.now()) > maxClockSkew {
+		change.Time = time.Time{} // It would count as later than every change until then.
 	}
 	result := taken{age: -1}
 	if err == nil && !change.Time.IsZero() {
@@ -57,24 +58,24 @@ func (f *Feed) take(ctx context.Context, body []byte) taken {
 	case err != nil:
 		result.outcome, result.err = outcomeMalformed, err
 	default:
-		result.outcome, result.err = f.hand(ctx, change)
+		result.outcome, result.err = f.queue(ctx, change)
 	}
 	f.Metrics.events.WithLabelValues(result.outcome).Inc()
 	return result
 }
 
-// hand hands a change on to those whom it concerns.
-func (f *Feed) hand(ctx context.Context, change Change) (outcome string, err error) {
+// queue queues the SecretSyncs that a change concerns.
+func (f *Feed) queue(ctx context.Context, change Change) (outcome string, err error) {
 	names, err := f.Matcher.Match(ctx, change)
 	if err != nil {
 		return outcomeFailed, err
 	}
 	if len(names) == 0 {
-		return outcomeStranger, nil
+		return outcomeUnmatched, nil
 	}
 	if err := f.Notify(ctx, names, change); err != nil {
 		return outcomeFailed, err
 	}
-	ctrl.LoggerFrom(ctx).V(1).Info("change event", "event", change.Event, "secretSyncs", len(names))
+	ctrl.LoggerFrom(ctx).V(1).Info("queued the SecretSyncs that a change event concerns", "event", change.Event, "secretSyncs", len(names))
 	return outcomeNotified, nil
 }

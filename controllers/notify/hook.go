@@ -26,37 +26,38 @@ import (
 const (
 	// HookPath is where events are posted to.
 	HookPath = "/events"
-	// hookBody bounds the body of a request, in bytes. An event of EventBridge has at most one million.
-	hookBody = 1 << 20
-	// hookToken bounds the file of the token, in bytes.
-	hookToken = 4096
-	// hookPerSecond requests are answered, and hookBurst at once.
+	// hookBodyMax bounds the body of a request, in bytes. An event of EventBridge has at most one million.
+	hookBodyMax = 1 << 20
+	// hookTokenMax bounds the file of the token, in bytes.
+	hookTokenMax = 4096
+	// hookPerSecond is the maximum rate of requests, and hookBurst how many may come at once.
 	hookPerSecond, hookBurst = 50, 200
-	// hookWithin bounds a request. EventBridge gives up after five seconds (page "API destinations").
-	hookWithin = 5 * time.Second
+	// hookTimeout bounds a request. EventBridge gives up after five seconds (page "API destinations").
+	hookTimeout = 5 * time.Second
 )
 
-// Hook takes events by HTTP, for those who have no queue. It is served by every replica, as a Service does
-// not know which of them leads: those that do not answer 503, after which EventBridge tries again.
+// Hook receives events by HTTP, for clusters without a queue. Every replica serves it, because a Service does not know
+// which replica leads: the other replicas answer 503, after which EventBridge tries again.
 type Hook struct {
-	// Feed takes the events.
+	// Feed handles the events.
 	Feed *Feed
 	// Address to listen on.
 	Address string
-	// TokenFile has the token that requests must bear. It is read for each, so that a new one counts at once.
+	// TokenFile is the file of the bearer token that requests must have. It is read for each request, so that a new
+	// token is used at once.
 	TokenFile string
-	// CertDir has tls.crt and tls.key, which are read anew when they change. Default: plain HTTP.
+	// CertDir is the directory of tls.crt and tls.key, which are reloaded when they change. Default: plain HTTP.
 	CertDir string
-	// Leads is closed once this replica does.
+	// Leads is closed once this replica leads.
 	Leads <-chan struct{}
-	// Limit bounds the requests that bear the token. Default: fifty a second, two hundred at once.
+	// Limit bounds the requests that have the token. Default: fifty a second, two hundred at once.
 	Limit *rate.Limiter
 
-	// tokenless says that the token could not be read last time.
+	// tokenless says whether the token could not be read for the latest request.
 	tokenless atomic.Bool
 }
 
-// NeedLeaderElection says that every replica serves the hook.
+// NeedLeaderElection returns false: every replica serves the hook.
 func (h *Hook) NeedLeaderElection() bool { return false }
 
 // Start serves until ctx ends.
@@ -64,7 +65,7 @@ func (h *Hook) Start(ctx context.Context) error {
 	if _, err := h.token(); err != nil {
 		return err
 	}
-	options := serve.Options{Name: "change events", Address: h.Address, Handler: h.Handler(), Within: 2 * hookWithin}
+	options := serve.Options{Name: "change events", Address: h.Address, Handler: h.Handler(), Within: 2 * hookTimeout}
 	if h.CertDir != "" {
 		certificates, err := certwatcher.New(filepath.Join(h.CertDir, "tls.crt"), filepath.Join(h.CertDir, "tls.key"))
 		if err != nil {
@@ -84,9 +85,9 @@ func (h *Hook) Start(ctx context.Context) error {
 	return server.Start(ctx)
 }
 
-// Handler answers POST /events with 202 where all events are done with or need nothing, 400 where one can't
-// be read, 401 without the token, 413 where the body is too long, 429 where there are too many, and 503 where this
-// replica does not lead, or they could not be handed on.
+// Handler answers POST /events with 202 if no event must be delivered again, 400 if an event cannot be parsed, 401
+// without the token, 413 if the body is too long, 429 if there are too many requests, and 503 if this replica does not
+// lead, or if an event could not be handed on.
 func (h *Hook) Handler() http.Handler {
 	if h.Limit == nil {
 		h.Limit = rate.NewLimiter(hookPerSecond, hookBurst)
@@ -97,7 +98,7 @@ func (h *Hook) Handler() http.Handler {
 }
 
 func (h *Hook) serve(writer http.ResponseWriter, request *http.Request) {
-	status, says := h.answer(request)
+	status, text := h.answer(request)
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		writer.Header().Set("Retry-After", "1")
 	}
@@ -105,11 +106,11 @@ func (h *Hook) serve(writer http.ResponseWriter, request *http.Request) {
 		writer.WriteHeader(status)
 		return
 	}
-	http.Error(writer, says, status)
+	http.Error(writer, text, status)
 }
 
-// answer looks at a request no longer than it needs to: who does not bear the token costs next to nothing.
-func (h *Hook) answer(request *http.Request) (status int, says string) {
+// answer checks the token before anything else, so that a request without the token costs next to nothing.
+func (h *Hook) answer(request *http.Request) (status int, text string) {
 	if err := h.authorize(request); err != nil {
 		h.Feed.Metrics.events.WithLabelValues(outcomeUnauthorized).Inc()
 		return http.StatusUnauthorized, "the header Authorization must be: Bearer, and the token"
@@ -123,18 +124,18 @@ func (h *Hook) answer(request *http.Request) (status int, says string) {
 		h.Feed.Metrics.events.WithLabelValues(outcomeLimited).Inc()
 		return http.StatusTooManyRequests, "too many requests: try again"
 	}
-	body, err := io.ReadAll(io.LimitReader(request.Body, hookBody+1))
+	body, err := io.ReadAll(io.LimitReader(request.Body, hookBodyMax+1))
 	switch {
 	case err != nil:
 		return http.StatusBadRequest, "the body could not be read"
-	case len(body) > hookBody:
-		return http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", hookBody)
+	case len(body) > hookBodyMax:
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", hookBodyMax)
 	}
 	return h.take(request.Context(), body)
 }
 
-// take handles all events of a body, those behind one that can't be read too.
-func (h *Hook) take(ctx context.Context, body []byte) (status int, says string) {
+// take handles all events of a body. An event that cannot be parsed does not stop the others.
+func (h *Hook) take(ctx context.Context, body []byte) (status int, text string) {
 	events, err := split(body)
 	if err != nil {
 		h.Feed.Metrics.events.WithLabelValues(outcomeMalformed).Inc()
@@ -145,16 +146,16 @@ func (h *Hook) take(ctx context.Context, body []byte) (status int, says string) 
 		result := h.Feed.take(ctx, event)
 		switch {
 		case errors.Is(result.err, errMalformed) && status == http.StatusAccepted:
-			status, says = http.StatusBadRequest, fmt.Sprintf("event %d: %v", number+1, errMalformed)
+			status, text = http.StatusBadRequest, fmt.Sprintf("event %d: %v", number+1, errMalformed)
 		case result.err != nil && !errors.Is(result.err, errMalformed):
-			ctrl.LoggerFrom(ctx).Error(result.err, "a change event could not be handed on")
-			status, says = http.StatusServiceUnavailable, "an event could not be handed on: try again"
+			ctrl.LoggerFrom(ctx).Error(result.err, "a change event could not be handed on: the sender has to repeat it")
+			status, text = http.StatusServiceUnavailable, "an event could not be handed on: try again"
 		}
 	}
-	return status, says
+	return status, text
 }
 
-// split gives the events of a body.
+// split returns the events of a body: one event, or a JSON list of events.
 func split(body []byte) ([]json.RawMessage, error) {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '[' {
 		return []json.RawMessage{body}, nil
@@ -166,11 +167,11 @@ func split(body []byte) ([]json.RawMessage, error) {
 	return events, nil
 }
 
-// authorize compares digests, which takes as long whatever is sent.
+// authorize compares digests, which takes the same time for every token.
 func (h *Hook) authorize(request *http.Request) error {
 	want, err := h.token()
-	if lost := err != nil; h.tokenless.Swap(lost) != lost && lost {
-		ctrl.LoggerFrom(request.Context()).Error(err, "nobody is let in to send change events")
+	if tokenless := err != nil; h.tokenless.Swap(tokenless) != tokenless && tokenless {
+		ctrl.LoggerFrom(request.Context()).Error(err, "all change events are refused until the token can be read")
 	}
 	if err != nil {
 		return err
@@ -183,23 +184,23 @@ func (h *Hook) authorize(request *http.Request) error {
 	return nil
 }
 
-// hookTokenLeast is how long a token must be, in characters: shorter ones can be guessed.
-const hookTokenLeast = 16
+// hookTokenMin is the minimum length of the token, in bytes: shorter tokens can be guessed.
+const hookTokenMin = 16
 
-// token is what the file has, without blanks around it.
+// token is the content of the token file, without spaces around it.
 func (h *Hook) token() (string, error) {
 	file, err := os.Open(h.TokenFile)
 	if err != nil {
 		return "", fmt.Errorf("reading the token for change events: %w", err)
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, hookToken+1))
+	content, err := io.ReadAll(io.LimitReader(file, hookTokenMax+1))
 	if err != nil {
 		return "", fmt.Errorf("reading the token for change events: %w", err)
 	}
 	token := strings.TrimSpace(string(content))
-	if len(token) < hookTokenLeast || len(content) > hookToken {
-		return "", fmt.Errorf("the token for change events in %s must have between %d and %d characters", h.TokenFile, hookTokenLeast, hookToken)
+	if len(token) < hookTokenMin || len(content) > hookTokenMax {
+		return "", fmt.Errorf("the token for change events in %s must have between %d and %d characters", h.TokenFile, hookTokenMin, hookTokenMax)
 	}
 	return token, nil
 }

@@ -28,17 +28,17 @@ import (
 
 const token = "a-token-of-some-length"
 
-// hooked is a hook that answers over real HTTP.
-type hooked struct {
-	*desk
+// hookFixture is a hook that answers over real HTTP.
+type hookFixture struct {
+	*fixture
 	hook *Hook
 	url  string
 	lead chan struct{}
 }
 
-func newHook(t *testing.T) *hooked {
+func newHook(t *testing.T) *hookFixture {
 	t.Helper()
-	h := &hooked{desk: newDesk(t, two), lead: make(chan struct{})}
+	h := &hookFixture{fixture: newFixture(t, two), lead: make(chan struct{})}
 	h.hook = &Hook{Feed: h.feed, TokenFile: filepath.Join(t.TempDir(), "token"), Leads: h.lead}
 	h.write(token + "\n")
 	server := httptest.NewServer(h.hook.Handler())
@@ -47,23 +47,23 @@ func newHook(t *testing.T) *hooked {
 	return h
 }
 
-// leading is one of the replica that leads.
-func leading(t *testing.T) *hooked {
+// newLeadingHook is the hook of the replica that leads.
+func newLeadingHook(t *testing.T) *hookFixture {
 	t.Helper()
 	h := newHook(t)
 	close(h.lead)
 	return h
 }
 
-func (h *hooked) write(token string) {
+func (h *hookFixture) write(token string) {
 	h.Helper()
 	if err := os.WriteFile(h.hook.TokenFile, []byte(token), 0o600); err != nil {
 		h.Fatal(err)
 	}
 }
 
-// post gives the status and the body of the answer.
-func (h *hooked) post(authorization, body string) (int, string) {
+// post returns the status and the body of the answer.
+func (h *hookFixture) post(authorization, body string) (int, string) {
 	h.Helper()
 	request, err := http.NewRequestWithContext(h.Context(), http.MethodPost, h.url, strings.NewReader(body))
 	if err != nil {
@@ -94,33 +94,33 @@ func TestTheHookTakesEvents(t *testing.T) {
 		"an event":                    {put, http.StatusAccepted, notified},
 		"a list of events":            {"\n [" + read + "," + put + "," + foreign + "]", http.StatusAccepted, notified},
 		"an empty list":               {"[]", http.StatusAccepted, nil},
-		"a stranger's":                {foreign, http.StatusAccepted, nil},
+		"an event without a match":    {foreign, http.StatusAccepted, nil},
 		"one that is no change":       {read, http.StatusAccepted, nil},
 		"nothing":                     {"", http.StatusBadRequest, nil},
 		"no JSON":                     {"password=hunter2", http.StatusBadRequest, nil},
 		"half a list":                 {"[" + put, http.StatusBadRequest, nil},
 		"a list that is bad in parts": {`[{"a": "hunter2"},` + put + `]`, http.StatusBadRequest, notified},
-		"more than fits":              {strings.Repeat(" ", hookBody) + put, http.StatusRequestEntityTooLarge, nil},
+		"more than fits":              {strings.Repeat(" ", hookBodyMax) + put, http.StatusRequestEntityTooLarge, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := leading(t)
+			h := newLeadingHook(t)
 			status, text := h.post("Bearer "+token, test.body)
 			if status != test.status || strings.Contains(text, "hunter2") {
 				t.Errorf("answered %d %q, want %d", status, text, test.status)
 			}
-			h.wants("done", h.written(), test.want)
+			h.want("done", h.takeDone(), test.want)
 		})
 	}
 }
 
-func TestTheHookLetsNobodyInWithoutTheToken(t *testing.T) {
-	h := leading(t)
+func TestTheHookRefusesRequestsWithoutTheToken(t *testing.T) {
+	h := newLeadingHook(t)
 	for _, authorization := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token + "x", "Bearer " + token[1:], "Basic " + token} {
 		if status, text := h.post(authorization, put); status != http.StatusUnauthorized || strings.Contains(text, token) {
 			t.Errorf("%q: answered %d %q", authorization, status, text)
 		}
 	}
-	h.wants("done", h.written(), nil)
+	h.want("done", h.takeDone(), nil)
 	if got := h.counted(outcomeUnauthorized); got != 7 {
 		t.Errorf("%v requests were counted", got)
 	}
@@ -130,7 +130,7 @@ func TestTheHookLetsNobodyInWithoutTheToken(t *testing.T) {
 }
 
 func TestANewTokenCountsAtOnce(t *testing.T) {
-	h := leading(t)
+	h := newLeadingHook(t)
 	h.write("another-token-of-some-length")
 	if status, _ := h.post("Bearer "+token, put); status != http.StatusUnauthorized {
 		t.Errorf("the former token is answered %d", status)
@@ -138,7 +138,7 @@ func TestANewTokenCountsAtOnce(t *testing.T) {
 	if status, _ := h.post("Bearer another-token-of-some-length", put); status != http.StatusAccepted {
 		t.Errorf("the new token is answered %d", status)
 	}
-	for _, unusable := range []string{"", "   \n", "short", strings.Repeat("x", hookToken+1)} {
+	for _, unusable := range []string{"", "   \n", "short", strings.Repeat("x", hookTokenMax+1)} {
 		h.write(unusable)
 		if status, _ := h.post("Bearer "+strings.TrimSpace(unusable), put); status != http.StatusUnauthorized {
 			t.Errorf("a token of %d characters is answered %d", len(unusable), status)
@@ -157,7 +157,7 @@ func TestAReplicaThatDoesNotLeadHasEventsComeAgain(t *testing.T) {
 	if status, _ := h.post("Bearer "+token, put); status != http.StatusServiceUnavailable {
 		t.Errorf("answered %d", status)
 	}
-	h.wants("done", h.written(), nil)
+	h.want("done", h.takeDone(), nil)
 	close(h.lead)
 	if status, _ := h.post("Bearer "+token, put); status != http.StatusAccepted {
 		t.Errorf("the leader answers %d", status)
@@ -165,20 +165,20 @@ func TestAReplicaThatDoesNotLeadHasEventsComeAgain(t *testing.T) {
 }
 
 func TestWhatTheHookCannotHandOnComesAgain(t *testing.T) {
-	h := leading(t)
-	h.set(func() { h.notifying = errors.New("not there yet") })
+	h := newLeadingHook(t)
+	h.set(func() { h.notifyErr = errors.New("not there yet") })
 	if status, _ := h.post("Bearer "+token, "["+put+`,{}]`); status != http.StatusServiceUnavailable {
 		t.Errorf("answered %d", status)
 	}
 }
 
-func TestTooManyRequestsAreTurnedAway(t *testing.T) {
-	h := leading(t)
+func TestTooManyRequestsAreRefused(t *testing.T) {
+	h := newLeadingHook(t)
 	h.hook.Limit = rate.NewLimiter(0, 1)
 	for number, want := range []int{http.StatusUnauthorized, http.StatusAccepted, http.StatusTooManyRequests} {
 		authorization := "Bearer " + token
 		if number == 0 {
-			authorization = "Bearer nobody-gets-in-by-this" // It uses nothing up.
+			authorization = "Bearer this-is-a-wrong-token" // It does not count for the limit.
 		}
 		if status, _ := h.post(authorization, put); status != want {
 			t.Errorf("request %d is answered %d, want %d", number, status, want)
@@ -189,8 +189,8 @@ func TestTooManyRequestsAreTurnedAway(t *testing.T) {
 	}
 }
 
-func TestTheHookHasOneDoor(t *testing.T) {
-	h := leading(t)
+func TestTheHookHasOnePath(t *testing.T) {
+	h := newLeadingHook(t)
 	for method, url := range map[string]string{http.MethodGet: h.url, http.MethodPut: h.url, http.MethodPost: strings.TrimSuffix(h.url, HookPath) + "/"} {
 		request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(put))
 		if err != nil {
@@ -209,7 +209,7 @@ func TestTheHookHasOneDoor(t *testing.T) {
 }
 
 func TestTheHookServesTLSUntilItIsStopped(t *testing.T) {
-	h := leading(t)
+	h := newLeadingHook(t)
 	h.hook.CertDir = t.TempDir()
 	certificate := certify(t, h.hook.CertDir)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -231,7 +231,7 @@ func TestTheHookServesTLSUntilItIsStopped(t *testing.T) {
 	status := 0
 	for status == 0 {
 		select {
-		case err := <-ended: // Somebody else may have taken the port meanwhile.
+		case err := <-ended: // Another process may have taken the port meanwhile.
 			t.Fatalf("the hook does not start: %v", err)
 		default:
 		}
@@ -275,7 +275,7 @@ func failHandshake(t *testing.T, address string) {
 	}
 }
 
-// awaitDetail waits until something is logged for those who look for details.
+// awaitDetail waits until a text is logged at debug level.
 func awaitDetail(t *testing.T, said <-chan string, text string) {
 	t.Helper()
 	for line := ""; !strings.Contains(line, text) || !strings.Contains(line, `"level"=1`); {
@@ -288,7 +288,7 @@ func awaitDetail(t *testing.T, said <-chan string, text string) {
 }
 
 func TestAHookThatLacksSomethingDoesNotStart(t *testing.T) {
-	h := leading(t)
+	h := newLeadingHook(t)
 	h.hook.Address = "127.0.0.1:0"
 	h.hook.CertDir = t.TempDir()
 	if err := h.hook.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {

@@ -14,18 +14,19 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// secretIndex finds SecretSyncs by the names that the secrets in their specs may have, by anyFound those that look for
-// secrets, and by anyAbridged those of whose names digests alone are kept. No name of a secret has a star in it.
+// secretIndex indexes SecretSyncs by the names that the secrets in their specs may have. SecretSyncs with a find have
+// the key keyFind, and abridged SecretSyncs, of which only digests of the names are kept, the key keyAbridged. No
+// name of a secret contains a star.
 const (
 	secretIndex = "secret"
-	anyFound    = "*"
-	anyAbridged = "**"
+	keyFind     = "*"
+	keyAbridged = "**"
 )
 
-// Index tells the cache what Matcher asks it for. Call it before the cache starts.
+// Index adds the index that Matcher needs to the cache. Call it before the cache starts.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	err := indexer.IndexField(ctx, &v1alpha1.SecretSync{}, secretIndex, func(object client.Object) []string {
-		return indexed(object.(*v1alpha1.SecretSync))
+		return keysOf(object.(*v1alpha1.SecretSync))
 	})
 	if err != nil {
 		return fmt.Errorf("indexing SecretSyncs by secret: %w", err)
@@ -33,35 +34,36 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-func indexed(secretSync *v1alpha1.SecretSync) []string {
+// keysOf are the keys of a SecretSync in secretIndex.
+func keysOf(secretSync *v1alpha1.SecretSync) []string {
 	var names []string
 	spec := &secretSync.Spec
 	switch {
 	case spec.Suspend:
-		return nil // No pass over it would ask AWS.
+		return nil // It is not synced.
 	case secretSync.Abridged != nil:
-		names = []string{anyAbridged}
+		names = []string{keyAbridged}
 	default:
-		for _, one := range followed(spec) {
-			names = append(names, namesOf(one.secretID)...)
+		for _, reference := range referencesOf(spec) {
+			names = append(names, namesOf(reference.secretID)...)
 		}
 	}
 	if slices.ContainsFunc(spec.DataFrom, func(entry v1alpha1.DataFrom) bool { return entry.Find != nil }) {
-		names = append(names, anyFound)
+		names = append(names, keyFind)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// reference is a secret that a spec names, and the regions that it may be read from. No region stands for
-// the operator's.
+// reference is a secret that a spec names, and the regions that it may be read from. An empty region is the
+// operator's.
 type reference struct {
 	secretID string
 	regions  []string
 }
 
-// followed are the secrets that a spec names. Entries that name none read that of spec.source.
-func followed(spec *v1alpha1.SecretSyncSpec) []reference {
+// referencesOf are the secrets that a spec names. An entry without a secret reads the secret of spec.source.
+func referencesOf(spec *v1alpha1.SecretSyncSpec) []reference {
 	var all []reference
 	if own := &spec.Source; own.SecretID != "" {
 		all = append(all, reference{own.SecretID, append([]string{regionOf(own.SecretID, own.Region)}, own.FailoverRegions...)})
@@ -80,37 +82,37 @@ func followed(spec *v1alpha1.SecretSyncSpec) []reference {
 	return all
 }
 
-// regionOf is the one that is asked for, or the ARN's, or none.
-func regionOf(secretID, asked string) string {
-	if at, ok := placeIn(secretID); ok && asked == "" {
-		return at.region
+// regionOf is the region that a spec names, or the region of the ARN, or empty.
+func regionOf(secretID, region string) string {
+	if arn, ok := parseARN(secretID); ok && region == "" {
+		return arn.region
 	}
-	return asked
+	return region
 }
 
 // Matcher finds the SecretSyncs that a change concerns.
 type Matcher struct {
 	// Client reads SecretSyncs from a cache that Index was called for.
 	Client client.Reader
-	// Region is the operator's own; empty where it has none.
+	// Region is the operator's own region; empty if it has none.
 	Region string
-	// Patterns keeps those that were compiled.
+	// Patterns caches compiled patterns.
 	Patterns *pattern.Cache
 }
 
-// Match gives the SecretSyncs that follow the secret of a change, or that look for secrets called as it is.
-// Where something is not known, as the account of a secret that is named without one, it is taken to fit:
-// to look once too often does no harm.
+// Match returns the SecretSyncs that read the secret of a change, or whose find may select it. What is not known, as
+// the account of a secret that a spec names without one, counts as a match: the only effect is a reconcile that was
+// not needed.
 func (m *Matcher) Match(ctx context.Context, change Change) ([]types.NamespacedName, error) {
-	found, within := map[types.NamespacedName]bool{}, newAllowances(ctx, m.Patterns)
-	for _, key := range append(change.names(), anyFound, anyAbridged) {
+	found, limits := map[types.NamespacedName]bool{}, newBudgets(ctx, m.Patterns)
+	for _, key := range append(change.names(), keyFind, keyAbridged) {
 		var syncs v1alpha1.SecretSyncList
 		if err := m.Client.List(ctx, &syncs, client.MatchingFields{secretIndex: key}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("listing the SecretSyncs of a secret: %w", err)
 		}
-		slices.SortFunc(syncs.Items, byName) // The same of them have their patterns matched each time.
+		slices.SortFunc(syncs.Items, byName) // Each event has the same patterns matched within the budget.
 		for i := range syncs.Items {
-			if secretSync := &syncs.Items[i]; !found[client.ObjectKeyFromObject(secretSync)] && m.concerns(change, secretSync, within) {
+			if secretSync := &syncs.Items[i]; !found[client.ObjectKeyFromObject(secretSync)] && m.concerns(change, secretSync, limits) {
 				found[client.ObjectKeyFromObject(secretSync)] = true
 			}
 		}
@@ -127,12 +129,13 @@ func byName(a, b v1alpha1.SecretSync) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
-func (m *Matcher) concerns(change Change, secretSync *v1alpha1.SecretSync, within *allowances) bool {
+// concerns says whether a change concerns a SecretSync.
+func (m *Matcher) concerns(change Change, secretSync *v1alpha1.SecretSync, limits *budgets) bool {
 	if secretSync.Abridged != nil && followsAny(secretSync.Abridged, change.names()) {
 		return true
 	}
-	for _, one := range followed(&secretSync.Spec) {
-		if change.isOf(one.secretID) && m.inReach(change, one.regions) && accountFits(change, one.secretID, secretSync) {
+	for _, reference := range referencesOf(&secretSync.Spec) {
+		if change.isOf(reference.secretID) && m.inRegions(change, reference.regions) && accountFits(change, reference.secretID, secretSync) {
 			return true
 		}
 	}
@@ -141,15 +144,16 @@ func (m *Matcher) concerns(change Change, secretSync *v1alpha1.SecretSync, withi
 		if find == nil {
 			continue
 		}
-		if m.inReach(change, regionsOf(find, &secretSync.Spec.Source)) && slices.ContainsFunc(change.names(), func(name string) bool { return within.mayFind(secretSync.Namespace, find, name) }) {
+		selected := func(name string) bool { return limits.mayFind(secretSync.Namespace, find, name) }
+		if m.inRegions(change, regionsOf(find, &secretSync.Spec.Source)) && slices.ContainsFunc(change.names(), selected) {
 			return true
 		}
 	}
 	return false
 }
 
-// inReach says whether a change happened in one of some regions.
-func (m *Matcher) inReach(change Change, regions []string) bool {
+// inRegions says whether a change happened in one of these regions. An empty region is the operator's.
+func (m *Matcher) inRegions(change Change, regions []string) bool {
 	return change.Region == "" || slices.ContainsFunc(regions, func(region string) bool {
 		if region == "" {
 			region = m.Region
@@ -158,28 +162,28 @@ func (m *Matcher) inReach(change Change, regions []string) bool {
 	})
 }
 
-// accountFits says whether a secret is in the account of a change. Of a secret that is named without its
-// account only AWS knows, and the status, as long as it tells of this very spec.
+// accountFits says whether a secret may be in the account of a change. The account of a secret that a spec names
+// without one is known from status.sources, if the status is of the current generation.
 func accountFits(change Change, secretID string, secretSync *v1alpha1.SecretSync) bool {
 	if change.Account == "" {
 		return true
 	}
-	if at, ok := placeIn(secretID); ok {
-		return at.account == change.Account
+	if arn, ok := parseARN(secretID); ok {
+		return arn.account == change.Account
 	}
 	status := &secretSync.Status
 	if status.Secret == nil || status.Secret.Generation != secretSync.Generation {
 		return true
 	}
 	for i := range status.Sources {
-		if at, ok := placeIn(status.Sources[i].ARN); ok && status.Sources[i].SecretID == secretID {
-			return at.account == change.Account
+		if arn, ok := parseARN(status.Sources[i].ARN); ok && status.Sources[i].SecretID == secretID {
+			return arn.account == change.Account
 		}
 	}
 	return true
 }
 
-// regionsOf are those that may be looked in: the one that is named, that of spec.source, or the operator's.
+// regionsOf are the regions that a find may list: the region that it names, that of spec.source, or the operator's.
 func regionsOf(find *v1alpha1.Find, source *v1alpha1.SecretSource) []string {
 	if named := cmp.Or(find.Region, source.Region); named != "" {
 		return []string{named}

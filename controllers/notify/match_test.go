@@ -15,15 +15,15 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// knowing is a Matcher that knows some SecretSyncs, all in namespace "payments", by name.
-func knowing(t *testing.T, syncs map[string]v1alpha1.SecretSync) *Matcher {
+// newMatcher is a Matcher of some SecretSyncs, by name, all in namespace payments.
+func newMatcher(t *testing.T, syncs map[string]v1alpha1.SecretSync) *Matcher {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.SecretSync{}, secretIndex, func(object client.Object) []string {
-		return indexed(object.(*v1alpha1.SecretSync))
+		return keysOf(object.(*v1alpha1.SecretSync))
 	})
 	for name, secretSync := range syncs {
 		secretSync.Namespace, secretSync.Name = "payments", name
@@ -48,9 +48,9 @@ func named(names ...string) []types.NamespacedName {
 	return all
 }
 
-func TestAChangeConcernsThoseWhoFollowTheSecret(t *testing.T) {
+func TestAChangeConcernsTheSecretSyncsOfTheSecret(t *testing.T) {
 	const tricky = "/prod/db-abcdef" // A name that ends as a full ARN does.
-	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+	matcher := newMatcher(t, map[string]v1alpha1.SecretSync{
 		"by-name":           followingID("/prod/db"),
 		"by-partial-arn":    followingID(prefix + "/prod/db"),
 		"by-full-arn":       followingID(dbARN),
@@ -62,7 +62,7 @@ func TestAChangeConcernsThoseWhoFollowTheSecret(t *testing.T) {
 		"elsewhere-by-arn":  followingID("arn:aws:secretsmanager:us-east-1:111122223333:secret:/prod/db-a1B2c3"),
 		"other-account":     followingID("arn:aws:secretsmanager:eu-west-1:444455556666:secret:/prod/db-a1B2c3"),
 		"fails-over":        following(v1alpha1.SecretSource{SecretID: "/prod/db", Region: "us-east-1", FailoverRegions: []string{region}}),
-		"stranger":          followingID("/prod/other"),
+		"unmatched":         followingID("/prod/other"),
 	})
 	followers := []string{"by-full-arn", "by-name", "by-partial-arn", "fails-over"}
 	for name, test := range map[string]struct {
@@ -78,7 +78,7 @@ func TestAChangeConcernsThoseWhoFollowTheSecret(t *testing.T) {
 		"of a secret whose ARN looks so":     {Change{SecretID: "/prod/db", ARN: prefix + tricky, Region: region, Account: account}, []string{"by-name", "by-partial-arn", "fails-over", "tricky-arn"}},
 		"in another region":                  {Change{SecretID: "/prod/db", ARN: "arn:aws:secretsmanager:us-east-1:111122223333:secret:/prod/db-a1B2c3", Region: "us-east-1", Account: account}, []string{"elsewhere-by-arn", "elsewhere-by-name", "fails-over"}},
 		"in another account":                 {Change{SecretID: dbARN, ARN: "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/prod/db-a1B2c3", Region: region, Account: "444455556666"}, []string{"by-name", "fails-over", "other-account"}},
-		"of a secret that nobody follows":    {Change{SecretID: "/prod/d", ARN: prefix + "/prod/d-a1B2c3", Region: region, Account: account}, nil},
+		"of a secret without a SecretSync":   {Change{SecretID: "/prod/d", ARN: prefix + "/prod/d-a1B2c3", Region: region, Account: account}, nil},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, matcher, test.change, test.want) })
 	}
@@ -97,7 +97,7 @@ func check(t *testing.T, matcher *Matcher, change Change, want []string) {
 
 func TestEveryPlaceThatNamesASecretCounts(t *testing.T) {
 	entry := func(id string) *v1alpha1.EntrySource { return &v1alpha1.EntrySource{SecretID: id} }
-	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+	matcher := newMatcher(t, map[string]v1alpha1.SecretSync{
 		"data":         {Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "x"}, Data: []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: entry("/prod/db")}}}},
 		"data-from":    {Spec: v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Source: entry("y")}, {Source: entry(prefix + "/prod/db")}}}},
 		"stage":        {Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "/prod/db"}, Data: []v1alpha1.DataKey{{Key: "a", Source: &v1alpha1.EntrySource{VersionStage: "AWSPREVIOUS"}}}}},
@@ -107,7 +107,7 @@ func TestEveryPlaceThatNamesASecretCounts(t *testing.T) {
 	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"data", "data-from", "stage"})
 }
 
-func TestThoseWhoLookForSecretsAreToldByName(t *testing.T) {
+func TestAFindMatchesByName(t *testing.T) {
 	finding := func(find v1alpha1.Find) v1alpha1.SecretSync {
 		return v1alpha1.SecretSync{Spec: v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &find}}}}
 	}
@@ -115,7 +115,7 @@ func TestThoseWhoLookForSecretsAreToldByName(t *testing.T) {
 	inUSA.Spec.Source = v1alpha1.SecretSource{SecretID: "x", Region: "us-east-1"}
 	byARN := finding(v1alpha1.Find{NamePrefix: "/prod/"})
 	byARN.Spec.Source = v1alpha1.SecretSource{SecretID: "arn:aws:secretsmanager:us-east-1:111122223333:secret:x-a1b2c3"}
-	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+	matcher := newMatcher(t, map[string]v1alpha1.SecretSync{
 		"source-arn":    byARN,
 		"prefix":        finding(v1alpha1.Find{NamePrefix: "/prod/"}),
 		"other-prefix":  finding(v1alpha1.Find{NamePrefix: "/test/"}),
@@ -132,7 +132,7 @@ func TestThoseWhoLookForSecretsAreToldByName(t *testing.T) {
 	check(t, matcher, Change{SecretID: "/prod/db", Region: "us-east-1"}, []string{"other-region", "source-arn", "source-region"})
 }
 
-func TestTheAccountOfANameIsTheOneThatStatusTells(t *testing.T) {
+func TestTheAccountOfANameIsThatOfTheStatus(t *testing.T) {
 	synced := func(arn string, generation int64) v1alpha1.SecretSync {
 		secretSync := followingID("/prod/db")
 		secretSync.ObjectMeta = metav1.ObjectMeta{Generation: 2}
@@ -141,21 +141,21 @@ func TestTheAccountOfANameIsTheOneThatStatusTells(t *testing.T) {
 		return secretSync
 	}
 	other := "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/prod/db-x9y8z7"
-	matcher := knowing(t, map[string]v1alpha1.SecretSync{
+	matcher := newMatcher(t, map[string]v1alpha1.SecretSync{
 		"here": synced(dbARN, 2), "there": synced(other, 2), "was-there": synced(other, 1), "never-synced": followingID("/prod/db"),
-		"made-anew": synced(prefix+"/prod/db-zzzzzz", 2),
+		"recreated": synced(prefix+"/prod/db-zzzzzz", 2),
 	})
-	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"here", "made-anew", "never-synced", "was-there"})
+	check(t, matcher, Change{SecretID: "/prod/db", ARN: dbARN, Region: region, Account: account}, []string{"here", "never-synced", "recreated", "was-there"})
 }
 
-// Of a spec that is too large for the cache, digests of the names are kept.
+// If a spec is too large for the cache, the cache keeps digests of the names.
 func TestAChangeConcernsAbridgedSecretSyncs(t *testing.T) {
 	spec := v1alpha1.SecretSyncSpec{}
 	for n := range 300 {
 		spec.Data = append(spec.Data, v1alpha1.DataKey{Source: &v1alpha1.EntrySource{SecretID: fmt.Sprint("db-", n)}})
 	}
 	kept := &v1alpha1.SecretSync{Abridged: &v1alpha1.Abridged{Follows: Digests(&spec, 1000)}}
-	if keys := indexed(kept); len(keys) != 1 || keys[0] != anyAbridged {
+	if keys := keysOf(kept); len(keys) != 1 || keys[0] != keyAbridged {
 		t.Errorf("it is found by %q", keys)
 	}
 	matcher := &Matcher{}
@@ -165,7 +165,7 @@ func TestAChangeConcernsAbridgedSecretSyncs(t *testing.T) {
 		}
 	}
 	kept.Spec.Suspend = true
-	if keys := indexed(kept); len(keys) > 0 {
+	if keys := keysOf(kept); len(keys) > 0 {
 		t.Errorf("suspended, it is found by %q", keys)
 	}
 	if got := len(Digests(&spec, 100)); got != 100 {

@@ -6,32 +6,32 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Outcomes of messages.
+// Outcomes of events and requests, as values of the label outcome.
 const (
-	// outcomeNotified is a change of a secret that somebody follows.
+	// outcomeNotified is a change of a secret that a SecretSync reads.
 	outcomeNotified = "notified"
-	// outcomeStranger is a change of a secret that nobody here follows.
-	outcomeStranger = "stranger"
+	// outcomeUnmatched is a change of a secret that no SecretSync of this operator reads.
+	outcomeUnmatched = "stranger"
 	// outcomeIgnored is an event of something else, or of a call that changed nothing.
 	outcomeIgnored = "ignored"
-	// outcomeMalformed is a message that can't be read. It is left to the queue, which moves it to its
-	// dead-letter queue.
+	// outcomeMalformed is a message that cannot be parsed. It stays in the queue, which moves it to its dead-letter
+	// queue.
 	outcomeMalformed = "malformed"
-	// outcomeFailed is a message that could not be handed on; it comes again.
+	// outcomeFailed is a message that could not be handed on. It is delivered again.
 	outcomeFailed = "failed"
-	// outcomeUnauthorized and outcomeLimited are requests to the hook that were turned away.
+	// outcomeUnauthorized and outcomeLimited are requests that the hook refused: without the token, and too many.
 	outcomeUnauthorized = "unauthorized"
 	outcomeLimited      = "limited"
 )
 
-// Metrics counts change events.
+// Metrics counts change events. Safe for concurrent use.
 type Metrics struct {
 	registerer prometheus.Registerer
 	events     *prometheus.CounterVec
 	age        prometheus.Histogram
 }
 
-// NewMetrics registers the metrics.
+// NewMetrics creates the metrics and registers them.
 func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		registerer: registerer,
@@ -45,17 +45,17 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 			Buckets: []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14400, 86400},
 		}),
 	}
-	for _, outcome := range []string{outcomeNotified, outcomeStranger, outcomeIgnored, outcomeMalformed, outcomeFailed} {
+	for _, outcome := range []string{outcomeNotified, outcomeUnmatched, outcomeIgnored, outcomeMalformed, outcomeFailed} {
 		m.events.WithLabelValues(outcome) // Zero from the start, so that the first of them is an increase.
 	}
 	return m, errors.Join(registerer.Register(m.events), registerer.Register(m.age))
 }
 
-// watch registers the gauge that tells whether the queue answers.
+// watch registers the gauge that shows whether the queue answers.
 func (m *Metrics) watch(c *Consumer) error {
 	return m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_change_queue_up",
-		Help: "1 while the queue of change events answers, 0 while it does not, or another replica leads.",
+		Help: "1 while the queue of change events answers, 0 while it does not, or while another replica leads.",
 	}, func() float64 {
 		if c.answers.Load() {
 			return 1

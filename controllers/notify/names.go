@@ -2,56 +2,59 @@ package notify
 
 import "strings"
 
-// suffix is the length of the random end of a full ARN: a hyphen and six characters.
-const suffix = 7
+// suffixLength is the length of the random end of a full ARN: a hyphen and six characters.
+const suffixLength = 7
 
-// place is where a secret is.
-type place struct{ region, account string }
+// arnParts is the number of parts of arn:<partition>:secretsmanager:<region>:<account>:secret:<name>.
+const arnParts = 7
 
-// placeIn is what arn:<partition>:secretsmanager:<region>:<account>:secret:<name> tells; not ok is a name.
-func placeIn(secretID string) (place, bool) {
-	parts := strings.SplitN(secretID, ":", partsOfARN)
-	if len(parts) < partsOfARN || parts[0] != "arn" || parts[2] != secretService || parts[5] != "secret" {
-		return place{}, false
+// secretARN is what the ARN of a secret contains. The name has a random suffix if the ARN is full.
+type secretARN struct{ region, account, name string }
+
+// parseARN parses the ARN of a secret. It is not ok for a name.
+func parseARN(secretID string) (secretARN, bool) {
+	parts := strings.SplitN(secretID, ":", arnParts)
+	if len(parts) < arnParts || parts[0] != "arn" || parts[2] != secretService || parts[5] != "secret" {
+		return secretARN{}, false
 	}
-	return place{region: parts[3], account: parts[4]}, true
+	return secretARN{region: parts[3], account: parts[4], name: parts[6]}, true
 }
 
-// tailOf is the part of an ARN that has the name, with the random suffix if the ARN is full; of a name it is
-// the name.
+// tailOf is the part of an ARN that has the name, with the random suffix if the ARN is full. The tail of a name is the
+// name.
 func tailOf(secretID string) string {
-	if _, ok := placeIn(secretID); !ok {
-		return secretID
+	if arn, ok := parseARN(secretID); ok {
+		return arn.name
 	}
-	return strings.SplitN(secretID, ":", partsOfARN)[partsOfARN-1]
+	return secretID
 }
 
-// withoutSuffix takes the random suffix off, or what looks like one: a name may end in a hyphen and six
-// characters itself. Not ok is what has none.
+// withoutSuffix cuts off the random suffix, or what looks like it: a name may end in a hyphen and six characters
+// itself. It is not ok if there is no suffix.
 func withoutSuffix(tail string) (string, bool) {
-	if len(tail) <= suffix || tail[len(tail)-suffix] != '-' {
+	if len(tail) <= suffixLength || tail[len(tail)-suffixLength] != '-' {
 		return "", false
 	}
-	return tail[:len(tail)-suffix], true
+	return tail[:len(tail)-suffixLength], true
 }
 
-// namesOf are the names that the secret of an id may have. A name is itself; an ARN may be full or partial,
-// and only AWS knows which.
+// namesOf are the names that the secret of an id may have. A name means itself. An ARN may be full or partial, and
+// only AWS knows which.
 func namesOf(secretID string) []string {
-	names := []string{tailOf(secretID)}
-	if _, isARN := placeIn(secretID); !isARN {
-		return names
+	arn, ok := parseARN(secretID)
+	if !ok {
+		return []string{secretID}
 	}
-	if short, ok := withoutSuffix(names[0]); ok {
-		names = append(names, short)
+	if short, ok := withoutSuffix(arn.name); ok {
+		return []string{arn.name, short}
 	}
-	return names
+	return []string{arn.name}
 }
 
-// Name is the name that the secret of a change most probably has: for sure where its full ARN is known.
+// Name is the most probable name of the secret. It is certain if the full ARN is known.
 func (c *Change) Name() string { return c.names()[0] }
 
-// names are those that the secret of a change may have: one where its full ARN is known.
+// names are the names that the secret of a change may have: a single name if its full ARN is known.
 func (c *Change) names() []string {
 	if c.ARN != "" {
 		if name, ok := withoutSuffix(tailOf(c.ARN)); ok {
@@ -61,28 +64,28 @@ func (c *Change) names() []string {
 	return namesOf(c.SecretID)
 }
 
-// isOf says whether the secret of a change may be the one that an id means, wherever that is.
+// isOf says whether a change may be of the secret that an id means, whatever its region and account.
 func (c *Change) isOf(secretID string) bool {
-	id := c.SecretID
+	changed := c.SecretID
 	if c.ARN != "" {
-		id = c.ARN
+		changed = c.ARN
 	}
-	_, theirs := placeIn(id)
-	_, ours := placeIn(secretID)
-	a, b := tailOf(id), tailOf(secretID)
+	_, changedARN := parseARN(changed)
+	_, followedARN := parseARN(secretID)
+	changed, followed := tailOf(changed), tailOf(secretID)
 	switch {
-	case a == b:
+	case changed == followed:
 		// A full ARN does not mean the secret whose name is all of its tail.
-		return theirs == ours || c.ARN == ""
-	case theirs && c.ARN != "":
-		return cut(a) == b // Our name, or partial ARN.
-	case theirs && ours:
-		return cut(a) == b || a == cut(b) // One of the two is partial, the other full.
+		return changedARN == followedARN || c.ARN == ""
+	case changedARN && c.ARN != "":
+		return cut(changed) == followed // The id is the name, or a partial ARN.
+	case changedARN && followedARN:
+		return cut(changed) == followed || changed == cut(followed) // One of them is partial, and the other one full.
 	}
-	return theirs && cut(a) == b || ours && a == cut(b)
+	return changedARN && cut(changed) == followed || followedARN && changed == cut(followed)
 }
 
-// cut is what is left of a tail without its suffix; nothing, which is no name, where it has none.
+// cut is a tail without its suffix. It is empty, which is no name, if the tail has no suffix.
 func cut(tail string) string {
 	short, _ := withoutSuffix(tail)
 	return short

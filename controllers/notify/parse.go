@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// Rotation is what an event tells of the rotation of a secret.
+// Rotation is the state of a secret's rotation that an event reports.
 type Rotation string
 
-// What becomes of rotations (page "AWS CloudTrail entries for Secrets Manager"). Events of other things than
-// rotations have none of these.
+// States of rotations (page "AWS CloudTrail entries for Secrets Manager"). Events of other things have no state.
 const (
 	RotationStarted   Rotation = "Started"
 	RotationSucceeded Rotation = "Succeeded"
@@ -20,54 +19,53 @@ const (
 	RotationAbandoned Rotation = "Abandoned"
 )
 
-// Change is what an event tells.
+// Change is a change of a secret that an event reports.
 type Change struct {
 	// SecretID is the secret as the event names it: a name, a partial or a full ARN.
 	SecretID string
-	// ARN is the full ARN of the secret; empty where the event does not tell.
+	// ARN is the full ARN of the secret; empty if the event does not have it.
 	ARN string
-	// Region and Account of the secret, as far as the event tells.
+	// Region and Account of the secret; empty if the event does not have them.
 	Region, Account string
 	// Event is the name of the event, for example PutSecretValue, or LabelUpdated.
 	Event string
-	// Rotation is set where the event tells of one.
+	// Rotation is the state of the rotation; empty if the event is of something else.
 	Rotation Rotation
-	// Time is when it happened, in whole seconds; zero where the event does not tell.
+	// Time is when the change happened, in whole seconds; zero if the event has no time.
 	Time time.Time
-	// VersionID is the version that the change made, or moved a staging label to; empty where the event names none.
+	// VersionID is the version that the change created, or moved a staging label to; empty if the event names none.
 	VersionID string
-	// Stages are the staging labels that moved; none where the event does not tell.
+	// Stages are the staging labels that moved to it; empty if the event names none.
 	Stages []string
 	// Forced says that the secret was deleted without a recovery window.
 	Forced bool
 }
 
 var (
-	// errMalformed is a message that is no event, or one of Secrets Manager that names no secret.
+	// errMalformed is the error for a message that is no event, or an event of Secrets Manager that names no secret.
 	errMalformed = errors.New("the message is no event of EventBridge, or names no secret")
-	// errNoChange is an event of something else, or of a call that changed nothing.
-	errNoChange = errors.New("the event tells of no change of a secret")
+	// errNoChange is the error for an event of something else, or of a call that changed nothing.
+	errNoChange = errors.New("the event reports no change of a secret")
 )
 
 // Detail types of the events of Secrets Manager (pages "Match Secrets Manager events with EventBridge" and "Secret
-// Label Updated event"). The last needs no trail, and there is none of it for AWSPENDING and AWSPREVIOUS.
+// Label Updated event"). The last one needs no trail, and AWS does not send it for AWSPENDING and AWSPREVIOUS.
 const (
 	eventSource   = "aws.secretsmanager"
 	apiCall       = "AWS API Call via CloudTrail"
 	serviceEvent  = "AWS Service Event via CloudTrail"
 	labelUpdated  = "Secret Label Updated"
-	partsOfARN    = 7
 	snsEnvelope   = "Notification"
 	secretService = "secretsmanager"
-	// eventLabelUpdated stands for the name that such an event does not have.
+	// eventLabelUpdated is the name that we give to labelUpdated events, which have no name.
 	eventLabelUpdated = "LabelUpdated"
 	// stageCurrent is the label that a new version gets unless the call says otherwise.
 	stageCurrent = "AWSCURRENT"
 )
 
-// changing are the calls and the service's own doings after which a SecretSync may have something else to
-// do: another version, another health of the rotation, another tag or policy that lets it read. Versions
-// without a label are deleted without anybody's noticing.
+// changing says whether a call, or an event of the service itself, may change what a SecretSync reads or reports: the
+// version, the state of the rotation, or a tag or policy that allows the read. The deletion of versions without a
+// label changes nothing.
 func changing(event string) bool {
 	switch event {
 	case "CreateSecret", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "RotateSecret", "CancelRotateSecret",
@@ -80,20 +78,20 @@ func changing(event string) bool {
 	return rotationOf(event) != ""
 }
 
-// rotationOf is what becomes of a rotation by an event; nothing for other events. A test of a rotation that
-// failed is no rotation that failed.
+// rotationOf is the state of the rotation after an event, and empty for other events. A failed test of a rotation is
+// no failed rotation.
 func rotationOf(event string) Rotation {
-	outcome, is := strings.CutPrefix(event, "Rotation")
-	switch rotation := Rotation(outcome); rotation {
+	state, found := strings.CutPrefix(event, "Rotation")
+	switch rotation := Rotation(state); rotation {
 	case RotationStarted, RotationSucceeded, RotationFailed, RotationAbandoned:
-		if is {
+		if found {
 			return rotation
 		}
 	}
 	return ""
 }
 
-// envelope is an event of EventBridge, as far as it is looked at, or a notification of SNS with one in it.
+// envelope has the fields that are read of an event of EventBridge, or of an SNS notification that contains an event.
 type envelope struct {
 	Type, Message string
 
@@ -106,8 +104,8 @@ type envelope struct {
 	Detail     json.RawMessage
 }
 
-// detail is what CloudTrail has recorded, or what is told of a label that has moved. The names of JSON's fields are
-// matched whatever their case, so that arn is also aRN, as some events called it before February 2024.
+// detail is what CloudTrail has recorded, or what labelUpdated events contain. Go matches the names of JSON fields in
+// any case, so that arn is also aRN, as in some events before February 2024.
 type detail struct {
 	Name, LabelUpdated, VersionID string
 
@@ -116,36 +114,37 @@ type detail struct {
 	ErrorCode            string
 	RequestParameters    struct {
 		SecretID, Name                                    string
-		ClientRequestToken, VersionStage, MoveToVersionID text
+		ClientRequestToken, VersionStage, MoveToVersionID optionalText
 		VersionStages, ForceDeleteWithoutRecovery         json.RawMessage
 	}
 	ResponseElements struct {
 		ARN       string
-		VersionID text
+		VersionID optionalText
 	}
-	// AdditionalEventData and ServiceEventDetails are where the service's own events name the secret; of the two, only
-	// the first is documented.
+	// AdditionalEventData and ServiceEventDetails name the secret in events of the service itself. Only the first is
+	// documented.
 	AdditionalEventData struct {
 		SecretID           string
-		ClientRequestToken text
+		ClientRequestToken optionalText
 	}
 	ServiceEventDetails struct{ SecretID string }
 }
 
-// text is a string that an event may have; anything else in its place is none, and does not make the event unreadable.
-type text string
+// optionalText is a string that an event may have. It is empty if the event has something else in its place, which
+// does not make the event malformed.
+type optionalText string
 
-// UnmarshalJSON takes a string.
-func (t *text) UnmarshalJSON(raw []byte) error {
-	var is string
-	if json.Unmarshal(raw, &is) == nil {
-		*t = text(is)
+// UnmarshalJSON accepts any JSON, and keeps a string.
+func (t *optionalText) UnmarshalJSON(raw []byte) error {
+	var content string
+	if json.Unmarshal(raw, &content) == nil {
+		*t = optionalText(content)
 	}
 	return nil
 }
 
-// Parse reads the body of a message: an event of EventBridge, or one that SNS has wrapped up. Errors never
-// quote it.
+// Parse parses the body of a message: an event of EventBridge, or an SNS notification that contains one. Its errors
+// never quote the body.
 func Parse(body []byte) (Change, error) {
 	var event envelope
 	if err := json.Unmarshal(body, &event); err != nil {
@@ -186,14 +185,14 @@ func (e *envelope) change(recorded *detail) (Change, error) {
 	if change.SecretID == "" {
 		return Change{}, errMalformed
 	}
-	// An event may be sent on from another account or region; the ARN tells where the secret is.
+	// A rule may forward events from another account or region: the ARN has those of the secret.
 	for _, id := range []string{change.SecretID, change.ARN} {
-		if at, ok := placeIn(id); ok {
-			change.Region, change.Account = at.region, at.account
+		if arn, ok := parseARN(id); ok {
+			change.Region, change.Account = arn.region, arn.account
 		}
 	}
-	for _, told := range []string{e.Time, recorded.EventTime} { // What CloudTrail has recorded is nearer to the change.
-		if at, err := time.Parse(time.RFC3339, told); err == nil {
+	for _, text := range []string{e.Time, recorded.EventTime} { // The time of CloudTrail is nearer to the change.
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
 			change.Time = at.Truncate(time.Second)
 		}
 	}
@@ -202,8 +201,8 @@ func (e *envelope) change(recorded *detail) (Change, error) {
 	return change, nil
 }
 
-// moved is the version that an event names, and the labels that are on it since. A token is a version only where the
-// call cannot have been without a value.
+// moved is the version that an event names, and the staging labels that were moved to it. A request token is a
+// version id only if the call must have had a value.
 func (d *detail) moved() (stages []string, versionID string) {
 	asked, answered := &d.RequestParameters, string(d.ResponseElements.VersionID)
 	switch d.EventName {
@@ -230,7 +229,7 @@ func (d *detail) moved() (stages []string, versionID string) {
 	return some(stageCurrent), answered
 }
 
-// some is a list of what is there.
+// some is a list of one label, and empty for an empty label.
 func some(stage string) []string {
 	if stage == "" {
 		return nil
@@ -238,7 +237,7 @@ func some(stage string) []string {
 	return []string{stage}
 }
 
-// secretID is the secret as the event names it first.
+// secretID is the secret by the first id that the event has for it.
 func (e *envelope) secretID(recorded *detail) string {
 	name := recorded.Name
 	if recorded.EventName == "CreateSecret" {
@@ -247,10 +246,10 @@ func (e *envelope) secretID(recorded *detail) string {
 	return cmp.Or(recorded.RequestParameters.SecretID, recorded.AdditionalEventData.SecretID, recorded.ServiceEventDetails.SecretID, name, e.fullARN(recorded))
 }
 
-// fullARN is the one that AWS itself has put into the event. What the caller wrote may be a partial one.
+// fullARN is the ARN that AWS has put into the event. An ARN in the request may be partial.
 func (e *envelope) fullARN(recorded *detail) string {
 	for _, id := range append([]string{recorded.ResponseElements.ARN, recorded.AdditionalEventData.SecretID, recorded.ServiceEventDetails.SecretID}, e.Resources...) {
-		if _, ok := placeIn(id); ok {
+		if _, ok := parseARN(id); ok {
 			return id
 		}
 	}

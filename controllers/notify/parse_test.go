@@ -20,7 +20,7 @@ const (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// called is the event of a call, as EventBridge sends it.
+// called is the event of an API call, as EventBridge sends it.
 func called(name, request, response string) string {
 	return `{"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": "AWS API Call via CloudTrail",
 		"source": "aws.secretsmanager", "account": "` + account + `", "time": "2026-03-01T12:00:02Z", "region": "` + region + `", "resources": [],
@@ -50,19 +50,19 @@ const moved = `{"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "d
 	"account": "` + account + `", "time": "2026-03-01T12:00:00Z", "region": "` + region + `", "resources": ["` + dbARN + `"],
 	"detail": {"name": "/prod/db", "labelUpdated": "AWSCURRENT", "versionId": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}}`
 
-// change is what all of these tell; edit says what is different.
+// change is what all of these events report. edit says what is different.
 func change(event string, edit func(*Change)) Change {
-	told := Change{SecretID: dbARN, ARN: dbARN, Region: region, Account: account, Event: event, Time: noon}
+	c := Change{SecretID: dbARN, ARN: dbARN, Region: region, Account: account, Event: event, Time: noon}
 	if edit != nil {
-		edit(&told)
+		edit(&c)
 	}
-	return told
+	return c
 }
 
 func TestEveryChangeIsUnderstood(t *testing.T) {
-	byName := func(told *Change) { told.SecretID = "/prod/db" }
+	byName := func(c *Change) { c.SecretID = "/prod/db" }
 	at := func(stage, version string) func(*Change) {
-		return func(told *Change) { told.SecretID, told.Stages, told.VersionID = "/prod/db", some(stage), version }
+		return func(c *Change) { c.SecretID, c.Stages, c.VersionID = "/prod/db", some(stage), version }
 	}
 	for name, test := range map[string]struct {
 		body string
@@ -96,14 +96,14 @@ func TestEveryChangeIsUnderstood(t *testing.T) {
 		"a rotation that is done": {happened("RotationSucceeded", ""), change("RotationSucceeded", func(c *Change) {
 			c.Rotation, c.Stages, c.VersionID = RotationSucceeded, some("AWSCURRENT"), "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
 		})},
-		"a rotation told of elsewhere": {happenedTo("RotationFailed", dbARN), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
-		"one told of by name":          {happenedTo("RotationFailed", "/prod/db"), change("RotationFailed", func(c *Change) { byName(c); c.ARN, c.Rotation = "", RotationFailed })},
-		"a rotation that failed":       {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
-		"one that was given up":        {happened("RotationAbandoned", ""), change("RotationAbandoned", func(c *Change) { c.Rotation = RotationAbandoned })},
-		"a test that failed":           {happened("TestRotationFailed", ""), change("TestRotationFailed", nil)},
-		"a label that has moved":       {moved, change("LabelUpdated", at("AWSCURRENT", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"))},
-		"one without its ARN":          {strings.Replace(moved, `["`+dbARN+`"]`, `[]`, 1), change("LabelUpdated", func(c *Change) { at("AWSCURRENT", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")(c); c.ARN = "" })},
-		"a replica":                    {happened("ReplicationSucceeded", ""), change("ReplicationSucceeded", nil)},
+		"a rotation in another field": {happenedTo("RotationFailed", dbARN), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
+		"a rotation by name":          {happenedTo("RotationFailed", "/prod/db"), change("RotationFailed", func(c *Change) { byName(c); c.ARN, c.Rotation = "", RotationFailed })},
+		"a rotation that failed":      {happened("RotationFailed", `"errorMessage": "Error when executing lambda",`), change("RotationFailed", func(c *Change) { c.Rotation = RotationFailed })},
+		"one that was given up":       {happened("RotationAbandoned", ""), change("RotationAbandoned", func(c *Change) { c.Rotation = RotationAbandoned })},
+		"a test that failed":          {happened("TestRotationFailed", ""), change("TestRotationFailed", nil)},
+		"a label that has moved":      {moved, change("LabelUpdated", at("AWSCURRENT", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"))},
+		"one without its ARN":         {strings.Replace(moved, `["`+dbARN+`"]`, `[]`, 1), change("LabelUpdated", func(c *Change) { at("AWSCURRENT", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")(c); c.ARN = "" })},
+		"a replica":                   {happened("ReplicationSucceeded", ""), change("ReplicationSucceeded", nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for how, body := range map[string]string{"plain": test.body, "by way of SNS": wrapped(t, test.body)} {
@@ -129,7 +129,7 @@ func wrapped(t *testing.T, body string) string {
 	return fmt.Sprintf(`{"Type": "Notification", "MessageId": "x", "TopicArn": "arn:aws:sns:eu-west-1:111122223333:t", "Message": %s, "Timestamp": "2026-03-01T12:00:00Z"}`, text)
 }
 
-func TestWhatIsNoChangeIsToldFromWhatCannotBeRead(t *testing.T) {
+func TestEventsWithoutAChangeAreNotMalformed(t *testing.T) {
 	refused := strings.Replace(called("PutSecretValue", `{"secretId": "/prod/db"}`, `null`), `"eventName"`, `"errorCode": "AccessDenied", "eventName"`, 1)
 	for name, test := range map[string]struct {
 		body string
@@ -137,7 +137,7 @@ func TestWhatIsNoChangeIsToldFromWhatCannotBeRead(t *testing.T) {
 	}{
 		"a call that AWS refused":            {refused, errNoChange},
 		"a read":                             {called("GetSecretValue", `{"secretId": "/prod/db"}`, `null`), errNoChange},
-		"a call that nobody knows":           {called("FrobnicateSecret", `{"secretId": "/prod/db"}`, `null`), errNoChange},
+		"an unknown call":                    {called("FrobnicateSecret", `{"secretId": "/prod/db"}`, `null`), errNoChange},
 		"the deletion of a version":          {happened("EndSecretVersionDelete", ""), errNoChange},
 		"an event of another kind":           {`{"source": "aws.secretsmanager", "detail-type": "Something New", "detail": {}}`, errNoChange},
 		"an event of another service":        {`{"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "PutSecretValue", "requestParameters": ["x"]}}`, errNoChange},
@@ -162,9 +162,9 @@ func TestWhatIsNoChangeIsToldFromWhatCannotBeRead(t *testing.T) {
 
 func TestAnEventWithoutATimeIsAnEvent(t *testing.T) {
 	for _, at := range []string{``, `yesterday`} {
-		told, err := Parse([]byte(strings.Replace(happened("RotationFailed", ""), `"time": "2026-03-01T12:00:00Z"`, `"time": "`+at+`"`, 1)))
-		if err != nil || !told.Time.IsZero() || told.ARN != dbARN {
-			t.Errorf("time %q: %+v, %v", at, told, err)
+		got, err := Parse([]byte(strings.Replace(happened("RotationFailed", ""), `"time": "2026-03-01T12:00:00Z"`, `"time": "`+at+`"`, 1)))
+		if err != nil || !got.Time.IsZero() || got.ARN != dbARN {
+			t.Errorf("time %q: %+v, %v", at, got, err)
 		}
 	}
 }
@@ -174,15 +174,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(happened("RotationFailed", "")))
 	f.Add([]byte(`{"Type": "Notification", "Message": "{}"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		told, err := Parse(body)
+		change, err := Parse(body)
 		switch {
-		case err == nil && told.SecretID == "":
+		case err == nil && change.SecretID == "":
 			t.Error("a change of no secret")
 		case err != nil && err.Error() != errMalformed.Error() && err.Error() != errNoChange.Error():
 			t.Errorf("an error of its own: %v", err)
 		case err == nil:
-			_ = told.names()
-			_ = told.isOf(told.SecretID)
+			_ = change.names()
+			_ = change.isOf(change.SecretID)
 		}
 	})
 }

@@ -15,22 +15,22 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// hidden is what the bodies of these tests hold, and no line of a log may.
+// hidden is in the bodies of these tests, and must not be in any log line.
 const hidden = "hunter2"
 
-// logged is a context by which all is logged, details too, and what was.
+// logged is a context whose logger records all lines, including debug lines, and a function that returns them.
 func logged(t *testing.T) (ctx context.Context, lines func() string) {
 	var all strings.Builder
 	log := funcr.New(func(_, line string) { all.WriteString(line + "\n") }, funcr.Options{Verbosity: 10})
 	return ctrl.LoggerInto(t.Context(), log), all.String
 }
 
-// wantsLog wants what happened to be logged, and nothing of a body, a header or a token.
+// wantsLog checks that what happened is logged, and that nothing of a body, a header or a token is.
 func wantsLog(t *testing.T, log string, said ...string) {
 	t.Helper()
-	for _, one := range said {
-		if !strings.Contains(log, one) {
-			t.Errorf("%q is not logged", one)
+	for _, text := range said {
+		if !strings.Contains(log, text) {
+			t.Errorf("%q is not logged", text)
 		}
 	}
 	for _, secret := range []string{hidden, token, "sourceIPAddress", "requestParameters"} {
@@ -40,7 +40,7 @@ func wantsLog(t *testing.T, log string, said ...string) {
 	}
 }
 
-// bodies are events that can be read and others, each with what must not be logged.
+// bodies are valid and malformed events, each with what must not be logged.
 func bodies() map[string]string {
 	return map[string]string{
 		"no JSON": "password=" + hidden, "JSON": `{"password": "` + hidden + `"}`, "half an event": put[:len(put)-1] + hidden,
@@ -53,17 +53,17 @@ func bodies() map[string]string {
 func TestNoMessageOfTheQueueIsLogged(t *testing.T) {
 	ctx, log := logged(t)
 	for name, body := range bodies() {
-		d := newDesk(t, two)
-		d.consumer.handle(ctx, []Message{{Body: body, Receipt: name + hidden}})
-		d.set(func() { d.notifying, d.deleting = errors.New("not there yet"), errors.New("cut off") })
-		d.consumer.handle(ctx, []Message{{Body: body, Receipt: hidden}, {Body: read, Receipt: hidden}})
+		f := newFixture(t, two)
+		f.consumer.handle(ctx, []Message{{Body: body, Receipt: name + hidden}})
+		f.set(func() { f.notifyErr, f.deleteErr = errors.New("not there yet"), errors.New("cut off") })
+		f.consumer.handle(ctx, []Message{{Body: body, Receipt: hidden}, {Body: read, Receipt: hidden}})
 	}
-	wantsLog(t, log(), "can't be read", "could not be handed on", "could not be deleted", "change event")
+	wantsLog(t, log(), "cannot be parsed", "could not be handed on", "could not be deleted", "change event")
 }
 
 func TestNothingThatIsPostedIsLogged(t *testing.T) {
 	ctx, log := logged(t)
-	post := func(h *hooked, authorization, body string) {
+	post := func(h *hookFixture, authorization, body string) {
 		request := httptest.NewRequestWithContext(ctx, http.MethodPost, HookPath, strings.NewReader(body))
 		request.Header.Set("Authorization", authorization)
 		if _, says := h.hook.answer(request); strings.Contains(says, hidden) || strings.Contains(says, token) {
@@ -71,9 +71,9 @@ func TestNothingThatIsPostedIsLogged(t *testing.T) {
 		}
 	}
 	for _, body := range bodies() {
-		h := leading(t)
+		h := newLeadingHook(t)
 		post(h, "Bearer "+token, body)
-		h.set(func() { h.notifying = errors.New("not there yet") })
+		h.set(func() { h.notifyErr = errors.New("not there yet") })
 		post(h, "Bearer "+token, body)
 		h.write(hidden)
 		post(h, "Bearer "+hidden, body)
@@ -82,12 +82,12 @@ func TestNothingThatIsPostedIsLogged(t *testing.T) {
 		}
 		post(h, "Bearer "+hidden, body)
 	}
-	wantsLog(t, log(), "could not be handed on", "nobody is let in", "change event")
+	wantsLog(t, log(), "could not be handed on", "all change events are refused", "change event")
 }
 
-// A proxy or a browser sends passwords in other ways by itself; and what stands in a URL stands in logs.
-func TestTheTokenIsTakenAsABearersAlone(t *testing.T) {
-	h := leading(t)
+// A proxy or a browser may send passwords in other ways, and URLs are logged.
+func TestTheTokenIsAcceptedAsABearerTokenOnly(t *testing.T) {
+	h := newLeadingHook(t)
 	basic := func(login string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(login)) }
 	for _, authorization := range []string{
 		basic(token), basic(":" + token), basic("user:" + token), basic(token + ":"), basic("Bearer " + token), "Basic " + token,
@@ -105,7 +105,7 @@ func TestTheTokenIsTakenAsABearersAlone(t *testing.T) {
 			t.Errorf("a token in the URL (%s) is answered %d", query, status)
 		}
 	}
-	h.wants("done", h.written(), nil)
+	h.want("done", h.takeDone(), nil)
 }
 
 // endless is a body that does not end by itself.
@@ -120,7 +120,7 @@ func (e *endless) Read(into []byte) (int, error) {
 }
 
 func TestWhatTheHookTakesIsBounded(t *testing.T) {
-	h := leading(t)
+	h := newLeadingHook(t)
 	body := &endless{}
 	request := httptest.NewRequest(http.MethodPost, HookPath, body)
 	request.Header.Set("Authorization", "Bearer "+token)

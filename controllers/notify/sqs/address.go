@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Address is what a queue's URL tells.
+// Address is the address of a queue, parsed from its URL.
 type Address struct {
 	// URL of the queue.
 	URL string
-	// Region of the queue; empty for one on this machine.
+	// Region of the queue; empty for a queue on this machine.
 	Region string
-	// Origin is where requests go to a queue on this machine; empty for others, whose endpoint the SDK knows.
+	// Origin is the endpoint of a queue on this machine; empty for other queues, whose endpoint the SDK knows.
 	Origin string
 	// Account and Name of the queue.
 	Account, Name string
@@ -27,11 +27,11 @@ var (
 	errAddress = errors.New("must be the URL of an SQS queue, https://sqs.<region>.amazonaws.com/<account>/<name>")
 )
 
-// ParseURL reads a queue's URL. Plain HTTP is for a queue on this machine alone, for tests.
+// ParseURL parses the URL of a queue. Plain HTTP is allowed for a queue on this machine only, for tests.
 func ParseURL(text string) (Address, error) {
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
-		return Address{}, errAddress // The error of net/url quotes what may be a password.
+		return Address{}, errAddress // The error of net/url would quote a password.
 	}
 	path := pathPattern.FindStringSubmatch(parsed.Path)
 	if path == nil {

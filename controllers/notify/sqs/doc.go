@@ -1,4 +1,5 @@
-// Package sqs is the queue of package notify in Amazon SQS, with the AWS SDK for Go.
+// Package sqs implements the queue of package notify in Amazon SQS, with the AWS SDK for Go. It does not retry:
+// package notify does.
 //
-// It may import notify and the AWS SDK. It does not retry: notify does, and it knows of nothing else.
+// It may import package notify and the AWS SDK.
 package sqs

@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// longPoll is how long AWS waits for a message, in seconds; twenty are the most (page "ReceiveMessage").
-	// A queue that nothing happens in costs three requests a minute.
+	// longPoll is how long AWS waits for a message, in seconds. Twenty is the maximum (page "ReceiveMessage"). An
+	// empty queue costs three requests a minute.
 	longPoll = 20
-	// batch is how many messages a request gets or deletes at most.
+	// batch is the maximum number of messages that a request receives or deletes.
 	batch = 10
-	// answersWithin is how long AWS may take beyond that wait.
-	answersWithin = 15 * time.Second
+	// answerTimeout is how long AWS may take to answer, in addition to the long poll.
+	answerTimeout = 15 * time.Second
 )
 
-// Queue is a queue in SQS.
+// Queue is a queue in SQS. Safe for concurrent use.
 type Queue struct {
 	address Address
 	client  *sqs.Client
@@ -33,8 +33,8 @@ type Queue struct {
 
 var _ notify.Queue = (*Queue)(nil)
 
-// New makes a queue that is read with the credentials, the region and the endpoint of a configuration, unless
-// its URL names a region. No call is made yet.
+// New creates a Queue with the credentials, the region and the endpoint of a configuration. The region in the queue's
+// URL overrides that of the configuration. New makes no call.
 func New(config aws.Config, address Address) *Queue {
 	return &Queue{address: address, client: sqs.NewFromConfig(config, func(o *sqs.Options) {
 		o.Retryer = aws.NopRetryer{}
@@ -49,9 +49,9 @@ func New(config aws.Config, address Address) *Queue {
 
 // Receive waits up to twenty seconds for messages.
 func (q *Queue) Receive(ctx context.Context) ([]notify.Message, error) {
-	within, cancel := context.WithTimeout(ctx, longPoll*time.Second+answersWithin)
+	bounded, cancel := context.WithTimeout(ctx, longPoll*time.Second+answerTimeout)
 	defer cancel()
-	output, err := q.client.ReceiveMessage(within, &sqs.ReceiveMessageInput{
+	output, err := q.client.ReceiveMessage(bounded, &sqs.ReceiveMessageInput{
 		QueueUrl: &q.address.URL, MaxNumberOfMessages: batch, WaitTimeSeconds: longPoll,
 	})
 	if err != nil {
@@ -65,7 +65,7 @@ func (q *Queue) Receive(ctx context.Context) ([]notify.Message, error) {
 	return messages, nil
 }
 
-// Delete deletes messages, at most ten a request. Its error tells of the first that could not be deleted.
+// Delete deletes messages, at most ten with a request. Its error names the first failure of each request.
 func (q *Queue) Delete(ctx context.Context, messages []notify.Message) error {
 	var problems []error
 	for len(messages) > 0 {
@@ -87,7 +87,7 @@ func (q *Queue) Delete(ctx context.Context, messages []notify.Message) error {
 	return errors.Join(problems...)
 }
 
-// explain says what to do about what AWS answers.
+// explain adds to an error what to do about it.
 func (q *Queue) explain(action string, err error) error {
 	code := ""
 	if refusal, ok := errors.AsType[smithy.APIError](err); ok {
@@ -96,13 +96,13 @@ func (q *Queue) explain(action string, err error) error {
 	advice := ""
 	switch code {
 	case "":
-		advice = "it is not reachable, or no credentials were to be had"
+		advice = "it is not reachable, or there are no credentials"
 	case "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue":
-		advice = "there is no such queue: make it, or set --change-queue-url to one that is there"
+		advice = "there is no such queue: create it, or set --change-queue-url to a queue that exists"
 	case "AccessDenied", "AccessDeniedException":
 		advice = fmt.Sprintf("allow %s on queue %s of account %s to the operator's own identity", action, q.address.Name, q.address.Account)
 	case "RequestThrottled", "ThrottlingException", "OverLimit":
-		advice = "AWS asks for fewer requests"
+		advice = "AWS asks for fewer requests: they are retried with a backoff"
 	default:
 		if kms, ok := errors.AsType[*types.KmsAccessDenied](err); ok && kms != nil {
 			advice = "allow kms:Decrypt on the key of the queue to the operator's own identity"

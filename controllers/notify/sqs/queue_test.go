@@ -2,7 +2,7 @@ package sqs
 
 import (
 	"context"
-	"crypto/md5" // SQS tells the digest of a body so.
+	"crypto/md5" // SQS returns the MD5 digest of a body.
 	"encoding/hex"
 	"encoding/json"
 	"fmt"

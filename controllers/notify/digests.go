@@ -7,12 +7,13 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// Digests are those of the names that the secrets in a spec may have, sorted, and at most so many. They are what the
-// cache keeps of a spec that is too large. Two names may have one digest: to look once too often does no harm.
+// Digests are the sorted digests of the names that the secrets in a spec may have, at most the first `most` of them.
+// They are what the cache keeps of a spec that is too large. Two names may have the same digest: the only effect is a
+// reconcile that was not needed.
 func Digests(spec *v1alpha1.SecretSyncSpec, most int) []uint64 {
 	var all []uint64
-	for _, one := range followed(spec) {
-		for _, name := range namesOf(one.secretID) {
+	for _, reference := range referencesOf(spec) {
+		for _, name := range namesOf(reference.secretID) {
 			all = append(all, digest(name))
 		}
 	}
@@ -27,7 +28,7 @@ func digest(name string) uint64 {
 	return sum.Sum64()
 }
 
-// followsAny says whether an abridged spec follows a secret of one of these names.
+// followsAny says whether an abridged spec reads a secret that has one of these names.
 func followsAny(kept *v1alpha1.Abridged, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		_, found := slices.BinarySearch(kept.Follows, digest(name))

@@ -9,7 +9,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
-// finding is a SecretSync of a namespace with a pattern of names.
+// finding is a SecretSync with a find that has a pattern.
 func finding(namespace, text string) *v1alpha1.SecretSync {
 	secretSync := &v1alpha1.SecretSync{}
 	secretSync.Namespace = namespace
@@ -17,8 +17,9 @@ func finding(namespace, text string) *v1alpha1.SecretSync {
 	return secretSync
 }
 
-// One event, and 5,000 SecretSyncs of a namespace with patterns that are dear: they take no more than their namespace may, and others are matched as if they were not there.
-func TestDearPatternsHoldUpTheirNamespaceAlone(t *testing.T) {
+// One event, and 5,000 SecretSyncs of a namespace with expensive patterns: they take no more than the budget of their
+// namespace, and the SecretSyncs of other namespaces are matched as before.
+func TestExpensivePatternsTakeTheBudgetOfTheirNamespaceOnly(t *testing.T) {
 	var attack []*v1alpha1.SecretSync
 	for n := range 5000 {
 		attack = append(attack, finding("mallory", strings.Repeat(`.{0,9}`, 10)+fmt.Sprintf("Z%d", n)))
@@ -27,14 +28,14 @@ func TestDearPatternsHoldUpTheirNamespaceAlone(t *testing.T) {
 	matcher := &Matcher{Region: region, Patterns: pattern.NewCache()}
 	change := Change{SecretID: "/prod/" + strings.Repeat("a", 500), Region: region}
 	for event := range 5 {
-		within := newAllowances(t.Context(), matcher.Patterns)
+		limits := newBudgets(t.Context(), matcher.Patterns)
 		for _, secretSync := range attack {
-			matcher.concerns(change, secretSync, within)
+			matcher.concerns(change, secretSync, limits)
 		}
-		if !matcher.concerns(change, victim, within) || matcher.concerns(change, other, within) {
+		if !matcher.concerns(change, victim, limits) || matcher.concerns(change, other, limits) {
 			t.Fatalf("event %d: the victim is not matched as it should be", event)
 		}
-		mallory, payments := within.byNamespace["mallory"], within.byNamespace["payments"]
+		mallory, payments := limits.byNamespace["mallory"], limits.byNamespace["payments"]
 		if spent := mallory.budget.Spent(); spent > 1_000_000 || len(mallory.used) > 64 {
 			t.Errorf("event %d: %d steps for %d patterns", event, spent, len(mallory.used))
 		}
@@ -42,29 +43,29 @@ func TestDearPatternsHoldUpTheirNamespaceAlone(t *testing.T) {
 	}
 }
 
-// A pattern is compiled by the first event, and not again by later ones or for other SecretSyncs.
+// A pattern is compiled for the first event, and not again for later events or other SecretSyncs.
 func TestPatternsOfNamesAreCompiledOnce(t *testing.T) {
 	matcher := &Matcher{Region: region, Patterns: pattern.NewCache()}
 	change := Change{SecretID: "/prod/db", Region: region}
 	spent := func(syncs int) int64 {
-		within := newAllowances(t.Context(), matcher.Patterns)
+		limits := newBudgets(t.Context(), matcher.Patterns)
 		for range syncs {
-			if !matcher.concerns(change, finding("payments", "/prod/[a-z]{1,100}"), within) {
+			if !matcher.concerns(change, finding("payments", "/prod/[a-z]{1,100}"), limits) {
 				t.Fatal("it is not matched")
 			}
 		}
-		return within.byNamespace["payments"].budget.Spent()
+		return limits.byNamespace["payments"].budget.Spent()
 	}
-	first, one, again, hundred := spent(1), spent(1), spent(1), spent(100)
-	if first <= one || one != again || hundred > 100*one {
-		t.Errorf("%d steps for the first event, %d and %d for the next ones, %d for a hundred SecretSyncs", first, one, again, hundred)
+	first, second, third, hundred := spent(1), spent(1), spent(1), spent(100)
+	if first <= second || second != third || hundred > 100*second {
+		t.Errorf("%d steps for the first event, %d and %d for the next ones, %d for a hundred SecretSyncs", first, second, third, hundred)
 	}
 }
 
 func TestWhatAPatternOfNamesFinds(t *testing.T) {
-	within := newAllowances(t.Context(), pattern.NewCache())
+	limits := newBudgets(t.Context(), pattern.NewCache())
 	for text, want := range map[string]bool{"(": false, "": true, ".*": true, "x": false} {
-		if got := within.mayFind("a", &v1alpha1.Find{NamePattern: text}, "db"); got != want {
+		if got := limits.mayFind("a", &v1alpha1.Find{NamePattern: text}, "db"); got != want {
 			t.Errorf("%q finds db: %v", text, got)
 		}
 	}
