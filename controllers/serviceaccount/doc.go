@@ -1,7 +1,7 @@
-// Package serviceaccount acts as a ServiceAccount towards AWS: it looks up the role that the ServiceAccount
-// names, as EKS's IRSA has it (page "Assign IAM roles to Kubernetes service accounts"), and has the API
-// server make a token for it.
+// Package serviceaccount requests tokens of ServiceAccounts, by which AWS lets the operator assume their roles. It
+// reads the role that a ServiceAccount names, by the annotation of EKS's IRSA (page "Assign IAM roles to Kubernetes
+// service accounts"), and requests a token from the API server.
 //
-// It may import package source, and the Kubernetes API's types and client. It knows nothing of SecretSyncs
-// and of the AWS SDK.
+// It may import package source, and the types and the client of the Kubernetes API. It does not know SecretSyncs, nor
+// the AWS SDK.
 package serviceaccount

@@ -20,7 +20,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// TestATokenIsForOneAudienceAndTheShortestTime. TestATokenIsForTheServiceAccountThatWasLookedUp says for whom.
+// TestATokenIsForTheServiceAccountThatWasRead tests whose token it is.
 func TestATokenIsForOneAudienceAndTheShortestTime(t *testing.T) {
 	asked := 0
 	made := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
@@ -42,10 +42,10 @@ func TestATokenIsForOneAudienceAndTheShortestTime(t *testing.T) {
 	}
 }
 
-// TestWhoseATokenIs: what is no token that can be read is handed on, as STS refuses it and says why.
+// A token that cannot be parsed is returned: STS refuses it, and says why.
 func TestWhoseATokenIs(t *testing.T) {
 	claims := func(content string) string { return base64.RawURLEncoding.EncodeToString([]byte(content)) }
-	const theirs = `{"kubernetes.io":{"serviceaccount":{"uid":"theirs"}}} ` // Of a length that leaves no bits over.
+	const theirs = `{"kubernetes.io":{"serviceaccount":{"uid":"theirs"}}} ` // Of a length that leaves no bits over in base64.
 	for name, test := range map[string]struct {
 		token string
 		want  bool
@@ -58,7 +58,7 @@ func TestWhoseATokenIs(t *testing.T) {
 		"not encoded":      {"e30." + claims(theirs) + "!.c2ln", false},
 		"encoded, no JSON": {"e30." + claims("theirs") + ".c2ln", false},
 	} {
-		if anothers(test.token, "ours") != test.want {
+		if ofAnother(test.token, "ours") != test.want {
 			t.Errorf("%s is another's: %v", name, !test.want)
 		}
 	}
@@ -90,9 +90,9 @@ func TestTheLongestAnnotations(t *testing.T) {
 	}
 }
 
-// TestWhatEndsAnIdentity: only where the API server says that there is no such ServiceAccount, or that the operator may
-// not act as it, does what was read as it end (source.ErrNoServiceAccount). An outage ends nothing.
-func TestWhatEndsAnIdentity(t *testing.T) {
+// Cached answers are evicted (source.ErrNoServiceAccount) only if the API server says that the ServiceAccount does not
+// exist, or that the operator may not request its tokens. An outage evicts nothing.
+func TestWhichErrorsEndAnIdentity(t *testing.T) {
 	accounts := schema.GroupResource{Resource: "serviceaccounts"}
 	for name, test := range map[string]struct {
 		refusal error
@@ -100,10 +100,10 @@ func TestWhatEndsAnIdentity(t *testing.T) {
 		mention string
 		cause   string
 	}{
-		"not found":   {apierrors.NewNotFound(accounts, "app"), true, "there is no ServiceAccount app in namespace payments: create it", "answered 404"},
-		"forbidden":   {apierrors.NewForbidden(accounts, "app", errors.New("no")), true, "chart value serviceAccountTokens", "answered 403"},
-		"a breakdown": {apierrors.NewInternalError(errors.New("no")), false, "tried again by itself", "the API server answered 500"},
-		"an outage":   {errors.New("connection refused"), false, "tried again by itself", "was not reached"},
+		"not found":         {apierrors.NewNotFound(accounts, "app"), true, "there is no ServiceAccount app in namespace payments: create it", "answered 404"},
+		"forbidden":         {apierrors.NewForbidden(accounts, "app", errors.New("no")), true, "chart value serviceAccountTokens", "answered 403"},
+		"an internal error": {apierrors.NewInternalError(errors.New("no")), false, "tried again by itself", "the API server answered 500"},
+		"an outage":         {errors.New("connection refused"), false, "tried again by itself", "was not reached"},
 	} {
 		account, looked := (&Tokens{Live: fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
 			Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
@@ -124,7 +124,7 @@ func TestWhatEndsAnIdentity(t *testing.T) {
 	}
 }
 
-// TestAStopIsNoRefusal: a pass that ends while the API server is asked says so, and nothing of the ServiceAccount.
+// A reconcile that is cancelled returns the context's error, which says nothing about the ServiceAccount.
 func TestAStopIsNoRefusal(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()

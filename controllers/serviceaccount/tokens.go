@@ -21,39 +21,39 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// Annotations of a ServiceAccount that EKS's webhook reads too.
+// Annotations of a ServiceAccount, which EKS's webhook reads too.
 const (
 	annotationRole     = "eks.amazonaws.com/role-arn"
 	annotationAudience = "eks.amazonaws.com/audience"
 )
 
 const (
-	// defaultAudience is what IAM's OIDC provider of a cluster accepts by default.
+	// defaultAudience is the audience that IAM's OIDC provider of a cluster accepts by default.
 	defaultAudience = "sts.amazonaws.com"
-	// tokenLasts is the least that the API server grants: the token is used at once, and once.
-	tokenLasts = 10 * time.Minute
-	// roleMost is the longest ARN of a role that STS takes (page "AssumeRoleWithWebIdentity"), and audienceMost the
-	// longest audience of an OIDC provider that IAM does (page "CreateOpenIDConnectProvider").
-	roleMost, audienceMost = 2048, 255
+	// tokenLifetime is the minimum that the API server grants. A token is used once, and at once.
+	tokenLifetime = 10 * time.Minute
+	// maxRole is the maximum length of a role's ARN in STS (page "AssumeRoleWithWebIdentity"), and maxAudience that
+	// of an audience in IAM (page "CreateOpenIDConnectProvider").
+	maxRole, maxAudience = 2048, 255
 )
 
-// roleARN is what the CRD takes as spec.auth.roleARN too.
+// roleARN matches the ARN of a role, as the CRD does for spec.auth.roleARN.
 var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$`)
 
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get
 // +kubebuilder:rbac:groups="",resources=serviceaccounts/token,verbs=create
 
-// Tokens has tokens made. Nothing is kept of them: they are credentials.
+// Tokens requests tokens of ServiceAccounts. It keeps no token: tokens are credentials. Safe for concurrent use.
 type Tokens struct {
-	// Live reads ServiceAccounts from the API server itself: few are ever read, and seldom.
+	// Live reads ServiceAccounts from the API server, without a cache: only few are read, and not often.
 	Live client.Reader
-	// Client has tokens made.
+	// Client requests tokens.
 	Client client.Client
 }
 
 var _ source.ServiceAccounts = (*Tokens)(nil)
 
-// Look looks a ServiceAccount up, with the role and the audience that it names.
+// Get reads a ServiceAccount, with the role and the audience that it names.
 func (t *Tokens) Get(ctx context.Context, namespace, name string) (source.ServiceAccount, error) {
 	account := &corev1.ServiceAccount{}
 	if err := t.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, account); err != nil {
@@ -65,37 +65,38 @@ func (t *Tokens) Get(ctx context.Context, namespace, name string) (source.Servic
 	}
 	audience := cmp.Or(account.Annotations[annotationAudience], defaultAudience)
 	switch {
-	case len(role) > roleMost || !roleARN.MatchString(role):
+	case len(role) > maxRole || !roleARN.MatchString(role):
 		return source.ServiceAccount{}, unavailable(source.ErrNoServiceAccount, "the annotation %s of ServiceAccount %s/%s is not the ARN of an IAM role, "+
-			"as arn:aws:iam::111122223333:role/payments-read is one: correct it", annotationRole, namespace, name)
-	case len(audience) > audienceMost:
+			"for example arn:aws:iam::111122223333:role/payments-read: correct it", annotationRole, namespace, name)
+	case len(audience) > maxAudience:
 		return source.ServiceAccount{}, unavailable(source.ErrNoServiceAccount, "the annotation %s of ServiceAccount %s/%s is longer than %d characters: correct it, or remove it",
-			annotationAudience, namespace, name, audienceMost)
+			annotationAudience, namespace, name, maxAudience)
 	}
 	return source.ServiceAccount{UID: string(account.UID), RoleARN: role, Audience: audience}, nil
 }
 
-// Token has a token made for a ServiceAccount, and for no other one of its name: the API server refuses a request with
-// another UID from Kubernetes 1.34 on (feature TokenRequestServiceAccountUIDValidation), and the token says whose it is.
+// Token requests a token of a ServiceAccount, and of no other ServiceAccount of its name: from Kubernetes 1.34 on,
+// the API server refuses a request with another UID (feature TokenRequestServiceAccountUIDValidation), and the token
+// has the UID.
 func (t *Tokens) Token(ctx context.Context, namespace, name string, account source.ServiceAccount) (source.Value, error) {
-	seconds, uid := int64(tokenLasts.Seconds()), types.UID(account.UID)
+	seconds, uid := int64(tokenLifetime.Seconds()), types.UID(account.UID)
 	request := &authenticationv1.TokenRequest{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid},
 		Spec:       authenticationv1.TokenRequestSpec{Audiences: []string{account.Audience}, ExpirationSeconds: &seconds},
 	}
-	asked := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
-	err := t.Client.SubResource("token").Create(ctx, asked, request)
+	subject := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
+	err := t.Client.SubResource("token").Create(ctx, subject, request)
 	switch {
-	case apierrors.IsConflict(err), err == nil && anothers(request.Status.Token, account.UID):
-		return source.Value{}, unavailable(source.ErrNoServiceAccount, "ServiceAccount %s/%s was made again since it was looked up: it is looked up again by itself", namespace, name)
+	case apierrors.IsConflict(err), err == nil && ofAnother(request.Status.Token, account.UID):
+		return source.Value{}, unavailable(source.ErrNoServiceAccount, "ServiceAccount %s/%s was recreated since it was read: it is read again by itself", namespace, name)
 	case err != nil:
-		return source.Value{}, explain(ctx, namespace, name, "have a token made for", err)
+		return source.Value{}, explain(ctx, namespace, name, "request a token of", err)
 	}
 	return source.TextValue(request.Status.Token), nil
 }
 
-// anothers says whether a token names another ServiceAccount's UID. One that cannot be read, AWS does not take either.
-func anothers(token, uid string) bool {
+// ofAnother says whether a token has the UID of another ServiceAccount. AWS refuses a token that cannot be parsed.
+func ofAnother(token, uid string) bool {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return false
@@ -114,8 +115,9 @@ func anothers(token, uid string) bool {
 	return claims.Kubernetes.ServiceAccount.UID != uid
 }
 
-// explain words a refusal of the API server. What ended with the caller's context is the context's error.
-func explain(ctx context.Context, namespace, name, attempt string, err error) error {
+// explain adds to an error of the API server what to do about it. If the caller's context has ended, it returns the
+// context's error.
+func explain(ctx context.Context, namespace, name, action string, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
@@ -124,13 +126,14 @@ func explain(ctx context.Context, namespace, name, attempt string, err error) er
 		return unavailable(err, "there is no ServiceAccount %s in namespace %s: create it, or correct spec.auth.serviceAccountRef", name, namespace)
 	case apierrors.IsForbidden(err):
 		return unavailable(err, "the operator may not %s ServiceAccount %s/%s: it is installed without that permission, or without it for this ServiceAccount or its audience; "+
-			"give it (chart value serviceAccountTokens, or the component service-account-tokens)", attempt, namespace, name)
+			"grant it (chart value serviceAccountTokens, or the component service-account-tokens)", action, namespace, name)
 	}
 	return unavailable(err, "the API server did not let the operator %s ServiceAccount %s/%s (%s): it is tried again by itself",
-		attempt, namespace, name, apierrors.ReasonForError(err))
+		action, namespace, name, apierrors.ReasonForError(err))
 }
 
-// unavailable keeps of the API server's answer its code and reason alone: the text, as of a webhook, may quote a token.
+// unavailable is the error for a ServiceAccount that gives no credentials. Its cause has the code and the reason of
+// the API server's answer, and not the text, which may quote a token, for example if it comes from a webhook.
 func unavailable(answer error, format string, arguments ...any) error {
 	refusal := &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, arguments...)}
 	switch status, ok := errors.AsType[*apierrors.StatusError](answer); {

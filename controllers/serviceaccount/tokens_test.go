@@ -21,10 +21,10 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// theToken is what must not be told.
-const theToken = "eyJ-a-token-that-nobody-may-see"
+// theToken must not be shown.
+const theToken = "eyJ-a-token-that-must-not-be-shown"
 
-// tokens has a token made, or refused by an error that quotes one.
+// tokens returns theToken, or an error.
 func tokens(refusal error) *Tokens {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "app", UID: "uid",
 		Annotations: map[string]string{annotationRole: "arn:aws:iam::111122223333:role/app"}}}
@@ -39,7 +39,7 @@ func tokens(refusal error) *Tokens {
 	return &Tokens{Live: made, Client: made}
 }
 
-// TestNoTokenIsEverShown: not as a part of what it is handed on in, and not by the error of a request for one.
+// A token is shown neither by the value that contains it, nor by the error of a request.
 func TestNoTokenIsEverShown(t *testing.T) {
 	account, err := tokens(nil).Get(t.Context(), "payments", "app")
 	if want := (source.ServiceAccount{UID: "uid", RoleARN: "arn:aws:iam::111122223333:role/app", Audience: defaultAudience}); err != nil || account != want {
@@ -72,8 +72,8 @@ func TestNoTokenIsEverShown(t *testing.T) {
 	}
 }
 
-// TestAnnotationsThatSTSWouldNotTake: what users write there is not handed on as it is, nor shown at length.
-func TestAnnotationsThatSTSWouldNotTake(t *testing.T) {
+// Annotations are checked before they are used, and long ones are not quoted.
+func TestAnnotationsThatSTSWouldRefuse(t *testing.T) {
 	const good = "arn:aws:iam::111122223333:role/app"
 	for name, annotations := range map[string]map[string]string{
 		"none":             nil,
@@ -92,16 +92,16 @@ func TestAnnotationsThatSTSWouldNotTake(t *testing.T) {
 	}
 }
 
-// TestATokenIsForTheServiceAccountThatWasLookedUp: the request names its UID, and what is made for another one of its name is
-// not handed on, by the API server or by the operator.
-func TestATokenIsForTheServiceAccountThatWasLookedUp(t *testing.T) {
+// The request has the UID of the ServiceAccount, and a token of another ServiceAccount of the same name is not
+// returned, neither by the API server nor by the operator.
+func TestATokenIsForTheServiceAccountThatWasRead(t *testing.T) {
 	const mine = "a-uid"
 	token := func(uid string) string {
 		claims := fmt.Sprintf(`{"kubernetes.io":{"namespace":"payments","serviceaccount":{"name":"app","uid":%q}}}`, uid)
 		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 	}
 	for name, test := range map[string]struct {
-		// uid is that of the ServiceAccount by now, and validates says that the API server compares it.
+		// uid is the current UID of the ServiceAccount, and validates says whether the API server compares it.
 		uid       string
 		validates bool
 		good      bool
