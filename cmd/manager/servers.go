@@ -52,7 +52,7 @@ func addProbes(ctx context.Context, manager ctrl.Manager, controller *secretsync
 		return nil
 	}
 	handler := probes(alive(controller.Check), ready(synced, controller.Check, controller.CheckWatch))
-	return listen(ctx, manager, serve.Options{Name: "probes", Address: o.healthProbeBindAddress, Handler: handler, Within: probeWithin})
+	return listen(ctx, manager, serve.Options{Name: "probes", Address: o.healthProbeBindAddress, Handler: handler, Timeout: probeWithin})
 }
 
 // alive is what the kubelet restarts the operator by.
@@ -81,7 +81,7 @@ func addMetrics(ctx context.Context, manager ctrl.Manager, o *options) error {
 	if o.metricsBindAddress == none {
 		return nil
 	}
-	serving := serve.Options{Name: "metrics", Address: o.metricsBindAddress, Within: metricsWithin}
+	serving := serve.Options{Name: "metrics", Address: o.metricsBindAddress, Timeout: metricsWithin}
 	handler := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: scrapesMost})
 	if o.metricsSecure {
 		filter, err := filters.WithAuthenticationAndAuthorization(manager.GetConfig(), manager.GetHTTPClient())

@@ -65,7 +65,7 @@ func (h *Hook) Start(ctx context.Context) error {
 	if _, err := h.token(); err != nil {
 		return err
 	}
-	options := serve.Options{Name: "change events", Address: h.Address, Handler: h.Handler(), Within: 2 * hookTimeout}
+	options := serve.Options{Name: "change events", Address: h.Address, Handler: h.Handler(), Timeout: 2 * hookTimeout}
 	if h.CertDir != "" {
 		certificates, err := certwatcher.New(filepath.Join(h.CertDir, "tls.crt"), filepath.Join(h.CertDir, "tls.key"))
 		if err != nil {

@@ -1,3 +1,3 @@
-// Package serve is how the operator listens: HTTP servers that hold little memory, and go on answering everybody else
-// while one client floods them. It may import nothing of the project.
+// Package serve has the operator's HTTP servers: they take little memory, and one client that floods them does not
+// keep other clients from being served. It may import nothing of the project.
 package serve

@@ -7,69 +7,76 @@ import (
 	"sync"
 )
 
-// fair is a listener that bounds the connections that are open at once. It takes every new one: where there are too
-// many it closes the oldest one of the address that has the most, so that one client with many connections, slow or
-// idle ones, shuts out itself alone.
-type fair struct {
+// fairListener is a listener that bounds the number of open connections. It accepts every new connection: if there are
+// too many, it closes the oldest connection of the address that has the most. So one client with many slow or idle
+// connections shuts out only itself.
+type fairListener struct {
 	net.Listener
-	most int
+	limit int
 
 	mutex sync.Mutex
 	// open are the connections, oldest first.
 	open []*connection
 }
 
-// connection takes itself off the list of its listener when it is closed.
+// connection is a connection that its listener counts until it is closed.
 type connection struct {
 	net.Conn
-	from netip.Addr
-	of   *fair
+	from     netip.Addr
+	listener *fairListener
 }
 
-func newFair(listener net.Listener, most int) *fair { return &fair{Listener: listener, most: most} }
+func newFairListener(listener net.Listener, limit int) *fairListener {
+	return &fairListener{Listener: listener, limit: limit}
+}
 
 // Accept waits for the next connection.
-func (f *fair) Accept() (net.Conn, error) {
+func (f *fairListener) Accept() (net.Conn, error) {
 	accepted, err := f.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	next := &connection{Conn: accepted, from: addressOf(accepted.RemoteAddr().String()), of: f}
-	if last := f.add(next); last != nil {
-		_ = last.Close() // Its own reader finds out.
+	next := &connection{Conn: accepted, from: addressOf(accepted.RemoteAddr().String()), listener: f}
+	if excess := f.add(next); excess != nil {
+		_ = excess.Close() // Its reader gets the error.
 	}
 	return next, nil
 }
 
-// add takes a connection, and gives the one to close for it; nil for none.
-func (f *fair) add(next *connection) (last *connection) {
+// add adds a connection, and returns the connection to close because there are too many; nil for none.
+func (f *fairListener) add(next *connection) (excess *connection) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.open = append(f.open, next)
-	if len(f.open) <= f.most {
+	if len(f.open) <= f.limit {
 		return nil
 	}
 	counts := map[netip.Addr]int{}
-	for _, one := range f.open {
-		counts[one.from]++
+	for _, candidate := range f.open {
+		counts[candidate.from]++
 	}
-	for _, one := range f.open {
-		if last == nil || counts[one.from] > counts[last.from] {
-			last = one
+	for _, candidate := range f.open {
+		if excess == nil || counts[candidate.from] > counts[excess.from] {
+			excess = candidate
 		}
 	}
-	return last
+	return excess
+}
+
+// remove makes a connection count no more.
+func (f *fairListener) remove(closed *connection) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.open = slices.DeleteFunc(f.open, func(candidate *connection) bool { return candidate == closed })
 }
 
 // Close closes the connection. It may be called more than once.
 func (c *connection) Close() error {
-	c.of.mutex.Lock()
-	c.of.open = slices.DeleteFunc(c.of.open, func(one *connection) bool { return one == c })
-	c.of.mutex.Unlock()
+	c.listener.remove(c)
 	return c.Conn.Close()
 }
 
-// addressOf is the address of a client, of which the port is known too; the zero address where it can't be read.
+// addressOf is the address of a client, without its port; the zero address if it cannot be parsed.
 func addressOf(remote string) netip.Addr {
 	from, _ := netip.ParseAddrPort(remote)
 	return from.Addr().Unmap()

@@ -15,58 +15,58 @@ import (
 )
 
 const (
-	// headerMost bounds the headers of a request, in bytes, to which net/http adds 4 KiB. A token of a ServiceAccount has
-	// some 1,500.
-	headerMost = 8 << 10
-	// connectionsMost bounds the connections that are open at once: some 30 KiB each, so 2 MiB for a server.
-	connectionsMost = 64
-	// headerWithin is how long a client may take for a TLS handshake, and for the headers of a request.
-	headerWithin = 5 * time.Second
-	// idleMost is how long a connection stays open between two requests. Prometheus asks once a minute, by default.
-	idleMost = 2 * time.Minute
-	// endWithin is how long requests that are under way may take to end, once the server stops.
-	endWithin = 5 * time.Second
+	// maxHeader bounds the headers of a request, in bytes. net/http adds 4 KiB. A token of a ServiceAccount has some
+	// 1,500 bytes.
+	maxHeader = 8 << 10
+	// maxConnections bounds the open connections of a server: some 30 KiB each, so 2 MiB.
+	maxConnections = 64
+	// headerTimeout bounds a TLS handshake, and the time in which a client sends the headers of a request.
+	headerTimeout = 5 * time.Second
+	// idleTimeout is how long a connection stays open between two requests. Prometheus scrapes once a minute by
+	// default.
+	idleTimeout = 2 * time.Minute
+	// shutdownTimeout is how long requests in flight may take to end once the server stops.
+	shutdownTimeout = 5 * time.Second
 )
 
-// Options say what is served, and where. All are required unless a default is named.
+// Options configure a server. A field without a default is required.
 type Options struct {
-	// Name says in logs what is served.
+	// Name of the server in logs and errors.
 	Name string
 	// Address to listen on.
 	Address string
-	// Handler answers.
+	// Handler answers the requests.
 	Handler http.Handler
-	// Certificate is asked for one at each handshake. Default: plain HTTP.
+	// Certificate returns the certificate for a handshake. Default: plain HTTP.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	// Within bounds a request, from its first byte to the last one of the answer.
-	Within time.Duration
+	// Timeout bounds a request, from its first byte to the last byte of the answer.
+	Timeout time.Duration
 }
 
-// Listen makes a server with bounds, which listens already: every replica serves, whether it leads or not, and before
-// its caches are filled. It fails where the address is not free.
+// Listen creates a server with bounds that already listens. Every replica serves, whether it leads or not, and before
+// its caches are synced. Listen fails if the address is in use.
 func Listen(ctx context.Context, o Options) (*manager.Server, error) {
-	if o.Within <= 0 {
-		return nil, fmt.Errorf("listening for %s: requests have no bound in time", o.Name) // net/http takes zero for none.
+	if o.Timeout <= 0 {
+		return nil, fmt.Errorf("listening for %s: requests have no bound in time", o.Name) // For net/http, zero is no bound.
 	}
 	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("listening for %s: %w", o.Name, err)
 	}
-	var listener net.Listener = newFair(bound, connectionsMost)
+	var listener net.Listener = newFairListener(bound, maxConnections)
 	if o.Certificate != nil {
-		// HTTP/2 would let one connection have any number of requests.
+		// HTTP/2 would allow any number of requests on one connection.
 		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: o.Certificate})
 	}
-	endWithin := endWithin
-	return &manager.Server{Name: o.Name, Listener: listener, ShutdownTimeout: &endWithin, Server: &http.Server{
+	return &manager.Server{Name: o.Name, Listener: listener, ShutdownTimeout: new(shutdownTimeout), Server: &http.Server{
 		Handler:           o.Handler,
-		MaxHeaderBytes:    headerMost,
-		ReadHeaderTimeout: min(headerWithin, o.Within),
-		ReadTimeout:       o.Within,
-		WriteTimeout:      o.Within,
-		IdleTimeout:       idleMost,
+		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: min(headerTimeout, o.Timeout),
+		ReadTimeout:       o.Timeout,
+		WriteTimeout:      o.Timeout,
+		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-		// Every client that reaches the port can fail a handshake: at debug it is there for those who look for it.
+		// Any client that reaches the port can fail a handshake, so these errors are logged at debug level.
 		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(log.FromContext(ctx).V(1)), slog.LevelInfo),
 	}}, nil
 }

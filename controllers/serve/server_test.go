@@ -16,7 +16,7 @@ import (
 	certutil "k8s.io/client-go/util/cert"
 )
 
-// start runs a server until the test ends, or stop is called, which gives what Start gave.
+// start runs a server until the test ends, or until stop is called. stop returns the error of Start.
 func start(t *testing.T, options Options) (address string, stop func() error) {
 	t.Helper()
 	options.Name, options.Address = "tests", "127.0.0.1:0"
@@ -48,7 +48,7 @@ func dial(t *testing.T, from, to string) net.Conn {
 	return connection
 }
 
-// ask sends a request by a connection, and gives the answer's status and text.
+// ask sends a request on a connection, and returns the status and the text of the answer.
 func ask(connection net.Conn, headers string) (int, string, error) {
 	if _, err := fmt.Fprintf(connection, "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n", headers); err != nil {
 		return 0, "", err
@@ -62,8 +62,8 @@ func ask(connection net.Conn, headers string) (int, string, error) {
 	return answer.StatusCode, string(text), err
 }
 
-// ended waits until the other side has closed a connection.
-func ended(t *testing.T, connection net.Conn) {
+// awaitClosed waits until the server has closed a connection.
+func awaitClosed(t *testing.T, connection net.Conn) {
 	t.Helper()
 	if err := connection.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
@@ -75,35 +75,35 @@ func ended(t *testing.T, connection net.Conn) {
 }
 
 func TestHeadersAreBounded(t *testing.T) {
-	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Within: time.Minute})
+	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Timeout: time.Minute})
 	for size, want := range map[int]int{6 << 10: http.StatusOK, 64 << 10: http.StatusRequestHeaderFieldsTooLarge} {
 		got, _, err := ask(dial(t, "127.0.0.1", address), "X: "+strings.Repeat("x", size)+"\r\n")
-		// A server that closes the connection before all is read may reset it.
+		// A server that closes a connection before all is read may reset it.
 		if got != want && (err == nil || want == http.StatusOK) {
 			t.Errorf("%d bytes of headers: %d, %v, want %d", size, got, err, want)
 		}
 	}
 }
 
-// A flood from one address takes neither memory nor the place of others.
+// A flood from one address takes no memory, and does not close the connections of others.
 func TestAFloodShutsOutItselfAlone(t *testing.T) {
-	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Within: 2 * time.Minute})
+	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Timeout: 2 * time.Minute})
 	kept := dial(t, "127.0.0.1", address)
 	if status, text, err := ask(kept, ""); status != http.StatusOK || text != "hello" {
 		t.Fatalf("before the flood: %d, %q, %v", status, text, err)
 	}
 	var flood []net.Conn
-	for range 3 * connectionsMost {
-		one := dial(t, "127.0.0.2", address)
-		fmt.Fprint(one, "GET / HTTP/1.1\r\n")
-		flood = append(flood, one)
+	for range 3 * maxConnections {
+		connection := dial(t, "127.0.0.2", address)
+		fmt.Fprint(connection, "GET / HTTP/1.1\r\n")
+		flood = append(flood, connection)
 	}
-	for n, one := range flood[:2*connectionsMost] {
-		if ended(t, one); t.Failed() {
+	for n, connection := range flood[:2*maxConnections] {
+		if awaitClosed(t, connection); t.Failed() {
 			t.Fatalf("connection %d of the flood", n)
 		}
 	}
-	for what, connection := range map[string]net.Conn{"the one from before": kept, "a new one": dial(t, "127.0.0.3", address)} {
+	for what, connection := range map[string]net.Conn{"the connection from before": kept, "a new connection": dial(t, "127.0.0.3", address)} {
 		if status, text, err := ask(connection, ""); status != http.StatusOK || text != "hello" {
 			t.Errorf("%s: %d, %q, %v", what, status, text, err)
 		}
@@ -111,16 +111,16 @@ func TestAFloodShutsOutItselfAlone(t *testing.T) {
 }
 
 func TestSlowRequestsEnd(t *testing.T) {
-	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Within: 100 * time.Millisecond})
+	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Timeout: 100 * time.Millisecond})
 	slow := dial(t, "127.0.0.1", address)
 	fmt.Fprint(slow, "GET / HTTP/1.1\r\n")
-	ended(t, slow)
+	awaitClosed(t, slow)
 }
 
-// Each of these is without a bound where it is zero.
+// For net/http, zero is no bound.
 func TestEveryWaitOfAServerIsBounded(t *testing.T) {
 	for within, header := range map[time.Duration]time.Duration{time.Minute: 5 * time.Second, time.Second: time.Second} {
-		server, err := Listen(t.Context(), Options{Name: "tests", Address: "127.0.0.1:0", Handler: http.HandlerFunc(greeting), Within: within})
+		server, err := Listen(t.Context(), Options{Name: "tests", Address: "127.0.0.1:0", Handler: http.HandlerFunc(greeting), Timeout: within})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestEveryWaitOfAServerIsBounded(t *testing.T) {
 		}
 		got := server.Server
 		if got.ReadHeaderTimeout != header || got.ReadTimeout != within || got.WriteTimeout != within || got.IdleTimeout != 2*time.Minute {
-			t.Errorf("within %s: %s for headers, %s to read, %s to write, %s idle", within, got.ReadHeaderTimeout, got.ReadTimeout, got.WriteTimeout, got.IdleTimeout)
+			t.Errorf("timeout %s: %s for headers, %s to read, %s to write, %s idle", within, got.ReadHeaderTimeout, got.ReadTimeout, got.WriteTimeout, got.IdleTimeout)
 		}
 	}
 	if _, err := Listen(t.Context(), Options{Name: "tests", Address: "127.0.0.1:0", Handler: http.HandlerFunc(greeting)}); err == nil || !strings.Contains(err.Error(), "no bound in time") {
@@ -147,7 +147,7 @@ func TestTLSIsServedByHTTP1Alone(t *testing.T) {
 		t.Fatal(err)
 	}
 	address, stop := start(t, Options{
-		Handler: http.HandlerFunc(greeting), Within: time.Minute,
+		Handler: http.HandlerFunc(greeting), Timeout: time.Minute,
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil },
 	})
 	roots, err := certutil.NewPoolFromBytes(certificate)
@@ -170,16 +170,16 @@ func TestTLSIsServedByHTTP1Alone(t *testing.T) {
 }
 
 func TestAnAddressThatIsTaken(t *testing.T) {
-	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Within: time.Minute})
-	_, err := Listen(t.Context(), Options{Name: "probes", Address: address, Within: time.Minute})
+	address, _ := start(t, Options{Handler: http.HandlerFunc(greeting), Timeout: time.Minute})
+	_, err := Listen(t.Context(), Options{Name: "probes", Address: address, Timeout: time.Minute})
 	if err == nil || !strings.Contains(err.Error(), "listening for probes") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestAnAddressThatAsksTooOftenIsTurnedAway(t *testing.T) {
+func TestAnAddressThatSendsTooManyRequestsIsRefused(t *testing.T) {
 	handler := PerAddress(http.HandlerFunc(greeting), 0.001, 3)
-	address, _ := start(t, Options{Handler: handler, Within: time.Minute})
+	address, _ := start(t, Options{Handler: handler, Timeout: time.Minute})
 	counts := map[int]int{}
 	for range 5 {
 		status, _, err := ask(dial(t, "127.0.0.1", address), "")
@@ -194,17 +194,17 @@ func TestAnAddressThatAsksTooOftenIsTurnedAway(t *testing.T) {
 	if status, _, err := ask(dial(t, "127.0.0.2", address), ""); status != http.StatusOK {
 		t.Errorf("another address: %d, %v", status, err)
 	}
-	if one := handler.(*limited); len(one.limiters) != 2 {
-		t.Errorf("%d addresses are counted", len(one.limiters))
+	if limiter := handler.(*rateLimiter); len(limiter.limiters) != 2 {
+		t.Errorf("%d addresses are counted", len(limiter.limiters))
 	}
 }
 
 func TestTheAddressesThatAreCountedAreBounded(t *testing.T) {
-	handler := PerAddress(http.HandlerFunc(greeting), 1, 1).(*limited)
-	for n := range 3 * addressesMost {
+	handler := PerAddress(http.HandlerFunc(greeting), 1, 1).(*rateLimiter)
+	for n := range 3 * maxAddresses {
 		handler.limiter(fmt.Sprintf("10.0.%d.%d:443", n/250, n%250))
 	}
-	if len(handler.limiters) > addressesMost {
+	if len(handler.limiters) > maxAddresses {
 		t.Errorf("%d addresses are counted", len(handler.limiters))
 	}
 }
