@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// keptMost is how large a SecretSync may be, in bytes of memory, to be kept as it is. Of a larger one the cache keeps
-	// what watches and change events need, and each pass reads it from the API server.
-	keptMost = 32 << 10
-	// nameMost is how long a name may be in Kubernetes, and how much counts of a request for a refresh.
-	nameMost = 253
-	// secretIDMost and findMost are how much of the id of a secret, and of a prefix or a pattern of names, is kept of a
-	// SecretSync that is not kept whole. A prefix that is cut and a pattern that is left out let more events concern it.
-	secretIDMost, findMost = 2048, 128
-	// findsMost and followsMost bound what an older or weaker CRD has let pass.
-	findsMost, followsMost = 32, 2048
+	// maxWhole is the maximum size of a SecretSync, in bytes of memory, that is cached whole. A larger SecretSync is
+	// abridged: the cache keeps what watches and change events need, and each reconcile reads it from the API server.
+	maxWhole = 32 << 10
+	// maxName is the maximum length of a name in Kubernetes, and how much of a request for a refresh is kept.
+	maxName = 253
+	// maxSecretID and maxFind are how much an abridged SecretSync keeps of a secret's id, and of a prefix or a
+	// pattern of names. If a prefix is cut or a pattern left out, more events concern the SecretSync.
+	maxSecretID, maxFind = 2048, 128
+	// maxFinds and maxFollows bound what an older or less strict CRD has accepted.
+	maxFinds, maxFollows = 32, 2048
 )
 
-// slim leaves of a Secret's metadata what the controller asks for.
+// slim removes from a Secret's metadata what the controller does not read.
 func slim(object any) (any, error) {
 	metadata, ok := object.(*metav1.PartialObjectMetadata)
 	if !ok {
@@ -36,15 +36,15 @@ func slim(object any) (any, error) {
 	if controller != nil {
 		metadata.OwnerReferences = []metav1.OwnerReference{{UID: controller.UID, Controller: controller.Controller}}
 	}
-	metadata.Annotations = asked(metadata.Annotations)
+	metadata.Annotations = readAnnotations(metadata.Annotations)
 	return metadata, nil
 }
 
-// asked are those of a Secret's annotations that the controller asks for; nil where there are none. What is too long to
-// mean anything is cut to what shows that: annotations may have 256 KiB.
-func asked(annotations map[string]string) (kept map[string]string) {
-	for name, most := range map[string]int{v1alpha1.AnnotationOwner: nameMost, v1alpha1.AnnotationMergeFrom: target.AnnotationMost} {
-		if value, marked := annotations[name]; marked {
+// readAnnotations are the annotations of a Secret that the controller reads; nil if there are none. Annotations may
+// have 256 KiB: a value that is too long to be valid is cut to a length that is still too long.
+func readAnnotations(annotations map[string]string) (kept map[string]string) {
+	for name, most := range map[string]int{v1alpha1.AnnotationOwner: maxName, v1alpha1.AnnotationMergeFrom: target.AnnotationMost} {
+		if value, present := annotations[name]; present {
 			if kept == nil {
 				kept = map[string]string{}
 			}
@@ -54,62 +54,62 @@ func asked(annotations map[string]string) (kept map[string]string) {
 	return kept
 }
 
-// abridge leaves of a SecretSync's metadata what the controller asks for, and of one that is large what watches and change
-// events need. Finalizers stay: they are written back whole.
+// abridge removes from a SecretSync's metadata what the controller does not read. Of a large SecretSync it keeps only
+// what watches and change events need. Finalizers stay, because they are written back whole.
 func abridge(object any) (any, error) {
 	secretSync, ok := object.(*v1alpha1.SecretSync)
 	if !ok {
 		return object, nil
 	}
 	secretSync.ManagedFields, secretSync.Labels, secretSync.OwnerReferences = nil, nil, nil
-	if refresh, asked := secretSync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]; asked {
-		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: cut(refresh, nameMost)}
+	if refresh, requested := secretSync.Annotations[v1alpha1.AnnotationRefreshRequestedAt]; requested {
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: cut(refresh, maxName)}
 	} else {
 		secretSync.Annotations = nil
 	}
-	if secretSync.Abridged != nil || sizeOf(reflect.ValueOf(secretSync)) <= keptMost {
+	if secretSync.Abridged != nil || sizeOf(reflect.ValueOf(secretSync)) <= maxWhole {
 		return secretSync, nil
 	}
 	spec, status := &secretSync.Spec, &secretSync.Status
 	kept := &v1alpha1.SecretSync{TypeMeta: secretSync.TypeMeta, ObjectMeta: secretSync.ObjectMeta, Unreadable: secretSync.Unreadable}
 	kept.Finalizers = nil
-	kept.Abridged = &v1alpha1.Abridged{Follows: notify.Digests(spec, followsMost)}
+	kept.Abridged = &v1alpha1.Abridged{Follows: notify.Digests(spec, maxFollows)}
 	kept.Spec.Suspend, kept.Spec.Mode, kept.Spec.Target = spec.Suspend, spec.Mode, spec.Target
 	kept.Spec.Target.Labels, kept.Spec.Target.Annotations = nil, nil
-	kept.Spec.Target.Name, kept.Spec.Target.Type = cut(spec.Target.Name, nameMost+1), cut(spec.Target.Type, nameMost+1)
-	kept.Spec.Source.SecretID, kept.Spec.Source.Region = cut(spec.Source.SecretID, secretIDMost), cut(spec.Source.Region, findMost)
+	kept.Spec.Target.Name, kept.Spec.Target.Type = cut(spec.Target.Name, maxName+1), cut(spec.Target.Type, maxName+1)
+	kept.Spec.Source.SecretID, kept.Spec.Source.Region = cut(spec.Source.SecretID, maxSecretID), cut(spec.Source.Region, maxFind)
 	kept.Spec.DataFrom = findsOf(spec)
 	kept.Status.ObservedGeneration = status.ObservedGeneration
 	if written := status.Secret; written != nil {
 		kept.Status.Secret = &v1alpha1.SecretStatus{
-			Name: cut(written.Name, nameMost+1), Generation: written.Generation, CreationPolicy: written.CreationPolicy,
+			Name: cut(written.Name, maxName+1), Generation: written.Generation, CreationPolicy: written.CreationPolicy,
 		}
 	}
 	for _, condition := range status.Conditions {
 		if condition.Type == v1alpha1.ConditionReady {
-			kept.Status.Conditions = []metav1.Condition{{Type: condition.Type, Status: condition.Status, Reason: cut(condition.Reason, nameMost)}}
+			kept.Status.Conditions = []metav1.Condition{{Type: condition.Type, Status: condition.Status, Reason: cut(condition.Reason, maxName)}}
 		}
 	}
 	return kept, nil
 }
 
-// findsOf are the entries that look for secrets, as far as change events need them.
+// findsOf are the entries with a find, with what change events need of them.
 func findsOf(spec *v1alpha1.SecretSyncSpec) (kept []v1alpha1.DataFrom) {
 	for i := range spec.DataFrom {
 		find := spec.DataFrom[i].Find
-		if find == nil || len(kept) == findsMost {
+		if find == nil || len(kept) == maxFinds {
 			continue
 		}
-		one := &v1alpha1.Find{NamePrefix: cut(find.NamePrefix, findMost), Region: cut(find.Region, findMost)}
-		if len(find.NamePattern) <= findMost {
-			one.NamePattern = find.NamePattern
+		abridged := &v1alpha1.Find{NamePrefix: cut(find.NamePrefix, maxFind), Region: cut(find.Region, maxFind)}
+		if len(find.NamePattern) <= maxFind {
+			abridged.NamePattern = find.NamePattern
 		}
-		kept = append(kept, v1alpha1.DataFrom{Find: one})
+		kept = append(kept, v1alpha1.DataFrom{Find: abridged})
 	}
 	return kept
 }
 
-// cut shortens a text, which it copies then: a part of it would keep all of it in memory.
+// cut shortens a text. It copies the part, which would keep the whole text in memory otherwise.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -137,7 +137,7 @@ func sizeOf(value reflect.Value) (size int) {
 		}
 	case reflect.Struct:
 		if value.Type() == reflect.TypeFor[time.Time]() {
-			return 0 // Its zone is shared by all.
+			return 0 // The time zone is shared.
 		}
 		for _, field := range value.Fields() {
 			size += sizeOf(field)

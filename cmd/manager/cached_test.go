@@ -12,10 +12,10 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// large is text of 1.2 MB, which is near the most that etcd takes of an object.
+// large is a text of 1.2 MB, which is near the maximum size of an object in etcd.
 func large() string { return strings.Repeat("x", 1_200_000) }
 
-// many gives as many different texts.
+// many returns different texts of a size.
 func many(count, size int) []string {
 	var all []string
 	for n := range count {
@@ -26,13 +26,14 @@ func many(count, size int) []string {
 
 func pairs(count, size int) map[string]string {
 	all := map[string]string{}
-	for _, one := range many(count, size) {
-		all[one] = one
+	for _, text := range many(count, size) {
+		all[text] = text
 	}
 	return all
 }
 
-// What a SecretSync takes in the cache is bounded, whichever field of it is large, and whatever a weaker CRD lets pass.
+// The memory of a cached SecretSync is bounded, whichever of its fields is large, even if a less strict CRD has
+// accepted it.
 func TestWhatTheCacheHoldsOfAnObjectIsBounded(t *testing.T) {
 	for name, grow := range map[string]func(*v1alpha1.SecretSync){
 		"labels":      func(s *v1alpha1.SecretSync) { s.Labels = pairs(9000, 63) },
@@ -55,19 +56,19 @@ func TestWhatTheCacheHoldsOfAnObjectIsBounded(t *testing.T) {
 		"the secret's id":   func(s *v1alpha1.SecretSync) { s.Spec.Source.SecretID = large() },
 		"the region":        func(s *v1alpha1.SecretSync) { s.Spec.Source.Region = large() },
 		"keys": func(s *v1alpha1.SecretSync) {
-			for _, one := range many(5000, 120) {
-				s.Spec.Data = append(s.Spec.Data, v1alpha1.DataKey{Key: one, Source: &v1alpha1.EntrySource{SecretID: one}})
+			for _, text := range many(5000, 120) {
+				s.Spec.Data = append(s.Spec.Data, v1alpha1.DataKey{Key: text, Source: &v1alpha1.EntrySource{SecretID: text}})
 			}
 		},
 		"finds": func(s *v1alpha1.SecretSync) {
-			for _, one := range many(2000, 200) {
-				s.Spec.DataFrom = append(s.Spec.DataFrom, v1alpha1.DataFrom{Find: &v1alpha1.Find{NamePrefix: one, NamePattern: one, Region: one, Tags: pairs(5, 10)}})
+			for _, text := range many(2000, 200) {
+				s.Spec.DataFrom = append(s.Spec.DataFrom, v1alpha1.DataFrom{Find: &v1alpha1.Find{NamePrefix: text, NamePattern: text, Region: text, Tags: pairs(5, 10)}})
 			}
 		},
 		"patterns": func(s *v1alpha1.SecretSync) { s.Spec.DataFrom = []v1alpha1.DataFrom{{Include: many(9000, 120)}} },
 		"status": func(s *v1alpha1.SecretSync) {
-			for _, one := range many(2000, 500) {
-				s.Status.Sources = append(s.Status.Sources, v1alpha1.SourceStatus{SecretID: one})
+			for _, text := range many(2000, 500) {
+				s.Status.Sources = append(s.Status.Sources, v1alpha1.SourceStatus{SecretID: text})
 			}
 		},
 		"the Secret's keys in status": func(s *v1alpha1.SecretSync) {
@@ -82,8 +83,8 @@ func TestWhatTheCacheHoldsOfAnObjectIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if after := sizeOf(reflect.ValueOf(kept)); before < 500_000 || after > keptMost {
-			t.Errorf("%s: the cache holds %d bytes of %d, more than %d", name, after, before, keptMost)
+		if after := sizeOf(reflect.ValueOf(kept)); before < 500_000 || after > maxWhole {
+			t.Errorf("%s: the cache holds %d bytes of %d, more than %d", name, after, before, maxWhole)
 		}
 		if again, _ := abridge(kept); again != kept {
 			t.Errorf("%s: what is abridged is abridged once more", name)
@@ -91,8 +92,8 @@ func TestWhatTheCacheHoldsOfAnObjectIsBounded(t *testing.T) {
 	}
 }
 
-// Of a SecretSync that is abridged, what watches and change events ask for is there.
-func TestWhatIsAbridgedKeepsWhatWatchesNeed(t *testing.T) {
+// An abridged SecretSync has what watches and change events need.
+func TestAnAbridgedSecretSyncHasWhatWatchesNeed(t *testing.T) {
 	object := &v1alpha1.SecretSync{}
 	object.Name, object.UID, object.ResourceVersion, object.Generation = "db", "uid", "7", 3
 	object.DeletionTimestamp = &metav1.Time{}
@@ -116,7 +117,7 @@ func TestWhatIsAbridgedKeepsWhatWatchesNeed(t *testing.T) {
 	want.Spec.Source = v1alpha1.SecretSource{SecretID: "db", Region: "eu-west-1"}
 	want.Spec.DataFrom = []v1alpha1.DataFrom{
 		{Find: &v1alpha1.Find{NamePrefix: "/prod/", NamePattern: ".*", Region: "eu-west-1"}},
-		{Find: &v1alpha1.Find{NamePrefix: "/" + strings.Repeat("p", findMost-1)}},
+		{Find: &v1alpha1.Find{NamePrefix: "/" + strings.Repeat("p", maxFind-1)}},
 	}
 	want.Status.ObservedGeneration = 3
 	want.Status.Secret = &v1alpha1.SecretStatus{Name: "former", Generation: 2}
@@ -135,14 +136,14 @@ func TestWhatIsAbridgedKeepsWhatWatchesNeed(t *testing.T) {
 	}
 }
 
-// An ordinary SecretSync is kept with all that a pass needs, which reads nothing then.
+// An ordinary SecretSync is cached with all that a reconcile needs, which then reads nothing from the API server.
 func TestOrdinarySecretSyncsAreKeptWhole(t *testing.T) {
 	object := &v1alpha1.SecretSync{}
 	object.Name, object.Labels, object.Finalizers = "db", map[string]string{"a": "b"}, []string{v1alpha1.FinalizerMerge, "other"}
 	object.Spec.Source.SecretID = "db"
-	for _, one := range many(50, 20) {
-		object.Spec.Data = append(object.Spec.Data, v1alpha1.DataKey{Key: one, Source: &v1alpha1.EntrySource{SecretID: one}})
-		object.Status.Sources = append(object.Status.Sources, v1alpha1.SourceStatus{SecretID: one})
+	for _, text := range many(50, 20) {
+		object.Spec.Data = append(object.Spec.Data, v1alpha1.DataKey{Key: text, Source: &v1alpha1.EntrySource{SecretID: text}})
+		object.Status.Sources = append(object.Status.Sources, v1alpha1.SourceStatus{SecretID: text})
 	}
 	object.Spec.Template = &v1alpha1.Template{Data: map[string]string{"a": strings.Repeat("x", 4000)}}
 	want := object.DeepCopy()
@@ -155,12 +156,12 @@ func TestOrdinarySecretSyncsAreKeptWhole(t *testing.T) {
 	}
 }
 
-func TestOfASecretNoLongOwnerIsKept(t *testing.T) {
+func TestALongOwnerAnnotationIsCut(t *testing.T) {
 	metadata := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationOwner: large()}}}
 	if _, err := slim(metadata); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(metadata.Annotations[v1alpha1.AnnotationOwner]); got != nameMost+1 {
+	if got := len(metadata.Annotations[v1alpha1.AnnotationOwner]); got != maxName+1 {
 		t.Errorf("%d bytes of the name of an owner are kept", got)
 	}
 }

@@ -6,40 +6,39 @@ import (
 	"time"
 )
 
-// gcPercent lets garbage grow to half of what is in use before it is collected, where Go would let it
-// grow to as much as that. The operator is idle most of the time: memory is what it costs, and a poll
-// takes a twentieth more of processor time this way.
+// gcPercent lets garbage grow to half of the memory in use before it is collected; Go's default is as much as the
+// memory in use. The operator is idle most of the time, so its cost is memory. A poll takes a twentieth more
+// processor time.
 const gcPercent = 50
 
-// collectOften sets gcPercent, unless the environment says otherwise (package runtime, "Environment
-// Variables", GOGC).
+// collectOften sets gcPercent. The environment variable GOGC overrides it (package runtime, "Environment Variables").
 func collectOften(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 }
 
-// keepBelow has the collector work harder near nine tenths of the bytes that the container may use, unless
-// the environment says otherwise; 0 sets nothing. The rest is for what Go's limit does not count and the
-// kernel's does: the mapped program, memory that the kernel holds for the process, and what is allocated
-// while the collector runs, as the limit is a soft one (package runtime/debug, SetMemoryLimit).
-func keepBelow(container int64, getenv func(string) string) {
+// limitMemory sets Go's memory limit to nine tenths of the container's limit in bytes; 0 sets nothing. The environment
+// variable GOMEMLIMIT overrides it. The rest is for memory that the kernel counts and Go's limit does not: the mapped
+// program, memory that the kernel holds for the process, and what is allocated while the collector runs, because Go's
+// limit is soft (package runtime/debug, SetMemoryLimit).
+func limitMemory(container int64, getenv func(string) string) {
 	if container > 0 && getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(container - container/10)
 	}
 }
 
-// giveBackEvery is how often memory that is free goes back to the kernel. The runtime collects that often at the
-// latest anyway, but keeps what it may need again.
-const giveBackEvery = 2 * time.Minute
+// trimInterval is how often free memory is returned to the kernel. The runtime collects garbage that often at least,
+// but keeps free memory for later.
+const trimInterval = 2 * time.Minute
 
-// memory gives what is free back to the kernel, so that an operator that has worked hard and is idle again does
-// not keep what it took for that.
-type memory struct{ every time.Duration }
+// memoryTrimmer returns free memory to the kernel, so that an operator that is idle again does not keep the memory of
+// a peak.
+type memoryTrimmer struct{ interval time.Duration }
 
 // Start runs until ctx ends.
-func (m memory) Start(ctx context.Context) error {
-	ticker := time.NewTicker(m.every)
+func (m memoryTrimmer) Start(ctx context.Context) error {
+	ticker := time.NewTicker(m.interval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -51,5 +50,5 @@ func (m memory) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection says that a replica which waits for its turn gives memory back, too.
-func (memory) NeedLeaderElection() bool { return false }
+// NeedLeaderElection returns false: replicas that do not lead return memory, too.
+func (memoryTrimmer) NeedLeaderElection() bool { return false }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestGarbageIsCollectedOftenUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
+func TestGarbageIsCollectedOftenUnlessTheEnvironmentOverridesIt(t *testing.T) {
 	before := debug.SetGCPercent(123)
 	defer debug.SetGCPercent(before)
 	collectOften(func(string) string { return "200" })
@@ -28,13 +28,13 @@ func TestTheContainersLimitIsNotGosOwn(t *testing.T) {
 		container, want int64
 		variables       map[string]string
 	}{
-		"a limit leaves a tenth":             {container: 1 << 30, want: 1<<30 - (1<<30)/10},
-		"no limit changes nothing":           {want: before},
-		"GOMEMLIMIT goes before what we set": {container: 1 << 30, want: before, variables: map[string]string{"GOMEMLIMIT": "64MiB"}},
+		"a limit leaves a tenth":           {container: 1 << 30, want: 1<<30 - (1<<30)/10},
+		"no limit changes nothing":         {want: before},
+		"GOMEMLIMIT overrides what we set": {container: 1 << 30, want: before, variables: map[string]string{"GOMEMLIMIT": "64MiB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			debug.SetMemoryLimit(before)
-			keepBelow(c.container, environment(c.variables))
+			limitMemory(c.container, environment(c.variables))
 			if got := debug.SetMemoryLimit(-1); got != c.want {
 				t.Errorf("Go's limit is %d, want %d", got, c.want)
 			}
@@ -42,37 +42,37 @@ func TestTheContainersLimitIsNotGosOwn(t *testing.T) {
 	}
 }
 
-func TestMemoryIsGivenBack(t *testing.T) {
+func TestFreeMemoryIsReturned(t *testing.T) {
 	const taken = 64 << 20
 	content := make([]byte, taken)
 	use(content)
-	before := released() // What is taken may be what had gone back before, as after another run of this test.
+	before := released() // The content may be in memory that was returned before, as after another run of this test.
 	runtime.KeepAlive(content)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- memory{every: time.Millisecond}.Start(ctx) }()
+	go func() { ended <- memoryTrimmer{interval: time.Millisecond}.Start(ctx) }()
 	for end := time.Now().Add(10 * time.Second); released() < before+taken/2; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d bytes of %d went back", released()-before, taken)
+			t.Fatalf("%d bytes of %d were returned", released()-before, taken)
 		}
 	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if (memory{}).NeedLeaderElection() {
-		t.Error("a replica that waits for its turn keeps its memory")
+	if (memoryTrimmer{}).NeedLeaderElection() {
+		t.Error("a replica that does not lead keeps its memory")
 	}
 }
 
-// use writes to memory, so that it is there.
+// use writes to memory, so that the kernel maps it.
 func use(content []byte) {
 	for i := 0; i < len(content); i += 4096 {
 		content[i] = 1
 	}
 }
 
-// released is what has gone back to the kernel.
+// released is how much memory was returned to the kernel.
 func released() uint64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)

@@ -12,29 +12,29 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// kubernetesConfig finds the API server as kubectl does: by the files of KUBECONFIG, the pod that this is, or
-// ~/.kube/config. client-go passes over files that are not there, and then says only that it has no configuration.
+// kubernetesConfig finds the API server as kubectl does: by the files of KUBECONFIG, by the pod that it runs in, or by
+// ~/.kube/config. client-go ignores files that do not exist, and then reports only that there is no configuration.
 func kubernetesConfig(getenv func(string) string) (*rest.Config, error) {
 	config, err := ctrl.GetConfig()
 	if err == nil {
 		return config, nil
 	}
-	if wrong := wrongKubeconfig(getenv("KUBECONFIG")); wrong != nil {
-		err = wrong
+	if missing := missingKubeconfig(getenv("KUBECONFIG")); missing != nil {
+		err = missing
 	} else if getenv("KUBECONFIG") == "" && getenv("KUBERNETES_SERVICE_HOST") == "" {
-		err = errors.New("this is no pod of a cluster, and KUBECONFIG names no file: set it, or run the operator in a cluster")
+		err = errors.New("the operator does not run in a pod, and KUBECONFIG names no file: set it, or run the operator in a cluster")
 	}
 	return nil, fmt.Errorf("finding the Kubernetes API server: %w", err)
 }
 
-// wrongKubeconfig says why none of the files of KUBECONFIG is there; nil where one is.
-func wrongKubeconfig(files string) error {
+// missingKubeconfig says why none of the files of KUBECONFIG can be used; nil if one of them exists.
+func missingKubeconfig(files string) error {
 	var problems []error
 	for _, file := range filepath.SplitList(files) {
 		_, err := os.Stat(file)
 		switch {
 		case err == nil:
-			return nil // Then client-go has said what is wrong with it.
+			return nil // client-go has reported what is wrong with it.
 		case errors.Is(err, fs.ErrNotExist) && strings.TrimSpace(file) != file:
 			err = fmt.Errorf("KUBECONFIG names %q, which does not exist: there is whitespace around the name", file)
 		case errors.Is(err, fs.ErrNotExist):

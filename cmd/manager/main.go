@@ -1,5 +1,5 @@
-// Command manager is the operator: it reads its options, puts the rooms together and runs them until
-// it is told to stop. It is the only place that sees all of them.
+// Command manager is the operator: it parses its options, connects the packages, and runs until it gets a signal to
+// stop. It is the only package that imports all others.
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 		return
 	}
 	if err != nil {
-		os.Exit(2) // The flag package has said why.
+		os.Exit(2) // parseOptions has printed why.
 	}
 	if options.showVersion {
 		fmt.Println("secretsync", version)
@@ -29,7 +29,7 @@ func main() {
 	log := logger(options, os.Stderr)
 	ctrl.SetLogger(log)
 	collectOften(os.Getenv)
-	keepBelow(options.memoryLimit, os.Getenv)
+	limitMemory(options.memoryLimit, os.Getenv)
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		log.Error(err, "manager stopped")
 		os.Exit(1)

@@ -17,8 +17,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
-// options are the manager's flags. Each but --version may also be set by an environment variable of its name in
-// capitals behind SECRETSYNC_, for example SECRETSYNC_POLL_INTERVAL; a flag goes before it.
+// options are the manager's flags. Each flag but --version may also be set by an environment variable: SECRETSYNC_ and
+// the flag's name in capitals, for example SECRETSYNC_POLL_INTERVAL. A flag overrides its variable.
 type options struct {
 	pollInterval            time.Duration
 	watchNamespaces         string
@@ -54,7 +54,7 @@ type options struct {
 
 const environmentPrefix = "SECRETSYNC_"
 
-// parseOptions reads flags and environment, and says on output what is wrong with them.
+// parseOptions parses flags and environment variables. It prints what is invalid to output.
 func parseOptions(arguments []string, getenv func(string) string, output io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
@@ -75,35 +75,35 @@ func parseOptions(arguments []string, getenv func(string) string, output io.Writ
 }
 
 func (o *options) bind(flags *flag.FlagSet) {
-	flags.DurationVar(&o.pollInterval, "poll-interval", 5*time.Minute, "how often to poll secrets of SecretSyncs that do not say themselves (1s to 24h)")
+	flags.DurationVar(&o.pollInterval, "poll-interval", 5*time.Minute, "how often to poll the secrets of SecretSyncs that set no pollInterval (1s to 24h)")
 	flags.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces to work in, separated by commas; empty means all")
-	flags.StringVar(&o.watchLabelSelector, "watch-label-selector", "", "labels of the SecretSyncs to work on, as kubectl takes them, where several operators share a cluster; empty means all")
-	flags.IntVar(&o.workers, "workers", 64, "SecretSyncs worked on at once; they mostly wait for AWS and Kubernetes")
-	flags.StringVar(&o.region, "region", "", "AWS region to read from by default; empty means the SDK's own (AWS_REGION)")
-	flags.StringVar(&o.additionalRegions, "additional-regions", "", "AWS regions, separated by commas, that this version does not know yet, besides the operator's own; secrets are read from known regions alone")
-	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster, for CloudTrail (in the user agent)")
-	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one replica work at a time; needs a Lease in the operator's namespace")
+	flags.StringVar(&o.watchLabelSelector, "watch-label-selector", "", "label selector of the SecretSyncs to reconcile, if several operators share a cluster; empty means all")
+	flags.IntVar(&o.workers, "workers", 64, "SecretSyncs to reconcile at once; reconciles mostly wait for AWS and Kubernetes")
+	flags.StringVar(&o.region, "region", "", "AWS region to read from by default; empty means the SDK's default (AWS_REGION)")
+	flags.StringVar(&o.additionalRegions, "additional-regions", "", "AWS regions, separated by commas, that this version does not know yet; secrets are read only from known regions and the operator's own")
+	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster in CloudTrail (in the user agent)")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile on one replica at a time; needs a Lease in the operator's namespace")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty means the pod's own")
 	flags.StringVar(&o.metricsBindAddress, "metrics-bind-address", ":8443", "address of the metrics endpoint; 0 turns it off")
-	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by TLS, to those alone whom Kubernetes lets get /metrics; false serves plain HTTP to all")
+	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by TLS, only to clients that Kubernetes allows to get /metrics; false serves plain HTTP to every client")
 	flags.StringVar(&o.healthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or console")
 	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
-	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 0, "requests a second to the Kubernetes API server, twice that in a burst; 0 leaves pacing to the server's priority and fairness")
-	flags.BoolVar(&o.sessionTags, "session-tags", true, "give roles that SecretSyncs name in spec.auth the session tags kubernetes-namespace, kubernetes-service-account and kubernetes-cluster; their trust policies must allow sts:TagSession")
-	flags.BoolVar(&o.sourceIdentity, "source-identity", false, "set the session's name as its source identity too; trust policies must allow sts:SetSourceIdentity")
+	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 0, "requests per second to the Kubernetes API server, and twice that in a burst; 0 means no limit but the API server's priority and fairness")
+	flags.BoolVar(&o.sessionTags, "session-tags", true, "set the session tags kubernetes-namespace, kubernetes-service-account and kubernetes-cluster when assuming roles of spec.auth; their trust policies must allow sts:TagSession")
+	flags.BoolVar(&o.sourceIdentity, "source-identity", false, "set the session name as the source identity too; trust policies must allow sts:SetSourceIdentity")
 	flags.BoolVar(&o.rollouts, "rollouts", false, "restart workloads when a Secret that they use has changed; needs the permissions of the component rollouts")
-	flags.BoolVar(&o.mergeWithoutConsent, "merge-without-consent", false, "let creationPolicy Merge write into every Secret of the SecretSync's namespace, not only into those whose annotation "+v1alpha1.AnnotationMergeFrom+" allows it")
-	flags.StringVar(&o.secretNamePatterns, "secret-name-patterns", "", "comma-separated patterns of the secrets that a namespace may have by the operator's own identity, for example /prod/{namespace}/*; empty lets it have all")
-	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(accesspolicy.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads by the operator's own identity")
-	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "memory for values that many SecretSyncs want, kept for a minute; 0 keeps none")
-	flags.Int64Var(&o.memoryLimit, "memory-limit", 0, "bytes that the container may use; Go keeps below nine tenths of them, unless GOMEMLIMIT says otherwise; 0 sets no limit")
-	flags.StringVar(&o.changeQueueURL, "change-queue-url", "", "URL of the SQS queue that an EventBridge rule sends the events of Secrets Manager to; one for each operator; empty leaves changes to polling")
-	flags.StringVar(&o.changeHookBindAddress, "change-hook-bind-address", "", "address that takes such events by HTTP, POST /events, for example :8444; empty turns it off")
-	flags.StringVar(&o.changeHookTokenFile, "change-hook-token-file", "", "file of the bearer token that such requests must have; read anew when it changes")
-	flags.StringVar(&o.changeHookCertDir, "change-hook-cert-dir", "", "directory of tls.crt and tls.key for such requests, read anew when they change; empty serves plain HTTP, for use behind an ingress")
+	flags.BoolVar(&o.mergeWithoutConsent, "merge-without-consent", false, "allow creationPolicy Merge to write into every Secret of the SecretSync's namespace, not only into Secrets whose annotation "+v1alpha1.AnnotationMergeFrom+" allows it")
+	flags.StringVar(&o.secretNamePatterns, "secret-name-patterns", "", "patterns, separated by commas, of the secrets that a namespace may read with the operator's own identity, for example /prod/{namespace}/*; empty allows all secrets")
+	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(accesspolicy.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads with the operator's own identity")
+	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "size in bytes of the cache for values that many SecretSyncs read, which are cached for a minute; 0 caches none")
+	flags.Int64Var(&o.memoryLimit, "memory-limit", 0, "memory limit of the container in bytes; Go stays below nine tenths of it; GOMEMLIMIT overrides it; 0 sets no limit")
+	flags.StringVar(&o.changeQueueURL, "change-queue-url", "", "URL of the SQS queue to which an EventBridge rule sends the events of Secrets Manager; each operator needs a queue of its own; empty means that changes are found by polling")
+	flags.StringVar(&o.changeHookBindAddress, "change-hook-bind-address", "", "address that receives such events by HTTP (POST /events), for example :8444; empty turns it off")
+	flags.StringVar(&o.changeHookTokenFile, "change-hook-token-file", "", "file of the bearer token that such requests must have; reloaded when it changes")
+	flags.StringVar(&o.changeHookCertDir, "change-hook-cert-dir", "", "directory of tls.crt and tls.key for such requests, reloaded when they change; empty serves plain HTTP, for use behind an ingress")
 	flags.StringVar(&o.pprofBindAddress, "pprof-bind-address", "", "address of Go's profiles; empty turns them off")
-	flags.DurationVar(&o.gracefulShutdownTimeout, "graceful-shutdown-timeout", 30*time.Second, "how long passes that are under way may take to end after a stop signal")
+	flags.DurationVar(&o.gracefulShutdownTimeout, "graceful-shutdown-timeout", 30*time.Second, "how long running reconciles may take to end after a stop signal")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
 }
 
@@ -111,7 +111,7 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 	var problems []error
 	flags.VisitAll(func(f *flag.Flag) {
 		if f.Name == "version" {
-			return // It is no setting, and a likely name for a variable that means something else.
+			return // Not a setting, and SECRETSYNC_VERSION is a likely name for something else.
 		}
 		name := environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value := getenv(name)
@@ -140,15 +140,15 @@ func (o *options) validate(rest []string) error {
 	return errors.Join(problems...)
 }
 
-// wrongScope says what is wrong with the choice of SecretSyncs.
+// wrongScope returns what is invalid in the flags that say what to reconcile.
 func (o *options) wrongScope() (problems []error) {
 	for _, namespace := range o.namespaces() {
 		if len(validation.IsDNS1123Label(namespace)) > 0 {
-			problems = append(problems, fmt.Errorf("--watch-namespaces names %q, which is no name of a namespace: separate names by commas, without patterns", namespace))
+			problems = append(problems, fmt.Errorf("--watch-namespaces names %q, which is not a valid name of a namespace: separate names by commas, without patterns", namespace))
 		}
 	}
 	if _, err := o.selector(); err != nil {
-		problems = append(problems, fmt.Errorf("--watch-label-selector=%q is no label selector, for example sharding.secretsync.dev/key=a: %w", o.watchLabelSelector, err))
+		problems = append(problems, fmt.Errorf("--watch-label-selector=%q is not a label selector, for example sharding.secretsync.dev/key=a: %w", o.watchLabelSelector, err))
 	}
 	if err := aws.WrongRegions(o.regions()); err != nil {
 		problems = append(problems, fmt.Errorf("--additional-regions=%q: %w", o.additionalRegions, err))
@@ -162,13 +162,13 @@ func (o *options) wrongScope() (problems []error) {
 	return problems
 }
 
-// rules are those that reads by the operator's own identity are held against.
+// rules are the access policy for reads with the operator's own identity.
 func (o *options) rules() (accesspolicy.Rules, error) {
 	patterns, err := accesspolicy.ParsePatterns(o.secretNamePatterns)
 	return accesspolicy.Rules{Patterns: patterns, Tag: accesspolicy.TagRule(o.namespacesTag)}, err
 }
 
-// wrongLimits says which numbers are out of their bounds.
+// wrongLimits returns which numbers are out of bounds.
 func (o *options) wrongLimits() (problems []error) {
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if o.pollInterval < time.Second || o.pollInterval > 24*time.Hour {
@@ -181,7 +181,7 @@ func (o *options) wrongLimits() (problems []error) {
 		refuse("--kube-api-qps=%g must not be negative; 0 means no limit", o.kubeAPIQPS)
 	}
 	if o.valueCacheBytes < 0 {
-		refuse("--value-cache-bytes=%d must not be negative; 0 keeps no values", o.valueCacheBytes)
+		refuse("--value-cache-bytes=%d must not be negative; 0 caches no values", o.valueCacheBytes)
 	}
 	if o.memoryLimit < 0 {
 		refuse("--memory-limit=%d must not be negative; 0 sets no limit", o.memoryLimit)
@@ -192,12 +192,12 @@ func (o *options) wrongLimits() (problems []error) {
 	return problems
 }
 
-// regions are those that are added to the known ones.
+// regions are the regions to add to the known ones.
 func (o *options) regions() []string {
 	return strings.FieldsFunc(o.additionalRegions, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// namespaces are those to work in; none means all.
+// namespaces are the namespaces to work in; none means all.
 func (o *options) namespaces() []string {
 	return strings.FieldsFunc(o.watchNamespaces, func(r rune) bool { return r == ',' || r == ' ' })
 }

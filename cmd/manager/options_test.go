@@ -28,7 +28,7 @@ func TestTheDefaultsAreAccepted(t *testing.T) {
 	}
 }
 
-func TestAFlagGoesBeforeItsVariable(t *testing.T) {
+func TestAFlagOverridesItsVariable(t *testing.T) {
 	variables := map[string]string{"SECRETSYNC_POLL_INTERVAL": "30s", "SECRETSYNC_WATCH_NAMESPACES": "a, b,c", "SECRETSYNC_LEADER_ELECT": "false"}
 	o, err := parseOptions([]string{"--poll-interval=90s"}, environment(variables), &bytes.Buffer{})
 	if err != nil {
@@ -60,7 +60,7 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"--change-queue-url=changes":          {"--change-queue-url", "https://sqs.<region>.amazonaws.com"},
 		"--change-queue-url=http://sqs.eu-west-1.amazonaws.com/111122223333/changes": {"--change-queue-url", "https://"},
 		"--change-hook-bind-address=8444 --change-hook-token-file=/token":            {`--change-hook-bind-address="8444"`, ":8444"},
-		"--change-hook-bind-address=:8444":                                           {"--change-hook-token-file", "everybody"},
+		"--change-hook-bind-address=:8444":                                           {"--change-hook-token-file", "bearer token"},
 		"--change-hook-cert-dir=/certs":                                              {"--change-hook-cert-dir", "--change-hook-bind-address"},
 		"--log-format=xml":                                                           {`--log-format="xml"`, "json or console"},
 		"--log-level=loud":                                                           {`--log-level="loud"`, "info or debug"},

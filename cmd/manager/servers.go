@@ -21,30 +21,32 @@ import (
 )
 
 const (
-	// none as an address turns a server off.
-	none = "0"
-	// probeTimeout is how long a readiness probe waits for the caches.
-	probeTimeout = 500 * time.Millisecond
-	// probeWithin and metricsWithin bound a request.
-	probeWithin, metricsWithin = 10 * time.Second, 30 * time.Second
-	// scrapesMost is how many scrapes are answered at once; others get 503. Each of them writes all metrics.
-	scrapesMost = 4
-	// scrapesPerSecond are what an address may ask for, and scrapesAtOnce at once: each may cost a TokenReview.
-	scrapesPerSecond, scrapesAtOnce = 2, 20
+	// noAddress is the address that turns a server off.
+	noAddress = "0"
+	// cacheTimeout is how long a readiness probe waits for the caches.
+	cacheTimeout = 500 * time.Millisecond
+	// probeTimeout and metricsTimeout bound a request.
+	probeTimeout, metricsTimeout = 10 * time.Second, 30 * time.Second
+	// maxScrapes is how many scrapes are answered at once; further ones get 503. Each answer has all metrics.
+	maxScrapes = 4
+	// scrapeRate is the maximum number of scrapes per second of an address, and scrapeBurst the number at once: each
+	// may cost a TokenReview.
+	scrapeRate, scrapeBurst = 2, 20
 )
 
-// The metrics endpoint asks Kubernetes who scrapes it, and whether they may: the role metrics-auth.
+// The metrics endpoint has Kubernetes authenticate and authorize its clients: the role metrics-auth.
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
-// addProbes adds the probes: alive while the process answers and the queue moves, so that the kubelet restarts it where
-// a pass hangs; ready once the caches are filled, leader or not, and as long as the queue moves.
+// addProbes adds the probes. The operator is alive while the process answers and the queue moves: the kubelet
+// restarts it if a reconcile hangs. It is ready once the caches are synced, as leader or not, and while the queue
+// moves.
 func addProbes(ctx context.Context, manager ctrl.Manager, controller *secretsync.Controller, o *options) error {
-	if o.healthProbeBindAddress == none {
+	if o.healthProbeBindAddress == noAddress {
 		return nil
 	}
 	synced := func(request *http.Request) error {
-		ctx, cancel := context.WithTimeout(request.Context(), probeTimeout)
+		ctx, cancel := context.WithTimeout(request.Context(), cacheTimeout)
 		defer cancel()
 		if !manager.GetCache().WaitForCacheSync(ctx) {
 			return errors.New("caches are not synced yet")
@@ -52,20 +54,20 @@ func addProbes(ctx context.Context, manager ctrl.Manager, controller *secretsync
 		return nil
 	}
 	handler := probes(alive(controller.Check), ready(synced, controller.Check, controller.CheckWatch))
-	return listen(ctx, manager, serve.Options{Name: "probes", Address: o.healthProbeBindAddress, Handler: handler, Timeout: probeWithin})
+	return listen(ctx, manager, serve.Options{Name: "probes", Address: o.healthProbeBindAddress, Handler: handler, Timeout: probeTimeout})
 }
 
-// alive is what the kubelet restarts the operator by.
+// alive has the checks of liveness: the kubelet restarts the operator if one fails.
 func alive(queue healthz.Checker) healthz.Handler {
 	return healthz.Handler{Checks: map[string]healthz.Checker{"ping": healthz.Ping, "queue": queue}}
 }
 
-// ready is what the operator counts as ready by.
+// ready has the checks of readiness.
 func ready(caches, queue, watch healthz.Checker) healthz.Handler {
 	return healthz.Handler{Checks: map[string]healthz.Checker{"caches": caches, "queue": queue, "watch": watch}}
 }
 
-// probes serves /healthz and /readyz, and each check below them by its name.
+// probes serves /healthz and /readyz, and below them each check by its name.
 func probes(healthy, ready healthz.Handler) http.Handler {
 	mux := http.NewServeMux()
 	for path, handler := range map[string]http.Handler{"/healthz": &healthy, "/readyz": &ready} {
@@ -75,14 +77,14 @@ func probes(healthy, ready healthz.Handler) http.Handler {
 	return mux
 }
 
-// addMetrics adds the metrics endpoint: by TLS and for those alone whom Kubernetes lets get /metrics, unless that is
-// turned off.
+// addMetrics adds the metrics endpoint. Unless --metrics-secure is false, it is served by TLS, and only to clients
+// that Kubernetes allows to get /metrics.
 func addMetrics(ctx context.Context, manager ctrl.Manager, o *options) error {
-	if o.metricsBindAddress == none {
+	if o.metricsBindAddress == noAddress {
 		return nil
 	}
-	serving := serve.Options{Name: "metrics", Address: o.metricsBindAddress, Timeout: metricsWithin}
-	handler := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: scrapesMost})
+	serving := serve.Options{Name: "metrics", Address: o.metricsBindAddress, Timeout: metricsTimeout}
+	handler := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: maxScrapes})
 	if o.metricsSecure {
 		filter, err := filters.WithAuthenticationAndAuthorization(manager.GetConfig(), manager.GetHTTPClient())
 		if err != nil {
@@ -96,7 +98,7 @@ func addMetrics(ctx context.Context, manager ctrl.Manager, o *options) error {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", serve.PerAddress(handler, scrapesPerSecond, scrapesAtOnce))
+	mux.Handle("/metrics", serve.PerAddress(handler, scrapeRate, scrapeBurst))
 	serving.Handler = mux
 	return listen(ctx, manager, serving)
 }
@@ -110,16 +112,16 @@ func listen(ctx context.Context, manager ctrl.Manager, options serve.Options) er
 	return manager.Add(server)
 }
 
-// selfSigned makes a certificate for as long as the process runs, as the control plane's own components do where they
-// are given none: it keeps tokens from being read on the way.
+// selfSigned creates a certificate for the lifetime of the process, as the components of the control plane do by
+// default. It keeps the tokens of clients from being read on the network.
 func selfSigned() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
 	certificate, key, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{{127, 0, 0, 1}}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("making a certificate for the metrics: %w", err)
+		return nil, fmt.Errorf("creating a certificate for the metrics: %w", err)
 	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
-		return nil, fmt.Errorf("making a certificate for the metrics: %w", err)
+		return nil, fmt.Errorf("creating a certificate for the metrics: %w", err)
 	}
 	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }, nil
 }

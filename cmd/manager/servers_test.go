@@ -9,12 +9,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 )
 
-// The kubelet restarts the operator by /healthz alone.
-func TestAPassThatHangsTurnsTheLivenessProbe(t *testing.T) {
+// The kubelet restarts the operator if /healthz fails.
+func TestAReconcileThatHangsFailsTheLivenessProbe(t *testing.T) {
 	var hangs error
 	handler := probes(alive(func(*http.Request) error { return hangs }), healthz.Handler{})
 	for _, path := range []string{"/healthz", "/healthz/queue"} {
-		for want, err := range map[int]error{http.StatusOK: nil, http.StatusInternalServerError: errors.New("a pass hangs")} {
+		for want, err := range map[int]error{http.StatusOK: nil, http.StatusInternalServerError: errors.New("a reconcile hangs")} {
 			hangs = err
 			answer := httptest.NewRecorder()
 			handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
@@ -25,16 +25,16 @@ func TestAPassThatHangsTurnsTheLivenessProbe(t *testing.T) {
 	}
 }
 
-func TestEachCheckOfReadinessTurnsTheProbe(t *testing.T) {
-	well := func(*http.Request) error { return nil }
+func TestEachCheckOfReadinessFailsTheProbe(t *testing.T) {
+	passes := func(*http.Request) error { return nil }
 	for _, bad := range []string{"caches", "queue", "watch", ""} {
 		check := func(name string) healthz.Checker {
 			if name != bad {
-				return well
+				return passes
 			}
 			return func(*http.Request) error { return errors.New("it does not move") }
 		}
-		handler := probes(alive(well), ready(check("caches"), check("queue"), check("watch")))
+		handler := probes(alive(passes), ready(check("caches"), check("queue"), check("watch")))
 		want := http.StatusInternalServerError
 		if bad == "" {
 			want = http.StatusOK

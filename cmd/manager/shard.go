@@ -9,14 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// leaseOfAll is the Lease of an operator that works on all SecretSyncs.
+// leaseOfAll is the Lease of an operator that reconciles all SecretSyncs.
 const leaseOfAll = "secretsync"
 
-// selector picks the SecretSyncs of this shard by their labels; nothing set picks all.
+// selector selects the SecretSyncs of this shard by their labels. By default it selects all.
 func (o *options) selector() (labels.Selector, error) { return labels.Parse(o.watchLabelSelector) }
 
-// leaseName is the same for the replicas of a shard, one of which works, and differs from shard to
-// shard, all of which work: by what they watch, as that is what makes a shard.
+// leaseName is the name of the Lease. The replicas of a shard share it, because one of them reconciles, and different
+// shards have different names: the name is derived from what the shard watches.
 func (o *options) leaseName() (string, error) {
 	selector, err := o.selector()
 	if err != nil {
@@ -26,7 +26,7 @@ func (o *options) leaseName() (string, error) {
 	if selector.Empty() && len(namespaces) == 0 {
 		return leaseOfAll, nil
 	}
-	// A selector prints the same however it was written.
+	// A selector has a canonical text.
 	watched := sha256.Sum256([]byte(selector.String() + "\n" + strings.Join(slices.Compact(namespaces), ",")))
 	return leaseOfAll + "-" + hex.EncodeToString(watched[:6]), nil
 }

@@ -41,7 +41,7 @@ func TestReplicasShareALeaseAndShardsDoNot(t *testing.T) {
 	}
 }
 
-// A shard's cache does not hold, and its API server does not send, what other shards work on.
+// The cache of a shard does not have, and the API server does not send, the SecretSyncs of other shards.
 func TestAShardWatchesItsOwnSecretSyncs(t *testing.T) {
 	cached, err := cacheOptions(&options{watchLabelSelector: "!shard"})
 	if err != nil {

@@ -17,45 +17,45 @@ import (
 )
 
 const (
-	// probeWatchWithin bounds the question that comes before a watch. The API server waits for three seconds for a
+	// watchProbeTimeout bounds the probe that precedes a watch. The API server waits three seconds for a
 	// resourceVersion that it does not know yet.
-	probeWatchWithin = 15 * time.Second
-	// answerMost bounds what is read of the answer.
-	answerMost = 1 << 20
-	// absentName is the name that the question asks for: its answer lists no object, or one.
+	watchProbeTimeout = 15 * time.Second
+	// maxAnswer bounds how much of the answer is read, in bytes.
+	maxAnswer = 1 << 20
+	// absentName is the name that the probe selects: the answer lists no object, or one.
 	absentName = "secretsync-asks-for-a-resource-version"
 )
 
-// watches stands before the API server and lets no watch begin at a resourceVersion that the API server has not
-// reached. After a restore of etcd from a backup, a watch that goes on where it ended begins in the future: the API
-// server accepts it, and sends nothing until it has counted as far again, which may take days. Clients list again
-// only when they are refused.
+// watchProber is a transport that starts no watch at a resourceVersion that the API server has not reached. After
+// etcd was restored from a backup, a client resumes its watch at a resourceVersion in the future. The API server
+// accepts the watch and sends nothing until it has reached that resourceVersion, which may take days. Clients list
+// again only if the watch is refused.
 //
-// The question costs one small request each time that a watch is started again: some times an hour, and after the
-// connection was lost. The API server answers it from memory.
-type watches struct{ next http.RoundTripper }
+// The probe is one small request before each watch: some times an hour, and after the connection was lost. The API
+// server answers it from memory.
+type watchProber struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (w watches) RoundTrip(request *http.Request) (*http.Response, error) {
+func (w watchProber) RoundTrip(request *http.Request) (*http.Response, error) {
 	query := request.URL.Query()
 	from := query.Get("resourceVersion")
-	// A watch that begins with a list is refused by the API server itself.
+	// The API server itself refuses a watch that begins with a list.
 	if watch, err := strconv.ParseBool(query.Get("watch")); err != nil || !watch || from == "" || from == "0" || query.Get("sendInitialEvents") == "true" {
 		return w.next.RoundTrip(request)
 	}
-	answer, err := w.ask(request, from)
+	answer, err := w.probe(request, from)
 	if err != nil || answer.StatusCode != http.StatusOK {
-		return answer, err // What is in the way of the question would be in the way of the watch.
+		return answer, err // The watch would fail in the same way.
 	}
 	return w.next.RoundTrip(request)
 }
 
-// ask has the API server list a single object, as of that resourceVersion or later.
-func (w watches) ask(request *http.Request, from string) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(request.Context(), probeWatchWithin)
+// probe lists a single object at that resourceVersion or later.
+func (w watchProber) probe(request *http.Request, from string) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(request.Context(), watchProbeTimeout)
 	defer cancel()
-	question := request.Clone(ctx)
-	query := question.URL.Query()
+	probe := request.Clone(ctx)
+	query := probe.URL.Query()
 	for parameter := range query {
 		if parameter != "labelSelector" {
 			query.Del(parameter)
@@ -64,14 +64,14 @@ func (w watches) ask(request *http.Request, from string) (*http.Response, error)
 	query.Set("fieldSelector", "metadata.name="+absentName)
 	query.Set("resourceVersion", from)
 	query.Set("resourceVersionMatch", string(metav1.ResourceVersionMatchNotOlderThan))
-	question.URL.RawQuery = query.Encode()
-	question.Header.Set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json")
-	answer, err := w.next.RoundTrip(question)
+	probe.URL.RawQuery = query.Encode()
+	probe.Header.Set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json")
+	answer, err := w.next.RoundTrip(probe)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(answer.Body, answerMost))
+	content, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (w watches) ask(request *http.Request, from string) (*http.Response, error)
 	if !unreached(answer, content) {
 		return answer, nil
 	}
-	ctrl.Log.WithName("watch").Info("the API server has not reached the resourceVersion that the watch has come to, as after a restore of etcd from a backup: listing all again",
+	ctrl.Log.WithName("watch").Info("the API server has not reached the resourceVersion of the watch, as after a restore of etcd from a backup: listing all objects again",
 		"path", request.URL.Path, "resourceVersion", from)
 	return expired(request, from)
 }
@@ -93,7 +93,7 @@ func unreached(answer *http.Response, content []byte) bool {
 		})
 }
 
-// expired is the answer by which the API server has clients list again.
+// expired is the answer of the API server after which clients list again.
 func expired(request *http.Request, from string) (*http.Response, error) {
 	status := apierrors.NewResourceExpired(fmt.Sprintf("resourceVersion %s is not known", from)).Status()
 	status.Kind, status.APIVersion = "Status", "v1"

@@ -13,16 +13,17 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// apiServer answers questions in one way and watches in another, and notes what it was asked.
+// apiServer is a fake API server that answers probes in one way and watches in another, and records the requests.
 type apiServer struct {
 	status int
 	answer string
 	err    error
-	asked  []string
+	// requests are the queries of all requests.
+	requests []string
 }
 
 func (a *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
-	a.asked = append(a.asked, request.URL.RawQuery)
+	a.requests = append(a.requests, request.URL.RawQuery)
 	if a.err != nil {
 		return nil, a.err
 	}
@@ -34,7 +35,8 @@ func (a *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(strings.NewReader(content)), Request: request}, nil
 }
 
-// tooLarge is how the API server refuses a resourceVersion of the future (package storage, NewTooLargeResourceVersionError).
+// tooLarge is how the API server refuses a resourceVersion in the future (package storage,
+// NewTooLargeResourceVersionError).
 func tooLarge(t *testing.T) string {
 	t.Helper()
 	refused := apierrors.NewTimeoutError("Too large resource version: 2000, current: 1500", 1)
@@ -48,39 +50,39 @@ func tooLarge(t *testing.T) string {
 
 func TestNoWatchBeginsInTheFuture(t *testing.T) {
 	const watch = "allowWatchBookmarks=true&labelSelector=a%3Db&resourceVersion=2000&timeoutSeconds=400&watch=true"
-	const question = "fieldSelector=metadata.name%3D" + absentName + "&labelSelector=a%3Db&resourceVersion=2000&resourceVersionMatch=NotOlderThan"
+	const probe = "fieldSelector=metadata.name%3D" + absentName + "&labelSelector=a%3Db&resourceVersion=2000&resourceVersionMatch=NotOlderThan"
 	for name, c := range map[string]struct {
 		query   string
 		server  apiServer
-		asked   []string
-		want    int
+		want    []string
+		status  int
 		expires bool
 	}{
-		"reached":                         {query: watch, server: apiServer{status: http.StatusOK, answer: "{}"}, asked: []string{question, watch}, want: http.StatusOK},
-		"the future":                      {query: watch, server: apiServer{status: http.StatusGatewayTimeout, answer: tooLarge(t)}, asked: []string{question}, want: http.StatusGone, expires: true},
-		"not ready":                       {query: watch, server: apiServer{status: http.StatusTooManyRequests, answer: "{}"}, asked: []string{question}, want: http.StatusTooManyRequests},
-		"another time-out":                {query: watch, server: apiServer{status: http.StatusGatewayTimeout, answer: "<html>"}, asked: []string{question}, want: http.StatusGatewayTimeout},
-		"a watch from now on":             {query: "watch=true", asked: []string{"watch=true"}, want: http.StatusOK},
-		"a watch from anywhere":           {query: "resourceVersion=0&watch=true", asked: []string{"resourceVersion=0&watch=true"}, want: http.StatusOK},
-		"a watch that begins with a list": {query: "resourceVersion=7&sendInitialEvents=true&watch=true", asked: []string{"resourceVersion=7&sendInitialEvents=true&watch=true"}, want: http.StatusOK},
-		"a list":                          {query: "resourceVersion=7", server: apiServer{status: http.StatusOK}, asked: []string{"resourceVersion=7"}, want: http.StatusOK},
+		"reached":                         {query: watch, server: apiServer{status: http.StatusOK, answer: "{}"}, want: []string{probe, watch}, status: http.StatusOK},
+		"the future":                      {query: watch, server: apiServer{status: http.StatusGatewayTimeout, answer: tooLarge(t)}, want: []string{probe}, status: http.StatusGone, expires: true},
+		"not ready":                       {query: watch, server: apiServer{status: http.StatusTooManyRequests, answer: "{}"}, want: []string{probe}, status: http.StatusTooManyRequests},
+		"another time-out":                {query: watch, server: apiServer{status: http.StatusGatewayTimeout, answer: "<html>"}, want: []string{probe}, status: http.StatusGatewayTimeout},
+		"a watch from now on":             {query: "watch=true", want: []string{"watch=true"}, status: http.StatusOK},
+		"a watch from anywhere":           {query: "resourceVersion=0&watch=true", want: []string{"resourceVersion=0&watch=true"}, status: http.StatusOK},
+		"a watch that begins with a list": {query: "resourceVersion=7&sendInitialEvents=true&watch=true", want: []string{"resourceVersion=7&sendInitialEvents=true&watch=true"}, status: http.StatusOK},
+		"a list":                          {query: "resourceVersion=7", server: apiServer{status: http.StatusOK}, want: []string{"resourceVersion=7"}, status: http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://kubernetes/api/v1/secrets?"+c.query, http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer, err := watches{&c.server}.RoundTrip(request)
+			answer, err := watchProber{&c.server}.RoundTrip(request)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer answer.Body.Close()
 			content, err := io.ReadAll(answer.Body)
-			if err != nil || answer.StatusCode != c.want {
+			if err != nil || answer.StatusCode != c.status {
 				t.Errorf("%d: %q, %v", answer.StatusCode, content, err)
 			}
-			if got, want := strings.Join(c.server.asked, "\n"), strings.Join(c.asked, "\n"); got != want {
-				t.Errorf("asked:\n%s\nwant:\n%s", got, want)
+			if got, want := strings.Join(c.server.requests, "\n"), strings.Join(c.want, "\n"); got != want {
+				t.Errorf("requests:\n%s\nwant:\n%s", got, want)
 			}
 			decoded, _, err := scheme.Codecs.UniversalDeserializer().Decode(content, nil, nil)
 			status, _ := decoded.(*metav1.Status)
@@ -91,14 +93,14 @@ func TestNoWatchBeginsInTheFuture(t *testing.T) {
 	}
 }
 
-func TestAWatchOfAnAPIServerThatIsAwayFails(t *testing.T) {
-	away := errors.New("connection refused")
+func TestAWatchFailsIfTheAPIServerIsUnreachable(t *testing.T) {
+	unreachable := errors.New("connection refused")
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://kubernetes/api/v1/secrets?watch=1&resourceVersion=7", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := watches{&apiServer{err: away}}.RoundTrip(request)
-	if !errors.Is(err, away) {
+	answer, err := watchProber{&apiServer{err: unreachable}}.RoundTrip(request)
+	if !errors.Is(err, unreachable) {
 		t.Errorf("got %v", err)
 	}
 	if answer != nil {

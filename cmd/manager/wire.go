@@ -30,7 +30,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
-// run puts the rooms together and runs them until ctx ends.
+// run connects the packages and runs the operator until ctx ends.
 func run(ctx context.Context, o *options) error {
 	manager, err := newManager(o)
 	if err != nil {
@@ -45,7 +45,7 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	if err := errors.Join(controller.Register(ctx, manager), addProbes(ctx, manager, controller, o), addMetrics(ctx, manager, o),
-		addChanges(ctx, manager, controller, secrets, o), manager.Add(memory{every: giveBackEvery})); err != nil {
+		addChanges(ctx, manager, controller, secrets, o), manager.Add(memoryTrimmer{interval: trimInterval})); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
@@ -57,12 +57,12 @@ func newManager(o *options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	kubernetes.QPS, kubernetes.Burst = -1, 0 // The API server's own priority and fairness takes care.
+	kubernetes.QPS, kubernetes.Burst = -1, 0 // The API server has priority and fairness.
 	if o.kubeAPIQPS > 0 {
 		kubernetes.QPS, kubernetes.Burst = float32(o.kubeAPIQPS), int(2*o.kubeAPIQPS)
 	}
 	kubernetes.UserAgent = "secretsync/" + version
-	kubernetes.Wrap(func(next http.RoundTripper) http.RoundTripper { return watches{next} })
+	kubernetes.Wrap(func(next http.RoundTripper) http.RoundTripper { return watchProber{next} })
 
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
@@ -79,8 +79,8 @@ func newManager(o *options) (ctrl.Manager, error) {
 	manager, err := ctrl.NewManager(kubernetes, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         watched,
-		Metrics:                       metricsserver.Options{BindAddress: none}, // Both are served by addMetrics and addProbes.
-		HealthProbeBindAddress:        none,
+		Metrics:                       metricsserver.Options{BindAddress: noAddress}, // addMetrics and addProbes serve both.
+		HealthProbeBindAddress:        noAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              lease,
 		LeaderElectionNamespace:       o.leaderElectionNamespace,
@@ -89,22 +89,22 @@ func newManager(o *options) (ctrl.Manager, error) {
 		PprofBindAddress:              o.pprofBindAddress,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("making the manager: %w", err)
+		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
 	return manager, nil
 }
 
-// cacheOptions keep little in memory: the SecretSyncs of this shard, abridged where they are large, and of Secrets
-// metadata alone, ours alone. Secrets do not say which shard they belong to.
+// cacheOptions keep the cache small. It has the SecretSyncs of this shard, abridged if they are large, and the
+// metadata of Secrets that the operator manages. Secrets have no label of a shard: the cache has those of all shards.
 func cacheOptions(o *options) (cache.Options, error) {
-	mine, err := o.selector()
+	selector, err := o.selector()
 	if err != nil {
 		return cache.Options{}, err
 	}
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.SecretSync{}: {Label: mine, Transform: abridge},
+			&v1alpha1.SecretSync{}: {Label: selector, Transform: abridge},
 			&corev1.Secret{}:       {Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManaged: "true"}), Transform: slim},
 		},
 	}
@@ -118,12 +118,12 @@ func cacheOptions(o *options) (cache.Options, error) {
 }
 
 func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Source, error) {
-	calls, err := aws.NewMetrics(metrics.Registry)
+	awsMetrics, err := aws.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	return aws.New(ctx, aws.Options{
-		Region: o.region, AdditionalRegions: o.regions(), Cluster: o.clusterName, Version: version, Metrics: calls,
+		Region: o.region, AdditionalRegions: o.regions(), Cluster: o.clusterName, Version: version, Metrics: awsMetrics,
 		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
 		ServiceAccounts: &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()},
 		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity,
@@ -131,7 +131,7 @@ func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Sour
 }
 
 func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secretsync.Controller, error) {
-	passes, err := secretsync.NewMetrics(metrics.Registry)
+	syncMetrics, err := secretsync.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
@@ -139,11 +139,11 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 	if err != nil {
 		return nil, err
 	}
-	replicas, err := failover.NewMetrics(metrics.Registry)
+	failoverMetrics, err := failover.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	withReplicas := failover.New(failover.Options{Source: secrets, Region: secrets.Region(), Knows: secrets.Knows, Metrics: replicas})
+	withReplicas := failover.New(failover.Options{Source: secrets, Region: secrets.Region(), Knows: secrets.Knows, Metrics: failoverMetrics})
 	var rollouts *rollout.Restarter
 	if o.rollouts {
 		rollouts = rollout.New(rollout.Options{Client: manager.GetClient(), Live: manager.GetAPIReader()})
@@ -152,7 +152,7 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("making a client that watches: %w", err)
+		return nil, fmt.Errorf("creating a client that watches: %w", err)
 	}
 	return secretsync.New(secretsync.Options{
 		Rollouts:     rollouts,
@@ -161,7 +161,7 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 		Watcher:      watcher,
 		Source:       accesspolicy.New(withReplicas, rules),
 		Events:       manager.GetEventRecorder("secretsync"),
-		Metrics:      passes,
+		Metrics:      syncMetrics,
 		PollInterval: o.pollInterval, MergeWithoutConsent: o.mergeWithoutConsent,
 		Workers: o.workers,
 	}), nil

@@ -19,12 +19,12 @@ import (
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
-// addChanges adds what takes change events from a queue, or by HTTP, where it is asked for.
+// addChanges adds the consumer of the queue of change events, and the hook, if they are configured.
 func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsync.Controller, secrets *aws.Source, o *options) error {
 	if o.changeQueueURL == "" && o.changeHookBindAddress == "" {
 		return nil
 	}
-	counts, err := notify.NewMetrics(metrics.Registry)
+	eventMetrics, err := notify.NewMetrics(metrics.Registry)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -34,12 +34,12 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 	feed := &notify.Feed{
 		Matcher: &notify.Matcher{Client: manager.GetClient(), Region: secrets.Config().Region, Patterns: pattern.NewCache()},
 		Notify: func(ctx context.Context, names []types.NamespacedName, change notify.Change) error {
-			for _, told := range changesOf(change, secrets.Region()) {
-				secrets.Expect(told)
+			for _, expected := range changesOf(change, secrets.Region()) {
+				secrets.Expect(expected)
 			}
 			return controller.Notify(ctx, names, failureOf(change))
 		},
-		Metrics: counts,
+		Metrics: eventMetrics,
 	}
 	if o.changeQueueURL != "" {
 		address, err := sqs.ParseURL(o.changeQueueURL)
@@ -63,32 +63,32 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 	})
 }
 
-// changesOf is what a change event tells that answers of AWS can be held against, one for each staging label that has
-// moved. There is none of an event after which a secret need not look otherwise.
+// changesOf are the changes that later answers of AWS have to show, one for each staging label that was moved. There
+// are none for an event after which answers of AWS may be the same as before.
 func changesOf(change notify.Change, region string) (all []source.Change) {
-	told := source.Change{
+	expected := source.Change{
 		Name: change.Name(), Region: cmp.Or(change.Region, region), At: change.Time, VersionID: change.VersionID,
 		Deleted: change.Event == "DeleteSecret", Restored: change.Event == "RestoreSecret", Gone: change.Forced,
 	}
 	switch change.Event {
 	case "CreateSecret", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "LabelUpdated", "DeleteSecret", "RestoreSecret":
 	case "RotationSucceeded":
-		if told.VersionID == "" {
+		if expected.VersionID == "" {
 			return nil
 		}
 	default:
 		return nil
 	}
 	if len(change.Stages) == 0 {
-		return []source.Change{told}
+		return []source.Change{expected}
 	}
-	for _, told.Stage = range change.Stages {
-		all = append(all, told)
+	for _, expected.Stage = range change.Stages {
+		all = append(all, expected)
 	}
 	return all
 }
 
-// failureOf is the failure of a rotation that a change tells of; zero where it tells of none.
+// failureOf is the failed rotation that a change reports; zero if it reports none.
 func failureOf(change notify.Change) secretsync.RotationFailure {
 	if change.Rotation != notify.RotationFailed {
 		return secretsync.RotationFailure{}
@@ -100,7 +100,7 @@ func failureOf(change notify.Change) secretsync.RotationFailure {
 	return failure
 }
 
-// wrongChanges says what is wrong with the flags of change events.
+// wrongChanges returns what is invalid in the flags of change events.
 func (o *options) wrongChanges() (problems []error) {
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if o.changeQueueURL != "" {
@@ -110,7 +110,7 @@ func (o *options) wrongChanges() (problems []error) {
 	}
 	if o.changeHookBindAddress == "" {
 		if o.changeHookTokenFile != "" || o.changeHookCertDir != "" {
-			refuse("--change-hook-token-file and --change-hook-cert-dir are for the hook: set --change-hook-bind-address too, for example :8444")
+			refuse("--change-hook-token-file and --change-hook-cert-dir configure the hook: set --change-hook-bind-address too, for example :8444")
 		}
 		return problems
 	}
@@ -118,7 +118,7 @@ func (o *options) wrongChanges() (problems []error) {
 		refuse("--change-hook-bind-address=%q must be a host, which may be empty, and a port, for example :8444", o.changeHookBindAddress)
 	}
 	if o.changeHookTokenFile == "" {
-		refuse("--change-hook-token-file must name the file of the token that change events bear: the hook does not serve everybody")
+		refuse("--change-hook-token-file must name the file of the bearer token of change events: the hook requires one")
 	}
 	return problems
 }

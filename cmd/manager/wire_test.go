@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// Of other people's Secrets the cache must hold nothing, and of ours nothing that is not asked for.
+// The cache must have only Secrets that the operator manages, and only what the controller reads of them.
 func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 	o := &options{watchNamespaces: "payments,shipping"}
 	cached, err := cacheOptions(o)
@@ -47,7 +47,7 @@ func TestTheCacheHoldsOurSecretsAndLittleOfThem(t *testing.T) {
 	if _, err := slim(metadata); err != nil {
 		t.Fatal(err)
 	}
-	// By its controller's UID alone a Secret is told from one that was set free.
+	// The UID of its controller distinguishes a managed Secret from one that was released.
 	want := metav1.ObjectMeta{
 		Name: "db", UID: "uid", ResourceVersion: "7", Annotations: map[string]string{v1alpha1.AnnotationOwner: "db",
 			v1alpha1.AnnotationMergeFrom: strings.Repeat("x", target.AnnotationMost+1)},
