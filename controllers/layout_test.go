@@ -29,9 +29,10 @@ const (
 
 // goFile is a parsed file, by its path in the repository.
 type goFile struct {
-	path   string
-	set    *token.FileSet
-	syntax *ast.File
+	path    string
+	content []byte
+	set     *token.FileSet
+	syntax  *ast.File
 }
 
 func (f goFile) folder() string  { return path.Dir(f.path) }
@@ -55,7 +56,7 @@ func (f goFile) imports() []string {
 func parse(name string, content []byte) (goFile, error) {
 	set := token.NewFileSet()
 	syntax, err := parser.ParseFile(set, name, content, parser.ParseComments|parser.SkipObjectResolution)
-	return goFile{path: name, set: set, syntax: syntax}, err
+	return goFile{path: name, content: content, set: set, syntax: syntax}, err
 }
 
 func TestLayout(t *testing.T) {
@@ -110,9 +111,12 @@ func check(files []goFile) []string {
 		failures = append(failures, checkImports(file)...)
 		if !file.generated() {
 			failures = append(failures, checkBudgets(file)...)
+			failures = append(failures, checkWords(file)...)
+			failures = append(failures, checkNames(file)...)
 		}
 	}
 	failures = append(failures, checkMeetings(files)...)
+	failures = append(failures, checkState(files)...)
 	slices.Sort(failures)
 	return failures
 }
