@@ -173,8 +173,8 @@ func (s *Source) restrict(ref source.Ref, err error) error {
 }
 
 func (s *Source) refusedByPattern(ref source.Ref, secret string) error {
-	return refuse("namespace %s may not have secret %s: this operator (--secret-name-patterns) gives it those called %s; "+
-		"follow one of these, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)",
+	return refuse("namespace %s may not have secret %s: --secret-name-patterns of the operator allows it secrets that match %s; "+
+		"use such a secret, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)",
 		ref.Reader.Namespace, secret, s.rules.Patterns.forNamespace(ref.Reader.Namespace))
 }
 

@@ -76,8 +76,11 @@ func TestTheLongestAnnotations(t *testing.T) {
 	role := arn + strings.Repeat("x", 2048-len(arn))
 	audience := strings.Repeat("x", 255)
 	found, err := look(t, map[string]string{annotationRole: role, annotationAudience: audience})
-	if err != nil || found.RoleARN != role || found.Audience != audience {
+	if err != nil {
 		t.Errorf("the longest are refused: %v", err)
+	}
+	if found.RoleARN != role || found.Audience != audience {
+		t.Errorf("the role has %d characters, want %d; the audience %d, want %d", len(found.RoleARN), len(role), len(found.Audience), len(audience))
 	}
 	for mention, annotations := range map[string]map[string]string{
 		"role-arn of ServiceAccount payments/app is not the ARN": {annotationRole: role + "x"},
@@ -116,9 +119,15 @@ func TestWhichErrorsEndAnIdentity(t *testing.T) {
 		_, asked := tokens(test.refusal).Token(t.Context(), "payments", "app", source.ServiceAccount{UID: "uid"})
 		for _, err := range []error{looked, asked} {
 			refused, ok := errors.AsType[*source.Error](err)
-			if !ok || refused.Kind != source.CredentialsUnavailable || errors.Is(err, source.ErrNoServiceAccount) != test.ends ||
-				!strings.Contains(err.Error(), test.mention) || refused.Cause == nil || !strings.Contains(refused.Cause.Error(), test.cause) {
-				t.Errorf("%s: %v", name, err)
+			if !ok || refused.Kind != source.CredentialsUnavailable || !strings.Contains(err.Error(), test.mention) {
+				t.Errorf("%s: %v, want it to mention %q", name, err, test.mention)
+				continue
+			}
+			if ends := errors.Is(err, source.ErrNoServiceAccount); ends != test.ends {
+				t.Errorf("%s: it ends the identity: %v, want %v", name, ends, test.ends)
+			}
+			if refused.Cause == nil || !strings.Contains(refused.Cause.Error(), test.cause) {
+				t.Errorf("%s: the cause is %v, want it to mention %q", name, refused.Cause, test.cause)
 			}
 		}
 	}
