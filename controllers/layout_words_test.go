@@ -16,7 +16,8 @@ import (
 // cleanFolders are the folders, with those below them, that the rules of words, names and state hold for. Nil is all
 // folders.
 var cleanFolders = []string{
-	"cmd", "controllers/accesspolicy", "controllers/failover", "controllers/notify", "controllers/serve", "controllers/serviceaccount",
+	"api", "cmd", "config", "controllers/accesspolicy", "controllers/failover", "controllers/notify", "controllers/pattern",
+	"controllers/render", "controllers/rollout", "controllers/serve", "controllers/serviceaccount", "controllers/target",
 }
 
 // clean says whether the rules of words, names and state hold for a folder.
