@@ -11,7 +11,7 @@ const (
 	// outcomeNotified is a change of a secret that a SecretSync reads.
 	outcomeNotified = "notified"
 	// outcomeUnmatched is a change of a secret that no SecretSync of this operator reads.
-	outcomeUnmatched = "stranger"
+	outcomeUnmatched = "unmatched"
 	// outcomeIgnored is an event of something else, or of a call that changed nothing.
 	outcomeIgnored = "ignored"
 	// outcomeMalformed is a message that cannot be parsed. It stays in the queue, which moves it to its dead-letter
@@ -37,7 +37,7 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 		registerer: registerer,
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "secretsync_change_events_total",
-			Help: "Change events received, by outcome (notified, stranger, ignored, malformed, failed, unauthorized, limited).",
+			Help: "Change events received, by outcome (notified, unmatched, ignored, malformed, failed, unauthorized, limited).",
 		}, []string{"outcome"}),
 		age: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "secretsync_change_event_age_seconds",

@@ -204,20 +204,20 @@ func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
 	s := newScene(t)
 	s.start()
 	_, content := s.create("db")
-	s.create("stranger")
+	s.create("unmatched")
 	s.awaitDrained() // The events of the creations find nobody, and nobody asks because of them later.
 	s.sync("db", s.secretID("db"), alone)
 	s.awaitValue("db", content)
 	s.awaitDrained()
-	before := s.counted("stranger")
+	before := s.counted("unmatched")
 	s.stand.AWS.ResetCalls()
 	for range 25 {
-		s.put(s.secretID("stranger"))
+		s.put(s.secretID("unmatched"))
 	}
-	s.await("the events are counted", func() bool { return s.counted("stranger") == before+25 })
+	s.await("the events are counted", func() bool { return s.counted("unmatched") == before+25 })
 	s.awaitDrained()
 	if asked := s.asked(); len(asked) > 0 {
-		t.Errorf("events about a stranger had the operator ask for %v", asked)
+		t.Errorf("events about a secret that no SecretSync follows had the operator ask for %v", asked)
 	}
 }
 
