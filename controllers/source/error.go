@@ -20,14 +20,14 @@ type Error struct {
 	// Of is the secret that is spoken of, with its ARN and tag, where AWS has described it: who may not have the secret
 	// may not have the explanation either.
 	Of *Version
-	// Cause is the client's error, for logs.
+	// Cause is what the client said, redacted: it is logged at debug level, and errors.Is finds ErrNoServiceAccount in it.
 	Cause error
 }
 
 // Error is the explanation, led by the kind.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Explanation) }
 
-// Unwrap gives the client's error.
+// Unwrap is the Cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
 // KindOf is the kind of the first *Error in the chain, or empty where there is none.

@@ -100,15 +100,12 @@ func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
 	}
 	q := question{operation: batchGetSecretValue, region: e.region} // No refusal that names a secret is handed on.
 	output, err := call(ctx, e, q, (*secretsmanager.Client).BatchGetSecretValue, input)
-	switch source.KindOf(err) {
-	case source.AccessDenied:
+	kind := source.KindOf(err)
+	if kind == source.AccessDenied {
 		e.unbatched.remember(batchGetSecretValue)
+	}
+	if err != nil && !kind.OfCaller() { // One request that AWS does not understand, or an answer that was cut, fails them all.
 		err, output = nil, &secretsmanager.BatchGetSecretValueOutput{}
-	case source.Busy, source.Throttled, source.CredentialsUnavailable, source.AssumeRoleDenied:
-	default:
-		if err != nil { // One request that AWS does not understand, or an answer that was cut, fails them all.
-			err, output = nil, &secretsmanager.BatchGetSecretValueOutput{}
-		}
 	}
 	for _, r := range batch {
 		if r.err = err; err == nil {

@@ -109,3 +109,14 @@ func TestTheCauseOfARefusalThatIsExplainedAlreadyStays(t *testing.T) {
 		t.Errorf("the cause is %v", refusal.Cause)
 	}
 }
+
+func TestEachFaultOfCredentialsHasAnAdvice(t *testing.T) {
+	for fault := noFault + 1; fault <= regionDisabled; fault++ {
+		if fault.advice("") == "" {
+			t.Errorf("fault %d has none", fault)
+		}
+	}
+	if got := noFault.advice(""); got != "" {
+		t.Errorf("no fault has the advice %q", got)
+	}
+}

@@ -151,15 +151,10 @@ func empty(rooms []chan struct{}) {
 
 // learn notes whether the endpoint answers. Any answer of AWS will do, a refusal too.
 func (e *endpoint) learn(err error) {
-	switch source.KindOf(err) {
-	case source.RegionUnavailable, source.CredentialsUnavailable:
+	switch kind := source.KindOf(err); {
+	case kind.Unresponsive():
 		e.ailing.Store(true)
-	case "":
-		if err == nil {
-			e.ailing.Store(false)
-		}
-	case source.Busy:
-	default:
+	case err == nil, kind != "" && kind != source.Busy:
 		e.ailing.Store(false)
 	}
 }

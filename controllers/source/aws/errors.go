@@ -89,8 +89,8 @@ func (q question) byCode(code, message string) *source.Error {
 		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
 		return q.unavailable(outage{how: "it answered with " + code})
 	}
-	if advice := credentialsAdvice(code, message); advice != "" {
-		advice = strings.Replace(advice, "this partition of AWS", "partition "+partitionOf(q.region)+" of AWS, as "+q.region+" does", 1)
+	if fault := faultOf(code); fault != noFault {
+		advice := strings.Replace(fault.advice(message), "this partition of AWS", "partition "+partitionOf(q.region)+" of AWS, as "+q.region+" does", 1)
 		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
 			"AWS does not accept the credentials of %s (%s): %s", q.reader(), code, advice)}
 	}

@@ -66,7 +66,7 @@ func graphic(value string) bool {
 }
 
 func (p *credentialsPart) malformed(value, from string) error {
-	e := &malformedError{fault: faultOf(value), advice: "correct it there"}
+	e := &malformedError{fault: wrongIn(value), advice: "correct it there"}
 	file, shared := strings.CutPrefix(from, "SharedConfigCredentials: ")
 	switch {
 	case shared:
@@ -120,12 +120,12 @@ func malformedAgentToken() *malformedError {
 	if graphic(token) {
 		return nil
 	}
-	e.fault = faultOf(token)
+	e.fault = wrongIn(token)
 	return e
 }
 
-// faultOf says what is wrong with a text, and where, but nothing of the text.
-func faultOf(text string) string {
+// wrongIn says what is wrong with a text, and where, but nothing of the text.
+func wrongIn(text string) string {
 	switch last := text[len(text)-1]; last {
 	case '\n':
 		return "ends in a line break"

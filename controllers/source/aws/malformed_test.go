@@ -164,7 +164,7 @@ func TestEveryFaultOfATextIsSaidWithItsPlace(t *testing.T) {
 		"x\ry": "has a line break at byte 2", "x\ty": "has a blank at byte 2", "x\x7fy": "has a control character at byte 2", "x\x1fy": "has a control character at byte 2",
 		"x\x80y": "has a character at byte 2 that is not ASCII text",
 	} {
-		if got := faultOf(text); got != want || graphic(text) {
+		if got := wrongIn(text); got != want || graphic(text) {
 			t.Errorf("%q %s", text, got)
 		}
 	}

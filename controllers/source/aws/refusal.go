@@ -64,9 +64,7 @@ func lasting(err error) bool {
 // refusedFor is how long an error is kept for others who ask AWS the same: what only an edit ends. All else has its own
 // measure: paces, bulkheads, and the refusals of credentials.
 func refusedFor(err error) time.Duration {
-	switch source.KindOf(err) {
-	case source.SecretNotFound, source.VersionNotFound, source.SecretPendingDeletion, source.AccessDenied, source.KMSAccessDenied,
-		source.DecryptionFailed, source.Failed:
+	if source.KindOf(err).Cacheable() {
 		return refusedLasts
 	}
 	return 0

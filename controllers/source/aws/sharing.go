@@ -141,9 +141,8 @@ func (s *sharing[K, V]) waitsFor(f *flight[V]) *flight[V] {
 func (s *sharing[K, V]) land(key K, f *flight[V]) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	switch source.KindOf(f.err) {
-	case source.SecretNotFound, source.AccessDenied:
-		s.drop(s.answers[key]) // What was true before is not any more: nobody is to be told of it.
+	if source.KindOf(f.err).Revokes() {
+		s.drop(s.answers[key]) // What was true before is not any more.
 	}
 	if f.err == nil {
 		s.keep(&answer[K, V]{key: key, value: f.value, cost: s.cost(key, f.value), at: f.started, kept: s.now(), lasts: s.lasts})

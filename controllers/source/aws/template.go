@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -76,7 +75,7 @@ func (e *endpoint) describeSecret(ctx context.Context, q *question, input *secre
 	if err != nil {
 		e.template.CompareAndSwap(known, nil)
 	}
-	if unaccepted(err) {
+	if faultIn(err) != noFault { // AWS refuses how it is signed, or with what credentials: the SDK may know better.
 		q.remake = true
 	}
 	return output, err
@@ -95,13 +94,6 @@ func (e *endpoint) describeBySDK(ctx context.Context, q *question, input *secret
 	}
 	e.template.Store(made)
 	return output, nil
-}
-
-// unaccepted says whether AWS refuses how a request is signed, or with what credentials. Whatever the SDK would
-// do about that, the template does not.
-func unaccepted(err error) bool {
-	var refused smithy.APIError
-	return err != nil && errors.As(err, &refused) && credentialsAdvice(refused.ErrorCode(), "") != ""
 }
 
 // templateOf makes a template of a request, or nil where there is anything in it that is not known here.

@@ -164,7 +164,7 @@ func (q question) stsAdvice(operation, code, message string) string {
 		return "the operator's own session has tags that may not be replaced, as those of EKS Pod Identity: switch off the session tags of its " +
 			"association, or start it with --session-tags=false"
 	}
-	return credentialsAdvice(code, message)
+	return faultOf(code).advice(message)
 }
 
 // tokenAdvice is what to do about a token that STS does not take for one of the issuer that it names.
@@ -250,34 +250,4 @@ func (q question) account() string {
 		return "the operator's ServiceAccount"
 	}
 	return "ServiceAccount " + q.by.Namespace + "/" + q.by.ServiceAccount
-}
-
-// credentialsAdvice is what to do about a code that means bad credentials; empty for other codes. The
-// codes are those of page "Common errors" and of STS.
-func credentialsAdvice(code, message string) string {
-	const clock = "compare the node's clock with the real time: AWS allows five minutes"
-	switch code {
-	case "ExpiredTokenException", "ExpiredToken":
-		return "they have expired and were not renewed; look at the token file or the agent that renews them"
-	case "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture":
-		return clock
-	case "InvalidSignatureException", "SignatureDoesNotMatch":
-		if strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") {
-			return clock
-		}
-		return "check the secret access key"
-	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "NotAuthorized", "AuthFailure":
-		return "check that the access key exists, is active and belongs to this partition of AWS"
-	case "IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
-		return "check that access key, secret key and, for temporary credentials, session token are complete"
-	case "OptInRequired":
-		return "the account is not subscribed to the service or the region is not enabled for it"
-	case "InvalidIdentityToken", "InvalidIdentityTokenException":
-		return "let IAM know the cluster's OIDC provider, with the audience sts.amazonaws.com"
-	case "IDPCommunicationError", "IDPRejectedClaim":
-		return "check that AWS can reach the cluster's OIDC issuer and that the token is current"
-	case "RegionDisabledException":
-		return "activate AWS STS in that region, or use another region"
-	}
-	return ""
 }
