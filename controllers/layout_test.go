@@ -155,7 +155,7 @@ type importRule struct {
 // importRules are the walls of the house; checkMeetings has one more.
 func importRules() []importRule {
 	const awsSDK, smithy = "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
-	const template = "controllers/render/template"
+	const template, sourceAWSFolder = "controllers/render/template", "controllers/source/aws"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
 	render, pattern := module+"/controllers/render", module+"/controllers/pattern"
 	return []importRule{
@@ -164,6 +164,7 @@ func importRules() []importRule {
 		{name: "source-knows-patterns-alone", folder: "controllers/source", allowed: []string{pattern}},
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
+		{name: "arns-knows-the-sdks-arn-alone", folder: sourceAWSFolder + "/arns", below: true, allowed: []string{awsSDK + "/aws/arn"}},
 		{name: "notify-knows-no-aws", folder: "controllers/notify", below: true, testsToo: true, except: "controllers/notify/sqs",
 			forbidden: []string{awsSDK, smithy, source}},
 		{name: "notify-sqs-knows-notify-and-the-sdk", folder: "controllers/notify/sqs", below: true, allowed: []string{awsSDK, smithy, module + "/controllers/notify"}},

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 const (
@@ -162,7 +162,7 @@ func (s *Source) Region() string { return s.config.Region }
 
 // regionOf is where to read a Ref: its own region, the ARN's, the default. One that AWS does not have is refused.
 func (s *Source) regionOf(ref source.Ref) (string, error) {
-	region := cmp.Or(ref.Region, regionInARN(ref.SecretID), s.config.Region)
+	region := cmp.Or(ref.Region, arns.Region(ref.SecretID), s.config.Region)
 	switch {
 	case region == "":
 		return "", &source.Error{Kind: source.Failed, Explanation: "no AWS region is known: " +
@@ -171,13 +171,4 @@ func (s *Source) regionOf(ref source.Ref) (string, error) {
 		return "", unknownRegion(region)
 	}
 	return region, nil
-}
-
-// regionInARN is the fourth part of arn:partition:secretsmanager:region:account:secret:name, or empty.
-func regionInARN(secretID string) string {
-	parts := strings.SplitN(secretID, ":", 7)
-	if len(parts) < 7 || parts[0] != "arn" {
-		return ""
-	}
-	return parts[3]
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 const (
@@ -143,9 +144,5 @@ func (e *endpoint) pickValue(values []types.SecretValueEntry, ref source.Ref) (f
 
 // names says whether a secret id means the secret of that ARN and name.
 func names(secretID, arn, name string) bool {
-	return secretID == name || secretID == arn || secretID == partialARN(arn)
+	return secretID == name || secretID == arn || secretID == arns.Partial(arn)
 }
-
-// partialARN leaves out the random suffix of an ARN, a hyphen and six characters, as callers may (page
-// "GetSecretValue", SecretId).
-func partialARN(arn string) string { return arn[:max(0, len(arn)-len("-a1B2c3"))] }

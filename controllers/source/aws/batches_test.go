@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -348,7 +349,7 @@ func TestAValueOfABatchIsWhatItWouldBeAlone(t *testing.T) {
 	if err != nil || alone.Version.Created != date(3) || len(alone.Version.Stages) != 1 {
 		t.Fatal(alone.Version, err)
 	}
-	for _, r := range p.batched(pastID, benchARN, partialARN(benchARN), "missing", "", benchARN[:len(benchARN)-1]) {
+	for _, r := range p.batched(pastID, benchARN, arns.Partial(benchARN), "missing", "", benchARN[:len(benchARN)-1]) {
 		wanted := strings.Contains(r.ref.SecretID, pastID) && len(r.ref.SecretID) != len(benchARN)-1
 		if r.err != nil || r.alone == wanted {
 			t.Errorf("%q: to be read alone: %v, %v", r.ref.SecretID, r.alone, r.err)

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -106,6 +108,21 @@ func benchFetch(b *testing.B, observed source.Version) {
 	for b.Loop() {
 		if _, err := s.Fetch(b.Context(), source.Ref{SecretID: "/prod/payments/db", VersionStage: "AWSPREVIOUS"}, observed); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDescribe is what is kept of the description of a secret that AWS rotates.
+func BenchmarkDescribe(b *testing.B) {
+	entry := &types.SecretListEntry{
+		ARN: aws.String(benchARN), Name: aws.String("/prod/payments/db"), RotationEnabled: aws.Bool(true),
+		RotationRules:          &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")},
+		SecretVersionsToStages: map[string][]string{"v1": {stageCurrent}, "v0": {stagePrevious}},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if described := describe("eu-west-1", entry); described.rotation.Window != time.Hour {
+			b.Fatal(described.rotation.Window)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 // denial is what a refusal by a policy tells (page "Troubleshoot access denied error messages" of the
@@ -21,16 +22,21 @@ type denial struct {
 	explicit bool
 }
 
+// The parts of AWS's text of a denial.
+var (
+	whoAndWhat    = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)(?: on resource: (\S+))?`)
+	byWhichPolicy = regexp.MustCompile(`(because no|with an explicit deny in an?) (identity-based policy|resource-based policy|` +
+		`service control policy|resource control policy|permissions boundary|session policy|VPC endpoint policy)`)
+)
+
 // parseDenial reads the two forms of AWS's text: "... with an explicit deny in a <kind of policy>" and
 // "... because no <kind of policy> allows the <action> action".
 func parseDenial(message string) denial {
 	var d denial
-	if found := regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)(?: on resource: (\S+))?`).FindStringSubmatch(message); found != nil {
+	if found := whoAndWhat.FindStringSubmatch(message); found != nil {
 		d.principal, d.action, d.resource = found[1], found[2], strings.TrimRight(found[3], ".,")
 	}
-	found := regexp.MustCompile(`(because no|with an explicit deny in an?) (identity-based policy|resource-based policy|` +
-		`service control policy|resource control policy|permissions boundary|session policy|VPC endpoint policy)`).FindStringSubmatch(message)
-	if found != nil {
+	if found := byWhichPolicy.FindStringSubmatch(message); found != nil {
 		d.explicit, d.policy = found[1] != "because no", found[2]
 	}
 	return d
@@ -98,57 +104,22 @@ func (q question) remedy(d denial) (why, next string) {
 
 // foreign says that the secret belongs to another account than the principal.
 func (q question) foreign(d denial) bool {
-	reader, owner := accountOf(d.principal), accountOf(q.ref.SecretID)
+	reader, owner := arns.Account(d.principal), arns.Account(q.ref.SecretID)
 	return reader != "" && owner != "" && reader != owner
 }
 
-// accountOf is the fifth part of an ARN, or empty.
-func accountOf(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" {
-		return ""
-	}
-	return parts[4]
-}
-
-// pattern is how a policy should name the secret: six question marks for the random characters, as an
-// asterisk would match longer names too (page "Permissions policy examples for AWS Secrets Manager").
+// pattern is how a policy should name the secret.
 func (q question) pattern(d denial) string {
-	if cut := len(d.resource) - len("-??????"); cut > 0 && d.resource[cut] == '-' && strings.HasSuffix(d.resource[:cut], ":secret:"+q.ref.SecretID) {
-		return d.resource[:cut] + "-??????" // AWS has added the random characters to the name.
+	if known := arns.PatternFor(d.resource, q.ref.SecretID); known != "" {
+		return known
 	}
 	for _, id := range []string{d.resource, q.ref.SecretID} {
-		if strings.HasPrefix(id, "arn:") {
-			return arnPattern(id)
+		if arns.Is(id) {
+			return arns.Pattern(id)
 		}
 	}
-	partition := "aws"
-	if parts := strings.SplitN(d.principal, ":", 3); len(parts) == 3 && parts[0] == "arn" {
-		partition = parts[1]
-	}
-	account := accountOf(d.principal)
-	if account == "" {
-		account = "<account>"
-	}
-	return fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s-??????", partition, q.region, account, q.ref.SecretID)
-}
-
-// arnPattern takes an ARN that may be partial. The random characters are told from the end of a name
-// by a digit or a capital letter, which one in two hundred of them lack.
-func arnPattern(arn string) string {
-	if cut := len(arn) - 7; cut > 0 && regexp.MustCompile(`^-[A-Za-z0-9]{6}$`).MatchString(arn[cut:]) &&
-		strings.ContainsAny(arn[cut:], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-		return arn[:cut] + "-??????"
-	}
-	return arn + "-??????"
-}
-
-// fullARNPattern takes a full ARN, as AWS answers with, which always ends in six random characters.
-func fullARNPattern(arn string) string {
-	if cut := len(arn) - 7; cut > 0 && arn[cut] == '-' {
-		return arn[:cut] + "-??????"
-	}
-	return arn
+	partition, account := cmp.Or(arns.Partition(d.principal), "aws"), cmp.Or(arns.Account(d.principal), "<account>")
+	return arns.PatternOfName(partition, q.region, account, q.ref.SecretID)
 }
 
 // kmsDenied explains that a value may be read, but not decrypted. The key may be unknown; keyNote is

@@ -82,6 +82,9 @@ func describe(region string, entry *types.SecretListEntry) described {
 	return d
 }
 
+// hourly is a schedule in hours.
+var hourly = regexp.MustCompile(`^rate\(\d+ hours?\)$`)
+
 // windowOf is how long AWS takes to begin with a rotation: as long as the rules say, else an hour for a
 // schedule in hours, and up to the end of the day for one in days (page "RotationRulesType"). The schedules
 // of cron() are taken for one in days.
@@ -89,7 +92,7 @@ func windowOf(rules *types.RotationRulesType) time.Duration {
 	if window, err := time.ParseDuration(aws.ToString(rules.Duration)); err == nil && window > 0 {
 		return window
 	}
-	if hourly := regexp.MustCompile(`^rate\(\d+ hours?\)$`); hourly.MatchString(aws.ToString(rules.ScheduleExpression)) {
+	if hourly.MatchString(aws.ToString(rules.ScheduleExpression)) {
 		return time.Hour
 	}
 	return day

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 // explain turns an error of the SDK into a *source.Error. Codes decide, texts only where AWS uses one
@@ -115,15 +115,12 @@ func (q question) notFound(message string) *source.Error {
 
 // idAdvice is what else may be wrong with the id of a secret that is not found.
 func idAdvice(id string) string {
-	if strings.HasPrefix(id, "arn:") && suffixed.MatchString(id) {
+	if arns.TakenForFull(id) {
 		return "AWS takes the last six characters of an ARN for the random ones that it puts behind a name: if these belong to the name, " +
 			"write the whole ARN, as aws secretsmanager list-secrets shows it, or the name alone"
 	}
 	return "a secret of another account needs its full ARN, with the six random characters behind the name"
 }
-
-// suffixed is an ARN that AWS takes for a full one (page "Finding a secret from a partial ARN").
-var suffixed = regexp.MustCompile(`-[0-9A-Za-z]{6}$`)
 
 func (q question) throttled() *source.Error {
 	return &source.Error{Kind: source.Throttled, Explanation: fmt.Sprintf(

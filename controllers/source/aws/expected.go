@@ -3,11 +3,11 @@ package aws
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 const (
@@ -94,7 +94,7 @@ func (x *expected) of(region, name string, within time.Duration) []source.Change
 // later says whether an event has told of a change that a description does not show, or may not show: what is of the
 // same second, which is as exact as events are, may be from after it all the same, and counts for a while alone.
 func (x *expected) later(d described) bool {
-	changes := x.of(d.region, nameIn(d.arn), expectedLasts)
+	changes := x.of(d.region, arns.NameOf(d.arn), expectedLasts)
 	if len(changes) == 0 {
 		return false
 	}
@@ -102,7 +102,7 @@ func (x *expected) later(d described) bool {
 	unclear := func(change source.Change) bool {
 		return !d.shows(change) || d.changed.Before(change.At.Add(time.Second)) && undone(changes, change)
 	}
-	return slices.ContainsFunc(changes, older) || slices.ContainsFunc(x.of(d.region, nameIn(d.arn), undatedLasts), unclear)
+	return slices.ContainsFunc(changes, older) || slices.ContainsFunc(x.of(d.region, arns.NameOf(d.arn), undatedLasts), unclear)
 }
 
 // undone says whether another change may have undone a change.
@@ -147,7 +147,7 @@ func (x *expected) laterThan(ref source.Ref, version source.Version) bool {
 	if ref.VersionID != "" {
 		return false
 	}
-	stage, name := stageOf(ref), nameIn(version.ARN)
+	stage, name := stageOf(ref), arns.NameOf(version.ARN)
 	changes := x.of(version.Region, name, expectedLasts)
 	moved, shown, told := lastMove(changes, stage, version.ID)
 	if told && !shown && (moved.IsZero() || version.Created.Before(moved.Add(time.Second))) {
@@ -188,7 +188,7 @@ func mayConcern(change source.Change, stage string) bool {
 // made says whether the latest event of a secret has told that it was made, restored or changed, and lately, which AWS
 // says it does not have, or has marked for deletion.
 func (x *expected) made(region, id string) bool {
-	return there(x.of(region, tailOf(id), undatedLasts)) || there(x.of(region, nameIn(id), undatedLasts))
+	return there(x.of(region, arns.Tail(id), undatedLasts)) || there(x.of(region, arns.NameOf(id), undatedLasts))
 }
 
 // there says whether a secret is there after the latest of its changes. Of those of one second a deletion counts.
@@ -203,23 +203,4 @@ func there(changes []source.Change) (is bool) {
 		}
 	}
 	return is
-}
-
-// nameIn is the name of a secret by its full ARN.
-func nameIn(arn string) string { return tailOf(partialARN(arn)) }
-
-// tailOf is the part of an ARN that has the name; of a name it is the name.
-func tailOf(id string) string {
-	if !strings.HasPrefix(id, "arn:") {
-		return id
-	}
-	rest := id
-	for range 6 {
-		_, after, found := strings.Cut(rest, ":")
-		if !found {
-			return rest
-		}
-		rest = after
-	}
-	return rest
 }

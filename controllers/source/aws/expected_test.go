@@ -303,16 +303,6 @@ func TestWhatIsNewestIsBounded(t *testing.T) {
 	}
 }
 
-func TestNamesInARNs(t *testing.T) {
-	for id, want := range map[string]string{
-		benchARN: "/prod/payments/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a:b-a1B2c3": "a:b", "": "", "db": "", "arn:x": "",
-	} {
-		if got := nameIn(id); got != want {
-			t.Errorf("%q has the name %q, want %q", id, got, want)
-		}
-	}
-}
-
 // A listing that lags behind what DescribeSecret has said of a secret is not followed.
 func TestAListingDoesNotTakeBackWhatWasDescribed(t *testing.T) {
 	p := newPolled(t, 30)

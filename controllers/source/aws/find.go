@@ -12,6 +12,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 const (
@@ -180,7 +181,7 @@ func (f *finds) confirm(ctx context.Context, asked source.FindQuery, wanted crit
 		return nil, nil
 	}
 	latest, _ := f.e.newest.of(known.ARN)
-	return []source.Found{{ARN: known.ARN, Name: nameIn(known.ARN), Region: f.e.region, Tag: latest.tag}}, nil
+	return []source.Found{{ARN: known.ARN, Name: arns.NameOf(known.ARN), Region: f.e.region, Tag: latest.tag}}, nil
 }
 
 func foundBy(entry *types.SecretListEntry, region string) source.Found {

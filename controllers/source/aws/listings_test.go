@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -121,7 +122,7 @@ func TestWhatAListingCannotAnswerIsNotListed(t *testing.T) {
 
 // A secret is found by each id that it may be asked about by, and AWS is asked for full pages.
 func TestAListingServesEachNameOfASecret(t *testing.T) {
-	for _, id := range []string{pastID, benchARN, partialARN(benchARN)} {
+	for _, id := range []string{pastID, benchARN, arns.Partial(benchARN)} {
 		p, w := newSwept(t)
 		p.listing(benchARN, 2, stageCurrent, "v2")
 		query := source.VersionQuery{Ref: source.Ref{SecretID: id, VersionStage: stageCurrent}, MaxAge: time.Minute, Synced: synced()}

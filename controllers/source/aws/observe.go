@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 const (
@@ -115,7 +116,7 @@ func (e *endpoint) observedByValue(ref source.Ref, fetched source.Fetched) sourc
 		Version: fetched.Version,
 		Value:   &fetched.Value,
 		Hint: fmt.Sprintf("each poll reads and decrypts the value, because DescribeSecret is denied: "+
-			"allow secretsmanager:DescribeSecret on %s so that polling does not read the value", fullARNPattern(fetched.Version.ARN)),
+			"allow secretsmanager:DescribeSecret on %s so that polling does not read the value", arns.PatternOfFull(fetched.Version.ARN)),
 		Outdated: e.s.expected.laterThan(ref, fetched.Version),
 	}
 }

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 // partitionRegion is the region of a partition whose STS is asked where no other region of it is known; empty for a
@@ -46,19 +46,10 @@ func partitionOf(region string) string {
 	return endpoint.PartitionID
 }
 
-// partitionInARN is the second part of arn:partition:…, or empty.
-func partitionInARN(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" {
-		return ""
-	}
-	return parts[1]
-}
-
 // stsRegion is the region whose STS is asked for a role: the operator's own where it is in the role's partition, or
 // one of those that are read from, or the partition's. Partitions know nothing of each other's roles.
 func (s *Source) stsRegion(role string, read []string) string {
-	partition := partitionInARN(role)
+	partition := arns.Partition(role)
 	if partition == "" {
 		return s.config.Region
 	}
@@ -72,13 +63,13 @@ func (s *Source) stsRegion(role string, read []string) string {
 
 // ownPartition is the partition that the operator's own credentials are of, as far as its role or its region tells.
 func (s *Source) ownPartition() string {
-	return cmp.Or(partitionInARN(s.role), partitionOf(s.config.Region))
+	return cmp.Or(arns.Partition(s.role), partitionOf(s.config.Region))
 }
 
 // samePartition refuses a role that credentials of another partition would have to assume: AWS has no way to.
 // Where a partition is not known, AWS decides.
 func samePartition(role, partition, whose string) error {
-	wanted := partitionInARN(role)
+	wanted := arns.Partition(role)
 	if wanted == "" || partition == "" || wanted == partition {
 		return nil
 	}

@@ -210,14 +210,7 @@ func TestEachPartitionHasARegionOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestThePartitionOfARoleIsReadFromItsARNAlone(t *testing.T) {
-	for arn, want := range map[string]string{
-		testRole: "aws", "arn:aws-cn:iam::111122223333:role/r": "aws-cn", "arn:aws:iam::role/r": "", "arn": "", "x:aws:iam::111122223333:role/r": "", "": "",
-	} {
-		if got := partitionInARN(arn); got != want {
-			t.Errorf("the partition of %q is %q", arn, got)
-		}
-	}
+func TestSTSIsAskedInTheRolesPartition(t *testing.T) {
 	const china = "arn:aws-cn:iam::111122223333:role/r"
 	s := &Source{role: china, config: aws.Config{Region: "eu-west-1"}}
 	if got := s.ownPartition(); got != "aws-cn" {

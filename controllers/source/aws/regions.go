@@ -31,7 +31,7 @@ const RegionForm = `^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$`
 const MostAdditionalRegions = 16
 
 // regionForm is RegionForm, compiled.
-func regionForm() *regexp.Regexp { return regexp.MustCompile(RegionForm) }
+var regionForm = regexp.MustCompile(RegionForm)
 
 // Knows says whether a region is one of AWS, the operator's own, or one that was added. What is kept for each region, and
 // the values of metrics, are bounded by that: what a SecretSync names besides is not asked.
@@ -39,9 +39,8 @@ func (s *Source) Knows(region string) bool { return s.regions[region] }
 
 // WrongRegions says what is wrong with regions that are to be added; nil where nothing is.
 func WrongRegions(additional []string) error {
-	form := regionForm()
 	for _, region := range additional {
-		if !form.MatchString(region) || len(region) > 32 {
+		if !regionForm.MatchString(region) || len(region) > 32 {
 			return fmt.Errorf("%q is not the code of an AWS region, as eu-west-1 is one: separate codes by commas", region)
 		}
 	}

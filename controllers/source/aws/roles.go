@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 // roleLasts is how long a role is assumed for: what every role allows, and the most that AWS lets a role
@@ -61,7 +62,7 @@ func (s *Source) roles(of *identity) aws.CredentialsProvider {
 	}
 	for n, role := range chain {
 		next := assumed{role: role, from: partition, whose: whose}
-		partition, whose = partitionInARN(role), "role "+role+" is"
+		partition, whose = arns.Partition(role), "role "+role+" is"
 		credentials = next.by(s, of, credentials, func(o *stscreds.AssumeRoleOptions) {
 			if n == 0 { // Later roles inherit the tags, and may not be given them anew.
 				s.tag(who, o)
@@ -128,7 +129,7 @@ type serviceAccount struct {
 // Retrieve assumes the ServiceAccount's role with a token of its own.
 func (p *serviceAccount) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	account := p.of.account
-	if err := samePartition(p.next, partitionInARN(account.RoleARN), "role "+account.RoleARN+" is"); err != nil {
+	if err := samePartition(p.next, arns.Partition(account.RoleARN), "role "+account.RoleARN+" is"); err != nil {
 		return aws.Credentials{}, err
 	}
 	token, err := p.s.options.ServiceAccounts.Token(ctx, p.of.Namespace, p.of.ServiceAccount, account)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 const (
@@ -180,7 +181,7 @@ func (w *sweeps) note(entry *types.SecretListEntry, began time.Time) {
 	defer w.mutex.Unlock()
 	name, arn := aws.ToString(entry.Name), aws.ToString(entry.ARN)
 	known := false
-	for _, id := range []string{name, arn, partialARN(arn)} {
+	for _, id := range []string{name, arn, arns.Partial(arn)} {
 		wanted := w.found[id]
 		if wanted == nil {
 			continue

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 // credentialsTrouble explains why there were no credentials to sign a call with.
@@ -68,6 +69,9 @@ func (q question) credentialsTrouble(trouble *credentialsError) *source.Error {
 		"associate it with a role (EKS Pod Identity), or give it static keys")
 }
 
+// codeInText is the code of EKS Auth in the text of the EKS Pod Identity agent.
+var codeInText = regexp.MustCompile(`\(([A-Z]\w+)\): `)
+
 // agentCode is the code that a provider of credentials on the node refuses with; empty where it tells none.
 // The EKS Pod Identity agent answers in plain text, with the code of EKS Auth in parentheses.
 func agentCode(err error) string {
@@ -75,10 +79,13 @@ func agentCode(err error) string {
 	if !errors.As(err, &refused) {
 		return ""
 	}
-	if found := regexp.MustCompile(`\(([A-Z]\w+)\): `).FindStringSubmatch(refused.ErrorMessage()); refused.ErrorCode() == "" && found != nil {
+	if refused.ErrorCode() != "" {
+		return refused.ErrorCode()
+	}
+	if found := codeInText.FindStringSubmatch(refused.ErrorMessage()); found != nil {
 		return found[1]
 	}
-	return refused.ErrorCode()
+	return ""
 }
 
 // agentAdvice is what to do about a code of EKS Auth (page "AssumeRoleForPodIdentity" of the Amazon EKS API
@@ -207,7 +214,7 @@ func (q question) roleDenied(operation, message string) *source.Error {
 	if d.principal != "" {
 		who = d.principal
 	}
-	if strings.HasPrefix(d.resource, "arn:") {
+	if arns.Is(d.resource) {
 		role = "role " + d.resource
 	}
 	return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf("%s may not assume %s: %s", who, role, q.assumeAdvice(d.action))}
