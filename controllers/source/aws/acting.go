@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 const (
@@ -24,15 +25,14 @@ type actor struct {
 }
 
 // newAccounts keeps the ServiceAccounts of a namespace as they were looked up.
-func newAccounts(now func() time.Time) *sharing[string, source.ServiceAccount] {
-	accounts := newSharing(now, accountLasts, maxAccounts, func(string, source.ServiceAccount) int { return 1 })
-	accounts.refusedCost, accounts.refused = 1, func(err error) time.Duration {
+func newAccounts(now func() time.Time) *sharing.Cache[string, source.ServiceAccount] {
+	accounts := sharing.New(now, accountLasts, maxAccounts, func(string, source.ServiceAccount) int { return 1 })
+	return accounts.KeepRefusals(func(err error) time.Duration {
 		if errors.Is(err, source.ErrNoServiceAccount) {
 			return noAccountLasts
 		}
 		return 0
-	}
-	return accounts
+	}, 1)
 }
 
 // actorOf looks up who an identity is, unless that is known of less than a minute ago, and since the reader came. That
@@ -51,8 +51,8 @@ func (s *Source) actorOf(ctx context.Context, ref source.Ref, maxAge time.Durati
 		age = max(0, min(age, s.options.Now().Sub(since)))
 	}
 	of := s.tenants.get(who.Namespace)
-	of.accounts.outdate(who.ServiceAccount, maxAge)
-	account, err := of.accounts.ask(ctx, who.ServiceAccount, age, func(ctx context.Context) (source.ServiceAccount, error) {
+	of.accounts.Outdate(who.ServiceAccount, maxAge)
+	account, err := of.accounts.Ask(ctx, who.ServiceAccount, age, func(ctx context.Context) (source.ServiceAccount, error) {
 		within, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
 		defer cancel()
 		return s.options.ServiceAccounts.Get(within, who.Namespace, who.ServiceAccount)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 const (
@@ -27,7 +28,7 @@ type breadths struct {
 	known map[findKey]breadth
 	found int
 	// share is what may be kept besides by all that a namespace reads; nil for no such bound.
-	share *share
+	share *sharing.Share
 	// cleared says that nothing more is kept.
 	cleared bool
 }
@@ -69,7 +70,7 @@ func (b *breadths) learn(key findKey, found []source.Found, endless bool) {
 			b.drop(other) // Which one does not matter: it costs another look.
 		}
 	}
-	if b.cleared || !b.share.take(1+len(found)) {
+	if b.cleared || !b.share.Take(1+len(found)) {
 		return
 	}
 	b.known[key] = breadth{until: now.Add(broadLasts), found: found}
@@ -82,7 +83,7 @@ func (b *breadths) drop(key findKey) {
 		return
 	}
 	b.found -= len(one.found)
-	b.share.give(1 + len(one.found))
+	b.share.Give(1 + len(one.found))
 	delete(b.known, key)
 }
 

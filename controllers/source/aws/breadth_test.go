@@ -12,6 +12,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -186,18 +187,18 @@ func TestFindsThatAreTooBroadAreBounded(t *testing.T) {
 // What is let go of gives the namespace its part back, and an endpoint that is let go of takes none any more.
 func TestFindsThatAreLetGoOfGiveTheirPartBack(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	b := &breadths{now: func() time.Time { return now }, share: &share{of: &allowance{most: 1000, each: 1000}}}
+	b := &breadths{now: func() time.Time { return now }, share: sharing.NewAllowance(1000, 1000).NewShare()}
 	learn := func(prefix string) { b.learn(findKey{prefix: prefix}, make([]source.Found, 200), false) }
 	for _, prefix := range []string{"a", "b", "b"} {
 		learn(prefix)
 	}
-	if b.share.taken != 402 || len(b.known) != 2 {
-		t.Errorf("%d finds take %d", len(b.known), b.share.taken)
+	if b.share.Taken() != 402 || len(b.known) != 2 {
+		t.Errorf("%d finds take %d", len(b.known), b.share.Taken())
 	}
 	b.clear()
 	learn("c")
-	if b.share.taken != 0 || len(b.known) != 0 || b.found != 0 {
-		t.Errorf("after all was let go of %d finds of %d secrets take %d", len(b.known), b.found, b.share.taken)
+	if b.share.Taken() != 0 || len(b.known) != 0 || b.found != 0 {
+		t.Errorf("after all was let go of %d finds of %d secrets take %d", len(b.known), b.found, b.share.Taken())
 	}
 }
 

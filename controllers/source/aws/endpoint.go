@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 // endpoint is Secrets Manager in one region, as one identity sees it. Whatever is remembered, shared
@@ -37,10 +38,10 @@ type endpoint struct {
 	// newest and doubts keep answers that are out of date from being followed.
 	newest    *newest
 	doubts    *doubts
-	described *sharing[string, described]
+	described *sharing.Cache[string, described]
 	// byValue has why values that are read in place of descriptions were refused; the values themselves are not kept in it.
-	byValue *sharing[valueKey, source.Fetched]
-	values  *sharing[valueKey, source.Fetched]
+	byValue *sharing.Cache[valueKey, source.Fetched]
+	values  *sharing.Cache[valueKey, source.Fetched]
 	batches *batches
 	sweeps  *sweeps
 	finds   *finds
@@ -96,16 +97,16 @@ func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
 		unbatched: newMemory(now, denialLasts),
 		newest:    newNewest(now),
 		doubts:    newDoubts(now),
-		described: newSharing[string](now, describedLasts, maxDescribed, func(string, described) int { return 1 }),
-		byValue:   newSharing(now, refusedLasts, maxDescribed, func(valueKey, source.Fetched) int { return math.MaxInt }),
-		values:    newSharing[valueKey](now, valueLasts, s.options.ValueCacheBytes, costOf),
+		described: sharing.New[string](now, describedLasts, maxDescribed, func(string, described) int { return 1 }).
+			KeepRefusals(refusedFor, 1).Within(of.entries),
+		byValue: sharing.New(now, refusedLasts, maxDescribed, func(valueKey, source.Fetched) int { return math.MaxInt }).
+			KeepRefusals(refusedFor, 1).Within(of.entries),
+		values: sharing.New[valueKey](now, valueLasts, s.options.ValueCacheBytes, costOf).Within(of.values),
 	}
 	for _, operation := range []string{describeSecret, getSecretValue, batchGetSecretValue, listSecrets} {
 		e.paces[operation] = newPace(now)
 	}
-	e.described.refused, e.described.refusedCost = refusedFor, 1
-	e.byValue.refused, e.byValue.refusedCost, e.byValue.share = refusedFor, 1, of.entries
-	e.values.share, e.described.share, e.newest.share = of.values, of.entries, of.entries
+	e.newest.share = of.entries
 	e.batches = &batches{read: e.readBatch}
 	e.sweeps = newSweeps(e)
 	e.finds = newFinds(e, of.entries)
@@ -114,12 +115,12 @@ func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
 
 // clear lets go of what was read there. What is under way still is not kept any more.
 func (e *endpoint) clear() {
-	e.values.clear()
-	e.described.clear()
-	e.byValue.clear()
+	e.values.Clear()
+	e.described.Clear()
+	e.byValue.Clear()
 	e.newest.clear()
-	e.finds.lists.clear()
-	e.finds.confirmed.clear()
+	e.finds.lists.Clear()
+	e.finds.confirmed.Clear()
 	e.finds.breadths.clear()
 }
 

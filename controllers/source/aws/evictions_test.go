@@ -187,10 +187,10 @@ func TestNamespacesLeaveTheOperatorItsOwnRoom(t *testing.T) {
 	values, entries := 0, 0
 	for n := range 10 {
 		one := p.source.tenants.get(fmt.Sprint("team-", n))
-		if one.values.take(budget / valueParts) {
+		if one.values.Take(budget / valueParts) {
 			values++
 		}
-		if one.entries.take(maxEntriesOfNamespace) {
+		if one.entries.Take(maxEntriesOfNamespace) {
 			entries++
 		}
 	}
@@ -198,7 +198,7 @@ func TestNamespacesLeaveTheOperatorItsOwnRoom(t *testing.T) {
 		t.Errorf("%d namespaces fill what is kept of values, %d what is kept of descriptions", values, entries)
 	}
 	own := p.source.tenants.get("")
-	if !own.values.take(budget) || own.values.take(1) || !own.entries.take(2*maxEntries) {
+	if !own.values.Take(budget) || own.values.Take(1) || !own.entries.Take(2*maxEntries) {
 		t.Error("the operator has another bound than its own")
 	}
 }
@@ -207,14 +207,14 @@ func TestNamespacesLeaveTheOperatorItsOwnRoom(t *testing.T) {
 func TestAnEvictedEndpointGivesAllBack(t *testing.T) {
 	p := newPast(t)
 	e := p.source.tenants.endpoint(keyOf("team", 0))
-	taken := func() int { return p.source.tenants.get("team").entries.taken }
+	taken := func() int { return p.source.tenants.get("team").entries.Taken() }
 	before := taken()
 	denied := &source.Error{Kind: source.AccessDenied}
-	_, err := e.byValue.ask(t.Context(), valueKey{arn: "a"}, time.Hour, func(context.Context) (source.Fetched, error) { return source.Fetched{}, denied })
+	_, err := e.byValue.Ask(t.Context(), valueKey{arn: "a"}, time.Hour, func(context.Context) (source.Fetched, error) { return source.Fetched{}, denied })
 	if !errors.Is(err, denied) || taken() != before+1 {
 		t.Errorf("%d more are taken for a refusal, %v", taken()-before, err)
 	}
-	_, err = e.finds.confirmed.ask(t.Context(), confirmKey{arn: "a"}, time.Hour, func(context.Context) ([]source.Found, error) { return nil, nil })
+	_, err = e.finds.confirmed.Ask(t.Context(), confirmKey{arn: "a"}, time.Hour, func(context.Context) ([]source.Found, error) { return nil, nil })
 	if err != nil || taken() != before+2 {
 		t.Errorf("%d more are taken for a look, %v", taken()-before, err)
 	}

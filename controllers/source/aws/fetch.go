@@ -53,10 +53,10 @@ func (e *endpoint) fetch(ctx context.Context, ref source.Ref, observed source.Ve
 		return read(ctx)
 	}
 	key := valueKey{arn: observed.ARN, versionID: observed.ID, asked: ref.VersionID + " " + ref.VersionStage}
-	fetched, err := e.values.ask(ctx, key, valueLasts, read)
+	fetched, err := e.values.Ask(ctx, key, valueLasts, read)
 	if err == nil && fetched.Version.ID != observed.ID {
 		// The label moved while somebody else's read was under way; which way is not known.
-		return e.values.ask(ctx, key, 0, read)
+		return e.values.Ask(ctx, key, 0, read)
 	}
 	return fetched, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 const (
@@ -38,23 +39,21 @@ type confirmKey struct {
 // finds lists the secrets that match, for all who ask the same.
 type finds struct {
 	e     *endpoint
-	lists *sharing[findKey, []source.Found]
+	lists *sharing.Cache[findKey, []source.Found]
 	// confirmed has the one secret, or none if it is gone or does not match any more.
-	confirmed *sharing[confirmKey, []source.Found]
+	confirmed *sharing.Cache[confirmKey, []source.Found]
 	// breadths has what was too broad of late.
 	breadths *breadths
 }
 
-func newFinds(e *endpoint, entries *share) *finds {
+func newFinds(e *endpoint, entries *sharing.Share) *finds {
 	now := e.s.options.Now
-	f := &finds{
+	return &finds{
 		e:         e,
-		lists:     newSharing(now, foundLasts, maxFound, func(_ findKey, found []source.Found) int { return 1 + len(found) }),
-		confirmed: newSharing(now, foundLasts, maxFound, func(confirmKey, []source.Found) int { return 1 }),
+		lists:     sharing.New(now, foundLasts, maxFound, func(_ findKey, found []source.Found) int { return 1 + len(found) }).Within(entries),
+		confirmed: sharing.New(now, foundLasts, maxFound, func(confirmKey, []source.Found) int { return 1 }).Within(entries),
 		breadths:  &breadths{now: now, share: entries},
 	}
-	f.lists.share, f.confirmed.share = entries, entries
-	return f
 }
 
 // Find lists the secrets that match, by ListSecrets, which may lag five minutes (page "ListSecrets"): what
@@ -86,7 +85,7 @@ func (f *finds) find(ctx context.Context, asked source.FindQuery, wanted criteri
 			return nil, err
 		}
 	}
-	listed, err := f.lists.ask(ctx, wanted.key, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
+	listed, err := f.lists.Ask(ctx, wanted.key, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
 		return f.list(ctx, asked, wanted.within(ctx))
 	})
 	if err == nil {
@@ -106,7 +105,7 @@ func (f *finds) find(ctx context.Context, asked source.FindQuery, wanted criteri
 		if slices.ContainsFunc(listed, func(one source.Found) bool { return one.ARN == known.ARN }) {
 			continue
 		}
-		still, err := f.confirmed.ask(ctx, confirmKey{wanted.key, known.ARN}, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
+		still, err := f.confirmed.Ask(ctx, confirmKey{wanted.key, known.ARN}, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {
 			return f.confirm(ctx, asked, wanted.within(ctx), known)
 		})
 		if err == nil {

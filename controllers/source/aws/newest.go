@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 const (
@@ -28,7 +29,7 @@ type newest struct {
 	// takes the place of former, so that what is no longer asked about is evicted.
 	recent, former map[string]*seen
 	// share is what may be kept besides by all that a namespace reads; nil for no such bound.
-	share *share
+	share *sharing.Share
 	// cleared says that nothing more is kept.
 	cleared bool
 }
@@ -118,10 +119,10 @@ func (n *newest) keep(id string, entry *seen) {
 		return
 	}
 	if _, again := n.recent[id]; !again {
-		if full := len(n.recent) >= maxNewest/2; full || !n.share.take(1) {
-			n.share.give(len(n.former))
+		if full := len(n.recent) >= maxNewest/2; full || !n.share.Take(1) {
+			n.share.Give(len(n.former))
 			n.recent, n.former = map[string]*seen{}, n.recent
-			if !n.share.take(1) {
+			if !n.share.Take(1) {
 				return
 			}
 		}
@@ -133,7 +134,7 @@ func (n *newest) keep(id string, entry *seen) {
 func (n *newest) clear() {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	n.share.give(len(n.recent) + len(n.former))
+	n.share.Give(len(n.recent) + len(n.former))
 	n.recent, n.former, n.cleared = nil, nil, true
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 // What is known of a secret by its ARN counts for who asks by its name, in whatever order they come.
@@ -75,13 +76,13 @@ func TestWithoutADateAnAnswerIsFollowed(t *testing.T) {
 // What was asked about is kept for a while when newer questions take its place, counted once, and given back.
 func TestWhatIsNewestIsCountedAndGivenBack(t *testing.T) {
 	n := newNewest(time.Now)
-	n.share = &share{of: &allowance{most: 2 * maxNewest, each: 2 * maxNewest}}
+	n.share = sharing.NewAllowance(2*maxNewest, 2*maxNewest).NewShare()
 	for i := range maxNewest / 2 {
 		n.keep(strconv.Itoa(i), &seen{described: described{arn: strconv.Itoa(i)}})
 	}
 	n.keep("7", &seen{described: described{arn: "successor"}})
-	if len(n.recent) != maxNewest/2 || n.share.taken != maxNewest/2 {
-		t.Errorf("%d are kept and count as %d", len(n.recent), n.share.taken)
+	if len(n.recent) != maxNewest/2 || n.share.Taken() != maxNewest/2 {
+		t.Errorf("%d are kept and count as %d", len(n.recent), n.share.Taken())
 	}
 	n.keep("one more", &seen{})
 	if len(n.recent) != 1 || len(n.former) != maxNewest/2 {
@@ -92,15 +93,15 @@ func TestWhatIsNewestIsCountedAndGivenBack(t *testing.T) {
 	}
 	n.clear()
 	n.follow("late", described{arn: "late"})
-	if _, known := n.of("late"); known || n.share.taken != 0 {
-		t.Errorf("of an endpoint that was let go of %d are kept", n.share.taken)
+	if _, known := n.of("late"); known || n.share.Taken() != 0 {
+		t.Errorf("of an endpoint that was let go of %d are kept", n.share.Taken())
 	}
 }
 
 // A namespace that keeps as much as it may has nothing to count the wait from: it goes on waiting.
 func TestWithoutRoomAnOlderAnswerIsNotReached(t *testing.T) {
 	n := newNewest(time.Now)
-	n.share = &share{of: &allowance{}}
+	n.share = sharing.NewAllowance(0, 0).NewShare()
 	latest, behind := n.follow("db", described{arn: "db", region: "eu-west-1", changed: date(1)})
 	if behind || n.reached(latest, source.Version{Region: "eu-west-1", Changed: date(2)}) {
 		t.Error("an answer that is older than status counts as new")

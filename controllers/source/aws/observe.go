@@ -95,7 +95,7 @@ func (e *endpoint) doubtful(query source.VersionQuery, err error) error {
 // denied too, the denial of DescribeSecret is not relied on: whoever mends the one mends both.
 func (e *endpoint) observeByValue(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	ref := query.Ref
-	fetched, err := e.byValue.ask(ctx, valueKey{ref.SecretID, ref.VersionID, ref.VersionStage}, query.MaxAge, func(ctx context.Context) (source.Fetched, error) {
+	fetched, err := e.byValue.Ask(ctx, valueKey{ref.SecretID, ref.VersionID, ref.VersionStage}, query.MaxAge, func(ctx context.Context) (source.Fetched, error) {
 		return e.fetch(ctx, ref, source.Version{})
 	})
 	if source.KindOf(err) == source.AccessDenied {
@@ -153,7 +153,7 @@ func (e *endpoint) contradicted(ctx context.Context, query source.VersionQuery, 
 // describe asks DescribeSecret, unless somebody else has lately, and notes where it is denied.
 func (e *endpoint) describe(ctx context.Context, asked source.VersionQuery) (described, error) {
 	ref := asked.Ref
-	answer, err := e.described.ask(ctx, ref.SecretID, asked.MaxAge, func(ctx context.Context) (described, error) {
+	answer, err := e.described.Ask(ctx, ref.SecretID, asked.MaxAge, func(ctx context.Context) (described, error) {
 		q := question{operation: describeSecret, ref: ref, region: e.region, routine: asked.Routine}
 		output, err := callBy(ctx, e, q, e.describeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
 		if err != nil {

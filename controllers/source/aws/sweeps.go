@@ -12,6 +12,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 const (
@@ -39,7 +40,7 @@ var errDear = errors.New("listing all secrets takes more calls than describing t
 // confirms it. Any other difference may be a listing that lags behind; that is for DescribeSecret, which lags less.
 type sweeps struct {
 	e    *endpoint
-	list *sharing[struct{}, struct{}]
+	list *sharing.Cache[struct{}, struct{}]
 
 	mutex sync.Mutex
 	// found has what the last sweep said of each secret, by the id that is asked with; those that it
@@ -61,7 +62,7 @@ type swept struct {
 func newSweeps(e *endpoint) *sweeps {
 	return &sweeps{
 		e: e, found: map[string]*swept{}, others: map[string]*swept{},
-		list: newSharing[struct{}](e.s.options.Now, 24*time.Hour, 1, func(struct{}, struct{}) int { return 1 }),
+		list: sharing.New[struct{}](e.s.options.Now, 24*time.Hour, 1, func(struct{}, struct{}) int { return 1 }),
 	}
 }
 
@@ -71,7 +72,7 @@ func (w *sweeps) observe(ctx context.Context, query source.VersionQuery) (source
 	if query.MaxAge < sweepPatience || query.Synced.ID == "" || query.VersionID != "" || !w.expect(query.SecretID) {
 		return source.Resolution{}, false
 	}
-	if _, err := w.list.ask(ctx, struct{}{}, query.MaxAge, w.sweep); err != nil {
+	if _, err := w.list.Ask(ctx, struct{}{}, query.MaxAge, w.sweep); err != nil {
 		return source.Resolution{}, false
 	}
 	w.mutex.Lock()

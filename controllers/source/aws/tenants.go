@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 type tenants struct {
 	s *Source
 	// values are for the values of the namespaces, in bytes, entries for descriptions and lists.
-	values, entries *allowance
+	values, entries *sharing.Allowance
 
 	mutex sync.Mutex
 	known map[string]*tenant
@@ -40,13 +41,13 @@ type tenants struct {
 type tenant struct {
 	namespace string
 	// accounts are its ServiceAccounts as they were looked up lately, acting those that identities and endpoints are of.
-	accounts   *sharing[string, source.ServiceAccount]
+	accounts   *sharing.Cache[string, source.ServiceAccount]
 	acting     map[string]source.ServiceAccount
 	identities map[actor]*identity
 	endpoints  map[endpointKey]*endpoint
 	sts        *stsPaces
 	// values and entries are its parts of what may be kept; no entries means without a bound for all endpoints together.
-	values, entries *share
+	values, entries *sharing.Share
 	used            time.Time
 }
 
@@ -54,8 +55,8 @@ func newTenants(s *Source) *tenants {
 	values := s.options.ValueCacheBytes
 	return &tenants{
 		s: s, known: map[string]*tenant{},
-		values:  &allowance{most: values, each: values / valueParts},
-		entries: &allowance{most: maxEntries, each: maxEntriesOfNamespace},
+		values:  sharing.NewAllowance(values, values/valueParts),
+		entries: sharing.NewAllowance(maxEntries, maxEntriesOfNamespace),
 	}
 }
 
@@ -66,11 +67,11 @@ func (t *tenants) of(namespace string) *tenant {
 		one = &tenant{
 			namespace: namespace, acting: map[string]source.ServiceAccount{}, identities: map[actor]*identity{}, endpoints: map[endpointKey]*endpoint{},
 			accounts: newAccounts(t.s.options.Now), sts: newSTSPaces(t.s.options.Now),
-			values: &share{of: t.values}, entries: &share{of: t.entries},
+			values: t.values.NewShare(), entries: t.entries.NewShare(),
 		}
 		if namespace == "" {
 			own := t.s.options.ValueCacheBytes
-			one.values, one.entries = &share{of: &allowance{most: own, each: own}}, nil
+			one.values, one.entries = sharing.NewAllowance(own, own).NewShare(), nil
 			one.identities[actor{}] = t.s.own
 		}
 		t.known[namespace] = one

@@ -49,8 +49,9 @@ func TestIdentitiesOfANamespaceEvictEachOtherAlone(t *testing.T) {
 		}
 	}
 	kept := s.tenants.get("hostile")
-	if len(kept.endpoints) != maxEndpointsOfNamespace || len(kept.identities) != maxEndpointsOfNamespace || len(kept.accounts.answers) != maxAccounts {
-		t.Errorf("%d endpoints of %d identities and %d ServiceAccounts are kept", len(kept.endpoints), len(kept.identities), len(kept.accounts.answers))
+	accounts, _ := kept.accounts.Size()
+	if len(kept.endpoints) != maxEndpointsOfNamespace || len(kept.identities) != maxEndpointsOfNamespace || accounts != maxAccounts {
+		t.Errorf("%d endpoints of %d identities and %d ServiceAccounts are kept", len(kept.endpoints), len(kept.identities), accounts)
 	}
 	if got := len(kept.acting); got > maxEndpointsOfNamespace {
 		t.Errorf("%d ServiceAccounts are acted as", got)
@@ -119,10 +120,8 @@ func TestValuesOfANamespaceAreBounded(t *testing.T) {
 	value := source.Fetched{Version: source.Version{ID: "v1"}, Value: source.TextValue(strings.Repeat("x", size))}
 	read := func(who source.Identity, n int) {
 		e := s.tenants.endpoint(endpointKey{actor{Identity: who}, s.config.Region})
-		e.values.mutex.Lock()
-		defer e.values.mutex.Unlock()
 		key := valueKey{fmt.Sprint(n), "v1", ""}
-		e.values.keep(&answer[valueKey, source.Fetched]{key: key, value: value, cost: costOf(key, value), kept: w.now, lasts: valueLasts})
+		_, _ = e.values.Ask(t.Context(), key, valueLasts, func(context.Context) (source.Fetched, error) { return value, nil })
 	}
 	for n := range 1000 {
 		read(external("hostile", n%100), n)
@@ -134,17 +133,18 @@ func TestValuesOfANamespaceAreBounded(t *testing.T) {
 	for namespace, most := range map[string]int{"hostile": budget / valueParts, "other": budget / valueParts, "": budget} {
 		kept, answers := 0, 0
 		for _, e := range s.tenants.get(namespace).endpoints {
-			kept += e.values.kept
-			answers += len(e.values.answers)
+			more, cost := e.values.Size()
+			kept += cost
+			answers += more
 		}
-		if taken := s.tenants.get(namespace).values.taken; kept > most || answers < 20 || taken != kept {
+		if taken := s.tenants.get(namespace).values.Taken(); kept > most || answers < 20 || taken != kept {
 			t.Errorf("namespace %q keeps %d values of %d bytes, and has %d bytes taken", namespace, answers, kept, taken)
 		}
 	}
 	for _, e := range s.tenants.get("hostile").endpoints {
 		e.clear()
 	}
-	if got := s.tenants.get("hostile").values.taken; got != 0 {
+	if got := s.tenants.get("hostile").values.Taken(); got != 0 {
 		t.Errorf("%d bytes are taken by what was evicted", got)
 	}
 }
@@ -159,18 +159,20 @@ func TestDescriptionsAndListsOfANamespaceAreBounded(t *testing.T) {
 		e := s.tenants.endpoint(key(n))
 		for i := range 1000 {
 			e.newest.follow(fmt.Sprint(i), described{arn: fmt.Sprint("arn", i), changed: w.now})
-			_, _ = e.described.ask(t.Context(), fmt.Sprint(i), time.Hour, func(context.Context) (described, error) { return described{}, nil })
+			_, _ = e.described.Ask(t.Context(), fmt.Sprint(i), time.Hour, func(context.Context) (described, error) { return described{}, nil })
 		}
 		e.finds.breadths.learn(findKey{prefix: "a"}, listed, false)
-		_, _ = e.finds.lists.ask(t.Context(), findKey{prefix: "a"}, time.Hour, func(context.Context) ([]source.Found, error) { return listed, nil })
+		_, _ = e.finds.lists.Ask(t.Context(), findKey{prefix: "a"}, time.Hour, func(context.Context) ([]source.Found, error) { return listed, nil })
 	}
 	kept := func() (entries int) {
 		for _, e := range s.tenants.get("hostile").endpoints {
-			entries += len(e.newest.recent) + len(e.newest.former) + e.described.kept + e.finds.lists.kept + e.finds.breadths.found + len(e.finds.breadths.known)
+			_, described := e.described.Size()
+			_, lists := e.finds.lists.Size()
+			entries += len(e.newest.recent) + len(e.newest.former) + described + lists + e.finds.breadths.found + len(e.finds.breadths.known)
 		}
 		return entries
 	}
-	taken := s.tenants.get("hostile").entries.taken
+	taken := s.tenants.get("hostile").entries.Taken()
 	if got := kept(); got > maxEntriesOfNamespace || got < maxEntriesOfNamespace/2 || got != taken {
 		t.Errorf("%d entries are kept, %d are counted, and %d are the most", got, taken, maxEntriesOfNamespace)
 	}
@@ -179,7 +181,7 @@ func TestDescriptionsAndListsOfANamespaceAreBounded(t *testing.T) {
 		s.tenants.evict(s.tenants.of("hostile"), key(n))
 		s.tenants.mutex.Unlock()
 	}
-	if got := s.tenants.get("hostile").entries.taken; got != 0 {
+	if got := s.tenants.get("hostile").entries.Taken(); got != 0 {
 		t.Errorf("%d entries are counted of what was evicted", got)
 	}
 }

@@ -115,7 +115,7 @@ func TestAValueIsKeptForAMinute(t *testing.T) {
 			t.Errorf("question %d: %d reads, want %d", n, reads, want)
 		}
 	}
-	if values := ownEndpoint(w.source).values; values.lasts != time.Minute {
-		t.Errorf("values are let go of after %s", values.lasts)
+	if lasts := ownEndpoint(w.source).values.KeepsFor(); lasts != time.Minute {
+		t.Errorf("values are let go of after %s", lasts)
 	}
 }

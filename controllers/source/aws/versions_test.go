@@ -248,9 +248,9 @@ func TestWhatWasDescribedServesForAMinuteAtMost(t *testing.T) {
 	p.gives("v1", 1)
 	p.want("by its value", "v1", false, poll)
 	e := ownEndpoint(p.source)
-	e.byValue.mutex.Lock()
-	defer e.byValue.mutex.Unlock()
-	if kept := len(e.byValue.answers) + len(e.values.answers); kept != 0 {
+	byValue, _ := e.byValue.Size()
+	values, _ := e.values.Size()
+	if kept := byValue + values; kept != 0 {
 		t.Errorf("%d values are kept", kept)
 	}
 }

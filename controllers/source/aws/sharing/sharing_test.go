@@ -1,4 +1,4 @@
-package aws
+package sharing
 
 import (
 	"context"
@@ -59,8 +59,8 @@ func together(t *testing.T, n int, ask func() (string, error)) map[string]int {
 func TestThoseWhoAskAtOnceShareACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
-		answers := together(t, 100, func() (string, error) { return s.ask(t.Context(), "db", time.Minute, a.call) })
+		s := New(time.Now, time.Minute, 10, oneEach)
+		answers := together(t, 100, func() (string, error) { return s.Ask(t.Context(), "db", time.Minute, a.call) })
 		if a.calls != 1 || answers["answer 1"] != 100 {
 			t.Errorf("%d calls, answers %v", a.calls, answers)
 		}
@@ -71,18 +71,18 @@ func TestThoseWhoAskAtOnceShareACall(t *testing.T) {
 func TestAnAnswerIsNeverOlderThanAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
-		go func() { _, _ = s.ask(t.Context(), "db", time.Minute, a.call) }()
+		s := New(time.Now, time.Minute, 10, oneEach)
+		go func() { _, _ = s.Ask(t.Context(), "db", time.Minute, a.call) }()
 		time.Sleep(500 * time.Millisecond)
-		answers := together(t, 100, func() (string, error) { return s.ask(t.Context(), "db", 0, a.call) })
+		answers := together(t, 100, func() (string, error) { return s.Ask(t.Context(), "db", 0, a.call) })
 		if a.calls != 2 || answers["answer 2"] != 100 {
 			t.Errorf("%d calls, answers %v: want all to share the call after the one under way", a.calls, answers)
 		}
 		time.Sleep(9 * time.Second)
-		if answer, _ := s.ask(t.Context(), "db", 20*time.Second, a.call); answer != "answer 2" {
+		if answer, _ := s.Ask(t.Context(), "db", 20*time.Second, a.call); answer != "answer 2" {
 			t.Errorf("an answer of ten seconds ago was asked for again: %s", answer)
 		}
-		if answer, _ := s.ask(t.Context(), "db", 5*time.Second, a.call); answer != "answer 3" {
+		if answer, _ := s.Ask(t.Context(), "db", 5*time.Second, a.call); answer != "answer 3" {
 			t.Errorf("an answer of ten seconds ago was taken for younger than five: %s", answer)
 		}
 	})
@@ -91,13 +91,13 @@ func TestAnAnswerIsNeverOlderThanAskedFor(t *testing.T) {
 func TestErrorsAreSharedAndNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second, err: errors.New("refused")}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
-		answers := together(t, 10, func() (string, error) { return s.ask(t.Context(), "db", time.Minute, a.call) })
+		s := New(time.Now, time.Minute, 10, oneEach)
+		answers := together(t, 10, func() (string, error) { return s.Ask(t.Context(), "db", time.Minute, a.call) })
 		if a.calls != 1 || answers["refused"] != 10 {
 			t.Errorf("%d calls, answers %v", a.calls, answers)
 		}
 		a.err = nil
-		if answer, err := s.ask(t.Context(), "db", time.Minute, a.call); err != nil || answer != "answer 2" {
+		if answer, err := s.Ask(t.Context(), "db", time.Minute, a.call); err != nil || answer != "answer 2" {
 			t.Errorf("after the error: %s, %v", answer, err)
 		}
 	})
@@ -110,12 +110,12 @@ func TestARefusalEndsTheAnswerOfBefore(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := &counting{}
-			s := newSharing(time.Now, time.Minute, 10, oneEach)
-			_, _ = s.ask(t.Context(), "db", 0, a.call)
+			s := New(time.Now, time.Minute, 10, oneEach)
+			_, _ = s.Ask(t.Context(), "db", 0, a.call)
 			a.err = err
-			_, _ = s.ask(t.Context(), "db", 0, a.call)
+			_, _ = s.Ask(t.Context(), "db", 0, a.call)
 			a.err = nil
-			if _, failed := s.ask(t.Context(), "db", time.Hour, a.call); failed != nil || a.calls != want {
+			if _, failed := s.Ask(t.Context(), "db", time.Hour, a.call); failed != nil || a.calls != want {
 				t.Errorf("after %v there were %d calls, want %d; error %v", err, a.calls, want, failed)
 			}
 		})
@@ -125,16 +125,16 @@ func TestARefusalEndsTheAnswerOfBefore(t *testing.T) {
 func TestWhoGivesUpLeavesTheCallToAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		s := New(time.Now, time.Minute, 10, oneEach)
 		impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		gaveUp := make(chan error)
 		go func() {
-			_, err := s.ask(impatient, "db", time.Minute, a.call)
+			_, err := s.Ask(impatient, "db", time.Minute, a.call)
 			gaveUp <- err
 		}()
 		time.Sleep(50 * time.Millisecond)
-		answers := together(t, 10, func() (string, error) { return s.ask(t.Context(), "db", time.Minute, a.call) })
+		answers := together(t, 10, func() (string, error) { return s.Ask(t.Context(), "db", time.Minute, a.call) })
 		if answers["answer 2"] != 10 {
 			t.Errorf("the patient ones got %v", answers)
 		}
@@ -148,14 +148,14 @@ func TestWhoGivesUpLeavesTheCallToAnother(t *testing.T) {
 func TestWhoGivesUpBeforeTheCallBeganLeavesItToAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
-		go func() { _, _ = s.ask(t.Context(), "db", time.Minute, a.call) }()
+		s := New(time.Now, time.Minute, 10, oneEach)
+		go func() { _, _ = s.Ask(t.Context(), "db", time.Minute, a.call) }()
 		time.Sleep(100 * time.Millisecond)
 		impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		go func() { _, _ = s.ask(impatient, "db", 0, a.call) }()
+		go func() { _, _ = s.Ask(impatient, "db", 0, a.call) }()
 		time.Sleep(50 * time.Millisecond)
-		answers := together(t, 10, func() (string, error) { return s.ask(t.Context(), "db", 0, a.call) })
+		answers := together(t, 10, func() (string, error) { return s.Ask(t.Context(), "db", 0, a.call) })
 		if len(answers) != 1 || answers["answer 1"] != 0 || len(s.flights) != 0 {
 			t.Errorf("answers %v, %d calls, %d flights left", answers, a.calls, len(s.flights))
 		}
@@ -164,16 +164,16 @@ func TestWhoGivesUpBeforeTheCallBeganLeavesItToAnother(t *testing.T) {
 
 func TestACallThatPanicsIsNotWaitedForForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		s := New(time.Now, time.Minute, 10, oneEach)
 		go func() {
 			defer func() { _ = recover() }()
-			_, _ = s.ask(t.Context(), "db", time.Minute, func(context.Context) (string, error) {
+			_, _ = s.Ask(t.Context(), "db", time.Minute, func(context.Context) (string, error) {
 				time.Sleep(time.Second)
 				panic("a bug")
 			})
 		}()
 		time.Sleep(100 * time.Millisecond)
-		if _, err := s.ask(t.Context(), "db", time.Minute, nil); !errors.Is(err, errUnanswered) {
+		if _, err := s.Ask(t.Context(), "db", time.Minute, nil); !errors.Is(err, errUnanswered) {
 			t.Errorf("who waited got %v", err)
 		}
 	})
@@ -182,8 +182,8 @@ func TestACallThatPanicsIsNotWaitedForForEver(t *testing.T) {
 func TestAnswersAreBoundedAndGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{}
-		s := newSharing(time.Now, time.Minute, 10, func(key, _ string) int { return len(key) })
-		ask := func(key string) { _, _ = s.ask(t.Context(), key, time.Minute, a.call) }
+		s := New(time.Now, time.Minute, 10, func(key, _ string) int { return len(key) })
+		ask := func(key string) { _, _ = s.Ask(t.Context(), key, time.Minute, a.call) }
 		ask("aaaa")
 		ask("bbbb")
 		ask("aaaa")
@@ -211,8 +211,8 @@ func TestAnswersAreBoundedAndGivenBack(t *testing.T) {
 func TestAnAnswerThatWasReplacedIsLetGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
-		ask := func() { _, _ = s.ask(t.Context(), "db", 0, a.call) }
+		s := New(time.Now, time.Minute, 10, oneEach)
+		ask := func() { _, _ = s.Ask(t.Context(), "db", 0, a.call) }
 		held := func() (values []string) {
 			s.mutex.Lock()
 			defer s.mutex.Unlock()
@@ -240,12 +240,12 @@ func TestAnAnswerThatWasReplacedIsLetGo(t *testing.T) {
 func TestWhoGivesUpOnAnothersCallGetsTheirOwnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
-		go func() { _, _ = s.ask(t.Context(), "db", time.Minute, a.call) }()
+		s := New(time.Now, time.Minute, 10, oneEach)
+		go func() { _, _ = s.Ask(t.Context(), "db", time.Minute, a.call) }()
 		synctest.Wait()
 		impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if answer, err := s.ask(impatient, "db", time.Minute, a.call); !errors.Is(err, context.DeadlineExceeded) {
+		if answer, err := s.Ask(impatient, "db", time.Minute, a.call); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %q, %v", answer, err)
 		}
 	})
@@ -265,11 +265,11 @@ func TestACallUnderWayServesThoseItIsYoungEnoughFor(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := &counting{takes: 10 * time.Second}
-			s := newSharing(time.Now, time.Minute, 10, oneEach)
-			go func() { _, _ = s.ask(t.Context(), "db", time.Minute, a.call) }()
+			s := New(time.Now, time.Minute, 10, oneEach)
+			go func() { _, _ = s.Ask(t.Context(), "db", time.Minute, a.call) }()
 			synctest.Wait()
 			time.Sleep(test.ago)
-			if answer, err := s.ask(t.Context(), "db", test.maxAge, a.call); err != nil || (answer == "answer 1") != test.joins {
+			if answer, err := s.Ask(t.Context(), "db", test.maxAge, a.call); err != nil || (answer == "answer 1") != test.joins {
 				t.Errorf("%s: %q, %v", name, answer, err)
 			}
 		})
@@ -280,7 +280,7 @@ func TestACallUnderWayServesThoseItIsYoungEnoughFor(t *testing.T) {
 func TestCallsAboutOneThingFollowEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
+		s := New(time.Now, time.Minute, 10, oneEach)
 		under, most := 0, 0
 		call := func(ctx context.Context) (string, error) {
 			under++
@@ -288,7 +288,7 @@ func TestCallsAboutOneThingFollowEachOther(t *testing.T) {
 			defer func() { under-- }()
 			return a.call(ctx)
 		}
-		ask := func(maxAge time.Duration) { _, _ = s.ask(t.Context(), "db", maxAge, call) }
+		ask := func(maxAge time.Duration) { _, _ = s.Ask(t.Context(), "db", maxAge, call) }
 		go ask(time.Minute)
 		time.Sleep(500 * time.Millisecond)
 		go ask(0)
@@ -303,38 +303,67 @@ func TestCallsAboutOneThingFollowEachOther(t *testing.T) {
 
 func TestAnAnswerServesUntilItIsAsOldAsAskedFor(t *testing.T) {
 	now, a := time.Now(), &counting{}
-	s := newSharing(func() time.Time { return now }, time.Minute, 10, oneEach)
+	s := New(func() time.Time { return now }, time.Minute, 10, oneEach)
 	for _, step := range []struct {
 		age  time.Duration
 		want string
 	}{{0, "answer 1"}, {5 * time.Second, "answer 1"}, {1, "answer 2"}} {
 		now = now.Add(step.age)
-		if answer, err := s.ask(t.Context(), "db", 5*time.Second, a.call); err != nil || answer != step.want {
+		if answer, err := s.Ask(t.Context(), "db", 5*time.Second, a.call); err != nil || answer != step.want {
 			t.Errorf("%s later: %q, %v", step.age, answer, err)
 		}
 	}
 }
 
 // refusing keeps each error for that long, by a clock of its own.
-func refusing(lasts time.Duration) (s *sharing[string, string], now *time.Time) {
+func refusing(lasts time.Duration) (s *Cache[string, string], now *time.Time) {
 	moment := time.Now()
-	s = newSharing(func() time.Time { return moment }, time.Minute, 3, oneEach)
-	s.refused, s.refusedCost = func(error) time.Duration { return lasts }, 1
-	return s, &moment
+	s = New(func() time.Time { return moment }, time.Minute, 3, oneEach)
+	return s.KeepRefusals(func(error) time.Duration { return lasts }, 1), &moment
 }
 
 func TestRefusalsAreBounded(t *testing.T) {
 	s, now := refusing(time.Hour)
 	a := &counting{err: errors.New("refused")}
 	for n := range 10 {
-		_, _ = s.ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
+		_, _ = s.Ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
 	}
 	if len(s.answers) != 3 || s.kept != 3 {
 		t.Errorf("%d refusals are kept, and %d counted", len(s.answers), s.kept)
 	}
 	*now = now.Add(time.Minute) // As long as an answer is kept at most.
-	if _, _ = s.ask(t.Context(), "9", time.Hour, a.call); a.calls != 11 {
+	if _, _ = s.Ask(t.Context(), "9", time.Hour, a.call); a.calls != 11 {
 		t.Errorf("%d calls: a refusal outlasts answers", a.calls)
+	}
+}
+
+// A refusal is given for as long as it is kept, and no longer.
+func TestARefusalServesForItsTime(t *testing.T) {
+	for lasts, want := range map[time.Duration][]int{0: {2, 3, 4}, 2 * time.Second: {1, 1, 2}, time.Hour: {1, 1, 1}} {
+		s, now := refusing(lasts)
+		a := &counting{err: errors.New("refused")}
+		_, _ = s.Ask(t.Context(), "db", time.Minute, a.call)
+		if kept, _ := s.Size(); kept > 0 != (lasts > 0) {
+			t.Errorf("of one that lasts for %s %d are kept", lasts, kept)
+		}
+		for n, passes := range []time.Duration{0, time.Second, time.Second} {
+			*now = now.Add(passes)
+			if _, err := s.Ask(t.Context(), "db", time.Minute, a.call); err == nil || a.calls != want[n] {
+				t.Errorf("of one that lasts for %s, after %d seconds: %d calls, want %d, %v", lasts, n, a.calls, want[n], err)
+			}
+		}
+	}
+}
+
+func TestAnAnswerThatTakesAllThereIsIsKept(t *testing.T) {
+	a := &counting{}
+	s := New(time.Now, time.Hour, 3, func(key, _ string) int { return len(key) })
+	_, _ = s.Ask(t.Context(), "abc", time.Minute, a.call)
+	if answers, cost := s.Size(); answers != 1 || cost != 3 {
+		t.Errorf("%d are kept, of %d", answers, cost)
+	}
+	if got := s.KeepsFor(); got != time.Hour {
+		t.Errorf("answers are kept for %s", got)
 	}
 }
 
@@ -343,11 +372,11 @@ func TestAnErrorOfWhoGaveUpIsNotKept(t *testing.T) {
 	s, _ := refusing(time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.ask(ctx, "db", time.Minute, func(ctx context.Context) (string, error) { return "", ctx.Err() }); err == nil {
+	if _, err := s.Ask(ctx, "db", time.Minute, func(ctx context.Context) (string, error) { return "", ctx.Err() }); err == nil {
 		t.Fatal("it had an answer")
 	}
 	a := &counting{}
-	if answer, err := s.ask(t.Context(), "db", time.Minute, a.call); err != nil || answer != "answer 1" {
+	if answer, err := s.Ask(t.Context(), "db", time.Minute, a.call); err != nil || answer != "answer 1" {
 		t.Errorf("the next one got %q, %v", answer, err)
 	}
 }
@@ -368,10 +397,10 @@ func TestARefusalIsOutdatedByWhoWantsAYoungerOne(t *testing.T) {
 		"an answer that is old": {nil, 3 * time.Second, 2 * time.Second, true},
 	} {
 		s, now := refusing(time.Minute)
-		_, _ = s.ask(t.Context(), "db", time.Minute, (&counting{err: test.err}).call)
+		_, _ = s.Ask(t.Context(), "db", time.Minute, (&counting{err: test.err}).call)
 		*now = now.Add(test.age)
-		s.outdate("db", test.maxAge)
-		s.outdate("other", test.maxAge)
+		s.Outdate("db", test.maxAge)
+		s.Outdate("other", test.maxAge)
 		if _, stays := s.answers["db"]; stays != test.stays || s.kept != len(s.answers) {
 			t.Errorf("%s: it stays: %v, %d counted", name, stays, s.kept)
 		}
@@ -380,20 +409,19 @@ func TestARefusalIsOutdatedByWhoWantsAYoungerOne(t *testing.T) {
 
 // Where a namespace keeps as much as it may, its newest answers take the place of its oldest.
 func TestTheShareOfANamespaceHoldsItsNewestAnswers(t *testing.T) {
-	a, of := &counting{}, &share{of: &allowance{most: 10, each: 3}}
-	one, other := newSharing(time.Now, time.Minute, 10, oneEach), newSharing(time.Now, time.Minute, 10, oneEach)
-	one.share, other.share = of, of
+	a, of := &counting{}, NewAllowance(10, 3).NewShare()
+	one, other := New(time.Now, time.Minute, 10, oneEach).Within(of), New(time.Now, time.Minute, 10, oneEach).Within(of)
 	for n := range 5 {
-		_, _ = one.ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
+		_, _ = one.Ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
 	}
 	if _, newest := one.answers["4"]; !newest || len(one.answers) != 3 || of.taken != 3 {
 		t.Errorf("the newest is kept: %v, of %d; %d are taken", newest, len(one.answers), of.taken)
 	}
-	if _, _ = other.ask(t.Context(), "x", time.Minute, a.call); len(other.answers) != 0 || of.taken != 3 {
+	if _, _ = other.Ask(t.Context(), "x", time.Minute, a.call); len(other.answers) != 0 || of.taken != 3 {
 		t.Errorf("%d are kept beyond the share, %d are taken", len(other.answers), of.taken)
 	}
-	one.clear()
-	if _, _ = one.ask(t.Context(), "late", time.Minute, a.call); len(one.answers) != 0 || of.taken != 0 {
+	one.Clear()
+	if _, _ = one.Ask(t.Context(), "late", time.Minute, a.call); len(one.answers) != 0 || of.taken != 0 {
 		t.Errorf("%d are kept of what was cleared, %d are taken", len(one.answers), of.taken)
 	}
 }
@@ -401,13 +429,13 @@ func TestTheShareOfANamespaceHoldsItsNewestAnswers(t *testing.T) {
 // What is left in the queue of an answer that was replaced does not take its successor along.
 func TestAnAnswerOutlivesTheOneItReplaced(t *testing.T) {
 	a := &counting{}
-	s := newSharing(time.Now, time.Minute, 2, oneEach)
-	_, _ = s.ask(t.Context(), "first", 0, a.call)
+	s := New(time.Now, time.Minute, 2, oneEach)
+	_, _ = s.Ask(t.Context(), "first", 0, a.call)
 	for range 2 {
-		_, _ = s.ask(t.Context(), "db", 0, a.call)
+		_, _ = s.Ask(t.Context(), "db", 0, a.call)
 	}
 	for _, key := range []string{"db", "x", "y", "z"} {
-		if _, _ = s.ask(t.Context(), key, time.Minute, a.call); s.answers[key] == nil || len(s.answers) > 2 || s.kept != len(s.answers) {
+		if _, _ = s.Ask(t.Context(), key, time.Minute, a.call); s.answers[key] == nil || len(s.answers) > 2 || s.kept != len(s.answers) {
 			t.Errorf("after %s %d are kept and %d counted", key, len(s.answers), s.kept)
 		}
 	}
@@ -420,8 +448,8 @@ func TestAnAnswerOutlivesTheOneItReplaced(t *testing.T) {
 func TestEachAnswerIsLetGoInItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{}
-		s := newSharing(time.Now, time.Minute, 10, oneEach)
-		ask := func(key string) { _, _ = s.ask(t.Context(), key, 0, a.call) }
+		s := New(time.Now, time.Minute, 10, oneEach)
+		ask := func(key string) { _, _ = s.Ask(t.Context(), key, 0, a.call) }
 		kept := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
