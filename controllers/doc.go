@@ -32,6 +32,7 @@
 //   - pattern: regular expressions of users, within bounds of memory and of processor time for each pass.
 //   - source/aws/arns: reads the ARNs of secrets and roles, and the names in them.
 //   - source/aws/sharing: lets callers share a call and its answer, and bounds what is cached for each namespace.
+//   - source/aws/pacing: bounds how many queries wait for AWS at once, and how many calls leave in a second.
 //   - source/aws: answers source's questions from AWS Secrets Manager; beside notify/sqs the only room that knows the SDK.
 //
 // Only cmd/manager sees them all: it gives source/aws to secretsync as a source.Source. The contract

@@ -165,6 +165,8 @@ func importRules() []importRule {
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
 		{name: "arns-knows-the-sdks-arn-alone", folder: sourceAWSFolder + "/arns", below: true, allowed: []string{awsSDK + "/aws/arn"}},
+		{name: "pacing-knows-source-alone", folder: sourceAWSFolder + "/pacing", below: true,
+			allowed: []string{"golang.org/x/time/rate", source}, forbidden: []string{sourceAWS}},
 		{name: "sharing-knows-source-alone", folder: sourceAWSFolder + "/sharing", below: true, allowed: []string{source}, forbidden: []string{sourceAWS}},
 		{name: "notify-knows-no-aws", folder: "controllers/notify", below: true, testsToo: true, except: "controllers/notify/sqs",
 			forbidden: []string{awsSDK, smithy, source}},

@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/time/rate"
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
@@ -330,8 +329,8 @@ func TestWhatARefusedBatchLeavesToDo(t *testing.T) {
 func TestABatchThatIsPutOffIsNotReadOneByOne(t *testing.T) {
 	p := newPast(t)
 	e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
-	e.paces[batchGetSecretValue].limiter = rate.NewLimiter(0.1, 1)
-	e.paces[batchGetSecretValue].limiter.AllowN(p.now, 1)
+	e.paces[batchGetSecretValue].Learn(true)
+	takeTurns(t, e.paces[batchGetSecretValue], 10)
 	for _, r := range p.batched("one", "two") {
 		if source.KindOf(r.err) != source.Busy || r.alone {
 			t.Errorf("read alone: %v, %v", r.alone, r.err)

@@ -42,7 +42,7 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 	if refused := e.who.refusals.recall(); refused != nil {
 		return nil, e.signs(q).explain(ctx, refused) // There is nothing to sign the call with.
 	}
-	if err := turn.wait(ctx, q.routine); err != nil {
+	if err := turn.Wait(ctx, q.routine); err != nil {
 		return nil, err
 	}
 	timed, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
@@ -57,8 +57,8 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 		}
 		s.options.Metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)
 		if !again {
-			turn.learn(source.KindOf(err) == source.Throttled)
-			e.learn(err)
+			turn.Learn(source.KindOf(err) == source.Throttled)
+			e.bulkhead.Learn(err)
 			return output, err
 		}
 	}

@@ -164,12 +164,10 @@ func TestThrottlingPacesTheOperationThatIsThrottled(t *testing.T) {
 	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.Throttled)
 	paces := ownEndpoint(w.source).paces
-	if paces[describeSecret].limiter == nil || paces[getSecretValue].limiter != nil {
+	if !paces[describeSecret].Limited() || paces[getSecretValue].Limited() {
 		t.Fatal("the operation is not paced, or another one is")
 	}
-	for range 10 { // The clock stands still: once some turns are taken the next is too far off.
-		paces[describeSecret].reserve(time.Hour)
-	}
+	takeTurns(t, paces[describeSecret], 10) // The clock stands still: once some turns are taken the next is too far off.
 	w.ResetCalls()
 	_, err = w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.Busy)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
 	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
@@ -24,13 +25,10 @@ type endpoint struct {
 	template atomic.Pointer[template]
 	// used is when a question came last. The mutex of tenants guards it.
 	used time.Time
-	// room bounds the questions that wait for this endpoint, routine those of them that nobody waits for.
-	room, routine chan struct{}
-	// sick bounds them more narrowly while ailing says that calls go unanswered.
-	sick   chan struct{}
-	ailing atomic.Bool
+	// bulkhead bounds the queries that wait for this endpoint.
+	bulkhead *pacing.Bulkhead
 	// paces are those of the operations; the map itself does not change.
-	paces map[string]*pace
+	paces map[string]*pacing.Pace
 	// denied remembers, by secret id, where DescribeSecret was denied.
 	denied *memory
 	// unbatched remembers, under one key, that BatchGetSecretValue was denied.
@@ -47,15 +45,8 @@ type endpoint struct {
 	finds   *finds
 }
 
-const (
-	// enterWithin is how long a question waits for room at its endpoint.
-	enterWithin = 250 * time.Millisecond
-	// sickRoom is how many questions find out whether an endpoint answers again that did not: each may
-	// keep a worker of the operator busy for as long as a call may take.
-	sickRoom = 2
-	// idleLasts is how long an identity is kept that nobody uses.
-	idleLasts = time.Hour
-)
+// idleLasts is how long an endpoint is kept that is not used.
+const idleLasts = time.Hour
 
 // endpointKey is what endpoints are told apart by.
 type endpointKey struct {
@@ -89,10 +80,8 @@ func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
 		who:       who,
 		region:    region,
 		client:    secretsmanager.NewFromConfig(who.config, func(o *secretsmanager.Options) { o.Region = region }),
-		room:      make(chan struct{}, s.options.Room),
-		routine:   make(chan struct{}, max(1, s.options.Room*3/4)),
-		sick:      make(chan struct{}, sickRoom),
-		paces:     map[string]*pace{},
+		bulkhead:  pacing.NewBulkhead(s.options.Room),
+		paces:     map[string]*pacing.Pace{},
 		denied:    newMemory(now, denialLasts),
 		unbatched: newMemory(now, denialLasts),
 		newest:    newNewest(now),
@@ -104,7 +93,7 @@ func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
 		values: sharing.New[valueKey](now, valueLasts, s.options.ValueCacheBytes, costOf).Within(of.values),
 	}
 	for _, operation := range []string{describeSecret, getSecretValue, batchGetSecretValue, listSecrets} {
-		e.paces[operation] = newPace(now)
+		e.paces[operation] = pacing.NewPace(now)
 	}
 	e.newest.share = of.entries
 	e.batches = &batches{read: e.readBatch}
@@ -122,63 +111,4 @@ func (e *endpoint) clear() {
 	e.finds.lists.Clear()
 	e.finds.confirmed.Clear()
 	e.finds.breadths.clear()
-}
-
-// enter takes room for a question, or says that the endpoint is busy, and gives what makes room again.
-// Whoever waits for AWS keeps a worker of the operator busy, and an identity or a region that hangs must
-// not get them all; nor must routine, where calls are slow or paced, get all of the room.
-func (e *endpoint) enter(ctx context.Context, routine bool) (leave func(), err error) {
-	rooms := []chan struct{}{e.room}
-	if routine {
-		rooms = append(rooms, e.routine)
-	}
-	if e.ailing.Load() {
-		rooms = append(rooms, e.sick)
-	}
-	for n, room := range rooms {
-		if err := take(ctx, room); err != nil {
-			empty(rooms[:n])
-			return nil, err
-		}
-	}
-	return func() { empty(rooms) }, nil
-}
-
-func empty(rooms []chan struct{}) {
-	for _, room := range rooms {
-		<-room
-	}
-}
-
-// learn notes whether the endpoint answers. Any answer of AWS will do, a refusal too.
-func (e *endpoint) learn(err error) {
-	switch kind := source.KindOf(err); {
-	case kind.Unresponsive():
-		e.ailing.Store(true)
-	case err == nil, kind != "" && kind != source.Busy:
-		e.ailing.Store(false)
-	}
-}
-
-func take(ctx context.Context, room chan struct{}) error {
-	select {
-	case room <- struct{}{}:
-		return nil
-	default:
-	}
-	full := time.NewTimer(enterWithin)
-	defer full.Stop()
-	select {
-	case room <- struct{}{}:
-		return nil
-	case <-full.C:
-		return busy(time.Second)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// busy puts a question off: AWS was not asked at all.
-func busy(retryAfter time.Duration) error {
-	return &source.Error{Kind: source.Busy, RetryAfter: retryAfter, Explanation: "too many calls wait for this region of AWS: it is asked in turn"}
 }

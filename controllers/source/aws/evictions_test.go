@@ -19,7 +19,7 @@ func keyOf(namespace string, n int) endpointKey {
 // busyAt makes an endpoint with a question that waits.
 func busyAt(t *testing.T, s *Source, key endpointKey) {
 	t.Helper()
-	if _, err := s.tenants.endpoint(key).enter(t.Context(), false); err != nil {
+	if _, err := s.tenants.endpoint(key).bulkhead.Enter(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -245,28 +245,6 @@ func TestARefusalOfTheOperatorsCredentialsIsTheOperators(t *testing.T) {
 		}
 		if kept := p.source.own.refusals.recall() != nil; kept != test.kept {
 			t.Errorf("%s: the refusal is kept: %v", name, kept)
-		}
-	}
-}
-
-// Whatever AWS answers shows that it does; a call that was not made, or that its maker gave up, shows nothing.
-func TestAnEndpointAilsUntilItAnswers(t *testing.T) {
-	for _, before := range []bool{true, false} {
-		for err, want := range map[error]bool{
-			nil:                              false,
-			context.Canceled:                 before,
-			&source.Error{Kind: source.Busy}: before,
-			&source.Error{Kind: source.RegionUnavailable}:      true,
-			&source.Error{Kind: source.CredentialsUnavailable}: true,
-			&source.Error{Kind: source.AccessDenied}:           false,
-			&source.Error{Kind: source.Throttled}:              false,
-		} {
-			e := &endpoint{}
-			e.ailing.Store(before)
-			e.learn(err)
-			if got := e.ailing.Load(); got != want {
-				t.Errorf("after %v it ails: %v, before: %v", err, got, before)
-			}
 		}
 	}
 }

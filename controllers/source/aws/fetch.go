@@ -39,7 +39,7 @@ func (s *Source) Fetch(ctx context.Context, ref source.Ref, observed source.Vers
 	if err != nil {
 		return source.Fetched{}, err
 	}
-	leave, err := e.enter(ctx, false)
+	leave, err := e.bulkhead.Enter(ctx, false)
 	if err != nil {
 		return source.Fetched{}, err
 	}

@@ -264,15 +264,18 @@ func TestValuesHaveRoomOfTheirOwn(t *testing.T) {
 	w.observed(t, current("db"))
 	w.ResetCalls()
 	e := ownEndpoint(w.source)
-	for range cap(e.routine) {
-		e.routine <- struct{}{}
+	fill := func(routine bool) {
+		for {
+			if _, err := e.bulkhead.Enter(t.Context(), routine); err != nil {
+				return
+			}
+		}
 	}
+	fill(true)
 	if _, err := w.source.Fetch(t.Context(), current("db"), source.Version{}); err != nil {
 		t.Error(err)
 	}
-	for range cap(e.room) {
-		e.room <- struct{}{}
-	}
+	fill(false)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := w.source.Fetch(ended, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || w.Count("") != 1 {

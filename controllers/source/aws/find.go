@@ -71,7 +71,7 @@ func (s *Source) Find(ctx context.Context, asked source.FindQuery) ([]source.Fou
 	if err != nil {
 		return nil, err
 	}
-	leave, err := e.enter(ctx, asked.Routine)
+	leave, err := e.bulkhead.Enter(ctx, asked.Routine)
 	if err != nil {
 		return nil, err
 	}

@@ -389,11 +389,11 @@ func TestAnEndpointThatDoesNotAnswerGetsLittleRoom(t *testing.T) {
 	}
 	all.Wait()
 	slices.Sort(kinds)
-	if busy := slices.Index(kinds, source.RegionUnavailable); busy != len(kinds)-sickRoom {
+	if busy := slices.Index(kinds, source.RegionUnavailable); busy != len(kinds)-2 {
 		t.Errorf("%d of %d waited for nothing: %v", len(kinds)-busy, len(kinds), kinds)
 	}
 	w.SetFaults()
-	if kind := source.KindOf(ask("after")); kind != source.SecretNotFound || ownEndpoint(s).ailing.Load() {
+	if kind := source.KindOf(ask("after")); kind != source.SecretNotFound || !ownEndpoint(s).bulkhead.Healthy() {
 		t.Errorf("it answers again, with %s, and still gets little room", kind)
 	}
 }

@@ -29,7 +29,7 @@ func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source
 	if err != nil {
 		return source.Resolution{}, err
 	}
-	leave, err := e.enter(ctx, query.Routine)
+	leave, err := e.bulkhead.Enter(ctx, query.Routine)
 	if err != nil {
 		return source.Resolution{}, err
 	}

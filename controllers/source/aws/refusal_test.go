@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -124,7 +125,7 @@ func TestARefusalOfCredentialsIsKeptUntilItIsOldOrCredentialsAreGot(t *testing.T
 		"where an answer must be newer":             {time.Second + 1, func(r *refusals) { r.outdate(time.Second) }, false},
 		"where an answer must be new":               {0, func(r *refusals) { r.outdate(0) }, false},
 		"beside what ends with the one who asked":   {0, func(r *refusals) { r.learn(began.Add(refusedLasts), fmt.Errorf("x: %w", context.Canceled)) }, true},
-		"not for longer, for what others are up to": {refusedLasts, func(r *refusals) { r.learn(began.Add(refusedLasts), busy(time.Second)) }, false},
+		"not for longer, for what others are up to": {refusedLasts, func(r *refusals) { r.learn(began.Add(refusedLasts), &source.Error{Kind: source.Busy}) }, false},
 	} {
 		now := began
 		r := &refusals{now: func() time.Time { return now }}
@@ -141,7 +142,7 @@ func TestARefusalOfCredentialsIsKeptUntilItIsOldOrCredentialsAreGot(t *testing.T
 
 // What says nothing of an identity is no refusal of its credentials.
 func TestOnlyWhatIsOfCredentialsIsKeptForAnIdentity(t *testing.T) {
-	for _, err := range []error{context.Canceled, context.DeadlineExceeded, net.ErrClosed, busy(time.Second)} {
+	for _, err := range []error{context.Canceled, context.DeadlineExceeded, net.ErrClosed, &source.Error{Kind: source.Busy}} {
 		r := &refusals{now: func() time.Time { return time.Unix(0, 0) }}
 		r.learn(r.now(), &credentialsError{cause: err})
 		if kept := r.recall(); kept != nil {
@@ -177,16 +178,13 @@ func TestSTSIsPaced(t *testing.T) {
 		return err
 	}
 	mustMention(t, ask("hostile", 0), source.CredentialsUnavailable)
-	pace := func(namespace string) *pace {
+	pace := func(namespace string) *pacing.Pace {
 		return s.tenants.get(namespace).sts.of(stsTurn{assumeRole, s.config.Region})
 	}
-	if pace("hostile").limiter == nil || pace("other").limiter != nil || pace("").limiter != nil {
+	if !pace("hostile").Limited() || pace("other").Limited() || pace("").Limited() {
 		t.Error("the namespace is not paced, or others are")
 	}
-	// The clock stands still: once some turns are taken the next is too far off.
-	for range 10 {
-		pace("hostile").reserve(time.Hour)
-	}
+	takeTurns(t, pace("hostile"), 10) // The clock stands still: once some turns are taken the next is too far off.
 	for n := range 20 {
 		mustMention(t, ask("hostile", n+1), source.Busy)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
 )
 
 // Operations of STS, as metrics and error texts name them.
@@ -23,22 +25,22 @@ const (
 type stsPaces struct {
 	now   func() time.Time
 	mutex sync.Mutex
-	known map[stsTurn]*pace
+	known map[stsTurn]*pacing.Pace
 }
 
 // stsTurn is an operation in a region, of those that are known.
 type stsTurn struct{ operation, region string }
 
 func newSTSPaces(now func() time.Time) *stsPaces {
-	return &stsPaces{now: now, known: map[stsTurn]*pace{}}
+	return &stsPaces{now: now, known: map[stsTurn]*pacing.Pace{}}
 }
 
-func (p *stsPaces) of(turn stsTurn) *pace {
+func (p *stsPaces) of(turn stsTurn) *pacing.Pace {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	one := p.known[turn]
 	if one == nil {
-		one = newPace(p.now)
+		one = pacing.NewPace(p.now)
 		p.known[turn] = one
 	}
 	return one
@@ -53,12 +55,12 @@ func callSTS[O any](ctx context.Context, s *Source, who *identity, operation, ro
 		namespace = who.Namespace
 	}
 	turn := s.tenants.get(namespace).sts.of(stsTurn{operation, region})
-	if err := turn.wait(ctx, false); err != nil {
+	if err := turn.Wait(ctx, false); err != nil {
 		return nil, err
 	}
 	started := time.Now()
 	output, err := call(s.stsEndpoint(region))
-	turn.learn(throttled(err))
+	turn.Learn(throttled(err))
 	s.countSTS(operation, region, started, err)
 	return output, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -33,7 +32,7 @@ func TestSTSIsNotPacedForWhatIsNoThrottling(t *testing.T) {
 			if err == nil || w.Count("AssumeRole") == 0 {
 				t.Fatal(err)
 			}
-			if paced := s.tenants.get("pay").sts.of(stsTurn{assumeRole, s.config.Region}).limiter != nil; paced != test.paced {
+			if paced := s.tenants.get("pay").sts.of(stsTurn{assumeRole, s.config.Region}).Limited(); paced != test.paced {
 				t.Errorf("it is paced: %v", paced)
 			}
 		})
@@ -45,10 +44,8 @@ func TestATurnAtSTSIsWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	s := w.again(t, Options{})
 	turn := s.tenants.get("pay").sts.of(stsTurn{assumeRole, s.config.Region})
-	turn.learn(true)
-	for range 2 { // The clock stands still: the next turn is two seconds off.
-		turn.reserve(time.Hour)
-	}
+	turn.Learn(true)
+	takeTurns(t, turn, 2) // The clock stands still: the next turn is two seconds off.
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	who := &identity{actor: actor{Identity: onTop(hubRole)}}

@@ -137,7 +137,7 @@ func (t *tenants) evictOldest(of *tenant) {
 // oldest is the endpoint that was used least recently of those that no question waits for.
 func (t *tenant) oldest() (oldest endpointKey, is bool) {
 	for key, e := range t.endpoints {
-		if len(e.room) == 0 && (!is || e.used.Before(t.endpoints[oldest].used)) {
+		if e.bulkhead.Waiting() == 0 && (!is || e.used.Before(t.endpoints[oldest].used)) {
 			oldest, is = key, true
 		}
 	}
@@ -193,7 +193,7 @@ func (t *tenants) tidy(now time.Time) {
 	for namespace, one := range t.known {
 		for key, e := range one.endpoints {
 			own := namespace == "" && key.region == t.s.config.Region
-			if !own && len(e.room) == 0 && now.Sub(e.used) > idleLasts {
+			if !own && e.bulkhead.Waiting() == 0 && now.Sub(e.used) > idleLasts {
 				t.evict(one, key)
 			}
 		}

@@ -92,7 +92,7 @@ func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
 	s := w.again(t, Options{})
 	asked := endpointKey{actor{Identity: external("hostile", 0)}, s.config.Region}
 	e := s.tenants.endpoint(asked)
-	leave, err := e.enter(t.Context(), false)
+	leave, err := e.bulkhead.Enter(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

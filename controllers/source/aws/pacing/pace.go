@@ -1,4 +1,4 @@
-package aws
+package pacing
 
 import (
 	"context"
@@ -25,10 +25,10 @@ const (
 	paceWait, routineWait = 3 * time.Second, time.Second
 )
 
-// pace holds the calls of one operation below the rate that AWS lets through. There is no bound until
+// Pace holds the calls of one operation below the rate that AWS lets through. There is no bound until
 // AWS throttles; what it let through in the second before is then the measure, as quotas differ by
 // account and are shared with others (page "AWS Secrets Manager quotas").
-type pace struct {
+type Pace struct {
 	now func() time.Time
 
 	mutex sync.Mutex
@@ -41,10 +41,11 @@ type pace struct {
 	passed, before float64
 }
 
-func newPace(now func() time.Time) *pace { return &pace{now: now} }
+// NewPace has no bound yet. It goes by the clock now.
+func NewPace(now func() time.Time) *Pace { return &Pace{now: now} }
 
-// wait waits for a call's turn, or says that it is too far off.
-func (p *pace) wait(ctx context.Context, routine bool) error {
+// Wait waits for a call's turn, or says that it is too far off.
+func (p *Pace) Wait(ctx context.Context, routine bool) error {
 	patience := paceWait
 	if routine {
 		patience = routineWait
@@ -66,8 +67,15 @@ func (p *pace) wait(ctx context.Context, routine bool) error {
 	}
 }
 
+// Limited says whether AWS has throttled, so that there is a bound.
+func (p *Pace) Limited() bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.limiter != nil
+}
+
 // reserve gives how far off the next turn is, and takes it if that is not too far.
-func (p *pace) reserve(patience time.Duration) time.Duration {
+func (p *Pace) reserve(patience time.Duration) time.Duration {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.limiter == nil {
@@ -82,8 +90,8 @@ func (p *pace) reserve(patience time.Duration) time.Duration {
 	return off
 }
 
-// learn takes note of how a call ended.
-func (p *pace) learn(throttled bool) {
+// Learn takes note of how a call ended.
+func (p *Pace) Learn(throttled bool) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	now := p.now()
@@ -112,7 +120,7 @@ func growth(calm time.Duration) float64 {
 }
 
 // count counts what was let through by the second.
-func (p *pace) count(now time.Time, throttled bool) {
+func (p *Pace) count(now time.Time, throttled bool) {
 	if since := now.Sub(p.second); since >= time.Second {
 		p.before = p.passed
 		if since >= 2*time.Second {
@@ -125,7 +133,7 @@ func (p *pace) count(now time.Time, throttled bool) {
 	}
 }
 
-func (p *pace) bound(now time.Time, perSecond float64) {
+func (p *Pace) bound(now time.Time, perSecond float64) {
 	p.changed = now
 	burst := int(math.Ceil(perSecond / 10))
 	if p.limiter == nil {

@@ -1,4 +1,4 @@
-package aws
+package pacing
 
 import (
 	"context"
@@ -15,12 +15,12 @@ import (
 )
 
 // drive sends calls through a pace, wanted a second, to an AWS that lets quota a second through.
-func drive(t *testing.T, p *pace, wanted, quota float64, lasting time.Duration) (through, refused, put int) {
+func drive(t *testing.T, p *Pace, wanted, quota float64, lasting time.Duration) (through, refused, put int) {
 	t.Helper()
 	aws := rate.NewLimiter(rate.Limit(quota), int(quota))
 	for range int(wanted * lasting.Seconds()) {
 		time.Sleep(time.Duration(float64(time.Second) / wanted))
-		if err := p.wait(t.Context(), true); err != nil {
+		if err := p.Wait(t.Context(), true); err != nil {
 			if source.KindOf(err) != source.Busy {
 				t.Fatal(err)
 			}
@@ -28,7 +28,7 @@ func drive(t *testing.T, p *pace, wanted, quota float64, lasting time.Duration) 
 			continue
 		}
 		allowed := aws.Allow()
-		p.learn(!allowed)
+		p.Learn(!allowed)
 		if allowed {
 			through++
 		} else {
@@ -40,7 +40,7 @@ func drive(t *testing.T, p *pace, wanted, quota float64, lasting time.Duration) 
 
 func TestThereIsNoPaceUntilAWSThrottles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		through, refused, put := drive(t, newPace(time.Now), 1000, 10_000, 10*time.Second)
+		through, refused, put := drive(t, NewPace(time.Now), 1000, 10_000, 10*time.Second)
 		if through != 10_000 || refused+put != 0 {
 			t.Errorf("%d through, %d refused, %d put off", through, refused, put)
 		}
@@ -48,7 +48,7 @@ func TestThereIsNoPaceUntilAWSThrottles(t *testing.T) {
 }
 
 // crowd has many workers call AWS for a while, each as often as the pace lets it.
-func crowd(t *testing.T, p *pace, workers int, quota float64, lasting time.Duration) (through, refused int) {
+func crowd(t *testing.T, p *Pace, workers int, quota float64, lasting time.Duration) (through, refused int) {
 	t.Helper()
 	aws, end := rate.NewLimiter(rate.Limit(quota), int(quota)), time.Now().Add(lasting)
 	counts := make([][2]int, workers)
@@ -56,13 +56,13 @@ func crowd(t *testing.T, p *pace, workers int, quota float64, lasting time.Durat
 	for w := range workers {
 		group.Go(func() {
 			for time.Now().Before(end) {
-				if p.wait(t.Context(), true) != nil {
+				if p.Wait(t.Context(), true) != nil {
 					time.Sleep(200 * time.Millisecond)
 					continue
 				}
 				time.Sleep(5 * time.Millisecond)
 				allowed := aws.Allow()
-				p.learn(!allowed)
+				p.Learn(!allowed)
 				if allowed {
 					counts[w][0]++
 				} else {
@@ -81,7 +81,7 @@ func crowd(t *testing.T, p *pace, workers int, quota float64, lasting time.Durat
 func TestThePaceAdaptsToWhatAWSLetsThrough(t *testing.T) {
 	for _, workers := range []int{1, 32} {
 		synctest.Test(t, func(t *testing.T) {
-			p := newPace(time.Now)
+			p := NewPace(time.Now)
 			crowd(t, p, workers, 50, 5*time.Second)
 			began := time.Now()
 			through, refused := crowd(t, p, workers, 50, 5*time.Minute)
@@ -99,14 +99,14 @@ func TestThePaceAdaptsToWhatAWSLetsThrough(t *testing.T) {
 // Whoever somebody waits for gets a turn, however much routine there is.
 func TestRoutineLeavesTurnsToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(time.Now)
+		p := NewPace(time.Now)
 		crowd(t, p, 32, 5, 30*time.Second)
 		var routine sync.WaitGroup
 		routine.Go(func() { crowd(t, p, 32, 5, time.Minute) })
 		defer routine.Wait()
 		for range 20 {
 			time.Sleep(2 * time.Second)
-			if err := p.wait(t.Context(), false); err != nil {
+			if err := p.Wait(t.Context(), false); err != nil {
 				t.Errorf("a call that somebody waits for got no turn: %v", err)
 			}
 		}
@@ -116,12 +116,12 @@ func TestRoutineLeavesTurnsToOthers(t *testing.T) {
 // While AWS refuses everything there is nothing to measure; once it does not, waiting is over soon.
 func TestThePaceReturnsFromRefusalsOfEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(time.Now)
+		p := NewPace(time.Now)
 		drive(t, p, 100, 10_000, 5*time.Second)
 		for range 30 {
 			time.Sleep(time.Second)
-			if p.wait(t.Context(), true) == nil {
-				p.learn(true)
+			if p.Wait(t.Context(), true) == nil {
+				p.Learn(true)
 			}
 		}
 		drive(t, p, 100, 10_000, 35*time.Second)
@@ -133,7 +133,7 @@ func TestThePaceReturnsFromRefusalsOfEverything(t *testing.T) {
 
 func TestThePaceRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(time.Now)
+		p := NewPace(time.Now)
 		drive(t, p, 500, 50, 5*time.Second)
 		drive(t, p, 200, 10_000, 3*time.Minute)
 		if through, _, put := drive(t, p, 200, 10_000, 10*time.Second); put != 0 {
@@ -147,20 +147,20 @@ func TestThePaceRecovers(t *testing.T) {
 
 func TestATurnFarOffIsPutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(time.Now)
-		p.learn(true)
+		p := NewPace(time.Now)
+		p.Learn(true)
 		for range 2 {
-			if err := p.wait(t.Context(), true); err != nil {
+			if err := p.Wait(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var off time.Duration
 		for range 3 {
-			go func() { _ = p.wait(t.Context(), true) }()
+			go func() { _ = p.Wait(t.Context(), true) }()
 			synctest.Wait()
 		}
 		began := time.Now()
-		err := p.wait(t.Context(), true)
+		err := p.Wait(t.Context(), true)
 		off = time.Since(began)
 		if source.KindOf(err) != source.Busy || off != 0 {
 			t.Errorf("waited %s, then %v", off, err)
@@ -170,23 +170,23 @@ func TestATurnFarOffIsPutOff(t *testing.T) {
 
 // paced is a pace with a clock.
 type paced struct {
-	*pace
+	*Pace
 	now time.Time
 }
 
 func newPaced() *paced {
 	p := &paced{now: time.Now()}
-	p.pace = newPace(func() time.Time { return p.now })
+	p.Pace = NewPace(func() time.Time { return p.now })
 	return p
 }
 
 // passes lets calls through, and refuses some after that.
 func (p *paced) passes(through, refused int) {
 	for range through {
-		p.learn(false)
+		p.Learn(false)
 	}
 	for range refused {
-		p.learn(true)
+		p.Learn(true)
 	}
 }
 
@@ -270,7 +270,7 @@ func TestThePaceRisesFasterTheLongerItIsCalm(t *testing.T) {
 func TestThePaceEndsAboveAnythingThatIsCalled(t *testing.T) {
 	p := newPaced()
 	p.bound(p.now, paceMost)
-	if p.learn(false); p.limiter == nil || p.limiter.Burst() != paceMost/10 {
+	if p.Learn(false); p.limiter == nil || p.limiter.Burst() != paceMost/10 {
 		t.Error("there is no pace, or another burst")
 	}
 	p.bound(p.now, 45)
@@ -278,20 +278,45 @@ func TestThePaceEndsAboveAnythingThatIsCalled(t *testing.T) {
 		t.Errorf("%d calls come at once", got)
 	}
 	p.bound(p.now, paceMost+1)
-	if p.learn(false); p.limiter != nil {
+	if p.Learn(false); p.limiter != nil {
 		t.Errorf("there is a pace of %v", p.limiter.Limit())
 	}
 }
 
 func TestWhoGivesUpBeforeTheirTurnMakesNoCall(t *testing.T) {
 	p := newPaced()
-	p.learn(true)
+	p.Learn(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.wait(t.Context(), false); err != nil {
+	if err := p.Wait(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.wait(ctx, false); !errors.Is(err, context.Canceled) {
+	if err := p.Wait(ctx, false); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Routine waits a second for its turn at most, others three; a turn that has come is taken by any caller.
+func TestATurnIsWaitedForSoLongAtMost(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for routine, want := range map[bool]int{true: 2, false: 4} {
+		p := newPaced() // Its clock stands still: each turn is a second later than the one before.
+		if err := p.Wait(ended, routine); err != nil || p.Limited() {
+			t.Errorf("without a bound: %v", err)
+		}
+		p.Learn(true)
+		if !p.Limited() {
+			t.Error("there is no bound")
+		}
+		taken := 0
+		for ; taken < 20; taken++ {
+			if source.KindOf(p.Wait(ended, routine)) == source.Busy {
+				break
+			}
+		}
+		if taken != want {
+			t.Errorf("%d turns are taken, want %d; routine: %v", taken, want, routine)
+		}
 	}
 }
