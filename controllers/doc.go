@@ -33,6 +33,8 @@
 //   - source/aws/arns: reads the ARNs of secrets and roles, and the names in them.
 //   - source/aws/sharing: lets callers share a call and its answer, and bounds what is cached for each namespace.
 //   - source/aws/pacing: bounds how many queries wait for AWS at once, and how many calls leave in a second.
+//   - source/aws/partitions: knows the partitions of AWS.
+//   - source/aws/refusal: explains why AWS was not reached or refuses; a new error code is a line in its table.
 //   - source/aws: answers source's questions from AWS Secrets Manager; beside notify/sqs the only room that knows the SDK.
 //
 // Only cmd/manager sees them all: it gives source/aws to secretsync as a source.Source. The contract

@@ -71,14 +71,14 @@ func TestAnswersThatAreNotAWSs(t *testing.T) {
 				t.Fatal(err)
 			}
 			fetched, err := s.Fetch(t.Context(), current("db"), source.Version{})
-			refusal, ok := errors.AsType[*source.Error](err)
-			if !ok || refusal.Kind != test.want || !strings.Contains(refusal.Explanation, test.mention) {
+			refused, ok := errors.AsType[*source.Error](err)
+			if !ok || refused.Kind != test.want || !strings.Contains(refused.Explanation, test.mention) {
 				t.Fatalf("got %v", err)
 			}
 			if len(fetched.Value.Bytes()) > 0 {
 				t.Error("half a value came with the refusal")
 			}
-			for _, printed := range []string{refusal.Error(), refusal.Cause.Error(), fmt.Sprintf("%+v %#v %#v", refusal, refusal, refusal.Cause)} {
+			for _, printed := range []string{refused.Error(), refused.Cause.Error(), fmt.Sprintf("%+v %#v %#v", refused, refused, refused.Cause)} {
 				refuseValue(t, "the refusal", printed)
 			}
 		})

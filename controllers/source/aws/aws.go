@@ -17,6 +17,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 const (
@@ -153,7 +154,7 @@ func newHTTPClient(proxy func(*http.Request) (*url.URL, error)) *awshttp.Buildab
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout = connectTimeout
 			t.MaxIdleConnsPerHost = idleConnections
-			t.Proxy, t.OnProxyConnectResponse = proxy, tunnelOpened
+			t.Proxy, t.OnProxyConnectResponse = proxy, refusal.TunnelOpened
 		})
 }
 

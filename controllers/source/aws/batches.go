@@ -11,6 +11,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 const (
@@ -99,7 +100,7 @@ func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
 	for _, r := range batch {
 		input.SecretIdList = append(input.SecretIdList, r.ref.SecretID)
 	}
-	q := question{operation: batchGetSecretValue, region: e.region} // No refusal that names a secret is handed on.
+	q := apiCall{Call: refusal.Call{Operation: batchGetSecretValue, Region: e.region}} // No refusal that names a secret is handed on.
 	output, err := call(ctx, e, q, (*secretsmanager.Client).BatchGetSecretValue, input)
 	kind := source.KindOf(err)
 	if kind == source.AccessDenied {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -287,13 +288,13 @@ func (p *past) batched(ids ...string) (all []*request) {
 // Each line is what AWS answers to a batch, and what its requests get: a refusal that is theirs too, or to be read alone.
 func TestWhatARefusedBatchLeavesToDo(t *testing.T) {
 	refused := func(code string) string { return `{"__type":"` + code + `","Message":"no"}` }
-	roleDenied := &credentialsError{cause: &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole",
+	roleDenied := &refusal.CredentialsError{Cause: &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole",
 		Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}}
 	for name, test := range map[string]struct {
 		answer string
 		kind   source.Kind
 		// credentials is why there are none.
-		credentials *credentialsError
+		credentials *refusal.CredentialsError
 		alone       bool
 		// denied says that no batch is tried for a while.
 		denied bool

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
@@ -143,7 +144,7 @@ func (c criteria) lengthAdvice() string {
 	}
 	switch {
 	case len(unsent) > 0:
-		advice += " in ASCII letters, digits and :_@/+=.-, in spec.dataFrom[].find; that is not so of tag " + shortened(strings.Join(unsent, ", ")) +
+		advice += " in ASCII letters, digits and :_@/+=.-, in spec.dataFrom[].find; that is not so of tag " + refusal.Shortened(strings.Join(unsent, ", ")) +
 			", which is compared after all is listed"
 	case c.begins != "" && !sendable(c.begins):
 		advice += ", in spec.dataFrom[].find; it does not take a beginning of other characters than ASCII letters, digits and :_@/+=.-"

@@ -38,8 +38,8 @@ func tooBroad(t *testing.T, s *Source, asked source.FindQuery, mention ...string
 	t.Helper()
 	_, err := s.Find(t.Context(), asked)
 	mustMention(t, err, source.FindTooBroad, mention...)
-	if refusal, ok := errors.AsType[*source.Error](err); !ok || refusal.RetryAfter != 10*time.Minute {
-		t.Errorf("the next look is after %s", refusal.RetryAfter)
+	if refused, ok := errors.AsType[*source.Error](err); !ok || refused.RetryAfter != 10*time.Minute {
+		t.Errorf("the next look is after %s", refused.RetryAfter)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestAdviceNamesWhatAWSDoesNotFilterBy(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if got := (criteria{tags: map[string]string{strings.Repeat("ä", 1000): ""}}).lengthAdvice(); len(got) > 2*maxMessage {
+	if got := (criteria{tags: map[string]string{strings.Repeat("ä", 1000): ""}}).lengthAdvice(); len(got) > 600 {
 		t.Errorf("the advice about a long tag has %d bytes", len(got))
 	}
 	for size, want := range map[int]bool{0: false, findText: true, findText + 1: false} {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 // Operations of Secrets Manager, as metrics, error texts and IAM actions name them.
@@ -26,21 +27,21 @@ const otherRegion = "other"
 type options = func(*secretsmanager.Options)
 
 // call has the SDK make one call. It is a function, as methods can't have type parameters.
-func call[I, O any](ctx context.Context, e *endpoint, q question,
+func call[I, O any](ctx context.Context, e *endpoint, q apiCall,
 	operation func(*secretsmanager.Client, context.Context, *I, ...options) (*O, error), input *I,
 ) (*O, error) {
-	return callBy(ctx, e, q, func(ctx context.Context, q *question, input *I) (*O, error) {
-		return operation(e.client, ctx, input, e.s.audit(q.ref.Reader), watchWire(&q.host))
+	return callBy(ctx, e, q, func(ctx context.Context, q *apiCall, input *I) (*O, error) {
+		return operation(e.client, ctx, input, e.s.audit(q.Ref.Reader), watchWire(&q.Host))
 	}, input)
 }
 
 // callBy makes one call when it is its turn and within its time, measures it and explains its error. A
 // call is repeated here once, at once, only to be signed again, by the SDK itself or with credentials that AWS
 // does not refuse, and where the SDK has cut the connection itself; all else is for the reconciler, which backs off.
-func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(context.Context, *question, *I) (*O, error), input *I) (*O, error) {
-	s, turn := e.s, e.paces[q.operation]
+func callBy[I, O any](ctx context.Context, e *endpoint, q apiCall, made func(context.Context, *apiCall, *I) (*O, error), input *I) (*O, error) {
+	s, turn := e.s, e.paces[q.Operation]
 	if refused := e.who.refusals.recall(); refused != nil {
-		return nil, e.signs(q).explain(ctx, refused) // There is nothing to sign the call with.
+		return nil, e.signs(q).Explain(ctx, refused) // There is nothing to sign the call with.
 	}
 	if err := turn.Wait(ctx, q.routine); err != nil {
 		return nil, err
@@ -53,9 +54,9 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 		output, err := made(timed, &q, input)
 		again := err != nil && first && (e.who.doubt(timed, err) || q.remake || cutHere(err))
 		if err != nil {
-			output, err = nil, q.explain(ctx, err)
+			output, err = nil, q.Explain(ctx, err)
 		}
-		s.options.Metrics.observe(q.operation, s.regionLabel(q.region), time.Since(started), err)
+		s.options.Metrics.observe(q.Operation, s.regionLabel(q.Region), time.Since(started), err)
 		if !again {
 			turn.Learn(source.KindOf(err) == source.Throttled)
 			e.bulkhead.Learn(err)
@@ -65,10 +66,10 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q question, made func(co
 }
 
 // signs says in a question who asks.
-func (e *endpoint) signs(q question) question {
-	q.s, q.by, q.ownRole, q.timeout = e.s, e.who.Identity, e.s.role, e.s.options.CallTimeout
+func (e *endpoint) signs(q apiCall) apiCall {
+	q.By, q.OwnRole, q.Timeout, q.Proxy = e.who.Identity, e.s.role, e.s.options.CallTimeout, e.s.options.Proxy
 	if e.who == e.s.own {
-		q.role = e.s.role
+		q.Role = e.s.role
 	}
 	return q
 }
@@ -86,24 +87,11 @@ func (s *Source) regionLabel(region string) string {
 	return otherRegion
 }
 
-// question is what was asked, for explaining why it was not answered.
-type question struct {
-	// s is who asks AWS; nil where nothing was asked.
-	s         *Source
-	operation string
-	ref       source.Ref
-	region    string
-	// routine calls are made while nobody waits for the answer.
+// apiCall is one call to Secrets Manager.
+type apiCall struct {
+	refusal.Call
+	// routine says that no one waits for the answer.
 	routine bool
-	// host that was asked; empty where the call did not get that far.
-	host string
-	// by is who asks.
-	by source.Identity
-	// role that is assumed to get credentials, as far as it is known.
-	role string
-	// ownRole is that of the operator's own identity.
-	ownRole string
-	timeout time.Duration
 	// remake says that the SDK itself is to make the request that was refused.
 	remake bool
 }

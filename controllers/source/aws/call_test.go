@@ -222,8 +222,8 @@ func TestACallWithCredentialsThatAWSRefusesIsMadeAgainAtOnce(t *testing.T) {
 func TestTheOperatorsRoleIsNotTakenForAnothers(t *testing.T) {
 	s := &Source{role: testRole, own: &identity{}}
 	for who, want := range map[*identity]string{s.own: testRole, {actor: actor{Identity: account("pay")}}: ""} {
-		if q := (&endpoint{s: s, who: who}).signs(question{}); q.role != want || q.ownRole != testRole || q.by != who.Identity {
-			t.Errorf("%v asks with role %q", q.by, q.role)
+		if q := (&endpoint{s: s, who: who}).signs(apiCall{}); q.Role != want || q.OwnRole != testRole || q.By != who.Identity {
+			t.Errorf("%v asks with role %q", q.By, q.Role)
 		}
 	}
 }

@@ -4,26 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
-
-// credentialsError marks what went wrong before a call, while getting credentials for it. The SDK has
-// no type for that, and its texts are no contract.
-type credentialsError struct {
-	cause error
-	// sources are the providers that were asked.
-	sources []aws.CredentialSource
-}
-
-func (e *credentialsError) Error() string { return "getting AWS credentials: " + e.cause.Error() }
-
-func (e *credentialsError) Unwrap() error { return e.cause }
 
 // markedCredentials marks the errors of a provider, and keeps them for a while.
 type markedCredentials struct {
@@ -39,10 +29,10 @@ func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error
 	at := m.refusals.now()
 	credentials, err := m.CredentialsProvider.Retrieve(ctx)
 	if err == nil {
-		err = malformed(&credentials)
+		err = refusal.Malformed(&credentials)
 	}
 	if err != nil {
-		err = &credentialsError{cause: err, sources: m.ProviderSources()}
+		err = &refusal.CredentialsError{Cause: err, Sources: m.ProviderSources()}
 	}
 	if ctx.Err() == nil {
 		m.refusals.learn(at, err)
@@ -117,7 +107,7 @@ func (c roleClient) AssumeRole(ctx context.Context, input *sts.AssumeRoleInput, 
 // countSTS counts a call to STS among the calls to AWS.
 func (s *Source) countSTS(operation, region string, started time.Time, err error) {
 	if err != nil {
-		err = question{operation: operation, timeout: s.options.CallTimeout}.explain(context.Background(), &credentialsError{cause: err})
+		err = refusal.Call{Operation: operation, Timeout: s.options.CallTimeout}.Explain(context.Background(), &refusal.CredentialsError{Cause: err})
 	}
 	s.options.Metrics.observe(operation, s.regionLabel(region), time.Since(started), err)
 }
@@ -143,7 +133,7 @@ type checkedCredentials struct{ aws.CredentialsProvider }
 func (c checkedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	credentials, err := c.CredentialsProvider.Retrieve(ctx)
 	if err == nil {
-		err = malformed(&credentials)
+		err = refusal.Malformed(&credentials)
 	}
 	if err != nil {
 		return aws.Credentials{}, err
@@ -157,22 +147,9 @@ type tokenFile string
 // GetIdentityToken reads the file each time, as the kubelet renews it. Whitespace around the token, as editors leave
 // it, is not part of it.
 func (f tokenFile) GetIdentityToken() ([]byte, error) {
-	token, err := f.content()
+	token, err := os.ReadFile(filepath.Clean(string(f)))
 	if err != nil {
-		return nil, &tokenError{file: string(f), cause: err}
+		return nil, &refusal.TokenError{File: string(f), Cause: err}
 	}
 	return bytes.TrimSpace(token), nil
 }
-
-func (f tokenFile) content() ([]byte, error) {
-	return os.ReadFile(string(f)) //nolint:gosec // The SDK reads the file that this variable names as well.
-}
-
-type tokenError struct {
-	file  string
-	cause error
-}
-
-func (e *tokenError) Error() string { return fmt.Sprintf("reading web identity token: %v", e.cause) }
-
-func (e *tokenError) Unwrap() error { return e.cause }

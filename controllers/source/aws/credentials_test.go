@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -47,7 +48,7 @@ func TestARefusalIsKeptUnlessItsAskerGaveUp(t *testing.T) {
 			return aws.Credentials{}, failed
 		}), &refusals{now: time.Now}}
 		_, err := marked.Retrieve(ctx)
-		if _, is := errors.AsType[*credentialsError](err); !is || !errors.Is(err, failed) {
+		if _, is := errors.AsType[*refusal.CredentialsError](err); !is || !errors.Is(err, failed) {
 			t.Errorf("got %v", err)
 		}
 		if kept := marked.refusals.recall() != nil; kept == ended {

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 const (
@@ -77,10 +79,10 @@ func (e *endpoint) read(ctx context.Context, ref source.Ref) (source.Fetched, er
 }
 
 func (e *endpoint) readAlone(ctx context.Context, ref source.Ref) (source.Fetched, error) {
-	q := question{operation: getSecretValue, ref: ref, region: e.region}
+	q := apiCall{Call: refusal.Call{Operation: getSecretValue, Ref: ref, Region: e.region}}
 	answer, err := call(ctx, e, q, (*secretsmanager.Client).GetSecretValue, inputOf(ref))
 	if source.KindOf(err) == source.KMSAccessDenied {
-		return source.Fetched{}, e.nameKey(ctx, q, err)
+		return source.Fetched{}, e.nameKey(ctx, q.Call, err)
 	}
 	if err != nil {
 		return source.Fetched{}, err
@@ -112,4 +114,30 @@ func valueOf(text *string, binary []byte) source.Value {
 		return source.TextValue(*text)
 	}
 	return source.BinaryValue(binary)
+}
+
+// nameKey adds the key's name to the explanation of a KMS denial, which DescribeSecret tells.
+func (e *endpoint) nameKey(ctx context.Context, q refusal.Call, err error) error {
+	key, known := "", false
+	if !e.denied.recall(q.Ref.SecretID) {
+		answer, describeErr := e.describe(ctx, source.VersionQuery{Ref: q.Ref, MaxAge: describedLasts})
+		if ended := ctx.Err(); ended != nil {
+			return ended
+		}
+		key, known = answer.kmsKey, describeErr == nil
+	}
+	var named *source.Error
+	switch {
+	case !known:
+		named = q.KMSDenied("", " (allow secretsmanager:DescribeSecret to see its name here)")
+	case key == "":
+		named = q.KMSDenied("", " (the AWS managed key aws/secretsmanager, which cannot be used from another account: "+
+			"a secret that is shared needs a customer managed key)")
+	default:
+		named = q.KMSDenied(key, "")
+	}
+	if refused, ok := errors.AsType[*source.Error](err); ok {
+		named.Cause = refused.Cause
+	}
+	return named
 }

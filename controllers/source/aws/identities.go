@@ -2,14 +2,13 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/smithy-go"
+
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 const (
@@ -81,21 +80,10 @@ func (s *Source) identityOf(of *tenant, who actor) *identity {
 	return made
 }
 
-// doubt drops credentials that AWS refuses and says whether others may be had. They expire in AWS's eyes,
-// or their role was deleted; or the role's sessions were revoked, which looks like a Deny, while those
-// that begin later are not concerned (page "Revoke IAM role temporary security credentials").
+// doubt drops credentials that AWS refuses and says whether others may be had.
 func (i *identity) doubt(ctx context.Context, err error) bool {
-	var refused smithy.APIError
-	if _, none := errors.AsType[*credentialsError](err); none || i.cache == nil || !errors.As(err, &refused) {
-		return false
-	}
-	switch refused.ErrorCode() {
-	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId":
-	case "AccessDeniedException", "AccessDenied":
-		if !strings.Contains(refused.ErrorMessage(), "explicit deny in an identity-based policy") || !i.old() {
-			return false
-		}
-	default:
+	after := refusal.SessionAfter(err)
+	if i.cache == nil || after == refusal.SessionStands || after == refusal.SessionRevoked && !i.old() {
 		return false
 	}
 	if held, err := i.cache.Retrieve(ctx); err != nil || !held.CanExpire {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -448,7 +449,7 @@ func TestASessionIsDroppedForWhatANewOneMends(t *testing.T) {
 		"a policy allows nothing":          {err: refusal400("AccessDeniedException", "because no identity-based policy allows it"), age: time.Hour},
 		"another code":                     {err: refusal400("ResourceNotFoundException", ""), age: time.Hour},
 		"no answer":                        {err: context.DeadlineExceeded, age: time.Hour},
-		"there were no credentials for it": {err: &credentialsError{cause: refusal400("ExpiredTokenException", "")}, age: time.Hour},
+		"there were no credentials for it": {err: &refusal.CredentialsError{Cause: refusal400("ExpiredTokenException", "")}, age: time.Hour},
 	} {
 		now, got := time.Unix(1_000_000, 0), 0
 		i := &identity{now: func() time.Time { return now }}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 // lockedWorld has a secret whose key the reader may not use.
@@ -48,7 +49,7 @@ func TestAKeyWithoutANameIsNotTakenForAWSsOwn(t *testing.T) {
 		}
 		_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
 		mustMention(t, err, source.KMSAccessDenied, mention)
-		if refusal, ok := errors.AsType[*source.Error](err); !ok || refusal.Cause == nil {
+		if refused, ok := errors.AsType[*source.Error](err); !ok || refused.Cause == nil {
 			t.Errorf("there is no cause to log: %v", err)
 		}
 	}
@@ -62,7 +63,7 @@ func TestACallerWhoIsGoneIsNotAnsweredWithAKey(t *testing.T) {
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	err := ownEndpoint(w.source).nameKey(gone, asked(), &source.Error{Kind: source.KMSAccessDenied})
+	err := ownEndpoint(w.source).nameKey(gone, refusal.Call{Ref: current("db")}, &source.Error{Kind: source.KMSAccessDenied})
 	if !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}

@@ -1,20 +1,12 @@
 package aws
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -126,27 +118,6 @@ func TestAMalformedTokenForTheAgentIsNamed(t *testing.T) {
 	refused(t, freshSource(t), "environment variable AWS_CONTAINER_AUTHORIZATION_TOKEN ends in a carriage return: correct it where it comes from")
 }
 
-// Each of the places that credentials come from has its own way to correct them.
-func TestMalformedCredentialsAreNamedByWhereTheyComeFrom(t *testing.T) {
-	newWorld(t)
-	for from, want := range map[string]string{
-		"SharedConfigCredentials: /home/x/.aws/credentials": "aws_secret_access_key in /home/x/.aws/credentials ends in a blank: correct it there;",
-		config.CredentialsSourceName:                        "environment variable AWS_SECRET_ACCESS_KEY ends in a blank: correct it in the Secret or the manifest that it comes from;",
-		endpointcreds.ProviderName:                          "the secret access key from the container credentials endpoint ends in a blank: look at what answers there (AWS_CONTAINER_CREDENTIALS_FULL_URI)",
-		stscreds.ProviderName:                               "the secret access key from AWS STS ends in a blank: look for a proxy, or an endpoint that is not AWS's (AWS_ENDPOINT_URL)",
-		stscreds.WebIdentityProviderName:                    "the secret access key from AWS STS ends in a blank: look for a proxy",
-		processcreds.ProviderName:                           "the secret access key from the credential process ends in a blank: correct it there;",
-		"SSOProvider":                                       "the secret access key from SSOProvider ends in a blank: correct it there;",
-	} {
-		err := malformed(&aws.Credentials{AccessKeyID: testKeyID, SecretAccessKey: malformedKey + " ", Source: from})
-		refusal := explained(t, asked(), &credentialsError{cause: err})
-		if !strings.Contains(refusal.Explanation, want) {
-			t.Errorf("%s: %s", from, refusal.Explanation)
-		}
-		refuseLeaks(t, refusal, malformedKey)
-	}
-}
-
 // The SDK knows two names for each key.
 func TestAMalformedVariableIsNamedByTheNameThatIsSet(t *testing.T) {
 	for older, newer := range map[string]string{"AWS_ACCESS_KEY": "AWS_ACCESS_KEY_ID", "AWS_SECRET_KEY": "AWS_SECRET_ACCESS_KEY"} {
@@ -155,31 +126,6 @@ func TestAMalformedVariableIsNamedByTheNameThatIsSet(t *testing.T) {
 		t.Setenv(older, malformedKey+"\n")
 		refused(t, freshSource(t), "environment variable "+older+" ends in a line break")
 		unset(t, older)
-	}
-}
-
-func TestEveryFaultOfATextIsSaidWithItsPlace(t *testing.T) {
-	for text, want := range map[string]string{
-		"\rx": "begins with a line break", "\tx": "begins with a blank",
-		"x\ry": "has a line break at byte 2", "x\ty": "has a blank at byte 2", "x\x7fy": "has a control character at byte 2", "x\x1fy": "has a control character at byte 2",
-		"x\x80y": "has a character at byte 2 that is not ASCII text",
-	} {
-		if got := wrongIn(text); got != want || graphic(text) {
-			t.Errorf("%q %s", text, got)
-		}
-	}
-	if !graphic("!~+/=") {
-		t.Error("a text of visible characters is refused")
-	}
-}
-
-// A token that cannot be read is none that is malformed: the SDK says why.
-func TestATokenForTheAgentThatCannotBeReadIsNotMalformed(t *testing.T) {
-	newWorld(t)
-	t.Setenv(agentVariable, malformedKey+"\n")
-	t.Setenv(agentFileVariable, filepath.Join(t.TempDir(), "none"))
-	if e := malformedAgentToken(); e != nil {
-		t.Error(e)
 	}
 }
 
@@ -210,28 +156,5 @@ func TestATokenFileMayEndInALineBreak(t *testing.T) {
 	w := newWorld(t)
 	if _, err := w.irsa(t, valid(t)+"\n").Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 		t.Error(err)
-	}
-}
-
-func TestCausesAreFitForLogs(t *testing.T) {
-	jwt := valid(t)
-	secret := []string{jwt, malformedKey, proxyPassword}
-	for _, text := range []string{
-		`proxyconnect tcp: parse "http://user:` + proxyPassword + `@proxy:3128": invalid port`,
-		`Post "https://user:` + proxyPassword + `@sts.example.com/": dial tcp: refused`,
-		`api error ValidationError: 1 validation error detected: Value '` + jwt + `' at 'webIdentityToken' failed to satisfy constraint`,
-		"The canonical string for this request should have been 'POST\n/\nx-amz-security-token:" + malformedKey + "\n",
-		`Authorization: Bearer ` + malformedKey,
-		`{"SecretAccessKey": "` + malformedKey + `"}`,
-		`AWS4-HMAC-SHA256 Credential=` + malformedKey + `/20260101/eu-west-1/sts/aws4_request, Signature=` + malformedKey,
-	} {
-		refuseLeaks(t, errors.New(loggable(errors.New(text)).Error()), secret...)
-	}
-	const kept = `operation error STS: AssumeRole, https response error StatusCode: 0, RequestID: , request send failed, Post "https://sts.eu-west-1.amazonaws.com/": proxyconnect tcp: dial tcp 10.1.2.3:3128: connect: connection refused`
-	if got := loggable(errors.New(kept)).Error(); got != kept {
-		t.Errorf("of what helps is left: %s", got)
-	}
-	if strings.Contains(loggable(errors.New("api error: token "+"eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln")).Error(), "eyJ") {
-		t.Error("a token is shown")
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 const (
@@ -67,9 +68,9 @@ func (e *endpoint) judge(query source.VersionQuery, answer described) (source.Re
 	}
 	behind = behind || e.s.expected.later(latest)
 	version, err := latest.version(query.Ref, e.s.options.Now())
-	if refusal, ok := errors.AsType[*source.Error](err); ok {
+	if refused, ok := errors.AsType[*source.Error](err); ok {
 		tag := latest.tag
-		refusal.Outdated, refusal.Of = behind, &source.Version{ARN: latest.arn, Region: latest.region, Tag: &tag}
+		refused.Outdated, refused.Of = behind, &source.Version{ARN: latest.arn, Region: latest.region, Tag: &tag}
 	}
 	return source.Resolution{Version: version, Outdated: behind}, err
 }
@@ -77,16 +78,16 @@ func (e *endpoint) judge(query source.VersionQuery, answer described) (source.Re
 // doubtful marks the answer that there is no such secret or version where that contradicts what is known: what was
 // there before, and what an event tells of, may be there soon. It has no date to go by.
 func (e *endpoint) doubtful(query source.VersionQuery, err error) error {
-	refusal, ok := errors.AsType[*source.Error](err)
-	if !ok || !refusal.Kind.Missing() {
+	refused, ok := errors.AsType[*source.Error](err)
+	if !ok || !refused.Kind.Missing() {
 		return err
 	}
-	there := query.Synced.ID != "" && !e.doubts.lasting(doubt{id: query.SecretID, stage: query.VersionStage, says: string(refusal.Kind)})
-	made := refusal.Kind != source.VersionNotFound && e.s.expected.made(e.region, query.SecretID)
+	there := query.Synced.ID != "" && !e.doubts.lasting(doubt{id: query.SecretID, stage: query.VersionStage, says: string(refused.Kind)})
+	made := refused.Kind != source.VersionNotFound && e.s.expected.made(e.region, query.SecretID)
 	if !there && !made {
 		return err
 	}
-	marked := *refusal // Others may have the same one.
+	marked := *refused // Others may have the same one.
 	marked.Outdated = true
 	return &marked
 }
@@ -154,7 +155,7 @@ func (e *endpoint) contradicted(ctx context.Context, query source.VersionQuery, 
 func (e *endpoint) describe(ctx context.Context, asked source.VersionQuery) (described, error) {
 	ref := asked.Ref
 	answer, err := e.described.Ask(ctx, ref.SecretID, asked.MaxAge, func(ctx context.Context) (described, error) {
-		q := question{operation: describeSecret, ref: ref, region: e.region, routine: asked.Routine}
+		q := apiCall{Call: refusal.Call{Operation: describeSecret, Ref: ref, Region: e.region}, routine: asked.Routine}
 		output, err := callBy(ctx, e, q, e.describeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
 		if err != nil {
 			return described{}, err

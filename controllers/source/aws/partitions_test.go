@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/partitions"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -179,7 +180,7 @@ func TestFIPSAndDualStackHosts(t *testing.T) {
 					t.Setenv(variable, "true")
 				}
 			}
-			role := "arn:" + partitionOf(test.region) + ":iam::111122223333:role/r"
+			role := "arn:" + partitions.Of(test.region) + ":iam::111122223333:role/r"
 			accounts := &accounts{T: t, roles: map[string]string{"pay/app": role}}
 			got := hosts(t, Options{Region: test.region, ServiceAccounts: accounts}, in(test.region, source.Identity{}), in(test.region, account("pay")))
 			if diff := cmp.Diff([]string{test.want[0] + ":443", test.want[1] + ":443"}, got); diff != "" {
@@ -196,15 +197,15 @@ func TestFIPSAndDualStackHosts(t *testing.T) {
 
 func TestEachPartitionHasARegionOfItsOwn(t *testing.T) {
 	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"} {
-		if got := partitionOf(partitionRegion(partition)); got != partition {
-			t.Errorf("%s is of partition %s, not %s", partitionRegion(partition), got, partition)
+		if got := partitions.Of(partitions.Region(partition)); got != partition {
+			t.Errorf("%s is of partition %s, not %s", partitions.Region(partition), got, partition)
 		}
 	}
 	for _, region := range []string{"eu-west-1", "us-gov-east-1", "cn-north-1", "us-iso-west-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-east-1", "eusc-de-east-1"} {
-		if partitionRegion(partitionOf(region)) == "" {
-			t.Errorf("partition %s has no region", partitionOf(region))
+		if partitions.Region(partitions.Of(region)) == "" {
+			t.Errorf("partition %s has no region", partitions.Of(region))
 		}
-		if partitionOf(region) != localaws.Partition(region) {
+		if partitions.Of(region) != localaws.Partition(region) {
 			t.Errorf("to the local AWS, %s is of partition %s", region, localaws.Partition(region))
 		}
 	}

@@ -78,8 +78,8 @@ func behind(t *testing.T, scheme, address string) *Source {
 func refuseLeaks(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	said := err.Error()
-	if refusal, ok := errors.AsType[*source.Error](err); ok && refusal.Cause != nil {
-		said += " " + refusal.Cause.Error()
+	if refused, ok := errors.AsType[*source.Error](err); ok && refused.Cause != nil {
+		said += " " + refused.Cause.Error()
 	}
 	for _, secret := range append(secrets, proxyPassword) {
 		if strings.Contains(said, strings.TrimSpace(secret)) {

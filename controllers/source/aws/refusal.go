@@ -15,8 +15,8 @@ import (
 // have AWS asked.
 const refusedLasts = 30 * time.Second
 
-// refusal is why an identity got no credentials.
-type refusal struct {
+// keptRefusal is why an identity got no credentials.
+type keptRefusal struct {
 	err error
 	at  time.Time
 }
@@ -25,7 +25,7 @@ type refusal struct {
 // for what it has just refused. Another ServiceAccount, role or external id is another identity.
 type refusals struct {
 	now    func() time.Time
-	latest atomic.Pointer[refusal]
+	latest atomic.Pointer[keptRefusal]
 }
 
 // recall is the refusal of a moment ago; nil where there is none.
@@ -44,7 +44,7 @@ func (r *refusals) learn(at time.Time, err error) {
 			r.latest.Store(nil)
 		}
 	case lasting(err):
-		r.latest.Store(&refusal{err, at})
+		r.latest.Store(&keptRefusal{err, at})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -144,7 +145,7 @@ func TestARefusalOfCredentialsIsKeptUntilItIsOldOrCredentialsAreGot(t *testing.T
 func TestOnlyWhatIsOfCredentialsIsKeptForAnIdentity(t *testing.T) {
 	for _, err := range []error{context.Canceled, context.DeadlineExceeded, net.ErrClosed, &source.Error{Kind: source.Busy}} {
 		r := &refusals{now: func() time.Time { return time.Unix(0, 0) }}
-		r.learn(r.now(), &credentialsError{cause: err})
+		r.learn(r.now(), &refusal.CredentialsError{Cause: err})
 		if kept := r.recall(); kept != nil {
 			t.Errorf("%v is kept", kept)
 		}

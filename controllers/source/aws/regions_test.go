@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/partitions"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -47,7 +48,7 @@ func TestTheKnownRegionsAreThoseOfTheSDK(t *testing.T) {
 				continue
 			}
 			want = append(want, region)
-			if got := partitionOf(region); got != partition.ID {
+			if got := partitions.Of(region); got != partition.ID {
 				t.Errorf("%s is taken for a region of partition %s, and is of %s", region, got, partition.ID)
 			}
 		}

@@ -2,8 +2,6 @@ package aws
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -13,21 +11,12 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 // roleLasts is how long a role is assumed for: what every role allows, and the most that AWS lets a role
 // be assumed for by another role (page "AssumeRole" of the AWS STS API Reference).
 const roleLasts = time.Hour
-
-// roleError tells which role could not be assumed.
-type roleError struct {
-	role  string
-	cause error
-}
-
-func (e *roleError) Error() string { return fmt.Sprintf("assuming role %s: %v", e.role, e.cause) }
-
-func (e *roleError) Unwrap() error { return e.cause }
 
 // dated notes when credentials were got.
 type dated struct {
@@ -104,18 +93,9 @@ func (a assumed) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	credentials, err := a.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
-		return credentials, nameRole(a.role, err)
+		return credentials, refusal.ForRole(a.role, err)
 	}
 	return credentials, nil
-}
-
-// nameRole leaves the name that an error has already: in a chain, that of the role which was refused.
-func nameRole(role string, err error) error {
-	_, named := errors.AsType[*roleError](err)
-	if named || stsOperation(err) == nil {
-		return err
-	}
-	return &roleError{role: role, cause: err}
 }
 
 // serviceAccount gets the credentials of the role that a ServiceAccount names, with a new token each time.
@@ -145,7 +125,7 @@ func (p *serviceAccount) Retrieve(ctx context.Context) (aws.Credentials, error) 
 	})
 	credentials, err := provider.Retrieve(ctx)
 	if err != nil {
-		return credentials, nameRole(account.RoleARN, err)
+		return credentials, refusal.ForRole(account.RoleARN, err)
 	}
 	return credentials, nil
 }

@@ -26,13 +26,6 @@ func TestTheRoleOfAChainThatIsRefusedIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoAnswerOfSTSIsNotBlamedOnARole(t *testing.T) {
-	failed := errors.New("no answer of STS")
-	if err := nameRole(hubRole, failed); !errors.Is(err, failed) || strings.Contains(err.Error(), hubRole) {
-		t.Error(err)
-	}
-}
-
 // A ServiceAccount that has no token, as it was made again since it was looked up, asks STS for nothing.
 func TestWithoutATokenNoRoleIsAssumed(t *testing.T) {
 	w := newWorld(t)

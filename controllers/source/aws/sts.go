@@ -3,15 +3,13 @@ package aws
 import (
 	"cmp"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
 	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 // Operations of STS, as metrics and error texts name them.
@@ -60,17 +58,7 @@ func callSTS[O any](ctx context.Context, s *Source, who *identity, operation, ro
 	}
 	started := time.Now()
 	output, err := call(s.stsEndpoint(region))
-	turn.Learn(throttled(err))
+	turn.Learn(refusal.Throttled(err))
 	s.countSTS(operation, region, started, err)
 	return output, err
-}
-
-// throttled says whether AWS refuses a call because there are too many.
-func throttled(err error) bool {
-	var refused smithy.APIError
-	if !errors.As(err, &refused) {
-		return false
-	}
-	_, is := retry.DefaultThrottleErrorCodes[refused.ErrorCode()]
-	return is
 }

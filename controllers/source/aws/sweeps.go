@@ -12,6 +12,7 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
@@ -146,7 +147,7 @@ func (w *sweeps) pages(ctx context.Context) error {
 	input := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(sweepPage)}
 	began := w.e.s.options.Now()
 	for range most {
-		output, err := call(ctx, w.e, question{operation: listSecrets, region: w.e.region, routine: true}, (*secretsmanager.Client).ListSecrets, input)
+		output, err := call(ctx, w.e, apiCall{Call: refusal.Call{Operation: listSecrets, Region: w.e.region}, routine: true}, (*secretsmanager.Client).ListSecrets, input)
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 // templateLasts is how long requests are made after a template before the SDK makes one itself again, and so
@@ -64,30 +65,30 @@ type template struct {
 
 // describeSecret makes a call after the template, or has the SDK make it where there is none yet, where the one
 // there is has served its time, or where AWS did not take a request that was made after it.
-func (e *endpoint) describeSecret(ctx context.Context, q *question, input *secretsmanager.DescribeSecretInput) (
+func (e *endpoint) describeSecret(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
 	known := e.template.Load()
-	if known == nil || e.s.options.Now().Sub(known.made) >= templateLasts || !plain(q.ref.Reader) {
+	if known == nil || e.s.options.Now().Sub(known.made) >= templateLasts || !plain(q.Ref.Reader) {
 		return e.describeBySDK(ctx, q, input)
 	}
 	output, err := known.describe(ctx, q, input)
 	if err != nil {
 		e.template.CompareAndSwap(known, nil)
 	}
-	if faultIn(err) != noFault { // AWS refuses how it is signed, or with what credentials: the SDK may know better.
+	if refusal.OfCredentials(err) { // AWS refuses how it is signed, or with what credentials: the SDK may know better.
 		q.remake = true
 	}
 	return output, err
 }
 
 // describeBySDK takes a request that was answered for the new template.
-func (e *endpoint) describeBySDK(ctx context.Context, q *question, input *secretsmanager.DescribeSecretInput) (
+func (e *endpoint) describeBySDK(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
 	var made *template
-	output, err := e.client.DescribeSecret(ctx, input, e.s.audit(q.ref.Reader), watchWire(&q.host, func(sent *http.Request) {
-		made = e.templateOf(sent, q.ref.Reader)
+	output, err := e.client.DescribeSecret(ctx, input, e.s.audit(q.Ref.Reader), watchWire(&q.Host, func(sent *http.Request) {
+		made = e.templateOf(sent, q.Ref.Reader)
 	}))
 	if err != nil {
 		return nil, err
@@ -142,14 +143,14 @@ func plain(reader source.Reader) bool {
 }
 
 // describe makes a DescribeSecret. Its errors are of the types that the SDK's own have.
-func (t *template) describe(ctx context.Context, q *question, input *secretsmanager.DescribeSecretInput) (
+func (t *template) describe(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
-	request, err := t.request(ctx, q.ref.Reader, input)
+	request, err := t.request(ctx, q.Ref.Reader, input)
 	if err != nil {
 		return nil, failedCall(err)
 	}
-	q.host = t.url.Host
+	q.Host = t.url.Host
 	answer, err := t.options.HTTPClient.Do(request)
 	if err != nil {
 		return nil, failedCall(&smithyhttp.RequestSendError{Err: err})

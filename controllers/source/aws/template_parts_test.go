@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 var templateReader = source.Reader{Namespace: "payments", Name: "db"}
@@ -122,7 +123,7 @@ func TestARequestThatCannotBeMadeIsNotSent(t *testing.T) {
 		made, p, input := templateIn(t)
 		change(made)
 		p.sent = nil
-		output, err := made.describe(t.Context(), &question{ref: source.Ref{Reader: templateReader}}, input)
+		output, err := made.describe(t.Context(), &apiCall{Call: refusal.Call{Ref: source.Ref{Reader: templateReader}}}, input)
 		failed, ok := errors.AsType[*smithy.OperationError](err)
 		if !errors.Is(err, no) || !ok || failed.ServiceID != secretsmanager.ServiceID || failed.OperationName != describeSecret || output != nil || len(p.sent) != 0 {
 			t.Errorf("%s: %v, %d calls", name, err, len(p.sent))
@@ -150,7 +151,7 @@ func TestAnAnswerIsClosed(t *testing.T) {
 			header := http.Header{"Content-Type": {"application/x-amz-json-1.1"}, headerRequestID: {"id-1"}}
 			return &http.Response{StatusCode: status, Header: header, Body: answer, Request: r}, nil
 		})
-		_, err := made.describe(t.Context(), &question{ref: source.Ref{Reader: templateReader}}, input)
+		_, err := made.describe(t.Context(), &apiCall{Call: refusal.Call{Ref: source.Ref{Reader: templateReader}}}, input)
 		if (err == nil) != (status == http.StatusOK) || !answer.closed {
 			t.Errorf("status %d: closed: %v, %v", status, answer.closed, err)
 		}

@@ -320,8 +320,8 @@ func endless(w http.ResponseWriter, r *http.Request) {
 }
 
 func retryAfter(err error) time.Duration {
-	if refusal, ok := errors.AsType[*source.Error](err); ok {
-		return refusal.RetryAfter
+	if refused, ok := errors.AsType[*source.Error](err); ok {
+		return refused.RetryAfter
 	}
 	return 0
 }

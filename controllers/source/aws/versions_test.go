@@ -48,13 +48,13 @@ func TestARefusalOfADescribedSecretNamesIt(t *testing.T) {
 	for _, behind := range []bool{true, false} {
 		p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + pastID + `","Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}],"VersionIdsToStages":{}}`
 		_, err := p.ask(source.VersionQuery{})
-		refusal, ok := errors.AsType[*source.Error](err)
-		if !ok || refusal.Kind != source.VersionNotFound {
+		refused, ok := errors.AsType[*source.Error](err)
+		if !ok || refused.Kind != source.VersionNotFound {
 			t.Fatal(err)
 		}
 		want := &source.Version{ARN: benchARN, Region: localaws.DefaultRegion, Tag: &source.Tag{Present: true, Value: "pay"}}
-		if diff := cmp.Diff(want, refusal.Of); diff != "" || refusal.Outdated != behind {
-			t.Errorf("behind: %v, %v; it differs (-want +got):\n%s", refusal.Outdated, err, diff)
+		if diff := cmp.Diff(want, refused.Of); diff != "" || refused.Outdated != behind {
+			t.Errorf("behind: %v, %v; it differs (-want +got):\n%s", refused.Outdated, err, diff)
 		}
 		p.now = p.now.Add(expectedLasts)
 	}

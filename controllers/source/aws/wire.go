@@ -2,22 +2,20 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes. The longest that AWS gives are batches of twenty
 // values of 65,536 bytes, in base64, and pages of a hundred secrets with their tags and descriptions: well
 // under four million.
 const maxAnswer = 16 << 20
-
-// errTooLong is an answer that goes on and on.
-var errTooLong = errors.New("the answer is too long")
 
 // watchWire notes which host is asked, as the SDK's error for a call that timed out does not tell, shows the
 // request as it leaves, and bounds what is read of the answer.
@@ -53,7 +51,7 @@ type bounded struct {
 // Read reads on, or says that the answer is too long.
 func (b *bounded) Read(into []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, errTooLong
+		return 0, refusal.ErrTooLong
 	}
 	n, err := b.ReadCloser.Read(into[:min(len(into), b.left)])
 	b.left -= n

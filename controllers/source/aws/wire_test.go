@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
 // TestWhatIsNotOfHTTPGoesByUnwatched: the SDK's types promise neither a request of HTTP, nor an answer with a body.
@@ -47,7 +49,7 @@ func TestAnAnswerIsReadToItsBoundAndNotAByteFurther(t *testing.T) {
 	if n, err := answer.Read(into); n != 3 || err != nil || string(into) != "012\x00\x00\x00\x00\x00" {
 		t.Errorf("%d bytes, %v", n, err)
 	}
-	if n, err := answer.Read(into); n != 0 || !errors.Is(err, errTooLong) {
+	if n, err := answer.Read(into); n != 0 || !errors.Is(err, refusal.ErrTooLong) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 }

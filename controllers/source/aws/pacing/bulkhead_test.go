@@ -25,8 +25,8 @@ func TestRoutineLeavesRoomToOthers(t *testing.T) {
 						entered++
 						continue
 					}
-					refusal, ok := errors.AsType[*source.Error](err)
-					if !ok || refusal.Kind != source.Busy || refusal.RetryAfter != time.Second || !strings.Contains(refusal.Explanation, "asked in turn") {
+					refused, ok := errors.AsType[*source.Error](err)
+					if !ok || refused.Kind != source.Busy || refused.RetryAfter != time.Second || !strings.Contains(refused.Explanation, "asked in turn") {
 						t.Errorf("it is put off with %v", err)
 					}
 					if waited := time.Since(began); waited != enterWithin {

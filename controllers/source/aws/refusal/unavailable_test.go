@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"context"
@@ -31,15 +31,15 @@ func sentTo(address string, err error) error { return &url.Error{Op: "Post", URL
 const someProxy = "proxy.example:3128"
 
 // proxied is a question that is asked through a proxy.
-func proxied() question {
-	return question{s: &Source{options: Options{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: someProxy})}}, region: "eu-west-1", timeout: 15 * time.Second}
+func proxied() Call {
+	return Call{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: someProxy}), Region: "eu-west-1", Timeout: 15 * time.Second}
 }
 
 // noProxies takes the variables away that name proxies.
 func noProxies(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
-		unset(t, name)
+		unsetVariable(t, name)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestWhatFailedOnTheWayIsSaidInFewWords(t *testing.T) {
 		"a reset":                          {system("read", syscall.ECONNRESET), "the connection was cut"},
 		"a pipe that is broken":            {system("write", syscall.EPIPE), "the connection was cut"},
 		"one that was closed here":         {net.ErrClosed, "the connection was cut"},
-		"an answer without end":            {errTooLong, "its answer is longer than any answer of AWS"},
+		"an answer without end":            {ErrTooLong, "its answer is longer than any answer of AWS"},
 		"an answer of another form":        {&smithy.DeserializationError{Err: errors.New("x")}, "its answer could not be understood"},
 		"whatever else there is":           {errors.New("read tcp 10.0.0.1:1234->10.0.0.2:443: x"), "the connection failed"},
 		"two things, the cause last":       {fmt.Errorf("x: %w", &smithy.DeserializationError{Err: io.ErrUnexpectedEOF}), "the connection was cut"},
@@ -76,7 +76,7 @@ func TestWhatFailedOnTheWayIsSaidInFewWords(t *testing.T) {
 func TestARegionIsNamedWithItsHostWhereOneWasAsked(t *testing.T) {
 	const last = "; if it lasts, look at the network path, the VPC endpoint, the region's name and the AWS Health Dashboard"
 	for host, want := range map[string]string{"": "Secrets Manager in eu-west-1 could not be reached", "a.example": "Secrets Manager in eu-west-1 at a.example could not be reached"} {
-		got := question{region: "eu-west-1", host: host}.unavailable(outage{how: "silence"}).Explanation
+		got := Call{Region: "eu-west-1", Host: host}.unavailable(outage{how: "silence"}).Explanation
 		if want += " (silence): it is tried again by itself" + last; got != want {
 			t.Errorf("got %s", got)
 		}
@@ -102,7 +102,7 @@ func TestAWayThroughAProxyIsNamed(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	if got := (question{}).answeredWith("HTTP status 502", sentTo(address, io.EOF)).how; got != "it answered with HTTP status 502" {
+	if got := (Call{}).answeredWith("HTTP status 502", sentTo(address, io.EOF)).how; got != "it answered with HTTP status 502" {
 		t.Errorf("without a proxy: %s", got)
 	}
 	if got := proxied().answeredWith("HTTP status 502", sentTo(address, io.EOF)).how; got != "it answered with HTTP status 502, through proxy "+proxy {
@@ -133,10 +133,10 @@ func TestTheWayToAProxyIsNotTakenForTheWayBehindIt(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	if got, is := (question{}).proxyOutage(to("proxyconnect", io.EOF), ""); is {
+	if got, is := (Call{}).proxyOutage(to("proxyconnect", io.EOF), ""); is {
 		t.Errorf("without a proxy: %+v", got)
 	}
-	mustMention(t, proxied().unavailable(refusedByProxy("", http.StatusBadGateway, "HTTPS_PROXY")), source.RegionUnavailable, "(a proxy opens no connection (HTTP status 502))")
+	wantError(t, proxied().unavailable(refusedByProxy("", http.StatusBadGateway, "HTTPS_PROXY")), source.RegionUnavailable, "(a proxy opens no connection (HTTP status 502))")
 }
 
 func TestWhatWasAskedIsReadFromAnErrorAndTheProxyFromThat(t *testing.T) {
@@ -163,7 +163,7 @@ func TestWhatWasAskedIsReadFromAnErrorAndTheProxyFromThat(t *testing.T) {
 			t.Errorf("%s: %q was asked through %q", name, asked, got)
 		}
 	}
-	unsure := question{s: &Source{options: Options{Proxy: func(*http.Request) (*url.URL, error) { return target, errors.New("x") }}}}
+	unsure := Call{Proxy: func(*http.Request) (*url.URL, error) { return target, errors.New("x") }}
 	if got := unsure.proxyFor(sentTo("https://aws.example", io.EOF)); got != "" {
 		t.Errorf("of a proxy that is not known is said %q", got)
 	}

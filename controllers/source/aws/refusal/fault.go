@@ -1,10 +1,7 @@
-package aws
+package refusal
 
 import (
-	"errors"
 	"strings"
-
-	"github.com/aws/smithy-go"
 )
 
 // credentialsFault is what AWS finds wrong with the credentials of a call. It decides what is done about the refusal;
@@ -17,47 +14,15 @@ const (
 	expired
 	clockOff
 	signatureWrong
+	// keyUnknown is an access key that is no key, keyRefused one that may be that of a session which has ended.
 	keyUnknown
+	keyRefused
 	incomplete
 	notSubscribed
 	tokenInvalid
 	issuerUnreachable
 	regionDisabled
 )
-
-// faultOf is the fault that a code means. The codes are those of page "Common errors" and of STS.
-func faultOf(code string) credentialsFault {
-	switch code {
-	case "ExpiredTokenException", "ExpiredToken":
-		return expired
-	case "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture":
-		return clockOff
-	case "InvalidSignatureException", "SignatureDoesNotMatch":
-		return signatureWrong
-	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "NotAuthorized", "AuthFailure":
-		return keyUnknown
-	case "IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
-		return incomplete
-	case "OptInRequired":
-		return notSubscribed
-	case "InvalidIdentityToken", "InvalidIdentityTokenException":
-		return tokenInvalid
-	case "IDPCommunicationError", "IDPRejectedClaim":
-		return issuerUnreachable
-	case "RegionDisabledException":
-		return regionDisabled
-	}
-	return noFault
-}
-
-// faultIn is the fault that an error of the SDK means.
-func faultIn(err error) credentialsFault {
-	var refused smithy.APIError
-	if !errors.As(err, &refused) {
-		return noFault
-	}
-	return faultOf(refused.ErrorCode())
-}
 
 // advice is what to do about the fault, with AWS's own text of the refusal; empty for noFault.
 func (f credentialsFault) advice(message string) string {
@@ -72,7 +37,7 @@ func (f credentialsFault) advice(message string) string {
 			return clock
 		}
 		return "check the secret access key"
-	case keyUnknown:
+	case keyUnknown, keyRefused:
 		return "check that the access key exists, is active and belongs to this partition of AWS"
 	case incomplete:
 		return "check that access key, secret key and, for temporary credentials, session token are complete"

@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"context"
@@ -24,7 +24,7 @@ type outage struct {
 }
 
 // unavailable is for regions that do not answer, or answer with a server error.
-func (q question) unavailable(failed outage) *source.Error {
+func (q Call) unavailable(failed outage) *source.Error {
 	advice := failed.advice
 	if advice == "" {
 		advice = "look at the network path, the VPC endpoint, the region's name and the AWS Health Dashboard"
@@ -34,15 +34,15 @@ func (q question) unavailable(failed outage) *source.Error {
 }
 
 // endpoint names the region and, once it is known, the host.
-func (q question) endpoint() string {
-	if q.host == "" {
-		return "Secrets Manager in " + q.region
+func (q Call) endpoint() string {
+	if q.Host == "" {
+		return "Secrets Manager in " + q.Region
 	}
-	return fmt.Sprintf("Secrets Manager in %s at %s", q.region, q.host)
+	return fmt.Sprintf("Secrets Manager in %s at %s", q.Region, q.Host)
 }
 
 // outageOf says what failed between here and there. A proxy is named wherever there is one.
-func (q question) outageOf(err error) outage {
+func (q Call) outageOf(err error) outage {
 	proxy := q.proxyFor(err)
 	if failed, ok := q.proxyOutage(err, proxy); ok {
 		return failed
@@ -53,7 +53,7 @@ func (q question) outageOf(err error) outage {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		failed = outage{"it speaks HTTP, and HTTPS was spoken to it", "correct the scheme or the port of the endpoint (AWS_ENDPOINT_URL)"}
 	default:
-		failed = outage{how: howUnreachable(err, q.timeout)}
+		failed = outage{how: howUnreachable(err, q.Timeout)}
 	}
 	if proxy != "" {
 		failed.how += ", through proxy " + proxy
@@ -67,7 +67,7 @@ func (q question) outageOf(err error) outage {
 }
 
 // answeredWith is a server error, of AWS or of a proxy on the way.
-func (q question) answeredWith(what string, err error) outage {
+func (q Call) answeredWith(what string, err error) outage {
 	failed := outage{how: "it answered with " + what}
 	if proxy := q.proxyFor(err); proxy != "" {
 		failed.how += ", through proxy " + proxy
@@ -84,7 +84,7 @@ func howUnreachable(err error, timeout time.Duration) string {
 	switch {
 	case errors.As(err, &name) && !name.IsTimeout:
 		return fmt.Sprintf("no address is known for the name %s", name.Name)
-	case errors.Is(err, errTooLong):
+	case errors.Is(err, ErrTooLong):
 		return "its answer is longer than any answer of AWS"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return fmt.Sprintf("no answer within %s", timeout)

@@ -1,9 +1,7 @@
-package aws
+package refusal
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -16,11 +14,14 @@ import (
 // IAM User Guide). Parts that the text does not tell are empty.
 type denial struct {
 	principal, action, resource string
-	// policy is the kind of policy that refused, for example "identity-based policy".
+	// policy is the kind of policy that refused, for example identityBased.
 	policy string
 	// explicit says that a Deny statement refused, and not the lack of an Allow.
 	explicit bool
 }
+
+// identityBased is the kind of policy that is the principal's own.
+const identityBased = "identity-based policy"
 
 // The parts of AWS's text of a denial.
 var (
@@ -43,19 +44,19 @@ func parseDenial(message string) denial {
 }
 
 // denied explains AccessDeniedException, which AWS uses for Secrets Manager and for KMS.
-func (q question) denied(message string) *source.Error {
+func (q Call) denied(message string) *source.Error {
 	d := parseDenial(message)
 	if strings.HasPrefix(d.action, "kms:") || (d.action == "" && strings.Contains(message, "KMS")) {
-		return q.kmsDenied(d.resource, "")
+		return q.KMSDenied(d.resource, "")
 	}
 	if d.principal == "" {
 		d.principal = q.reader()
 	}
 	if d.action == "" {
-		d.action = "secretsmanager:" + q.operation
+		d.action = "secretsmanager:" + q.Operation
 	}
 	if d.resource == "" {
-		d.resource = cmp.Or(q.ref.SecretID, "*")
+		d.resource = cmp.Or(q.Ref.SecretID, "*")
 	}
 	why, remedy := q.remedy(d)
 	return &source.Error{Kind: source.AccessDenied, Explanation: fmt.Sprintf(
@@ -63,14 +64,14 @@ func (q question) denied(message string) *source.Error {
 }
 
 // remedy is which policy refused, and the next step.
-func (q question) remedy(d denial) (why, next string) {
+func (q Call) remedy(d denial) (why, next string) {
 	statement := "secretsmanager:GetSecretValue and secretsmanager:DescribeSecret on " + q.pattern(d)
-	if q.operation == listSecrets {
+	if q.Operation == listSecrets {
 		statement = "secretsmanager:ListSecrets on *: a list cannot be allowed for some secrets alone"
 	}
 	if d.explicit {
 		why = "an explicit Deny in a " + d.policy + " refuses it"
-		if d.policy == "identity-based policy" {
+		if d.policy == identityBased {
 			why = "an explicit Deny in a policy of this principal refuses it"
 		}
 	}
@@ -89,7 +90,7 @@ func (q question) remedy(d denial) (why, next string) {
 	case "VPC endpoint policy":
 		return cmp.Or(why, "the policy of the VPC endpoint does not allow it"), "let that policy allow " + statement
 	}
-	if d.explicit && q.operation == listSecrets {
+	if d.explicit && q.Operation == listSecrets {
 		return why, "take the Deny out: dataFrom.find needs secretsmanager:ListSecrets on *"
 	}
 	if d.explicit {
@@ -103,63 +104,37 @@ func (q question) remedy(d denial) (why, next string) {
 }
 
 // foreign says that the secret belongs to another account than the principal.
-func (q question) foreign(d denial) bool {
-	reader, owner := arns.Account(d.principal), arns.Account(q.ref.SecretID)
+func (q Call) foreign(d denial) bool {
+	reader, owner := arns.Account(d.principal), arns.Account(q.Ref.SecretID)
 	return reader != "" && owner != "" && reader != owner
 }
 
 // pattern is how a policy should name the secret.
-func (q question) pattern(d denial) string {
-	if known := arns.PatternFor(d.resource, q.ref.SecretID); known != "" {
+func (q Call) pattern(d denial) string {
+	if known := arns.PatternFor(d.resource, q.Ref.SecretID); known != "" {
 		return known
 	}
-	for _, id := range []string{d.resource, q.ref.SecretID} {
+	for _, id := range []string{d.resource, q.Ref.SecretID} {
 		if arns.Is(id) {
 			return arns.Pattern(id)
 		}
 	}
 	partition, account := cmp.Or(arns.Partition(d.principal), "aws"), cmp.Or(arns.Account(d.principal), "<account>")
-	return arns.PatternOfName(partition, q.region, account, q.ref.SecretID)
+	return arns.PatternOfName(partition, q.Region, account, q.Ref.SecretID)
 }
 
-// kmsDenied explains that a value may be read, but not decrypted. The key may be unknown; keyNote is
+// KMSDenied explains that a value may be read, but not decrypted. The key may be unknown; keyNote is
 // what to say then.
-func (q question) kmsDenied(key, keyNote string) *source.Error {
+func (q Call) KMSDenied(key, keyNote string) *source.Error {
 	on := "the KMS key of the secret" + keyNote
 	if key != "" {
 		on = "KMS key " + key
 	}
-	via := fmt.Sprintf("secretsmanager.%s.amazonaws.com", q.region)
-	if strings.HasPrefix(q.region, "cn-") {
+	via := fmt.Sprintf("secretsmanager.%s.amazonaws.com", q.Region)
+	if strings.HasPrefix(q.Region, "cn-") {
 		via += ".cn"
 	}
 	return &source.Error{Kind: source.KMSAccessDenied, Explanation: fmt.Sprintf(
 		"%s may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of its role, and in the key's policy "+
-			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", q.reader(), q.ref.SecretID, on, via)}
-}
-
-// nameKey adds the key's name to the explanation of a KMS denial, which DescribeSecret tells.
-func (e *endpoint) nameKey(ctx context.Context, q question, err error) error {
-	key, known := "", false
-	if !e.denied.recall(q.ref.SecretID) {
-		answer, describeErr := e.describe(ctx, source.VersionQuery{Ref: q.ref, MaxAge: describedLasts})
-		if ended := ctx.Err(); ended != nil {
-			return ended
-		}
-		key, known = answer.kmsKey, describeErr == nil
-	}
-	var named *source.Error
-	switch {
-	case !known:
-		named = q.kmsDenied("", " (allow secretsmanager:DescribeSecret to see its name here)")
-	case key == "":
-		named = q.kmsDenied("", " (the AWS managed key aws/secretsmanager, which cannot be used from another account: "+
-			"a secret that is shared needs a customer managed key)")
-	default:
-		named = q.kmsDenied(key, "")
-	}
-	if refusal, ok := errors.AsType[*source.Error](err); ok {
-		named.Cause = refusal.Cause
-	}
-	return named
+			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", q.reader(), q.Ref.SecretID, on, via)}
 }

@@ -1,6 +1,7 @@
-package aws
+package refusal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -17,100 +17,67 @@ import (
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
-// explain turns an error of the SDK into a *source.Error. Codes decide, texts only where AWS uses one
+// Explain turns an error of the SDK into a *source.Error. Codes decide, texts only where AWS uses one
 // code for several things. What ended with the caller's context is the context's error.
 //
 // Explanations stay the same while the trouble does: no request id, no time and no port is in them, so
 // that a condition does not change with every try.
-func (q question) explain(caller context.Context, err error) error {
+func (q Call) Explain(caller context.Context, err error) error {
 	if ended := caller.Err(); ended != nil {
 		return ended
 	}
-	refusal := q.classify(err)
-	if refusal.Cause == nil {
-		refusal.Cause = loggable(err)
+	refused := q.classify(err)
+	if refused.Cause == nil {
+		refused.Cause = loggable(err)
 	}
-	return refusal
+	return refused
 }
 
-func (q question) classify(err error) *source.Error {
-	if trouble, ok := errors.AsType[*credentialsError](err); ok {
+func (q Call) classify(err error) *source.Error {
+	if trouble, ok := errors.AsType[*CredentialsError](err); ok {
 		return q.credentialsTrouble(trouble)
 	}
 	status, retryAfter := statusOf(err)
 	var refused smithy.APIError
 	if errors.As(err, &refused) {
-		if refusal := q.byCode(refused.ErrorCode(), refused.ErrorMessage()); refusal != nil {
-			refusal.RetryAfter = retryAfter
-			return refusal
+		if refused := q.byCode(refused.ErrorCode(), refused.ErrorMessage()); refused != nil {
+			refused.RetryAfter = retryAfter
+			return refused
 		}
 	}
 	switch {
 	case status == http.StatusTooManyRequests:
-		refusal := q.throttled()
-		refusal.RetryAfter = retryAfter
-		return refusal
+		refused := q.throttled()
+		refused.RetryAfter = retryAfter
+		return refused
 	case status == http.StatusProxyAuthRequired:
 		return q.unavailable(refusedByProxy(q.proxyFor(err), status, proxyVariable(targetOf(err))))
 	case status >= http.StatusInternalServerError:
-		refusal := q.unavailable(q.answeredWith(fmt.Sprintf("HTTP status %d", status), err))
-		refusal.RetryAfter = retryAfter
-		return refusal
+		refused := q.unavailable(q.answeredWith(fmt.Sprintf("HTTP status %d", status), err))
+		refused.RetryAfter = retryAfter
+		return refused
 	case refused != nil || status >= http.StatusBadRequest:
 		return q.refused(refused, status, q.proxyFor(err))
-	case q.host == "":
+	case q.Host == "":
 		return q.unsent(err)
 	}
 	return q.unavailable(q.outageOf(err))
 }
 
-// byCode knows the codes of Secrets Manager and those that all services share (pages "Common errors"
-// and "GetSecretValue" of the AWS Secrets Manager API Reference). Nil is a code without a kind.
-func (q question) byCode(code, message string) *source.Error {
-	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled {
-		return q.throttled()
-	}
-	switch code {
-	case "ResourceNotFoundException":
-		return q.notFound(message)
-	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
-		return q.denied(message)
-	case "DecryptionFailure":
-		return &source.Error{Kind: source.DecryptionFailed, Explanation: fmt.Sprintf(
-			"the KMS key of secret %s cannot decrypt it: enable the key, or cancel its deletion, or store the value anew under another key",
-			q.ref.SecretID)}
-	case "InvalidRequestException":
-		if strings.Contains(message, "marked for deletion") || strings.Contains(message, "scheduled for deletion") {
-			return &source.Error{Kind: source.SecretPendingDeletion, Explanation: fmt.Sprintf(
-				"secret %s was marked for deletion: restore it with RestoreSecret (aws secretsmanager restore-secret), or follow another secret",
-				q.ref.SecretID)}
-		}
-	case "InternalServiceError", "InternalServiceErrorException", "InternalFailure", "InternalServerError",
-		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
-		return q.unavailable(outage{how: "it answered with " + code})
-	}
-	if fault := faultOf(code); fault != noFault {
-		advice := strings.Replace(fault.advice(message), "this partition of AWS", "partition "+partitionOf(q.region)+" of AWS, as "+q.region+" does", 1)
-		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
-			"AWS does not accept the credentials of %s (%s): %s", q.reader(), code, advice)}
-	}
-	return nil
-}
-
 // notFound tells a missing version from a missing secret: AWS has one code for both.
-func (q question) notFound(message string) *source.Error {
+func (q Call) notFound(message string) *source.Error {
 	if !strings.Contains(message, "secret value") {
 		return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
-			"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; %s", q.ref.SecretID, q.region, idAdvice(q.ref.SecretID))}
+			"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; %s", q.Ref.SecretID, q.Region, idAdvice(q.Ref.SecretID))}
 	}
-	if q.ref.VersionID != "" {
+	if q.Ref.VersionID != "" {
 		return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
 			"secret %s has no version %s: AWS removes versions without a staging label in time; pin another version, or follow a staging label",
-			q.ref.SecretID, q.ref.VersionID)}
+			q.Ref.SecretID, q.Ref.VersionID)}
 	}
 	return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
 		"secret %s has no version with staging label %s: put a value into it, move the label in AWS, or follow another one",
-		q.ref.SecretID, stageOf(q.ref))}
+		q.Ref.SecretID, cmp.Or(q.Ref.VersionStage, "AWSCURRENT"))}
 }
 
 // idAdvice is what else may be wrong with the id of a secret that is not found.
@@ -122,18 +89,18 @@ func idAdvice(id string) string {
 	return "a secret of another account needs its full ARN, with the six random characters behind the name"
 }
 
-func (q question) throttled() *source.Error {
+func (q Call) throttled() *source.Error {
 	return &source.Error{Kind: source.Throttled, Explanation: fmt.Sprintf(
 		"AWS throttles %s in %s: it is tried again by itself, more slowly; a longer pollInterval or a higher quota ends it",
-		q.operation, q.region)}
+		q.Operation, q.Region)}
 }
 
 // refused is a refusal without a kind. AWS's own text is passed on where there is a code, as then it
 // comes from the service and speaks of the request's parameters. The refusal may be nil.
-func (q question) refused(refused smithy.APIError, status int, proxy string) *source.Error {
+func (q Call) refused(refused smithy.APIError, status int, proxy string) *source.Error {
 	if refused != nil && refused.ErrorCode() != "" && refused.ErrorCode() != "UnknownError" {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf("AWS refuses %s in %s with %s: %s",
-			q.request(), q.region, refused.ErrorCode(), shortened(refused.ErrorMessage()))}
+			q.request(), q.Region, refused.ErrorCode(), Shortened(refused.ErrorMessage()))}
 	}
 	between := "look for a proxy or a wrong endpoint in between"
 	if proxy != "" {
@@ -145,21 +112,21 @@ func (q question) refused(refused smithy.APIError, status int, proxy string) *so
 
 // unsent is a request that the SDK could not make, for example for a region that is no name of a host.
 // Its text speaks of the configuration alone.
-func (q question) unsent(err error) *source.Error {
+func (q Call) unsent(err error) *source.Error {
 	if operation, ok := errors.AsType[*smithy.OperationError](err); ok {
 		err = operation.Err
 	}
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
 		"%s in %s could not be asked for (%s): correct the region or the endpoint's settings",
-		q.request(), q.region, shortened(err.Error()))}
+		q.request(), q.Region, Shortened(err.Error()))}
 }
 
 // request names the operation, and the secret where it is about one.
-func (q question) request() string {
-	if q.ref.SecretID == "" {
-		return q.operation
+func (q Call) request() string {
+	if q.Ref.SecretID == "" {
+		return q.Operation
 	}
-	return q.operation + " of secret " + q.ref.SecretID
+	return q.Operation + " of secret " + q.Ref.SecretID
 }
 
 // maxRetryAfter bounds the wait that an answer asks for: a gateway in front of AWS may ask for any, and nothing else ends
@@ -182,7 +149,7 @@ func statusOf(err error) (status int, retryAfter time.Duration) {
 // maxMessage bounds what is passed on of a text of AWS.
 const maxMessage = 300
 
-func shortened(message string) string {
+func Shortened(message string) string {
 	if len(message) <= maxMessage {
 		return message
 	}

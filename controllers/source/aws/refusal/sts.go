@@ -1,107 +1,17 @@
-package aws
+package refusal
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
-
-// credentialsTrouble explains why there were no credentials to sign a call with.
-func (q question) credentialsTrouble(trouble *credentialsError) *source.Error {
-	if first, ok := errors.AsType[*credentialsError](trouble.cause); ok {
-		q.by, q.role = source.Identity{}, q.ownRole // The operator's own, on which a role was to be assumed.
-		return q.credentialsTrouble(first)
-	}
-	if explained, ok := errors.AsType[*source.Error](trouble.cause); ok {
-		own := *explained // It is about the ServiceAccount, and Kubernetes' answer; others may be given the same error.
-		return &own
-	}
-	if malformed, ok := errors.AsType[*malformedError](trouble.cause); ok {
-		return malformed.explain()
-	}
-	if refused, ok := errors.AsType[*roleError](trouble.cause); ok {
-		q.role = refused.role
-	}
-	if operation := stsOperation(trouble.cause); operation != nil {
-		return q.stsTrouble(operation)
-	}
-	unavailable := func(format string, args ...any) *source.Error {
-		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, args...)}
-	}
-	if token, ok := errors.AsType[*tokenError](trouble.cause); ok {
-		return unavailable("the web identity token for %s cannot be read from %s: check that the token is mounted into the operator's pod",
-			q.roleName(), token.file)
-	}
-	if errors.Is(trouble.cause, context.DeadlineExceeded) {
-		return unavailable("no AWS credentials for %s within %s: it is tried again by itself; if it lasts, look at the network path to "+
-			"AWS STS, or at the EKS Pod Identity agent", q.roleName(), q.timeout)
-	}
-	why := "gives no credentials"
-	code := agentCode(trouble.cause)
-	if code != "" {
-		why = "refuses with " + code
-	}
-	if slices.Contains(trouble.sources, aws.CredentialSourceHTTP) {
-		if malformed := malformedAgentToken(); malformed != nil {
-			return malformed.explain()
-		}
-		if proxy := q.proxyFor(trouble.cause); proxy != "" {
-			return unavailable("the container credentials endpoint, which with EKS Pod Identity is the agent on the node, is asked through proxy %s and %s: "+
-				"list its address in NO_PROXY (169.254.170.23 and [fd00:ec2::23] for EKS)", proxy, why)
-		}
-		return unavailable("the container credentials endpoint, which with EKS Pod Identity is the agent on the node, %s: %s", why, agentAdvice(code))
-	}
-	if code != "" && slices.Contains(trouble.sources, aws.CredentialSourceIMDS) {
-		return unavailable("the instance's metadata service %s: check the instance profile, and the trust policy of its role (principal ec2.amazonaws.com)", why)
-	}
-	return unavailable("the operator has no AWS credentials: annotate its ServiceAccount with eks.amazonaws.com/role-arn (IRSA), " +
-		"associate it with a role (EKS Pod Identity), or give it static keys")
-}
-
-// codeInText is the code of EKS Auth in the text of the EKS Pod Identity agent.
-var codeInText = regexp.MustCompile(`\(([A-Z]\w+)\): `)
-
-// agentCode is the code that a provider of credentials on the node refuses with; empty where it tells none.
-// The EKS Pod Identity agent answers in plain text, with the code of EKS Auth in parentheses.
-func agentCode(err error) string {
-	var refused smithy.APIError
-	if !errors.As(err, &refused) {
-		return ""
-	}
-	if refused.ErrorCode() != "" {
-		return refused.ErrorCode()
-	}
-	if found := codeInText.FindStringSubmatch(refused.ErrorMessage()); found != nil {
-		return found[1]
-	}
-	return ""
-}
-
-// agentAdvice is what to do about a code of EKS Auth (page "AssumeRoleForPodIdentity" of the Amazon EKS API
-// Reference), or about an agent that tells none.
-func agentAdvice(code string) string {
-	switch code {
-	case "ResourceNotFoundException":
-		return "make the association of the operator's ServiceAccount with a role (aws eks create-pod-identity-association)"
-	case "ExpiredTokenException", "InvalidTokenException":
-		return "let the kubelet renew the token of the operator's pod, from a projected volume with the audience pods.eks.amazonaws.com"
-	case "AccessDeniedException":
-		return "let the trust policy of the associated role allow the service pods.eks.amazonaws.com sts:AssumeRole and sts:TagSession, " +
-			"and the node's role eks-auth:AssumeRoleForPodIdentity"
-	}
-	return "check that the agent runs, that its token is mounted into the operator's pod, and the association of the operator's ServiceAccount"
-}
 
 // stsOperation is the call to STS in a chain of errors that failed first, or nil: a call that assumes a
 // role may fail because the one before it has.
@@ -117,7 +27,7 @@ func stsOperation(err error) (first *smithy.OperationError) {
 
 // stsTrouble explains errors of STS (pages "AssumeRole" and "AssumeRoleWithWebIdentity" of the AWS STS
 // API Reference).
-func (q question) stsTrouble(operation *smithy.OperationError) *source.Error {
+func (q Call) stsTrouble(operation *smithy.OperationError) *source.Error {
 	var refused smithy.APIError
 	if !errors.As(operation, &refused) {
 		return q.stsOutage(operation)
@@ -135,7 +45,7 @@ func (q question) stsTrouble(operation *smithy.OperationError) *source.Error {
 }
 
 // stsOutage is for an STS that does not answer, or something else that answers in its place.
-func (q question) stsOutage(operation *smithy.OperationError) *source.Error {
+func (q Call) stsOutage(operation *smithy.OperationError) *source.Error {
 	failed := q.outageOf(operation)
 	status, _ := statusOf(operation)
 	switch {
@@ -154,16 +64,16 @@ func (q question) stsOutage(operation *smithy.OperationError) *source.Error {
 }
 
 // stsAdvice is what to do about a code of STS; empty for codes that nothing is known about.
-func (q question) stsAdvice(operation, code, message string) string {
+func (q Call) stsAdvice(operation, code, message string) string {
 	switch {
 	case code == "InvalidIdentityToken" && strings.Contains(message, "audience"):
 		return "let the OIDC provider in IAM accept the token's audience, which is sts.amazonaws.com unless " + q.audienceSetting() + " says otherwise"
 	case code == "InvalidIdentityToken" && strings.Contains(message, "provider found in your account for https://"):
 		_, issuer, _ := strings.Cut(message, "https://")
-		return "let IAM know the cluster's OIDC provider " + shortened(issuer) + ", with the audience sts.amazonaws.com"
+		return "let IAM know the cluster's OIDC provider " + Shortened(issuer) + ", with the audience sts.amazonaws.com"
 	case strings.HasPrefix(code, "InvalidIdentityToken"):
 		return q.tokenAdvice(message)
-	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity" && !q.by.OperatorsOwn():
+	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity" && !q.By.OperatorsOwn():
 		return "the token was made a moment ago: compare the clocks of the API server and of AWS"
 	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity":
 		return "the token file holds a token that has expired: let the kubelet renew it, from a projected volume of the operator's pod"
@@ -171,16 +81,17 @@ func (q question) stsAdvice(operation, code, message string) string {
 		return "the operator's own session has tags that may not be replaced, as those of EKS Pod Identity: switch off the session tags of its " +
 			"association, or start it with --session-tags=false"
 	}
-	return faultOf(code).advice(message)
+	_, fault := meaningOf(code)
+	return fault.advice(message)
 }
 
 // tokenAdvice is what to do about a token that STS does not take for one of the issuer that it names.
-func (q question) tokenAdvice(message string) string {
+func (q Call) tokenAdvice(message string) string {
 	lower := strings.ToLower(message)
 	switch {
 	case strings.Contains(lower, "certificate") || strings.Contains(lower, "thumbprint"):
 		return "correct the thumbprint of the cluster's OIDC provider in IAM"
-	case strings.Contains(lower, "jwt") && q.by.OperatorsOwn():
+	case strings.Contains(lower, "jwt") && q.By.OperatorsOwn():
 		return "what stands in the token file (AWS_WEB_IDENTITY_TOKEN_FILE) is not a token of a ServiceAccount: mount a projected volume of the operator's pod there"
 	case strings.Contains(lower, "signature") || strings.Contains(lower, "verification key"):
 		return "the token is not signed by a key that its issuer publishes: compare the issuer's keys (<issuer>/.well-known/openid-configuration, jwks_uri) with " +
@@ -190,20 +101,20 @@ func (q question) tokenAdvice(message string) string {
 		"and that IAM knows the cluster's OIDC provider, with the audience sts.amazonaws.com"
 }
 
-func (q question) audienceSetting() string {
-	if q.by.OperatorsOwn() {
+func (q Call) audienceSetting() string {
+	if q.By.OperatorsOwn() {
 		return "its projected volume"
 	}
 	return "the annotation eks.amazonaws.com/audience of " + q.reader()
 }
 
 // roleDenied is a trust policy, or a policy of the caller, that does not allow the role.
-func (q question) roleDenied(operation, message string) *source.Error {
+func (q Call) roleDenied(operation, message string) *source.Error {
 	d := parseDenial(message)
 	if operation == "AssumeRoleWithWebIdentity" {
 		subject := "<namespace>:<name> of the operator"
-		if !q.by.OperatorsOwn() {
-			subject = q.by.Namespace + ":" + q.by.ServiceAccount
+		if !q.By.OperatorsOwn() {
+			subject = q.By.Namespace + ":" + q.By.ServiceAccount
 		}
 		return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf(
 			"%s may not be assumed with %s: let the role's trust policy allow sts:AssumeRoleWithWebIdentity to the cluster's "+
@@ -221,7 +132,7 @@ func (q question) roleDenied(operation, message string) *source.Error {
 }
 
 // assumeAdvice is the next step for each of the actions that assuming a role takes.
-func (q question) assumeAdvice(action string) string {
+func (q Call) assumeAdvice(action string) string {
 	switch action {
 	case "sts:TagSession":
 		return "let the role's trust policy allow the principal sts:TagSession too, with which the session is told its namespace; " +
@@ -230,31 +141,8 @@ func (q question) assumeAdvice(action string) string {
 		return "let the role's trust policy allow the principal sts:SetSourceIdentity too, or start the operator with --source-identity=false"
 	}
 	advice := "allow sts:AssumeRole on it in a policy of the principal, and let the role's trust policy name the principal"
-	if q.by.RoleARN != "" {
-		advice += "; where that has conditions, compare them with spec.auth.externalID and with the session tag kubernetes-namespace = " + q.by.Namespace
+	if q.By.RoleARN != "" {
+		advice += "; where that has conditions, compare them with spec.auth.externalID and with the session tag kubernetes-namespace = " + q.By.Namespace
 	}
 	return advice
-}
-
-func (q question) roleName() string {
-	if q.role == "" {
-		return "the role of " + q.reader()
-	}
-	return "role " + q.role
-}
-
-// reader is whose authority is used.
-func (q question) reader() string {
-	if q.by.OperatorsOwn() {
-		return "the operator"
-	}
-	return q.account()
-}
-
-// account is the ServiceAccount whose token is used.
-func (q question) account() string {
-	if q.by.OperatorsOwn() {
-		return "the operator's ServiceAccount"
-	}
-	return "ServiceAccount " + q.by.Namespace + "/" + q.by.ServiceAccount
 }

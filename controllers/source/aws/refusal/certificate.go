@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ func certificateOutage(err error) (outage, bool) {
 	case errors.As(err, &noRoots):
 		return outage{"no certificate of any authority is here to check its TLS certificate with", "set AWS_CA_BUNDLE to a file of them, in PEM"}, true
 	case errors.As(err, &invalid):
-		return outage{"its TLS certificate cannot be used: " + shortened(printable(strings.TrimPrefix(invalid.Error(), "x509: "))), "have it replaced"}, true
+		return outage{"its TLS certificate cannot be used: " + Shortened(printable(strings.TrimPrefix(invalid.Error(), "x509: "))), "have it replaced"}, true
 	case errors.As(err, &untrusted):
 		return outage{"its TLS certificate is not trusted", "set AWS_CA_BUNDLE to a file with the certificate of its authority, in PEM"}, true
 	case errors.As(err, &handshake) && (handshake.Op == "remote error" || handshake.Op == "local error"):
@@ -69,11 +69,11 @@ func unknownAuthority(certificate *x509.Certificate) outage {
 	if bytes.Equal(certificate.RawIssuer, certificate.RawSubject) && !certificate.IsCA {
 		return outage{fmt.Sprintf("its TLS certificate is signed by itself (%s), and by no known authority", subjectOf(certificate)), advice}
 	}
-	return outage{fmt.Sprintf("its TLS certificate is signed by an unknown authority (%s)", shortened(printable(certificate.Issuer.String()))), advice}
+	return outage{fmt.Sprintf("its TLS certificate is signed by an unknown authority (%s)", Shortened(printable(certificate.Issuer.String()))), advice}
 }
 
 func subjectOf(certificate *x509.Certificate) string {
-	return shortened(printable(certificate.Subject.String()))
+	return Shortened(printable(certificate.Subject.String()))
 }
 
 // namesOf are the hosts that a certificate is for.
@@ -90,7 +90,7 @@ func namesOf(certificate *x509.Certificate) string {
 		more = fmt.Sprintf(" and %d more", len(names)-certificateNames)
 		names = names[:certificateNames]
 	}
-	return shortened(printable(strings.Join(names, ", "))) + more
+	return Shortened(printable(strings.Join(names, ", "))) + more
 }
 
 // printable makes a text that came over the network fit for a message.

@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"strings"
@@ -45,17 +45,17 @@ func TestDenialsNameThePolicyAndTheNextStep(t *testing.T) {
 		"a text of another form":              {"Not today", []string{"the operator may not secretsmanager:GetSecretValue on /prod/db", "arn:aws:secretsmanager:eu-west-1:<account>:secret:/prod/db-??????"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusal := asked().denied(test.message)
-			if refusal.Kind != source.AccessDenied {
-				t.Errorf("kind %s", refusal.Kind)
+			refused := asked().denied(test.message)
+			if refused.Kind != source.AccessDenied {
+				t.Errorf("kind %s", refused.Kind)
 			}
 			for _, mention := range test.mention {
-				if !strings.Contains(refusal.Explanation, mention) {
-					t.Errorf("%q does not mention %q", refusal.Explanation, mention)
+				if !strings.Contains(refused.Explanation, mention) {
+					t.Errorf("%q does not mention %q", refused.Explanation, mention)
 				}
 			}
-			if parsed := parseDenial(test.message); parsed.principal != "" && !strings.Contains(refusal.Explanation, testPrincipal+" may not secretsmanager:GetSecretValue on ") {
-				t.Errorf("%q does not say who may not do what", refusal.Explanation)
+			if parsed := parseDenial(test.message); parsed.principal != "" && !strings.Contains(refused.Explanation, testPrincipal+" may not secretsmanager:GetSecretValue on ") {
+				t.Errorf("%q does not say who may not do what", refused.Explanation)
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func TestStatementsNameASecretExactly(t *testing.T) {
 		"an ARN that is hardly one":                    {testPrincipal, "", "arn:x", "arn:x-??????"},
 	} {
 		q := asked()
-		q.ref.SecretID = test.secretID
+		q.Ref.SecretID = test.secretID
 		if got := q.pattern(denial{principal: test.principal, resource: test.resource}); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
@@ -91,7 +91,7 @@ func TestASecretOfAnotherAccountNeedsItsResourcePolicyToo(t *testing.T) {
 	const foreign = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:db-a1B2c3"
 	for id, want := range map[string]bool{foreign: true, testARN: false, "/prod/db": false} {
 		q := asked()
-		q.ref.SecretID = id
+		q.Ref.SecretID = id
 		explanation := q.denied(denialOf(id, "because no identity-based policy allows the secretsmanager:GetSecretValue action")).Explanation
 		if got := strings.Contains(explanation, "resource policy"); got != want {
 			t.Errorf("%s: mentions the resource policy: %v, want %v: %s", id, got, want, explanation)
@@ -102,8 +102,8 @@ func TestASecretOfAnotherAccountNeedsItsResourcePolicyToo(t *testing.T) {
 func TestKMSIsNamedAsItIsCalledInChina(t *testing.T) {
 	for region, host := range map[string]string{"cn-north-1": "secretsmanager.cn-north-1.amazonaws.com.cn", "eu-west-1": "secretsmanager.eu-west-1.amazonaws.com"} {
 		q := asked()
-		q.region = region
-		if got := q.kmsDenied("", "").Explanation; !strings.Contains(got, "kms:ViaService = "+host+" ") {
+		q.Region = region
+		if got := q.KMSDenied("", "").Explanation; !strings.Contains(got, "kms:ViaService = "+host+" ") {
 			t.Errorf("got %s", got)
 		}
 	}
@@ -114,7 +114,7 @@ func TestADenialSpeaksOfTheActionThatIsDenied(t *testing.T) {
 	const deny = " with an explicit deny in an identity-based policy"
 	denied := func(operation, action, tail string) string {
 		q := asked()
-		q.operation = operation
+		q.Operation = operation
 		return q.denied("User: " + testPrincipal + " is not authorized to perform: secretsmanager:" + action + " on resource: " + testARN + tail).Explanation
 	}
 	for name, test := range map[string]struct {
@@ -122,8 +122,8 @@ func TestADenialSpeaksOfTheActionThatIsDenied(t *testing.T) {
 	}{
 		"a list":                     {denied(listSecrets, listSecrets, ""), "secretsmanager:ListSecrets on *: a list cannot be allowed for some secrets alone", testPattern},
 		"a list, explicitly":         {denied(listSecrets, listSecrets, deny), "take the Deny out: dataFrom.find needs secretsmanager:ListSecrets on *", "except this secret"},
-		"a read, explicitly":         {denied(getSecretValue, getSecretValue, deny), "take the Deny out, or except this secret", "dataFrom.find"},
-		"what a batch is allowed by": {denied(batchGetSecretValue, getSecretValue, ""), "may not secretsmanager:GetSecretValue on", batchGetSecretValue},
+		"a read, explicitly":         {denied(getOperation, getOperation, deny), "take the Deny out, or except this secret", "dataFrom.find"},
+		"what a batch is allowed by": {denied(batchOperation, getOperation, ""), "may not secretsmanager:GetSecretValue on", batchOperation},
 	} {
 		if !strings.Contains(test.said, test.mention) || strings.Contains(test.said, test.not) {
 			t.Errorf("%s: it is said that %s", name, test.said)
@@ -133,7 +133,7 @@ func TestADenialSpeaksOfTheActionThatIsDenied(t *testing.T) {
 
 func TestAReaderWithoutAnAccountIsNotTakenForAnothersAccount(t *testing.T) {
 	q := asked()
-	q.ref.SecretID = testARN
+	q.Ref.SecretID = testARN
 	if got := q.denied("Not today").Explanation; strings.Contains(got, "resource policy") || !strings.Contains(got, testPattern) {
 		t.Errorf("got %s", got)
 	}

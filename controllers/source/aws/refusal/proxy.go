@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"cmp"
@@ -27,8 +27,8 @@ func (e *proxyRefusal) Error() string {
 	return fmt.Sprintf("proxy %s answered CONNECT with HTTP status %d", e.proxy, e.status)
 }
 
-// tunnelOpened is for http.Transport.OnProxyConnectResponse.
-func tunnelOpened(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+// TunnelOpened is for http.Transport.OnProxyConnectResponse.
+func TunnelOpened(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -51,15 +51,15 @@ func targetOf(err error) *url.URL {
 
 // proxyFor is host and port of the proxy that the request of an error went through; empty for none. The URL of a
 // proxy may hold a password, so that nothing else of it is ever shown.
-func (q question) proxyFor(err error) string {
+func (q Call) proxyFor(err error) string {
 	if refused, ok := errors.AsType[*proxyRefusal](err); ok {
 		return refused.proxy
 	}
 	target := targetOf(err)
-	if q.s == nil || target == nil {
+	if q.Proxy == nil || target == nil {
 		return ""
 	}
-	proxy, err := q.s.options.Proxy(&http.Request{URL: target})
+	proxy, err := q.Proxy(&http.Request{URL: target})
 	if err != nil || proxy == nil {
 		return ""
 	}
@@ -95,7 +95,7 @@ func ignoredProxy(target *url.URL) string {
 }
 
 // proxyOutage says what is wrong between here and a proxy, or between it and AWS where it says so.
-func (q question) proxyOutage(err error, proxy string) (outage, bool) {
+func (q Call) proxyOutage(err error, proxy string) (outage, bool) {
 	variable := proxyVariable(targetOf(err))
 	if refused, ok := errors.AsType[*proxyRefusal](err); ok {
 		return refusedByProxy(proxy, refused.status, variable), true
@@ -119,7 +119,7 @@ func (q question) proxyOutage(err error, proxy string) (outage, bool) {
 	if untrusted, ok := certificateOutage(err); ok {
 		return outage{strings.Replace(untrusted.how, "its TLS certificate", "the TLS certificate of proxy "+proxy, 1), untrusted.advice}, true
 	}
-	return outage{"proxy " + proxy + ": " + howUnreachable(err, q.timeout), advice}, true
+	return outage{"proxy " + proxy + ": " + howUnreachable(err, q.Timeout), advice}, true
 }
 
 // refusedByProxy is for a proxy that answers in place of AWS.

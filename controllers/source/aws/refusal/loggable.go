@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ func loggable(err error) error {
 		return errors.New("the credential process failed") // the text quotes the process's output
 	}
 	var refused smithy.APIError
-	if errors.As(err, &refused) && faultOf(refused.ErrorCode()) != noFault {
+	if errors.As(err, &refused) && OfCredentials(err) {
 		return errors.New("api error " + refused.ErrorCode()) // the text may quote the signed request, token and all
 	}
 	return errors.New(source.Redact(err.Error()))

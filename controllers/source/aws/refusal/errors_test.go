@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"context"
@@ -19,10 +19,10 @@ import (
 )
 
 // asked is the question that the tables' errors answer.
-func asked() question {
-	return question{
-		operation: getSecretValue, region: "eu-west-1", host: "secretsmanager.eu-west-1.amazonaws.com", timeout: 15 * time.Second,
-		ref: source.Ref{SecretID: "/prod/db", VersionStage: "AWSCURRENT"},
+func asked() Call {
+	return Call{
+		Operation: getOperation, Region: "eu-west-1", Host: "secretsmanager.eu-west-1.amazonaws.com", Timeout: 15 * time.Second,
+		Ref: source.Ref{SecretID: "/prod/db", VersionStage: "AWSCURRENT"},
 	}
 }
 
@@ -30,7 +30,7 @@ func asked() question {
 func answered(status int, header http.Header, err error) error {
 	response := &smithyhttp.Response{Response: &http.Response{StatusCode: status, Header: header}}
 	return &smithy.OperationError{
-		ServiceID: "Secrets Manager", OperationName: getSecretValue,
+		ServiceID: "Secrets Manager", OperationName: getOperation,
 		Err: &smithyhttp.ResponseError{Response: response, Err: err},
 	}
 }
@@ -100,7 +100,7 @@ func TestCodesBecomeKinds(t *testing.T) {
 		"a proxy's refusal":                  {answered(http.StatusForbidden, nil, &smithy.GenericAPIError{Code: "UnknownError"}), source.Failed, []string{"403", "proxy"}},
 		"a code that is not known":           {refusedWith("InvalidParameterException", "Invalid ARN or region."), source.Failed, []string{"InvalidParameterException", "Invalid ARN or region."}},
 		"an error that is not AWS's at all":  {errors.New("something else"), source.RegionUnavailable, []string{"the connection failed"}},
-		"credentials that are not there":     {&credentialsError{cause: errors.New("no EC2 IMDS role found")}, source.CredentialsUnavailable, []string{"eks.amazonaws.com/role-arn"}},
+		"credentials that are not there":     {&CredentialsError{Cause: errors.New("no EC2 IMDS role found")}, source.CredentialsUnavailable, []string{"eks.amazonaws.com/role-arn"}},
 		"a credentials provider that denies": {containerRefuses("AccessDeniedException", ""), source.CredentialsUnavailable, []string{"Pod Identity", "AccessDeniedException"}},
 		"an agent that answers in plain text": {
 			containerRefuses("", "[1-2]: (ResourceNotFoundException): No association (found): none, fault: client"),
@@ -109,25 +109,25 @@ func TestCodesBecomeKinds(t *testing.T) {
 		"an agent whose token is old": {containerRefuses("ExpiredTokenException", ""), source.CredentialsUnavailable, []string{"let the kubelet renew the token"}},
 		"an agent that tells no code": {containerRefuses("", "out of order"), source.CredentialsUnavailable, []string{"gives no credentials", "token is mounted"}},
 		"an instance whose role is not for it": {
-			&credentialsError{cause: &smithy.GenericAPIError{Code: "AssumeRoleUnauthorizedAccess"}, sources: []aws.CredentialSource{aws.CredentialSourceIMDS}},
+			&CredentialsError{Cause: &smithy.GenericAPIError{Code: "AssumeRoleUnauthorizedAccess"}, Sources: []aws.CredentialSource{aws.CredentialSourceIMDS}},
 			source.CredentialsUnavailable, []string{"metadata service refuses with AssumeRoleUnauthorizedAccess", "ec2.amazonaws.com"},
 		},
 		"an instance without a role": {
-			&credentialsError{cause: errors.New("no EC2 IMDS role found"), sources: []aws.CredentialSource{aws.CredentialSourceIMDS}},
+			&CredentialsError{Cause: errors.New("no EC2 IMDS role found"), Sources: []aws.CredentialSource{aws.CredentialSourceIMDS}},
 			source.CredentialsUnavailable, []string{"the operator has no AWS credentials"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusal := explained(t, asked(), test.err)
-			if refusal.Kind != test.want {
-				t.Errorf("kind %s, want %s: %s", refusal.Kind, test.want, refusal.Explanation)
+			refused := explained(t, asked(), test.err)
+			if refused.Kind != test.want {
+				t.Errorf("kind %s, want %s: %s", refused.Kind, test.want, refused.Explanation)
 			}
 			for _, mention := range test.mention {
-				if !strings.Contains(refusal.Explanation, mention) {
-					t.Errorf("%q does not mention %q", refusal.Explanation, mention)
+				if !strings.Contains(refused.Explanation, mention) {
+					t.Errorf("%q does not mention %q", refused.Explanation, mention)
 				}
 			}
-			if refusal.Cause == nil {
+			if refused.Cause == nil {
 				t.Error("there is no cause to log")
 			}
 		})
@@ -136,25 +136,25 @@ func TestCodesBecomeKinds(t *testing.T) {
 
 // containerRefuses is an error of the container credentials endpoint.
 func containerRefuses(code, message string) error {
-	return &credentialsError{cause: &smithy.GenericAPIError{Code: code, Message: message}, sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}
+	return &CredentialsError{Cause: &smithy.GenericAPIError{Code: code, Message: message}, Sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}
 }
 
-func explained(t *testing.T, q question, err error) *source.Error {
+func explained(t *testing.T, q Call, err error) *source.Error {
 	t.Helper()
-	refusal, ok := errors.AsType[*source.Error](q.explain(t.Context(), fmt.Errorf("wrapped: %w", err)))
+	refused, ok := errors.AsType[*source.Error](q.Explain(t.Context(), fmt.Errorf("wrapped: %w", err)))
 	if !ok {
 		t.Fatalf("%v is not a *source.Error", err)
 	}
-	return refusal
+	return refused
 }
 
 func TestAPinnedVersionThatIsGoneIsNamed(t *testing.T) {
 	q := asked()
-	q.ref.VersionStage, q.ref.VersionID = "", "11111111-2222-3333-4444-555555555555"
-	refusal := explained(t, q, refusedWith("ResourceNotFoundException",
-		"Secrets Manager can't find the specified secret value for VersionId: "+q.ref.VersionID))
-	if refusal.Kind != source.VersionNotFound || !strings.Contains(refusal.Explanation, "no version "+q.ref.VersionID) {
-		t.Errorf("got %v", refusal)
+	q.Ref.VersionStage, q.Ref.VersionID = "", "11111111-2222-3333-4444-555555555555"
+	refused := explained(t, q, refusedWith("ResourceNotFoundException",
+		"Secrets Manager can't find the specified secret value for VersionId: "+q.Ref.VersionID))
+	if refused.Kind != source.VersionNotFound || !strings.Contains(refused.Explanation, "no version "+q.Ref.VersionID) {
+		t.Errorf("got %v", refused)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestTheCallersOwnEndingIsNobodysRefusal(t *testing.T) {
 		"cancelled": {cancelled, context.Canceled},
 		"timed out": {late, context.DeadlineExceeded},
 	} {
-		err := asked().explain(test.caller, refusedWith("ThrottlingException", "Rate exceeded"))
+		err := asked().Explain(test.caller, refusedWith("ThrottlingException", "Rate exceeded"))
 		if !errors.Is(err, test.want) || source.KindOf(err) != "" {
 			t.Errorf("a caller that was %s gets %v", name, err)
 		}
@@ -205,11 +205,11 @@ func TestNoTextHoldsMoreThanItMay(t *testing.T) {
 		}),
 		"the canonical request, which holds the session token": refusedWith("InvalidSignatureException",
 			"The Canonical String for this request should have been 'x-amz-security-token:"+marker+"'"),
-		"the output of a credential process": &credentialsError{cause: &processcreds.ProviderError{Err: errors.New("parse failed of process output: " + marker)}},
+		"the output of a credential process": &CredentialsError{Cause: &processcreds.ProviderError{Err: errors.New("parse failed of process output: " + marker)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusal := explained(t, asked(), err)
-			for _, text := range []string{refusal.Error(), refusal.Explanation, refusal.Cause.Error(), fmt.Sprintf("%+v %#v %#v", refusal, refusal, refusal.Cause)} {
+			refused := explained(t, asked(), err)
+			for _, text := range []string{refused.Error(), refused.Explanation, refused.Cause.Error(), fmt.Sprintf("%+v %#v %#v", refused, refused, refused.Cause)} {
 				if strings.Contains(text, marker) {
 					t.Errorf("%q holds the marker", text)
 				}
@@ -219,15 +219,15 @@ func TestNoTextHoldsMoreThanItMay(t *testing.T) {
 }
 
 func TestALongTextOfAWSIsCut(t *testing.T) {
-	refusal := explained(t, asked(), refusedWith("ValidationException", strings.Repeat("é", 1000)))
-	if len(refusal.Explanation) > 600 || !strings.HasSuffix(refusal.Explanation, "é…") {
-		t.Errorf("%d bytes, ending in %q", len(refusal.Explanation), refusal.Explanation[len(refusal.Explanation)-8:])
+	refused := explained(t, asked(), refusedWith("ValidationException", strings.Repeat("é", 1000)))
+	if len(refused.Explanation) > 600 || !strings.HasSuffix(refused.Explanation, "é…") {
+		t.Errorf("%d bytes, ending in %q", len(refused.Explanation), refused.Explanation[len(refused.Explanation)-8:])
 	}
 	for what, text := range map[string]string{
 		strings.Repeat("x", maxMessage): strings.Repeat("x", maxMessage), strings.Repeat("x", maxMessage+1): strings.Repeat("x", maxMessage) + "…",
 		"x" + strings.Repeat("é", maxMessage): "x" + strings.Repeat("é", (maxMessage-1)/2) + "…",
 	} {
-		if got := shortened(what); got != text {
+		if got := Shortened(what); got != text {
 			t.Errorf("%d bytes become %d, ending in %q", len(what), len(got), got[len(got)-4:])
 		}
 	}
@@ -243,7 +243,7 @@ func TestAnIDThatIsNotFoundIsExplained(t *testing.T) {
 		arn + "/prod/db-abcdef":      "AWS takes the last six characters of an ARN for the random ones",
 		arn + "/prod/my-secret-a1B2": "a secret of another account needs its full ARN",
 	} {
-		q := question{operation: describeSecret, ref: current(id), region: "eu-west-1"}
+		q := Call{Operation: describeOperation, Ref: source.Ref{SecretID: id}, Region: "eu-west-1"}
 		said := q.notFound("Secrets Manager can't find the specified secret.").Explanation
 		if !strings.Contains(said, want) || !strings.Contains(said, id+" in eu-west-1") {
 			t.Errorf("of %s it says %q", id, said)

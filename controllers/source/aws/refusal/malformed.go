@@ -1,8 +1,9 @@
-package aws
+package refusal
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -37,9 +38,9 @@ type credentialsPart struct {
 	setting   string
 }
 
-// malformed finds the part of credentials that is none, before a request is signed with it. It looks at the
+// Malformed finds the part of credentials that is none, before a request is signed with it. It looks at the
 // credentials of each request, and so takes no memory where there is nothing to find.
-func malformed(c *aws.Credentials) error {
+func Malformed(c *aws.Credentials) error {
 	switch {
 	case !graphic(c.AccessKeyID):
 		part := credentialsPart{"access key id", []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"}, "aws_access_key_id"}
@@ -112,8 +113,8 @@ const (
 func malformedAgentToken() *malformedError {
 	token := os.Getenv(agentVariable)
 	e := &malformedError{part: "environment variable " + agentVariable, advice: "correct it where it comes from"}
-	if file := tokenFile(os.Getenv(agentFileVariable)); file != "" {
-		content, _ := file.content() // Where it cannot be read, the SDK says so itself.
+	if file := os.Getenv(agentFileVariable); file != "" {
+		content, _ := os.ReadFile(filepath.Clean(file)) // Where it cannot be read, the SDK says so itself.
 		token = string(content)
 		e = &malformedError{part: fmt.Sprintf("the token in %s (%s)", file, agentFileVariable), advice: "correct it there"}
 	}

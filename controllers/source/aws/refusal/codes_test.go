@@ -1,4 +1,4 @@
-package aws
+package refusal
 
 import (
 	"errors"
@@ -35,28 +35,28 @@ func TestEachCodeThatIsKnownHasItsKindAndItsAdvice(t *testing.T) {
 		source.Failed: {"ValidationException": "ValidationException: a text of AWS"},
 	} {
 		for code, mention := range codes {
-			refusal := explained(t, asked(), refusedWith(code, "a text of AWS"))
-			if refusal.Kind != kind || !strings.Contains(refusal.Explanation, mention) || mention == "" && !strings.Contains(refusal.Explanation, code) {
-				t.Errorf("%s is %v", code, refusal)
+			refused := explained(t, asked(), refusedWith(code, "a text of AWS"))
+			if refused.Kind != kind || !strings.Contains(refused.Explanation, mention) || mention == "" && !strings.Contains(refused.Explanation, code) {
+				t.Errorf("%s is %v", code, refused)
 			}
 		}
 	}
 	for _, text := range []string{"Signature expired: 20260101T000000Z is now earlier than", "Signature not yet current: 20260101T000000Z is still later than"} {
-		mustMention(t, explained(t, asked(), refusedWith("InvalidSignatureException", text)), source.CredentialsUnavailable, clock)
+		wantError(t, explained(t, asked(), refusedWith("InvalidSignatureException", text)), source.CredentialsUnavailable, clock)
 	}
 	china := asked()
-	china.region = "cn-north-1"
-	mustMention(t, explained(t, china, refusedWith("UnrecognizedClientException", "")), source.CredentialsUnavailable, "partition aws-cn of AWS, as cn-north-1 does")
+	china.Region = "cn-north-1"
+	wantError(t, explained(t, china, refusedWith("UnrecognizedClientException", "")), source.CredentialsUnavailable, "partition aws-cn of AWS, as cn-north-1 does")
 	scheduled := refusedWith("InvalidRequestException", "You can't perform this operation on the secret because it was scheduled for deletion.")
-	mustMention(t, explained(t, asked(), scheduled), source.SecretPendingDeletion, "RestoreSecret")
+	wantError(t, explained(t, asked(), scheduled), source.SecretPendingDeletion, "RestoreSecret")
 }
 
 func TestAnAnswerWithoutACodeIsJudgedByItsStatus(t *testing.T) {
 	list := asked()
-	list.operation, list.ref = listSecrets, source.Ref{}
+	list.Operation, list.Ref = listSecrets, source.Ref{}
 	unknown, mute := &smithy.GenericAPIError{Code: "UnknownError"}, &smithy.GenericAPIError{}
 	for name, test := range map[string]struct {
-		q       question
+		q       Call
 		err     error
 		kind    source.Kind
 		mention string
@@ -69,9 +69,9 @@ func TestAnAnswerWithoutACodeIsJudgedByItsStatus(t *testing.T) {
 		"a list, with a code":    {list, refusedWith("ValidationException", "m"), source.Failed, "AWS refuses ListSecrets in eu-west-1 with ValidationException"},
 		"no answer in an answer": {asked(), answered(http.StatusOK, nil, errors.New("x")), source.RegionUnavailable, "the connection failed"},
 	} {
-		refusal := explained(t, test.q, test.err)
-		if refusal.Kind != test.kind || !strings.Contains(refusal.Explanation, test.mention) {
-			t.Errorf("%s: %v", name, refusal)
+		refused := explained(t, test.q, test.err)
+		if refused.Kind != test.kind || !strings.Contains(refused.Explanation, test.mention) {
+			t.Errorf("%s: %v", name, refused)
 		}
 	}
 	if status, wait := statusOf(&smithyhttp.ResponseError{}); status != 0 || wait != 0 {
@@ -82,9 +82,9 @@ func TestAnAnswerWithoutACodeIsJudgedByItsStatus(t *testing.T) {
 // Where no host was asked, it is the configuration that is wrong, and the SDK's own words are enough.
 func TestARequestThatWasNotMadeIsExplainedInFewWords(t *testing.T) {
 	q := asked()
-	q.host = ""
+	q.Host = ""
 	cause := errors.New("not found, ResolveEndpointV2")
-	for _, err := range []error{cause, &smithy.OperationError{ServiceID: "Secrets Manager", OperationName: getSecretValue, Err: cause}} {
+	for _, err := range []error{cause, &smithy.OperationError{ServiceID: "Secrets Manager", OperationName: getOperation, Err: cause}} {
 		if got := q.unsent(err).Explanation; !strings.HasPrefix(got, "GetSecretValue of secret /prod/db in eu-west-1 could not be asked for (not found, ResolveEndpointV2): correct") {
 			t.Errorf("got %s", got)
 		}
@@ -105,8 +105,8 @@ func TestTheTextOfARefusalOfCredentialsIsNotLogged(t *testing.T) {
 // That a ServiceAccount is gone must reach the reconciler, which lets go of what it read.
 func TestTheCauseOfARefusalThatIsExplainedAlreadyStays(t *testing.T) {
 	gone := &source.Error{Kind: source.CredentialsUnavailable, Explanation: "there is none", Cause: source.ErrNoServiceAccount}
-	if refusal := explained(t, asked(), &credentialsError{cause: gone}); !errors.Is(refusal, source.ErrNoServiceAccount) {
-		t.Errorf("the cause is %v", refusal.Cause)
+	if refused := explained(t, asked(), &CredentialsError{Cause: gone}); !errors.Is(refused, source.ErrNoServiceAccount) {
+		t.Errorf("the cause is %v", refused.Cause)
 	}
 }
 
@@ -118,5 +118,44 @@ func TestEachFaultOfCredentialsHasAnAdvice(t *testing.T) {
 	}
 	if got := noFault.advice(""); got != "" {
 		t.Errorf("no fault has the advice %q", got)
+	}
+}
+
+// What is done about a refusal follows from its code, and from its text only where a code is one of several things.
+func TestWhatFollowsFromARefusal(t *testing.T) {
+	const revoked = "User: u is not authorized to perform: secretsmanager:GetSecretValue on resource: r with an explicit deny in an identity-based policy"
+	for code, test := range map[string]struct {
+		message                  string
+		session                  Session
+		ofCredentials, throttled bool
+	}{
+		"ExpiredTokenException":       {session: SessionEnded, ofCredentials: true},
+		"UnrecognizedClientException": {session: SessionEnded, ofCredentials: true},
+		"InvalidAccessKeyId":          {ofCredentials: true},
+		"SignatureDoesNotMatch":       {ofCredentials: true},
+		"AccessDeniedException":       {message: revoked, session: SessionRevoked},
+		"AccessDenied":                {message: strings.Replace(revoked, "identity", "resource", 1)},
+		"UnauthorizedOperation":       {message: "no identity-based policy allows it"},
+		"ThrottlingException":         {throttled: true},
+		"ValidationException":         {message: revoked},
+	} {
+		err := refusedWith(code, test.message)
+		if got := SessionAfter(err); got != test.session {
+			t.Errorf("after %s the session is %d", code, got)
+		}
+		if got := OfCredentials(err); got != test.ofCredentials {
+			t.Errorf("%s is of credentials: %v", code, got)
+		}
+		if got := Throttled(err); got != test.throttled {
+			t.Errorf("%s is throttling: %v", code, got)
+		}
+		if got := SessionAfter(&CredentialsError{Cause: err}); got != SessionStands {
+			t.Errorf("without a session, it is %d after %s", got, code)
+		}
+	}
+	for _, err := range []error{nil, errors.New("x")} {
+		if SessionAfter(err) != SessionStands || OfCredentials(err) || Throttled(err) {
+			t.Errorf("something follows from %v", err)
+		}
 	}
 }
