@@ -35,6 +35,7 @@
 //   - source/aws/pacing: bounds how many queries wait for AWS at once, and how many calls leave in a second.
 //   - source/aws/partitions: knows the partitions of AWS.
 //   - source/aws/refusal: explains why AWS was not reached or refuses; a new error code is a line in its table.
+//   - source/aws/identity: gets credentials for the identities of namespaces, by roles and the tokens of ServiceAccounts.
 //   - source/aws: answers source's questions from AWS Secrets Manager; beside notify/sqs the only room that knows the SDK.
 //
 // Only cmd/manager sees them all: it gives source/aws to secretsync as a source.Source. The contract

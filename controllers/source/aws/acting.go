@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
@@ -16,13 +17,6 @@ const (
 	// noAccountLasts is how long it counts that there is none, or that it names no role.
 	noAccountLasts = 5 * time.Second
 )
-
-// actor is an identity, and the ServiceAccount that had its name when it was looked up: whatever one could read is not
-// for another one of that name.
-type actor struct {
-	source.Identity
-	account source.ServiceAccount
-}
 
 // newAccounts keeps the ServiceAccounts of a namespace as they were looked up.
 func newAccounts(now func() time.Time) *sharing.Cache[string, source.ServiceAccount] {
@@ -37,13 +31,13 @@ func newAccounts(now func() time.Time) *sharing.Cache[string, source.ServiceAcco
 
 // actorOf looks up who an identity is, unless that is known of less than a minute ago, and since the reader came. That
 // there is no such ServiceAccount may be as old as an answer may be.
-func (s *Source) actorOf(ctx context.Context, ref source.Ref, maxAge time.Duration) (actor, error) {
+func (s *Source) actorOf(ctx context.Context, ref source.Ref, maxAge time.Duration) (identity.Actor, error) {
 	who := ref.Identity
 	if who.OperatorsOwn() {
-		return actor{Identity: who}, nil
+		return identity.Actor{Identity: who}, nil
 	}
 	if s.options.ServiceAccounts == nil {
-		return actor{}, &source.Error{Kind: source.CredentialsUnavailable,
+		return identity.Actor{}, &source.Error{Kind: source.CredentialsUnavailable,
 			Explanation: "this operator has no way to act as a ServiceAccount: remove spec.auth.serviceAccountRef"}
 	}
 	age := accountLasts
@@ -59,11 +53,11 @@ func (s *Source) actorOf(ctx context.Context, ref source.Ref, maxAge time.Durati
 	})
 	none := errors.Is(err, source.ErrNoServiceAccount)
 	if err != nil && !none {
-		return actor{}, err
+		return identity.Actor{}, err
 	}
 	s.tenants.acts(of, who.ServiceAccount, account, none)
 	if none {
-		return actor{}, err
+		return identity.Actor{}, err
 	}
-	return actor{who, account}, nil
+	return identity.Actor{Identity: who, Account: account}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +18,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
+	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
@@ -78,9 +80,8 @@ type Options struct {
 type Source struct {
 	options Options
 	config  aws.Config
-	// own is the operator's identity; role is the IAM role that the SDK assumes for it, if any.
-	own  *identity
-	role string
+	// provider gets the credentials of all identities.
+	provider *identity.Provider
 	// expected are the changes that events have told of.
 	expected *expected
 
@@ -119,31 +120,35 @@ func New(ctx context.Context, options Options) (*Source, error) {
 		patterns: pattern.NewCache(),
 	}
 	s.tenants = newTenants(s)
+	s.provider = identity.NewProvider(identity.Options{
+		Cluster: options.Cluster, ServiceAccounts: options.ServiceAccounts, SessionTags: options.SessionTags, SourceIdentity: options.SourceIdentity,
+		CallTimeout: options.CallTimeout, Now: options.Now,
+		Paces: func(namespace string) *identity.STSPaces { return s.tenants.get(namespace).sts },
+		Observe: func(operation, region string, took time.Duration, err error) {
+			options.Metrics.observe(operation, s.regionLabel(region), took, err)
+		},
+	})
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("loading AWS configuration: %w", err)
 	}
-	s.own = s.ownIdentity()
 	s.setRegions()
 	return s, nil
 }
 
 // load makes the configuration that all clients share, one pool of connections included.
 func (s *Source) load(ctx context.Context) error {
-	loaded, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
+	loaded, err := config.LoadDefaultConfig(ctx, slices.Concat([]func(*config.LoadOptions) error{
 		config.WithRegion(s.options.Region),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithHTTPClient(newHTTPClient(s.options.Proxy)),
 		config.WithAPIOptions(product(s.options.Version)),
-		config.WithWebIdentityRoleCredentialOptions(s.webIdentity),
-		config.WithAssumeRoleCredentialOptions(s.assumedRole),
 		config.WithLogger(logging.Nop{}), // It writes plain lines to stderr, in between ours.
-	}, s.options.LoadOptions...)...)
+	}, s.provider.LoadOptions(), s.options.LoadOptions)...)
 	if err != nil {
 		return err
 	}
-	loaded.Credentials = markedCredentials{loaded.Credentials, &refusals{now: s.options.Now}}
 	loaded.HTTPClient = wholeBodies{loaded.HTTPClient}
-	s.config = loaded
+	s.config = s.provider.Use(loaded)
 	return nil
 }
 

@@ -18,7 +18,6 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/arns"
-	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -288,13 +287,12 @@ func (p *past) batched(ids ...string) (all []*request) {
 // Each line is what AWS answers to a batch, and what its requests get: a refusal that is theirs too, or to be read alone.
 func TestWhatARefusedBatchLeavesToDo(t *testing.T) {
 	refused := func(code string) string { return `{"__type":"` + code + `","Message":"no"}` }
-	roleDenied := &refusal.CredentialsError{Cause: &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole",
-		Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}}
+	roleDenied := &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}
 	for name, test := range map[string]struct {
 		answer string
 		kind   source.Kind
 		// credentials is why there are none.
-		credentials *refusal.CredentialsError
+		credentials error
 		alone       bool
 		// denied says that no batch is tried for a while.
 		denied bool
@@ -310,10 +308,10 @@ func TestWhatARefusedBatchLeavesToDo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPast(t)
-			p.answers[batchGetSecretValue] = test.answer
 			if test.credentials != nil {
-				p.source.own.refusals.learn(p.now, test.credentials)
+				p = newPastWithout(t, test.credentials)
 			}
+			p.answers[batchGetSecretValue] = test.answer
 			for _, r := range p.batched("one", "two") {
 				if source.KindOf(r.err) != test.kind || r.alone != test.alone || (r.err == nil) != (test.kind == "") {
 					t.Errorf("read alone: %v, %v", r.alone, r.err)

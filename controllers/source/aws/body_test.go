@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
@@ -21,17 +23,15 @@ func TestARequestLeavesInOneWrite(t *testing.T) {
 	}
 	defer listener.Close()
 	isolate(t, "http://"+listener.Addr().String())
-	s, err := New(t.Context(), Options{Region: localaws.DefaultRegion})
-	if err != nil {
-		t.Fatal(err)
-	}
 	writes := make(chan int, 1)
-	client := s.config.HTTPClient.(wholeBodies)
-	client.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		return &counted{Conn: connection, writes: writes}, err
 	}}}
-	s.own.config.HTTPClient = client
+	s, err := New(t.Context(), Options{Region: localaws.DefaultRegion, LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(client)}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		if connection, err := listener.Accept(); err == nil {
 			_, _ = connection.Read(make([]byte, 1<<16)) // All that the test wants is the request.

@@ -40,7 +40,7 @@ func call[I, O any](ctx context.Context, e *endpoint, q apiCall,
 // does not refuse, and where the SDK has cut the connection itself; all else is for the reconciler, which backs off.
 func callBy[I, O any](ctx context.Context, e *endpoint, q apiCall, made func(context.Context, *apiCall, *I) (*O, error), input *I) (*O, error) {
 	s, turn := e.s, e.paces[q.Operation]
-	if refused := e.who.refusals.recall(); refused != nil {
+	if refused := e.who.Refused(); refused != nil {
 		return nil, e.signs(q).Explain(ctx, refused) // There is nothing to sign the call with.
 	}
 	if err := turn.Wait(ctx, q.routine); err != nil {
@@ -52,7 +52,7 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q apiCall, made func(con
 	for first := true; ; first = false {
 		started := time.Now()
 		output, err := made(timed, &q, input)
-		again := err != nil && first && (e.who.doubt(timed, err) || q.remake || cutHere(err))
+		again := err != nil && first && (e.who.Invalidate(timed, err) || q.remake || cutHere(err))
 		if err != nil {
 			output, err = nil, q.Explain(ctx, err)
 		}
@@ -67,9 +67,9 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q apiCall, made func(con
 
 // signs says in a question who asks.
 func (e *endpoint) signs(q apiCall) apiCall {
-	q.By, q.OwnRole, q.Timeout, q.Proxy = e.who.Identity, e.s.role, e.s.options.CallTimeout, e.s.options.Proxy
-	if e.who == e.s.own {
-		q.Role = e.s.role
+	q.By, q.OwnRole, q.Timeout, q.Proxy = e.who.Identity, e.s.provider.OwnRole(), e.s.options.CallTimeout, e.s.options.Proxy
+	if e.who == e.s.provider.Own() {
+		q.Role = q.OwnRole
 	}
 	return q
 }

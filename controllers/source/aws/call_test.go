@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -208,21 +209,22 @@ func TestACallWithCredentialsThatAWSRefusesIsMadeAgainAtOnce(t *testing.T) {
 	if err := w.RevokeSessions(hubRole); err != nil {
 		t.Fatal(err)
 	}
-	w.now = w.now.Add(doubtAfter + time.Second)
+	w.now = w.now.Add(31 * time.Second)
 	w.ResetCalls()
 	if _, err := s.Resolve(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{describeSecret, assumeRole, describeSecret}, w.operations()); diff != "" {
+	if diff := cmp.Diff([]string{describeSecret, "AssumeRole", describeSecret}, w.operations()); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
 	}
 }
 
 // The operator's own role is that of its own calls alone.
 func TestTheOperatorsRoleIsNotTakenForAnothers(t *testing.T) {
-	s := &Source{role: testRole, own: &identity{}}
-	for who, want := range map[*identity]string{s.own: testRole, {actor: actor{Identity: account("pay")}}: ""} {
-		if q := (&endpoint{s: s, who: who}).signs(apiCall{}); q.Role != want || q.OwnRole != testRole || q.By != who.Identity {
+	s := newWorld(t).irsa(t, valid(t))
+	for who, want := range map[source.Identity]string{{}: testRole, account("pay"): ""} {
+		e := s.tenants.endpoint(endpointKey{identity.Actor{Identity: who}, localaws.DefaultRegion})
+		if q := e.signs(apiCall{}); q.Role != want || q.OwnRole != testRole || q.By != who {
 			t.Errorf("%v asks with role %q", q.By, q.Role)
 		}
 	}

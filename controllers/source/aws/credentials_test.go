@@ -1,21 +1,12 @@
 package aws
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -33,28 +24,6 @@ func TestARefusalOfTheOperatorsRoleIsSharedByTheRolesOnTop(t *testing.T) {
 	}
 	if got := w.Count("AssumeRoleWithWebIdentity"); got != 1 {
 		t.Errorf("STS was asked %d times", got)
-	}
-}
-
-// Of one who gave up nothing is learned for others.
-func TestARefusalIsKeptUnlessItsAskerGaveUp(t *testing.T) {
-	failed := errors.New("no credentials")
-	for _, ended := range []bool{false, true} {
-		ctx, cancel := context.WithCancel(t.Context())
-		if ended {
-			cancel()
-		}
-		marked := markedCredentials{aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{}, failed
-		}), &refusals{now: time.Now}}
-		_, err := marked.Retrieve(ctx)
-		if _, is := errors.AsType[*refusal.CredentialsError](err); !is || !errors.Is(err, failed) {
-			t.Errorf("got %v", err)
-		}
-		if kept := marked.refusals.recall() != nil; kept == ended {
-			t.Errorf("the asker gave up: %v, and the refusal is kept: %v", ended, kept)
-		}
-		cancel()
 	}
 }
 
@@ -105,30 +74,8 @@ func TestRefusalsOfSTSAreCounted(t *testing.T) {
 	if got := w.counted(t, "AssumeRole", "AssumeRoleDenied", localaws.DefaultRegion); got != 1 {
 		t.Errorf("the metrics count %v refusals", got)
 	}
-	s.countSTS(assumeRole, "nowhere-1", time.Now(), nil)
+	s.options.Metrics.observe("AssumeRole", s.regionLabel("nowhere-1"), time.Second, nil)
 	if got := w.counted(t, "AssumeRole", "ok", otherRegion); got != 1 {
 		t.Errorf("the metrics count %v calls in a region that is not known", got)
-	}
-}
-
-// A token that is got in another way than from a file stays so.
-func TestOnlyTokensInFilesAreReadHere(t *testing.T) {
-	options := stscreds.WebIdentityRoleOptions{TokenRetriever: heldToken(source.TextValue("held"))}
-	newWorld(t).source.webIdentity(&options)
-	if _, held := options.TokenRetriever.(heldToken); !held {
-		t.Errorf("the token is read by %T", options.TokenRetriever)
-	}
-}
-
-func TestATokenFileIsReadWithoutWhatEditorsLeave(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "token")
-	if _, err := tokenFile(file).GetIdentityToken(); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(fmt.Sprint(err), file) {
-		t.Errorf("a file that is not there gives %v", err)
-	}
-	if err := os.WriteFile(file, []byte(" a.b.c\r\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := tokenFile(file).GetIdentityToken(); err != nil || string(got) != "a.b.c" {
-		t.Errorf("%q, %v", got, err)
 	}
 }

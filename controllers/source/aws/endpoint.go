@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
 	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
@@ -18,7 +19,7 @@ import (
 // that is slow holds up nobody else.
 type endpoint struct {
 	s      *Source
-	who    *identity
+	who    *identity.Identity
 	region string
 	client *secretsmanager.Client
 	// template is what DescribeSecret is made after, once the SDK has made one.
@@ -50,7 +51,7 @@ const idleLasts = time.Hour
 
 // endpointKey is what endpoints are told apart by.
 type endpointKey struct {
-	who    actor
+	who    identity.Actor
 	region string
 }
 
@@ -65,21 +66,21 @@ func (s *Source) endpointOf(ctx context.Context, ref source.Ref, maxAge time.Dur
 		return nil, err
 	}
 	e := s.tenants.endpoint(endpointKey{who, region})
-	e.who.refusals.outdate(maxAge)
+	e.who.Outdate(maxAge)
 	if who.OperatorsOwn() {
-		s.own.refusals.outdate(maxAge) // It is the one who assumes the role.
+		s.provider.Own().Outdate(maxAge) // It is the one who assumes the role.
 	}
 	return e, nil
 }
 
 func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
-	now, who, region := s.options.Now, s.identityOf(of, key.who), key.region
-	who.reads(region)
+	now, who, region := s.options.Now, of.identityOf(s.provider, key.who), key.region
+	who.Reads(region)
 	e := &endpoint{
 		s:         s,
 		who:       who,
 		region:    region,
-		client:    secretsmanager.NewFromConfig(who.config, func(o *secretsmanager.Options) { o.Region = region }),
+		client:    secretsmanager.NewFromConfig(who.Config(), func(o *secretsmanager.Options) { o.Region = region }),
 		bulkhead:  pacing.NewBulkhead(s.options.Room),
 		paces:     map[string]*pacing.Pace{},
 		denied:    newMemory(now, denialLasts),

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
 // keyOf is an endpoint of an identity that a SecretSync may invent.
 func keyOf(namespace string, n int) endpointKey {
-	return endpointKey{actor{Identity: external(namespace, n)}, localaws.DefaultRegion}
+	return endpointKey{identity.Actor{Identity: external(namespace, n)}, localaws.DefaultRegion}
 }
 
 // busyAt makes an endpoint with a question that waits.
@@ -77,14 +78,14 @@ func TestEndpointsThatAreAllAskedMakeRoomForNone(t *testing.T) {
 // has the name now is noticed for each of them.
 func TestAnIdentityLastsAsLongAsItsEndpoints(t *testing.T) {
 	app := source.ServiceAccount{UID: "1", RoleARN: payRole}
-	who := func(role string) actor {
-		return actor{source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: role}, app}
+	who := func(role string) identity.Actor {
+		return identity.Actor{Identity: source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: role}, Account: app}
 	}
 	p := newPast(t)
 	of := p.source.tenants.get("pay")
 	p.source.tenants.acts(of, "app", app, false)
 	p.source.tenants.acts(of, "other", app, false)
-	stranger := actor{source.Identity{Namespace: "pay", ServiceAccount: "other"}, app}
+	stranger := identity.Actor{Identity: source.Identity{Namespace: "pay", ServiceAccount: "other"}, Account: app}
 	keys := []endpointKey{{who(""), "eu-west-1"}, {who(""), "us-east-1"}, {who(hubRole), "eu-west-1"}, {stranger, "eu-west-1"}}
 	for _, key := range keys {
 		p.source.tenants.endpoint(key)
@@ -110,7 +111,7 @@ func TestAnotherServiceAccountEndsItsOwnSessionsAlone(t *testing.T) {
 	for _, name := range []string{"app", "web"} {
 		account := source.ServiceAccount{UID: name, RoleARN: payRole}
 		p.source.tenants.acts(of, name, account, false)
-		keys = append(keys, endpointKey{actor{source.Identity{Namespace: "pay", ServiceAccount: name}, account}, localaws.DefaultRegion})
+		keys = append(keys, endpointKey{identity.Actor{Identity: source.Identity{Namespace: "pay", ServiceAccount: name}, Account: account}, localaws.DefaultRegion})
 		p.source.tenants.endpoint(keys[len(keys)-1])
 	}
 	p.source.tenants.acts(of, "app", source.ServiceAccount{UID: "2", RoleARN: payRole}, false)
@@ -144,7 +145,7 @@ func TestTheOperatorsOwnIdentityIsNotEvicted(t *testing.T) {
 	}
 	p.now = p.now.Add(idleLasts + time.Second)
 	p.source.tenants.tidy(p.now)
-	if e := p.source.tenants.endpoint(elsewhere); e.who != p.source.own || p.source.tenants.get("") != own {
+	if e := p.source.tenants.endpoint(elsewhere); e.who != p.source.provider.Own() || p.source.tenants.get("") != own {
 		t.Error("the operator reads with another identity than its own")
 	}
 	counts(t, p.source, 0)
@@ -237,13 +238,16 @@ func TestARefusalOfTheOperatorsCredentialsIsTheOperators(t *testing.T) {
 		"a ServiceAccount's asks again":  {account("pay"), 0, true},
 		"the operator polls for a while": {source.Identity{}, time.Minute, true},
 	} {
-		p := newPast(t)
+		p := newPastWithout(t, errors.New("no credentials"))
 		p.source.options.ServiceAccounts = &accounts{T: t, roles: map[string]string{"pay/app": payRole}}
-		p.source.own.refusals.learn(p.now, errors.New("no credentials"))
+		own := p.source.provider.Own()
+		if _, err := own.Config().Credentials.Retrieve(t.Context()); err == nil || own.Refused() == nil {
+			t.Fatal("there are credentials")
+		}
 		if _, err := p.source.endpointOf(t.Context(), source.Ref{SecretID: "db", Identity: test.who}, test.maxAge); err != nil {
 			t.Fatal(err)
 		}
-		if kept := p.source.own.refusals.recall() != nil; kept != test.kept {
+		if kept := own.Refused() != nil; kept != test.kept {
 			t.Errorf("%s: the refusal is kept: %v", name, kept)
 		}
 	}

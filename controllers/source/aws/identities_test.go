@@ -11,10 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/smithy-go"
 
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -281,7 +279,7 @@ func TestARoleThatIsDeletedOrRevokedIsNoticedAndHealsByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustMention(t, ask(), source.AccessDenied, "explicit Deny")
-	w.now = w.now.Add(doubtAfter + time.Second)
+	w.now = w.now.Add(31 * time.Second)
 	if err := ask(); err != nil {
 		t.Errorf("a new session is not concerned: %v", err)
 	}
@@ -323,53 +321,6 @@ func TestIdentitiesThatNobodyUsesAreForgotten(t *testing.T) {
 	}
 }
 
-func TestSessionsAreNamedAfterClusterNamespaceAndIdentity(t *testing.T) {
-	w := newWorld(t)
-	long := strings.Repeat("n", 60)
-	for name, test := range map[string]struct {
-		who  source.Identity
-		want string
-	}{
-		"a ServiceAccount":              {account("pay"), "prod-eu-1.pay.app"},
-		"a role on top of the operator": {onTop(payRole), "prod-eu-1.pay.pay"},
-		"a ServiceAccount with a role":  {source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: hubRole}, "prod-eu-1.pay.app"},
-		"names that are too long":       {source.Identity{Namespace: long, ServiceAccount: "app"}, "prod-eu-1." + strings.Repeat("n", 37) + "-" + "#"},
-	} {
-		got := w.source.sessionName(test.who)
-		if want := strings.TrimSuffix(test.want, "#"); !strings.HasPrefix(got, want) || len(got) > maxSessionName || want == test.want && got != want {
-			t.Errorf("%s: %q, want %q", name, got, test.want)
-		}
-	}
-	other := source.Identity{Namespace: long, ServiceAccount: "other"}
-	if w.source.sessionName(other) == w.source.sessionName(source.Identity{Namespace: long, ServiceAccount: "app"}) {
-		t.Error("two long names are one")
-	}
-	w.source.options.Cluster = ""
-	if got := w.source.sessionName(onTop("not an ARN")); got != "pay.not-an-ARN" {
-		t.Errorf("a role of any name has a session %q", got)
-	}
-	w.source.options.Cluster = "prod.eu"
-	byDots := w.source.sessionName(source.Identity{Namespace: "team", ServiceAccount: "a"})
-	w.source.options.Cluster = "prod"
-	if got := w.source.sessionName(source.Identity{Namespace: "eu", ServiceAccount: "team.a"}); got == byDots {
-		t.Errorf("in two clusters two ServiceAccounts have the sessions %s", got)
-	}
-	for _, cluster := range []string{"", "prod", "prod.eu"} {
-		w.source.options.Cluster = cluster
-		seen := map[string]source.Identity{}
-		for _, who := range []source.Identity{
-			{Namespace: "team", ServiceAccount: "a-prod"}, {Namespace: "team-a", ServiceAccount: "prod"},
-			{Namespace: "eu", ServiceAccount: "team.a"}, {Namespace: "team", ServiceAccount: "a"}, {Namespace: "eu-team", ServiceAccount: "a"},
-		} {
-			got := w.source.sessionName(who)
-			if other, taken := seen[got]; taken {
-				t.Errorf("in cluster %q the sessions of %+v and %+v are both named %s", cluster, who, other, got)
-			}
-			seen[got] = who
-		}
-	}
-}
-
 // An identity that hangs keeps few of the operator's workers, once that is known.
 func TestAnEndpointThatDoesNotAnswerGetsLittleRoom(t *testing.T) {
 	w := newWorld(t)
@@ -405,7 +356,7 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 	for name, test := range map[string]struct {
 		lifetime time.Duration
 		want     int
-	}{"they end soon": {renewBefore / 4, 3}, "they last": {2 * renewBefore, 1}} {
+	}{"they end soon": {time.Minute, 3}, "they last": {10 * time.Minute, 1}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			short, err := localaws.Start(&localaws.Server{SessionLifetime: test.lifetime}, "127.0.0.1:0")
@@ -427,56 +378,6 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 	}
 }
 
-// A session is dropped where AWS refuses it, or denies it what its role has, as it does after sessions were revoked. What a
-// policy denies is denied to the next session too.
-func TestASessionIsDroppedForWhatANewOneMends(t *testing.T) {
-	const revoked = "User: x is not authorized to perform: secretsmanager:GetSecretValue with an explicit deny in an identity-based policy"
-	for name, test := range map[string]struct {
-		err   error
-		age   time.Duration
-		keeps bool // The keys are static.
-		want  bool
-	}{
-		"it has expired":                   {err: refusal400("ExpiredTokenException", ""), want: true},
-		"it has expired, to STS":           {err: refusal400("ExpiredToken", ""), want: true},
-		"its role is gone":                 {err: refusal400("UnrecognizedClientException", ""), want: true},
-		"its role is gone, to STS":         {err: refusal400("InvalidClientTokenId", ""), want: true},
-		"its keys are static":              {err: refusal400("ExpiredTokenException", ""), keeps: true},
-		"it was revoked":                   {err: refusal400("AccessDeniedException", revoked), age: doubtAfter + 1, want: true},
-		"it was revoked, to STS":           {err: refusal400("AccessDenied", revoked), age: doubtAfter + 1, want: true},
-		"it is too young to be revoked":    {err: refusal400("AccessDeniedException", revoked), age: doubtAfter},
-		"it is of no role":                 {err: refusal400("AccessDeniedException", revoked), age: -1},
-		"a policy allows nothing":          {err: refusal400("AccessDeniedException", "because no identity-based policy allows it"), age: time.Hour},
-		"another code":                     {err: refusal400("ResourceNotFoundException", ""), age: time.Hour},
-		"no answer":                        {err: context.DeadlineExceeded, age: time.Hour},
-		"there were no credentials for it": {err: &refusal.CredentialsError{Cause: refusal400("ExpiredTokenException", "")}, age: time.Hour},
-	} {
-		now, got := time.Unix(1_000_000, 0), 0
-		i := &identity{now: func() time.Time { return now }}
-		if test.age >= 0 {
-			i.began = now.Add(-test.age)
-		}
-		i.cache = aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			got++
-			return aws.Credentials{AccessKeyID: "k", SecretAccessKey: "s", CanExpire: !test.keeps, Expires: time.Now().Add(time.Hour)}, nil
-		}))
-		dropped := i.doubt(t.Context(), test.err)
-		if _, err := i.cache.Retrieve(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if dropped != test.want || got > 1 != test.want {
-			t.Errorf("%s: others may be had: %v, and credentials are got %d times", name, dropped, got)
-		}
-	}
-	if (&identity{}).doubt(t.Context(), refusal400("ExpiredTokenException", "")) {
-		t.Error("credentials that the SDK does not renew may be had again")
-	}
-}
-
-func refusal400(code, message string) error {
-	return &smithy.GenericAPIError{Code: code, Message: message}
-}
-
 // STS is not asked a second time by who is refused for want of credentials.
 func TestARefusalOfSTSIsNoRefusalOfTheSession(t *testing.T) {
 	w := newWorld(t)
@@ -485,21 +386,5 @@ func TestARefusalOfSTSIsNoRefusalOfTheSession(t *testing.T) {
 	mustMention(t, err, source.CredentialsUnavailable, hubRole)
 	if got := w.Count("AssumeRole"); got != 1 {
 		t.Errorf("STS was asked %d times", got)
-	}
-}
-
-// The regions that an identity reads from do not become more by being read from again, as after an eviction.
-func TestARegionIsNotedOnce(t *testing.T) {
-	i := &identity{}
-	for _, region := range []string{"eu-west-1", "eu-north-1", "eu-west-1"} {
-		i.reads(region)
-	}
-	got := i.read()
-	if !slices.Equal(got, []string{"eu-west-1", "eu-north-1"}) {
-		t.Errorf("it reads from %q", got)
-	}
-	got[0] = "nowhere"
-	if i.read()[0] != "eu-west-1" || (*identity)(nil).read() != nil {
-		t.Error("another one can change the regions, or no identity has some")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
@@ -207,19 +206,6 @@ func TestEachPartitionHasARegionOfItsOwn(t *testing.T) {
 		}
 		if partitions.Of(region) != localaws.Partition(region) {
 			t.Errorf("to the local AWS, %s is of partition %s", region, localaws.Partition(region))
-		}
-	}
-}
-
-func TestSTSIsAskedInTheRolesPartition(t *testing.T) {
-	const china = "arn:aws-cn:iam::111122223333:role/r"
-	s := &Source{role: china, config: aws.Config{Region: "eu-west-1"}}
-	if got := s.ownPartition(); got != "aws-cn" {
-		t.Errorf("with a role in China, the operator's partition is %s", got)
-	}
-	for role, want := range map[string]string{"arn:aws-mars:iam::111122223333:role/r": "eu-west-1", "role/r": "eu-west-1", testRole: "eu-west-1", china: "cn-northwest-1"} {
-		if got := s.stsRegion(role, nil); got != want {
-			t.Errorf("STS is asked for %s in %q", role, got)
 		}
 	}
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
-	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
@@ -110,48 +109,6 @@ func TestARefusalOfCredentialsIsNoAnswerToANewQuestion(t *testing.T) {
 	}
 }
 
-func TestARefusalOfCredentialsIsKeptUntilItIsOldOrCredentialsAreGot(t *testing.T) {
-	began := time.Unix(1_000_000, 0)
-	denied := &source.Error{Kind: source.AssumeRoleDenied}
-	for name, test := range map[string]struct {
-		after time.Duration
-		then  func(*refusals)
-		kept  bool
-	}{
-		"at once":                                   {0, nil, true},
-		"just before it is old":                     {refusedLasts - 1, nil, true},
-		"once it is old":                            {refusedLasts, nil, false},
-		"after credentials were got":                {0, func(r *refusals) { r.learn(began, nil) }, false},
-		"where an answer may be as old":             {time.Second, func(r *refusals) { r.outdate(time.Second) }, true},
-		"where an answer must be newer":             {time.Second + 1, func(r *refusals) { r.outdate(time.Second) }, false},
-		"where an answer must be new":               {0, func(r *refusals) { r.outdate(0) }, false},
-		"beside what ends with the one who asked":   {0, func(r *refusals) { r.learn(began.Add(refusedLasts), fmt.Errorf("x: %w", context.Canceled)) }, true},
-		"not for longer, for what others are up to": {refusedLasts, func(r *refusals) { r.learn(began.Add(refusedLasts), &source.Error{Kind: source.Busy}) }, false},
-	} {
-		now := began
-		r := &refusals{now: func() time.Time { return now }}
-		r.learn(began, denied)
-		now = began.Add(test.after)
-		if test.then != nil {
-			test.then(r)
-		}
-		if kept := r.recall() != nil; kept != test.kept {
-			t.Errorf("%s: it is kept: %v", name, kept)
-		}
-	}
-}
-
-// What says nothing of an identity is no refusal of its credentials.
-func TestOnlyWhatIsOfCredentialsIsKeptForAnIdentity(t *testing.T) {
-	for _, err := range []error{context.Canceled, context.DeadlineExceeded, net.ErrClosed, &source.Error{Kind: source.Busy}} {
-		r := &refusals{now: func() time.Time { return time.Unix(0, 0) }}
-		r.learn(r.now(), &refusal.CredentialsError{Cause: err})
-		if kept := r.recall(); kept != nil {
-			t.Errorf("%v is kept", kept)
-		}
-	}
-}
-
 // What only an edit ends is kept for others who ask the same; what may end by itself is not.
 func TestWhichRefusalsAreKeptForOthers(t *testing.T) {
 	for kind, want := range map[source.Kind]time.Duration{
@@ -180,7 +137,7 @@ func TestSTSIsPaced(t *testing.T) {
 	}
 	mustMention(t, ask("hostile", 0), source.CredentialsUnavailable)
 	pace := func(namespace string) *pacing.Pace {
-		return s.tenants.get(namespace).sts.of(stsTurn{assumeRole, s.config.Region})
+		return s.tenants.get(namespace).sts.Of("AssumeRole", s.config.Region)
 	}
 	if !pace("hostile").Limited() || pace("other").Limited() || pace("").Limited() {
 		t.Error("the namespace is not paced, or others are")

@@ -1,13 +1,9 @@
 package aws
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/hack/localaws"
@@ -40,20 +36,5 @@ func TestWithoutATokenNoRoleIsAssumed(t *testing.T) {
 	mustMention(t, err, source.CredentialsUnavailable, "it is another one by now")
 	if len(w.Calls()) > 0 {
 		t.Errorf("AWS was asked: %v", w.operations())
-	}
-}
-
-func TestASessionBeginsWhenItsCredentialsAreGot(t *testing.T) {
-	w := newWorld(t)
-	i := &identity{now: func() time.Time { return w.now }}
-	failed := errors.New("refused")
-	for _, err := range []error{failed, nil} {
-		provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, err })
-		if _, got := (dated{provider, i}).Retrieve(t.Context()); !errors.Is(got, err) {
-			t.Errorf("%v becomes %v", err, got)
-		}
-		if began := !i.began.IsZero(); began != (err == nil) {
-			t.Errorf("after %v a session has begun: %v", err, began)
-		}
 	}
 }

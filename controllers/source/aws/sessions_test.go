@@ -67,7 +67,7 @@ func TestWhatEachRoleOfAChainIsTold(t *testing.T) {
 		}
 		steps, want := sent.sent, tags
 		if who.ServiceAccount != "" {
-			if len(steps) == 0 || steps[0].Has("ExternalId") || steps[0].Get("Action") != assumeRoleWithWebIdentity {
+			if len(steps) == 0 || steps[0].Has("ExternalId") || steps[0].Get("Action") != "AssumeRoleWithWebIdentity" {
 				t.Fatalf("%s: the ServiceAccount's role is told an external id, or not asked for first", name)
 			}
 			steps, want = steps[1:], append(slices.Clone(tags), "kubernetes-service-account")

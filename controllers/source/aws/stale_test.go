@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/secretsync/secretsync/controllers/source"
@@ -31,11 +33,24 @@ const pastID = "/prod/payments/db"
 
 func newPast(t *testing.T) *past {
 	t.Helper()
+	return newPastBy(t)
+}
+
+// newPastWithout has no credentials, for a reason.
+func newPastWithout(t *testing.T, none error) *past {
+	t.Helper()
+	return newPastBy(t, config.WithCredentialsProvider(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, none
+	})))
+}
+
+func newPastBy(t *testing.T, more ...func(*config.LoadOptions) error) *past {
+	t.Helper()
 	isolate(t, "http://127.0.0.1:1")
 	p := &past{T: t, now: time.Now(), answers: canned{}}
 	var err error
 	p.source, err = New(t.Context(), Options{Region: localaws.DefaultRegion, Now: func() time.Time { return p.now },
-		LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(p)}})
+		LoadOptions: append(more, config.WithHTTPClient(p))})
 	if err != nil {
 		t.Fatal(err)
 	}

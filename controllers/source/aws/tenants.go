@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 	"github.com/secretsync/secretsync/controllers/source/aws/sharing"
 )
 
@@ -43,9 +44,9 @@ type tenant struct {
 	// accounts are its ServiceAccounts as they were looked up lately, acting those that identities and endpoints are of.
 	accounts   *sharing.Cache[string, source.ServiceAccount]
 	acting     map[string]source.ServiceAccount
-	identities map[actor]*identity
+	identities map[identity.Actor]*identity.Identity
 	endpoints  map[endpointKey]*endpoint
-	sts        *stsPaces
+	sts        *identity.STSPaces
 	// values and entries are its parts of what may be kept; no entries means without a bound for all endpoints together.
 	values, entries *sharing.Share
 	used            time.Time
@@ -65,14 +66,14 @@ func (t *tenants) of(namespace string) *tenant {
 	one := t.known[namespace]
 	if one == nil {
 		one = &tenant{
-			namespace: namespace, acting: map[string]source.ServiceAccount{}, identities: map[actor]*identity{}, endpoints: map[endpointKey]*endpoint{},
-			accounts: newAccounts(t.s.options.Now), sts: newSTSPaces(t.s.options.Now),
+			namespace: namespace, acting: map[string]source.ServiceAccount{}, identities: map[identity.Actor]*identity.Identity{}, endpoints: map[endpointKey]*endpoint{},
+			accounts: newAccounts(t.s.options.Now), sts: identity.NewSTSPaces(t.s.options.Now),
 			values: t.values.NewShare(), entries: t.entries.NewShare(),
 		}
 		if namespace == "" {
 			own := t.s.options.ValueCacheBytes
 			one.values, one.entries = sharing.NewAllowance(own, own).NewShare(), nil
-			one.identities[actor{}] = t.s.own
+			one.identities[identity.Actor{}] = t.s.provider.Own()
 		}
 		t.known[namespace] = one
 	}
@@ -104,6 +105,16 @@ func (t *tenants) endpoint(key endpointKey) *endpoint {
 	}
 	e.used = now
 	return e
+}
+
+// identityOf is the identity of an actor, made at its first use. The mutex must be held.
+func (t *tenant) identityOf(p *identity.Provider, who identity.Actor) *identity.Identity {
+	known := t.identities[who]
+	if known == nil {
+		known = p.New(who)
+		t.identities[who] = known
+	}
+	return known
 }
 
 // makeRoom evicts endpoints where as many are kept as may be. Those with questions that wait stay, with their bulkhead.
@@ -152,7 +163,7 @@ func (t *tenants) evict(of *tenant, key endpointKey) {
 		t.endpoints--
 	}
 	e.clear()
-	identityUsed, accountUsed := key.who == actor{}, false
+	identityUsed, accountUsed := key.who == identity.Actor{}, false
 	for other := range of.endpoints {
 		identityUsed = identityUsed || other.who == key.who
 		accountUsed = accountUsed || other.who.ServiceAccount == key.who.ServiceAccount

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 )
 
 // external is an identity as a SecretSync may invent any number of them: a role on top, with an external id.
@@ -36,9 +37,9 @@ func TestIdentitiesOfANamespaceEvictEachOtherAlone(t *testing.T) {
 	const many = 10_000
 	for n := range many { // No call is made: what is kept does not depend on the answer.
 		w.now = w.now.Add(time.Millisecond)
-		s.tenants.endpoint(endpointKey{actor{Identity: external("hostile", n)}, s.config.Region})
+		s.tenants.endpoint(endpointKey{identity.Actor{Identity: external("hostile", n)}, s.config.Region})
 	}
-	if _, last := s.tenants.get("hostile").endpoints[endpointKey{actor{Identity: external("hostile", many-1)}, s.config.Region}]; !last {
+	if _, last := s.tenants.get("hostile").endpoints[endpointKey{identity.Actor{Identity: external("hostile", many-1)}, s.config.Region}]; !last {
 		t.Error("the identity that was used last was evicted")
 	}
 	for n := range 2 * maxAccounts {
@@ -76,12 +77,12 @@ func TestIdentitiesOfAllNamespacesAreBounded(t *testing.T) {
 	own := s.tenants.endpoint(endpointKey{region: s.config.Region})
 	for n := range maxEndpoints + 100 {
 		w.now = w.now.Add(time.Microsecond)
-		s.tenants.endpoint(endpointKey{actor{Identity: external(fmt.Sprint("team-", n%100), n)}, s.config.Region})
+		s.tenants.endpoint(endpointKey{identity.Actor{Identity: external(fmt.Sprint("team-", n%100), n)}, s.config.Region})
 	}
 	if got := endpointsOf(s) - 1; got != maxEndpoints {
 		t.Errorf("%d endpoints are kept, want %d", got, maxEndpoints)
 	}
-	if _, first := s.tenants.get("team-0").endpoints[endpointKey{actor{Identity: external("team-0", 0)}, s.config.Region}]; first || ownEndpoint(s) != own {
+	if _, first := s.tenants.get("team-0").endpoints[endpointKey{identity.Actor{Identity: external("team-0", 0)}, s.config.Region}]; first || ownEndpoint(s) != own {
 		t.Error("the oldest one is kept, or the operator's own is not")
 	}
 }
@@ -90,7 +91,7 @@ func TestIdentitiesOfAllNamespacesAreBounded(t *testing.T) {
 func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
 	w := newWorld(t)
 	s := w.again(t, Options{})
-	asked := endpointKey{actor{Identity: external("hostile", 0)}, s.config.Region}
+	asked := endpointKey{identity.Actor{Identity: external("hostile", 0)}, s.config.Region}
 	e := s.tenants.endpoint(asked)
 	leave, err := e.bulkhead.Enter(t.Context(), false)
 	if err != nil {
@@ -99,7 +100,7 @@ func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
 	evicted := func() bool {
 		for n := range 2 * maxEndpointsOfNamespace {
 			w.now = w.now.Add(time.Millisecond)
-			s.tenants.endpoint(endpointKey{actor{Identity: external("hostile", n+1)}, s.config.Region})
+			s.tenants.endpoint(endpointKey{identity.Actor{Identity: external("hostile", n+1)}, s.config.Region})
 		}
 		return s.tenants.get("hostile").endpoints[asked] != e
 	}
@@ -119,7 +120,7 @@ func TestValuesOfANamespaceAreBounded(t *testing.T) {
 	s := w.again(t, Options{ValueCacheBytes: budget})
 	value := source.Fetched{Version: source.Version{ID: "v1"}, Value: source.TextValue(strings.Repeat("x", size))}
 	read := func(who source.Identity, n int) {
-		e := s.tenants.endpoint(endpointKey{actor{Identity: who}, s.config.Region})
+		e := s.tenants.endpoint(endpointKey{identity.Actor{Identity: who}, s.config.Region})
 		key := valueKey{fmt.Sprint(n), "v1", ""}
 		_, _ = e.values.Ask(t.Context(), key, valueLasts, func(context.Context) (source.Fetched, error) { return value, nil })
 	}
@@ -154,7 +155,9 @@ func TestDescriptionsAndListsOfANamespaceAreBounded(t *testing.T) {
 	w := newWorld(t)
 	s := w.again(t, Options{})
 	listed := make([]source.Found, 3000)
-	key := func(n int) endpointKey { return endpointKey{actor{Identity: external("hostile", n)}, s.config.Region} }
+	key := func(n int) endpointKey {
+		return endpointKey{identity.Actor{Identity: external("hostile", n)}, s.config.Region}
+	}
 	for n := range 50 {
 		e := s.tenants.endpoint(key(n))
 		for i := range 1000 {

@@ -245,17 +245,3 @@ func TestWithoutAnyCredentialsTheWaysToGetSomeAreNamed(t *testing.T) {
 		}
 	}
 }
-
-func TestSessionNamesAreWhatSTSTakes(t *testing.T) {
-	for cluster, want := range map[string]string{
-		"":                       "secretsync",
-		"prod":                   "secretsync-prod",
-		"arn:aws:eks:x:1:c/p":    "secretsync-arn-aws-eks-x-1-c-p",
-		"ünï":                    "secretsync--n-",
-		strings.Repeat("x", 100): "secretsync-" + strings.Repeat("x", 36) + "-" + "33f841abdd5da15c",
-	} {
-		if got := ownSessionName(cluster); got != want {
-			t.Errorf("cluster %q gives %q, want %q", cluster, got, want)
-		}
-	}
-}

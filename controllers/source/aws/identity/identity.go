@@ -1,4 +1,4 @@
-package aws
+package identity
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
@@ -19,10 +20,10 @@ const (
 	doubtAfter = 30 * time.Second
 )
 
-// identity is an actor with the configuration that signs for it. There is one for each, however
+// Identity is an Actor with the configuration that signs for it. There is one for each, however
 // many SecretSyncs share it.
-type identity struct {
-	actor
+type Identity struct {
+	Actor
 	config aws.Config
 	// cache holds the credentials; nil where they are not the SDK's to renew.
 	cache *aws.CredentialsCache
@@ -37,8 +38,8 @@ type identity struct {
 	regions []string
 }
 
-// reads notes a region that is read from.
-func (i *identity) reads(region string) {
+// Reads notes a region that is read from.
+func (i *Identity) Reads(region string) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	if !slices.Contains(i.regions, region) {
@@ -47,7 +48,7 @@ func (i *identity) reads(region string) {
 }
 
 // read are the regions that are read from; none before the operator is set up.
-func (i *identity) read() []string {
+func (i *Identity) read() []string {
 	if i == nil {
 		return nil
 	}
@@ -56,32 +57,17 @@ func (i *identity) read() []string {
 	return slices.Clone(i.regions)
 }
 
-// ownIdentity is the operator's, by the SDK's own chain.
-func (s *Source) ownIdentity() *identity {
-	own := &identity{config: s.config, now: s.options.Now}
-	if marked, ok := s.config.Credentials.(markedCredentials); ok {
-		own.cache, _ = marked.CredentialsProvider.(*aws.CredentialsCache)
-		own.refusals = marked.refusals
-	}
-	return own
-}
+// Config is the configuration that signs for the identity.
+func (i *Identity) Config() aws.Config { return i.config }
 
-// identityOf is the one that a Ref is read with, made at first use. The mutex of tenants must be held.
-func (s *Source) identityOf(of *tenant, who actor) *identity {
-	if known := of.identities[who]; known != nil {
-		return known
-	}
-	made := &identity{actor: who, config: s.config.Copy(), now: s.options.Now, refusals: &refusals{now: s.options.Now}}
-	made.cache = aws.NewCredentialsCache(dated{s.roles(made), made}, func(o *aws.CredentialsCacheOptions) {
-		o.ExpiryWindow, o.ExpiryWindowJitterFrac = renewBefore, 0.5
-	})
-	made.config.Credentials = markedCredentials{made.cache, made.refusals}
-	of.identities[who] = made
-	return made
-}
+// Refused is why there were no credentials of late; nil where there were, or none were asked for.
+func (i *Identity) Refused() error { return i.refusals.recall() }
 
-// doubt drops credentials that AWS refuses and says whether others may be had.
-func (i *identity) doubt(ctx context.Context, err error) bool {
+// Outdate forgets a refusal of credentials that is older than the caller wants an answer to be.
+func (i *Identity) Outdate(maxAge time.Duration) { i.refusals.outdate(maxAge) }
+
+// Invalidate drops credentials that AWS refuses and says whether others may be had.
+func (i *Identity) Invalidate(ctx context.Context, err error) bool {
 	after := refusal.SessionAfter(err)
 	if i.cache == nil || after == refusal.SessionStands || after == refusal.SessionRevoked && !i.old() {
 		return false
@@ -94,14 +80,21 @@ func (i *identity) doubt(ctx context.Context, err error) bool {
 }
 
 // old says whether the credentials are a role's, and not just begun.
-func (i *identity) old() bool {
+func (i *Identity) old() bool {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	return !i.began.IsZero() && i.now().Sub(i.began) > doubtAfter
 }
 
-func (i *identity) begin() {
+func (i *Identity) begin() {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	i.began = i.now()
+}
+
+// Actor is an identity, and the ServiceAccount that had its name when it was looked up: whatever one could read is not
+// for another one of that name.
+type Actor struct {
+	source.Identity
+	Account source.ServiceAccount
 }

@@ -1,4 +1,4 @@
-package aws
+package identity
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const roleLasts = time.Hour
 // dated notes when credentials were got.
 type dated struct {
 	aws.CredentialsProvider
-	of *identity
+	of *Identity
 }
 
 // Retrieve gets credentials.
@@ -35,15 +35,15 @@ func (d dated) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 // roles makes the provider of an identity's credentials: the ServiceAccount's role or the operator's own
 // credentials first, then each role of the chain with the credentials of the one before.
-func (s *Source) roles(of *identity) aws.CredentialsProvider {
+func (p *Provider) roles(of *Identity) aws.CredentialsProvider {
 	who := of.Identity
 	chain := strings.Fields(who.Via)
 	if who.RoleARN != "" {
 		chain = append(chain, who.RoleARN)
 	}
-	credentials, partition, whose := s.config.Credentials, s.ownPartition(), "the operator's credentials are"
+	credentials, partition, whose := p.config.Credentials, p.ownPartition(), "the operator's credentials are"
 	if !who.OperatorsOwn() {
-		account := &serviceAccount{s: s, of: of}
+		account := &serviceAccount{p: p, of: of}
 		if len(chain) > 0 {
 			account.next = chain[0]
 		}
@@ -52,15 +52,15 @@ func (s *Source) roles(of *identity) aws.CredentialsProvider {
 	for n, role := range chain {
 		next := assumed{role: role, from: partition, whose: whose}
 		partition, whose = arns.Partition(role), "role "+role+" is"
-		credentials = next.by(s, of, credentials, func(o *stscreds.AssumeRoleOptions) {
+		credentials = next.by(p, of, credentials, func(o *stscreds.AssumeRoleOptions) {
 			if n == 0 { // Later roles inherit the tags, and may not be given them anew.
-				s.tag(who, o)
+				p.tag(who, o)
 			}
 			if last := n == len(chain)-1; last && who.ExternalID != "" {
 				o.ExternalID = aws.String(who.ExternalID)
 			}
-			o.RoleSessionName = s.sessionName(who)
-			if s.options.SourceIdentity {
+			o.RoleSessionName = p.sessionName(who)
+			if p.options.SourceIdentity {
 				o.SourceIdentity = aws.String(o.RoleSessionName)
 			}
 		})
@@ -78,10 +78,10 @@ type assumed struct {
 }
 
 // by sets the credentials that the role is assumed with.
-func (a assumed) by(s *Source, of *identity, credentials aws.CredentialsProvider, set func(*stscreds.AssumeRoleOptions)) assumed {
-	config := s.config.Copy()
+func (a assumed) by(p *Provider, of *Identity, credentials aws.CredentialsProvider, set func(*stscreds.AssumeRoleOptions)) assumed {
+	config := p.config.Copy()
 	config.Credentials = credentials
-	client := roleClient{sts.NewFromConfig(config), s, of}
+	client := roleClient{sts.NewFromConfig(config), p, of}
 	a.CredentialsProvider = stscreds.NewAssumeRoleProvider(client, a.role, set, func(o *stscreds.AssumeRoleOptions) { o.Duration = roleLasts })
 	return a
 }
@@ -100,27 +100,27 @@ func (a assumed) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 // serviceAccount gets the credentials of the role that a ServiceAccount names, with a new token each time.
 type serviceAccount struct {
-	s  *Source
-	of *identity
+	p  *Provider
+	of *Identity
 	// next is the role that is assumed with these credentials; empty for none.
 	next string
 }
 
 // Retrieve assumes the ServiceAccount's role with a token of its own.
-func (p *serviceAccount) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	account := p.of.account
-	if err := samePartition(p.next, arns.Partition(account.RoleARN), "role "+account.RoleARN+" is"); err != nil {
+func (a *serviceAccount) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	account := a.of.Account
+	if err := samePartition(a.next, arns.Partition(account.RoleARN), "role "+account.RoleARN+" is"); err != nil {
 		return aws.Credentials{}, err
 	}
-	token, err := p.s.options.ServiceAccounts.Token(ctx, p.of.Namespace, p.of.ServiceAccount, account)
+	token, err := a.p.options.ServiceAccounts.Token(ctx, a.of.Namespace, a.of.ServiceAccount, account)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	config := p.s.config.Copy()
+	config := a.p.config.Copy()
 	config.Credentials = aws.AnonymousCredentials{}
-	client := webIdentityClient{sts.NewFromConfig(config), p.s, p.of}
+	client := webIdentityClient{sts.NewFromConfig(config), a.p, a.of}
 	provider := stscreds.NewWebIdentityRoleProvider(client, account.RoleARN, heldToken(token), func(o *stscreds.WebIdentityRoleOptions) {
-		o.RoleSessionName = p.s.sessionName(p.of.Identity)
+		o.RoleSessionName = a.p.sessionName(a.of.Identity)
 		o.Duration = roleLasts
 	})
 	credentials, err := provider.Retrieve(ctx)

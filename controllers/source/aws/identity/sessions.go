@@ -1,4 +1,4 @@
-package aws
+package identity
 
 import (
 	"crypto/sha256"
@@ -30,11 +30,11 @@ const (
 
 // tag gives a session the tags that policies can go by. They are transitive, so that each role of a chain
 // has them and none can be given others.
-func (s *Source) tag(who source.Identity, o *stscreds.AssumeRoleOptions) {
-	if !s.options.SessionTags {
+func (p *Provider) tag(who source.Identity, o *stscreds.AssumeRoleOptions) {
+	if !p.options.SessionTags {
 		return
 	}
-	for _, one := range [][2]string{{tagNamespace, who.Namespace}, {tagServiceAccount, who.ServiceAccount}, {tagCluster, s.options.Cluster}} {
+	for _, one := range [][2]string{{tagNamespace, who.Namespace}, {tagServiceAccount, who.ServiceAccount}, {tagCluster, p.options.Cluster}} {
 		if one[1] == "" {
 			continue
 		}
@@ -47,14 +47,14 @@ func (s *Source) tag(who source.Identity, o *stscreds.AssumeRoleOptions) {
 // sessionName says in CloudTrail who reads: cluster, namespace, and ServiceAccount or role, with dots in between. As
 // neither cluster nor namespace has a dot, no two have the same. A name that stays the same also keeps AWS's refusals
 // the same.
-func (s *Source) sessionName(who source.Identity) string {
+func (p *Provider) sessionName(who source.Identity) string {
 	last := who.ServiceAccount
 	if who.OperatorsOwn() {
 		last = who.RoleARN[strings.LastIndex(who.RoleARN, "/")+1:]
 	}
 	parts := []string{who.Namespace, last}
-	if s.options.Cluster != "" {
-		parts = append([]string{sanitized(s.options.Cluster, "_+=,@-")}, parts...)
+	if p.options.Cluster != "" {
+		parts = append([]string{sanitized(p.options.Cluster, "_+=,@-")}, parts...)
 	}
 	return shortName(sanitized(strings.Join(parts, "."), "_+=,.@-"))
 }

@@ -1,4 +1,4 @@
-package aws
+package identity
 
 import (
 	"bytes"
@@ -54,11 +54,11 @@ func (m markedCredentials) ProviderSources() []aws.CredentialSource {
 // webIdentity sets up how IRSA gets credentials: it names sessions for CloudTrail, unless
 // AWS_ROLE_SESSION_NAME does, and learns which role is assumed. A name that stays the same also keeps
 // AWS's refusals the same. The SDK calls it twice, at first without a client.
-func (s *Source) webIdentity(o *stscreds.WebIdentityRoleOptions) {
-	s.role = o.RoleARN
-	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(s.options.Cluster))
+func (p *Provider) webIdentity(o *stscreds.WebIdentityRoleOptions) {
+	p.role = o.RoleARN
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(p.options.Cluster))
 	if o.Client != nil {
-		o.Client = webIdentityClient{o.Client, s, nil}
+		o.Client = webIdentityClient{o.Client, p, nil}
 	}
 	if file, ok := o.TokenRetriever.(stscreds.IdentityTokenFile); ok {
 		o.TokenRetriever = tokenFile(file)
@@ -66,11 +66,11 @@ func (s *Source) webIdentity(o *stscreds.WebIdentityRoleOptions) {
 }
 
 // assumedRole does the same for roles that the shared configuration names.
-func (s *Source) assumedRole(o *stscreds.AssumeRoleOptions) {
-	s.role = o.RoleARN
-	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(s.options.Cluster))
+func (p *Provider) assumedRole(o *stscreds.AssumeRoleOptions) {
+	p.role = o.RoleARN
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, ownSessionName(p.options.Cluster))
 	if o.Client != nil {
-		o.Client = roleClient{o.Client, s, nil}
+		o.Client = roleClient{o.Client, p, nil}
 	}
 }
 
@@ -78,15 +78,15 @@ func (s *Source) assumedRole(o *stscreds.AssumeRoleOptions) {
 // The SDK makes the clients of its credentials chain before it looks at that variable.
 type webIdentityClient struct {
 	stscreds.AssumeRoleWithWebIdentityAPIClient
-	s *Source
+	p *Provider
 	// who reads with the role; nil for the operator itself.
-	who *identity
+	who *Identity
 }
 
 func (c webIdentityClient) AssumeRoleWithWebIdentity(
 	ctx context.Context, input *sts.AssumeRoleWithWebIdentityInput, opts ...func(*sts.Options),
 ) (*sts.AssumeRoleWithWebIdentityOutput, error) {
-	return callSTS(ctx, c.s, c.who, assumeRoleWithWebIdentity, aws.ToString(input.RoleArn),
+	return callSTS(ctx, c.p, c.who, assumeRoleWithWebIdentity, aws.ToString(input.RoleArn),
 		func(endpoint func(*sts.Options)) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 			return c.AssumeRoleWithWebIdentityAPIClient.AssumeRoleWithWebIdentity(ctx, input, append(opts, endpoint)...)
 		})
@@ -94,31 +94,31 @@ func (c webIdentityClient) AssumeRoleWithWebIdentity(
 
 type roleClient struct {
 	stscreds.AssumeRoleAPIClient
-	s   *Source
-	who *identity
+	p   *Provider
+	who *Identity
 }
 
 func (c roleClient) AssumeRole(ctx context.Context, input *sts.AssumeRoleInput, opts ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
-	return callSTS(ctx, c.s, c.who, assumeRole, aws.ToString(input.RoleArn), func(endpoint func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+	return callSTS(ctx, c.p, c.who, assumeRole, aws.ToString(input.RoleArn), func(endpoint func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
 		return c.AssumeRoleAPIClient.AssumeRole(ctx, input, append(opts, endpoint)...)
 	})
 }
 
 // countSTS counts a call to STS among the calls to AWS.
-func (s *Source) countSTS(operation, region string, started time.Time, err error) {
+func (p *Provider) countSTS(operation, region string, started time.Time, err error) {
 	if err != nil {
-		err = refusal.Call{Operation: operation, Timeout: s.options.CallTimeout}.Explain(context.Background(), &refusal.CredentialsError{Cause: err})
+		err = refusal.Call{Operation: operation, Timeout: p.options.CallTimeout}.Explain(context.Background(), &refusal.CredentialsError{Cause: err})
 	}
-	s.options.Metrics.observe(operation, s.regionLabel(region), time.Since(started), err)
+	p.options.Observe(operation, region, time.Since(started), err)
 }
 
 // stsEndpoint leaves alone what AWS_ENDPOINT_URL_STS says. The credentials that a call is signed with are looked at
 // before they are used.
-func (s *Source) stsEndpoint(region string) func(*sts.Options) {
+func (p *Provider) stsEndpoint(region string) func(*sts.Options) {
 	return func(o *sts.Options) {
 		o.Region = cmp.Or(region, o.Region)
 		if o.BaseEndpoint == nil {
-			o.BaseEndpoint = s.config.BaseEndpoint
+			o.BaseEndpoint = p.config.BaseEndpoint
 		}
 		if o.Credentials != nil {
 			o.Credentials = checkedCredentials{o.Credentials}

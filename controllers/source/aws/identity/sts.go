@@ -1,4 +1,4 @@
-package aws
+package identity
 
 import (
 	"cmp"
@@ -18,9 +18,9 @@ const (
 	assumeRoleWithWebIdentity = "AssumeRoleWithWebIdentity"
 )
 
-// stsPaces hold the calls to STS of one namespace below what AWS lets through: what one namespace has AWS refuse, in an
+// STSPaces hold the calls to STS of one namespace below what AWS lets through: what one namespace has AWS refuse, in an
 // account of its own, slows down no other.
-type stsPaces struct {
+type STSPaces struct {
 	now   func() time.Time
 	mutex sync.Mutex
 	known map[stsTurn]*pacing.Pace
@@ -29,11 +29,13 @@ type stsPaces struct {
 // stsTurn is an operation in a region, of those that are known.
 type stsTurn struct{ operation, region string }
 
-func newSTSPaces(now func() time.Time) *stsPaces {
-	return &stsPaces{now: now, known: map[stsTurn]*pacing.Pace{}}
+func NewSTSPaces(now func() time.Time) *STSPaces {
+	return &STSPaces{now: now, known: map[stsTurn]*pacing.Pace{}}
 }
 
-func (p *stsPaces) of(turn stsTurn) *pacing.Pace {
+// Of is the pace of an operation in a region.
+func (p *STSPaces) Of(operation, region string) *pacing.Pace {
+	turn := stsTurn{operation, region}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	one := p.known[turn]
@@ -46,19 +48,19 @@ func (p *stsPaces) of(turn stsTurn) *pacing.Pace {
 
 // callSTS asks the STS of the role's partition when it is the namespace's turn, and counts the call. The operator itself
 // asks where who is nil.
-func callSTS[O any](ctx context.Context, s *Source, who *identity, operation, role string, call func(func(*sts.Options)) (*O, error)) (*O, error) {
-	reads := cmp.Or(who, s.own)
-	region, namespace := s.stsRegion(role, reads.read()), ""
+func callSTS[O any](ctx context.Context, p *Provider, who *Identity, operation, role string, call func(func(*sts.Options)) (*O, error)) (*O, error) {
+	reads := cmp.Or(who, p.own)
+	region, namespace := p.stsRegion(role, reads.read()), ""
 	if who != nil {
 		namespace = who.Namespace
 	}
-	turn := s.tenants.get(namespace).sts.of(stsTurn{operation, region})
+	turn := p.options.Paces(namespace).Of(operation, region)
 	if err := turn.Wait(ctx, false); err != nil {
 		return nil, err
 	}
 	started := time.Now()
-	output, err := call(s.stsEndpoint(region))
+	output, err := call(p.stsEndpoint(region))
 	turn.Learn(refusal.Throttled(err))
-	s.countSTS(operation, region, started, err)
+	p.countSTS(operation, region, started, err)
 	return output, err
 }

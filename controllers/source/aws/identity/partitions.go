@@ -1,4 +1,4 @@
-package aws
+package identity
 
 import (
 	"cmp"
@@ -12,22 +12,22 @@ import (
 
 // stsRegion is the region whose STS is asked for a role: the operator's own where it is in the role's partition, or
 // one of those that are read from, or the partition's. Partitions know nothing of each other's roles.
-func (s *Source) stsRegion(role string, read []string) string {
+func (p *Provider) stsRegion(role string, read []string) string {
 	partition := arns.Partition(role)
 	if partition == "" {
-		return s.config.Region
+		return p.config.Region
 	}
-	for _, region := range slices.Concat([]string{s.config.Region}, read) {
+	for _, region := range slices.Concat([]string{p.config.Region}, read) {
 		if partitions.Of(region) == partition {
 			return region
 		}
 	}
-	return cmp.Or(partitions.Region(partition), s.config.Region)
+	return cmp.Or(partitions.Region(partition), p.config.Region)
 }
 
 // ownPartition is the partition that the operator's own credentials are of, as far as its role or its region tells.
-func (s *Source) ownPartition() string {
-	return cmp.Or(arns.Partition(s.role), partitions.Of(s.config.Region))
+func (p *Provider) ownPartition() string {
+	return cmp.Or(arns.Partition(p.role), partitions.Of(p.config.Region))
 }
 
 // samePartition refuses a role that credentials of another partition would have to assume: AWS has no way to.
