@@ -24,9 +24,9 @@ type FindQuery struct {
 	Identity Identity
 	// Reader says on whose behalf.
 	Reader Reader
-	// MaxAge is how old an answer may be that was found for somebody else, as in a VersionQuery.
+	// MaxAge is how old a cached answer may be, as in a VersionQuery.
 	MaxAge time.Duration
-	// Routine says that nobody waits for the answer, as in a VersionQuery.
+	// Routine says that no user waits for the answer, as in a VersionQuery.
 	Routine bool
 	// Known are the secrets that were found before, of which ARN, Region and Changed count. A list may lag, so that
 	// it is not enough to drop them: those that it does not have are looked at one by one, and stay if they still

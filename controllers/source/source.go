@@ -35,16 +35,15 @@ type Reader struct {
 // VersionQuery asks which version a Ref points at.
 type VersionQuery struct {
 	Ref
-	// MaxAge is how old an answer may be that was found for somebody else; zero wants one that is
-	// looked up after the question was asked. A poll can wait, a person who asks for a refresh can't.
+	// MaxAge is how old a cached answer may be; zero wants one that AWS gives after the query was made. A poll can wait,
+	// a user who asks for a refresh can't.
 	MaxAge time.Duration
 	// Synced is the version in the Secret, of which ARN, ID, Region, Created and Changed count; zero before the
 	// first sync. An answer that is known to be older than Synced does not take it back, and one that may lag, as
 	// those of ListSecrets and of replicas do, is only given where it says that nothing changed, or where it is
 	// known to be the newer one.
 	Synced Version
-	// Routine says that nobody waits for the answer: where AWS answers too few questions, or too slowly,
-	// it lets those go first that somebody does wait for.
+	// Routine says that no user waits for the answer: where AWS throttles, or answers slowly, other queries go first.
 	Routine bool
 }
 
@@ -147,8 +146,8 @@ type Source interface {
 	// Fetch reads the value. It asks by staging label where one is followed, so that IAM policies
 	// with the condition secretsmanager:VersionStage hold; the answer says which version it was.
 	//
-	// The version that was observed makes it possible to hand on the value that somebody else with the
-	// same identity has just read; the zero Version always reads.
+	// With the version that was resolved, a value that was just read with the same identity may be given from the cache; the
+	// zero Version always reads.
 	Fetch(ctx context.Context, ref Ref, observed Version) (Fetched, error)
 	// Find says which secrets match now, by name.
 	Find(ctx context.Context, query FindQuery) ([]Found, error)

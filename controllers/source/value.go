@@ -37,8 +37,8 @@ func (v Value) Bytes() []byte {
 	return v.content()
 }
 
-// Binary says whether the value is a SecretBinary, which is looked into only where it is a JSON document and
-// somebody asks for a part of it.
+// Binary says whether the value is a SecretBinary. It is parsed only where it is a JSON document and an entry asks for a part
+// of it.
 func (v Value) Binary() bool { return v.binary }
 
 // String hides the content.

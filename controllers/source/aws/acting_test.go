@@ -11,9 +11,9 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// acting is a world in which the role of ServiceAccount pay/app has read the secret db.
+// acting is an environment in which the role of ServiceAccount pay/app has read the secret db.
 type acting struct {
-	*world
+	*environment
 	source *Source
 	known  *accounts
 	synced source.Version
@@ -21,7 +21,7 @@ type acting struct {
 
 func newActing(t *testing.T) *acting {
 	t.Helper()
-	a := &acting{world: newWorld(t)}
+	a := &acting{environment: newEnvironment(t)}
 	created := a.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("x")})
 	a.synced = source.Version{ARN: *created.ARN, ID: *created.VersionId}
 	a.source, a.known = a.withAccounts(t, Options{ValueCacheBytes: 1 << 20})

@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// Whoever answers for AWS must not get all of the operator's memory.
+// What answers for AWS must not get all of the operator's memory.
 func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")

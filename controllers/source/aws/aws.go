@@ -58,7 +58,7 @@ type Options struct {
 	// want is read once: so many bytes for the operator's own identity, and as many for all others together, a
 	// quarter of them for one namespace. Zero keeps none; those who ask at the same moment share a read all the same.
 	ValueCacheBytes int
-	// ServiceAccounts makes it possible to act as one. Default: nobody does.
+	// ServiceAccounts makes it possible to act as one. Default: none is acted as.
 	ServiceAccounts source.ServiceAccounts
 	// SessionTags gives roles that are assumed the session tags kubernetes-namespace,
 	// kubernetes-service-account and kubernetes-cluster, which their trust policy must allow

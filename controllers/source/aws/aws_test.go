@@ -25,8 +25,8 @@ const (
 	valueMarker = "hunter2-marker"
 )
 
-// world is a local AWS, a reader of it, and an administrator who bypasses the reader's rules.
-type world struct {
+// environment is a local AWS, a reader of it, and an administrator who bypasses the reader's rules.
+type environment struct {
 	*localaws.Running
 	source  *Source
 	admin   *secretsmanager.Client
@@ -63,7 +63,7 @@ func unset(t testing.TB, name string) {
 	}
 }
 
-func newWorld(t *testing.T) *world {
+func newEnvironment(t *testing.T) *environment {
 	t.Helper()
 	running, err := localaws.Start(&localaws.Server{}, "127.0.0.1:0")
 	if err != nil {
@@ -73,33 +73,33 @@ func newWorld(t *testing.T) *world {
 	isolate(t, running.URL())
 	running.AddPrincipal(testKeyID, localaws.Principal{Account: localaws.DefaultAccount, ARN: testReader})
 	running.AddPrincipal(adminKeyID, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/admin"})
-	w := &world{Running: running, metrics: prometheus.NewRegistry(), now: time.Now()}
-	w.source = w.newSource(t, Options{})
-	w.admin = secretsmanager.New(secretsmanager.Options{
+	env := &environment{Running: running, metrics: prometheus.NewRegistry(), now: time.Now()}
+	env.source = env.newSource(t, Options{})
+	env.admin = secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(running.URL()),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: adminKeyID, SecretAccessKey: "not-a-secret"}, nil
 		}),
 	})
-	return w
+	return env
 }
 
-// again makes another source of the same world.
-func (w *world) again(t *testing.T, options Options) *Source {
+// again makes another source of the same environment.
+func (env *environment) again(t *testing.T, options Options) *Source {
 	t.Helper()
-	w.metrics = prometheus.NewRegistry()
-	return w.newSource(t, options)
+	env.metrics = prometheus.NewRegistry()
+	return env.newSource(t, options)
 }
 
 // newSource fills in what the tests share.
-func (w *world) newSource(t *testing.T, options Options) *Source {
+func (env *environment) newSource(t *testing.T, options Options) *Source {
 	t.Helper()
-	metrics, err := NewMetrics(w.metrics)
+	metrics, err := NewMetrics(env.metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
 	options.Region, options.Cluster, options.Version, options.Metrics = localaws.DefaultRegion, "prod/eu 1", "1.2.3", metrics
-	options.Now = func() time.Time { return w.now }
+	options.Now = func() time.Time { return env.now }
 	s, err := New(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -108,47 +108,47 @@ func (w *world) newSource(t *testing.T, options Options) *Source {
 }
 
 // create makes a secret with the marker as its value.
-func (w *world) create(t *testing.T, input *secretsmanager.CreateSecretInput) *secretsmanager.CreateSecretOutput {
+func (env *environment) create(t *testing.T, input *secretsmanager.CreateSecretInput) *secretsmanager.CreateSecretOutput {
 	t.Helper()
 	if input.SecretBinary == nil && input.SecretString == nil {
 		input.SecretString = aws.String(valueMarker)
 	}
-	created, err := w.admin.CreateSecret(t.Context(), input)
+	created, err := env.admin.CreateSecret(t.Context(), input)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.ResetCalls()
+	env.ResetCalls()
 	return created
 }
 
 // put makes a new version and gives its id.
-func (w *world) put(t *testing.T, id, value string, stages ...string) string {
+func (env *environment) put(t *testing.T, id, value string, stages ...string) string {
 	t.Helper()
-	put, err := w.admin.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+	put, err := env.admin.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
 		SecretId: aws.String(id), SecretString: aws.String(value), VersionStages: stages,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.ResetCalls()
+	env.ResetCalls()
 	return aws.ToString(put.VersionId)
 }
 
 // deny takes actions from the reader; "" is AWS's usual text.
-func (w *world) deny(actions ...string) {
+func (env *environment) deny(actions ...string) {
 	var rules []localaws.Rule
 	for _, action := range actions {
 		rules = append(rules, localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:" + action,
 			Because: "because no identity-based policy allows the secretsmanager:" + action + " action"})
 	}
-	w.SetRules(rules...)
-	w.ResetCalls()
+	env.SetRules(rules...)
+	env.ResetCalls()
 }
 
-// operations are those that AWS was asked for since the last change of the world.
-func (w *world) operations() []string {
+// operations are those that AWS was asked for since the last change of the environment.
+func (env *environment) operations() []string {
 	names := []string{}
-	for _, call := range w.Calls() {
+	for _, call := range env.Calls() {
 		names = append(names, call.Operation)
 	}
 	return names
@@ -159,9 +159,9 @@ func current(id string) source.Ref {
 }
 
 // gather gives the families of metrics, by name.
-func (w *world) gather(t *testing.T) []*dto.MetricFamily {
+func (env *environment) gather(t *testing.T) []*dto.MetricFamily {
 	t.Helper()
-	families, err := w.metrics.Gather()
+	families, err := env.metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,9 +169,9 @@ func (w *world) gather(t *testing.T) []*dto.MetricFamily {
 }
 
 // counted is how many calls the metrics count.
-func (w *world) counted(t *testing.T, operation, outcome, region string) float64 {
+func (env *environment) counted(t *testing.T, operation, outcome, region string) float64 {
 	t.Helper()
-	for _, family := range w.gather(t) {
+	for _, family := range env.gather(t) {
 		for _, metric := range family.GetMetric() {
 			labels := map[string]string{}
 			for _, label := range metric.GetLabel() {
@@ -186,13 +186,13 @@ func (w *world) counted(t *testing.T, operation, outcome, region string) float64
 }
 
 // endpoints is how many are kept of all namespaces.
-func (w *world) endpoints() int { return endpointsOf(w.source) }
+func (env *environment) endpoints() int { return endpointsOf(env.source) }
 
 func endpointsOf(s *Source) (count int) {
 	s.tenants.mutex.Lock()
 	defer s.tenants.mutex.Unlock()
-	for _, one := range s.tenants.known {
-		count += len(one.endpoints)
+	for _, kept := range s.tenants.known {
+		count += len(kept.endpoints)
 	}
 	return count
 }

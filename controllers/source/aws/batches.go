@@ -18,9 +18,9 @@ const (
 	// batchMost is how many secrets one BatchGetSecretValue reads (its page in the API Reference).
 	batchMost = 20
 	// batchIdle ends the gathering of a batch when no other request has come for that long, batchLongest
-	// in any case: a batch is worth waiting for, but nobody should notice.
+	// in any case: a batch is worth waiting for, but no user should notice.
 	batchIdle, batchLongest = 40 * time.Millisecond, 200 * time.Millisecond
-	// batchLull is how long nobody must have asked for a request to be taken for a lone one.
+	// batchLull is how long no request must have come for the next one to be read by itself, without a wait.
 	batchLull = 100 * time.Millisecond
 )
 
@@ -36,7 +36,7 @@ type batches struct {
 	timer     *time.Timer
 }
 
-// request is one secret whose current value somebody waits for.
+// request is one secret whose current value is waited for.
 type request struct {
 	ctx context.Context
 	ref source.Ref
@@ -117,7 +117,7 @@ func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
 	}
 }
 
-// wait waits until a request is settled, or nobody waits for it any more.
+// wait waits until a request is settled, or its caller gives up.
 func (r *request) wait(ctx context.Context) error {
 	select {
 	case <-r.done:

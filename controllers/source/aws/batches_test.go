@@ -22,25 +22,25 @@ import (
 )
 
 // many makes n secrets that hold their own names.
-func (w *world) many(t *testing.T, n int) (ids []string) {
+func (env *environment) many(t *testing.T, n int) (ids []string) {
 	t.Helper()
 	for i := range n {
 		id := fmt.Sprintf("many/%03d", i)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(valueMarker + id)})
+		env.create(t, &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(valueMarker + id)})
 		ids = append(ids, id)
 	}
 	return ids
 }
 
 // fetchAll reads secrets at once, and gives the errors by secret.
-func (w *world) fetchAll(t *testing.T, refs []source.Ref) map[string]error {
+func (env *environment) fetchAll(t *testing.T, refs []source.Ref) map[string]error {
 	t.Helper()
 	var group sync.WaitGroup
 	var mutex sync.Mutex
 	problems := map[string]error{}
 	for _, ref := range refs {
 		group.Go(func() {
-			got, err := w.source.Fetch(t.Context(), ref, source.Version{})
+			got, err := env.source.Fetch(t.Context(), ref, source.Version{})
 			mutex.Lock()
 			defer mutex.Unlock()
 			if err != nil {
@@ -64,68 +64,68 @@ func currents(ids []string) (refs []source.Ref) {
 }
 
 func TestValuesThatAreWantedAtOnceAreReadTogether(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 100)
-	if problems := w.fetchAll(t, currents(ids)); len(problems) > 0 {
+	env := newEnvironment(t)
+	ids := env.many(t, 100)
+	if problems := env.fetchAll(t, currents(ids)); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if batches, alone := w.Count("BatchGetSecretValue"), w.Count("GetSecretValue"); batches == 0 || batches+alone > 60 { // Fewer where the machine is quiet.
+	if batches, alone := env.Count("BatchGetSecretValue"), env.Count("GetSecretValue"); batches == 0 || batches+alone > 60 { // Fewer where the machine is quiet.
 		t.Errorf("%d batches and %d single reads for 100 values", batches, alone)
 	}
 }
 
 func TestASecretOfABatchGoesByAnyOfItsNames(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	var refs []source.Ref
-	for i, id := range w.many(t, 9) {
-		described, err := w.admin.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+	for i, id := range env.many(t, 9) {
+		described, err := env.admin.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
 		if err != nil {
 			t.Fatal(err)
 		}
 		arn := aws.ToString(described.ARN)
 		refs = append(refs, current([]string{id, arn, arn[:len(arn)-7]}[i%3]))
 	}
-	w.ResetCalls()
-	if problems := w.fetchAll(t, refs); len(problems) > 0 {
+	env.ResetCalls()
+	if problems := env.fetchAll(t, refs); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if alone := w.Count("GetSecretValue"); alone > 3 {
+	if alone := env.Count("GetSecretValue"); alone > 3 {
 		t.Errorf("%d values were read alone", alone)
 	}
 }
 
 func TestALoneRequestDoesNotWaitForABatch(t *testing.T) {
-	w := newWorld(t)
-	w.many(t, 1)
-	if problems := w.fetchAll(t, currents([]string{"many/000"})); len(problems) > 0 {
+	env := newEnvironment(t)
+	env.many(t, 1)
+	if problems := env.fetchAll(t, currents([]string{"many/000"})); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if w.Count("GetSecretValue") != 1 || w.Count("BatchGetSecretValue") != 0 {
-		t.Errorf("calls: %v", w.operations())
+	if env.Count("GetSecretValue") != 1 || env.Count("BatchGetSecretValue") != 0 {
+		t.Errorf("calls: %v", env.operations())
 	}
 }
 
 func TestOnlyTheCurrentVersionIsReadInBatches(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 10)
+	env := newEnvironment(t)
+	ids := env.many(t, 10)
 	var refs []source.Ref
 	for _, id := range ids {
-		w.put(t, id, valueMarker+id)
+		env.put(t, id, valueMarker+id)
 		refs = append(refs, source.Ref{SecretID: id, VersionStage: "AWSPREVIOUS"})
 	}
-	if problems := w.fetchAll(t, refs); len(problems) > 0 {
+	if problems := env.fetchAll(t, refs); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if w.Count("GetSecretValue") != 10 || w.Count("BatchGetSecretValue") != 0 {
-		t.Errorf("calls: %v", w.operations())
+	if env.Count("GetSecretValue") != 10 || env.Count("BatchGetSecretValue") != 0 {
+		t.Errorf("calls: %v", env.operations())
 	}
 }
 
 func TestOneRefusalOfABatchIsExplainedAndTheOthersAreRead(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 15)
-	w.SetRules(localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:GetSecretValue", Resource: "*:secret:many/007-*"})
-	problems := w.fetchAll(t, currents(append(ids, "none")))
+	env := newEnvironment(t)
+	ids := env.many(t, 15)
+	env.SetRules(localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:GetSecretValue", Resource: "*:secret:many/007-*"})
+	problems := env.fetchAll(t, currents(append(ids, "none")))
 	if len(problems) != 2 || source.KindOf(problems["many/007"]) != source.AccessDenied || source.KindOf(problems["none"]) != source.SecretNotFound {
 		t.Fatalf("problems: %v", problems)
 	}
@@ -135,45 +135,45 @@ func TestOneRefusalOfABatchIsExplainedAndTheOthersAreRead(t *testing.T) {
 }
 
 func TestADeniedBatchIsNotTriedAgainForAWhile(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 15)
-	w.deny("BatchGetSecretValue")
+	env := newEnvironment(t)
+	ids := env.many(t, 15)
+	env.deny("BatchGetSecretValue")
 	for range 2 {
-		if problems := w.fetchAll(t, currents(ids)); len(problems) > 0 {
+		if problems := env.fetchAll(t, currents(ids)); len(problems) > 0 {
 			t.Fatal(problems)
 		}
 	}
-	if batches := w.Count("BatchGetSecretValue"); batches < 1 || batches > 3 { // Those that were under way together.
+	if batches := env.Count("BatchGetSecretValue"); batches < 1 || batches > 3 { // Those that were under way together.
 		t.Errorf("a denied BatchGetSecretValue was called %d times", batches)
 	}
-	w.SetRules()
-	w.ResetCalls()
-	w.now = w.now.Add(denialLasts)
-	if problems := w.fetchAll(t, currents(ids)); len(problems) > 0 || w.Count("BatchGetSecretValue") == 0 {
-		t.Errorf("after %s: %v, calls %v", denialLasts, problems, w.operations())
+	env.SetRules()
+	env.ResetCalls()
+	env.now = env.now.Add(denialLasts)
+	if problems := env.fetchAll(t, currents(ids)); len(problems) > 0 || env.Count("BatchGetSecretValue") == 0 {
+		t.Errorf("after %s: %v, calls %v", denialLasts, problems, env.operations())
 	}
 }
 
 func TestOneIDThatAWSDoesNotTakeDoesNotFailABatch(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 10)
-	w.SetFaults(localaws.Fault{Operation: "BatchGetSecretValue", Every: 1, Code: "InvalidParameterException"})
-	if problems := w.fetchAll(t, currents(ids)); len(problems) > 0 {
+	env := newEnvironment(t)
+	ids := env.many(t, 10)
+	env.SetFaults(localaws.Fault{Operation: "BatchGetSecretValue", Every: 1, Code: "InvalidParameterException"})
+	if problems := env.fetchAll(t, currents(ids)); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 }
 
 func TestAThrottledBatchIsNotMadeWorse(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 21)
-	w.SetFaults(localaws.Fault{Operation: "BatchGetSecretValue", Every: 1, Code: "ThrottlingException"})
-	problems := w.fetchAll(t, currents(ids))
+	env := newEnvironment(t)
+	ids := env.many(t, 21)
+	env.SetFaults(localaws.Fault{Operation: "BatchGetSecretValue", Every: 1, Code: "ThrottlingException"})
+	problems := env.fetchAll(t, currents(ids))
 	for id, err := range problems {
 		if source.KindOf(err) != source.Throttled && source.KindOf(err) != source.Busy {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	if alone := w.Count("GetSecretValue"); alone > 5 || len(problems) < 16 {
+	if alone := env.Count("GetSecretValue"); alone > 5 || len(problems) < 16 {
 		t.Errorf("%d values were read alone, %d were refused", alone, len(problems))
 	}
 }
@@ -181,7 +181,7 @@ func TestAThrottledBatchIsNotMadeWorse(t *testing.T) {
 // A caller that gives up does not read what the batch writes meanwhile: the race detector tells.
 func TestACallerThatGivesUpLeavesTheBatchAlone(t *testing.T) {
 	begun, written := make(chan struct{}), make(chan struct{})
-	e := &endpoint{unbatched: newMemory(time.Now, denialLasts)}
+	e := &endpoint{unbatched: newDenialCache(time.Now, denialLasts)}
 	e.batches = &batches{read: func(_ context.Context, batch []*request) {
 		close(begun)
 		for _, r := range batch {
@@ -272,7 +272,7 @@ func TestABatchOutlivesWhoBeganIt(t *testing.T) {
 }
 
 // batched has AWS answer a batch of requests, and gives them.
-func (p *past) batched(ids ...string) (all []*request) {
+func (p *scriptedAWS) batched(ids ...string) (all []*request) {
 	p.Helper()
 	for _, id := range ids {
 		all = append(all, &request{ctx: p.Context(), ref: current(id), done: make(chan struct{})})
@@ -307,9 +307,9 @@ func TestWhatARefusedBatchLeavesToDo(t *testing.T) {
 		"an answer without values":   {"{}", "", nil, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPast(t)
+			p := newScripted(t)
 			if test.credentials != nil {
-				p = newPastWithout(t, test.credentials)
+				p = newScriptedWithout(t, test.credentials)
 			}
 			p.answers[batchGetSecretValue] = test.answer
 			for _, r := range p.batched("one", "two") {
@@ -326,7 +326,7 @@ func TestWhatARefusedBatchLeavesToDo(t *testing.T) {
 
 // A call that waits too long for its turn is put off, as a throttled one is: reading each value alone would make it worse.
 func TestABatchThatIsPutOffIsNotReadOneByOne(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
 	e.paces[batchGetSecretValue].Learn(true)
 	takeTurns(t, e.paces[batchGetSecretValue], 10)
@@ -339,16 +339,16 @@ func TestABatchThatIsPutOffIsNotReadOneByOne(t *testing.T) {
 
 // A value of a batch says all that GetSecretValue would say of it, by each of the names that it is asked for with.
 func TestAValueOfABatchIsWhatItWouldBeAlone(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.gives("v1", 3)
 	p.answers[batchGetSecretValue] = `{"SecretValues":[{"ARN":"arn:other-a1B2c3","Name":"other","VersionId":"v0"},` + p.answers[getSecretValue] + `]}`
 	e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
-	alone, err := e.readAlone(t.Context(), current(pastID))
+	alone, err := e.readAlone(t.Context(), current(scriptedID))
 	if err != nil || alone.Version.Created != date(3) || len(alone.Version.Stages) != 1 {
 		t.Fatal(alone.Version, err)
 	}
-	for _, r := range p.batched(pastID, benchARN, arns.Partial(benchARN), "missing", "", benchARN[:len(benchARN)-1]) {
-		wanted := strings.Contains(r.ref.SecretID, pastID) && len(r.ref.SecretID) != len(benchARN)-1
+	for _, r := range p.batched(scriptedID, benchARN, arns.Partial(benchARN), "missing", "", benchARN[:len(benchARN)-1]) {
+		wanted := strings.Contains(r.ref.SecretID, scriptedID) && len(r.ref.SecretID) != len(benchARN)-1
 		if r.err != nil || r.alone == wanted {
 			t.Errorf("%q: to be read alone: %v, %v", r.ref.SecretID, r.alone, r.err)
 		}
@@ -359,14 +359,14 @@ func TestAValueOfABatchIsWhatItWouldBeAlone(t *testing.T) {
 }
 
 func TestABatchIsCountedForItsRegion(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 2)
+	env := newEnvironment(t)
+	ids := env.many(t, 2)
 	batch := []*request{}
 	for _, id := range ids {
 		batch = append(batch, &request{ctx: t.Context(), ref: current(id), done: make(chan struct{})})
 	}
-	w.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).readBatch(t.Context(), batch)
-	if got := w.counted(t, batchGetSecretValue, "ok", localaws.DefaultRegion); got != 1 || batch[1].err != nil {
+	env.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).readBatch(t.Context(), batch)
+	if got := env.counted(t, batchGetSecretValue, "ok", localaws.DefaultRegion); got != 1 || batch[1].err != nil {
 		t.Errorf("%v batches are counted, %v", got, batch[1].err)
 	}
 }

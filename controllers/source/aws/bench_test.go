@@ -69,7 +69,7 @@ func BenchmarkObserve(b *testing.B) {
 	benchObserve(b, source.VersionQuery{Ref: current("/prod/payments/db")})
 }
 
-// BenchmarkObserveShared is one that somebody else's answer serves.
+// BenchmarkObserveShared is one that a cached answer serves.
 func BenchmarkObserveShared(b *testing.B) {
 	benchObserve(b, source.VersionQuery{Ref: source.Ref{SecretID: "/prod/payments/db"}, MaxAge: time.Minute})
 }
@@ -78,19 +78,19 @@ func BenchmarkObserveShared(b *testing.B) {
 func BenchmarkObserveSwept(b *testing.B) {
 	now := time.Now()
 	s := benchSource(b, func() time.Time { return now })
-	questions := make([]source.VersionQuery, sweepPage)
-	for i := range questions {
-		questions[i] = source.VersionQuery{Ref: source.Ref{SecretID: fmt.Sprintf("s%d", i)}, MaxAge: time.Minute,
+	queries := make([]source.VersionQuery, sweepPage)
+	for i := range queries {
+		queries[i] = source.VersionQuery{Ref: source.Ref{SecretID: fmt.Sprintf("s%d", i)}, MaxAge: time.Minute,
 			Synced: source.Version{ARN: fmt.Sprintf("arn:x:%d-a1B2c3", i), ID: "v1"}}
-		if _, err := s.Resolve(b.Context(), questions[i]); err != nil {
+		if _, err := s.Resolve(b.Context(), queries[i]); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for i := 0; b.Loop(); i++ {
-		if i%len(questions) == 0 {
+		if i%len(queries) == 0 {
 			now = now.Add(2 * time.Minute) // The answer before is too old.
 		}
-		if answer, err := s.Resolve(b.Context(), questions[i%len(questions)]); err != nil || !answer.Listed {
+		if answer, err := s.Resolve(b.Context(), queries[i%len(queries)]); err != nil || !answer.Listed {
 			b.Fatal(answer, err)
 		}
 	}

@@ -65,9 +65,9 @@ func (b *breadths) learn(key findKey, found []source.Found, endless bool) {
 		b.known = map[findKey]breadth{}
 	}
 	now := b.now()
-	for other, one := range b.known {
+	for other, known := range b.known {
 		full := len(b.known) >= maxBroad || b.found+len(found) > maxBroadFound
-		if full || !now.Before(one.until) {
+		if full || !now.Before(known.until) {
 			b.drop(other) // Which one does not matter: it costs another look.
 		}
 	}
@@ -79,12 +79,12 @@ func (b *breadths) learn(key findKey, found []source.Found, endless bool) {
 }
 
 func (b *breadths) drop(key findKey) {
-	one, is := b.known[key]
+	known, is := b.known[key]
 	if !is {
 		return
 	}
-	b.found -= len(one.found)
-	b.share.Give(1 + len(one.found))
+	b.found -= len(known.found)
+	b.share.Give(1 + len(known.found))
 	delete(b.known, key)
 }
 
@@ -122,7 +122,7 @@ func broad(what, advice string) error {
 // allowed takes out of a list what may not be given to who asks.
 func allowed(found []source.Found, asked source.FindQuery) []source.Found {
 	if asked.Allow != nil {
-		found = slices.DeleteFunc(found, func(one source.Found) bool { return !asked.Allow(one) })
+		found = slices.DeleteFunc(found, func(secret source.Found) bool { return !asked.Allow(secret) })
 	}
 	return found
 }

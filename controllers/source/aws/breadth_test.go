@@ -68,30 +68,30 @@ func TestAFindThatIsTooBroadIsSharedAndLookedAtRarely(t *testing.T) {
 }
 
 func TestTooManyMatchesAreSharedAndLookedAtRarely(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	known := []source.Version{{ARN: "arn:aws:secretsmanager:eu-west-1:111122223333:secret:many/gone-AbCdEf"}}
 	for n := range source.MaxFound + 1 {
-		arn := w.tagged(t, fmt.Sprintf("many/%03d", n))
+		arn := env.tagged(t, fmt.Sprintf("many/%03d", n))
 		if n < 5 {
 			known = append(known, source.Version{ARN: arn})
 		}
 	}
 	poll := source.FindQuery{NamePrefix: "many/", MaxAge: 500 * time.Millisecond, Known: known}
 	for range 100 {
-		tooBroad(t, w.source, poll, "find matches 101 secrets")
-		w.now = w.now.Add(5 * time.Second)
+		tooBroad(t, env.source, poll, "find matches 101 secrets")
+		env.now = env.now.Add(5 * time.Second)
 	}
-	if list, describe := w.Count("ListSecrets"), w.Count("DescribeSecret"); list != 2 || describe != 0 {
+	if list, describe := env.Count("ListSecrets"), env.Count("DescribeSecret"); list != 2 || describe != 0 {
 		t.Errorf("%d ListSecrets and %d DescribeSecret, want the two pages of one look", list, describe)
 	}
 	// Who may have fewer of them follows AWS as ever.
-	poll.Allow, poll.Known = func(one source.Found) bool { return one.Name < "many/050" }, nil
-	if names := w.find(t, poll); len(names) != 50 {
+	poll.Allow, poll.Known = func(secret source.Found) bool { return secret.Name < "many/050" }, nil
+	if names := env.find(t, poll); len(names) != 50 {
 		t.Errorf("%d found", len(names))
 	}
-	w.tagged(t, "many/0")
-	w.now = w.now.Add(5 * time.Second)
-	if names := w.find(t, poll); len(names) != 51 {
+	env.tagged(t, "many/0")
+	env.now = env.now.Add(5 * time.Second)
+	if names := env.find(t, poll); len(names) != 51 {
 		t.Errorf("%d found", len(names))
 	}
 }
@@ -210,13 +210,13 @@ func TestAListThatIsTooBroadIsTheSameForAll(t *testing.T) {
 	}
 	f := &finds{e: &endpoint{region: localaws.DefaultRegion}}
 	for _, allow := range []func(source.Found) bool{
-		func(one source.Found) bool { return one.Name >= "200" }, func(one source.Found) bool { return one.Name < "100" },
-		func(one source.Found) bool { return one.Name >= "200" },
+		func(secret source.Found) bool { return secret.Name >= "200" }, func(secret source.Found) bool { return secret.Name < "100" },
+		func(secret source.Found) bool { return secret.Name >= "200" },
 	} {
 		if err := f.tooBroad(listed, source.FindQuery{Allow: allow}, criteria{}); err != nil {
 			t.Error(err)
 		}
 	}
-	mustMention(t, f.tooBroad(listed, source.FindQuery{Allow: func(one source.Found) bool { return one.Name >= "050" }}, criteria{}),
+	mustMention(t, f.tooBroad(listed, source.FindQuery{Allow: func(secret source.Found) bool { return secret.Name >= "050" }}, criteria{}),
 		source.FindTooBroad, "matches 250 secrets")
 }

@@ -26,24 +26,24 @@ import (
 )
 
 func TestTheUserAgentSaysWhoReads(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 		t.Fatal(err)
 	}
-	agent := w.Calls()[0].UserAgent
+	agent := env.Calls()[0].UserAgent
 	for _, part := range []string{"SecretSync/1.2.3", "kubernetes-cluster/prod-eu-1", "kubernetes-namespace/payments", "kubernetes-secretsync/db"} {
 		if !strings.Contains(agent, part) {
 			t.Errorf("the user agent %q has no %q", agent, part)
 		}
 	}
-	w.ResetCalls()
+	env.ResetCalls()
 	ref := current("db")
 	ref.Reader = source.Reader{Namespace: "other\r\nX-Evil: 1", Name: "name"}
-	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
+	if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
 		t.Fatal(err)
 	}
-	agent = w.Calls()[0].UserAgent
+	agent = env.Calls()[0].UserAgent
 	if !strings.Contains(agent, "kubernetes-namespace/other--X-Evil--1") || strings.Contains(agent, "payments") {
 		t.Errorf("the user agent is %q", agent)
 	}
@@ -51,8 +51,8 @@ func TestTheUserAgentSaysWhoReads(t *testing.T) {
 
 // What CloudTrail keeps of a user agent has its bounds, and a part that is not known is left out.
 func TestTheUserAgentHasNothingThatIsUnknownOrTooLong(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	for name, test := range map[string]struct {
 		cluster string
 		reader  source.Reader
@@ -62,16 +62,16 @@ func TestTheUserAgentHasNothingThatIsUnknownOrTooLong(t *testing.T) {
 		"no cluster":    {"", current("db").Reader, " kubernetes-namespace/payments kubernetes-secretsync/db"},
 		"nothing known": {"", source.Reader{}, ""},
 	} {
-		w.source.options.Cluster = test.cluster
-		w.ResetCalls()
+		env.source.options.Cluster = test.cluster
+		env.ResetCalls()
 		ref := current("db")
 		ref.Reader = test.reader
-		if _, err := w.source.Fetch(t.Context(), ref, source.Version{}); err != nil {
+		if _, err := env.source.Fetch(t.Context(), ref, source.Version{}); err != nil {
 			t.Fatal(err)
 		}
-		agent := w.Calls()[0].UserAgent
+		agent := env.Calls()[0].UserAgent
 		if from := strings.Index(agent, " kubernetes-"); from < 0 != (test.want == "") || from >= 0 && !strings.HasPrefix(agent[from:], test.want) {
-			t.Errorf("%s: the user agent of %s is %q", name, w.Calls()[0].Operation, agent)
+			t.Errorf("%s: the user agent of %s is %q", name, env.Calls()[0].Operation, agent)
 		}
 	}
 }
@@ -101,24 +101,24 @@ func TestTheRegionIsTheRefsThenTheARNsThenTheDefault(t *testing.T) {
 }
 
 func TestACallIsSignedForItsRegion(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	for _, region := range []string{"eu-west-1", "us-east-1", "eu-west-1"} {
 		ref := current("db")
 		ref.Region = region
-		_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
+		_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 		if source.KindOf(err) != source.SecretNotFound || !strings.Contains(err.Error(), "in "+region) {
 			t.Errorf("got %v", err)
 		}
 	}
 	var regions []string
-	for _, call := range w.Calls() {
+	for _, call := range env.Calls() {
 		regions = append(regions, call.Region)
 	}
 	if diff := cmp.Diff([]string{"eu-west-1", "us-east-1", "eu-west-1"}, regions); diff != "" {
 		t.Errorf("regions differ (-want +got):\n%s", diff)
 	}
-	if w.endpoints() != 2 {
-		t.Errorf("%d clients for two regions", w.endpoints())
+	if env.endpoints() != 2 {
+		t.Errorf("%d clients for two regions", env.endpoints())
 	}
 }
 
@@ -135,23 +135,23 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 		"silence":          {localaws.Fault{Hang: true}, source.RegionUnavailable, "no answer within 200ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			env := newEnvironment(t)
 			if test.fault.Hang { // The others answer, and a busy machine takes its time.
-				w.source.options.CallTimeout = 200 * time.Millisecond
+				env.source.options.CallTimeout = 200 * time.Millisecond
 			}
-			w.SetFaults(test.fault)
-			_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+			env.SetFaults(test.fault)
+			_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			if source.KindOf(err) != test.want || !strings.Contains(err.Error(), test.mention) {
 				t.Errorf("got %v", err)
 			}
-			if host := strings.TrimPrefix(w.URL(), "http://"); test.want == source.RegionUnavailable && !strings.Contains(err.Error(), host) {
+			if host := strings.TrimPrefix(env.URL(), "http://"); test.want == source.RegionUnavailable && !strings.Contains(err.Error(), host) {
 				t.Errorf("%v does not name the host %s", err, host)
 			}
-			if _, again := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); again.Error() != err.Error() {
+			if _, again := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); again.Error() != err.Error() {
 				t.Errorf("the explanation changed from %v to %v", err, again)
 			}
-			if got := w.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 || w.Count("DescribeSecret") > 2 {
-				t.Errorf("%v calls are counted and %d arrived, want 2", got, w.Count("DescribeSecret"))
+			if got := env.counted(t, "DescribeSecret", string(test.want), "eu-west-1"); got != 2 || env.Count("DescribeSecret") > 2 {
+				t.Errorf("%v calls are counted and %d arrived, want 2", got, env.Count("DescribeSecret"))
 			}
 		})
 	}
@@ -160,28 +160,28 @@ func TestTroubleIsNotRetriedHere(t *testing.T) {
 // What AWS throttles is paced from then on, each operation by itself. A question whose turn is too far off is put off, and
 // AWS is not asked.
 func TestThrottlingPacesTheOperationThatIsThrottled(t *testing.T) {
-	w := newWorld(t)
-	w.SetFaults(localaws.Fault{Operation: describeSecret, Every: 1, Code: "ThrottlingException"})
-	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+	env := newEnvironment(t)
+	env.SetFaults(localaws.Fault{Operation: describeSecret, Every: 1, Code: "ThrottlingException"})
+	_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.Throttled)
-	paces := ownEndpoint(w.source).paces
+	paces := ownEndpoint(env.source).paces
 	if !paces[describeSecret].Limited() || paces[getSecretValue].Limited() {
 		t.Fatal("the operation is not paced, or another one is")
 	}
 	takeTurns(t, paces[describeSecret], 10) // The clock stands still: once some turns are taken the next is too far off.
-	w.ResetCalls()
-	_, err = w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+	env.ResetCalls()
+	_, err = env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.Busy)
-	if asked := w.operations(); len(asked) != 0 {
+	if asked := env.operations(); len(asked) != 0 {
 		t.Errorf("AWS was asked for %v", asked)
 	}
 }
 
 // A refusal of credentials that is kept is no call: it is not counted, and says the same of the one who asks.
 func TestAKeptRefusalOfCredentialsIsNoCall(t *testing.T) {
-	w := newWorld(t)
-	w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
-	s, _ := w.withAccounts(t, Options{})
+	env := newEnvironment(t)
+	env.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
+	s, _ := env.withAccounts(t, Options{})
 	query := as(account("pay"))
 	query.MaxAge = time.Minute
 	_, first := s.Resolve(t.Context(), query)
@@ -191,37 +191,37 @@ func TestAKeptRefusalOfCredentialsIsNoCall(t *testing.T) {
 			t.Errorf("it is said that %v, and not any more that %v", err, first)
 		}
 	}
-	if got := w.counted(t, describeSecret, string(source.AssumeRoleDenied), localaws.DefaultRegion); got != 1 {
+	if got := env.counted(t, describeSecret, string(source.AssumeRoleDenied), localaws.DefaultRegion); got != 1 {
 		t.Errorf("%v calls are counted", got)
 	}
 }
 
 // A session that was revoked costs the call that finds it out, and no question is answered with the refusal of it.
 func TestACallWithCredentialsThatAWSRefusesIsMadeAgainAtOnce(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.strict(t)
-	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
-	s := w.again(t, Options{})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.strict(t)
+	env.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
+	s := env.again(t, Options{})
 	if _, err := s.Resolve(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.RevokeSessions(hubRole); err != nil {
+	if err := env.RevokeSessions(hubRole); err != nil {
 		t.Fatal(err)
 	}
-	w.now = w.now.Add(31 * time.Second)
-	w.ResetCalls()
+	env.now = env.now.Add(31 * time.Second)
+	env.ResetCalls()
 	if _, err := s.Resolve(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{describeSecret, "AssumeRole", describeSecret}, w.operations()); diff != "" {
+	if diff := cmp.Diff([]string{describeSecret, "AssumeRole", describeSecret}, env.operations()); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
 	}
 }
 
 // The operator's own role is that of its own calls alone.
 func TestTheOperatorsRoleIsNotTakenForAnothers(t *testing.T) {
-	s := newWorld(t).irsa(t, valid(t))
+	s := newEnvironment(t).irsa(t, valid(t))
 	for who, want := range map[source.Identity]string{{}: testRole, account("pay"): ""} {
 		e := s.tenants.endpoint(endpointKey{identity.Actor{Identity: who}, localaws.DefaultRegion})
 		if q := e.signs(apiCall{}); q.Role != want || q.OwnRole != testRole || q.By != who {
@@ -231,25 +231,25 @@ func TestTheOperatorsRoleIsNotTakenForAnothers(t *testing.T) {
 }
 
 func TestTheCallersContextEndsTheWait(t *testing.T) {
-	w := newWorld(t)
-	w.SetFaults(localaws.Fault{Hang: true})
+	env := newEnvironment(t)
+	env.SetFaults(localaws.Fault{Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := w.source.Resolve(ctx, source.VersionQuery{Ref: current("db")}); !errors.Is(err, context.DeadlineExceeded) || source.KindOf(err) != "" {
+	if _, err := env.source.Resolve(ctx, source.VersionQuery{Ref: current("db")}); !errors.Is(err, context.DeadlineExceeded) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.source.Fetch(ctx, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
+	if _, err := env.source.Fetch(ctx, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}
-	if got := w.counted(t, "GetSecretValue", outcomeCancelled, "eu-west-1"); got != 1 {
+	if got := env.counted(t, "GetSecretValue", outcomeCancelled, "eu-west-1"); got != 1 {
 		t.Errorf("%v cancelled calls are counted", got)
 	}
 }
 
 func TestARequestThatCannotBeMadeIsNoOutage(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	unset(t, "AWS_ENDPOINT_URL")
 	ref := current("db")
 	ref.Region = "not a region"
@@ -261,7 +261,7 @@ func TestARequestThatCannotBeMadeIsNoOutage(t *testing.T) {
 	if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "not a region") || !strings.Contains(err.Error(), "correct the region") {
 		t.Errorf("got %v", err)
 	}
-	if w.Count("") != 0 {
+	if env.Count("") != 0 {
 		t.Error("something was asked")
 	}
 }
@@ -312,33 +312,33 @@ func TestCallsShareConnections(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	w := newWorld(t)
-	if err := w.Close(); err != nil {
+	env := newEnvironment(t)
+	if err := env.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+	_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	if source.KindOf(err) != source.RegionUnavailable || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestMetricsHaveTheNamesThatAreDocumented(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.counted(t, "DescribeSecret", "ok", "eu-west-1"); got != 1 {
+	if got := env.counted(t, "DescribeSecret", "ok", "eu-west-1"); got != 1 {
 		t.Errorf("%v calls are counted, want 1", got)
 	}
 	var names []string
-	for _, family := range w.gather(t) {
+	for _, family := range env.gather(t) {
 		names = append(names, family.GetName())
 	}
 	if diff := cmp.Diff([]string{"secretsync_aws_call_duration_seconds", "secretsync_aws_calls_total"}, names); diff != "" {
 		t.Errorf("metrics differ (-want +got):\n%s", diff)
 	}
-	if _, err := NewMetrics(w.metrics); err == nil {
+	if _, err := NewMetrics(env.metrics); err == nil {
 		t.Error("registering twice is no error")
 	}
 	var silent *Metrics

@@ -75,8 +75,8 @@ func serveTLS(t *testing.T, chain ...*authority) *httptest.Server {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // It complains of the handshake that is meant to fail.
 	shown := tls.Certificate{PrivateKey: chain[0].key}
-	for _, one := range chain {
-		shown.Certificate = append(shown.Certificate, one.certificate.Raw)
+	for _, signer := range chain {
+		shown.Certificate = append(shown.Certificate, signer.certificate.Raw)
 	}
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{shown}}
 	server.StartTLS()
@@ -134,7 +134,7 @@ func TestEachFaultOfACertificateIsSaid(t *testing.T) {
 			if strings.Contains(err.Error(), "Health Dashboard") {
 				t.Errorf("the advice is that of an outage: %v", err)
 			}
-			s := (&world{}).irsa(t, valid(t))
+			s := (&environment{}).irsa(t, valid(t))
 			_, err = s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			mustMention(t, err, source.CredentialsUnavailable, append(test.mention, "AWS STS at 127.0.0.1")...)
 		})

@@ -67,10 +67,10 @@ func TestMetricsAreRegisteredOrRefused(t *testing.T) {
 			t.Errorf("another %s is no error", name)
 		}
 	}
-	w := newWorld(t)
-	w.source.options.Metrics.observe(describeSecret, localaws.DefaultRegion, time.Second, nil)
+	env := newEnvironment(t)
+	env.source.options.Metrics.observe(describeSecret, localaws.DefaultRegion, time.Second, nil)
 	var bounds []float64
-	for _, family := range w.gather(t) {
+	for _, family := range env.gather(t) {
 		for _, metric := range family.GetMetric() {
 			for _, bucket := range metric.GetHistogram().GetBucket() {
 				bounds = append(bounds, bucket.GetUpperBound())

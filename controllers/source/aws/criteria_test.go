@@ -14,10 +14,10 @@ import (
 
 // Those who look for something else have a list of their own, however much is the same.
 func TestListsOfDifferentCriteriaAreNotShared(t *testing.T) {
-	w := newWorld(t)
-	w.tagged(t, "/a", "team", "pay")
-	w.tagged(t, "/b", "team", "web")
-	w.tagged(t, "/c", "group", "pay")
+	env := newEnvironment(t)
+	env.tagged(t, "/a", "team", "pay")
+	env.tagged(t, "/b", "team", "web")
+	env.tagged(t, "/c", "group", "pay")
 	for _, test := range []struct {
 		asked source.FindQuery
 		want  []string
@@ -31,7 +31,7 @@ func TestListsOfDifferentCriteriaAreNotShared(t *testing.T) {
 		{source.FindQuery{Tags: map[string]string{"group": "pay", "team": "pay"}}, nil},
 	} {
 		test.asked.NamePrefix, test.asked.MaxAge = "/", time.Minute
-		if diff := cmp.Diff(test.want, w.find(t, test.asked)); diff != "" {
+		if diff := cmp.Diff(test.want, env.find(t, test.asked)); diff != "" {
 			t.Errorf("%+v:\n%s", test.asked, diff)
 		}
 	}

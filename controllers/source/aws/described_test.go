@@ -14,7 +14,7 @@ import (
 
 // A version says who may have its secret, and of which secret it is a replica.
 func TestADescriptionSaysWhoMayHaveTheSecretAndWhereItIsFrom(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","PrimaryRegion":"us-east-1","VersionIdsToStages":{"v1":["AWSCURRENT"]},` +
 		`"Tags":[{"Key":"team","Value":"web"},{"Key":"` + source.TagNamespaces + `","Value":"pay"}]}`
 	seen, err := p.ask(source.VersionQuery{})
@@ -48,7 +48,7 @@ func TestTheWindowOfARotation(t *testing.T) {
 	}
 }
 
-// Dates are those of the world's clock, whatever that of the operator's node is.
+// Dates are those of AWS's clock, whatever that of the operator's node is.
 func TestTheDateOfADeletionIsOfNoZone(t *testing.T) {
 	at := date(0).In(time.FixedZone("", 7200))
 	want := date(0).Format(time.RFC3339)

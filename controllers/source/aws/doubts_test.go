@@ -10,9 +10,9 @@ import (
 func TestADoubtBeginsAgainWhenAWSSaysSomethingElse(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	d := newDoubts(func() time.Time { return now })
-	wants := func(what string, want bool, one doubt) {
+	wants := func(what string, want bool, said doubt) {
 		t.Helper()
-		if got := d.lasting(one); got != want {
+		if got := d.lasting(said); got != want {
 			t.Errorf("%s: it has lasted: %v", what, got)
 		}
 	}

@@ -16,14 +16,14 @@ import (
 
 // endpoint is Secrets Manager in one region, as one identity sees it. Whatever is remembered, shared
 // or paced is so within an endpoint: what one identity may read is never handed to another, and one
-// that is slow holds up nobody else.
+// that is slow holds up no other.
 type endpoint struct {
 	s      *Source
 	who    *identity.Identity
 	region string
 	client *secretsmanager.Client
 	// template is what DescribeSecret is made after, once the SDK has made one.
-	template atomic.Pointer[template]
+	template atomic.Pointer[requestTemplate]
 	// used is when a question came last. The mutex of tenants guards it.
 	used time.Time
 	// bulkhead bounds the queries that wait for this endpoint.
@@ -31,9 +31,9 @@ type endpoint struct {
 	// paces are those of the operations; the map itself does not change.
 	paces map[string]*pacing.Pace
 	// denied remembers, by secret id, where DescribeSecret was denied.
-	denied *memory
+	denied *denialCache
 	// unbatched remembers, under one key, that BatchGetSecretValue was denied.
-	unbatched *memory
+	unbatched *denialCache
 	// newest and doubts keep answers that are out of date from being followed.
 	newest    *newest
 	doubts    *doubts
@@ -83,8 +83,8 @@ func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
 		client:    secretsmanager.NewFromConfig(who.Config(), func(o *secretsmanager.Options) { o.Region = region }),
 		bulkhead:  pacing.NewBulkhead(s.options.Room),
 		paces:     map[string]*pacing.Pace{},
-		denied:    newMemory(now, denialLasts),
-		unbatched: newMemory(now, denialLasts),
+		denied:    newDenialCache(now, denialLasts),
+		unbatched: newDenialCache(now, denialLasts),
 		newest:    newNewest(now),
 		doubts:    newDoubts(now),
 		described: sharing.New[string](now, describedLasts, maxDescribed, func(string, described) int { return 1 }).

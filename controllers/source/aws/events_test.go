@@ -15,7 +15,7 @@ func expecting(changes ...source.Change) (x *expected, now *time.Time) {
 	moment := time.Now()
 	x = &expected{now: func() time.Time { return moment }}
 	for _, change := range changes {
-		change.Name, change.Region = pastID, localaws.DefaultRegion
+		change.Name, change.Region = scriptedID, localaws.DefaultRegion
 		x.add(change)
 	}
 	return x, &moment
@@ -101,7 +101,7 @@ func TestTheDateOfAValueIsHeldAgainstTheEvent(t *testing.T) {
 
 // A secret is known by its name, its ARN, and its ARN without the random characters.
 func TestAnEventIsOfASecretByAnyOfItsNames(t *testing.T) {
-	for name, id := range map[string]string{"its name": pastID, "its ARN": benchARN, "its partial ARN": arns.Partial(benchARN)} {
+	for name, id := range map[string]string{"its name": scriptedID, "its ARN": benchARN, "its partial ARN": arns.Partial(benchARN)} {
 		x, now := expecting(source.Change{At: date(10)}, source.Change{At: date(10), Stage: stageCurrent, VersionID: "v1"})
 		if !x.made(localaws.DefaultRegion, id) || x.made("us-east-1", id) {
 			t.Errorf("by %s it is not there, or in another region", name)
@@ -114,9 +114,9 @@ func TestAnEventIsOfASecretByAnyOfItsNames(t *testing.T) {
 
 // An event that tells no secret, or neither when nor which version, says nothing of any answer.
 func TestAnEventThatTellsNothingIsNotKept(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	for _, change := range []source.Change{
-		{At: date(10), Stage: stageCurrent, VersionID: "v2"}, {Name: pastID, Stage: stageCurrent}, {Name: pastID, Deleted: true},
+		{At: date(10), Stage: stageCurrent, VersionID: "v2"}, {Name: scriptedID, Stage: stageCurrent}, {Name: scriptedID, Deleted: true},
 	} {
 		change.Region = localaws.DefaultRegion
 		p.source.Expect(change)
@@ -131,9 +131,9 @@ func TestAnEventThatTellsNothingIsNotKept(t *testing.T) {
 func TestTheLatestChangesOfASecretAreKept(t *testing.T) {
 	x, _ := expecting()
 	for n := range 100 {
-		x.add(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(float64(n))})
+		x.add(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(float64(n))})
 	}
-	kept := x.of(localaws.DefaultRegion, pastID, expectedLasts)
+	kept := x.of(localaws.DefaultRegion, scriptedID, expectedLasts)
 	if len(kept) != changesMost || changesMost > 24 || kept[0].At != date(100-changesMost) || kept[len(kept)-1].At != date(99) {
 		t.Errorf("%d changes are kept", len(kept))
 	}

@@ -29,9 +29,9 @@ func busyAt(t *testing.T, s *Source, key endpointKey) {
 func counts(t *testing.T, s *Source, want int) {
 	t.Helper()
 	there := 0
-	for namespace, one := range s.tenants.known {
+	for namespace, kept := range s.tenants.known {
 		if namespace != "" {
-			there += len(one.endpoints)
+			there += len(kept.endpoints)
 		}
 	}
 	if there != want || s.tenants.endpoints != want {
@@ -41,7 +41,7 @@ func counts(t *testing.T, s *Source, want int) {
 
 // Of all namespaces the endpoint goes that was used least recently, whatever its namespace.
 func TestTheOldestEndpointOfAllNamespacesIsEvicted(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	const namespaces = 12
 	for n := range namespaces {
 		p.now = p.now.Add(time.Millisecond)
@@ -60,7 +60,7 @@ func TestTheOldestEndpointOfAllNamespacesIsEvicted(t *testing.T) {
 
 // Where every endpoint has questions that wait, one more is made all the same.
 func TestEndpointsThatAreAllAskedMakeRoomForNone(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	for n := range maxEndpointsOfNamespace {
 		busyAt(t, p.source, keyOf("team", n))
 	}
@@ -81,7 +81,7 @@ func TestAnIdentityLastsAsLongAsItsEndpoints(t *testing.T) {
 	who := func(role string) identity.Actor {
 		return identity.Actor{Identity: source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: role}, Account: app}
 	}
-	p := newPast(t)
+	p := newScripted(t)
 	of := p.source.tenants.get("pay")
 	p.source.tenants.acts(of, "app", app, false)
 	p.source.tenants.acts(of, "other", app, false)
@@ -105,7 +105,7 @@ func TestAnIdentityLastsAsLongAsItsEndpoints(t *testing.T) {
 
 // That a ServiceAccount is another one by now ends what was done as that one, and as no other of the namespace.
 func TestAnotherServiceAccountEndsItsOwnSessionsAlone(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	of := p.source.tenants.get("pay")
 	var keys []endpointKey
 	for _, name := range []string{"app", "web"} {
@@ -126,7 +126,7 @@ func TestAnotherServiceAccountEndsItsOwnSessionsAlone(t *testing.T) {
 
 // The operator's own identity is one for good, whichever of its regions are no longer read from.
 func TestTheOperatorsOwnIdentityIsNotEvicted(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	elsewhere := endpointKey{region: "us-east-1"}
 	p.source.tenants.endpoint(elsewhere)
 	p.now = p.now.Add(idleLasts + time.Second)
@@ -154,7 +154,7 @@ func TestTheOperatorsOwnIdentityIsNotEvicted(t *testing.T) {
 // Each step is how much later a question of the operator comes, and what is left then of a namespace whose endpoint was used
 // at the beginning.
 func TestWhatIsIdleIsEvictedInItsTime(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	busyAt(t, p.source, keyOf("busy", 0))
 	p.source.tenants.endpoint(keyOf("idle", 0))
 	for _, step := range []struct {
@@ -164,8 +164,8 @@ func TestWhatIsIdleIsEvictedInItsTime(t *testing.T) {
 	}{{idleLasts, 1, true}, {time.Minute - 1, 1, true}, {1, 0, false}} {
 		p.now = p.now.Add(step.after)
 		p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
-		one, known := p.source.tenants.known["idle"]
-		if known != step.known || known && len(one.endpoints) != step.endpoints || len(p.source.tenants.known["busy"].endpoints) != 1 {
+		kept, known := p.source.tenants.known["idle"]
+		if known != step.known || known && len(kept.endpoints) != step.endpoints || len(p.source.tenants.known["busy"].endpoints) != 1 {
 			t.Errorf("%s later there is the namespace: %v, and what is asked: %v", step.after, known, len(p.source.tenants.known["busy"].endpoints))
 		}
 	}
@@ -182,16 +182,16 @@ func TestWhatIsIdleIsEvictedInItsTime(t *testing.T) {
 // However much the namespaces keep, the operator's own identity keeps what it may, and they have a bound together.
 func TestNamespacesLeaveTheOperatorItsOwnRoom(t *testing.T) {
 	const budget = 1000
-	p := newPast(t)
+	p := newScripted(t)
 	p.source.options.ValueCacheBytes = budget
 	p.source.tenants = newTenants(p.source)
 	values, entries := 0, 0
 	for n := range 10 {
-		one := p.source.tenants.get(fmt.Sprint("team-", n))
-		if one.values.Take(budget / valueParts) {
+		kept := p.source.tenants.get(fmt.Sprint("team-", n))
+		if kept.values.Take(budget / valueParts) {
 			values++
 		}
-		if one.entries.Take(maxEntriesOfNamespace) {
+		if kept.entries.Take(maxEntriesOfNamespace) {
 			entries++
 		}
 	}
@@ -206,7 +206,7 @@ func TestNamespacesLeaveTheOperatorItsOwnRoom(t *testing.T) {
 
 // All that an endpoint keeps is counted as the namespace's, and given back with it.
 func TestAnEvictedEndpointGivesAllBack(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	e := p.source.tenants.endpoint(keyOf("team", 0))
 	taken := func() int { return p.source.tenants.get("team").entries.Taken() }
 	before := taken()
@@ -238,7 +238,7 @@ func TestARefusalOfTheOperatorsCredentialsIsTheOperators(t *testing.T) {
 		"a ServiceAccount's asks again":  {account("pay"), 0, true},
 		"the operator polls for a while": {source.Identity{}, time.Minute, true},
 	} {
-		p := newPastWithout(t, errors.New("no credentials"))
+		p := newScriptedWithout(t, errors.New("no credentials"))
 		p.source.options.ServiceAccounts = &accounts{T: t, roles: map[string]string{"pay/app": payRole}}
 		own := p.source.provider.Own()
 		if _, err := own.Config().Credentials.Retrieve(t.Context()); err == nil || own.Refused() == nil {

@@ -83,9 +83,9 @@ func (x *expected) of(region, name string, within time.Duration) []source.Change
 		return nil
 	}
 	var changes []source.Change
-	for _, one := range x.changes[secretName{region, name}] {
-		if expectedLasts-one.until.Sub(x.now()) < within {
-			changes = append(changes, one.Change)
+	for _, noted := range x.changes[secretName{region, name}] {
+		if expectedLasts-noted.until.Sub(x.now()) < within {
+			changes = append(changes, noted.Change)
 		}
 	}
 	return changes

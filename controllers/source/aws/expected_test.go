@@ -38,8 +38,8 @@ func TestAnAnswerIsHeldAgainstTheEvent(t *testing.T) {
 		"nothing to go by":                               {source.Change{}, 1, []string{"AWSCURRENT=v1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPast(t)
-			test.change.Name, test.change.Region = pastID, localaws.DefaultRegion
+			p := newScripted(t)
+			test.change.Name, test.change.Region = scriptedID, localaws.DefaultRegion
 			p.source.Expect(test.change)
 			p.says(test.second, test.labels...)
 			seen, err := p.ask(source.VersionQuery{})
@@ -83,9 +83,9 @@ func TestWhatShowsADeletion(t *testing.T) {
 
 // Events tell whole seconds, and not in which order a label has moved within one.
 func TestALabelThatMovesSeveralTimesInASecond(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	for _, version := range []string{"v1", "v2"} {
-		p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: version})
+		p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: version})
 	}
 	p.says(3, "AWSCURRENT=v0")
 	p.want("the state before", "v0", true, source.VersionQuery{})
@@ -93,7 +93,7 @@ func TestALabelThatMovesSeveralTimesInASecond(t *testing.T) {
 	p.want("one of the moves", "v1", true, source.VersionQuery{})
 	p.now = p.now.Add(undatedLasts)
 	p.want("one of the moves, a while later", "v1", false, source.VersionQuery{})
-	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(11), Stage: stageCurrent, VersionID: "v2"})
+	p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(11), Stage: stageCurrent, VersionID: "v2"})
 	p.want("a move of the next second", "v1", true, source.VersionQuery{})
 	p.denied = true
 	p.gives("v1", 3)
@@ -122,9 +122,9 @@ func TestASecretThatIsDeletedAndMadeAgainInASecond(t *testing.T) {
 		"deleted by force, and nothing else is told":  {[]source.Change{forced}, 10.4, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPast(t)
+			p := newScripted(t)
 			for _, change := range test.changes {
-				change.Name, change.Region = pastID, localaws.DefaultRegion
+				change.Name, change.Region = scriptedID, localaws.DefaultRegion
 				p.source.Expect(change)
 			}
 			p.says(test.second, "AWSCURRENT=v1")
@@ -154,8 +154,8 @@ func TestASecretIsThereByItsLatestEvent(t *testing.T) {
 	} {
 		now := time.Now()
 		x := &expected{now: func() time.Time { return now }}
-		for _, one := range test.changes {
-			x.add(one)
+		for _, change := range test.changes {
+			x.add(change)
 		}
 		if got := x.made("r", "s"); got != test.there {
 			t.Errorf("%s: there: %v", name, got)
@@ -195,10 +195,10 @@ func TestAValueIsHeldAgainstTheEvent(t *testing.T) {
 		"a move to this version, without a date": {"", []source.Change{{Stage: stageCurrent, VersionID: "v1"}}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPast(t)
+			p := newScripted(t)
 			p.denied = true
 			for _, change := range test.changes {
-				change.Name, change.Region = pastID, localaws.DefaultRegion
+				change.Name, change.Region = scriptedID, localaws.DefaultRegion
 				p.source.Expect(change)
 			}
 			p.gives("v1", 3)
@@ -214,7 +214,7 @@ func TestAValueIsHeldAgainstTheEvent(t *testing.T) {
 
 // That AWS has marked a secret for deletion is held against the event that it was made again, or restored.
 func TestAMarkForDeletionIsHeldAgainstTheEvent(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	p.answers[getSecretValue] = `{"__type":"InvalidRequestException","Message":"You can't perform this operation on the secret because it was marked for deletion."}`
 	ask := func() (source.Kind, bool) {
@@ -224,19 +224,19 @@ func TestAMarkForDeletionIsHeldAgainstTheEvent(t *testing.T) {
 	if kind, behind := ask(); kind != source.SecretPendingDeletion || behind {
 		t.Errorf("before any event: %s, behind: %v", kind, behind)
 	}
-	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Restored: true})
+	p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(10), Restored: true})
 	if _, behind := ask(); !behind {
 		t.Error("after the event that it was restored the mark is believed")
 	}
-	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(11), Deleted: true})
+	p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(11), Deleted: true})
 	if _, behind := ask(); behind {
 		t.Error("after the event that it was deleted the mark is not believed")
 	}
 }
 
 func TestAnEventConcernsItsSecretAlone(t *testing.T) {
-	p := newPast(t)
-	for name, region := range map[string]string{"other": localaws.DefaultRegion, pastID: "eu-central-1", pastID + "-a1B2c3": localaws.DefaultRegion} {
+	p := newScripted(t)
+	for name, region := range map[string]string{"other": localaws.DefaultRegion, scriptedID: "eu-central-1", scriptedID + "-a1B2c3": localaws.DefaultRegion} {
 		p.source.Expect(source.Change{Name: name, Region: region, At: date(10)})
 	}
 	p.says(1, "AWSCURRENT=v1")
@@ -245,10 +245,10 @@ func TestAnEventConcernsItsSecretAlone(t *testing.T) {
 
 // A queue gives an event again that could not be deleted from it.
 func TestAnEventThatComesAgainIsNoNewerForThat(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(3, "AWSCURRENT=v1")
 	tell := func() {
-		p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: "v2"})
+		p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(10), Stage: stageCurrent, VersionID: "v2"})
 	}
 	tell()
 	p.now = p.now.Add(expectedLasts - time.Second)

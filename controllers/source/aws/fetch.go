@@ -57,7 +57,7 @@ func (e *endpoint) fetch(ctx context.Context, ref source.Ref, observed source.Ve
 	key := valueKey{arn: observed.ARN, versionID: observed.ID, asked: ref.VersionID + " " + ref.VersionStage}
 	fetched, err := e.values.Ask(ctx, key, valueLasts, read)
 	if err == nil && fetched.Version.ID != observed.ID {
-		// The label moved while somebody else's read was under way; which way is not known.
+		// The label moved while the shared read was under way; which way is not known.
 		return e.values.Ask(ctx, key, 0, read)
 	}
 	return fetched, err

@@ -22,20 +22,20 @@ import (
 )
 
 func TestFetchBringsTextsAndBinariesUndamaged(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	every := make([]byte, 256)
 	for i := range every {
 		every[i] = byte(i)
 	}
 	text := "ünï \"q\" \r\n\t\u2028 trailing \n"
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("text"), SecretString: aws.String(text)})
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("binary"), SecretBinary: every})
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("largest"), SecretString: aws.String(strings.Repeat("x", 65536))})
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("text"), SecretString: aws.String(text)})
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("binary"), SecretBinary: every})
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("largest"), SecretString: aws.String(strings.Repeat("x", 65536))})
 	for name, test := range map[string]struct {
 		want   []byte
 		binary bool
 	}{"text": {[]byte(text), false}, "binary": {every, true}, "largest": {bytes.Repeat([]byte("x"), 65536), false}} {
-		got, err := w.source.Fetch(t.Context(), current(name), source.Version{})
+		got, err := env.source.Fetch(t.Context(), current(name), source.Version{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,9 +46,9 @@ func TestFetchBringsTextsAndBinariesUndamaged(t *testing.T) {
 }
 
 func TestFetchSaysWhichVersionItRead(t *testing.T) {
-	w := newWorld(t)
-	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	got, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
+	env := newEnvironment(t)
+	created := env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	got, err := env.source.Fetch(t.Context(), current("db"), source.Version{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestFetchAsksForWhatTheRefNames(t *testing.T) {
 }
 
 func TestADenialByKMSNamesTheKey(t *testing.T) {
-	deny := func(w *world, key string) { w.DenyKey(key, testReader); w.ResetCalls() }
+	deny := func(env *environment, key string) { env.DenyKey(key, testReader); env.ResetCalls() }
 	mentions := func(t *testing.T, err error, wanted ...string) {
 		t.Helper()
 		for _, mention := range wanted {
@@ -98,115 +98,115 @@ func TestADenialByKMSNamesTheKey(t *testing.T) {
 		}
 	}
 	t.Run("which an earlier DescribeSecret has told", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
-		deny(w, kmsKey)
-		if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
+		deny(env, kmsKey)
+		if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
+		_, err := env.source.Fetch(t.Context(), current("db"), source.Version{})
 		mentions(t, err, "kms:Decrypt on KMS key "+kmsKey, "kms:ViaService = secretsmanager.eu-west-1.amazonaws.com")
-		if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue"}, w.operations()); diff != "" {
+		if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue"}, env.operations()); diff != "" {
 			t.Errorf("calls differ (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("which is asked for on the spot", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
-		deny(w, kmsKey)
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
+		deny(env, kmsKey)
 		for range 2 {
-			_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
+			_, err := env.source.Fetch(t.Context(), current("db"), source.Version{})
 			mentions(t, err, "KMS key "+kmsKey)
 		}
-		if diff := cmp.Diff([]string{"GetSecretValue", "DescribeSecret", "GetSecretValue"}, w.operations()); diff != "" {
+		if diff := cmp.Diff([]string{"GetSecretValue", "DescribeSecret", "GetSecretValue"}, env.operations()); diff != "" {
 			t.Errorf("calls differ (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("unless DescribeSecret is denied too", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
-		deny(w, kmsKey)
-		w.deny("DescribeSecret")
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
+		deny(env, kmsKey)
+		env.deny("DescribeSecret")
 		for range 2 {
-			_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+			_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			mentions(t, err, "allow secretsmanager:DescribeSecret to see its name")
 		}
-		if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue", "GetSecretValue"}, w.operations()); diff != "" {
+		if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue", "GetSecretValue"}, env.operations()); diff != "" {
 			t.Errorf("calls differ (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("or has none of its own", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-		deny(w, "")
-		_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		deny(env, "")
+		_, err := env.source.Fetch(t.Context(), current("db"), source.Version{})
 		mentions(t, err, "aws/secretsmanager")
 	})
 }
 
 func TestADisabledKeyIsSaidToBe(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
-	w.DisableKey(kmsKey, true)
-	if _, err := w.source.Fetch(t.Context(), current("db"), source.Version{}); source.KindOf(err) != source.DecryptionFailed {
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
+	env.DisableKey(kmsKey, true)
+	if _, err := env.source.Fetch(t.Context(), current("db"), source.Version{}); source.KindOf(err) != source.DecryptionFailed {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestASecretThatIsNotThere(t *testing.T) {
-	w := newWorld(t)
-	_, observed := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("none")})
-	_, fetched := w.source.Fetch(t.Context(), current("none"), source.Version{})
-	for question, err := range map[string]error{"observing": observed, "fetching": fetched} {
+	env := newEnvironment(t)
+	_, observed := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("none")})
+	_, fetched := env.source.Fetch(t.Context(), current("none"), source.Version{})
+	for name, err := range map[string]error{"observing": observed, "fetching": fetched} {
 		if source.KindOf(err) != source.SecretNotFound {
-			t.Errorf("%s gives %v", question, err)
+			t.Errorf("%s gives %v", name, err)
 		}
 	}
 }
 
 // A pinned version is never read in a batch, which gives the current one.
 func TestPinnedVersionsThatAreWantedAtOnceAreThosePinned(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 10)
+	env := newEnvironment(t)
+	ids := env.many(t, 10)
 	var pinned []source.Ref
 	for _, id := range ids {
-		pinned = append(pinned, source.Ref{SecretID: id, VersionID: w.observed(t, current(id)).ID})
-		w.put(t, id, "newer")
+		pinned = append(pinned, source.Ref{SecretID: id, VersionID: env.observed(t, current(id)).ID})
+		env.put(t, id, "newer")
 	}
 	var all sync.WaitGroup
 	for _, ref := range pinned {
 		all.Go(func() {
-			if got, err := w.source.Fetch(t.Context(), ref, source.Version{}); err != nil || got.Version.ID != ref.VersionID {
+			if got, err := env.source.Fetch(t.Context(), ref, source.Version{}); err != nil || got.Version.ID != ref.VersionID {
 				t.Errorf("%s: another version is read, or none: %v", ref.SecretID, err)
 			}
 		})
 	}
 	all.Wait()
-	if w.Count("BatchGetSecretValue") != 0 {
-		t.Errorf("calls: %v", w.operations())
+	if env.Count("BatchGetSecretValue") != 0 {
+		t.Errorf("calls: %v", env.operations())
 	}
 }
 
 func TestADeniedBatchIsNotJoined(t *testing.T) {
-	w := newWorld(t)
-	ids := w.many(t, 10)
-	w.observed(t, current(ids[0]))
-	ownEndpoint(w.source).unbatched.remember(batchGetSecretValue)
-	if problems := w.fetchAll(t, currents(ids)); len(problems) > 0 || w.Count("BatchGetSecretValue") != 0 {
-		t.Errorf("%v, calls: %v", problems, w.operations())
+	env := newEnvironment(t)
+	ids := env.many(t, 10)
+	env.observed(t, current(ids[0]))
+	ownEndpoint(env.source).unbatched.remember(batchGetSecretValue)
+	if problems := env.fetchAll(t, currents(ids)); len(problems) > 0 || env.Count("BatchGetSecretValue") != 0 {
+		t.Errorf("%v, calls: %v", problems, env.operations())
 	}
 }
 
 // Who makes a secret chooses the id of its version: two secrets may have the same one.
 func TestVersionsOfTheSameIDAreTwoOfTwoSecrets(t *testing.T) {
-	w := newWorld(t)
-	w.source = w.again(t, Options{ValueCacheBytes: 1 << 20})
+	env := newEnvironment(t)
+	env.source = env.again(t, Options{ValueCacheBytes: 1 << 20})
 	same := aws.String("11111111-2222-3333-4444-555555555555")
 	for _, id := range []string{"a", "b"} {
-		w.create(t, &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String("of " + id), ClientRequestToken: same})
+		env.create(t, &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String("of " + id), ClientRequestToken: same})
 	}
 	for _, id := range []string{"a", "b"} {
-		got, err := w.source.Fetch(t.Context(), current(id), w.observed(t, current(id)))
+		got, err := env.source.Fetch(t.Context(), current(id), env.observed(t, current(id)))
 		if err != nil || string(got.Value.Bytes()) != "of "+id {
 			t.Errorf("secret %s has another one's value, or none: %v", id, err)
 		}
@@ -219,7 +219,7 @@ func TestAValueOfAnotherVersionIsReadAgain(t *testing.T) {
 	calls, denied := 0, false
 	client := clientFunc(func(request *http.Request) (*http.Response, error) {
 		calls++
-		answer := fmt.Sprintf(`{"ARN":%q,"Name":%q,"VersionId":"v%d","SecretString":"{}"}`, benchARN, pastID, calls)
+		answer := fmt.Sprintf(`{"ARN":%q,"Name":%q,"VersionId":"v%d","SecretString":"{}"}`, benchARN, scriptedID, calls)
 		if denied {
 			answer = `{"__type":"AccessDeniedException","Message":"no"}`
 		}
@@ -234,7 +234,7 @@ func TestAValueOfAnotherVersionIsReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := source.Ref{SecretID: pastID}
+	ref := source.Ref{SecretID: scriptedID}
 	if got, err := s.Fetch(t.Context(), ref, source.Version{ARN: benchARN, ID: "v2"}); err != nil || got.Version.ID != "v2" || calls != 2 {
 		t.Errorf("version %s after %d calls, %v", got.Version.ID, calls, err)
 	}
@@ -259,11 +259,11 @@ func TestWhatAValueTakes(t *testing.T) {
 
 // A value that is wanted has room that routine does not get, and without any no call is made.
 func TestValuesHaveRoomOfTheirOwn(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.observed(t, current("db"))
-	w.ResetCalls()
-	e := ownEndpoint(w.source)
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.observed(t, current("db"))
+	env.ResetCalls()
+	e := ownEndpoint(env.source)
 	fill := func(routine bool) {
 		for {
 			if _, err := e.bulkhead.Enter(t.Context(), routine); err != nil {
@@ -272,13 +272,13 @@ func TestValuesHaveRoomOfTheirOwn(t *testing.T) {
 		}
 	}
 	fill(true)
-	if _, err := w.source.Fetch(t.Context(), current("db"), source.Version{}); err != nil {
+	if _, err := env.source.Fetch(t.Context(), current("db"), source.Version{}); err != nil {
 		t.Error(err)
 	}
 	fill(false)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.source.Fetch(ended, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || w.Count("") != 1 {
-		t.Errorf("%d calls, %v", w.Count(""), err)
+	if _, err := env.source.Fetch(ended, current("db"), source.Version{}); !errors.Is(err, context.Canceled) || env.Count("") != 1 {
+		t.Errorf("%d calls, %v", env.Count(""), err)
 	}
 }

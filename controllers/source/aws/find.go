@@ -103,7 +103,7 @@ func (f *finds) find(ctx context.Context, asked source.FindQuery, wanted criteri
 		return nil, err // Not even those that are known are worth a call then.
 	}
 	for _, known := range asked.Known {
-		if slices.ContainsFunc(listed, func(one source.Found) bool { return one.ARN == known.ARN }) {
+		if slices.ContainsFunc(listed, func(secret source.Found) bool { return secret.ARN == known.ARN }) {
 			continue
 		}
 		still, err := f.confirmed.Ask(ctx, confirmKey{wanted.key, known.ARN}, asked.MaxAge, func(ctx context.Context) ([]source.Found, error) {

@@ -19,36 +19,36 @@ import (
 )
 
 // tagged makes a secret with tags, each key followed by its value, and gives its ARN.
-func (w *world) tagged(t *testing.T, name string, tags ...string) string {
+func (env *environment) tagged(t *testing.T, name string, tags ...string) string {
 	t.Helper()
 	input := &secretsmanager.CreateSecretInput{Name: &name}
 	for pair := range slices.Chunk(tags, 2) {
 		input.Tags = append(input.Tags, types.Tag{Key: &pair[0], Value: &pair[1]})
 	}
-	return aws.ToString(w.create(t, input).ARN)
+	return aws.ToString(env.create(t, input).ARN)
 }
 
-func (w *world) find(t *testing.T, asked source.FindQuery) (names []string) {
+func (env *environment) find(t *testing.T, asked source.FindQuery) (names []string) {
 	t.Helper()
-	found, err := w.source.Find(t.Context(), asked)
+	found, err := env.source.Find(t.Context(), asked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, one := range found {
-		names = append(names, one.Name)
+	for _, secret := range found {
+		names = append(names, secret.Name)
 	}
 	return names
 }
 
 func TestFindGivesWhatMatchesExactly(t *testing.T) {
-	w := newWorld(t)
-	w.tagged(t, "/prod/pay/b", "team", "pay", "env", "prod")
-	w.tagged(t, "/prod/pay/a", "team", "pay")
-	w.tagged(t, "/prod/web", "team", "prod", "env", "pay")
-	w.tagged(t, "/Prod/other", "team", "payments")
-	w.tagged(t, "!odd")
-	w.tagged(t, "/prod/pay/gone", "team", "pay")
-	if _, err := w.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("/prod/pay/gone")}); err != nil {
+	env := newEnvironment(t)
+	env.tagged(t, "/prod/pay/b", "team", "pay", "env", "prod")
+	env.tagged(t, "/prod/pay/a", "team", "pay")
+	env.tagged(t, "/prod/web", "team", "prod", "env", "pay")
+	env.tagged(t, "/Prod/other", "team", "payments")
+	env.tagged(t, "!odd")
+	env.tagged(t, "/prod/pay/gone", "team", "pay")
+	if _, err := env.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("/prod/pay/gone")}); err != nil {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
@@ -66,19 +66,19 @@ func TestFindGivesWhatMatchesExactly(t *testing.T) {
 		"two tags, each with its own value": {source.FindQuery{Tags: map[string]string{"team": "pay", "env": "prod"}}, []string{"/prod/pay/b"}},
 		"a prefix and a pattern":            {source.FindQuery{NamePrefix: "/prod/", NamePattern: ".*b"}, []string{"/prod/pay/b", "/prod/web"}},
 		"a tag that nothing has":            {source.FindQuery{Tags: map[string]string{"team": "nö"}}, nil},
-		"what the rules let through": {source.FindQuery{NamePrefix: "/prod", Allow: func(one source.Found) bool { return one.Name != "/prod/web" }},
+		"what the rules let through": {source.FindQuery{NamePrefix: "/prod", Allow: func(secret source.Found) bool { return secret.Name != "/prod/web" }},
 			[]string{"/prod/pay/a", "/prod/pay/b"}},
 	} {
-		if diff := cmp.Diff(test.want, w.find(t, test.asked)); diff != "" {
+		if diff := cmp.Diff(test.want, env.find(t, test.asked)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 	}
 }
 
 func TestFoundSecretsSayWhoMayHaveThem(t *testing.T) {
-	w := newWorld(t)
-	arn := w.tagged(t, "a", source.TagNamespaces, "pay web")
-	found, err := w.source.Find(t.Context(), source.FindQuery{NamePrefix: "a"})
+	env := newEnvironment(t)
+	arn := env.tagged(t, "a", source.TagNamespaces, "pay web")
+	found, err := env.source.Find(t.Context(), source.FindQuery{NamePrefix: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,27 +89,27 @@ func TestFoundSecretsSayWhoMayHaveThem(t *testing.T) {
 }
 
 func TestThoseWhoLookForTheSameShareAList(t *testing.T) {
-	w := newWorld(t)
-	w.tagged(t, "a", "x", "1", "y", "2")
-	w.tagged(t, "b", "x", "1", "y", "2")
+	env := newEnvironment(t)
+	env.tagged(t, "a", "x", "1", "y", "2")
+	env.tagged(t, "b", "x", "1", "y", "2")
 	asked := source.FindQuery{NamePattern: "[ab]", Tags: map[string]string{"x": "1", "y": "2"}, MaxAge: time.Minute}
-	w.find(t, asked)
-	asked.Reader, asked.Allow = source.Reader{Namespace: "web"}, func(one source.Found) bool { return one.Name != "a" }
-	if diff := cmp.Diff([]string{"b"}, w.find(t, asked)); diff != "" {
+	env.find(t, asked)
+	asked.Reader, asked.Allow = source.Reader{Namespace: "web"}, func(secret source.Found) bool { return secret.Name != "a" }
+	if diff := cmp.Diff([]string{"b"}, env.find(t, asked)); diff != "" {
 		t.Error(diff)
 	}
 	asked.Allow = nil
-	if diff := cmp.Diff([]string{"a", "b"}, w.find(t, asked)); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b"}, env.find(t, asked)); diff != "" {
 		t.Errorf("what one may not have is kept from another:\n%s", diff)
 	}
-	if w.Count("") != 1 {
-		t.Errorf("%d calls, want one ListSecrets for both", w.Count(""))
+	if env.Count("") != 1 {
+		t.Errorf("%d calls, want one ListSecrets for both", env.Count(""))
 	}
-	w.find(t, source.FindQuery{NamePrefix: "a", MaxAge: time.Minute})
+	env.find(t, source.FindQuery{NamePrefix: "a", MaxAge: time.Minute})
 	asked.MaxAge = 0
-	w.find(t, asked)
-	if w.Count("ListSecrets") != 3 {
-		t.Errorf("%d lists, want one more for another question, and one for whoever wants to know now", w.Count("ListSecrets"))
+	env.find(t, asked)
+	if env.Count("ListSecrets") != 3 {
+		t.Errorf("%d lists, want one more for another query, and one for a query that takes no cached answer", env.Count("ListSecrets"))
 	}
 }
 
@@ -124,86 +124,86 @@ func versions(at time.Time, arns ...string) (known []source.Version) {
 // The list is from before these secrets came, or were changed. What has a date that proves it is dropped at once, a
 // secret that is not there only after AWS has said so for a while.
 func TestKnownSecretsAreNotDroppedOnTheWordOfAList(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	asked := source.FindQuery{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, MaxAge: time.Minute}
-	w.find(t, asked)
-	there := w.tagged(t, "/pay/there", "team", "pay")
-	deleted := w.tagged(t, "/pay/deleted", "team", "pay")
-	gone := w.tagged(t, "/pay/gone", "team", "pay")
-	untagged := w.tagged(t, "/pay/untagged")
+	env.find(t, asked)
+	there := env.tagged(t, "/pay/there", "team", "pay")
+	deleted := env.tagged(t, "/pay/deleted", "team", "pay")
+	gone := env.tagged(t, "/pay/gone", "team", "pay")
+	untagged := env.tagged(t, "/pay/untagged")
 	for id, forced := range map[string]bool{deleted: false, gone: true} {
-		if _, err := w.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: &forced}); err != nil {
+		if _, err := env.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: &forced}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.Shift(time.Second) // The deletion by force goes on in the background.
-	w.ResetCalls()
+	env.Shift(time.Second) // The deletion by force goes on in the background.
+	env.ResetCalls()
 	asked.Known = versions(time.Now().Add(-time.Hour), there, deleted, gone, untagged)
 	for range 2 {
-		if diff := cmp.Diff([]string{"/pay/gone", "/pay/there"}, w.find(t, asked)); diff != "" {
+		if diff := cmp.Diff([]string{"/pay/gone", "/pay/there"}, env.find(t, asked)); diff != "" {
 			t.Error(diff)
 		}
 	}
-	if w.Count("DescribeSecret") != 4 || w.Count("ListSecrets") != 0 {
-		t.Errorf("%d DescribeSecret, %d ListSecrets, want each secret looked at once", w.Count("DescribeSecret"), w.Count("ListSecrets"))
+	if env.Count("DescribeSecret") != 4 || env.Count("ListSecrets") != 0 {
+		t.Errorf("%d DescribeSecret, %d ListSecrets, want each secret looked at once", env.Count("DescribeSecret"), env.Count("ListSecrets"))
 	}
-	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1})
+	env.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1})
 	asked.MaxAge = 0
-	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, source.FindQuery{NamePrefix: "/pay/", Tags: asked.Tags, Known: asked.Known[:1]})); diff != "" {
+	if diff := cmp.Diff([]string{"/pay/there"}, env.find(t, source.FindQuery{NamePrefix: "/pay/", Tags: asked.Tags, Known: asked.Known[:1]})); diff != "" {
 		t.Errorf("what the list has needs no look:\n%s", diff)
 	}
-	if found, err := w.source.Find(t.Context(), asked); source.KindOf(err) != source.RegionUnavailable {
+	if found, err := env.source.Find(t.Context(), asked); source.KindOf(err) != source.RegionUnavailable {
 		t.Errorf("%v, %v: nothing is dropped while AWS cannot tell", found, err)
 	}
-	w.SetFaults()
-	w.now = w.now.Add(doubtLasts)
-	if diff := cmp.Diff([]string{"/pay/there"}, w.find(t, asked)); diff != "" {
+	env.SetFaults()
+	env.now = env.now.Add(doubtLasts)
+	if diff := cmp.Diff([]string{"/pay/there"}, env.find(t, asked)); diff != "" {
 		t.Errorf("AWS has said for a while that one is not there:\n%s", diff)
 	}
 }
 
 // The description of a secret as it was before it was found does not drop it.
 func TestWhatWasFoundIsNotDroppedByAnOlderAnswer(t *testing.T) {
-	w := newWorld(t)
-	untagged := w.tagged(t, "/pay/untagged")
+	env := newEnvironment(t)
+	untagged := env.tagged(t, "/pay/untagged")
 	asked := source.FindQuery{NamePrefix: "/pay/", Tags: map[string]string{"team": "pay"}, Known: versions(time.Now().Add(time.Hour), untagged)}
 	for _, want := range [][]string{{"/pay/untagged"}, nil} {
-		if diff := cmp.Diff(want, w.find(t, asked)); diff != "" {
+		if diff := cmp.Diff(want, env.find(t, asked)); diff != "" {
 			t.Errorf("found differs (-want +got):\n%s", diff)
 		}
-		w.now = w.now.Add(doubtLasts) // From here on AWS has said so for a while.
+		env.now = env.now.Add(doubtLasts) // From here on AWS has said so for a while.
 	}
 }
 
 func TestTooMuchIsFound(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	for n := range source.MaxFound + 1 {
-		w.tagged(t, fmt.Sprintf("many/%03d", n))
+		env.tagged(t, fmt.Sprintf("many/%03d", n))
 	}
 	asked := source.FindQuery{NamePrefix: "many/"}
-	_, err := w.source.Find(t.Context(), asked)
+	_, err := env.source.Find(t.Context(), asked)
 	if source.KindOf(err) != source.FindTooBroad || !strings.Contains(err.Error(), "find matches 101 secrets in "+localaws.DefaultRegion) ||
 		!strings.Contains(err.Error(), "narrow it") {
 		t.Errorf("%v", err)
 	}
-	asked.Allow = func(one source.Found) bool { return one.Name != "many/007" }
-	if names := w.find(t, asked); len(names) != source.MaxFound {
+	asked.Allow = func(secret source.Found) bool { return secret.Name != "many/007" }
+	if names := env.find(t, asked); len(names) != source.MaxFound {
 		t.Errorf("%d found: what may not be had counts", len(names))
 	}
 	asked.NamePrefix = "many/00"
-	if names := w.find(t, asked); len(names) != 9 {
+	if names := env.find(t, asked); len(names) != 9 {
 		t.Errorf("found %v", names)
 	}
 }
 
 func TestRefusedLooksExplainThemselves(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.source.Find(t.Context(), source.FindQuery{NamePattern: "(("}); source.KindOf(err) != source.Failed ||
+	env := newEnvironment(t)
+	if _, err := env.source.Find(t.Context(), source.FindQuery{NamePattern: "(("}); source.KindOf(err) != source.Failed ||
 		!strings.Contains(err.Error(), "spec.dataFrom[].find.namePattern") {
 		t.Errorf("%v", err)
 	}
-	w.deny("ListSecrets")
-	_, err := w.source.Find(t.Context(), source.FindQuery{NamePrefix: "a"})
+	env.deny("ListSecrets")
+	_, err := env.source.Find(t.Context(), source.FindQuery{NamePrefix: "a"})
 	if source.KindOf(err) != source.AccessDenied {
 		t.Fatal(err)
 	}
@@ -257,13 +257,13 @@ func TestFiltersLeaveNothingOut(t *testing.T) {
 // TestPatternsOfNamesAreBounded has patterns that are short and dear: one that is refused before it is compiled, and one
 // that is matched against many names.
 func TestPatternsOfNamesAreBounded(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	for n := range 40 {
-		w.tagged(t, fmt.Sprintf("/prod/%d/%s", n, strings.Repeat("x", 400)))
+		env.tagged(t, fmt.Sprintf("/prod/%d/%s", n, strings.Repeat("x", 400)))
 	}
 	refused := func(what string, asked source.FindQuery, mention string) {
 		t.Helper()
-		_, err := w.source.Find(t.Context(), asked)
+		_, err := env.source.Find(t.Context(), asked)
 		if source.KindOf(err) != source.Failed || !strings.Contains(err.Error(), "spec.dataFrom[].find.namePattern") || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%s is refused with %v, which should mention %q", what, err, mention)
 		}
@@ -271,7 +271,7 @@ func TestPatternsOfNamesAreBounded(t *testing.T) {
 	refused("a program of 200,000 instructions", source.FindQuery{NamePattern: strings.Repeat(".{0,999}", 60)}, "instructions, and 2500 are the most")
 
 	dear := budgeted(source.FindQuery{NamePattern: strings.Repeat(".{0,99}", 10) + "Z"})
-	if found, err := w.source.Find(t.Context(), dear); err != nil || len(found) != 0 {
+	if found, err := env.source.Find(t.Context(), dear); err != nil || len(found) != 0 {
 		t.Fatal(found, err)
 	}
 	spent := dear.Budget.Spent()
@@ -281,12 +281,12 @@ func TestPatternsOfNamesAreBounded(t *testing.T) {
 	dear.Budget = pattern.NewBudget(t.Context(), spent/2)
 	refused("a list that takes more than the pass has", dear, "matching the names of all secrets takes up to")
 	other := budgeted(source.FindQuery{NamePattern: dear.NamePattern, MaxAge: time.Minute})
-	if _, err := w.source.Find(t.Context(), other); err != nil || other.Budget.Spent() > spent/2 {
+	if _, err := env.source.Find(t.Context(), other); err != nil || other.Budget.Spent() > spent/2 {
 		t.Errorf("who asks the same meanwhile took %d steps and got %v", other.Budget.Spent(), err)
 	}
 
 	for n := range 60 {
-		w.tagged(t, fmt.Sprintf("/prod/more/%d/%s", n, strings.Repeat("x", 400)))
+		env.tagged(t, fmt.Sprintf("/prod/more/%d/%s", n, strings.Repeat("x", 400)))
 	}
 	refused("more names than one list may match", budgeted(source.FindQuery{NamePattern: dear.NamePattern}), ".{0,99}")
 }

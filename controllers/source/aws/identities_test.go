@@ -65,11 +65,11 @@ func (a *accounts) Token(_ context.Context, namespace, name string, account sour
 
 const stsAudience = "sts.amazonaws.com"
 
-func (w *world) withAccounts(t *testing.T, options Options) (*Source, *accounts) {
+func (env *environment) withAccounts(t *testing.T, options Options) (*Source, *accounts) {
 	t.Helper()
 	known := &accounts{T: t, roles: map[string]string{"pay/app": payRole, "web/app": webRole, "vault/app": payRole}, uids: map[string]string{}}
 	options.ServiceAccounts = known
-	return w.again(t, options), known
+	return env.again(t, options), known
 }
 
 func account(namespace string) source.Identity {
@@ -84,25 +84,25 @@ func as(who source.Identity) source.VersionQuery {
 }
 
 func TestAServiceAccountsRoleReads(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	s, _ := w.withAccounts(t, Options{})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, _ := env.withAccounts(t, Options{})
 	if _, err := s.Resolve(t.Context(), as(account("pay"))); err != nil {
 		t.Fatal(err)
 	}
-	calls := w.Calls()
+	calls := env.Calls()
 	if len(calls) != 2 || calls[0].Operation != "AssumeRoleWithWebIdentity" || calls[1].Principal != "arn:aws:sts::111122223333:assumed-role/pay/prod-eu-1.pay.app" {
 		t.Errorf("calls are %+v", calls)
 	}
-	if got := w.counted(t, "AssumeRoleWithWebIdentity", "ok", localaws.DefaultRegion); got != 1 {
+	if got := env.counted(t, "AssumeRoleWithWebIdentity", "ok", localaws.DefaultRegion); got != 1 {
 		t.Errorf("the metrics count %v", got)
 	}
 }
 
 func TestCredentialsAreSharedByAllWhoHaveTheIdentityAndByNobodyElse(t *testing.T) {
-	w := newWorld(t)
-	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	s, known := w.withAccounts(t, Options{ValueCacheBytes: 1 << 20})
+	env := newEnvironment(t)
+	created := env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, known := env.withAccounts(t, Options{ValueCacheBytes: 1 << 20})
 	version := source.Version{ARN: *created.ARN, ID: *created.VersionId}
 	var all sync.WaitGroup
 	for i := range 60 {
@@ -114,26 +114,26 @@ func TestCredentialsAreSharedByAllWhoHaveTheIdentityAndByNobodyElse(t *testing.T
 		})
 	}
 	all.Wait()
-	if got := w.Count("AssumeRoleWithWebIdentity"); got != 2 || known.asked != 2 {
+	if got := env.Count("AssumeRoleWithWebIdentity"); got != 2 || known.asked != 2 {
 		t.Errorf("%d roles were assumed with %d tokens, want 2 of each", got, known.asked)
 	}
-	if got := w.Count("GetSecretValue"); got != 2 {
+	if got := env.Count("GetSecretValue"); got != 2 {
 		t.Errorf("the value was read %d times, want once for each identity", got)
 	}
 }
 
 // strict makes the local AWS check everything, with the operator as a user who may assume any role.
-func (w *world) strict(t *testing.T) {
+func (env *environment) strict(t *testing.T) {
 	t.Helper()
-	if _, err := w.AddUser(localaws.User{Name: "operator", AccessKeyID: testKeyID, SecretAccessKey: "not-a-secret", Policies: []string{allowAll}}); err != nil {
+	if _, err := env.AddUser(localaws.User{Name: "operator", AccessKeyID: testKeyID, SecretAccessKey: "not-a-secret", Policies: []string{allowAll}}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (w *world) role(t *testing.T, name, principal, actions, condition string) {
+func (env *environment) role(t *testing.T, name, principal, actions, condition string) {
 	t.Helper()
 	trust := fmt.Sprintf(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": %q}, "Action": [%s], "Condition": {%s}}}`, principal, actions, condition)
-	if _, err := w.AddRole(localaws.Role{Name: name, TrustPolicy: trust, Policies: []string{allowAll}}); err != nil {
+	if _, err := env.AddRole(localaws.Role{Name: name, TrustPolicy: trust, Policies: []string{allowAll}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -143,18 +143,18 @@ const assumeAndTag = `"sts:AssumeRole", "sts:TagSession"`
 func onTop(role string) source.Identity { return source.Identity{Namespace: "pay", RoleARN: role} }
 
 func TestAChainOfRolesIsToldTheNamespaceAndTheLastOneTheExternalID(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.strict(t)
-	w.role(t, "hub", testReader, assumeAndTag, `"StringEquals": {"aws:RequestTag/kubernetes-namespace": "pay", "aws:RequestTag/kubernetes-cluster": "prod/eu 1"}`)
-	w.role(t, "teams/pay", hubRole, assumeAndTag, `"StringEquals": {"sts:ExternalId": "e-1", "aws:PrincipalTag/kubernetes-namespace": "pay"}`)
-	s := w.again(t, Options{SessionTags: true})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.strict(t)
+	env.role(t, "hub", testReader, assumeAndTag, `"StringEquals": {"aws:RequestTag/kubernetes-namespace": "pay", "aws:RequestTag/kubernetes-cluster": "prod/eu 1"}`)
+	env.role(t, "teams/pay", hubRole, assumeAndTag, `"StringEquals": {"sts:ExternalId": "e-1", "aws:PrincipalTag/kubernetes-namespace": "pay"}`)
+	s := env.again(t, Options{SessionTags: true})
 	who := onTop(payRole)
 	who.Via, who.ExternalID = hubRole, "e-1"
 	if _, err := s.Resolve(t.Context(), as(who)); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.Calls()[2].Principal; !strings.HasSuffix(got, ":assumed-role/pay/prod-eu-1.pay.pay") {
+	if got := env.Calls()[2].Principal; !strings.HasSuffix(got, ":assumed-role/pay/prod-eu-1.pay.pay") {
 		t.Errorf("%s has read", got)
 	}
 	who.ExternalID = "e-2"
@@ -189,21 +189,21 @@ func TestRolesThatMayNotBeAssumedAreExplained(t *testing.T) {
 		"a source identity that isn't": {`"sts:AssumeRole"`, Options{SourceIdentity: true}, []string{"sts:SetSourceIdentity", "--source-identity=false"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.strict(t)
-			w.role(t, "hub", testReader, test.trust, "")
-			_, err := w.again(t, test.options).Resolve(t.Context(), as(onTop(hubRole)))
+			env := newEnvironment(t)
+			env.strict(t)
+			env.role(t, "hub", testReader, test.trust, "")
+			_, err := env.again(t, test.options).Resolve(t.Context(), as(onTop(hubRole)))
 			mustMention(t, err, source.AssumeRoleDenied, test.mention...)
 		})
 	}
 }
 
 func TestASourceIdentityIsTheSessionsName(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.strict(t)
-	w.role(t, "hub", testReader, `"sts:AssumeRole", "sts:SetSourceIdentity"`, `"StringEquals": {"sts:SourceIdentity": "prod-eu-1.pay.hub"}`)
-	if _, err := w.again(t, Options{SourceIdentity: true}).Resolve(t.Context(), as(onTop(hubRole))); err != nil {
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.strict(t)
+	env.role(t, "hub", testReader, `"sts:AssumeRole", "sts:SetSourceIdentity"`, `"StringEquals": {"sts:SourceIdentity": "prod-eu-1.pay.hub"}`)
+	if _, err := env.again(t, Options{SourceIdentity: true}).Resolve(t.Context(), as(onTop(hubRole))); err != nil {
 		t.Error(err)
 	}
 }
@@ -229,15 +229,15 @@ func TestServiceAccountsThatCannotBeUsedAreExplained(t *testing.T) {
 			[]string{"assumed-role/pay/prod-eu-1.pay.app", "secretsmanager:GetSecretValue"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+			env := newEnvironment(t)
+			env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 			if test.rule.Deny {
-				w.SetRules(test.rule)
+				env.SetRules(test.rule)
 			}
 			if test.fault.Operation != "" {
-				w.SetFaults(test.fault)
+				env.SetFaults(test.fault)
 			}
-			s, _ := w.withAccounts(t, Options{})
+			s, _ := env.withAccounts(t, Options{})
 			_, err := s.Resolve(t.Context(), as(account(test.account)))
 			mustMention(t, err, test.kind, test.mention...)
 		})
@@ -245,23 +245,23 @@ func TestServiceAccountsThatCannotBeUsedAreExplained(t *testing.T) {
 }
 
 func TestTheOperatorsOwnTroubleIsNotTakenForThatOfTheRoleOnTop(t *testing.T) {
-	w := newWorld(t)
-	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRoleWithWebIdentity"})
-	_, err := w.irsa(t, valid(t)).Resolve(t.Context(), as(onTop(hubRole)))
+	env := newEnvironment(t)
+	env.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRoleWithWebIdentity"})
+	_, err := env.irsa(t, valid(t)).Resolve(t.Context(), as(onTop(hubRole)))
 	mustMention(t, err, source.AssumeRoleDenied, testRole, "the operator's ServiceAccount")
 }
 
 func TestWithoutAWayToGetTokensServiceAccountsAreRefused(t *testing.T) {
-	_, err := newWorld(t).source.Resolve(t.Context(), as(account("pay")))
+	_, err := newEnvironment(t).source.Resolve(t.Context(), as(account("pay")))
 	mustMention(t, err, source.CredentialsUnavailable, "spec.auth.serviceAccountRef")
 }
 
 func TestARoleThatIsDeletedOrRevokedIsNoticedAndHealsByItself(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.strict(t)
-	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
-	s := w.again(t, Options{})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.strict(t)
+	env.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
+	s := env.again(t, Options{})
 	ask := func() error {
 		_, err := s.Resolve(t.Context(), as(onTop(hubRole)))
 		return err
@@ -269,36 +269,36 @@ func TestARoleThatIsDeletedOrRevokedIsNoticedAndHealsByItself(t *testing.T) {
 	if err := ask(); err != nil {
 		t.Fatal(err)
 	}
-	w.DeleteRole(hubRole)
+	env.DeleteRole(hubRole)
 	mustMention(t, ask(), source.AssumeRoleDenied, hubRole)
-	w.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
+	env.role(t, "hub", testReader, `"sts:AssumeRole"`, "")
 	if err := ask(); err != nil {
 		t.Errorf("the role is back: %v", err)
 	}
-	if err := w.RevokeSessions(hubRole); err != nil {
+	if err := env.RevokeSessions(hubRole); err != nil {
 		t.Fatal(err)
 	}
 	mustMention(t, ask(), source.AccessDenied, "explicit Deny")
-	w.now = w.now.Add(31 * time.Second)
+	env.now = env.now.Add(31 * time.Second)
 	if err := ask(); err != nil {
 		t.Errorf("a new session is not concerned: %v", err)
 	}
 }
 
 func TestStaticKeysThatAreRefusedAreNotTriedTwice(t *testing.T) {
-	w := newWorld(t)
-	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "UnrecognizedClientException"})
-	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+	env := newEnvironment(t)
+	env.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "UnrecognizedClientException"})
+	_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.CredentialsUnavailable, "access key")
-	if got := w.Count("DescribeSecret"); got != 1 {
+	if got := env.Count("DescribeSecret"); got != 1 {
 		t.Errorf("%d calls", got)
 	}
 }
 
 func TestIdentitiesThatNobodyUsesAreForgotten(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	s, _ := w.withAccounts(t, Options{})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, _ := env.withAccounts(t, Options{})
 	ask := func(who source.Identity) {
 		t.Helper()
 		if _, err := s.Resolve(t.Context(), as(who)); err != nil {
@@ -307,9 +307,9 @@ func TestIdentitiesThatNobodyUsesAreForgotten(t *testing.T) {
 	}
 	ask(account("pay"))
 	ask(account("web"))
-	w.now = w.now.Add(idleLasts / 2)
+	env.now = env.now.Add(idleLasts / 2)
 	ask(account("web"))
-	w.now = w.now.Add(idleLasts/2 + time.Minute)
+	env.now = env.now.Add(idleLasts/2 + time.Minute)
 	ask(source.Identity{})
 	var left []string
 	for namespace := range s.tenants.known {
@@ -323,9 +323,9 @@ func TestIdentitiesThatNobodyUsesAreForgotten(t *testing.T) {
 
 // An identity that hangs keeps few of the operator's workers, once that is known.
 func TestAnEndpointThatDoesNotAnswerGetsLittleRoom(t *testing.T) {
-	w := newWorld(t)
-	s := w.again(t, Options{CallTimeout: 100 * time.Millisecond})
-	w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Latency: time.Minute})
+	env := newEnvironment(t)
+	s := env.again(t, Options{CallTimeout: 100 * time.Millisecond})
+	env.SetFaults(localaws.Fault{Operation: "DescribeSecret", Latency: time.Minute})
 	ask := func(id string) error {
 		_, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current(id)})
 		return err
@@ -344,7 +344,7 @@ func TestAnEndpointThatDoesNotAnswerGetsLittleRoom(t *testing.T) {
 	if busy := slices.Index(kinds, source.RegionUnavailable); busy != len(kinds)-2 {
 		t.Errorf("%d of %d waited for nothing: %v", len(kinds)-busy, len(kinds), kinds)
 	}
-	w.SetFaults()
+	env.SetFaults()
 	if kind := source.KindOf(ask("after")); kind != source.SecretNotFound || !ownEndpoint(s).bulkhead.Healthy() {
 		t.Errorf("it answers again, with %s, and still gets little room", kind)
 	}
@@ -358,14 +358,14 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 		want     int
 	}{"they end soon": {time.Minute, 3}, "they last": {10 * time.Minute, 1}} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			env := newEnvironment(t)
 			short, err := localaws.Start(&localaws.Server{SessionLifetime: test.lifetime}, "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = short.Close() })
 			t.Setenv("AWS_ENDPOINT_URL", short.URL())
-			s, known := w.withAccounts(t, Options{})
+			s, known := env.withAccounts(t, Options{})
 			for range 3 {
 				if _, err := s.Resolve(t.Context(), as(account("pay"))); source.KindOf(err) != source.SecretNotFound {
 					t.Fatal(err)
@@ -380,11 +380,11 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 
 // STS is not asked a second time by who is refused for want of credentials.
 func TestARefusalOfSTSIsNoRefusalOfTheSession(t *testing.T) {
-	w := newWorld(t)
-	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "ExpiredTokenException"})
-	_, err := w.again(t, Options{}).Resolve(t.Context(), as(onTop(hubRole)))
+	env := newEnvironment(t)
+	env.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "ExpiredTokenException"})
+	_, err := env.again(t, Options{}).Resolve(t.Context(), as(onTop(hubRole)))
 	mustMention(t, err, source.CredentialsUnavailable, hubRole)
-	if got := w.Count("AssumeRole"); got != 1 {
+	if got := env.Count("AssumeRole"); got != 1 {
 		t.Errorf("STS was asked %d times", got)
 	}
 }

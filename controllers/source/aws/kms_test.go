@@ -15,25 +15,25 @@ import (
 )
 
 // lockedWorld has a secret whose key the reader may not use.
-func lockedWorld(t *testing.T) *world {
+func lockedEnvironment(t *testing.T) *environment {
 	t.Helper()
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
-	w.DenyKey(kmsKey, testReader)
-	w.ResetCalls()
-	return w
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(kmsKey)})
+	env.DenyKey(kmsKey, testReader)
+	env.ResetCalls()
+	return env
 }
 
 // That DescribeSecret is denied is remembered for longer than its refusal is: the key's name is not asked for again.
 func TestTheNameOfAKeyIsNotAskedForWhereItIsDenied(t *testing.T) {
-	w := lockedWorld(t)
-	w.deny("DescribeSecret")
+	env := lockedEnvironment(t)
+	env.deny("DescribeSecret")
 	for range 3 {
-		_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+		_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 		mustMention(t, err, source.KMSAccessDenied, "allow secretsmanager:DescribeSecret to see its name")
-		w.now = w.now.Add(refusedLasts + time.Second)
+		env.now = env.now.Add(refusedLasts + time.Second)
 	}
-	if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue", "GetSecretValue", "GetSecretValue"}, w.operations()); diff != "" {
+	if diff := cmp.Diff([]string{"DescribeSecret", "GetSecretValue", "GetSecretValue", "GetSecretValue"}, env.operations()); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
 	}
 }
@@ -41,13 +41,13 @@ func TestTheNameOfAKeyIsNotAskedForWhereItIsDenied(t *testing.T) {
 // A key is named only where DescribeSecret answers, and the cause to log is the denial's in each case.
 func TestAKeyWithoutANameIsNotTakenForAWSsOwn(t *testing.T) {
 	for _, denied := range []bool{false, true} {
-		w := lockedWorld(t)
+		env := lockedEnvironment(t)
 		mention := "kms:Decrypt on KMS key " + kmsKey
 		if denied {
-			w.deny("DescribeSecret")
+			env.deny("DescribeSecret")
 			mention = "allow secretsmanager:DescribeSecret to see its name"
 		}
-		_, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
+		_, err := env.source.Fetch(t.Context(), current("db"), source.Version{})
 		mustMention(t, err, source.KMSAccessDenied, mention)
 		if refused, ok := errors.AsType[*source.Error](err); !ok || refused.Cause == nil {
 			t.Errorf("there is no cause to log: %v", err)
@@ -57,13 +57,13 @@ func TestAKeyWithoutANameIsNotTakenForAWSsOwn(t *testing.T) {
 
 // A caller who is gone while the key's name is asked for gets the end of its own context, which is no refusal.
 func TestACallerWhoIsGoneIsNotAnsweredWithAKey(t *testing.T) {
-	w := lockedWorld(t)
-	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("other")}); source.KindOf(err) != source.SecretNotFound {
+	env := lockedEnvironment(t)
+	if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("other")}); source.KindOf(err) != source.SecretNotFound {
 		t.Fatal(err)
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	err := ownEndpoint(w.source).nameKey(gone, refusal.Call{Ref: current("db")}, &source.Error{Kind: source.KMSAccessDenied})
+	err := ownEndpoint(env.source).nameKey(gone, refusal.Call{Ref: current("db")}, &source.Error{Kind: source.KMSAccessDenied})
 	if !errors.Is(err, context.Canceled) || source.KindOf(err) != "" {
 		t.Errorf("got %v", err)
 	}

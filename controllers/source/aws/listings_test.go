@@ -16,10 +16,10 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// newSwept is a past in which one more secret makes sweeps worth while. AWS describes the secret with version v9.
-func newSwept(t *testing.T) (*past, *sweeps) {
+// newSwept is a scripted AWS in which one more secret makes sweeps worth while. AWS describes the secret with version v9.
+func newSwept(t *testing.T) (*scriptedAWS, *sweeps) {
 	t.Helper()
-	p := newPast(t)
+	p := newScripted(t)
 	w := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).sweeps
 	for n := range sweepLeast - 1 {
 		w.expect(fmt.Sprint("s", n))
@@ -29,9 +29,9 @@ func newSwept(t *testing.T) (*past, *sweeps) {
 }
 
 // listing has AWS list the secret as it was at a moment.
-func (p *past) listing(arn string, second float64, label, version string) {
+func (p *scriptedAWS) listing(arn string, second float64, label, version string) {
 	p.answers[listSecrets] = fmt.Sprintf(`{"SecretList":[{"ARN":%q,"Name":%q,"LastChangedDate":%f,"SecretVersionsToStages":{%q:[%q]}}]}`,
-		arn, pastID, float64(date(second).UnixMilli())/1000, version, label)
+		arn, scriptedID, float64(date(second).UnixMilli())/1000, version, label)
 }
 
 // Each line is what a listing says of a secret whose version v2 of second 2 is synced, and the version that it is taken to
@@ -58,7 +58,7 @@ func TestAListingIsHeldAgainstAllElse(t *testing.T) {
 	} {
 		p, _ := newSwept(t)
 		if test.event != (source.Change{}) {
-			test.event.Name, test.event.Region = pastID, localaws.DefaultRegion
+			test.event.Name, test.event.Region = scriptedID, localaws.DefaultRegion
 			p.source.Expect(test.event)
 		}
 		p.listing(benchARN, test.second, stageCurrent, test.version)
@@ -74,10 +74,10 @@ func TestAListingIsHeldAgainstAllElse(t *testing.T) {
 
 // A successor of the secret, or one without the label, is for DescribeSecret to judge.
 func TestAListingOfAnotherSecretIsNotFollowed(t *testing.T) {
-	for name, list := range map[string]func(p *past){
-		"a successor of the name": func(p *past) { p.listing(strings.Replace(benchARN, "-a1B2c3", "-z9Y8x7", 1), 3, stageCurrent, "v3") },
-		"without the label":       func(p *past) { p.listing(benchARN, 3, "blue", "v2") },
-		"without the secret":      func(p *past) { p.lists() },
+	for name, list := range map[string]func(p *scriptedAWS){
+		"a successor of the name": func(p *scriptedAWS) { p.listing(strings.Replace(benchARN, "-a1B2c3", "-z9Y8x7", 1), 3, stageCurrent, "v3") },
+		"without the label":       func(p *scriptedAWS) { p.listing(benchARN, 3, "blue", "v2") },
+		"without the secret":      func(p *scriptedAWS) { p.lists() },
 	} {
 		p, _ := newSwept(t)
 		list(p)
@@ -94,7 +94,7 @@ func TestWhatAListingShowsFirstIsKnown(t *testing.T) {
 	poll := source.VersionQuery{MaxAge: time.Minute, Synced: synced()}
 	p.listing(benchARN, 2.5, stageCurrent, "v2")
 	p.want("no news", "v2", false, poll)
-	if _, known := ownEndpoint(p.source).newest.of(pastID); known {
+	if _, known := ownEndpoint(p.source).newest.of(scriptedID); known {
 		t.Error("what is no news is kept")
 	}
 	p.now = p.now.Add(time.Hour)
@@ -108,7 +108,7 @@ func TestWhatAListingShowsFirstIsKnown(t *testing.T) {
 func TestWhatAListingCannotAnswerIsNotListed(t *testing.T) {
 	for name, query := range map[string]source.VersionQuery{
 		"one that was never synced":  {MaxAge: time.Minute},
-		"a pinned version":           {MaxAge: time.Minute, Synced: synced(), Ref: source.Ref{SecretID: pastID, VersionID: "v2"}},
+		"a pinned version":           {MaxAge: time.Minute, Synced: synced(), Ref: source.Ref{SecretID: scriptedID, VersionID: "v2"}},
 		"one that can't wait":        {MaxAge: sweepPatience - 1, Synced: synced()},
 		"one that wants to know now": {Synced: synced()},
 	} {
@@ -122,7 +122,7 @@ func TestWhatAListingCannotAnswerIsNotListed(t *testing.T) {
 
 // A secret is found by each id that it may be asked about by, and AWS is asked for full pages.
 func TestAListingServesEachNameOfASecret(t *testing.T) {
-	for _, id := range []string{pastID, benchARN, arns.Partial(benchARN)} {
+	for _, id := range []string{scriptedID, benchARN, arns.Partial(benchARN)} {
 		p, w := newSwept(t)
 		p.listing(benchARN, 2, stageCurrent, "v2")
 		query := source.VersionQuery{Ref: source.Ref{SecretID: id, VersionStage: stageCurrent}, MaxAge: time.Minute, Synced: synced()}
@@ -234,11 +234,11 @@ func TestASecretThatIsGoneFromTheListIsForgotten(t *testing.T) {
 }
 
 func TestASweepIsCountedForItsRegion(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).sweeps.sweep(t.Context()); err != nil {
+	env := newEnvironment(t)
+	if _, err := env.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).sweeps.sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.counted(t, listSecrets, "ok", localaws.DefaultRegion); got != 1 {
+	if got := env.counted(t, listSecrets, "ok", localaws.DefaultRegion); got != 1 {
 		t.Errorf("%v lists are counted", got)
 	}
 }

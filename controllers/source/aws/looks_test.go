@@ -18,29 +18,29 @@ import (
 const otherARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/payments/cache-z9Y8x7"
 
 // lists has AWS list secrets, each as its name and its ARN.
-func (p *past) lists(entries ...[2]string) {
+func (p *scriptedAWS) lists(entries ...[2]string) {
 	all := make([]string, 0, len(entries))
-	for _, one := range entries {
-		all = append(all, fmt.Sprintf(`{"Name":%q,"ARN":%q}`, one[0], one[1]))
+	for _, pair := range entries {
+		all = append(all, fmt.Sprintf(`{"Name":%q,"ARN":%q}`, pair[0], pair[1]))
 	}
 	p.answers[listSecrets] = `{"SecretList":[` + strings.Join(all, ",") + `]}`
 }
 
 // finds gives the ARNs of what is found.
-func (p *past) finds(asked source.FindQuery) (arns []string) {
+func (p *scriptedAWS) finds(asked source.FindQuery) (arns []string) {
 	p.Helper()
 	found, err := p.source.Find(p.Context(), asked)
 	if err != nil {
 		p.Fatal(err)
 	}
-	for _, one := range found {
-		arns = append(arns, one.ARN)
+	for _, secret := range found {
+		arns = append(arns, secret.ARN)
 	}
 	return arns
 }
 
 // wantFound wants those ARNs to be found.
-func (p *past) wantFound(what string, asked source.FindQuery, want ...string) {
+func (p *scriptedAWS) wantFound(what string, asked source.FindQuery, want ...string) {
 	p.Helper()
 	if diff := cmp.Diff(want, p.finds(asked)); diff != "" {
 		p.Errorf("%s: found differs (-want +got):\n%s", what, diff)
@@ -53,14 +53,14 @@ func known(arns ...string) source.FindQuery {
 
 // What is found comes by name, and what has one name, as a secret and its successor, by ARN.
 func TestWhatIsFoundIsSorted(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists([2]string{"/b", "arn:1"}, [2]string{"/a", "arn:3"}, [2]string{"/a", "arn:2"})
 	p.wantFound("three", source.FindQuery{NamePrefix: "/"}, "arn:2", "arn:3", "arn:1")
 }
 
 // AWS is asked for full pages, and for no more than it takes to find what is wanted.
 func TestAListIsAskedForWhatIsWanted(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists()
 	p.wantFound("nothing", source.FindQuery{NamePrefix: "/prod/"})
 	want := []string{`ListSecrets {"Filters":[{"Key":"name","Values":["/prod/"]}],"MaxResults":100}`}
@@ -71,20 +71,20 @@ func TestAListIsAskedForWhatIsWanted(t *testing.T) {
 
 // Calls say on whose behalf they are made, and are counted for their region.
 func TestALookIsMadeForWhoAsks(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	asked := source.FindQuery{NamePrefix: "/prod/", MaxAge: time.Minute, Reader: source.Reader{Namespace: "payments", Name: "db"}}
-	w.find(t, asked)
-	calls := w.Calls()
-	asked.Known = versions(date(1), w.tagged(t, "/prod/there")) // The list of before lacks it.
-	if diff := cmp.Diff([]string{"/prod/there"}, w.find(t, asked)); diff != "" {
+	env.find(t, asked)
+	calls := env.Calls()
+	asked.Known = versions(date(1), env.tagged(t, "/prod/there")) // The list of before lacks it.
+	if diff := cmp.Diff([]string{"/prod/there"}, env.find(t, asked)); diff != "" {
 		t.Error(diff)
 	}
-	calls = append(calls, w.Calls()...)
+	calls = append(calls, env.Calls()...)
 	for n, operation := range []string{listSecrets, describeSecret} {
 		if got := calls[n]; got.Operation != operation || !strings.Contains(got.UserAgent, "kubernetes-secretsync/db") || len(calls) != 2 {
 			t.Errorf("%d calls, of which one is %s by %s", len(calls), got.Operation, got.UserAgent)
 		}
-		if got := w.counted(t, operation, "ok", localaws.DefaultRegion); got != 1 {
+		if got := env.counted(t, operation, "ok", localaws.DefaultRegion); got != 1 {
 			t.Errorf("%v calls of %s are counted for the region", got, operation)
 		}
 	}
@@ -92,7 +92,7 @@ func TestALookIsMadeForWhoAsks(t *testing.T) {
 
 // That a secret can't be looked at names it, and the region.
 func TestARefusedLookNamesTheSecret(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists()
 	p.denied = true
 	_, err := p.source.Find(t.Context(), known(benchARN))
@@ -109,24 +109,24 @@ func TestARefusedLookNamesTheSecret(t *testing.T) {
 
 // What may not be given to who asks is not given because it was known before either.
 func TestAKnownSecretIsGivenByTheRulesOfToday(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists()
 	p.says(3, "AWSCURRENT=v1")
 	asked := known(benchARN)
 	p.wantFound("without rules", asked, benchARN)
-	asked.Allow = func(one source.Found) bool { return one.Tag.Present }
+	asked.Allow = func(secret source.Found) bool { return secret.Tag.Present }
 	p.wantFound("by the rules", asked)
 }
 
 // A secret that stays until it is certain that it does not match is given in full, with the tag that says who may have it.
 func TestASecretInDoubtIsGivenInFull(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists()
-	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + pastID + `","LastChangedDate":1,"Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}]}`
+	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + scriptedID + `","LastChangedDate":1,"Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}]}`
 	asked := known(benchARN)
 	asked.Tags = map[string]string{"team": "pay"}
 	found, err := p.source.Find(t.Context(), asked)
-	want := []source.Found{{ARN: benchARN, Name: pastID, Region: localaws.DefaultRegion, Tag: source.Tag{Present: true, Value: "pay"}}}
+	want := []source.Found{{ARN: benchARN, Name: scriptedID, Region: localaws.DefaultRegion, Tag: source.Tag{Present: true, Value: "pay"}}}
 	if diff := cmp.Diff(want, found); diff != "" || err != nil {
 		t.Errorf("%v; found differs (-want +got):\n%s", err, diff)
 	}
@@ -134,7 +134,7 @@ func TestASecretInDoubtIsGivenInFull(t *testing.T) {
 
 // How long AWS has said that one secret is not there counts for that secret and that find alone, and ends once it is there.
 func TestALostSecretIsDoubtedByItself(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists()
 	p.lacks()
 	narrower := known(benchARN)
@@ -164,7 +164,7 @@ func TestWhatProvesThatASecretDoesNotMatch(t *testing.T) {
 		"one that is older than another":           {localaws.DefaultRegion, 5, true},
 		"one that is newer than a region's it was": {"us-east-1", 0, true},
 	} {
-		p := newPast(t)
+		p := newScripted(t)
 		p.lists()
 		if test.before > 0 {
 			p.says(test.before, "AWSCURRENT=v1")
@@ -181,7 +181,7 @@ func TestWhatProvesThatASecretDoesNotMatch(t *testing.T) {
 
 // Secrets that a list lacks count among those that are too many.
 func TestKnownSecretsCountAmongThoseThatAreTooMany(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	entries := make([][2]string, 0, source.MaxFound)
 	for n := range source.MaxFound {
 		entries = append(entries, [2]string{fmt.Sprint("/prod/", n), fmt.Sprint("arn:", n)})
@@ -197,7 +197,7 @@ func TestKnownSecretsCountAmongThoseThatAreTooMany(t *testing.T) {
 
 // Trouble is no sign that a find is narrow by now.
 func TestAFindStaysTooBroadThroughTrouble(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	entries := make([][2]string, 0, source.MaxFound+1)
 	for n := range source.MaxFound + 1 {
 		entries = append(entries, [2]string{fmt.Sprint("/prod/", n), fmt.Sprint("arn:", n)})
@@ -218,7 +218,7 @@ func TestAFindStaysTooBroadThroughTrouble(t *testing.T) {
 
 // Lists, and looks at what they lack, serve others for a minute at most, however old an answer they take, and are counted.
 func TestListsServeForAMinuteAtMost(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists([2]string{"/prod/a", "arn:a"}, [2]string{"/prod/b", "arn:b"})
 	p.says(3, "AWSCURRENT=v1")
 	asked := known(benchARN)
@@ -241,7 +241,7 @@ func TestListsServeForAMinuteAtMost(t *testing.T) {
 
 // Matching the names of secrets that a list lacks is paid for by the pass as well, and ends with it.
 func TestLooksAreMatchedWithinABudget(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.lists()
 	p.says(3, "AWSCURRENT=v1")
 	spent := func(arns ...string) int64 {

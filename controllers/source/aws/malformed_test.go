@@ -49,10 +49,10 @@ func TestAMalformedVariableIsNamedWithItsFault(t *testing.T) {
 	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
 		for value, fault := range faults() {
 			t.Run(variable+" "+fault, func(t *testing.T) {
-				w := newWorld(t)
+				env := newEnvironment(t)
 				t.Setenv(variable, value)
 				refused(t, freshSource(t), "environment variable "+variable+" "+fault)
-				if asked := w.Calls(); len(asked) > 0 {
+				if asked := env.Calls(); len(asked) > 0 {
 					t.Errorf("AWS was asked: %+v", asked)
 				}
 			})
@@ -74,7 +74,7 @@ func shared(t *testing.T, content string) (file string) {
 }
 
 func TestAMalformedProfileIsNamedWithItsFault(t *testing.T) {
-	newWorld(t)
+	newEnvironment(t)
 	file := shared(t, "[reader]\naws_access_key_id = "+malformedKey+"ä\naws_secret_access_key = x\n")
 	t.Setenv("AWS_PROFILE", "reader")
 	refused(t, freshSource(t), "aws_access_key_id in "+file+", for profile reader, has a character at byte 40 that is not ASCII text: correct it there")
@@ -84,7 +84,7 @@ func TestAMalformedProfileIsNamedWithItsFault(t *testing.T) {
 
 // What a role of the shared configuration is assumed with is not what requests to Secrets Manager are signed with.
 func TestMalformedCredentialsThatAssumeARoleAreNamed(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	file := shared(t, "[reader]\nrole_arn = "+testRole+"\nsource_profile = base\n[base]\naws_access_key_id = "+malformedKey+"ä\naws_secret_access_key = x\n")
 	t.Setenv("AWS_PROFILE", "reader")
 	refused(t, freshSource(t), "aws_access_key_id in "+file, "has a character at byte 40")
@@ -94,19 +94,19 @@ func TestMalformedCredentialsThatAssumeARoleAreNamed(t *testing.T) {
 	_, err := freshSource(t).Resolve(t.Context(), as(onTop(hubRole)))
 	mustMention(t, err, source.CredentialsUnavailable, "environment variable AWS_ACCESS_KEY_ID ends in a line break")
 	refuseLeaks(t, err, malformedKey)
-	if asked := w.Calls(); len(asked) > 0 {
+	if asked := env.Calls(); len(asked) > 0 {
 		t.Errorf("AWS was asked: %+v", asked)
 	}
 }
 
 func TestMalformedCredentialsOfAnAgentAreNamed(t *testing.T) {
-	newWorld(t)
+	newEnvironment(t)
 	podIdentity(t, http.StatusOK, `{"AccessKeyId":"`+testKeyID+`","SecretAccessKey":"s","Token":"`+malformedKey+`\n","Expiration":"2099-01-01T00:00:00Z"}`)
 	refused(t, freshSource(t), "the session token from the container credentials endpoint ends in a line break")
 }
 
 func TestAMalformedTokenForTheAgentIsNamed(t *testing.T) {
-	newWorld(t)
+	newEnvironment(t)
 	podIdentity(t, http.StatusOK, `{}`)
 	file := os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 	if err := os.WriteFile(file, []byte(malformedKey+"\n"), 0o600); err != nil {
@@ -121,7 +121,7 @@ func TestAMalformedTokenForTheAgentIsNamed(t *testing.T) {
 // The SDK knows two names for each key.
 func TestAMalformedVariableIsNamedByTheNameThatIsSet(t *testing.T) {
 	for older, newer := range map[string]string{"AWS_ACCESS_KEY": "AWS_ACCESS_KEY_ID", "AWS_SECRET_KEY": "AWS_SECRET_ACCESS_KEY"} {
-		newWorld(t)
+		newEnvironment(t)
 		unset(t, newer)
 		t.Setenv(older, malformedKey+"\n")
 		refused(t, freshSource(t), "environment variable "+older+" ends in a line break")
@@ -143,18 +143,18 @@ func answersSTS(t *testing.T, credentials string) (url string) {
 }
 
 func TestMalformedCredentialsOfSTSAreNamed(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	server := answersSTS(t, "<AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>"+malformedKey+"&#10;</SessionToken>")
 	t.Setenv("AWS_ENDPOINT_URL_STS", server)
-	refused(t, w.irsa(t, valid(t)), "the session token from AWS STS ends in a line break")
-	s, _ := w.withAccounts(t, Options{})
+	refused(t, env.irsa(t, valid(t)), "the session token from AWS STS ends in a line break")
+	s, _ := env.withAccounts(t, Options{})
 	_, err := s.Resolve(t.Context(), as(account("pay")))
 	mustMention(t, err, source.CredentialsUnavailable, "the session token from AWS STS ends in a line break")
 }
 
 func TestATokenFileMayEndInALineBreak(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.irsa(t, valid(t)+"\n").Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
+	env := newEnvironment(t)
+	if _, err := env.irsa(t, valid(t)+"\n").Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.SecretNotFound {
 		t.Error(err)
 	}
 }

@@ -13,13 +13,13 @@ import (
 // What is known of a secret by its ARN counts for who asks by its name, in whatever order they come.
 func TestTheNewestIsKnownByNameAndByARN(t *testing.T) {
 	byARN := source.VersionQuery{Ref: source.Ref{SecretID: benchARN}}
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(2, "AWSCURRENT=v2")
 	p.want("by its ARN", "v2", false, byARN)
 	p.says(1, "AWSCURRENT=v1")
 	p.want("an older answer by its name", "v2", true, source.VersionQuery{})
 
-	p = newPast(t)
+	p = newScripted(t)
 	says := func(second float64, version string) {
 		p.says(second, "AWSCURRENT="+version)
 	}
@@ -34,7 +34,7 @@ func TestTheNewestIsKnownByNameAndByARN(t *testing.T) {
 
 // That older answers alone came is counted from the last one that was not older.
 func TestTheNewestOnceMoreBeginsTheWaitAgain(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(2, "AWSCURRENT=v2")
 	p.want("at first", "v2", false, source.VersionQuery{})
 	p.says(1, "AWSCURRENT=v1")
@@ -50,7 +50,7 @@ func TestTheNewestOnceMoreBeginsTheWaitAgain(t *testing.T) {
 
 // An answer that is newer than the one before, and older than status still, begins the wait again as well.
 func TestANewerAnswerThatIsOlderThanStatusBeginsTheWaitAgain(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	known := source.VersionQuery{Synced: synced()}
 	known.Synced.Changed = date(5)
 	p.says(1, "AWSCURRENT=v1")
@@ -66,7 +66,7 @@ func TestANewerAnswerThatIsOlderThanStatusBeginsTheWaitAgain(t *testing.T) {
 
 // Where AWS gives no date nothing is older.
 func TestWithoutADateAnAnswerIsFollowed(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(2, "AWSCURRENT=v2")
 	p.want("at first", "v2", false, source.VersionQuery{})
 	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","VersionIdsToStages":{"v1":["AWSCURRENT"]}}`

@@ -16,7 +16,7 @@ import (
 )
 
 // hosts are those that a source asks for, by their real names: a proxy notes them and lets nothing through.
-func hosts(t *testing.T, options Options, questions ...source.VersionQuery) []string {
+func hosts(t *testing.T, options Options, queries ...source.VersionQuery) []string {
 	t.Helper()
 	proxy := newTunnels(t, http.StatusForbidden)
 	address, err := url.Parse(proxy.URL)
@@ -28,7 +28,7 @@ func hosts(t *testing.T, options Options, questions ...source.VersionQuery) []st
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, query := range questions {
+	for _, query := range queries {
 		if _, err := s.Resolve(t.Context(), query); err == nil {
 			t.Error("something was read")
 		}
@@ -73,8 +73,8 @@ func TestSTSIsAskedInThePartitionOfTheRole(t *testing.T) {
 }
 
 func TestTheOperatorsOwnWebIdentityCrossesPartitionsToo(t *testing.T) {
-	w := newWorld(t)
-	w.irsa(t, valid(t))
+	env := newEnvironment(t)
+	env.irsa(t, valid(t))
 	t.Setenv("AWS_ROLE_ARN", "arn:aws-cn:iam::111122223333:role/secretsync")
 	unset(t, "AWS_ENDPOINT_URL")
 	got := hosts(t, Options{Region: "eu-west-1"}, in("cn-north-1", source.Identity{}))
@@ -112,11 +112,11 @@ func TestARoleOfAnotherPartitionIsRefusedInWords(t *testing.T) {
 		"on top of a ServiceAccount's":         {chained(account("pay"), china), payRole, []string{china, "role " + payRole + " is of partition aws"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			s := w.again(t, Options{ServiceAccounts: &accounts{T: t, roles: map[string]string{"pay/app": test.role}}})
+			env := newEnvironment(t)
+			s := env.again(t, Options{ServiceAccounts: &accounts{T: t, roles: map[string]string{"pay/app": test.role}}})
 			_, err := s.Resolve(t.Context(), in("cn-north-1", test.who))
 			mustMention(t, err, source.AssumeRoleDenied, append(test.mention, "AWS was not asked")...)
-			for _, asked := range w.operations() {
+			for _, asked := range env.operations() {
 				if asked != "AssumeRole" || test.who.Via == "" || test.who.Via == china {
 					t.Errorf("AWS was asked for %s", asked)
 				}
@@ -127,9 +127,9 @@ func TestARoleOfAnotherPartitionIsRefusedInWords(t *testing.T) {
 
 func TestASecretOfAnotherPartitionIsRead(t *testing.T) {
 	const role = "arn:aws-cn:iam::111122223333:role/r"
-	w := newWorld(t)
-	s := w.again(t, Options{ServiceAccounts: &accounts{T: t, roles: map[string]string{"pay/app": role}}})
-	elsewhere := secretsmanager.New(w.admin.Options(), func(o *secretsmanager.Options) { o.Region = "cn-north-1" })
+	env := newEnvironment(t)
+	s := env.again(t, Options{ServiceAccounts: &accounts{T: t, roles: map[string]string{"pay/app": role}}})
+	elsewhere := secretsmanager.New(env.admin.Options(), func(o *secretsmanager.Options) { o.Region = "cn-north-1" })
 	id := "db"
 	created, err := elsewhere.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &id})
 	if err != nil {
@@ -142,11 +142,11 @@ func TestASecretOfAnotherPartitionIsRead(t *testing.T) {
 	if arn := observed.Version.ARN; arn != *created.ARN || !strings.HasPrefix(arn, "arn:aws-cn:secretsmanager:cn-north-1:") {
 		t.Errorf("the secret is %s", arn)
 	}
-	calls := w.Calls()
+	calls := env.Calls()
 	if got := calls[len(calls)-1].Principal; !strings.HasPrefix(got, "arn:aws-cn:sts::111122223333:assumed-role/r/") {
 		t.Errorf("it was read by %s", got)
 	}
-	if got := w.counted(t, "AssumeRoleWithWebIdentity", "ok", "cn-north-1"); got != 1 {
+	if got := env.counted(t, "AssumeRoleWithWebIdentity", "ok", "cn-north-1"); got != 1 {
 		t.Errorf("%v roles were assumed in that region", got)
 	}
 }

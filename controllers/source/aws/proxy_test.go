@@ -124,8 +124,8 @@ func TestAProxyInTroubleIsNamedForWhatItIs(t *testing.T) {
 }
 
 func TestAProxyInTroubleIsNamedForSTSToo(t *testing.T) {
-	w := newWorld(t)
-	w.irsa(t, valid(t))
+	env := newEnvironment(t)
+	env.irsa(t, valid(t))
 	for name, test := range proxyTroubles(t) {
 		t.Run(name, func(t *testing.T) {
 			_, err := behind(t, test.scheme, test.address).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})

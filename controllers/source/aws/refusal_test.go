@@ -21,7 +21,7 @@ import (
 )
 
 // ten SecretSyncs of 250 secrets each ask as an identity, four at a time each, as a poll does, and get that kind of refusal.
-func (w *world) tenAsk(t *testing.T, s *Source, who source.Identity, kind source.Kind) {
+func (env *environment) tenAsk(t *testing.T, s *Source, who source.Identity, kind source.Kind) {
 	t.Helper()
 	var all sync.WaitGroup
 	for n := range 10 {
@@ -57,14 +57,14 @@ func TestARefusalOfCredentialsIsSharedAndKept(t *testing.T) {
 		"the operator's own role, which is denied": {source.Identity{}, source.AssumeRoleDenied, 1, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			env := newEnvironment(t)
 			if test.who == (source.Identity{}) {
-				w.irsa(t, valid(t))
+				env.irsa(t, valid(t))
 			}
-			w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
-			s, known := w.withAccounts(t, Options{Room: 1000})
-			w.tenAsk(t, s, test.who, test.kind)
-			sts := w.Count("AssumeRole") + w.Count("AssumeRoleWithWebIdentity")
+			env.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
+			s, known := env.withAccounts(t, Options{Room: 1000})
+			env.tenAsk(t, s, test.who, test.kind)
+			sts := env.Count("AssumeRole") + env.Count("AssumeRoleWithWebIdentity")
 			// One who asks just when a refusal comes may ask STS too.
 			if sts > 4*test.sts || known.looked > test.looks || known.asked > 4*test.tokens || sts+known.looked == 0 {
 				t.Errorf("STS was asked %d times, the ServiceAccount was looked up %d times, and had %d tokens made", sts, known.looked, known.asked)
@@ -75,10 +75,10 @@ func TestARefusalOfCredentialsIsSharedAndKept(t *testing.T) {
 
 // A person who has corrected a policy and asks again has STS asked, and so has one who names another role or external id.
 func TestARefusalOfCredentialsIsNoAnswerToANewQuestion(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole*"})
-	s, known := w.withAccounts(t, Options{})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole*"})
+	s, known := env.withAccounts(t, Options{})
 	ask := func(who source.Identity, maxAge time.Duration) error {
 		query := as(who)
 		query.MaxAge = maxAge
@@ -88,14 +88,14 @@ func TestARefusalOfCredentialsIsNoAnswerToANewQuestion(t *testing.T) {
 	for _, who := range []source.Identity{onTop(hubRole), account("pay")} {
 		mustMention(t, ask(who, time.Minute), source.AssumeRoleDenied)
 	}
-	w.SetRules()
+	env.SetRules()
 	mustMention(t, ask(onTop(hubRole), time.Minute), source.AssumeRoleDenied) // For a poll it will do.
 	other := onTop(hubRole)
 	other.ExternalID = "other"
 	known.uids["pay/app"] = " 2"
-	w.now = w.now.Add(time.Second)
+	env.now = env.now.Add(time.Second)
 	successor := as(account("pay"))
-	successor.Reader.Since, successor.MaxAge = w.now, time.Minute
+	successor.Reader.Since, successor.MaxAge = env.now, time.Minute
 	_, byAnother := s.Resolve(t.Context(), successor)
 	for what, err := range map[string]error{
 		"a role on top, asked again": ask(onTop(hubRole), 0), "another external id": ask(other, time.Minute), "another ServiceAccount of the name": byAnother,
@@ -127,9 +127,9 @@ func TestWhichRefusalsAreKeptForOthers(t *testing.T) {
 
 // STS is paced where it throttles, for the namespace and the region, and other namespaces are not.
 func TestSTSIsPaced(t *testing.T) {
-	w := newWorld(t)
-	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "ThrottlingException"})
-	s := w.again(t, Options{})
+	env := newEnvironment(t)
+	env.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "ThrottlingException"})
+	s := env.again(t, Options{})
 	ask := func(namespace string, n int) error {
 		query := as(external(namespace, n))
 		_, err := s.Resolve(t.Context(), query)
@@ -147,7 +147,7 @@ func TestSTSIsPaced(t *testing.T) {
 		mustMention(t, ask("hostile", n+1), source.Busy)
 	}
 	mustMention(t, ask("other", 0), source.CredentialsUnavailable)
-	if got := w.Count("AssumeRole"); got != 2 {
+	if got := env.Count("AssumeRole"); got != 2 {
 		t.Errorf("%d calls were made", got)
 	}
 }
@@ -166,17 +166,17 @@ func TestARefusalOfASecretIsSharedAndKept(t *testing.T) {
 		"it is denied":                       {[]string{"DescribeSecret", "GetSecretValue", "BatchGetSecretValue"}, source.AccessDenied, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.deny(test.denied...)
+			env := newEnvironment(t)
+			env.deny(test.denied...)
 			for range rounds {
 				for range followers {
-					if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("missing"), MaxAge: interval}); source.KindOf(err) != test.kind {
+					if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("missing"), MaxAge: interval}); source.KindOf(err) != test.kind {
 						t.Fatal(err)
 					}
 				}
-				w.now = w.now.Add(interval + time.Millisecond)
+				env.now = env.now.Add(interval + time.Millisecond)
 			}
-			if got := len(w.Calls()); got > rounds*test.calls {
+			if got := len(env.Calls()); got > rounds*test.calls {
 				t.Errorf("%d calls for %d questions in %d intervals", got, rounds*followers, rounds)
 			}
 		})
@@ -185,18 +185,18 @@ func TestARefusalOfASecretIsSharedAndKept(t *testing.T) {
 
 // A secret that comes is noticed as soon as an answer must be newer than the refusal, and at once by a person who asks.
 func TestASecretThatComesEndsTheRefusal(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	ask := func(maxAge time.Duration) source.Kind {
-		_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db"), MaxAge: maxAge})
+		_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db"), MaxAge: maxAge})
 		return source.KindOf(err)
 	}
 	if kind := ask(time.Hour); kind != source.SecretNotFound {
 		t.Fatal(kind)
 	}
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.now = w.now.Add(refusedLasts - time.Second)
-	if kind := ask(time.Hour); kind != source.SecretNotFound || len(w.Calls()) > 0 {
-		t.Errorf("%q after %d calls: a refusal is not shared", kind, len(w.Calls()))
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.now = env.now.Add(refusedLasts - time.Second)
+	if kind := ask(time.Hour); kind != source.SecretNotFound || len(env.Calls()) > 0 {
+		t.Errorf("%q after %d calls: a refusal is not shared", kind, len(env.Calls()))
 	}
 	if kind := ask(time.Second); kind != "" {
 		t.Errorf("an answer that has to be newer is %q", kind)
@@ -236,10 +236,10 @@ func TestACallWhoseConnectionWasClosedHereIsMadeOnceMore(t *testing.T) {
 		"one that is of STS": {1, 3, onTop(hubRole), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+			env := newEnvironment(t)
+			env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 			client := &cutting{client: http.DefaultClient}
-			s := w.again(t, Options{LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(client)}})
+			s := env.again(t, Options{LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(client)}})
 			client.cuts.Store(test.cuts)
 			_, err := s.Resolve(t.Context(), as(test.who))
 			if source.KindOf(err) != test.kind || client.tries.Load() != test.tries {

@@ -87,7 +87,7 @@ func TestRegionsThatCannotBeAdded(t *testing.T) {
 }
 
 // invented asks for a secret in so many regions that AWS does not have, by their names and in ARNs, and looks for some.
-func (w *world) invented(t *testing.T, s *Source, many int) {
+func (env *environment) invented(t *testing.T, s *Source, many int) {
 	t.Helper()
 	for i := range many {
 		region := fmt.Sprintf("eu-invented-%d", i)
@@ -104,32 +104,32 @@ func (w *world) invented(t *testing.T, s *Source, many int) {
 
 // What a SecretSync names as its region costs neither a call nor memory where AWS has none of that name.
 func TestClientsAndMetricsOfInventedRegionsAreBounded(t *testing.T) {
-	w := newWorld(t)
-	w.invented(t, w.source, 100)
-	if len(w.Calls()) != 0 || w.endpoints() != 0 || len(w.gather(t)) != 0 {
-		t.Errorf("%d calls, %d endpoints, %d metrics", len(w.Calls()), w.endpoints(), len(w.gather(t)))
+	env := newEnvironment(t)
+	env.invented(t, env.source, 100)
+	if len(env.Calls()) != 0 || env.endpoints() != 0 || len(env.gather(t)) != 0 {
+		t.Errorf("%d calls, %d endpoints, %d metrics", len(env.Calls()), env.endpoints(), len(env.gather(t)))
 	}
-	if got := w.source.regionLabel("eu-invented-1"); got != otherRegion {
+	if got := env.source.regionLabel("eu-invented-1"); got != otherRegion {
 		t.Errorf("a region that is not known is counted as %q", got)
 	}
 }
 
 func TestRegionsThatAreAddedAreRead(t *testing.T) {
-	w := newWorld(t)
-	s := w.again(t, Options{AdditionalRegions: []string{"eu-new-1"}})
+	env := newEnvironment(t)
+	s := env.again(t, Options{AdditionalRegions: []string{"eu-new-1"}})
 	ref := current("db")
 	ref.Region = "eu-new-1"
 	if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: ref}); source.KindOf(err) != source.SecretNotFound {
 		t.Error(err)
 	}
-	if got := w.counted(t, "DescribeSecret", "SecretNotFound", "eu-new-1"); got != 1 {
+	if got := env.counted(t, "DescribeSecret", "SecretNotFound", "eu-new-1"); got != 1 {
 		t.Errorf("%v calls are counted", got)
 	}
 }
 
 // The operator's own region is one whatever its name, as that of a local AWS.
 func TestTheOperatorsOwnRegionIsKnown(t *testing.T) {
-	newWorld(t)
+	newEnvironment(t)
 	s, err := New(t.Context(), Options{Region: "local"})
 	if err != nil || !s.Knows("local") {
 		t.Errorf("the own region is not known: %v", err)
@@ -142,21 +142,21 @@ func TestTheOperatorsOwnRegionIsKnown(t *testing.T) {
 // An operator that starts, and finds SecretSyncs of as many invented regions as there are before all others, shares calls in
 // its own region as ever.
 func TestTheOwnRegionHasItsPlaceAfterInventedOnes(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	const secrets, each = 4, 30
 	for i := range secrets {
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String(fmt.Sprint("db", i))})
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String(fmt.Sprint("db", i))})
 	}
 	for range 2 { // The second one is a restart.
-		s := w.again(t, Options{})
-		w.ResetCalls()
-		w.invented(t, s, 64)
+		s := env.again(t, Options{})
+		env.ResetCalls()
+		env.invented(t, s, 64)
 		for i := range secrets * each {
 			if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current(fmt.Sprint("db", i%secrets)), MaxAge: time.Minute}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got := w.Count("DescribeSecret"); got != secrets {
+		if got := env.Count("DescribeSecret"); got != secrets {
 			t.Errorf("%d calls for %d secrets that %d follow", got, secrets, secrets*each)
 		}
 	}
@@ -165,11 +165,11 @@ func TestTheOwnRegionHasItsPlaceAfterInventedOnes(t *testing.T) {
 // A region that hangs keeps no more questions waiting than its room, however many regions were named before it, and another
 // region answers meanwhile.
 func TestARegionThatHangsHasItsBulkheadAfterInventedOnes(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	const room, workers = 4, 20
-	s := w.again(t, Options{CallTimeout: time.Minute, Room: room})
-	w.invented(t, s, 64)
-	if err := w.SetOutages(localaws.Outage{Region: "eu-north-1", Kind: localaws.OutageHang}); err != nil {
+	s := env.again(t, Options{CallTimeout: time.Minute, Room: room})
+	env.invented(t, s, 64)
+	if err := env.SetOutages(localaws.Outage{Region: "eu-north-1", Kind: localaws.OutageHang}); err != nil {
 		t.Fatal(err)
 	}
 	hangs, giveUp := context.WithCancel(t.Context())

@@ -11,10 +11,10 @@ import (
 
 // TestWithoutAnExternalIDNoneIsSent: STS refuses an empty one.
 func TestWithoutAnExternalIDNoneIsSent(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	record := &forms{}
-	s := w.again(t, Options{LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(record)}})
+	s := env.again(t, Options{LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(record)}})
 	if _, err := s.Resolve(t.Context(), as(onTop(payRole))); err != nil {
 		t.Fatal(err)
 	}
@@ -25,10 +25,10 @@ func TestWithoutAnExternalIDNoneIsSent(t *testing.T) {
 
 // TestAServiceAccountsRoleIsAskedForWithItsTokenAlone: no signature shows the operator's own key to STS.
 func TestAServiceAccountsRoleIsAskedForWithItsTokenAlone(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 	record := &forms{}
-	s, _ := w.withAccounts(t, Options{LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(record)}})
+	s, _ := env.withAccounts(t, Options{LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(record)}})
 	if _, err := s.Resolve(t.Context(), as(account("pay"))); err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 
 // In a chain the role that STS refuses is named, and not the one that was to be assumed with it.
 func TestTheRoleOfAChainThatIsRefusedIsNamed(t *testing.T) {
-	w := newWorld(t)
-	w.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "RegionDisabledException"})
+	env := newEnvironment(t)
+	env.SetFaults(localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "RegionDisabledException"})
 	who := onTop(payRole)
 	who.Via = hubRole
-	_, err := w.again(t, Options{}).Resolve(t.Context(), as(who))
+	_, err := env.again(t, Options{}).Resolve(t.Context(), as(who))
 	mustMention(t, err, source.CredentialsUnavailable, "role "+hubRole)
 	if strings.Contains(err.Error(), payRole) {
 		t.Errorf("the role that was not asked for is blamed: %v", err)
@@ -24,8 +24,8 @@ func TestTheRoleOfAChainThatIsRefusedIsNamed(t *testing.T) {
 
 // A ServiceAccount that has no token, as it was made again since it was looked up, asks STS for nothing.
 func TestWithoutATokenNoRoleIsAssumed(t *testing.T) {
-	w := newWorld(t)
-	s, known := w.withAccounts(t, Options{})
+	env := newEnvironment(t)
+	s, known := env.withAccounts(t, Options{})
 	if _, err := s.endpointOf(t.Context(), as(account("pay")).Ref, time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestWithoutATokenNoRoleIsAssumed(t *testing.T) {
 	query.MaxAge = time.Minute
 	_, err := s.Resolve(t.Context(), query)
 	mustMention(t, err, source.CredentialsUnavailable, "it is another one by now")
-	if len(w.Calls()) > 0 {
-		t.Errorf("AWS was asked: %v", w.operations())
+	if len(env.Calls()) > 0 {
+		t.Errorf("AWS was asked: %v", env.operations())
 	}
 }

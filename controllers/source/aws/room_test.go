@@ -14,7 +14,7 @@ import (
 
 // Who gives up while there is no room has an error, whatever was asked.
 func TestWhoGivesUpOutsideIsLetGo(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.source.options.Room = 1
 	e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
 	if _, err := e.bulkhead.Enter(t.Context(), false); err != nil {
@@ -22,8 +22,8 @@ func TestWhoGivesUpOutsideIsLetGo(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, observed := p.source.Resolve(ctx, source.VersionQuery{Ref: current(pastID)})
-	_, fetched := p.source.Fetch(ctx, current(pastID), source.Version{})
+	_, observed := p.source.Resolve(ctx, source.VersionQuery{Ref: current(scriptedID)})
+	_, fetched := p.source.Fetch(ctx, current(scriptedID), source.Version{})
 	_, found := p.source.Find(ctx, source.FindQuery{NamePrefix: "/prod"})
 	for what, err := range map[string]error{"observed": observed, "fetched": fetched, "found": found} {
 		if !errors.Is(err, context.Canceled) {
@@ -60,24 +60,24 @@ func TestRoutineLeavesTurnsOfEachOperationToOthers(t *testing.T) {
 	known := []source.Version{{ARN: benchARN, Region: localaws.DefaultRegion}}
 	for name, test := range map[string]struct {
 		operation string
-		ask       func(p *past, routine bool) error
+		ask       func(p *scriptedAWS, routine bool) error
 	}{
-		"a description": {describeSecret, func(p *past, routine bool) error {
+		"a description": {describeSecret, func(p *scriptedAWS, routine bool) error {
 			_, err := p.ask(source.VersionQuery{Routine: routine})
 			return err
 		}},
-		"a list": {listSecrets, func(p *past, routine bool) error {
+		"a list": {listSecrets, func(p *scriptedAWS, routine bool) error {
 			_, err := p.source.Find(p.Context(), source.FindQuery{NamePrefix: "/prod/", Routine: routine})
 			return err
 		}},
-		"a look at what a list lacks": {describeSecret, func(p *past, routine bool) error {
+		"a look at what a list lacks": {describeSecret, func(p *scriptedAWS, routine bool) error {
 			_, err := p.source.Find(p.Context(), source.FindQuery{NamePrefix: "/prod/", Known: known, Routine: routine})
 			return err
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPast(t)
+				p := newScripted(t)
 				p.says(1, "AWSCURRENT=v1")
 				p.answers[listSecrets] = `{"SecretList":[]}`
 				e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
@@ -97,7 +97,7 @@ func TestRoutineLeavesTurnsOfEachOperationToOthers(t *testing.T) {
 // A sweep is routine, and so is the proof that an older value wants of DescribeSecret where its question is.
 func TestWhatServesRoutineIsRoutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPast(t)
+		p := newScripted(t)
 		p.answers[listSecrets] = `{"SecretList":[]}`
 		e := p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion})
 		e.slow(t, listSecrets)

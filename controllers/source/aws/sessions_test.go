@@ -53,9 +53,9 @@ func members(form url.Values, of string) (values []string) {
 // The external id is for the role that reads, the last of a chain, and no other role's owner is told it. The tags are for the
 // first, and transitive: all roles have them, and none can be given others.
 func TestWhatEachRoleOfAChainIsTold(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	sent := &forms{}
-	s, _ := w.withAccounts(t, Options{SessionTags: true, LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(sent)}})
+	s, _ := env.withAccounts(t, Options{SessionTags: true, LoadOptions: []func(*config.LoadOptions) error{config.WithHTTPClient(sent)}})
 	tags := []string{"kubernetes-cluster", "kubernetes-namespace"}
 	for name, who := range map[string]source.Identity{
 		"the operator":     {Namespace: "pay", RoleARN: payRole, Via: hubRole + " " + webRole, ExternalID: "e-1"},

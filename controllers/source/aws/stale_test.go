@@ -16,8 +16,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// past is a secret of which AWS says what the test has it say, and a source with a clock.
-type past struct {
+// scriptedAWS is a secret of which AWS says what the test has it say, and a source with a clock.
+type scriptedAWS struct {
 	*testing.T
 	source  *Source
 	now     time.Time
@@ -29,25 +29,25 @@ type past struct {
 	sent []string
 }
 
-const pastID = "/prod/payments/db"
+const scriptedID = "/prod/payments/db"
 
-func newPast(t *testing.T) *past {
+func newScripted(t *testing.T) *scriptedAWS {
 	t.Helper()
-	return newPastBy(t)
+	return newScriptedBy(t)
 }
 
 // newPastWithout has no credentials, for a reason.
-func newPastWithout(t *testing.T, none error) *past {
+func newScriptedWithout(t *testing.T, none error) *scriptedAWS {
 	t.Helper()
-	return newPastBy(t, config.WithCredentialsProvider(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return newScriptedBy(t, config.WithCredentialsProvider(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, none
 	})))
 }
 
-func newPastBy(t *testing.T, more ...func(*config.LoadOptions) error) *past {
+func newScriptedBy(t *testing.T, more ...func(*config.LoadOptions) error) *scriptedAWS {
 	t.Helper()
 	isolate(t, "http://127.0.0.1:1")
-	p := &past{T: t, now: time.Now(), answers: canned{}}
+	p := &scriptedAWS{T: t, now: time.Now(), answers: canned{}}
 	var err error
 	p.source, err = New(t.Context(), Options{Region: localaws.DefaultRegion, Now: func() time.Time { return p.now },
 		LoadOptions: append(more, config.WithHTTPClient(p))})
@@ -58,7 +58,7 @@ func newPastBy(t *testing.T, more ...func(*config.LoadOptions) error) *past {
 }
 
 // Do answers the SDK.
-func (p *past) Do(request *http.Request) (*http.Response, error) {
+func (p *scriptedAWS) Do(request *http.Request) (*http.Response, error) {
 	operation := strings.TrimPrefix(request.Header.Get("X-Amz-Target"), "secretsmanager.")
 	body, _ := io.ReadAll(request.Body)
 	p.sent = append(p.sent, operation+" "+string(body))
@@ -83,24 +83,24 @@ func date(second float64) time.Time {
 }
 
 // says has AWS describe the secret as it was at a moment: labels are <label>=<version>.
-func (p *past) says(second float64, labels ...string) {
+func (p *scriptedAWS) says(second float64, labels ...string) {
 	stages := make([]string, 0, len(labels))
-	for _, one := range labels {
-		label, version, _ := strings.Cut(one, "=")
+	for _, spec := range labels {
+		label, version, _ := strings.Cut(spec, "=")
 		stages = append(stages, fmt.Sprintf("%q:[%q]", version, label))
 	}
 	p.answers[describeSecret] = fmt.Sprintf(`{"ARN":%q,"Name":%q,"LastChangedDate":%f,"VersionIdsToStages":{%s}}`,
-		benchARN, pastID, float64(date(second).UnixMilli())/1000, strings.Join(stages, ","))
+		benchARN, scriptedID, float64(date(second).UnixMilli())/1000, strings.Join(stages, ","))
 }
 
 // gives has AWS give the value of a version that was made at a moment.
-func (p *past) gives(version string, second float64) {
+func (p *scriptedAWS) gives(version string, second float64) {
 	p.answers[getSecretValue] = fmt.Sprintf(`{"ARN":%q,"Name":%q,"VersionId":%q,"VersionStages":["AWSCURRENT"],"SecretString":"{}","CreatedDate":%f}`,
-		benchARN, pastID, version, float64(date(second).UnixMilli())/1000)
+		benchARN, scriptedID, version, float64(date(second).UnixMilli())/1000)
 }
 
 // lacks has AWS say that there is no such secret.
-func (p *past) lacks() {
+func (p *scriptedAWS) lacks() {
 	for _, operation := range []string{describeSecret, getSecretValue} {
 		p.answers[operation] = `{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret."}`
 	}
@@ -111,16 +111,16 @@ func synced() source.Version {
 	return source.Version{ARN: benchARN, ID: "v2", Region: localaws.DefaultRegion, Changed: date(2), Created: date(2)}
 }
 
-func (p *past) ask(query source.VersionQuery) (source.Resolution, error) {
+func (p *scriptedAWS) ask(query source.VersionQuery) (source.Resolution, error) {
 	p.Helper()
 	if query.SecretID == "" {
-		query.Ref = source.Ref{SecretID: pastID, VersionStage: query.VersionStage}
+		query.Ref = source.Ref{SecretID: scriptedID, VersionStage: query.VersionStage}
 	}
 	return p.source.Resolve(p.Context(), query)
 }
 
 // want wants a question to be answered with a version, which is behind or not.
-func (p *past) want(what, version string, behind bool, query source.VersionQuery) {
+func (p *scriptedAWS) want(what, version string, behind bool, query source.VersionQuery) {
 	p.Helper()
 	if seen, err := p.ask(query); err != nil || seen.Version.ID != version || seen.Outdated != behind {
 		p.Errorf("%s: version %s, behind: %v, %v; want %s, %v", what, seen.Version.ID, seen.Outdated, err, version, behind)
@@ -128,7 +128,7 @@ func (p *past) want(what, version string, behind bool, query source.VersionQuery
 }
 
 func TestAnOlderAnswerIsNotFollowed(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(1, "AWSCURRENT=v1")
 	p.want("at first", "v1", false, source.VersionQuery{})
 	p.says(2.5, "AWSCURRENT=v2", "AWSPREVIOUS=v1")
@@ -147,8 +147,8 @@ func TestAnOlderAnswerIsNotFollowed(t *testing.T) {
 
 // A label that an older description lacks is there still.
 func TestAnOlderAnswerTakesNoLabelAway(t *testing.T) {
-	p := newPast(t)
-	blue := source.VersionQuery{Ref: source.Ref{SecretID: pastID, VersionStage: "blue"}}
+	p := newScripted(t)
+	blue := source.VersionQuery{Ref: source.Ref{SecretID: scriptedID, VersionStage: "blue"}}
 	p.says(2, "AWSCURRENT=v2", "blue=v1")
 	p.want("at first", "v1", false, blue)
 	p.says(1, "AWSCURRENT=v2")
@@ -161,7 +161,7 @@ func TestAnOlderAnswerTakesNoLabelAway(t *testing.T) {
 
 // Whatever dates say, what AWS alone says for long is how things are.
 func TestOlderAnswersAreFollowedAfterLong(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(2, "AWSCURRENT=v2")
 	p.want("at first", "v2", false, source.VersionQuery{})
 	p.says(1, "AWSCURRENT=v1")
@@ -177,7 +177,7 @@ func TestOlderAnswersAreFollowedAfterLong(t *testing.T) {
 
 // After a restart status alone knows what was seen.
 func TestAnAnswerOlderThanStatusIsNotFollowed(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(1, "AWSCURRENT=v1")
 	known := source.VersionQuery{Synced: synced()}
 	p.want("an older answer", "v2", true, known)
@@ -186,7 +186,7 @@ func TestAnAnswerOlderThanStatusIsNotFollowed(t *testing.T) {
 	elsewhere.Synced.Region = "eu-central-1"
 	p.want("a date of another region", "v1", false, elsewhere)
 	pinned := known
-	pinned.Ref = source.Ref{SecretID: pastID, VersionID: "v1"}
+	pinned.Ref = source.Ref{SecretID: scriptedID, VersionID: "v1"}
 	p.want("a pinned version", "v1", false, pinned)
 	p.says(2, "AWSCURRENT=v2")
 	p.want("the synced state", "v2", false, known)
@@ -194,7 +194,7 @@ func TestAnAnswerOlderThanStatusIsNotFollowed(t *testing.T) {
 	p.want("the older answer again", "v2", true, source.VersionQuery{})
 	p.says(3, "AWSCURRENT=v1")
 	p.want("a rollback", "v1", false, known)
-	again := newPast(t)
+	again := newScripted(t)
 	again.says(1, "AWSCURRENT=v1")
 	again.want("an older answer", "v2", true, known)
 	again.now = again.now.Add(olderLasts)
@@ -203,7 +203,7 @@ func TestAnAnswerOlderThanStatusIsNotFollowed(t *testing.T) {
 
 // A secret that was made again under its name is younger than its predecessor.
 func TestThePredecessorOfASecretDoesNotComeBack(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(1, "AWSCURRENT=old")
 	predecessor := p.answers[describeSecret]
 	p.want("the predecessor", "old", false, source.VersionQuery{})
@@ -217,7 +217,7 @@ func TestThePredecessorOfASecretDoesNotComeBack(t *testing.T) {
 
 // Where DescribeSecret is denied there is no date of the secret: an older version is a rollback, or out of date.
 func TestAnOlderValueIsFollowedOnceItHasLasted(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	known := source.VersionQuery{Synced: synced()}
 	p.gives("v1", 1)
@@ -241,7 +241,7 @@ func TestAnOlderValueIsFollowedOnceItHasLasted(t *testing.T) {
 }
 
 func TestDescribeSecretProvesARollback(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	known := source.VersionQuery{Synced: synced()}
 	p.gives("v1", 1)
@@ -253,7 +253,7 @@ func TestDescribeSecretProvesARollback(t *testing.T) {
 
 // A description from before the synced version was made is older than that version, whatever else is known of it.
 func TestADescriptionFromBeforeTheSyncedVersionProvesNothing(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	known := source.VersionQuery{Synced: synced()}
 	known.Synced.Changed = time.Time{} // Its value alone was read.
@@ -273,7 +273,7 @@ func TestADescriptionFromBeforeTheSyncedVersionProvesNothing(t *testing.T) {
 func TestASecretThatIsNotThereMayBeSoon(t *testing.T) {
 	for name, denied := range map[string]bool{"described": false, "by its value": true} {
 		t.Run(name, func(t *testing.T) {
-			p := newPast(t)
+			p := newScripted(t)
 			p.denied = denied
 			p.lacks()
 			missing := func(what string, behind bool, query source.VersionQuery) {
@@ -292,7 +292,7 @@ func TestASecretThatIsNotThereMayBeSoon(t *testing.T) {
 			p.want("once it is back", "v2", false, known)
 			p.lacks()
 			missing("once it is away again", true, known)
-			p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(5)})
+			p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(5)})
 			missing("one that an event says was made", true, source.VersionQuery{})
 		})
 	}

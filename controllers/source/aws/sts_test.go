@@ -18,13 +18,13 @@ func TestSTSIsNotPacedForWhatIsNoThrottling(t *testing.T) {
 		"it has too many asks": {fault: localaws.Fault{Operation: "AssumeRole", Every: 1, Code: "ThrottlingException"}, paced: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			env := newEnvironment(t)
 			if test.fault.Operation != "" {
-				w.SetFaults(test.fault)
+				env.SetFaults(test.fault)
 			}
-			s := w.again(t, Options{})
+			s := env.again(t, Options{})
 			_, err := s.Resolve(t.Context(), as(onTop(hubRole)))
-			if err == nil || w.Count("AssumeRole") == 0 {
+			if err == nil || env.Count("AssumeRole") == 0 {
 				t.Fatal(err)
 			}
 			if paced := s.tenants.get("pay").sts.Of("AssumeRole", s.config.Region).Limited(); paced != test.paced {

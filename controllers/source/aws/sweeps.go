@@ -18,7 +18,7 @@ import (
 
 const (
 	// sweepPatience is how old an answer must be allowed to be for ListSecrets to be asked: it may lag
-	// five minutes itself (page "ListSecrets"), so that only those who poll as seldom use it.
+	// five minutes itself (page "ListSecrets"), so that only those that poll no more often use it.
 	sweepPatience = 30 * time.Second
 	// sweepLeast is how many secrets must be polled for a sweep to be tried.
 	sweepLeast = 20
@@ -26,10 +26,10 @@ const (
 	sweepPage = 100
 	// sweepsRest is how long sweeps are given up after one that cost more calls than it spared, or was denied.
 	sweepsRest = time.Hour
-	// othersLast is how long a sweep keeps what it found of secrets that nobody has asked about yet, and
+	// othersLast is how long a sweep keeps what it found of secrets that no query was about yet, and
 	// maxOthers how many of them: after a start they are asked about one by one, all within an interval.
 	othersLast, maxOthers = time.Minute, 20_000
-	// sweptLasts is how long a secret that nobody asks about stays among those that are looked for.
+	// sweptLasts is how long a secret without queries stays among those that are looked for.
 	sweptLasts = 24 * time.Hour
 )
 
@@ -67,9 +67,9 @@ func newSweeps(e *endpoint) *sweeps {
 	}
 }
 
-// observe answers where a sweep that is new enough says that the version is the one in the Secret, or was
+// resolve answers where a sweep that is new enough says that the version is the one in the Secret, or was
 // until now.
-func (w *sweeps) observe(ctx context.Context, query source.VersionQuery) (source.Resolution, bool) {
+func (w *sweeps) resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, bool) {
 	if query.MaxAge < sweepPatience || query.Synced.ID == "" || query.VersionID != "" || !w.expect(query.SecretID) {
 		return source.Resolution{}, false
 	}
@@ -163,7 +163,7 @@ func (w *sweeps) pages(ctx context.Context) error {
 	return errDear
 }
 
-// begin forgets secrets that nobody polls any more, and gives how many pages a sweep may have to cost
+// begin forgets secrets that are not polled any more, and gives how many pages a sweep may have to cost
 // half of what it spares.
 func (w *sweeps) begin() int {
 	w.mutex.Lock()

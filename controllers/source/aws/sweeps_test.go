@@ -16,16 +16,16 @@ func patient(id string, synced source.Version) source.VersionQuery {
 	return source.VersionQuery{Ref: current(id), MaxAge: time.Minute, Synced: synced}
 }
 
-// polled is a world of secrets that are in sync.
+// polled is an environment of secrets that are in sync.
 type polled struct {
-	*world
+	*environment
 	ids    []string
 	synced map[string]source.Version
 }
 
 func newPolled(t *testing.T, n int) *polled {
 	t.Helper()
-	p := &polled{world: newWorld(t), synced: map[string]source.Version{}}
+	p := &polled{environment: newEnvironment(t), synced: map[string]source.Version{}}
 	p.ids = p.many(t, n)
 	for _, id := range p.ids {
 		p.synced[id] = p.observed(t, current(id))
@@ -174,7 +174,7 @@ func TestASweepOfTooManySecretsIsGivenUp(t *testing.T) {
 
 // After a start nothing is known of any secret; the first sweep serves those too that are polled after it.
 func TestAStartTakesOneSweep(t *testing.T) {
-	p := &polled{world: newWorld(t), synced: map[string]source.Version{}}
+	p := &polled{environment: newEnvironment(t), synced: map[string]source.Version{}}
 	p.ids = p.many(t, 250)
 	for _, id := range p.ids {
 		p.synced[id] = p.observed(t, current(id))
@@ -193,7 +193,7 @@ func TestAStartTakesOneSweep(t *testing.T) {
 
 // The first sweep of a start may be given up because few secrets have been polled by then.
 func TestASweepIsTriedAgainOnceMoreSecretsArePolled(t *testing.T) {
-	p := &polled{world: newWorld(t), synced: map[string]source.Version{}}
+	p := &polled{environment: newEnvironment(t), synced: map[string]source.Version{}}
 	p.ids = p.many(t, sweepLeast/2*sweepPage+1)
 	poll := func(ids []string) {
 		for _, id := range ids {

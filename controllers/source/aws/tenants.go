@@ -63,22 +63,22 @@ func newTenants(s *Source) *tenants {
 
 // of is what is kept for a namespace. The mutex must be held.
 func (t *tenants) of(namespace string) *tenant {
-	one := t.known[namespace]
-	if one == nil {
-		one = &tenant{
+	kept := t.known[namespace]
+	if kept == nil {
+		kept = &tenant{
 			namespace: namespace, acting: map[string]source.ServiceAccount{}, identities: map[identity.Actor]*identity.Identity{}, endpoints: map[endpointKey]*endpoint{},
 			accounts: newAccounts(t.s.options.Now), sts: identity.NewSTSPaces(t.s.options.Now),
 			values: t.values.NewShare(), entries: t.entries.NewShare(),
 		}
 		if namespace == "" {
 			own := t.s.options.ValueCacheBytes
-			one.values, one.entries = sharing.NewAllowance(own, own).NewShare(), nil
-			one.identities[identity.Actor{}] = t.s.provider.Own()
+			kept.values, kept.entries = sharing.NewAllowance(own, own).NewShare(), nil
+			kept.identities[identity.Actor{}] = t.s.provider.Own()
 		}
-		t.known[namespace] = one
+		t.known[namespace] = kept
 	}
-	one.used = t.s.options.Now()
-	return one
+	kept.used = t.s.options.Now()
+	return kept
 }
 
 // get is what is kept for a namespace, for one who does not hold the mutex.
@@ -127,10 +127,10 @@ func (t *tenants) makeRoom(of *tenant) {
 	}
 	var oldest *tenant
 	var since time.Time
-	for _, one := range t.known {
-		if key, is := one.oldest(); is && one.namespace != "" {
-			if used := one.endpoints[key].used; oldest == nil || used.Before(since) {
-				oldest, since = one, used
+	for _, kept := range t.known {
+		if key, is := kept.oldest(); is && kept.namespace != "" {
+			if used := kept.endpoints[key].used; oldest == nil || used.Before(since) {
+				oldest, since = kept, used
 			}
 		}
 	}
@@ -201,14 +201,14 @@ func (t *tenants) tidy(now time.Time) {
 		return
 	}
 	t.tidied = now
-	for namespace, one := range t.known {
-		for key, e := range one.endpoints {
+	for namespace, kept := range t.known {
+		for key, e := range kept.endpoints {
 			own := namespace == "" && key.region == t.s.config.Region
 			if !own && e.bulkhead.Waiting() == 0 && now.Sub(e.used) > idleLasts {
-				t.evict(one, key)
+				t.evict(kept, key)
 			}
 		}
-		if namespace != "" && len(one.endpoints) == 0 && now.Sub(one.used) > accountLasts {
+		if namespace != "" && len(kept.endpoints) == 0 && now.Sub(kept.used) > accountLasts {
 			delete(t.known, namespace)
 		}
 	}

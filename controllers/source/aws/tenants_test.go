@@ -22,9 +22,9 @@ func external(namespace string, n int) source.Identity {
 // A namespace that uses ten thousand identities has its own evicted, those that were used least recently, and no other
 // namespace's: others ask STS no more often by it.
 func TestIdentitiesOfANamespaceEvictEachOtherAlone(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	s, known := w.withAccounts(t, Options{})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	s, known := env.withAccounts(t, Options{})
 	ask := func(who source.Identity) {
 		t.Helper()
 		if _, err := s.Resolve(t.Context(), as(who)); err != nil {
@@ -36,7 +36,7 @@ func TestIdentitiesOfANamespaceEvictEachOtherAlone(t *testing.T) {
 	}
 	const many = 10_000
 	for n := range many { // No call is made: what is kept does not depend on the answer.
-		w.now = w.now.Add(time.Millisecond)
+		env.now = env.now.Add(time.Millisecond)
 		s.tenants.endpoint(endpointKey{identity.Actor{Identity: external("hostile", n)}, s.config.Region})
 	}
 	if _, last := s.tenants.get("hostile").endpoints[endpointKey{identity.Actor{Identity: external("hostile", many-1)}, s.config.Region}]; !last {
@@ -57,26 +57,26 @@ func TestIdentitiesOfANamespaceEvictEachOtherAlone(t *testing.T) {
 	if got := len(kept.acting); got > maxEndpointsOfNamespace {
 		t.Errorf("%d ServiceAccounts are acted as", got)
 	}
-	w.ResetCalls()
+	env.ResetCalls()
 	looked := known.looked
 	ask(source.Identity{})
 	ask(account("web"))
-	if w.Count("AssumeRoleWithWebIdentity") > 0 || known.looked != looked {
+	if env.Count("AssumeRoleWithWebIdentity") > 0 || known.looked != looked {
 		t.Error("another namespace lost its session, or its ServiceAccount was looked up again")
 	}
 	ask(external("hostile", 0))
-	if got := w.Count("AssumeRole"); got != 1 {
+	if got := env.Count("AssumeRole"); got != 1 {
 		t.Errorf("an identity that was evicted assumes its role %d times", got)
 	}
 }
 
 // All namespaces together keep so many, and those that were used least recently go first.
 func TestIdentitiesOfAllNamespacesAreBounded(t *testing.T) {
-	w := newWorld(t)
-	s := w.again(t, Options{})
+	env := newEnvironment(t)
+	s := env.again(t, Options{})
 	own := s.tenants.endpoint(endpointKey{region: s.config.Region})
 	for n := range maxEndpoints + 100 {
-		w.now = w.now.Add(time.Microsecond)
+		env.now = env.now.Add(time.Microsecond)
 		s.tenants.endpoint(endpointKey{identity.Actor{Identity: external(fmt.Sprint("team-", n%100), n)}, s.config.Region})
 	}
 	if got := endpointsOf(s) - 1; got != maxEndpoints {
@@ -89,8 +89,8 @@ func TestIdentitiesOfAllNamespacesAreBounded(t *testing.T) {
 
 // An endpoint with questions that wait is not evicted: another one in its place would have a bulkhead of its own.
 func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
-	w := newWorld(t)
-	s := w.again(t, Options{})
+	env := newEnvironment(t)
+	s := env.again(t, Options{})
 	asked := endpointKey{identity.Actor{Identity: external("hostile", 0)}, s.config.Region}
 	e := s.tenants.endpoint(asked)
 	leave, err := e.bulkhead.Enter(t.Context(), false)
@@ -99,7 +99,7 @@ func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
 	}
 	evicted := func() bool {
 		for n := range 2 * maxEndpointsOfNamespace {
-			w.now = w.now.Add(time.Millisecond)
+			env.now = env.now.Add(time.Millisecond)
 			s.tenants.endpoint(endpointKey{identity.Actor{Identity: external("hostile", n+1)}, s.config.Region})
 		}
 		return s.tenants.get("hostile").endpoints[asked] != e
@@ -115,9 +115,9 @@ func TestAnEndpointThatIsAskedIsNotEvicted(t *testing.T) {
 
 // The values that a namespace reads, by however many identities, take a part of what may be kept, and leave the others theirs.
 func TestValuesOfANamespaceAreBounded(t *testing.T) {
-	w := newWorld(t)
+	env := newEnvironment(t)
 	const size, budget = 10_000, 1 << 20
-	s := w.again(t, Options{ValueCacheBytes: budget})
+	s := env.again(t, Options{ValueCacheBytes: budget})
 	value := source.Fetched{Version: source.Version{ID: "v1"}, Value: source.TextValue(strings.Repeat("x", size))}
 	read := func(who source.Identity, n int) {
 		e := s.tenants.endpoint(endpointKey{identity.Actor{Identity: who}, s.config.Region})
@@ -152,8 +152,8 @@ func TestValuesOfANamespaceAreBounded(t *testing.T) {
 
 // What was read of descriptions and lists is bounded for a namespace too, whatever it is kept in.
 func TestDescriptionsAndListsOfANamespaceAreBounded(t *testing.T) {
-	w := newWorld(t)
-	s := w.again(t, Options{})
+	env := newEnvironment(t)
+	s := env.again(t, Options{})
 	listed := make([]source.Found, 3000)
 	key := func(n int) endpointKey {
 		return endpointKey{identity.Actor{Identity: external("hostile", n)}, s.config.Region}
@@ -161,7 +161,7 @@ func TestDescriptionsAndListsOfANamespaceAreBounded(t *testing.T) {
 	for n := range 50 {
 		e := s.tenants.endpoint(key(n))
 		for i := range 1000 {
-			e.newest.follow(fmt.Sprint(i), described{arn: fmt.Sprint("arn", i), changed: w.now})
+			e.newest.follow(fmt.Sprint(i), described{arn: fmt.Sprint("arn", i), changed: env.now})
 			_, _ = e.described.Ask(t.Context(), fmt.Sprint(i), time.Hour, func(context.Context) (described, error) { return described{}, nil })
 		}
 		e.finds.breadths.learn(findKey{prefix: "a"}, listed, false)

@@ -32,7 +32,7 @@ func token(t *testing.T, audience string, expires time.Time) string {
 }
 
 // irsa gives the SDK what the webhook of EKS gives a pod: a role and a token file.
-func (w *world) irsa(t *testing.T, content string) *Source {
+func (env *environment) irsa(t *testing.T, content string) *Source {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "token")
 	if content != "" {
@@ -65,12 +65,12 @@ func valid(t *testing.T) string {
 
 func TestIRSA(t *testing.T) {
 	t.Run("a ServiceAccount's role reads, in a session named after the cluster", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-		if _, err := w.irsa(t, valid(t)).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		if _, err := env.irsa(t, valid(t)).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
-		calls := w.Calls()
+		calls := env.Calls()
 		if len(calls) != 2 || calls[0].Operation != "AssumeRoleWithWebIdentity" || calls[1].Principal != "arn:aws:sts::111122223333:assumed-role/secretsync/secretsync-prod-eu-1" {
 			t.Errorf("calls are %+v", calls)
 		}
@@ -79,31 +79,31 @@ func TestIRSA(t *testing.T) {
 		}
 	})
 	t.Run("a session name that is set stays", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 		t.Setenv("AWS_ROLE_SESSION_NAME", "mine")
-		if _, err := w.irsa(t, valid(t)).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
+		if _, err := env.irsa(t, valid(t)).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.Calls()[1].Principal; !strings.HasSuffix(got, "/mine") {
+		if got := env.Calls()[1].Principal; !strings.HasSuffix(got, "/mine") {
 			t.Errorf("the session is %s", got)
 		}
 	})
 	t.Run("credentials that AWS takes for expired are renewed", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-		s := w.irsa(t, valid(t))
-		w.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "ExpiredTokenException"})
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		s := env.irsa(t, valid(t))
+		env.SetFaults(localaws.Fault{Operation: "DescribeSecret", Every: 1, Code: "ExpiredTokenException"})
 		if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); source.KindOf(err) != source.CredentialsUnavailable {
 			t.Errorf("got %v", err)
 		}
-		w.SetFaults()
+		env.SetFaults()
 		for range 2 {
 			if _, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got := w.Count("AssumeRoleWithWebIdentity"); got != 2 {
+		if got := env.Count("AssumeRoleWithWebIdentity"); got != 2 {
 			t.Errorf("the role was assumed %d times, want 2", got)
 		}
 	})
@@ -117,7 +117,7 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 		mention []string
 	}{
 		"a trust policy that refuses": {valid, true, source.AssumeRoleDenied, []string{testRole, "trust policy", "system:serviceaccount:", "sts.amazonaws.com"}},
-		"a token for somebody else": {func(t *testing.T) string { return token(t, "vault", time.Now().Add(time.Hour)) }, false,
+		"a token for another audience": {func(t *testing.T) string { return token(t, "vault", time.Now().Add(time.Hour)) }, false,
 			source.CredentialsUnavailable, []string{testRole, "InvalidIdentityToken", "audience", "sts.amazonaws.com"}},
 		"an expired token": {func(t *testing.T) string { return token(t, "sts.amazonaws.com", time.Now().Add(-time.Hour)) }, false,
 			source.CredentialsUnavailable, []string{"ExpiredTokenException", "token file"}},
@@ -125,12 +125,12 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 			source.CredentialsUnavailable, []string{testRole, "/token: check that the token is mounted"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			env := newEnvironment(t)
 			if test.deny {
-				w.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
+				env.SetRules(localaws.Rule{Deny: true, Action: "sts:*"})
 			}
 			jwt := test.token(t)
-			_, err := w.irsa(t, jwt).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+			_, err := env.irsa(t, jwt).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			for _, mention := range test.mention {
 				if source.KindOf(err) != test.want || !strings.Contains(err.Error(), mention) {
 					t.Errorf("%v does not mention %q", err, mention)
@@ -142,19 +142,19 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 		})
 	}
 	t.Run("an STS that does not answer", func(t *testing.T) {
-		w := newWorld(t)
-		s := w.irsa(t, valid(t))
-		w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Cut: true})
+		env := newEnvironment(t)
+		s := env.irsa(t, valid(t))
+		env.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Cut: true})
 		_, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "could not be reached for AssumeRoleWithWebIdentity") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("an STS that takes too long", func(t *testing.T) {
-		w := newWorld(t)
-		s := w.irsa(t, valid(t))
+		env := newEnvironment(t)
+		s := env.irsa(t, valid(t))
 		s.options.CallTimeout = 100 * time.Millisecond
-		w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Latency: 300 * time.Millisecond})
+		env.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Latency: 300 * time.Millisecond})
 		_, err := s.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 		if source.KindOf(err) != source.CredentialsUnavailable || !strings.Contains(err.Error(), "100ms") {
 			t.Errorf("got %v", err)
@@ -164,14 +164,14 @@ func TestIRSAThatFailsIsExplained(t *testing.T) {
 
 // The OIDC provider is all right where the token is not one of it.
 func TestATokenThatIsNoneIsNotBlamedOnTheOIDCProvider(t *testing.T) {
-	_, err := newWorld(t).irsa(t, "hunter2-marker, which is not a token").Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+	_, err := newEnvironment(t).irsa(t, "hunter2-marker, which is not a token").Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	mustMention(t, err, source.CredentialsUnavailable, "InvalidIdentityToken", "AWS_WEB_IDENTITY_TOKEN_FILE", "is not a token of a ServiceAccount")
 	refuseLeaks(t, err, "hunter2-marker")
 }
 
 func TestARoleOfTheSharedConfigurationIsNamedWhenDenied(t *testing.T) {
-	w := inProfile(t, "")
-	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole"})
+	env := inProfile(t, "")
+	env.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole"})
 	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	if source.KindOf(err) != source.AssumeRoleDenied || !strings.Contains(err.Error(), testReader+" may not assume role "+testRole) {
 		t.Errorf("got %v", err)
@@ -202,13 +202,13 @@ func podIdentity(t *testing.T, status int, answer string) {
 
 func TestPodIdentity(t *testing.T) {
 	t.Run("an associated role reads", func(t *testing.T) {
-		w := newWorld(t)
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+		env := newEnvironment(t)
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
 		podIdentity(t, http.StatusOK, `{"AccessKeyId":"`+testKeyID+`","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}`)
 		if _, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")}); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.Calls()[0].Principal; got != testReader {
+		if got := env.Calls()[0].Principal; got != testReader {
 			t.Errorf("%s has read", got)
 		}
 	})
@@ -220,7 +220,7 @@ func TestPodIdentity(t *testing.T) {
 		"an agent that answers with garbage": {http.StatusOK, `{"AccessKeyId": hunter2-marker`, "the agent on the node, gives no credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			newWorld(t)
+			newEnvironment(t)
 			podIdentity(t, test.status, test.answer)
 			_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 			refused, ok := errors.AsType[*source.Error](err)
@@ -235,7 +235,7 @@ func TestPodIdentity(t *testing.T) {
 }
 
 func TestWithoutAnyCredentialsTheWaysToGetSomeAreNamed(t *testing.T) {
-	newWorld(t)
+	newEnvironment(t)
 	unset(t, "AWS_ACCESS_KEY_ID")
 	unset(t, "AWS_SECRET_ACCESS_KEY")
 	_, err := freshSource(t).Resolve(t.Context(), source.VersionQuery{Ref: current("db")})

@@ -11,10 +11,10 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// observed is the version of a secret as somebody who reconciles has just seen it.
-func (w *world) observed(t *testing.T, ref source.Ref) source.Version {
+// observed is the version of a secret as a reconcile has just resolved it.
+func (env *environment) observed(t *testing.T, ref source.Ref) source.Version {
 	t.Helper()
-	seen, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
+	seen, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,15 +22,15 @@ func (w *world) observed(t *testing.T, ref source.Ref) source.Version {
 }
 
 func TestAVersionIsReadOnceForAll(t *testing.T) {
-	w := newWorld(t)
-	w.source = w.again(t, Options{ValueCacheBytes: 1 << 20, Room: 1000})
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	version := w.observed(t, current("db"))
+	env := newEnvironment(t)
+	env.source = env.again(t, Options{ValueCacheBytes: 1 << 20, Room: 1000})
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	version := env.observed(t, current("db"))
 	read := func(n int) {
 		var group sync.WaitGroup
 		for range n {
 			group.Go(func() {
-				if got, err := w.source.Fetch(t.Context(), current("db"), version); err != nil || string(got.Value.Bytes()) != valueMarker {
+				if got, err := env.source.Fetch(t.Context(), current("db"), version); err != nil || string(got.Value.Bytes()) != valueMarker {
 					t.Errorf("reading: %v", err)
 				}
 			})
@@ -39,62 +39,62 @@ func TestAVersionIsReadOnceForAll(t *testing.T) {
 	}
 	read(500)
 	read(1)
-	if reads := w.Count("GetSecretValue") + w.Count("BatchGetSecretValue"); reads != 1 {
+	if reads := env.Count("GetSecretValue") + env.Count("BatchGetSecretValue"); reads != 1 {
 		t.Errorf("%d reads of one version", reads)
 	}
-	w.now = w.now.Add(valueLasts)
+	env.now = env.now.Add(valueLasts)
 	read(1)
-	if reads := w.Count("GetSecretValue"); reads != 2 {
+	if reads := env.Count("GetSecretValue"); reads != 2 {
 		t.Errorf("%d reads, a minute later: a value is kept for too long", reads)
 	}
 }
 
 func TestWithoutACacheEveryReadIsACall(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	version := w.observed(t, current("db"))
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	version := env.observed(t, current("db"))
 	for range 3 {
-		if _, err := w.source.Fetch(t.Context(), current("db"), version); err != nil {
+		if _, err := env.source.Fetch(t.Context(), current("db"), version); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if reads := w.Count("GetSecretValue"); reads != 3 {
+	if reads := env.Count("GetSecretValue"); reads != 3 {
 		t.Errorf("%d reads for three", reads)
 	}
 }
 
 // A policy may allow a read by one staging label and deny it by another (secretsmanager:VersionStage).
 func TestAValueIsHandedOnOnlyAsItWasAskedFor(t *testing.T) {
-	w := newWorld(t)
-	w.source = w.again(t, Options{ValueCacheBytes: 1 << 20})
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	version := w.observed(t, current("db"))
+	env := newEnvironment(t)
+	env.source = env.again(t, Options{ValueCacheBytes: 1 << 20})
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	version := env.observed(t, current("db"))
 	for _, ref := range []source.Ref{current("db"), {SecretID: "db", VersionID: version.ID}} {
-		if _, err := w.source.Fetch(t.Context(), ref, version); err != nil {
+		if _, err := env.source.Fetch(t.Context(), ref, version); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if reads := w.Count("GetSecretValue"); reads != 2 {
+	if reads := env.Count("GetSecretValue"); reads != 2 {
 		t.Errorf("%d reads for two ways of asking", reads)
 	}
 }
 
 // Between the two questions the label may move; what is then read belongs to another version.
 func TestAValueIsNotKeptUnderAnotherVersion(t *testing.T) {
-	w := newWorld(t)
-	w.source = w.again(t, Options{ValueCacheBytes: 1 << 20})
-	first := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("first")})
-	before := w.observed(t, current("db"))
-	second := w.put(t, "db", "second")
-	if got, err := w.source.Fetch(t.Context(), current("db"), before); err != nil || got.Version.ID != second {
+	env := newEnvironment(t)
+	env.source = env.again(t, Options{ValueCacheBytes: 1 << 20})
+	first := env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("first")})
+	before := env.observed(t, current("db"))
+	second := env.put(t, "db", "second")
+	if got, err := env.source.Fetch(t.Context(), current("db"), before); err != nil || got.Version.ID != second {
 		t.Fatalf("read version %s, %v", got.Version.ID, err)
 	}
-	_, err := w.admin.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+	_, err := env.admin.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: aws.String("db"), VersionStage: aws.String(stageCurrent), MoveToVersionId: first.VersionId, RemoveFromVersionId: &second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.source.Fetch(t.Context(), current("db"), w.observed(t, current("db")))
+	got, err := env.source.Fetch(t.Context(), current("db"), env.observed(t, current("db")))
 	if err != nil || string(got.Value.Bytes()) != "first" || got.Version.ID != aws.ToString(first.VersionId) {
 		t.Errorf("after the rollback version %s is read, %v", got.Version.ID, err)
 	}
@@ -102,20 +102,20 @@ func TestAValueIsNotKeptUnderAnotherVersion(t *testing.T) {
 
 // Memory is no place for secrets: a value is kept for a minute, and not until others happen to take its place.
 func TestAValueIsKeptForAMinute(t *testing.T) {
-	w := newWorld(t)
-	w.source = w.again(t, Options{ValueCacheBytes: 1 << 20})
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	version := w.observed(t, current("db"))
+	env := newEnvironment(t)
+	env.source = env.again(t, Options{ValueCacheBytes: 1 << 20})
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	version := env.observed(t, current("db"))
 	for n, passed := range []time.Duration{0, 59 * time.Second, 2 * time.Second, 0} {
-		w.now = w.now.Add(passed)
-		if _, err := w.source.Fetch(t.Context(), current("db"), version); err != nil {
+		env.now = env.now.Add(passed)
+		if _, err := env.source.Fetch(t.Context(), current("db"), version); err != nil {
 			t.Fatal(err)
 		}
-		if reads, want := w.Count("GetSecretValue"), []int{1, 1, 2, 2}[n]; reads != want {
+		if reads, want := env.Count("GetSecretValue"), []int{1, 1, 2, 2}[n]; reads != want {
 			t.Errorf("question %d: %d reads, want %d", n, reads, want)
 		}
 	}
-	if lasts := ownEndpoint(w.source).values.KeepsFor(); lasts != time.Minute {
+	if lasts := ownEndpoint(env.source).values.KeepsFor(); lasts != time.Minute {
 		t.Errorf("values are let go of after %s", lasts)
 	}
 }

@@ -14,8 +14,8 @@ import (
 // Where the synced version stands against an older description, it is given with all that status has of it, and with the
 // tag that says who may have the secret, as it was seen last.
 func TestTheSyncedVersionIsGivenInFull(t *testing.T) {
-	p := newPast(t)
-	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + pastID + `","LastChangedDate":1,"PrimaryRegion":"us-east-1",
+	p := newScripted(t)
+	p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + scriptedID + `","LastChangedDate":1,"PrimaryRegion":"us-east-1",
 		"Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}],"VersionIdsToStages":{"v1":["AWSCURRENT"]}}`
 	known := synced()
 	seen, err := p.ask(source.VersionQuery{Synced: known})
@@ -28,7 +28,7 @@ func TestTheSyncedVersionIsGivenInFull(t *testing.T) {
 
 // A version that was read in place of a description is held back with all that status has of it, and without the value of another.
 func TestTheVersionThatIsHeldIsGivenInFull(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	p.gives("v1", 1)
 	known := synced()
@@ -43,10 +43,10 @@ func TestTheVersionThatIsHeldIsGivenInFull(t *testing.T) {
 
 // That a label or a value is missing says which secret it is, and who may have it: rules for namespaces hold for refusals too.
 func TestARefusalOfADescribedSecretNamesIt(t *testing.T) {
-	p := newPast(t)
-	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(5)})
+	p := newScripted(t)
+	p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(5)})
 	for _, behind := range []bool{true, false} {
-		p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + pastID + `","Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}],"VersionIdsToStages":{}}`
+		p.answers[describeSecret] = `{"ARN":"` + benchARN + `","Name":"` + scriptedID + `","Tags":[{"Key":"` + source.TagNamespaces + `","Value":"pay"}],"VersionIdsToStages":{}}`
 		_, err := p.ask(source.VersionQuery{})
 		refused, ok := errors.AsType[*source.Error](err)
 		if !ok || refused.Kind != source.VersionNotFound {
@@ -61,7 +61,7 @@ func TestARefusalOfADescribedSecretNamesIt(t *testing.T) {
 }
 
 // missing wants a question to be refused, as what is believed or as what may be out of date.
-func (p *past) missing(what string, kind source.Kind, behind bool, query source.VersionQuery) {
+func (p *scriptedAWS) missing(what string, kind source.Kind, behind bool, query source.VersionQuery) {
 	p.Helper()
 	if _, err := p.ask(query); source.KindOf(err) != kind || source.IsOutdated(err) != behind {
 		p.Errorf("%s: behind: %v, %v", what, source.IsOutdated(err), err)
@@ -75,7 +75,7 @@ const noVersion = `{"__type":"ResourceNotFoundException","Message":"Secrets Mana
 func TestADoubtIsOfOneLabelAndOneAnswer(t *testing.T) {
 	for name, denied := range map[string]bool{"described": false, "by its value": true} {
 		t.Run(name, func(t *testing.T) {
-			p := newPast(t)
+			p := newScripted(t)
 			p.denied = denied
 			of := func(stage string) source.VersionQuery {
 				return source.VersionQuery{Ref: source.Ref{VersionStage: stage}, Synced: synced()}
@@ -103,7 +103,7 @@ func TestADoubtIsOfOneLabelAndOneAnswer(t *testing.T) {
 }
 
 func TestADoubtIsOfOneAnswer(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	p.lacks()
 	known := source.VersionQuery{Synced: synced()}
@@ -117,10 +117,10 @@ func TestADoubtIsOfOneAnswer(t *testing.T) {
 
 // That there is no version is not held against the event that the secret was made: it may be another version's.
 func TestAnEventOfASecretMakesNoVersionOfIt(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	p.lacks()
-	p.source.Expect(source.Change{Name: pastID, Region: localaws.DefaultRegion, At: date(5)})
+	p.source.Expect(source.Change{Name: scriptedID, Region: localaws.DefaultRegion, At: date(5)})
 	p.missing("a secret that was made", source.SecretNotFound, true, source.VersionQuery{})
 	p.answers[getSecretValue] = noVersion
 	p.missing("a version of it", source.VersionNotFound, false, source.VersionQuery{})
@@ -129,7 +129,7 @@ func TestAnEventOfASecretMakesNoVersionOfIt(t *testing.T) {
 // What has nothing to do with whether the secret is there is no answer that may be out of date.
 func TestTroubleIsNoDoubt(t *testing.T) {
 	for _, operation := range []string{describeSecret, getSecretValue} {
-		p := newPast(t)
+		p := newScripted(t)
 		p.denied = operation == getSecretValue
 		p.answers[operation] = `{"__type":"ThrottlingException","Message":"no"}`
 		p.missing(operation, source.Throttled, false, source.VersionQuery{Synced: synced()})
@@ -141,7 +141,7 @@ func TestTroubleIsNoDoubt(t *testing.T) {
 
 // A missing value is not believed where DescribeSecret, once it is allowed, says that the secret is there.
 func TestDescribeSecretProvesThatASecretIsThere(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	known := source.VersionQuery{Synced: synced()}
 	p.gives("v2", 2)
@@ -152,8 +152,8 @@ func TestDescribeSecretProvesThatASecretIsThere(t *testing.T) {
 	p.sent = nil
 	p.want("missing by its value", "v2", false, known)
 	want := []string{
-		`GetSecretValue {"SecretId":"` + pastID + `","VersionStage":"AWSCURRENT"}`,
-		`DescribeSecret {"SecretId":"` + pastID + `"}`,
+		`GetSecretValue {"SecretId":"` + scriptedID + `","VersionStage":"AWSCURRENT"}`,
+		`DescribeSecret {"SecretId":"` + scriptedID + `"}`,
 	}
 	if diff := cmp.Diff(want, p.sent); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
@@ -167,33 +167,33 @@ func TestDescribeSecretProvesThatASecretIsThere(t *testing.T) {
 
 // How long AWS has given an older value counts for that value, that label and that secret alone.
 func TestAnOlderValueIsDoubtedByItself(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	of := func(id, stage string) source.VersionQuery {
 		return source.VersionQuery{Ref: source.Ref{SecretID: id, VersionStage: stage}, Synced: synced()}
 	}
 	p.gives("v1", 1)
-	p.want("an older version", "v2", true, of(pastID, stageCurrent))
+	p.want("an older version", "v2", true, of(scriptedID, stageCurrent))
 	p.now = p.now.Add(doubtLasts)
 	p.want("another secret", "v2", true, of(benchARN, stageCurrent))
-	p.want("another label", "v2", true, of(pastID, "blue"))
+	p.want("another label", "v2", true, of(scriptedID, "blue"))
 	p.gives("v0", 0)
-	p.want("another older version", "v2", true, of(pastID, stageCurrent))
+	p.want("another older version", "v2", true, of(scriptedID, stageCurrent))
 	p.gives("v1", 1)
-	p.want("the one of before, begun again", "v2", true, of(pastID, stageCurrent))
+	p.want("the one of before, begun again", "v2", true, of(scriptedID, stageCurrent))
 	p.now = p.now.Add(doubtLasts)
-	p.want("for a while", "v1", false, of(pastID, stageCurrent))
-	p.want("another label, for a while", "v1", false, of(pastID, "blue"))
+	p.want("for a while", "v1", false, of(scriptedID, stageCurrent))
+	p.want("another label, for a while", "v1", false, of(scriptedID, "blue"))
 	p.gives("v3", 3)
-	p.want("a newer version", "v3", false, of(pastID, "blue"))
+	p.want("a newer version", "v3", false, of(scriptedID, "blue"))
 	p.gives("v1", 1)
-	p.want("an older one again", "v2", true, of(pastID, "blue"))
-	p.want("of the first label, still", "v1", false, of(pastID, stageCurrent))
+	p.want("an older one again", "v2", true, of(scriptedID, "blue"))
+	p.want("of the first label, still", "v1", false, of(scriptedID, stageCurrent))
 }
 
 // While an older value has lasted, each further answer of it is one, and no end of the doubt.
 func TestAnOlderValueThatIsFollowedStaysSo(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.denied = true
 	p.gives("v1", 1)
 	known := source.VersionQuery{Synced: synced()}
@@ -231,7 +231,7 @@ func TestWhatStepsBack(t *testing.T) {
 // A description serves others for a minute at most, however old an answer they take, and a value that was read in place of
 // one is not kept at all where no values are.
 func TestWhatWasDescribedServesForAMinuteAtMost(t *testing.T) {
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(1, "AWSCURRENT=v1")
 	poll := source.VersionQuery{MaxAge: time.Hour}
 	for _, step := range []struct {

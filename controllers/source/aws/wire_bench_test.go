@@ -21,7 +21,7 @@ import (
 const (
 	// serveVariable makes the test's binary a server and nothing else, so that its processor time is its own.
 	serveVariable = "SECRETSYNC_BENCH_SERVER"
-	// benchLatency and benchWorkers are those of hack/bench: whoever waits costs something too.
+	// benchLatency and benchWorkers are those of hack/bench: a caller that waits costs something too.
 	benchLatency, benchWorkers = 5 * time.Millisecond, 10
 )
 

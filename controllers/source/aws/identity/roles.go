@@ -53,7 +53,7 @@ func (p *Provider) roles(of *Identity) aws.CredentialsProvider {
 		next := assumed{role: role, from: partition, whose: whose}
 		partition, whose = arns.Partition(role), "role "+role+" is"
 		credentials = next.by(p, of, credentials, func(o *stscreds.AssumeRoleOptions) {
-			if n == 0 { // Later roles inherit the tags, and may not be given them anew.
+			if n == 0 { // Later roles inherit the tags, and may not be given them again.
 				p.tag(who, o)
 			}
 			if last := n == len(chain)-1; last && who.ExternalID != "" {

@@ -34,13 +34,13 @@ func (p *Provider) tag(who source.Identity, o *stscreds.AssumeRoleOptions) {
 	if !p.options.SessionTags {
 		return
 	}
-	for _, one := range [][2]string{{tagNamespace, who.Namespace}, {tagServiceAccount, who.ServiceAccount}, {tagCluster, p.options.Cluster}} {
-		if one[1] == "" {
+	for _, pair := range [][2]string{{tagNamespace, who.Namespace}, {tagServiceAccount, who.ServiceAccount}, {tagCluster, p.options.Cluster}} {
+		if pair[1] == "" {
 			continue
 		}
-		value := sanitized(one[1], " _.:/=+-@")
-		o.Tags = append(o.Tags, ststypes.Tag{Key: aws.String(one[0]), Value: aws.String(value[:min(len(value), maxTag)])})
-		o.TransitiveTagKeys = append(o.TransitiveTagKeys, one[0])
+		value := sanitized(pair[1], " _.:/=+-@")
+		o.Tags = append(o.Tags, ststypes.Tag{Key: aws.String(pair[0]), Value: aws.String(value[:min(len(value), maxTag)])})
+		o.TransitiveTagKeys = append(o.TransitiveTagKeys, pair[0])
 	}
 }
 

@@ -38,12 +38,12 @@ func (p *STSPaces) Of(operation, region string) *pacing.Pace {
 	turn := stsTurn{operation, region}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	one := p.known[turn]
-	if one == nil {
-		one = pacing.NewPace(p.now)
-		p.known[turn] = one
+	pace := p.known[turn]
+	if pace == nil {
+		pace = pacing.NewPace(p.now)
+		p.known[turn] = pace
 	}
-	return one
+	return pace
 }
 
 // callSTS asks the STS of the role's partition when it is the namespace's turn, and counts the call. The operator itself

@@ -17,7 +17,7 @@ import (
 // drive sends calls through a pace, wanted a second, to an AWS that lets quota a second through.
 func drive(t *testing.T, p *Pace, wanted, quota float64, lasting time.Duration) (through, refused, put int) {
 	t.Helper()
-	aws := rate.NewLimiter(rate.Limit(quota), int(quota))
+	quotas := rate.NewLimiter(rate.Limit(quota), int(quota))
 	for range int(wanted * lasting.Seconds()) {
 		time.Sleep(time.Duration(float64(time.Second) / wanted))
 		if err := p.Wait(t.Context(), true); err != nil {
@@ -27,7 +27,7 @@ func drive(t *testing.T, p *Pace, wanted, quota float64, lasting time.Duration) 
 			put++
 			continue
 		}
-		allowed := aws.Allow()
+		allowed := quotas.Allow()
 		p.Learn(!allowed)
 		if allowed {
 			through++
@@ -50,7 +50,7 @@ func TestThereIsNoPaceUntilAWSThrottles(t *testing.T) {
 // crowd has many workers call AWS for a while, each as often as the pace lets it.
 func crowd(t *testing.T, p *Pace, workers int, quota float64, lasting time.Duration) (through, refused int) {
 	t.Helper()
-	aws, end := rate.NewLimiter(rate.Limit(quota), int(quota)), time.Now().Add(lasting)
+	quotas, end := rate.NewLimiter(rate.Limit(quota), int(quota)), time.Now().Add(lasting)
 	counts := make([][2]int, workers)
 	var group sync.WaitGroup
 	for w := range workers {
@@ -61,7 +61,7 @@ func crowd(t *testing.T, p *Pace, workers int, quota float64, lasting time.Durat
 					continue
 				}
 				time.Sleep(5 * time.Millisecond)
-				allowed := aws.Allow()
+				allowed := quotas.Allow()
 				p.Learn(!allowed)
 				if allowed {
 					counts[w][0]++
@@ -96,7 +96,7 @@ func TestThePaceAdaptsToWhatAWSLetsThrough(t *testing.T) {
 	}
 }
 
-// Whoever somebody waits for gets a turn, however much routine there is.
+// A call that is not routine gets a turn, however much routine there is.
 func TestRoutineLeavesTurnsToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPace(time.Now)
@@ -107,7 +107,7 @@ func TestRoutineLeavesTurnsToOthers(t *testing.T) {
 		for range 20 {
 			time.Sleep(2 * time.Second)
 			if err := p.Wait(t.Context(), false); err != nil {
-				t.Errorf("a call that somebody waits for got no turn: %v", err)
+				t.Errorf("a call that is not routine got no turn: %v", err)
 			}
 		}
 	})

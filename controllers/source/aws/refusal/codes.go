@@ -131,7 +131,7 @@ func (q Call) byCode(code, message string) *source.Error {
 		return q.denied(message)
 	case undecryptable:
 		return &source.Error{Kind: source.DecryptionFailed, Explanation: fmt.Sprintf(
-			"the KMS key of secret %s cannot decrypt it: enable the key, or cancel its deletion, or store the value anew under another key",
+			"the KMS key of secret %s cannot decrypt it: enable the key, or cancel its deletion, or store the value again under another key",
 			q.Ref.SecretID)}
 	case invalidRequest:
 		if strings.Contains(message, "marked for deletion") || strings.Contains(message, "scheduled for deletion") {

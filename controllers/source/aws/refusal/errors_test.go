@@ -233,7 +233,7 @@ func TestALongTextOfAWSIsCut(t *testing.T) {
 	}
 }
 
-// AWS takes what looks like a full ARN for one. Whoever has written a full ARN is not told to write one.
+// AWS takes what looks like a full ARN for one. A user who has written a full ARN is not told to write one.
 func TestAnIDThatIsNotFoundIsExplained(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
 	for id, want := range map[string]string{

@@ -54,7 +54,7 @@ type flight[V any] struct {
 	done    chan struct{}
 	value   V
 	err     error
-	// abandoned says that whoever made the call gave up, so that there is no answer for others.
+	// abandoned says that the caller who made the call gave up, so that there is no answer for others.
 	abandoned bool
 	next      *flight[V]
 }
@@ -138,7 +138,7 @@ func (c *Cache[K, V]) join(key K, maxAge time.Duration) (kept answer[K, V], join
 }
 
 // fly makes the call of a flight, in the goroutine of who leads it: a goroutine for each call would
-// have to grow its stack anew each time.
+// have to grow its stack each time.
 func (c *Cache[K, V]) fly(ctx context.Context, key K, f *flight[V], call func(context.Context) (V, error)) (V, error) {
 	if before := c.waitsFor(f); before != nil {
 		select {

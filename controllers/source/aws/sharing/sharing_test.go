@@ -103,7 +103,7 @@ func TestErrorsAreSharedAndNotKept(t *testing.T) {
 	})
 }
 
-// A secret that is gone must not come back by an answer from before, which who asks seldom would take.
+// A secret that is gone must not come back by an answer from before, which a caller with a long maxAge would take.
 func TestARefusalEndsTheAnswerOfBefore(t *testing.T) {
 	for err, want := range map[error]int{
 		&source.Error{Kind: source.SecretNotFound}: 3, &source.Error{Kind: source.AccessDenied}: 3, &source.Error{Kind: source.Throttled}: 2,
@@ -144,7 +144,7 @@ func TestWhoGivesUpLeavesTheCallToAnother(t *testing.T) {
 	})
 }
 
-// A call that waits for the one under way is nobody's either once its maker gives up.
+// A call that waits for the one under way is taken over by another caller too once its maker gives up.
 func TestWhoGivesUpBeforeTheCallBeganLeavesItToAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{takes: time.Second}
@@ -207,7 +207,7 @@ func TestAnswersAreBoundedAndGivenBack(t *testing.T) {
 	})
 }
 
-// What is not counted any more must not take memory either, nor must a value be held that nobody is to be told of.
+// What is not counted any more must not take memory either, nor must a value be held that is given to no caller.
 func TestAnAnswerThatWasReplacedIsLetGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &counting{}
@@ -216,9 +216,9 @@ func TestAnAnswerThatWasReplacedIsLetGo(t *testing.T) {
 		held := func() (values []string) {
 			s.mutex.Lock()
 			defer s.mutex.Unlock()
-			for _, one := range s.queue {
-				if one.value != "" {
-					values = append(values, one.value)
+			for _, kept := range s.queue {
+				if kept.value != "" {
+					values = append(values, kept.value)
 				}
 			}
 			return values
@@ -410,19 +410,19 @@ func TestARefusalIsOutdatedByWhoWantsAYoungerOne(t *testing.T) {
 // Where a namespace keeps as much as it may, its newest answers take the place of its oldest.
 func TestTheShareOfANamespaceHoldsItsNewestAnswers(t *testing.T) {
 	a, of := &counting{}, NewAllowance(10, 3).NewShare()
-	one, other := New(time.Now, time.Minute, 10, oneEach).Within(of), New(time.Now, time.Minute, 10, oneEach).Within(of)
+	first, other := New(time.Now, time.Minute, 10, oneEach).Within(of), New(time.Now, time.Minute, 10, oneEach).Within(of)
 	for n := range 5 {
-		_, _ = one.Ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
+		_, _ = first.Ask(t.Context(), strconv.Itoa(n), time.Minute, a.call)
 	}
-	if _, newest := one.answers["4"]; !newest || len(one.answers) != 3 || of.taken != 3 {
-		t.Errorf("the newest is kept: %v, of %d; %d are taken", newest, len(one.answers), of.taken)
+	if _, newest := first.answers["4"]; !newest || len(first.answers) != 3 || of.taken != 3 {
+		t.Errorf("the newest is kept: %v, of %d; %d are taken", newest, len(first.answers), of.taken)
 	}
 	if _, _ = other.Ask(t.Context(), "x", time.Minute, a.call); len(other.answers) != 0 || of.taken != 3 {
 		t.Errorf("%d are kept beyond the share, %d are taken", len(other.answers), of.taken)
 	}
-	one.Clear()
-	if _, _ = one.Ask(t.Context(), "late", time.Minute, a.call); len(one.answers) != 0 || of.taken != 0 {
-		t.Errorf("%d are kept of what was cleared, %d are taken", len(one.answers), of.taken)
+	first.Clear()
+	if _, _ = first.Ask(t.Context(), "late", time.Minute, a.call); len(first.answers) != 0 || of.taken != 0 {
+		t.Errorf("%d are kept of what was cleared, %d are taken", len(first.answers), of.taken)
 	}
 }
 

@@ -24,11 +24,11 @@ import (
 var templateReader = source.Reader{Namespace: "payments", Name: "db"}
 
 // templateIn is the one that requests are made after, and what a request is for.
-func templateIn(t *testing.T) (*template, *past, *secretsmanager.DescribeSecretInput) {
+func templateIn(t *testing.T) (*requestTemplate, *scriptedAWS, *secretsmanager.DescribeSecretInput) {
 	t.Helper()
-	p := newPast(t)
+	p := newScripted(t)
 	p.says(1, "AWSCURRENT=v1")
-	if _, err := p.source.Resolve(t.Context(), source.VersionQuery{Ref: current(pastID)}); err != nil {
+	if _, err := p.source.Resolve(t.Context(), source.VersionQuery{Ref: current(scriptedID)}); err != nil {
 		t.Fatal(err)
 	}
 	made := ownEndpoint(p.source).template.Load()
@@ -36,13 +36,13 @@ func templateIn(t *testing.T) (*template, *past, *secretsmanager.DescribeSecretI
 		t.Fatal("there is no template")
 	}
 	own := *made
-	return &own, p, &secretsmanager.DescribeSecretInput{SecretId: aws.String(pastID)}
+	return &own, p, &secretsmanager.DescribeSecretInput{SecretId: aws.String(scriptedID)}
 }
 
 // Each line is what is unusual in a request: a request that is not understood in full is no template.
 func TestARequestThatIsNotUnderstoodIsNoTemplate(t *testing.T) {
 	const signature = "AWS4-HMAC-SHA256 Credential=AKIA/20260301/eu-west-1/secretsmanager/aws4_request, SignedHeaders=host, Signature=abc"
-	e := newPast(t).source.tenants.endpoint(endpointKey{region: "eu-west-1"})
+	e := newScripted(t).source.tenants.endpoint(endpointKey{region: "eu-west-1"})
 	for name, test := range map[string]struct {
 		change func(r *http.Request)
 		reader source.Reader
@@ -113,10 +113,10 @@ func (f failing) SignHTTP(context.Context, aws.Credentials, *http.Request, strin
 // A request that can't be made, signed or sent is an error of the operation, as the SDK's are, and is not sent half.
 func TestARequestThatCannotBeMadeIsNotSent(t *testing.T) {
 	no := errors.New("no")
-	for name, change := range map[string]func(made *template){
-		"no credentials": func(made *template) { made.options.Credentials = failing{no} },
-		"no signature":   func(made *template) { made.options.HTTPSignerV4 = failing{no} },
-		"no connection": func(made *template) {
+	for name, change := range map[string]func(made *requestTemplate){
+		"no credentials": func(made *requestTemplate) { made.options.Credentials = failing{no} },
+		"no signature":   func(made *requestTemplate) { made.options.HTTPSignerV4 = failing{no} },
+		"no connection": func(made *requestTemplate) {
 			made.options.HTTPClient = clientFunc(func(*http.Request) (*http.Response, error) { return nil, no })
 		},
 	} {
@@ -177,7 +177,7 @@ func TestARequestLeavesTheTemplateAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body, err := io.ReadAll(again); err != nil || string(body) != `{"SecretId":"`+pastID+`"}` {
+		if body, err := io.ReadAll(again); err != nil || string(body) != `{"SecretId":"`+scriptedID+`"}` {
 			t.Errorf("the body is %s, %v", body, err)
 		}
 	}

@@ -9,23 +9,23 @@ const (
 	// denialLasts is how long a denied operation is not asked for again, so that a poll costs one call,
 	// not two. A permission that is granted meanwhile is noticed after that time.
 	denialLasts = 10 * time.Minute
-	// maxRemembered bounds a memory: some 100 bytes each, so 1 MB at most.
+	// maxRemembered bounds a cache: some 100 bytes for each entry, so 1 MB at most.
 	maxRemembered = 10_000
 )
 
-// memory keeps in mind for a while what was found out about some things, and a bounded number of them.
-type memory struct {
+// denialCache remembers for a while that an operation was denied, by what it was about, for a bounded number of things.
+type denialCache struct {
 	now   func() time.Time
 	lasts time.Duration
 	mutex sync.Mutex
 	until map[string]time.Time
 }
 
-func newMemory(now func() time.Time, lasts time.Duration) *memory {
-	return &memory{now: now, lasts: lasts, until: map[string]time.Time{}}
+func newDenialCache(now func() time.Time, lasts time.Duration) *denialCache {
+	return &denialCache{now: now, lasts: lasts, until: map[string]time.Time{}}
 }
 
-func (m *memory) recall(thing string) bool {
+func (m *denialCache) recall(thing string) bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	until, known := m.until[thing]
@@ -36,7 +36,7 @@ func (m *memory) recall(thing string) bool {
 	return known
 }
 
-func (m *memory) remember(thing string) {
+func (m *denialCache) remember(thing string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	if _, again := m.until[thing]; !again && len(m.until) >= maxRemembered {
@@ -45,14 +45,14 @@ func (m *memory) remember(thing string) {
 	m.until[thing] = m.now().Add(m.lasts)
 }
 
-func (m *memory) forget(thing string) {
+func (m *denialCache) forget(thing string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	delete(m.until, thing)
 }
 
 // makeRoom forgets what has expired, and if that is nothing, any one: forgetting costs one call at most.
-func (m *memory) makeRoom() {
+func (m *denialCache) makeRoom() {
 	now := m.now()
 	for thing, until := range m.until {
 		if !now.Before(until) {

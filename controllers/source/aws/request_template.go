@@ -27,8 +27,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
-// templateLasts is how long requests are made after a template before the SDK makes one itself again, and so
-// finds out anew what it is told by the clock, the environment and the chain of credentials.
+// templateLasts is how long requests are made after a template. The SDK makes the next one, and so reads the clock, the
+// environment and the chain of credentials again.
 const templateLasts = time.Minute
 
 // Headers of a request that the SDK makes.
@@ -47,9 +47,9 @@ const dateFormat = "20060102T150405Z"
 
 // template is a DescribeSecret that the SDK made and AWS answered. Those that follow are made after it: to the
 // same endpoint, with the same headers, the SDK's signer, credentials, connections and decoder. Only the stack
-// of middleware is left out, which the SDK sets up for each call anew and which polls would spend most of their
+// of middleware is left out, which the SDK sets up for each call and which polls would spend most of their
 // processor time and garbage on. It does not change once made.
-type template struct {
+type requestTemplate struct {
 	made    time.Time
 	options secretsmanager.Options
 	url     url.URL
@@ -86,7 +86,7 @@ func (e *endpoint) describeSecret(ctx context.Context, q *apiCall, input *secret
 func (e *endpoint) describeBySDK(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
-	var made *template
+	var made *requestTemplate
 	output, err := e.client.DescribeSecret(ctx, input, e.s.audit(q.Ref.Reader), watchWire(&q.Host, func(sent *http.Request) {
 		made = e.templateOf(sent, q.Ref.Reader)
 	}))
@@ -98,8 +98,8 @@ func (e *endpoint) describeBySDK(ctx context.Context, q *apiCall, input *secrets
 }
 
 // templateOf makes a template of a request, or nil where there is anything in it that is not known here.
-func (e *endpoint) templateOf(sent *http.Request, reader source.Reader) *template {
-	made := &template{made: e.s.options.Now(), options: e.client.Options(), url: *sent.URL, header: http.Header{}}
+func (e *endpoint) templateOf(sent *http.Request, reader source.Reader) *requestTemplate {
+	made := &requestTemplate{made: e.s.options.Now(), options: e.client.Options(), url: *sent.URL, header: http.Header{}}
 	for name, values := range sent.Header {
 		switch name {
 		case "Content-Type", "X-Amz-Target":
@@ -143,7 +143,7 @@ func plain(reader source.Reader) bool {
 }
 
 // describe makes a DescribeSecret. Its errors are of the types that the SDK's own have.
-func (t *template) describe(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
+func (t *requestTemplate) describe(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
 	request, err := t.request(ctx, q.Ref.Reader, input)
@@ -172,7 +172,7 @@ func failedCall(err error) error {
 }
 
 // request makes and signs a request.
-func (t *template) request(ctx context.Context, reader source.Reader, input *secretsmanager.DescribeSecretInput) (*http.Request, error) {
+func (t *requestTemplate) request(ctx context.Context, reader source.Reader, input *secretsmanager.DescribeSecretInput) (*http.Request, error) {
 	credentials, err := t.options.Credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, err

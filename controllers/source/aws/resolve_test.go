@@ -18,11 +18,11 @@ import (
 )
 
 func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
-	w := newWorld(t)
-	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
+	env := newEnvironment(t)
+	created := env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
 	first := aws.ToString(created.VersionId)
-	second := w.put(t, "/prod/db", "second")
-	pending := w.put(t, "/prod/db", "third", "AWSPENDING", "blue")
+	second := env.put(t, "/prod/db", "second")
+	pending := env.put(t, "/prod/db", "third", "AWSPENDING", "blue")
 	for name, test := range map[string]struct {
 		stage, want string
 		stages      []string
@@ -34,8 +34,8 @@ func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
 		"a label of its own": {"blue", pending, []string{"AWSPENDING", "blue"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w.ResetCalls()
-			got, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: source.Ref{SecretID: "/prod/db", VersionStage: test.stage}})
+			env.ResetCalls()
+			got, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: source.Ref{SecretID: "/prod/db", VersionStage: test.stage}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
 			if got.Value != nil || got.Hint != "" {
 				t.Error("a value or a hint came with it")
 			}
-			if diff := cmp.Diff([]string{"DescribeSecret"}, w.operations()); diff != "" {
+			if diff := cmp.Diff([]string{"DescribeSecret"}, env.operations()); diff != "" {
 				t.Errorf("calls differ (-want +got):\n%s", diff)
 			}
 		})
@@ -59,60 +59,60 @@ func TestObserveFollowsAStagingLabelWithoutReadingTheValue(t *testing.T) {
 }
 
 func TestObserveNamesTheLabelsThatThereAre(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.put(t, "db", "second")
-	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: source.Ref{SecretID: "db", VersionStage: "blue"}})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.put(t, "db", "second")
+	_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: source.Ref{SecretID: "db", VersionStage: "blue"}})
 	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "AWSCURRENT, AWSPREVIOUS: follow one of these") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestObserveSaysThatASecretHasNoValueYet(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.admin.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("empty")}); err != nil {
+	env := newEnvironment(t)
+	if _, err := env.admin.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("empty")}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("empty")})
+	_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("empty")})
 	if source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), "no value yet") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestAPinnedVersionIsObservedWhetherItHasALabelOrNot(t *testing.T) {
-	w := newWorld(t)
-	first := aws.ToString(w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")}).VersionId)
-	w.put(t, "db", "second")
-	w.put(t, "db", "third") // The first version has no label from here on.
+	env := newEnvironment(t)
+	first := aws.ToString(env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")}).VersionId)
+	env.put(t, "db", "second")
+	env.put(t, "db", "third") // The first version has no label from here on.
 	ref := source.Ref{SecretID: "db", VersionID: first}
-	observed, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
+	observed, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: ref})
 	if err != nil || observed.Version.ID != first {
 		t.Fatalf("observed %q, %v", observed.Version.ID, err)
 	}
-	fetched, err := w.source.Fetch(t.Context(), ref, source.Version{})
+	fetched, err := env.source.Fetch(t.Context(), ref, source.Version{})
 	if err != nil || fetched.Version.ID != first || string(fetched.Value.Bytes()) != valueMarker {
 		t.Errorf("fetched version %q, %v", fetched.Version.ID, err)
 	}
 	ref.VersionID = "00000000-0000-0000-0000-000000000000"
-	if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
+	if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: ref}); err != nil {
 		t.Errorf("observing an unlisted version: %v", err)
 	}
-	if _, err := w.source.Fetch(t.Context(), ref, source.Version{}); source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), ref.VersionID) {
+	if _, err := env.source.Fetch(t.Context(), ref, source.Version{}); source.KindOf(err) != source.VersionNotFound || !strings.Contains(err.Error(), ref.VersionID) {
 		t.Errorf("fetching a version that never was gives %v", err)
 	}
 }
 
 func TestASecretMarkedForDeletionIsSaidToBe(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	if _, err := w.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("db")}); err != nil {
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	if _, err := env.admin.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("db")}); err != nil {
 		t.Fatal(err)
 	}
-	_, observed := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
-	_, fetched := w.source.Fetch(t.Context(), current("db"), source.Version{})
-	for question, err := range map[string]error{"observing": observed, "fetching": fetched} {
+	_, observed := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+	_, fetched := env.source.Fetch(t.Context(), current("db"), source.Version{})
+	for name, err := range map[string]error{"observing": observed, "fetching": fetched} {
 		if source.KindOf(err) != source.SecretPendingDeletion || !strings.Contains(err.Error(), "RestoreSecret") {
-			t.Errorf("%s gives %v", question, err)
+			t.Errorf("%s gives %v", name, err)
 		}
 	}
 	if year := time.Now().UTC().Format("2006-"); !strings.Contains(observed.Error(), year) {
@@ -176,17 +176,17 @@ func TestRotationIsObserved(t *testing.T) {
 }
 
 func TestADeniedDescribeSecretCostsOneCallAPoll(t *testing.T) {
-	w := newWorld(t)
-	created := w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
-	w.deny("DescribeSecret")
+	env := newEnvironment(t)
+	created := env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
+	env.deny("DescribeSecret")
 	polls := func(want ...string) {
 		t.Helper()
-		w.ResetCalls()
-		got, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
+		env.ResetCalls()
+		got, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, w.operations()); diff != "" {
+		if diff := cmp.Diff(want, env.operations()); diff != "" {
 			t.Errorf("calls differ (-want +got):\n%s", diff)
 		}
 		if want[len(want)-1] == "DescribeSecret" {
@@ -204,67 +204,67 @@ func TestADeniedDescribeSecretCostsOneCallAPoll(t *testing.T) {
 	}
 	polls("DescribeSecret", "GetSecretValue")
 	polls("GetSecretValue")
-	w.now = w.now.Add(denialLasts - time.Second)
+	env.now = env.now.Add(denialLasts - time.Second)
 	polls("GetSecretValue")
-	w.now = w.now.Add(time.Second)
+	env.now = env.now.Add(time.Second)
 	polls("DescribeSecret", "GetSecretValue")
-	w.SetRules()
-	w.now = w.now.Add(denialLasts)
+	env.SetRules()
+	env.now = env.now.Add(denialLasts)
 	polls("DescribeSecret")
 }
 
 func TestADenialIsRememberedForItsSecretAlone(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("one")})
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("two")})
-	w.SetRules(localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:DescribeSecret", Resource: "*:secret:one-??????"})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("one")})
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("two")})
+	env.SetRules(localaws.Rule{Deny: true, Principal: testReader, Action: "secretsmanager:DescribeSecret", Resource: "*:secret:one-??????"})
 	for range 2 {
 		for _, id := range []string{"one", "two"} {
-			if _, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current(id)}); err != nil {
+			if _, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current(id)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	want := []string{"DescribeSecret", "GetSecretValue", "DescribeSecret", "GetSecretValue", "DescribeSecret"}
-	if diff := cmp.Diff(want, w.operations()); diff != "" {
+	if diff := cmp.Diff(want, env.operations()); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
 	}
 }
 
 func TestWhereBothAreDeniedTheReadIsExplained(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
-	w.deny("DescribeSecret", "GetSecretValue")
-	_, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("/prod/db")})
+	env.deny("DescribeSecret", "GetSecretValue")
+	_, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
 	for _, mention := range []string{testReader, "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-",
 		"on arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-??????"} {
 		if source.KindOf(err) != source.AccessDenied || !strings.Contains(err.Error(), mention) {
 			t.Errorf("%v does not mention %q", err, mention)
 		}
 	}
-	if _, again := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")}); again.Error() != err.Error() {
+	if _, again := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")}); again.Error() != err.Error() {
 		t.Errorf("the explanation changed to %v", again)
 	}
-	w.SetRules()
-	w.ResetCalls()
-	healed, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
+	env.SetRules()
+	env.ResetCalls()
+	healed, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("/prod/db")})
 	if err != nil || healed.Hint != "" || healed.Value != nil {
 		t.Errorf("once both are allowed: hint %q, %v", healed.Hint, err)
 	}
-	if diff := cmp.Diff([]string{"DescribeSecret"}, w.operations()); diff != "" {
+	if diff := cmp.Diff([]string{"DescribeSecret"}, env.operations()); diff != "" {
 		t.Errorf("calls differ (-want +got):\n%s", diff)
 	}
 }
 
 func TestWhatIsObservedAndFetchedNeverShowsTheValue(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.deny("DescribeSecret")
-	observed, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.deny("DescribeSecret")
+	observed, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current("db")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched, err := w.source.Fetch(t.Context(), current("db"), source.Version{})
+	fetched, err := env.source.Fetch(t.Context(), current("db"), source.Version{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,12 +157,12 @@ func TestTheUserAgentNamesTheReaderOfEachCall(t *testing.T) {
 
 // TestARequestIsAcceptedByAnAWSThatChecksIt: the signature, the session's token, and what follows when it expires.
 func TestARequestIsAcceptedByAnAWSThatChecksIt(t *testing.T) {
-	w := newWorld(t)
-	w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
-	w.strict(t)
-	w.role(t, "teams/pay", testReader, assumeAndTag, "")
+	env := newEnvironment(t)
+	env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String("db")})
+	env.strict(t)
+	env.role(t, "teams/pay", testReader, assumeAndTag, "")
 	var made bySDK
-	s := w.again(t, Options{SessionTags: true, LoadOptions: []func(*config.LoadOptions) error{made.option()}})
+	s := env.again(t, Options{SessionTags: true, LoadOptions: []func(*config.LoadOptions) error{made.option()}})
 	poll := func() {
 		t.Helper()
 		if answer, err := s.Resolve(t.Context(), as(onTop(payRole))); err != nil || answer.Version.ID == "" {
@@ -172,17 +172,17 @@ func TestARequestIsAcceptedByAnAWSThatChecksIt(t *testing.T) {
 	for range 3 {
 		poll()
 	}
-	calls := w.Calls()
+	calls := env.Calls()
 	if last := calls[len(calls)-1]; made.Load() != 1 || len(calls) != 4 || !strings.Contains(last.Principal, ":assumed-role/pay/") || last.Region != localaws.DefaultRegion {
 		t.Fatalf("the SDK has made %d calls, calls are %+v", made.Load(), calls)
 	}
-	w.Shift(2 * time.Hour) // Sessions end; the caller's clock stays.
-	w.ResetCalls()
+	env.Shift(2 * time.Hour) // Sessions end; the caller's clock stays.
+	env.ResetCalls()
 	poll()
-	if diff := cmp.Diff([]string{"DescribeSecret", "AssumeRole", "DescribeSecret"}, w.operations()); diff != "" || made.Load() != 2 {
+	if diff := cmp.Diff([]string{"DescribeSecret", "AssumeRole", "DescribeSecret"}, env.operations()); diff != "" || made.Load() != 2 {
 		t.Errorf("the SDK has made %d calls; calls differ (-want +got):\n%s", made.Load(), diff)
 	}
-	if got := w.counted(t, "DescribeSecret", "ok", localaws.DefaultRegion); got != 4 {
+	if got := env.counted(t, "DescribeSecret", "ok", localaws.DefaultRegion); got != 4 {
 		t.Errorf("%v answers are counted, want 4", got)
 	}
 }
@@ -232,7 +232,7 @@ func TestARequestGoesWhereTheSDKWouldSendIt(t *testing.T) {
 
 // TestTroubleIsExplainedAsTheSDKsWouldBe, and the SDK makes the next request itself.
 func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
-	refusal := func(status int, body string) http.HandlerFunc {
+	refusing := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(status)
@@ -244,13 +244,13 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 		answer http.HandlerFunc
 		want   source.Kind
 	}{
-		"AWS throttles":               {refusal(http.StatusBadRequest, `{"__type":"ThrottlingException","message":"Rate exceeded"}`), source.Throttled},
-		"a gateway throttles":         {refusal(http.StatusTooManyRequests, "no"), source.Throttled},
-		"an error of the service":     {refusal(http.StatusInternalServerError, `{"__type":"InternalServiceError"}`), source.RegionUnavailable},
-		"no such secret":              {refusal(http.StatusBadRequest, `{"__type":"ResourceNotFoundException","Message":"can't find the specified secret."}`), source.SecretNotFound},
-		"a proxy's 403":               {refusal(http.StatusForbidden, "<html>"+valueMarker), source.Failed},
-		"an unknown key":              {refusal(http.StatusBadRequest, `{"__type":"UnrecognizedClientException","message":"invalid"}`), source.CredentialsUnavailable},
-		"garbage":                     {refusal(http.StatusOK, `{"ARN": `+valueMarker), source.RegionUnavailable},
+		"AWS throttles":               {refusing(http.StatusBadRequest, `{"__type":"ThrottlingException","message":"Rate exceeded"}`), source.Throttled},
+		"a gateway throttles":         {refusing(http.StatusTooManyRequests, "no"), source.Throttled},
+		"an error of the service":     {refusing(http.StatusInternalServerError, `{"__type":"InternalServiceError"}`), source.RegionUnavailable},
+		"no such secret":              {refusing(http.StatusBadRequest, `{"__type":"ResourceNotFoundException","Message":"can't find the specified secret."}`), source.SecretNotFound},
+		"a proxy's 403":               {refusing(http.StatusForbidden, "<html>"+valueMarker), source.Failed},
+		"an unknown key":              {refusing(http.StatusBadRequest, `{"__type":"UnrecognizedClientException","message":"invalid"}`), source.CredentialsUnavailable},
+		"garbage":                     {refusing(http.StatusOK, `{"ARN": `+valueMarker), source.RegionUnavailable},
 		"a cut connection":            {cut, source.RegionUnavailable},
 		"silence":                     {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.RegionUnavailable},
 		"an answer that breaks off":   {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "500"); cut(w, r) }, source.RegionUnavailable},
@@ -278,8 +278,8 @@ func TestTroubleIsExplainedAsTheSDKsWouldBe(t *testing.T) {
 			if source.KindOf(ours) != test.want || ours.Error() != theirs.Error() {
 				t.Errorf("got  %v\nfrom the SDK %v", ours, theirs)
 			}
-			if one, other := retryAfter(ours), retryAfter(theirs); one != other {
-				t.Errorf("it is tried again after %s, with the SDK after %s", one, other)
+			if latency, other := retryAfter(ours), retryAfter(theirs); latency != other {
+				t.Errorf("it is tried again after %s, with the SDK after %s", latency, other)
 			}
 			refuseValue(t, "the refusal", ours.Error())
 		})
@@ -385,18 +385,18 @@ func TestWhatIsNotKnownIsLeftToTheSDK(t *testing.T) {
 
 // TestManyPollAfterOneTemplate: what they share they only read.
 func TestManyPollAfterOneTemplate(t *testing.T) {
-	w := newWorld(t)
-	w.strict(t)
+	env := newEnvironment(t)
+	env.strict(t)
 	var names []string
 	for i := range 8 {
 		names = append(names, "s"+string(rune('a'+i)))
-		w.create(t, &secretsmanager.CreateSecretInput{Name: aws.String(names[i])})
+		env.create(t, &secretsmanager.CreateSecretInput{Name: aws.String(names[i])})
 	}
 	var all sync.WaitGroup
 	for _, name := range names {
 		all.Go(func() {
 			for range 20 {
-				if answer, err := w.source.Resolve(t.Context(), source.VersionQuery{Ref: current(name)}); err != nil || !strings.Contains(answer.Version.ARN, name) {
+				if answer, err := env.source.Resolve(t.Context(), source.VersionQuery{Ref: current(name)}); err != nil || !strings.Contains(answer.Version.ARN, name) {
 					t.Error(answer, err)
 				}
 			}

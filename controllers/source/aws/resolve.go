@@ -35,19 +35,19 @@ func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source
 		return source.Resolution{}, err
 	}
 	defer leave()
-	return e.observe(ctx, query)
+	return e.resolve(ctx, query)
 }
 
-func (e *endpoint) observe(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
-	if resolution, usable := e.sweeps.observe(ctx, query); usable {
+func (e *endpoint) resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	if resolution, usable := e.sweeps.resolve(ctx, query); usable {
 		return resolution, nil
 	}
 	if e.denied.recall(query.SecretID) {
-		return e.observeByValue(ctx, query)
+		return e.resolveByValue(ctx, query)
 	}
 	answer, err := e.describe(ctx, query)
 	if source.KindOf(err) == source.AccessDenied {
-		return e.observeByValue(ctx, query)
+		return e.resolveByValue(ctx, query)
 	}
 	if err != nil {
 		return source.Resolution{}, e.doubtful(query, err)
@@ -92,9 +92,9 @@ func (e *endpoint) doubtful(query source.VersionQuery, err error) error {
 	return &marked
 }
 
-// observeByValue costs a read of the value, which is handed on rather than read again. While that is
-// denied too, the denial of DescribeSecret is not relied on: whoever mends the one mends both.
-func (e *endpoint) observeByValue(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+// resolveByValue reads the value, and returns it so that it is not read again. While that is denied too, the denial of
+// DescribeSecret is not cached: one change of a policy may grant both.
+func (e *endpoint) resolveByValue(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	ref := query.Ref
 	fetched, err := e.byValue.Ask(ctx, valueKey{ref.SecretID, ref.VersionID, ref.VersionStage}, query.MaxAge, func(ctx context.Context) (source.Fetched, error) {
 		return e.fetch(ctx, ref, source.Version{})
@@ -109,10 +109,10 @@ func (e *endpoint) observeByValue(ctx context.Context, query source.VersionQuery
 		return source.Resolution{}, e.doubtful(query, err)
 	}
 	e.doubts.end(doubt{id: ref.SecretID, stage: ref.VersionStage, says: fetched.Version.ID})
-	return e.observedByValue(ref, fetched), nil
+	return e.resolvedByValue(ref, fetched), nil
 }
 
-func (e *endpoint) observedByValue(ref source.Ref, fetched source.Fetched) source.Resolution {
+func (e *endpoint) resolvedByValue(ref source.Ref, fetched source.Fetched) source.Resolution {
 	return source.Resolution{
 		Version: fetched.Version,
 		Value:   &fetched.Value,
@@ -141,7 +141,7 @@ func (e *endpoint) contradicted(ctx context.Context, query source.VersionQuery, 
 	if missing != nil {
 		return source.Resolution{}, e.doubtful(query, missing)
 	}
-	resolution := e.observedByValue(query.Ref, fetched)
+	resolution := e.resolvedByValue(query.Ref, fetched)
 	if e.doubts.lasting(doubt{id: query.SecretID, stage: query.VersionStage, says: fetched.Version.ID}) {
 		return resolution, nil
 	}
@@ -151,7 +151,7 @@ func (e *endpoint) contradicted(ctx context.Context, query source.VersionQuery, 
 	return resolution, nil
 }
 
-// describe asks DescribeSecret, unless somebody else has lately, and notes where it is denied.
+// describe calls DescribeSecret, unless a cached answer is young enough, and records where it is denied.
 func (e *endpoint) describe(ctx context.Context, asked source.VersionQuery) (described, error) {
 	ref := asked.Ref
 	answer, err := e.described.Ask(ctx, ref.SecretID, asked.MaxAge, func(ctx context.Context) (described, error) {

@@ -8,7 +8,7 @@ import (
 
 func TestMemoryForgets(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	m := newMemory(func() time.Time { return now }, time.Minute)
+	m := newDenialCache(func() time.Time { return now }, time.Minute)
 	m.remember("db")
 	if !m.recall("db") {
 		t.Error("what was remembered is not known")
@@ -32,7 +32,7 @@ func TestMemoryForgets(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	m := newMemory(func() time.Time { return now }, time.Minute)
+	m := newDenialCache(func() time.Time { return now }, time.Minute)
 	for i := range maxRemembered {
 		m.remember(strconv.Itoa(i))
 	}
