@@ -25,6 +25,7 @@ func TestARefusalOfCredentialsIsKeptUntilItIsOldOrCredentialsAreGot(t *testing.T
 		"after credentials were got":                {0, func(r *refusals) { r.learn(began, nil) }, false},
 		"where an answer may be as old":             {time.Second, func(r *refusals) { r.outdate(time.Second) }, true},
 		"where an answer must be newer":             {time.Second + 1, func(r *refusals) { r.outdate(time.Second) }, false},
+		"where there was none":                      {refusalLasts, func(r *refusals) { r.learn(began, nil); r.outdate(time.Second) }, false},
 		"where an answer must be new":               {0, func(r *refusals) { r.outdate(0) }, false},
 		"beside what ends with the one who asked":   {0, func(r *refusals) { r.learn(began.Add(refusalLasts), fmt.Errorf("x: %w", context.Canceled)) }, true},
 		"not for longer, for what others are up to": {refusalLasts, func(r *refusals) { r.learn(began.Add(refusalLasts), &source.Error{Kind: source.Busy}) }, false},
