@@ -172,7 +172,7 @@ func importRules() []importRule {
 			forbidden: []string{awsSDK + "/service/secretsmanager", sourceAWS + "/sharing"}},
 		{name: "partitions-knows-the-sdk-alone", folder: sourceAWSFolder + "/partitions", below: true, allowed: []string{awsSDK}},
 		{name: "refusal-knows-no-caller", folder: sourceAWSFolder + "/refusal", below: true,
-			allowed: []string{awsSDK, smithy, source, sourceAWS + "/arns", sourceAWS + "/partitions"},
+			allowed:   []string{awsSDK, smithy, source, sourceAWS + "/arns", sourceAWS + "/partitions"},
 			forbidden: []string{sourceAWS + "/pacing", sourceAWS + "/sharing"}},
 		{name: "sharing-knows-source-alone", folder: sourceAWSFolder + "/sharing", below: true, allowed: []string{source}, forbidden: []string{sourceAWS}},
 		{name: "notify-knows-no-aws", folder: "controllers/notify", below: true, testsToo: true, except: "controllers/notify/sqs",

@@ -75,9 +75,11 @@ func TestAListingIsHeldAgainstAllElse(t *testing.T) {
 // A successor of the secret, or one without the label, is for DescribeSecret to judge.
 func TestAListingOfAnotherSecretIsNotFollowed(t *testing.T) {
 	for name, list := range map[string]func(p *scriptedAWS){
-		"a successor of the name": func(p *scriptedAWS) { p.listing(strings.Replace(benchARN, "-a1B2c3", "-z9Y8x7", 1), 3, stageCurrent, "v3") },
-		"without the label":       func(p *scriptedAWS) { p.listing(benchARN, 3, "blue", "v2") },
-		"without the secret":      func(p *scriptedAWS) { p.lists() },
+		"a successor of the name": func(p *scriptedAWS) {
+			p.listing(strings.Replace(benchARN, "-a1B2c3", "-z9Y8x7", 1), 3, stageCurrent, "v3")
+		},
+		"without the label":  func(p *scriptedAWS) { p.listing(benchARN, 3, "blue", "v2") },
+		"without the secret": func(p *scriptedAWS) { p.lists() },
 	} {
 		p, _ := newSwept(t)
 		list(p)

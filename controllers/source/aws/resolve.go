@@ -21,10 +21,9 @@ const (
 	maxDescribed = 10_000
 )
 
-// Observe finds out which version a Ref points at, by the cheapest call that AWS allows: a sweep of
-// ListSecrets for those that can wait, else DescribeSecret, both shared by all who ask the same. Where
-// DescribeSecret is denied it reads the value instead, says so in the hint, and asks DescribeSecret
-// again after ten minutes at the earliest.
+// Resolve says which version a Ref points at, by the cheapest call that AWS allows: a sweep of ListSecrets for queries that can
+// wait, else DescribeSecret. Both are shared by all who ask the same. Where DescribeSecret is denied it reads the value
+// instead, says so in the hint, and calls DescribeSecret again after ten minutes at the earliest.
 func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
 	e, err := s.endpointOf(ctx, query.Ref, query.MaxAge)
 	if err != nil {

@@ -137,6 +137,29 @@ func (l *loaded) get(t *testing.T, who source.Identity, role string) (*Identity,
 	return made, err
 }
 
+// asked are the calls to STS: what each was for, who signed it, and how many tags, and which external id and source identity it
+// had. A session of another name or length stands at its end.
+func (l *loaded) asked(session string) (calls []string) {
+	for n, form := range l.sts.forms {
+		tags := 0
+		for form.Has(fmt.Sprintf("Tags.member.%d.Key", tags+1)) {
+			tags++
+		}
+		call := fmt.Sprintf("%s %s by %s tags %d external %q", form.Get("Action"), form.Get("RoleArn"), l.sts.signed[n], tags, form["ExternalId"])
+		if name, seconds := form.Get("RoleSessionName"), form.Get("DurationSeconds"); name != session || seconds != "3600" {
+			call += fmt.Sprintf(" for session %s of %s seconds", name, seconds)
+		}
+		if given := form.Get("SourceIdentity"); form.Get("Action") == assumeRole && given != session {
+			call += fmt.Sprintf(" of source identity %q", given)
+		}
+		if token := form.Get("WebIdentityToken"); form.Get("Action") == assumeRoleWithWebIdentity {
+			call += " token " + token
+		}
+		calls = append(calls, call)
+	}
+	return calls
+}
+
 // Each line is an identity, and the roles that are assumed for it, in order, with what each is told.
 func TestRolesAreAssumedInTheirOrder(t *testing.T) {
 	const last = "arn:aws:iam::111122223333:role/last"
@@ -148,9 +171,9 @@ func TestRolesAreAssumedInTheirOrder(t *testing.T) {
 		"a chain of roles": {source.Identity{Namespace: "pay", RoleARN: last, Via: outerRole + " " + innerRole, ExternalID: "e-1"}, []string{
 			"AssumeRole " + outerRole + " by operator tags 2 external []", "AssumeRole " + innerRole + " by key-1 tags 0 external []",
 			"AssumeRole " + last + " by key-2 tags 0 external [\"e-1\"]"}},
-		"a ServiceAccount": {ofAccount("pay"), []string{"AssumeRoleWithWebIdentity " + outerRole + " by  tags 0 external []"}},
+		"a ServiceAccount": {ofAccount("pay"), []string{"AssumeRoleWithWebIdentity " + outerRole + " by  tags 0 external [] token pay/app/1"}},
 		"a ServiceAccount with a role": {source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: innerRole}, []string{
-			"AssumeRoleWithWebIdentity " + outerRole + " by  tags 0 external []", "AssumeRole " + innerRole + " by key-1 tags 3 external []"}},
+			"AssumeRoleWithWebIdentity " + outerRole + " by  tags 0 external [] token pay/app/1", "AssumeRole " + innerRole + " by key-1 tags 3 external []"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := load(t, Options{Cluster: "prod", SessionTags: true, SourceIdentity: true})
@@ -158,27 +181,7 @@ func TestRolesAreAssumedInTheirOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got []string
-			for n, form := range l.sts.forms {
-				tags := 0
-				for form.Has(fmt.Sprintf("Tags.member.%d.Key", tags+1)) {
-					tags++
-				}
-				got = append(got, fmt.Sprintf("%s %s by %s tags %d external %q", form.Get("Action"), form.Get("RoleArn"), l.sts.signed[n], tags, form["ExternalId"]))
-				session := l.sessionName(test.who)
-				if name := form.Get("RoleSessionName"); name != session || form.Get("DurationSeconds") != "3600" {
-					t.Errorf("call %d is for session %s of %s seconds, want %s", n, name, form.Get("DurationSeconds"), session)
-				}
-				if web := form.Get("WebIdentityToken"); form.Get("Action") == "AssumeRoleWithWebIdentity" && web != "pay/app/1" {
-					t.Errorf("the token is %s", web)
-				}
-				if identity := form.Get("SourceIdentity"); form.Get("Action") == "AssumeRole" && identity != session {
-					t.Errorf("call %d has the source identity %q, want %s", n, identity, session)
-				}
-				if key := form.Get("Tags.member.1.Key"); tags > 0 && key != tagNamespace {
-					t.Errorf("the first tag is %s", key)
-				}
-			}
+			got := l.asked(l.sessionName(test.who))
 			if !slices.Equal(got, test.want) {
 				t.Errorf("STS is asked\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 			}

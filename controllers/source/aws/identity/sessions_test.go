@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,9 @@ func TestTagsAreWhatSTSTakes(t *testing.T) {
 		var got []string
 		for _, tag := range set.Tags {
 			got = append(got, *tag.Value)
+			if !slices.Contains(set.TransitiveTagKeys, *tag.Key) {
+				t.Errorf("%s: tag %s is not handed on", name, *tag.Key)
+			}
 		}
 		if strings.Join(got, " ") != strings.Join(test.want, " ") || len(set.TransitiveTagKeys) != len(test.want) {
 			t.Errorf("%s: %q, of which %v are handed on", name, got, set.TransitiveTagKeys)

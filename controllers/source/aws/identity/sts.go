@@ -29,6 +29,7 @@ type STSPaces struct {
 // stsTurn is an operation in a region, of those that are known.
 type stsTurn struct{ operation, region string }
 
+// NewSTSPaces has no paces yet. They go by the clock now.
 func NewSTSPaces(now func() time.Time) *STSPaces {
 	return &STSPaces{now: now, known: map[stsTurn]*pacing.Pace{}}
 }

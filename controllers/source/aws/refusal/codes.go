@@ -48,28 +48,38 @@ func meaningOf(code string) (meaning, credentialsFault) {
 	case "InternalServiceError", "InternalServiceErrorException", "InternalFailure", "InternalServerError",
 		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
 		return serverFails, noFault
-	case "ExpiredTokenException", "ExpiredToken":
-		return badCredentials, expired
-	case "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture":
-		return badCredentials, clockOff
-	case "InvalidSignatureException", "SignatureDoesNotMatch":
-		return badCredentials, signatureWrong
-	case "UnrecognizedClientException", "InvalidClientTokenId":
-		return badCredentials, keyRefused
-	case "InvalidAccessKeyId", "NotAuthorized", "AuthFailure":
-		return badCredentials, keyUnknown
-	case "IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
-		return badCredentials, incomplete
-	case "OptInRequired":
-		return badCredentials, notSubscribed
-	case "InvalidIdentityToken", "InvalidIdentityTokenException":
-		return badCredentials, tokenInvalid
-	case "IDPCommunicationError", "IDPRejectedClaim":
-		return badCredentials, issuerUnreachable
-	case "RegionDisabledException":
-		return badCredentials, regionDisabled
+	}
+	if fault := faultOf(code); fault != noFault {
+		return badCredentials, fault
 	}
 	return unknown, noFault
+}
+
+// faultOf is the part of the table that is about credentials.
+func faultOf(code string) credentialsFault {
+	switch code {
+	case "ExpiredTokenException", "ExpiredToken":
+		return expired
+	case "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture":
+		return clockOff
+	case "InvalidSignatureException", "SignatureDoesNotMatch":
+		return signatureWrong
+	case "UnrecognizedClientException", "InvalidClientTokenId":
+		return keyRefused
+	case "InvalidAccessKeyId", "NotAuthorized", "AuthFailure":
+		return keyUnknown
+	case "IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
+		return incomplete
+	case "OptInRequired":
+		return notSubscribed
+	case "InvalidIdentityToken", "InvalidIdentityTokenException":
+		return tokenInvalid
+	case "IDPCommunicationError", "IDPRejectedClaim":
+		return issuerUnreachable
+	case "RegionDisabledException":
+		return regionDisabled
+	}
+	return noFault
 }
 
 // meaningIn is what the code in an error of the SDK says; unknown where there is none.

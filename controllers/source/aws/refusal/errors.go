@@ -149,6 +149,7 @@ func statusOf(err error) (status int, retryAfter time.Duration) {
 // maxMessage bounds what is passed on of a text of AWS.
 const maxMessage = 300
 
+// Shortened is a text of AWS, cut where it is too long to be passed on.
 func Shortened(message string) string {
 	if len(message) <= maxMessage {
 		return message
