@@ -2,6 +2,7 @@ package refusal
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+
+	"github.com/secretsync/secretsync/controllers/source"
 )
 
 // Each of the places that credentials come from has its own way to correct them.
@@ -78,4 +81,72 @@ func TestCausesAreFitForLogs(t *testing.T) {
 	if strings.Contains(loggable(errors.New("api error: token "+"eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln")).Error(), "eyJ") {
 		t.Error("a token is shown")
 	}
+}
+
+// Each line is a text that no request can carry, and what is wrong with it.
+func TestEachPartOfCredentialsIsLookedAt(t *testing.T) {
+	for value, want := range map[string]string{
+		someKey + "\n": "ends in a line break", someKey + "\r": "ends in a carriage return", someKey + " ": "ends in a blank", someKey + "\t": "ends in a blank",
+		"\n" + someKey: "begins with a line break", " " + someKey: "begins with a blank", `"` + someKey + `"`: "begins with a quotation mark",
+		"'" + someKey + "'": "begins with a quotation mark", "\ufeff" + someKey: "begins with a byte order mark",
+		"x\ny": "has a line break at byte 2", "x y": "has a blank at byte 2", "x\x01y": "has a control character at byte 2",
+	} {
+		for name, credentials := range map[string]aws.Credentials{
+			"AWS_ACCESS_KEY_ID":     {AccessKeyID: value, SecretAccessKey: "s", SessionToken: "t"},
+			"AWS_SECRET_ACCESS_KEY": {AccessKeyID: "k", SecretAccessKey: value, SessionToken: "t"},
+			"AWS_SESSION_TOKEN":     {AccessKeyID: "k", SecretAccessKey: "s", SessionToken: value},
+		} {
+			for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN"} {
+				unsetVariable(t, variable)
+			}
+			credentials.Source = config.CredentialsSourceName
+			if err := Malformed(&credentials); err == nil || err.Error() != "environment variable "+name+" "+want {
+				t.Errorf("of %s %q it is said: %v", name, value, err)
+			}
+		}
+	}
+	if err := Malformed(&aws.Credentials{AccessKeyID: "k", SecretAccessKey: "s"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The SDK knows two names for each key, and a profile may be chosen.
+func TestAPartIsNamedByTheVariableThatIsSet(t *testing.T) {
+	for older, credentials := range map[string]aws.Credentials{
+		"AWS_ACCESS_KEY": {AccessKeyID: "k "}, "AWS_SECRET_KEY": {AccessKeyID: "k", SecretAccessKey: "s "},
+	} {
+		for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+			unsetVariable(t, variable)
+		}
+		t.Setenv(older, "set")
+		credentials.Source = config.CredentialsSourceName
+		if err := Malformed(&credentials); err == nil || !strings.HasPrefix(err.Error(), "environment variable "+older+" ends in a blank") {
+			t.Errorf("got %v", err)
+		}
+	}
+	t.Setenv("AWS_PROFILE", "reader")
+	err := Malformed(&aws.Credentials{AccessKeyID: "k ", Source: "SharedConfigCredentials: /c"})
+	if err == nil || err.Error() != "aws_access_key_id in /c, for profile reader, ends in a blank" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The container credentials endpoint is asked with a token from a file, or from a variable where there is no file.
+func TestAMalformedTokenForTheAgentIsNamed(t *testing.T) {
+	none := &CredentialsError{Cause: errors.New("x"), Sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}
+	unsetVariable(t, agentFileVariable)
+	t.Setenv(agentVariable, someKey+"\r")
+	wantError(t, explained(t, asked(), none), source.CredentialsUnavailable,
+		"environment variable AWS_CONTAINER_AUTHORIZATION_TOKEN ends in a carriage return: correct it where it comes from;")
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(someKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(agentFileVariable, file)
+	wantError(t, explained(t, asked(), none), source.CredentialsUnavailable,
+		"the token in "+file+" (AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE) ends in a line break: correct it there;")
+	if err := os.WriteFile(file, []byte(someKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, explained(t, asked(), none), source.CredentialsUnavailable, "gives no credentials")
 }
