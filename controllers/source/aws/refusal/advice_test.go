@@ -1,11 +1,15 @@
 package refusal
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
@@ -146,5 +150,42 @@ func TestWhatIsNoAnswerOfSTSIsNotBlamedOnARole(t *testing.T) {
 	failed := errors.New("no answer of STS")
 	if err := ForRole(outerRole, failed); !errors.Is(err, failed) || strings.Contains(err.Error(), outerRole) {
 		t.Error(err)
+	}
+}
+
+// The role that STS refused is named, and in a chain not the one that was to be assumed with it.
+func TestTheRoleThatWasRefusedIsNamed(t *testing.T) {
+	failed := &smithy.OperationError{ServiceID: "STS", OperationName: assumeOperation, Err: &smithy.GenericAPIError{Code: "RegionDisabledException"}}
+	named := ForRole(innerRole, fmt.Errorf("signing: %w", ForRole(outerRole, failed)))
+	if !errors.Is(named, failed) || !strings.Contains(named.Error(), outerRole) || strings.Contains(named.Error(), innerRole) {
+		t.Errorf("got %v", named)
+	}
+	wantError(t, explained(t, Call{}, &CredentialsError{Cause: named}), source.CredentialsUnavailable,
+		"AWS STS refuses AssumeRole of role "+outerRole+" with RegionDisabledException: activate AWS STS in that region")
+}
+
+// What fails for the operator's own credentials is the operator's, whatever role was to be assumed with them.
+func TestTheOperatorsOwnTroubleIsSaidToBe(t *testing.T) {
+	call := Call{By: ofAccount("pay"), Role: innerRole, OwnRole: outerRole, Timeout: 15 * time.Second}
+	token := &TokenError{File: "/token", Cause: fs.ErrNotExist}
+	if !errors.Is(token, fs.ErrNotExist) {
+		t.Error("the cause of a token that cannot be read is lost")
+	}
+	for name, test := range map[string]struct {
+		err     error
+		mention string
+	}{
+		"its token":     {token, "the web identity token for role " + outerRole + " cannot be read from /token: check"},
+		"its patience":  {fmt.Errorf("x: %w", context.DeadlineExceeded), "no AWS credentials for role " + outerRole + " within 15s: it is"},
+		"its providers": {errors.New("x"), "the operator has no AWS credentials"},
+	} {
+		wantError(t, explained(t, call, &CredentialsError{Cause: &CredentialsError{Cause: test.err}}), source.CredentialsUnavailable, test.mention)
+		agent := &CredentialsError{Cause: test.err, Sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}
+		if name == "its providers" {
+			wantError(t, explained(t, call, &CredentialsError{Cause: agent}), source.CredentialsUnavailable, "the container credentials endpoint")
+		}
+		if got := explained(t, call, &CredentialsError{Cause: test.err}).Explanation; strings.Contains(got, outerRole) {
+			t.Errorf("%s: the operator's role is blamed: %s", name, got)
+		}
 	}
 }

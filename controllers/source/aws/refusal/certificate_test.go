@@ -62,3 +62,41 @@ func TestAHandshakeThatEndsIsSaidByEitherSide(t *testing.T) {
 		}
 	}
 }
+
+// Each line is what is wrong with a certificate that was shown, and what is said of it.
+func TestEachFaultOfACertificateIsSaid(t *testing.T) {
+	unsetVariable(t, "AWS_CA_BUNDLE")
+	past, future := time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC), time.Date(2090, 2, 3, 4, 5, 6, 0, time.UTC)
+	leaf := &x509.Certificate{Raw: []byte("leaf"), Subject: pkix.Name{CommonName: "leaf"}, NotAfter: past}
+	authority := &x509.Certificate{Raw: []byte("authority"), Subject: pkix.Name{CommonName: "Between"}, NotAfter: past}
+	by := func(err error) error {
+		return &tls.CertificateVerificationError{Err: err, UnverifiedCertificates: []*x509.Certificate{leaf}}
+	}
+	expired := func(certificate *x509.Certificate) error {
+		return x509.CertificateInvalidError{Reason: x509.Expired, Cert: certificate}
+	}
+	itself := &x509.Certificate{RawIssuer: []byte("x"), RawSubject: []byte("x"), Subject: pkix.Name{CommonName: "leaf"}, Issuer: pkix.Name{CommonName: "leaf"}}
+	root := &x509.Certificate{RawIssuer: []byte("x"), RawSubject: []byte("x"), IsCA: true, Issuer: pkix.Name{CommonName: "Root"}}
+	for name, test := range map[string]struct {
+		err         error
+		how, advice string
+	}{
+		"its own end":           {by(expired(leaf)), "its TLS certificate has expired on 2020-02-03T04:05:06Z", "have it renewed"},
+		"its authority's end":   {by(expired(authority)), "its TLS certificate is signed by an authority (CN=Between) whose own certificate has expired on 2020-02-03T04:05:06Z", "have it renewed"},
+		"its beginning":         {expired(&x509.Certificate{NotBefore: future}), "its TLS certificate is not valid before 2090-02-03T04:05:06Z", "compare the node's clock"},
+		"signed by itself":      {x509.UnknownAuthorityError{Cert: itself}, "its TLS certificate is signed by itself (CN=leaf), and by no known authority", "set AWS_CA_BUNDLE to a file"},
+		"an unknown root":       {x509.UnknownAuthorityError{Cert: root}, "its TLS certificate is signed by an unknown authority (CN=Root)", "set AWS_CA_BUNDLE to a file"},
+		"no host":               {x509.HostnameError{Certificate: &x509.Certificate{}, Host: "aws"}, "its TLS certificate is for no host and not for aws", "AWS_ENDPOINT_URL"},
+		"an address":            {x509.HostnameError{Certificate: &x509.Certificate{IPAddresses: []net.IP{net.IPv4(10, 0, 0, 1)}}, Host: "aws"}, "its TLS certificate is for 10.0.0.1 and not for aws", "AWS_ENDPOINT_URL"},
+		"more than three hosts": {x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"a", "b", "c", "d", "e"}}, Host: "aws"}, "its TLS certificate is for a, b, c and 2 more and not for aws", "AWS_ENDPOINT_URL"},
+	} {
+		got, is := certificateOutage(test.err)
+		if !is || got.how != test.how || !strings.Contains(got.advice, test.advice) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	t.Setenv("AWS_CA_BUNDLE", "/ca.pem")
+	if got, _ := certificateOutage(x509.UnknownAuthorityError{Cert: root}); !strings.HasPrefix(got.advice, "add the certificate of that authority to the file that AWS_CA_BUNDLE names") {
+		t.Errorf("with a bundle the advice is %q", got.advice)
+	}
+}

@@ -3,6 +3,7 @@ package refusal
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -157,5 +158,33 @@ func TestWhatFollowsFromARefusal(t *testing.T) {
 		if SessionAfter(err) != SessionStands || OfCredentials(err) || Throttled(err) {
 			t.Errorf("something follows from %v", err)
 		}
+	}
+}
+
+// What stands between the operator and AWS is named where it answers without a code.
+func TestWhatAnswersInPlaceOfAWSIsNamed(t *testing.T) {
+	noProxies(t)
+	through := asked()
+	through.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: someProxy})
+	answer := func(status int) error {
+		response := &smithyhttp.Response{Response: &http.Response{StatusCode: status, Request: &http.Request{URL: &url.URL{Scheme: "https", Host: "aws.example"}}}}
+		return &smithyhttp.ResponseError{Response: response, Err: errors.New("x")}
+	}
+	wantError(t, explained(t, through, answer(http.StatusForbidden)), source.Failed, "look at proxy "+someProxy+", through which it was asked")
+	wantError(t, explained(t, through, answer(http.StatusProxyAuthRequired)), source.RegionUnavailable, "(proxy "+someProxy+" does not accept the user and password")
+	unsent := asked()
+	unsent.Host = ""
+	wantError(t, explained(t, unsent, errors.New("not found, ResolveEndpointV2")), source.Failed, "could not be asked for")
+	list := Call{Operation: listSecrets, Region: "eu-west-1"}
+	wantError(t, list.denied("no"), source.AccessDenied, "may not secretsmanager:ListSecrets on *: ")
+	if got := asked().KMSDenied("", " (a note)").Explanation; !strings.Contains(got, "on the KMS key of the secret (a note) in") {
+		t.Errorf("got %s", got)
+	}
+	implicit := refusedWith("AccessDenied", "because no identity-based policy allows the secretsmanager:GetSecretValue action")
+	if got := SessionAfter(implicit); got != SessionStands {
+		t.Errorf("after a denial for want of an Allow the session is %d", got)
+	}
+	if got := loggable(&smithy.GenericAPIError{Code: "ExpiredToken", Message: someKey}).Error(); got != "api error ExpiredToken" {
+		t.Error("the text is logged")
 	}
 }
