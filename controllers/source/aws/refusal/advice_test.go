@@ -32,7 +32,7 @@ func statusOfSTS(status int) error {
 
 // One code has several causes, which the operation, the text and the one who asks tell apart.
 func TestTheAdviceOnACodeOfSTSIsForTheOneWhoAsks(t *testing.T) {
-	own, another := Call{}, Call{By: ofAccount("pay")}
+	own, another := Call{}, Call{By: ofAccount()}
 	const expired, invalid, audience, provider = "ExpiredTokenException", "InvalidIdentityToken", "bad audience", "No provider found in your account for https://oidc"
 	for _, test := range []struct {
 		q                        Call
@@ -112,7 +112,7 @@ func TestADeniedRoleIsNamedWithTheOneWhoMayNotAssumeIt(t *testing.T) {
 		"where AWS names no role":  {Call{Role: outerRole}, assumeOperation, by + "*", someReader + " may not assume role " + outerRole + ": ", "role *"},
 		"where AWS says nothing":   {Call{}, assumeOperation, "no", "the operator may not assume the role of the operator: ", " may not assume :"},
 		"that a SecretSync names":  {Call{By: onTop, Role: outerRole}, assumeOperation, "no", "session tag kubernetes-namespace = pay", "<namespace>"},
-		"of a ServiceAccount":      {Call{By: ofAccount("pay"), Role: innerRole}, webOperation, "no", "system:serviceaccount:pay:app", "<namespace>"},
+		"of a ServiceAccount":      {Call{By: ofAccount(), Role: innerRole}, webOperation, "no", "system:serviceaccount:pay:app", "<namespace>"},
 		"of the operator's own":    {Call{Role: innerRole}, webOperation, "no", "role " + innerRole + " may not be assumed with the operator's ServiceAccount", "serviceaccount::"},
 		"of the operator, by name": {Call{Role: innerRole}, webOperation, "no", "system:serviceaccount:<namespace>:<name> of the operator", "serviceaccount::"},
 	} {
@@ -125,7 +125,7 @@ func TestADeniedRoleIsNamedWithTheOneWhoMayNotAssumeIt(t *testing.T) {
 
 // The OIDC provider is all right where the token is not one of it.
 func TestATokenThatIsNoneHasAnAdviceOfItsOwn(t *testing.T) {
-	own, another := Call{}, Call{By: ofAccount("pay")}
+	own, another := Call{}, Call{By: ofAccount()}
 	for _, test := range []struct {
 		q       Call
 		message string
@@ -166,7 +166,7 @@ func TestTheRoleThatWasRefusedIsNamed(t *testing.T) {
 
 // What fails for the operator's own credentials is the operator's, whatever role was to be assumed with them.
 func TestTheOperatorsOwnTroubleIsSaidToBe(t *testing.T) {
-	call := Call{By: ofAccount("pay"), Role: innerRole, OwnRole: outerRole, Timeout: 15 * time.Second}
+	call := Call{By: ofAccount(), Role: innerRole, OwnRole: outerRole, Timeout: 15 * time.Second}
 	token := &TokenError{File: "/token", Cause: fs.ErrNotExist}
 	if !errors.Is(token, fs.ErrNotExist) {
 		t.Error("the cause of a token that cannot be read is lost")

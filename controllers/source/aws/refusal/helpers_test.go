@@ -27,9 +27,7 @@ const (
 )
 
 // ofAccount is the identity of a ServiceAccount.
-func ofAccount(namespace string) source.Identity {
-	return source.Identity{Namespace: namespace, ServiceAccount: "app"}
-}
+func ofAccount() source.Identity { return source.Identity{Namespace: "pay", ServiceAccount: "app"} }
 
 // wantError wants an error of a kind, with such text in it.
 func wantError(t *testing.T, err error, kind source.Kind, mentions ...string) {
