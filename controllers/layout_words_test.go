@@ -17,7 +17,7 @@ import (
 // folders.
 var cleanFolders = []string{
 	"api", "cmd", "config", "controllers/accesspolicy", "controllers/failover", "controllers/notify", "controllers/pattern",
-	"controllers/render", "controllers/rollout", "controllers/serve", "controllers/serviceaccount", "controllers/target",
+	"controllers/render", "controllers/rollout", "controllers/serve", "controllers/serviceaccount", "controllers/source", "controllers/target",
 }
 
 // clean says whether the rules of words, names and state hold for a folder.

@@ -48,7 +48,7 @@ func TestTheWindowOfARotation(t *testing.T) {
 	}
 }
 
-// Dates are those of AWS's clock, whatever that of the operator's node is.
+// Dates are those by the clock of AWS, whatever that of the operator's node is.
 func TestTheDateOfADeletionIsOfNoZone(t *testing.T) {
 	at := date(0).In(time.FixedZone("", 7200))
 	want := date(0).Format(time.RFC3339)

@@ -23,14 +23,14 @@ type denial struct {
 // identityBased is the kind of policy that is the principal's own.
 const identityBased = "identity-based policy"
 
-// The parts of AWS's text of a denial.
+// The parts of the text of a denial.
 var (
 	whoAndWhat    = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)(?: on resource: (\S+))?`)
 	byWhichPolicy = regexp.MustCompile(`(because no|with an explicit deny in an?) (identity-based policy|resource-based policy|` +
 		`service control policy|resource control policy|permissions boundary|session policy|VPC endpoint policy)`)
 )
 
-// parseDenial reads the two forms of AWS's text: "... with an explicit deny in a <kind of policy>" and
+// parseDenial reads the two forms of the text: "... with an explicit deny in a <kind of policy>" and
 // "... because no <kind of policy> allows the <action> action".
 func parseDenial(message string) denial {
 	var d denial
