@@ -1,9 +1,8 @@
-// Package source says what a secret, a version of it, a value and a refusal are, in terms that
-// belong to no client library. The reconciler speaks these terms; source/aws answers in them.
+// Package source defines secrets, versions, values and refusals, in terms that belong to no client library. The reconciler uses
+// these terms, and source/aws implements them.
 //
-// It answers three questions, kept apart because only the second decrypts: which version does a
-// staging label point at (Resolve), what is the value there (Fetch), and which secrets match a name or tags
-// (Find).
+// A Source has three calls, kept apart because only the second decrypts: Resolve says which version a staging label points at,
+// Fetch reads the value there, and Find lists the secrets that match a name or tags.
 //
-// It imports the standard library alone, and knows nothing of Kubernetes objects.
+// It may import the standard library and package pattern. It knows nothing of Kubernetes objects.
 package source

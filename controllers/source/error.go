@@ -17,8 +17,8 @@ type Error struct {
 	// Outdated says that the refusal contradicts something newer that is known of the secret, as in a Resolution:
 	// AWS may soon say otherwise.
 	Outdated bool
-	// Of is the secret that is spoken of, with its ARN and tag, where AWS has described it: who may not have the secret
-	// may not have the explanation either.
+	// Of is the secret that the explanation is about, with its ARN and tag, where AWS has described it: a namespace that may not
+	// have the secret may not have the explanation either.
 	Of *Version
 	// Cause is what the client said, redacted: it is logged at debug level, and errors.Is finds ErrNoServiceAccount in it.
 	Cause error
@@ -38,7 +38,7 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// IsOutdated says whether an error is a refusal that AWS may soon take back.
+// IsOutdated says whether an error is a refusal that is Outdated.
 func IsOutdated(err error) bool {
 	refusal, ok := errors.AsType[*Error](err)
 	return ok && refusal.Outdated

@@ -20,20 +20,20 @@ type FindQuery struct {
 	Tags map[string]string
 	// Region to look in; empty means the reader's default.
 	Region string
-	// Identity is on whose authority the look happens.
+	// Identity is the identity that reads.
 	Identity Identity
-	// Reader says on whose behalf.
+	// Reader is the object that the find is for.
 	Reader Reader
 	// MaxAge is how old a cached answer may be, as in a VersionQuery.
 	MaxAge time.Duration
 	// Routine says that no user waits for the answer, as in a VersionQuery.
 	Routine bool
-	// Known are the secrets that were found before, of which ARN, Region and Changed count. A list may lag, so that
-	// it is not enough to drop them: those that it does not have are looked at one by one, and stay if they still
-	// match, or until AWS has said for a while that they do not.
+	// Known are the secrets that were found before, of which ARN, Region and Changed count. A list may lag, and drops none of them:
+	// each one that it does not have is described, and stays while it matches, or until AWS has said for a while that it
+	// does not.
 	Known []Version
-	// Budget is the processor time of the pass that NamePattern is compiled and matched in; nil gives the look one
-	// of its own.
+	// Budget is the processor time of the reconcile that NamePattern is compiled and matched in; nil gives the find one of its
+	// own.
 	Budget *pattern.Budget
 	// Allow says which secrets may be given; the others are left out, and not counted. Nil allows all.
 	Allow func(Found) bool

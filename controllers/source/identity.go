@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// Identity says on whose authority a secret is read. The zero Identity is the operator's own.
+// Identity is the identity that reads a secret. The zero Identity is the operator's own.
 //
-// It can be compared, and is part of the key of whatever is remembered or shared: what one identity may
-// read is never handed to another.
+// It can be compared, and is part of the key of all that is cached or shared: what one identity may read is never given to
+// another.
 type Identity struct {
 	// Namespace that the identity acts for. It is empty for the operator's own identity alone.
 	Namespace string
@@ -36,15 +36,15 @@ type ServiceAccount struct {
 	Audience string
 }
 
-// ErrNoServiceAccount is the cause of an error where a ServiceAccount is not there, or may no longer be acted as:
-// whatever it could read is to be forgotten.
+// ErrNoServiceAccount is the cause of an error where a ServiceAccount does not exist, or may no longer be acted as: all that was
+// read with it is to be evicted.
 var ErrNoServiceAccount = errors.New("there is no such ServiceAccount for the operator")
 
-// ServiceAccounts knows ServiceAccounts, and has tokens made for them. Errors are an *Error, or the context's own.
+// ServiceAccounts looks ServiceAccounts up, and has tokens made for them. Errors are an *Error, or the error of the context.
 type ServiceAccounts interface {
-	// Look looks a ServiceAccount up. It is asked at the first use by each object, and about once a minute then.
+	// Get looks a ServiceAccount up. It is called at the first use by each object, and about once a minute then.
 	Get(ctx context.Context, namespace, name string) (ServiceAccount, error)
-	// Token has a token made for a ServiceAccount that was looked up, and for no other one of its name. It is asked
-	// whenever credentials are to be renewed.
+	// Token has a token made for a ServiceAccount that was looked up, and for no other one of its name. It is called each time
+	// that credentials are renewed.
 	Token(ctx context.Context, namespace, name string, account ServiceAccount) (Value, error)
 }

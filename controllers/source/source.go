@@ -59,17 +59,17 @@ type Version struct {
 	// Region that answered: another than was asked for where a replica was read.
 	Region string
 	// PrimaryRegion has the secret that this one is a replica of, or is its own; empty where it is not replicated,
-	// or the call that was allowed does not tell.
+	// or the call that was allowed does not return it.
 	PrimaryRegion string
-	// Created is when AWS got the version. It is zero where the call does not tell: reading the value does
-	// (GetSecretValue, BatchGetSecretValue), looking at the secret does not (DescribeSecret, ListSecrets).
+	// Created is when AWS got the version. GetSecretValue and BatchGetSecretValue return it; it is zero after DescribeSecret and
+	// ListSecrets, which do not.
 	Created time.Time
-	// Changed is when the secret was last changed in any way, by the clock of its region; zero where the call
-	// does not tell. It orders what AWS says of one secret in one region.
+	// Changed is when the secret was last changed in any way, by the clock of its region; zero where the call does not return
+	// it. It orders the answers of AWS about one secret in one region.
 	Changed time.Time
-	// Rotation is nil where the call that was allowed does not tell (GetSecretValue does not).
+	// Rotation is nil where the call that was allowed does not return it, as GetSecretValue.
 	Rotation *Rotation
-	// Tag is the secret's tag TagNamespaces; nil where the call that was allowed does not tell.
+	// Tag is the secret's tag TagNamespaces; nil where the call that was allowed does not return tags.
 	Tag *Tag
 }
 
@@ -91,7 +91,7 @@ type Rotation struct {
 	Next time.Time
 	// Window is how long after Next a rotation is still in time.
 	Window time.Duration
-	// Every is how long AWS lets pass between rotations; zero where it does not tell.
+	// Every is the interval between rotations; zero where AWS does not say.
 	Every time.Duration
 	// PendingVersion is the one that AWSPENDING is on, where that is another one than has AWSCURRENT; else empty.
 	PendingVersion string
@@ -100,7 +100,7 @@ type Rotation struct {
 // Resolution answers which version a Ref points at.
 type Resolution struct {
 	Version Version
-	// Value is set only where AWS allowed no cheaper question than reading the value itself, or where only the
+	// Value is set only where AWS allowed no cheaper call than reading the value itself, or where only the
 	// value's date told that a replica is no step back.
 	Value *Value
 	// Listed says that the answer comes from listing many secrets: those who share the next such answer
@@ -117,7 +117,7 @@ type Resolution struct {
 	Uncertain bool
 }
 
-// Change is what a change event tells of a secret: answers of AWS from before it are out of date.
+// Change is what a change event says of a secret: answers of AWS from before it are out of date.
 type Change struct {
 	// Name and Region of the secret.
 	Name, Region string
@@ -125,7 +125,7 @@ type Change struct {
 	At time.Time
 	// VersionID is the version that the change made or moved a label to; empty where the event names none.
 	VersionID string
-	// Stage is the staging label that moved to that version; empty where the event does not tell.
+	// Stage is the staging label that moved to that version; empty where the event names none.
 	Stage string
 	// Deleted and Restored say that the secret was marked for deletion, or no longer is; Gone that it was deleted
 	// without a time in which it could be restored.
@@ -138,7 +138,7 @@ type Fetched struct {
 	Value   Value
 }
 
-// Source answers the three questions. Every error it returns is an *Error, or the context's own.
+// Source reads secrets. Every error it returns is an *Error, or the error of the context.
 type Source interface {
 	// Resolve says which version the Ref points at now. It does not decrypt, unless the reader may
 	// not call DescribeSecret.

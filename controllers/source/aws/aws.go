@@ -30,7 +30,7 @@ const (
 	connectTimeout = 5 * time.Second
 	// idleConnections are kept open to each endpoint, so that a busy poll does not open new ones.
 	idleConnections = 64
-	// defaultRoom is how many questions wait for one endpoint at once.
+	// defaultRoom is how many queries wait for one endpoint at once.
 	defaultRoom = 32
 )
 
@@ -51,7 +51,7 @@ type Options struct {
 	Metrics *Metrics
 	// CallTimeout bounds one call. Default: 15 seconds.
 	CallTimeout time.Duration
-	// Room is how many questions may wait for one region of AWS at once; the others are put off.
+	// Room is how many queries may wait for one region of AWS at once; the others are put off.
 	// Default: 32.
 	Room int
 	// ValueCacheBytes bounds the values that are kept in memory, for a minute, so that a version that many
@@ -82,7 +82,7 @@ type Source struct {
 	config  aws.Config
 	// provider gets the credentials of all identities.
 	provider *identity.Provider
-	// expected are the changes that events have told of.
+	// expected are the changes that events were about.
 	expected *expected
 
 	// patterns keeps the compiled patterns of names.

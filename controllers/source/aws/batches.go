@@ -100,8 +100,8 @@ func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
 	for _, r := range batch {
 		input.SecretIdList = append(input.SecretIdList, r.ref.SecretID)
 	}
-	q := apiCall{Call: refusal.Call{Operation: batchGetSecretValue, Region: e.region}} // No refusal that names a secret is handed on.
-	output, err := call(ctx, e, q, (*secretsmanager.Client).BatchGetSecretValue, input)
+	c := apiCall{Call: refusal.Call{Operation: batchGetSecretValue, Region: e.region}} // No refusal that names a secret is handed on.
+	output, err := call(ctx, e, c, (*secretsmanager.Client).BatchGetSecretValue, input)
 	kind := source.KindOf(err)
 	if kind == source.AccessDenied {
 		e.unbatched.remember(batchGetSecretValue)

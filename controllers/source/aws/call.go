@@ -27,36 +27,36 @@ const otherRegion = "other"
 type options = func(*secretsmanager.Options)
 
 // call has the SDK make one call. It is a function, as methods can't have type parameters.
-func call[I, O any](ctx context.Context, e *endpoint, q apiCall,
+func call[I, O any](ctx context.Context, e *endpoint, c apiCall,
 	operation func(*secretsmanager.Client, context.Context, *I, ...options) (*O, error), input *I,
 ) (*O, error) {
-	return callBy(ctx, e, q, func(ctx context.Context, q *apiCall, input *I) (*O, error) {
-		return operation(e.client, ctx, input, e.s.audit(q.Ref.Reader), watchWire(&q.Host))
+	return callBy(ctx, e, c, func(ctx context.Context, c *apiCall, input *I) (*O, error) {
+		return operation(e.client, ctx, input, e.s.audit(c.Ref.Reader), watchWire(&c.Host))
 	}, input)
 }
 
 // callBy makes one call when it is its turn and within its time, measures it and explains its error. A
 // call is repeated here once, at once, only to be signed again, by the SDK itself or with credentials that AWS
 // does not refuse, and where the SDK has cut the connection itself; all else is for the reconciler, which backs off.
-func callBy[I, O any](ctx context.Context, e *endpoint, q apiCall, made func(context.Context, *apiCall, *I) (*O, error), input *I) (*O, error) {
-	s, turn := e.s, e.paces[q.Operation]
+func callBy[I, O any](ctx context.Context, e *endpoint, c apiCall, made func(context.Context, *apiCall, *I) (*O, error), input *I) (*O, error) {
+	s, turn := e.s, e.paces[c.Operation]
 	if refused := e.who.Refused(); refused != nil {
-		return nil, e.signs(q).Explain(ctx, refused) // There is nothing to sign the call with.
+		return nil, e.signs(c).Explain(ctx, refused) // There is nothing to sign the call with.
 	}
-	if err := turn.Wait(ctx, q.routine); err != nil {
+	if err := turn.Wait(ctx, c.routine); err != nil {
 		return nil, err
 	}
 	timed, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
 	defer cancel()
-	q = e.signs(q)
+	c = e.signs(c)
 	for first := true; ; first = false {
 		started := time.Now()
-		output, err := made(timed, &q, input)
-		again := err != nil && first && (e.who.Invalidate(timed, err) || q.remake || cutHere(err))
+		output, err := made(timed, &c, input)
+		again := err != nil && first && (e.who.Invalidate(timed, err) || c.remake || cutHere(err))
 		if err != nil {
-			output, err = nil, q.Explain(ctx, err)
+			output, err = nil, c.Explain(ctx, err)
 		}
-		s.options.Metrics.observe(q.Operation, s.regionLabel(q.Region), time.Since(started), err)
+		s.options.Metrics.observe(c.Operation, s.regionLabel(c.Region), time.Since(started), err)
 		if !again {
 			turn.Learn(source.KindOf(err) == source.Throttled)
 			e.bulkhead.Learn(err)
@@ -65,13 +65,13 @@ func callBy[I, O any](ctx context.Context, e *endpoint, q apiCall, made func(con
 	}
 }
 
-// signs says in a question who asks.
-func (e *endpoint) signs(q apiCall) apiCall {
-	q.By, q.OwnRole, q.Timeout, q.Proxy = e.who.Identity, e.s.provider.OwnRole(), e.s.options.CallTimeout, e.s.options.Proxy
+// signs completes a call with the identity that makes it.
+func (e *endpoint) signs(c apiCall) apiCall {
+	c.By, c.OwnRole, c.Timeout, c.Proxy = e.who.Identity, e.s.provider.OwnRole(), e.s.options.CallTimeout, e.s.options.Proxy
 	if e.who == e.s.provider.Own() {
-		q.Role = q.OwnRole
+		c.Role = c.OwnRole
 	}
-	return q
+	return c
 }
 
 // cutHere says whether a connection was closed on this side while it was used: on a busy machine the SDK may close the body

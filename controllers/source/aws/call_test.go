@@ -224,8 +224,8 @@ func TestTheOperatorsRoleIsNotTakenForAnothers(t *testing.T) {
 	s := newEnvironment(t).irsa(t, valid(t))
 	for who, want := range map[source.Identity]string{{}: testRole, account("pay"): ""} {
 		e := s.tenants.endpoint(endpointKey{identity.Actor{Identity: who}, localaws.DefaultRegion})
-		if q := e.signs(apiCall{}); q.Role != want || q.OwnRole != testRole || q.By != who {
-			t.Errorf("%v asks with role %q", q.By, q.Role)
+		if c := e.signs(apiCall{}); c.Role != want || c.OwnRole != testRole || c.By != who {
+			t.Errorf("%v asks with role %q", c.By, c.Role)
 		}
 	}
 }

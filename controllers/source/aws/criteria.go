@@ -20,7 +20,7 @@ import (
 // a pattern of forty instructions.
 const matchSteps = pattern.PassSteps / 2
 
-// criteria are those of a question, ready to be held against secrets.
+// criteria are those of a find, ready to be compared with secrets.
 type criteria struct {
 	key     findKey
 	pattern *pattern.Pattern

@@ -24,7 +24,7 @@ type endpoint struct {
 	client *secretsmanager.Client
 	// template is what DescribeSecret is made after, once the SDK has made one.
 	template atomic.Pointer[requestTemplate]
-	// used is when a question came last. The mutex of tenants guards it.
+	// used is when a query came last. The mutex of tenants guards it.
 	used time.Time
 	// bulkhead bounds the queries that wait for this endpoint.
 	bulkhead *pacing.Bulkhead

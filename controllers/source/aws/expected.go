@@ -15,14 +15,14 @@ const (
 	// are.
 	expectedLasts = 6 * time.Minute
 	// undatedLasts is for how long that is so where no date tells which of the two is older: AWS says that there is no such
-	// secret, the event does not tell on which version a label is, or both are of one second.
+	// secret, the event does not say on which version a label is, or both are of one second.
 	undatedLasts = 45 * time.Second
 	// changesMost is how many changes of one secret are kept, the latest of them, and maxExpected how many secrets have
 	// any: some 300 bytes for each change. A call may move 20 labels (page "PutSecretValue").
 	changesMost, maxExpected = 24, 10_000
 )
 
-// expected are the changes that events have told of: answers from before them are out of date. It serves all
+// expected are the changes that events were about: answers from before them are out of date. It serves all
 // endpoints, as an event does not say who may read the secret.
 type expected struct {
 	now   func() time.Time
@@ -34,7 +34,7 @@ type expected struct {
 }
 
 // secretName is how an event and an answer name the same secret; that two accounts may have one of that name costs a
-// question more.
+// query more.
 type secretName struct{ region, name string }
 
 type expectedChange struct {
@@ -42,7 +42,7 @@ type expectedChange struct {
 	until time.Time
 }
 
-// Expect notes a change that an event has told of. Observe says from then on, for some minutes, which answers are from
+// Expect records a change that an event was about. Resolve says from then on, for some minutes, which answers are from
 // before it.
 func (s *Source) Expect(change source.Change) {
 	if change.At.IsZero() && change.VersionID == "" || change.Name == "" {
@@ -75,7 +75,7 @@ func (x *expected) add(change source.Change) {
 	x.changes[name] = x.changes[name][max(0, len(x.changes[name])-changesMost):]
 }
 
-// of are the changes of a secret that events have told of within a time.
+// of are the changes of a secret that events of a period were about.
 func (x *expected) of(region, name string, within time.Duration) []source.Change {
 	x.mutex.Lock()
 	defer x.mutex.Unlock()
@@ -91,7 +91,7 @@ func (x *expected) of(region, name string, within time.Duration) []source.Change
 	return changes
 }
 
-// later says whether an event has told of a change that a description does not show, or may not show: what is of the
+// later says whether an event was about a change that a description does not show, or may not show: what is of the
 // same second, which is as exact as events are, may be from after it all the same, and counts for a while alone.
 func (x *expected) later(d described) bool {
 	changes := x.of(d.region, arns.NameOf(d.arn), expectedLasts)
@@ -120,7 +120,7 @@ func undoes(other, change source.Change) bool {
 	return moved || other.Deleted != change.Deleted
 }
 
-// shows says whether a description is from after a change, or as the change left it. Events tell whole seconds: of
+// shows says whether a description is from after a change, or as the change left it. Events have whole seconds: of
 // two changes in one second, the version tells.
 func (d described) shows(change source.Change) bool {
 	switch {
@@ -142,7 +142,7 @@ func (d described) shows(change source.Change) bool {
 	return true
 }
 
-// laterThan says whether an event has told of a change that the version of a value does not show.
+// laterThan says whether an event was about a change that the version of a value does not show.
 func (x *expected) laterThan(ref source.Ref, version source.Version) bool {
 	if ref.VersionID != "" {
 		return false
@@ -173,7 +173,7 @@ func lastMove(changes []source.Change, stage, versionID string) (at time.Time, t
 	return at, there, told
 }
 
-// mayConcern says whether a change does not tell where a label is, and may have moved it, or have taken away what is
+// mayConcern says whether a change does not say where a label is, and may have moved it, or have taken away what is
 // under it: AWSPREVIOUS moves with AWSCURRENT (page "UpdateSecretVersionStage").
 func mayConcern(change source.Change, stage string) bool {
 	switch {

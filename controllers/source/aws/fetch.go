@@ -79,10 +79,10 @@ func (e *endpoint) read(ctx context.Context, ref source.Ref) (source.Fetched, er
 }
 
 func (e *endpoint) readAlone(ctx context.Context, ref source.Ref) (source.Fetched, error) {
-	q := apiCall{Call: refusal.Call{Operation: getSecretValue, Ref: ref, Region: e.region}}
-	answer, err := call(ctx, e, q, (*secretsmanager.Client).GetSecretValue, inputOf(ref))
+	c := apiCall{Call: refusal.Call{Operation: getSecretValue, Ref: ref, Region: e.region}}
+	answer, err := call(ctx, e, c, (*secretsmanager.Client).GetSecretValue, inputOf(ref))
 	if source.KindOf(err) == source.KMSAccessDenied {
-		return source.Fetched{}, e.nameKey(ctx, q.Call, err)
+		return source.Fetched{}, e.nameKey(ctx, c.Call, err)
 	}
 	if err != nil {
 		return source.Fetched{}, err
@@ -117,10 +117,10 @@ func valueOf(text *string, binary []byte) source.Value {
 }
 
 // nameKey adds the key's name to the explanation of a KMS denial, which DescribeSecret tells.
-func (e *endpoint) nameKey(ctx context.Context, q refusal.Call, err error) error {
+func (e *endpoint) nameKey(ctx context.Context, c refusal.Call, err error) error {
 	key, known := "", false
-	if !e.denied.recall(q.Ref.SecretID) {
-		answer, describeErr := e.describe(ctx, source.VersionQuery{Ref: q.Ref, MaxAge: describedLasts})
+	if !e.denied.recall(c.Ref.SecretID) {
+		answer, describeErr := e.describe(ctx, source.VersionQuery{Ref: c.Ref, MaxAge: describedLasts})
 		if ended := ctx.Err(); ended != nil {
 			return ended
 		}
@@ -129,12 +129,12 @@ func (e *endpoint) nameKey(ctx context.Context, q refusal.Call, err error) error
 	var named *source.Error
 	switch {
 	case !known:
-		named = q.KMSDenied("", " (allow secretsmanager:DescribeSecret to see its name here)")
+		named = c.KMSDenied("", " (allow secretsmanager:DescribeSecret to see its name here)")
 	case key == "":
-		named = q.KMSDenied("", " (the AWS managed key aws/secretsmanager, which cannot be used from another account: "+
+		named = c.KMSDenied("", " (the AWS managed key aws/secretsmanager, which cannot be used from another account: "+
 			"a secret that is shared needs a customer managed key)")
 	default:
-		named = q.KMSDenied(key, "")
+		named = c.KMSDenied(key, "")
 	}
 	if refused, ok := errors.AsType[*source.Error](err); ok {
 		named.Cause = refused.Cause

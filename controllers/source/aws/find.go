@@ -130,8 +130,8 @@ func (f *finds) list(ctx context.Context, asked source.FindQuery, wanted criteri
 	input := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(sweepPage), Filters: wanted.filters()}
 	var found []source.Found
 	for range findPages {
-		q := apiCall{Call: refusal.Call{Operation: listSecrets, Ref: source.Ref{Reader: asked.Reader}, Region: f.e.region}, routine: asked.Routine}
-		output, err := call(ctx, f.e, q, (*secretsmanager.Client).ListSecrets, input)
+		c := apiCall{Call: refusal.Call{Operation: listSecrets, Ref: source.Ref{Reader: asked.Reader}, Region: f.e.region}, routine: asked.Routine}
+		output, err := call(ctx, f.e, c, (*secretsmanager.Client).ListSecrets, input)
 		if err != nil {
 			return nil, err
 		}
@@ -155,8 +155,8 @@ func (f *finds) list(ctx context.Context, asked source.FindQuery, wanted criteri
 
 // confirm looks at one secret, and gives it if it still matches, or if the answer that it does not may be out of date.
 func (f *finds) confirm(ctx context.Context, asked source.FindQuery, wanted criteria, known source.Version) ([]source.Found, error) {
-	q := apiCall{Call: refusal.Call{Operation: describeSecret, Ref: source.Ref{SecretID: known.ARN, Reader: asked.Reader}, Region: f.e.region}, routine: asked.Routine}
-	output, err := call(ctx, f.e, q, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(known.ARN)})
+	c := apiCall{Call: refusal.Call{Operation: describeSecret, Ref: source.Ref{SecretID: known.ARN, Reader: asked.Reader}, Region: f.e.region}, routine: asked.Routine}
+	output, err := call(ctx, f.e, c, (*secretsmanager.Client).DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(known.ARN)})
 	lost := doubt{id: known.ARN, stage: wanted.key.prefix + " " + wanted.key.pattern + " " + wanted.key.tags, says: "lost"}
 	switch {
 	case source.KindOf(err) == source.SecretNotFound:

@@ -65,30 +65,30 @@ type requestTemplate struct {
 
 // describeSecret makes a call after the template, or has the SDK make it where there is none yet, where the one
 // there is has served its time, or where AWS did not take a request that was made after it.
-func (e *endpoint) describeSecret(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
+func (e *endpoint) describeSecret(ctx context.Context, c *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
 	known := e.template.Load()
-	if known == nil || e.s.options.Now().Sub(known.made) >= templateLasts || !plain(q.Ref.Reader) {
-		return e.describeBySDK(ctx, q, input)
+	if known == nil || e.s.options.Now().Sub(known.made) >= templateLasts || !plain(c.Ref.Reader) {
+		return e.describeBySDK(ctx, c, input)
 	}
-	output, err := known.describe(ctx, q, input)
+	output, err := known.describe(ctx, c, input)
 	if err != nil {
 		e.template.CompareAndSwap(known, nil)
 	}
 	if refusal.OfCredentials(err) { // AWS refuses how it is signed, or with what credentials: the SDK may know better.
-		q.remake = true
+		c.remake = true
 	}
 	return output, err
 }
 
 // describeBySDK takes a request that was answered for the new template.
-func (e *endpoint) describeBySDK(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
+func (e *endpoint) describeBySDK(ctx context.Context, c *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
 	var made *requestTemplate
-	output, err := e.client.DescribeSecret(ctx, input, e.s.audit(q.Ref.Reader), watchWire(&q.Host, func(sent *http.Request) {
-		made = e.templateOf(sent, q.Ref.Reader)
+	output, err := e.client.DescribeSecret(ctx, input, e.s.audit(c.Ref.Reader), watchWire(&c.Host, func(sent *http.Request) {
+		made = e.templateOf(sent, c.Ref.Reader)
 	}))
 	if err != nil {
 		return nil, err
@@ -143,14 +143,14 @@ func plain(reader source.Reader) bool {
 }
 
 // describe makes a DescribeSecret. Its errors are of the types that the SDK's own have.
-func (t *requestTemplate) describe(ctx context.Context, q *apiCall, input *secretsmanager.DescribeSecretInput) (
+func (t *requestTemplate) describe(ctx context.Context, c *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
-	request, err := t.request(ctx, q.Ref.Reader, input)
+	request, err := t.request(ctx, c.Ref.Reader, input)
 	if err != nil {
 		return nil, failedCall(err)
 	}
-	q.Host = t.url.Host
+	c.Host = t.url.Host
 	answer, err := t.options.HTTPClient.Do(request)
 	if err != nil {
 		return nil, failedCall(&smithyhttp.RequestSendError{Err: err})

@@ -154,8 +154,8 @@ func (e *endpoint) contradicted(ctx context.Context, query source.VersionQuery, 
 func (e *endpoint) describe(ctx context.Context, asked source.VersionQuery) (described, error) {
 	ref := asked.Ref
 	answer, err := e.described.Ask(ctx, ref.SecretID, asked.MaxAge, func(ctx context.Context) (described, error) {
-		q := apiCall{Call: refusal.Call{Operation: describeSecret, Ref: ref, Region: e.region}, routine: asked.Routine}
-		output, err := callBy(ctx, e, q, e.describeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
+		c := apiCall{Call: refusal.Call{Operation: describeSecret, Ref: ref, Region: e.region}, routine: asked.Routine}
+		output, err := callBy(ctx, e, c, e.describeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(ref.SecretID)})
 		if err != nil {
 			return described{}, err
 		}

@@ -93,7 +93,7 @@ func (w *sweeps) resolve(ctx context.Context, query source.VersionQuery) (source
 }
 
 // agrees says whether what a listing says of a secret fits to all that is known of it: it has the synced version or is
-// newer, is newer than a description that has another, and shows what events tell of.
+// newer, is newer than a description that has another, and shows what events were about.
 func (e *endpoint) agrees(query source.VersionQuery, listed described, version source.Version) bool {
 	newer := query.Synced.Region == e.region && olderThan(query.Synced.Changed, listed.changed)
 	if version.ID != query.Synced.ID && !newer || e.s.expected.later(listed) {

@@ -117,7 +117,7 @@ func (t *tenant) identityOf(p *identity.Provider, who identity.Actor) *identity.
 	return known
 }
 
-// makeRoom evicts endpoints where as many are kept as may be. Those with questions that wait stay, with their bulkhead.
+// makeRoom evicts endpoints where as many are kept as may be. Those with queries that wait stay, with their bulkhead.
 func (t *tenants) makeRoom(of *tenant) {
 	if len(of.endpoints) >= maxEndpointsOfNamespace {
 		t.evictOldest(of)
@@ -145,7 +145,7 @@ func (t *tenants) evictOldest(of *tenant) {
 	}
 }
 
-// oldest is the endpoint that was used least recently of those that no question waits for.
+// oldest is the endpoint that was used least recently of those that no query waits for.
 func (t *tenant) oldest() (oldest endpointKey, is bool) {
 	for key, e := range t.endpoints {
 		if e.bulkhead.Waiting() == 0 && (!is || e.used.Before(t.endpoints[oldest].used)) {

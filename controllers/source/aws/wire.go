@@ -17,7 +17,7 @@ import (
 // under four million.
 const maxAnswer = 16 << 20
 
-// watchWire notes which host is asked, as the SDK's error for a call that timed out does not tell, shows the
+// watchWire notes which host is asked, as the SDK's error for a call that timed out does not name it, shows the
 // request as it leaves, and bounds what is read of the answer.
 func watchWire(host *string, seen ...func(*http.Request)) func(*secretsmanager.Options) {
 	note := middleware.DeserializeMiddlewareFunc("SecretSyncWire", func(

@@ -30,25 +30,25 @@ type Call struct {
 	Proxy func(*http.Request) (*url.URL, error)
 }
 
-func (q Call) roleName() string {
-	if q.Role == "" {
-		return "the role of " + q.reader()
+func (c Call) roleName() string {
+	if c.Role == "" {
+		return "the role of " + c.reader()
 	}
-	return "role " + q.Role
+	return "role " + c.Role
 }
 
 // reader is whose authority is used.
-func (q Call) reader() string {
-	if q.By.OperatorsOwn() {
+func (c Call) reader() string {
+	if c.By.OperatorsOwn() {
 		return "the operator"
 	}
-	return q.account()
+	return c.account()
 }
 
 // account is the ServiceAccount whose token is used.
-func (q Call) account() string {
-	if q.By.OperatorsOwn() {
+func (c Call) account() string {
+	if c.By.OperatorsOwn() {
 		return "the operator's ServiceAccount"
 	}
-	return "ServiceAccount " + q.By.Namespace + "/" + q.By.ServiceAccount
+	return "ServiceAccount " + c.By.Namespace + "/" + c.By.ServiceAccount
 }

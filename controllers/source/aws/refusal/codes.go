@@ -130,31 +130,31 @@ func SessionAfter(err error) Session {
 }
 
 // byCode explains a refusal by its code. Nil is a code without a kind.
-func (q Call) byCode(code, message string) *source.Error {
+func (c Call) byCode(code, message string) *source.Error {
 	meant, fault := meaningOf(code)
 	switch meant {
 	case throttles:
-		return q.throttled()
+		return c.throttled()
 	case notFound:
-		return q.notFound(message)
+		return c.notFound(message)
 	case denied:
-		return q.denied(message)
+		return c.denied(message)
 	case undecryptable:
 		return &source.Error{Kind: source.DecryptionFailed, Explanation: fmt.Sprintf(
 			"the KMS key of secret %s cannot decrypt it: enable the key, or cancel its deletion, or store the value again under another key",
-			q.Ref.SecretID)}
+			c.Ref.SecretID)}
 	case invalidRequest:
 		if strings.Contains(message, "marked for deletion") || strings.Contains(message, "scheduled for deletion") {
 			return &source.Error{Kind: source.SecretPendingDeletion, Explanation: fmt.Sprintf(
 				"secret %s was marked for deletion: restore it with RestoreSecret (aws secretsmanager restore-secret), or follow another secret",
-				q.Ref.SecretID)}
+				c.Ref.SecretID)}
 		}
 	case serverFails:
-		return q.unavailable(outage{how: "it answered with " + code})
+		return c.unavailable(outage{how: "it answered with " + code})
 	case badCredentials:
-		advice := strings.Replace(fault.advice(message), "this partition of AWS", "partition "+partitions.Of(q.Region)+" of AWS, as "+q.Region+" does", 1)
+		advice := strings.Replace(fault.advice(message), "this partition of AWS", "partition "+partitions.Of(c.Region)+" of AWS, as "+c.Region+" does", 1)
 		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
-			"AWS does not accept the credentials of %s (%s): %s", q.reader(), code, advice)}
+			"AWS does not accept the credentials of %s (%s): %s", c.reader(), code, advice)}
 	}
 	return nil
 }

@@ -82,11 +82,11 @@ func TestAnAnswerWithoutACodeIsJudgedByItsStatus(t *testing.T) {
 
 // Where no host was asked, it is the configuration that is wrong, and the SDK's own words are enough.
 func TestARequestThatWasNotMadeIsExplainedInFewWords(t *testing.T) {
-	q := asked()
-	q.Host = ""
+	c := asked()
+	c.Host = ""
 	cause := errors.New("not found, ResolveEndpointV2")
 	for _, err := range []error{cause, &smithy.OperationError{ServiceID: "Secrets Manager", OperationName: getOperation, Err: cause}} {
-		if got := q.unsent(err).Explanation; !strings.HasPrefix(got, "GetSecretValue of secret /prod/db in eu-west-1 could not be asked for (not found, ResolveEndpointV2): correct") {
+		if got := c.unsent(err).Explanation; !strings.HasPrefix(got, "GetSecretValue of secret /prod/db in eu-west-1 could not be asked for (not found, ResolveEndpointV2): correct") {
 			t.Errorf("got %s", got)
 		}
 	}

@@ -12,10 +12,10 @@ import (
 )
 
 // credentialsTrouble explains why there were no credentials to sign a call with.
-func (q Call) credentialsTrouble(trouble *CredentialsError) *source.Error {
+func (c Call) credentialsTrouble(trouble *CredentialsError) *source.Error {
 	if first, ok := errors.AsType[*CredentialsError](trouble.Cause); ok {
-		q.By, q.Role = source.Identity{}, q.OwnRole // The operator's own, on which a role was to be assumed.
-		return q.credentialsTrouble(first)
+		c.By, c.Role = source.Identity{}, c.OwnRole // The operator's own, on which a role was to be assumed.
+		return c.credentialsTrouble(first)
 	}
 	if explained, ok := errors.AsType[*source.Error](trouble.Cause); ok {
 		own := *explained // It is about the ServiceAccount, and Kubernetes' answer; others may be given the same error.
@@ -25,21 +25,21 @@ func (q Call) credentialsTrouble(trouble *CredentialsError) *source.Error {
 		return malformed.explain()
 	}
 	if refused, ok := errors.AsType[*roleError](trouble.Cause); ok {
-		q.Role = refused.Role
+		c.Role = refused.Role
 	}
 	if operation := stsOperation(trouble.Cause); operation != nil {
-		return q.stsTrouble(operation)
+		return c.stsTrouble(operation)
 	}
 	unavailable := func(format string, args ...any) *source.Error {
 		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(format, args...)}
 	}
 	if token, ok := errors.AsType[*TokenError](trouble.Cause); ok {
 		return unavailable("the web identity token for %s cannot be read from %s: check that the token is mounted into the operator's pod",
-			q.roleName(), token.File)
+			c.roleName(), token.File)
 	}
 	if errors.Is(trouble.Cause, context.DeadlineExceeded) {
 		return unavailable("no AWS credentials for %s within %s: it is tried again by itself; if it lasts, look at the network path to "+
-			"AWS STS, or at the EKS Pod Identity agent", q.roleName(), q.Timeout)
+			"AWS STS, or at the EKS Pod Identity agent", c.roleName(), c.Timeout)
 	}
 	why := "gives no credentials"
 	code := agentCode(trouble.Cause)
@@ -50,7 +50,7 @@ func (q Call) credentialsTrouble(trouble *CredentialsError) *source.Error {
 		if malformed := malformedAgentToken(); malformed != nil {
 			return malformed.explain()
 		}
-		if proxy := q.proxyFor(trouble.Cause); proxy != "" {
+		if proxy := c.proxyFor(trouble.Cause); proxy != "" {
 			return unavailable("the container credentials endpoint, which with EKS Pod Identity is the agent on the node, is asked through proxy %s and %s: "+
 				"list its address in NO_PROXY (169.254.170.23 and [fd00:ec2::23] for EKS)", proxy, why)
 		}

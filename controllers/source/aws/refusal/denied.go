@@ -11,7 +11,7 @@ import (
 )
 
 // denial is what a refusal by a policy tells (page "Troubleshoot access denied error messages" of the
-// IAM User Guide). Parts that the text does not tell are empty.
+// IAM User Guide). Parts that the text does not have are empty.
 type denial struct {
 	principal, action, resource string
 	// policy is the kind of policy that refused, for example identityBased.
@@ -44,29 +44,29 @@ func parseDenial(message string) denial {
 }
 
 // denied explains AccessDeniedException, which AWS uses for Secrets Manager and for KMS.
-func (q Call) denied(message string) *source.Error {
+func (c Call) denied(message string) *source.Error {
 	d := parseDenial(message)
 	if strings.HasPrefix(d.action, "kms:") || (d.action == "" && strings.Contains(message, "KMS")) {
-		return q.KMSDenied(d.resource, "")
+		return c.KMSDenied(d.resource, "")
 	}
 	if d.principal == "" {
-		d.principal = q.reader()
+		d.principal = c.reader()
 	}
 	if d.action == "" {
-		d.action = "secretsmanager:" + q.Operation
+		d.action = "secretsmanager:" + c.Operation
 	}
 	if d.resource == "" {
-		d.resource = cmp.Or(q.Ref.SecretID, "*")
+		d.resource = cmp.Or(c.Ref.SecretID, "*")
 	}
-	why, remedy := q.remedy(d)
+	why, remedy := c.remedy(d)
 	return &source.Error{Kind: source.AccessDenied, Explanation: fmt.Sprintf(
 		"%s may not %s on %s: %s; %s", d.principal, d.action, d.resource, why, remedy)}
 }
 
 // remedy is which policy refused, and the next step.
-func (q Call) remedy(d denial) (why, next string) {
-	statement := "secretsmanager:GetSecretValue and secretsmanager:DescribeSecret on " + q.pattern(d)
-	if q.Operation == listSecrets {
+func (c Call) remedy(d denial) (why, next string) {
+	statement := "secretsmanager:GetSecretValue and secretsmanager:DescribeSecret on " + c.pattern(d)
+	if c.Operation == listSecrets {
 		statement = "secretsmanager:ListSecrets on *: a list cannot be allowed for some secrets alone"
 	}
 	if d.explicit {
@@ -90,51 +90,51 @@ func (q Call) remedy(d denial) (why, next string) {
 	case "VPC endpoint policy":
 		return cmp.Or(why, "the policy of the VPC endpoint does not allow it"), "let that policy allow " + statement
 	}
-	if d.explicit && q.Operation == listSecrets {
+	if d.explicit && c.Operation == listSecrets {
 		return why, "take the Deny out: dataFrom.find needs secretsmanager:ListSecrets on *"
 	}
 	if d.explicit {
 		return why, "take the Deny out, or except this secret"
 	}
 	next = "add a statement to a policy of this principal that allows " + statement
-	if q.foreign(d) {
+	if c.foreign(d) {
 		next += ", and one to the secret's resource policy, as the secret is another account's"
 	}
 	return "no policy allows it", next
 }
 
 // foreign says that the secret belongs to another account than the principal.
-func (q Call) foreign(d denial) bool {
-	reader, owner := arns.Account(d.principal), arns.Account(q.Ref.SecretID)
+func (c Call) foreign(d denial) bool {
+	reader, owner := arns.Account(d.principal), arns.Account(c.Ref.SecretID)
 	return reader != "" && owner != "" && reader != owner
 }
 
 // pattern is how a policy should name the secret.
-func (q Call) pattern(d denial) string {
-	if known := arns.PatternFor(d.resource, q.Ref.SecretID); known != "" {
+func (c Call) pattern(d denial) string {
+	if known := arns.PatternFor(d.resource, c.Ref.SecretID); known != "" {
 		return known
 	}
-	for _, id := range []string{d.resource, q.Ref.SecretID} {
+	for _, id := range []string{d.resource, c.Ref.SecretID} {
 		if arns.Is(id) {
 			return arns.Pattern(id)
 		}
 	}
 	partition, account := cmp.Or(arns.Partition(d.principal), "aws"), cmp.Or(arns.Account(d.principal), "<account>")
-	return arns.PatternOfName(partition, q.Region, account, q.Ref.SecretID)
+	return arns.PatternOfName(partition, c.Region, account, c.Ref.SecretID)
 }
 
 // KMSDenied explains that a value may be read, but not decrypted. The key may be unknown; keyNote is
 // what to say then.
-func (q Call) KMSDenied(key, keyNote string) *source.Error {
+func (c Call) KMSDenied(key, keyNote string) *source.Error {
 	on := "the KMS key of the secret" + keyNote
 	if key != "" {
 		on = "KMS key " + key
 	}
-	via := fmt.Sprintf("secretsmanager.%s.amazonaws.com", q.Region)
-	if strings.HasPrefix(q.Region, "cn-") {
+	via := fmt.Sprintf("secretsmanager.%s.amazonaws.com", c.Region)
+	if strings.HasPrefix(c.Region, "cn-") {
 		via += ".cn"
 	}
 	return &source.Error{Kind: source.KMSAccessDenied, Explanation: fmt.Sprintf(
 		"%s may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of its role, and in the key's policy "+
-			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", q.reader(), q.Ref.SecretID, on, via)}
+			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", c.reader(), c.Ref.SecretID, on, via)}
 }

@@ -79,9 +79,9 @@ func TestStatementsNameASecretExactly(t *testing.T) {
 		"a principal that breaks off":                  {"arn", "db", "db", "arn:aws:secretsmanager:eu-west-1:<account>:secret:db-??????"},
 		"an ARN that is hardly one":                    {testPrincipal, "", "arn:x", "arn:x-??????"},
 	} {
-		q := asked()
-		q.Ref.SecretID = test.secretID
-		if got := q.pattern(denial{principal: test.principal, resource: test.resource}); got != test.want {
+		c := asked()
+		c.Ref.SecretID = test.secretID
+		if got := c.pattern(denial{principal: test.principal, resource: test.resource}); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
 	}
@@ -90,9 +90,9 @@ func TestStatementsNameASecretExactly(t *testing.T) {
 func TestASecretOfAnotherAccountNeedsItsResourcePolicyToo(t *testing.T) {
 	const foreign = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:db-a1B2c3"
 	for id, want := range map[string]bool{foreign: true, testARN: false, "/prod/db": false} {
-		q := asked()
-		q.Ref.SecretID = id
-		explanation := q.denied(denialOf(id, "because no identity-based policy allows the secretsmanager:GetSecretValue action")).Explanation
+		c := asked()
+		c.Ref.SecretID = id
+		explanation := c.denied(denialOf(id, "because no identity-based policy allows the secretsmanager:GetSecretValue action")).Explanation
 		if got := strings.Contains(explanation, "resource policy"); got != want {
 			t.Errorf("%s: mentions the resource policy: %v, want %v: %s", id, got, want, explanation)
 		}
@@ -101,9 +101,9 @@ func TestASecretOfAnotherAccountNeedsItsResourcePolicyToo(t *testing.T) {
 
 func TestKMSIsNamedAsItIsCalledInChina(t *testing.T) {
 	for region, host := range map[string]string{"cn-north-1": "secretsmanager.cn-north-1.amazonaws.com.cn", "eu-west-1": "secretsmanager.eu-west-1.amazonaws.com"} {
-		q := asked()
-		q.Region = region
-		if got := q.KMSDenied("", "").Explanation; !strings.Contains(got, "kms:ViaService = "+host+" ") {
+		c := asked()
+		c.Region = region
+		if got := c.KMSDenied("", "").Explanation; !strings.Contains(got, "kms:ViaService = "+host+" ") {
 			t.Errorf("got %s", got)
 		}
 	}
@@ -113,9 +113,9 @@ func TestKMSIsNamedAsItIsCalledInChina(t *testing.T) {
 func TestADenialSpeaksOfTheActionThatIsDenied(t *testing.T) {
 	const deny = " with an explicit deny in an identity-based policy"
 	denied := func(operation, action, tail string) string {
-		q := asked()
-		q.Operation = operation
-		return q.denied("User: " + testPrincipal + " is not authorized to perform: secretsmanager:" + action + " on resource: " + testARN + tail).Explanation
+		c := asked()
+		c.Operation = operation
+		return c.denied("User: " + testPrincipal + " is not authorized to perform: secretsmanager:" + action + " on resource: " + testARN + tail).Explanation
 	}
 	for name, test := range map[string]struct {
 		said, mention, not string
@@ -132,9 +132,9 @@ func TestADenialSpeaksOfTheActionThatIsDenied(t *testing.T) {
 }
 
 func TestAReaderWithoutAnAccountIsNotTakenForAnothersAccount(t *testing.T) {
-	q := asked()
-	q.Ref.SecretID = testARN
-	if got := q.denied("Not today").Explanation; strings.Contains(got, "resource policy") || !strings.Contains(got, testPattern) {
+	c := asked()
+	c.Ref.SecretID = testARN
+	if got := c.denied("Not today").Explanation; strings.Contains(got, "resource policy") || !strings.Contains(got, testPattern) {
 		t.Errorf("got %s", got)
 	}
 }

@@ -22,62 +22,62 @@ import (
 //
 // Explanations stay the same while the trouble does: no request id, no time and no port is in them, so
 // that a condition does not change with every try.
-func (q Call) Explain(caller context.Context, err error) error {
+func (c Call) Explain(caller context.Context, err error) error {
 	if ended := caller.Err(); ended != nil {
 		return ended
 	}
-	refused := q.classify(err)
+	refused := c.classify(err)
 	if refused.Cause == nil {
 		refused.Cause = loggable(err)
 	}
 	return refused
 }
 
-func (q Call) classify(err error) *source.Error {
+func (c Call) classify(err error) *source.Error {
 	if trouble, ok := errors.AsType[*CredentialsError](err); ok {
-		return q.credentialsTrouble(trouble)
+		return c.credentialsTrouble(trouble)
 	}
 	status, retryAfter := statusOf(err)
 	var refused smithy.APIError
 	if errors.As(err, &refused) {
-		if refused := q.byCode(refused.ErrorCode(), refused.ErrorMessage()); refused != nil {
+		if refused := c.byCode(refused.ErrorCode(), refused.ErrorMessage()); refused != nil {
 			refused.RetryAfter = retryAfter
 			return refused
 		}
 	}
 	switch {
 	case status == http.StatusTooManyRequests:
-		refused := q.throttled()
+		refused := c.throttled()
 		refused.RetryAfter = retryAfter
 		return refused
 	case status == http.StatusProxyAuthRequired:
-		return q.unavailable(refusedByProxy(q.proxyFor(err), status, proxyVariable(targetOf(err))))
+		return c.unavailable(refusedByProxy(c.proxyFor(err), status, proxyVariable(targetOf(err))))
 	case status >= http.StatusInternalServerError:
-		refused := q.unavailable(q.answeredWith(fmt.Sprintf("HTTP status %d", status), err))
+		refused := c.unavailable(c.answeredWith(fmt.Sprintf("HTTP status %d", status), err))
 		refused.RetryAfter = retryAfter
 		return refused
 	case refused != nil || status >= http.StatusBadRequest:
-		return q.refused(refused, status, q.proxyFor(err))
-	case q.Host == "":
-		return q.unsent(err)
+		return c.refused(refused, status, c.proxyFor(err))
+	case c.Host == "":
+		return c.unsent(err)
 	}
-	return q.unavailable(q.outageOf(err))
+	return c.unavailable(c.outageOf(err))
 }
 
 // notFound tells a missing version from a missing secret: AWS has one code for both.
-func (q Call) notFound(message string) *source.Error {
+func (c Call) notFound(message string) *source.Error {
 	if !strings.Contains(message, "secret value") {
 		return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
-			"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; %s", q.Ref.SecretID, q.Region, idAdvice(q.Ref.SecretID))}
+			"AWS has no secret %s in %s: create it, or correct spec.source.secretID or region; %s", c.Ref.SecretID, c.Region, idAdvice(c.Ref.SecretID))}
 	}
-	if q.Ref.VersionID != "" {
+	if c.Ref.VersionID != "" {
 		return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
 			"secret %s has no version %s: AWS removes versions without a staging label in time; pin another version, or follow a staging label",
-			q.Ref.SecretID, q.Ref.VersionID)}
+			c.Ref.SecretID, c.Ref.VersionID)}
 	}
 	return &source.Error{Kind: source.VersionNotFound, Explanation: fmt.Sprintf(
 		"secret %s has no version with staging label %s: put a value into it, move the label in AWS, or follow another one",
-		q.Ref.SecretID, cmp.Or(q.Ref.VersionStage, "AWSCURRENT"))}
+		c.Ref.SecretID, cmp.Or(c.Ref.VersionStage, "AWSCURRENT"))}
 }
 
 // idAdvice is what else may be wrong with the id of a secret that is not found.
@@ -89,44 +89,44 @@ func idAdvice(id string) string {
 	return "a secret of another account needs its full ARN, with the six random characters behind the name"
 }
 
-func (q Call) throttled() *source.Error {
+func (c Call) throttled() *source.Error {
 	return &source.Error{Kind: source.Throttled, Explanation: fmt.Sprintf(
 		"AWS throttles %s in %s: it is tried again by itself, more slowly; a longer pollInterval or a higher quota ends it",
-		q.Operation, q.Region)}
+		c.Operation, c.Region)}
 }
 
 // refused is a refusal without a kind. AWS's own text is passed on where there is a code, as then it
 // comes from the service and speaks of the request's parameters. The refusal may be nil.
-func (q Call) refused(refused smithy.APIError, status int, proxy string) *source.Error {
+func (c Call) refused(refused smithy.APIError, status int, proxy string) *source.Error {
 	if refused != nil && refused.ErrorCode() != "" && refused.ErrorCode() != "UnknownError" {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf("AWS refuses %s in %s with %s: %s",
-			q.request(), q.Region, refused.ErrorCode(), Shortened(refused.ErrorMessage()))}
+			c.request(), c.Region, refused.ErrorCode(), Shortened(refused.ErrorMessage()))}
 	}
 	between := "look for a proxy or a wrong endpoint in between"
 	if proxy != "" {
 		between = fmt.Sprintf("look at proxy %s, through which it was asked, and at its rules", proxy)
 	}
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
-		"%s answered %s with HTTP status %d and no AWS error code: %s", q.endpoint(), q.request(), status, between)}
+		"%s answered %s with HTTP status %d and no AWS error code: %s", c.endpoint(), c.request(), status, between)}
 }
 
 // unsent is a request that the SDK could not make, for example for a region that is no name of a host.
 // Its text speaks of the configuration alone.
-func (q Call) unsent(err error) *source.Error {
+func (c Call) unsent(err error) *source.Error {
 	if operation, ok := errors.AsType[*smithy.OperationError](err); ok {
 		err = operation.Err
 	}
 	return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
 		"%s in %s could not be asked for (%s): correct the region or the endpoint's settings",
-		q.request(), q.Region, Shortened(err.Error()))}
+		c.request(), c.Region, Shortened(err.Error()))}
 }
 
 // request names the operation, and the secret where it is about one.
-func (q Call) request() string {
-	if q.Ref.SecretID == "" {
-		return q.Operation
+func (c Call) request() string {
+	if c.Ref.SecretID == "" {
+		return c.Operation
 	}
-	return q.Operation + " of secret " + q.Ref.SecretID
+	return c.Operation + " of secret " + c.Ref.SecretID
 }
 
 // maxRetryAfter bounds the wait that an answer asks for: a gateway in front of AWS may ask for any, and nothing else ends

@@ -139,9 +139,9 @@ func containerRefuses(code, message string) error {
 	return &CredentialsError{Cause: &smithy.GenericAPIError{Code: code, Message: message}, Sources: []aws.CredentialSource{aws.CredentialSourceHTTP}}
 }
 
-func explained(t *testing.T, q Call, err error) *source.Error {
+func explained(t *testing.T, c Call, err error) *source.Error {
 	t.Helper()
-	refused, ok := errors.AsType[*source.Error](q.Explain(t.Context(), fmt.Errorf("wrapped: %w", err)))
+	refused, ok := errors.AsType[*source.Error](c.Explain(t.Context(), fmt.Errorf("wrapped: %w", err)))
 	if !ok {
 		t.Fatalf("%v is not a *source.Error", err)
 	}
@@ -149,11 +149,11 @@ func explained(t *testing.T, q Call, err error) *source.Error {
 }
 
 func TestAPinnedVersionThatIsGoneIsNamed(t *testing.T) {
-	q := asked()
-	q.Ref.VersionStage, q.Ref.VersionID = "", "11111111-2222-3333-4444-555555555555"
-	refused := explained(t, q, refusedWith("ResourceNotFoundException",
-		"Secrets Manager can't find the specified secret value for VersionId: "+q.Ref.VersionID))
-	if refused.Kind != source.VersionNotFound || !strings.Contains(refused.Explanation, "no version "+q.Ref.VersionID) {
+	c := asked()
+	c.Ref.VersionStage, c.Ref.VersionID = "", "11111111-2222-3333-4444-555555555555"
+	refused := explained(t, c, refusedWith("ResourceNotFoundException",
+		"Secrets Manager can't find the specified secret value for VersionId: "+c.Ref.VersionID))
+	if refused.Kind != source.VersionNotFound || !strings.Contains(refused.Explanation, "no version "+c.Ref.VersionID) {
 		t.Errorf("got %v", refused)
 	}
 }
@@ -243,8 +243,8 @@ func TestAnIDThatIsNotFoundIsExplained(t *testing.T) {
 		arn + "/prod/db-abcdef":      "AWS takes the last six characters of an ARN for the random ones",
 		arn + "/prod/my-secret-a1B2": "a secret of another account needs its full ARN",
 	} {
-		q := Call{Operation: describeOperation, Ref: source.Ref{SecretID: id}, Region: "eu-west-1"}
-		said := q.notFound("Secrets Manager can't find the specified secret.").Explanation
+		c := Call{Operation: describeOperation, Ref: source.Ref{SecretID: id}, Region: "eu-west-1"}
+		said := c.notFound("Secrets Manager can't find the specified secret.").Explanation
 		if !strings.Contains(said, want) || !strings.Contains(said, id+" in eu-west-1") {
 			t.Errorf("of %s it says %q", id, said)
 		}

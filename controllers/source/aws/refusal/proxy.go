@@ -51,15 +51,15 @@ func targetOf(err error) *url.URL {
 
 // proxyFor is host and port of the proxy that the request of an error went through; empty for none. The URL of a
 // proxy may hold a password, so that nothing else of it is ever shown.
-func (q Call) proxyFor(err error) string {
+func (c Call) proxyFor(err error) string {
 	if refused, ok := errors.AsType[*proxyRefusal](err); ok {
 		return refused.proxy
 	}
 	target := targetOf(err)
-	if q.Proxy == nil || target == nil {
+	if c.Proxy == nil || target == nil {
 		return ""
 	}
-	proxy, err := q.Proxy(&http.Request{URL: target})
+	proxy, err := c.Proxy(&http.Request{URL: target})
 	if err != nil || proxy == nil {
 		return ""
 	}
@@ -95,7 +95,7 @@ func ignoredProxy(target *url.URL) string {
 }
 
 // proxyOutage says what is wrong between here and a proxy, or between it and AWS where it says so.
-func (q Call) proxyOutage(err error, proxy string) (outage, bool) {
+func (c Call) proxyOutage(err error, proxy string) (outage, bool) {
 	variable := proxyVariable(targetOf(err))
 	if refused, ok := errors.AsType[*proxyRefusal](err); ok {
 		return refusedByProxy(proxy, refused.status, variable), true
@@ -119,7 +119,7 @@ func (q Call) proxyOutage(err error, proxy string) (outage, bool) {
 	if untrusted, ok := certificateOutage(err); ok {
 		return outage{strings.Replace(untrusted.how, "its TLS certificate", "the TLS certificate of proxy "+proxy, 1), untrusted.advice}, true
 	}
-	return outage{"proxy " + proxy + ": " + howUnreachable(err, q.Timeout), advice}, true
+	return outage{"proxy " + proxy + ": " + howUnreachable(err, c.Timeout), advice}, true
 }
 
 // refusedByProxy is for a proxy that answers in place of AWS.

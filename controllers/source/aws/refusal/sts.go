@@ -27,32 +27,32 @@ func stsOperation(err error) (first *smithy.OperationError) {
 
 // stsTrouble explains errors of STS (pages "AssumeRole" and "AssumeRoleWithWebIdentity" of the AWS STS
 // API Reference).
-func (q Call) stsTrouble(operation *smithy.OperationError) *source.Error {
+func (c Call) stsTrouble(operation *smithy.OperationError) *source.Error {
 	var refused smithy.APIError
 	if !errors.As(operation, &refused) {
-		return q.stsOutage(operation)
+		return c.stsOutage(operation)
 	}
 	code := refused.ErrorCode()
 	if code == "AccessDenied" || code == "AccessDeniedException" {
-		return q.roleDenied(operation.Operation(), refused.ErrorMessage())
+		return c.roleDenied(operation.Operation(), refused.ErrorMessage())
 	}
-	advice := q.stsAdvice(operation.Operation(), code, refused.ErrorMessage())
+	advice := c.stsAdvice(operation.Operation(), code, refused.ErrorMessage())
 	if advice == "" {
-		advice = "it is tried again by itself; if it lasts, check the role and how " + q.reader() + " gets its credentials"
+		advice = "it is tried again by itself; if it lasts, check the role and how " + c.reader() + " gets its credentials"
 	}
 	return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
-		"AWS STS refuses %s of %s with %s: %s", operation.Operation(), q.roleName(), code, advice)}
+		"AWS STS refuses %s of %s with %s: %s", operation.Operation(), c.roleName(), code, advice)}
 }
 
 // stsOutage is for an STS that does not answer, or something else that answers in its place.
-func (q Call) stsOutage(operation *smithy.OperationError) *source.Error {
-	failed := q.outageOf(operation)
+func (c Call) stsOutage(operation *smithy.OperationError) *source.Error {
+	failed := c.outageOf(operation)
 	status, _ := statusOf(operation)
 	switch {
 	case status == http.StatusProxyAuthRequired:
-		failed = refusedByProxy(q.proxyFor(operation), status, proxyVariable(targetOf(operation)))
+		failed = refusedByProxy(c.proxyFor(operation), status, proxyVariable(targetOf(operation)))
 	case status >= http.StatusBadRequest:
-		failed = q.answeredWith(fmt.Sprintf("HTTP status %d and no AWS error code", status), operation)
+		failed = c.answeredWith(fmt.Sprintf("HTTP status %d and no AWS error code", status), operation)
 	}
 	sts := "AWS STS"
 	if target := targetOf(operation); target != nil {
@@ -64,16 +64,16 @@ func (q Call) stsOutage(operation *smithy.OperationError) *source.Error {
 }
 
 // stsAdvice is what to do about a code of STS; empty for codes that nothing is known about.
-func (q Call) stsAdvice(operation, code, message string) string {
+func (c Call) stsAdvice(operation, code, message string) string {
 	switch {
 	case code == "InvalidIdentityToken" && strings.Contains(message, "audience"):
-		return "let the OIDC provider in IAM accept the token's audience, which is sts.amazonaws.com unless " + q.audienceSetting() + " says otherwise"
+		return "let the OIDC provider in IAM accept the token's audience, which is sts.amazonaws.com unless " + c.audienceSetting() + " says otherwise"
 	case code == "InvalidIdentityToken" && strings.Contains(message, "provider found in your account for https://"):
 		_, issuer, _ := strings.Cut(message, "https://")
 		return "let IAM know the cluster's OIDC provider " + Shortened(issuer) + ", with the audience sts.amazonaws.com"
 	case strings.HasPrefix(code, "InvalidIdentityToken"):
-		return q.tokenAdvice(message)
-	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity" && !q.By.OperatorsOwn():
+		return c.tokenAdvice(message)
+	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity" && !c.By.OperatorsOwn():
 		return "the token was made a moment ago: compare the clocks of the API server and of AWS"
 	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity":
 		return "the token file holds a token that has expired: let the kubelet renew it, from a projected volume of the operator's pod"
@@ -86,12 +86,12 @@ func (q Call) stsAdvice(operation, code, message string) string {
 }
 
 // tokenAdvice is what to do about a token that STS does not take for one of the issuer that it names.
-func (q Call) tokenAdvice(message string) string {
+func (c Call) tokenAdvice(message string) string {
 	lower := strings.ToLower(message)
 	switch {
 	case strings.Contains(lower, "certificate") || strings.Contains(lower, "thumbprint"):
 		return "correct the thumbprint of the cluster's OIDC provider in IAM"
-	case strings.Contains(lower, "jwt") && q.By.OperatorsOwn():
+	case strings.Contains(lower, "jwt") && c.By.OperatorsOwn():
 		return "what stands in the token file (AWS_WEB_IDENTITY_TOKEN_FILE) is not a token of a ServiceAccount: mount a projected volume of the operator's pod there"
 	case strings.Contains(lower, "signature") || strings.Contains(lower, "verification key"):
 		return "the token is not signed by a key that its issuer publishes: compare the issuer's keys (<issuer>/.well-known/openid-configuration, jwks_uri) with " +
@@ -101,38 +101,38 @@ func (q Call) tokenAdvice(message string) string {
 		"and that IAM knows the cluster's OIDC provider, with the audience sts.amazonaws.com"
 }
 
-func (q Call) audienceSetting() string {
-	if q.By.OperatorsOwn() {
+func (c Call) audienceSetting() string {
+	if c.By.OperatorsOwn() {
 		return "its projected volume"
 	}
-	return "the annotation eks.amazonaws.com/audience of " + q.reader()
+	return "the annotation eks.amazonaws.com/audience of " + c.reader()
 }
 
 // roleDenied is a trust policy, or a policy of the caller, that does not allow the role.
-func (q Call) roleDenied(operation, message string) *source.Error {
+func (c Call) roleDenied(operation, message string) *source.Error {
 	d := parseDenial(message)
 	if operation == "AssumeRoleWithWebIdentity" {
 		subject := "<namespace>:<name> of the operator"
-		if !q.By.OperatorsOwn() {
-			subject = q.By.Namespace + ":" + q.By.ServiceAccount
+		if !c.By.OperatorsOwn() {
+			subject = c.By.Namespace + ":" + c.By.ServiceAccount
 		}
 		return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf(
 			"%s may not be assumed with %s: let the role's trust policy allow sts:AssumeRoleWithWebIdentity to the cluster's "+
 				"OIDC provider, with <issuer>:sub = system:serviceaccount:%s and <issuer>:aud = sts.amazonaws.com, or the audience that is asked for",
-			q.roleName(), q.account(), subject)}
+			c.roleName(), c.account(), subject)}
 	}
-	who, role := q.reader(), q.roleName()
+	who, role := c.reader(), c.roleName()
 	if d.principal != "" {
 		who = d.principal
 	}
 	if arns.Is(d.resource) {
 		role = "role " + d.resource
 	}
-	return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf("%s may not assume %s: %s", who, role, q.assumeAdvice(d.action))}
+	return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf("%s may not assume %s: %s", who, role, c.assumeAdvice(d.action))}
 }
 
 // assumeAdvice is the next step for each of the actions that assuming a role takes.
-func (q Call) assumeAdvice(action string) string {
+func (c Call) assumeAdvice(action string) string {
 	switch action {
 	case "sts:TagSession":
 		return "let the role's trust policy allow the principal sts:TagSession too, with which the session is told its namespace; " +
@@ -141,8 +141,8 @@ func (q Call) assumeAdvice(action string) string {
 		return "let the role's trust policy allow the principal sts:SetSourceIdentity too, or start the operator with --source-identity=false"
 	}
 	advice := "allow sts:AssumeRole on it in a policy of the principal, and let the role's trust policy name the principal"
-	if q.By.RoleARN != "" {
-		advice += "; where that has conditions, compare them with spec.auth.externalID and with the session tag kubernetes-namespace = " + q.By.Namespace
+	if c.By.RoleARN != "" {
+		advice += "; where that has conditions, compare them with spec.auth.externalID and with the session tag kubernetes-namespace = " + c.By.Namespace
 	}
 	return advice
 }

@@ -24,27 +24,27 @@ type outage struct {
 }
 
 // unavailable is for regions that do not answer, or answer with a server error.
-func (q Call) unavailable(failed outage) *source.Error {
+func (c Call) unavailable(failed outage) *source.Error {
 	advice := failed.advice
 	if advice == "" {
 		advice = "look at the network path, the VPC endpoint, the region's name and the AWS Health Dashboard"
 	}
 	return &source.Error{Kind: source.RegionUnavailable, Explanation: fmt.Sprintf(
-		"%s could not be reached (%s): it is tried again by itself; if it lasts, %s", q.endpoint(), failed.how, advice)}
+		"%s could not be reached (%s): it is tried again by itself; if it lasts, %s", c.endpoint(), failed.how, advice)}
 }
 
 // endpoint names the region and, once it is known, the host.
-func (q Call) endpoint() string {
-	if q.Host == "" {
-		return "Secrets Manager in " + q.Region
+func (c Call) endpoint() string {
+	if c.Host == "" {
+		return "Secrets Manager in " + c.Region
 	}
-	return fmt.Sprintf("Secrets Manager in %s at %s", q.Region, q.Host)
+	return fmt.Sprintf("Secrets Manager in %s at %s", c.Region, c.Host)
 }
 
 // outageOf says what failed between here and there. A proxy is named wherever there is one.
-func (q Call) outageOf(err error) outage {
-	proxy := q.proxyFor(err)
-	if failed, ok := q.proxyOutage(err, proxy); ok {
+func (c Call) outageOf(err error) outage {
+	proxy := c.proxyFor(err)
+	if failed, ok := c.proxyOutage(err, proxy); ok {
 		return failed
 	}
 	failed, ok := certificateOutage(err)
@@ -53,7 +53,7 @@ func (q Call) outageOf(err error) outage {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		failed = outage{"it speaks HTTP, and HTTPS was spoken to it", "correct the scheme or the port of the endpoint (AWS_ENDPOINT_URL)"}
 	default:
-		failed = outage{how: howUnreachable(err, q.Timeout)}
+		failed = outage{how: howUnreachable(err, c.Timeout)}
 	}
 	if proxy != "" {
 		failed.how += ", through proxy " + proxy
@@ -67,9 +67,9 @@ func (q Call) outageOf(err error) outage {
 }
 
 // answeredWith is a server error, of AWS or of a proxy on the way.
-func (q Call) answeredWith(what string, err error) outage {
+func (c Call) answeredWith(what string, err error) outage {
 	failed := outage{how: "it answered with " + what}
-	if proxy := q.proxyFor(err); proxy != "" {
+	if proxy := c.proxyFor(err); proxy != "" {
 		failed.how += ", through proxy " + proxy
 	}
 	return failed

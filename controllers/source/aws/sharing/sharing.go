@@ -9,9 +9,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// Cache lets callers that ask the same share one call and, while it is fresh enough, its answer.
-// Errors are shared by those that wait for the same call, and kept for as long as refused says; one that says that a
-// secret is gone, or not for us, ends the answer of before.
+// Cache lets callers with the same key share one call and, while it is fresh enough, its answer. Errors are shared by callers that
+// wait for the same call, and cached for as long as refused says; one of a kind that Revokes evicts the earlier answer.
 type Cache[K comparable, V any] struct {
 	now func() time.Time
 	// lasts is how long answers are kept.
@@ -40,7 +39,7 @@ type answer[K comparable, V any] struct {
 	// err is the answer where it is not nil.
 	err  error
 	cost int
-	// at is when the question was sent, kept when the answer came.
+	// at is when the call was made, kept when the answer came.
 	at, kept time.Time
 	// lasts is how long it is one.
 	lasts time.Duration
@@ -132,7 +131,7 @@ func (c *Cache[K, V]) join(key K, maxAge time.Duration) (kept answer[K, V], join
 	case under.next != nil:
 		return kept, under.next, false
 	}
-	// The call under way began before this question: all who ask meanwhile share the one after it.
+	// The call under way began before this query: all who ask meanwhile share the one after it.
 	under.next = &flight[V]{before: under, done: make(chan struct{})}
 	return kept, under.next, true
 }
