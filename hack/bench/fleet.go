@@ -17,7 +17,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // setupUser and floorUser are the access keys of what is not the operator.
@@ -28,8 +28,8 @@ const setupWorkers = 16
 
 // fleet is what a scenario works on: secrets in AWS, and SecretSyncs that follow them.
 type fleet struct {
-	stand *stand.Stand
-	aws   *secretsmanager.Client
+	env *testenv.Environment
+	aws *secretsmanager.Client
 	// follows says which secret a SecretSync, and the Secret of its name, holds.
 	follows map[types.NamespacedName]string
 
@@ -38,9 +38,9 @@ type fleet struct {
 	current map[string]string
 }
 
-func newFleet(all *stand.Stand) *fleet {
+func newFleet(env *testenv.Environment) *fleet {
 	return &fleet{
-		stand: all, aws: awsClient(all.AWS.URL(), setupUser),
+		env: env, aws: awsClient(env.AWS.URL(), setupUser),
 		follows: map[types.NamespacedName]string{}, current: map[string]string{},
 	}
 }
@@ -93,14 +93,14 @@ func nameOf(i int) string { return fmt.Sprintf("s-%05d", i) }
 // of the operator where one is named.
 func (f *fleet) syncs(ctx context.Context, namespace string, n int, poll time.Duration, roleARN string, secretOf func(i int) string) error {
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-	if err := f.stand.Client.Create(ctx, made); err != nil {
+	if err := f.env.Client.Create(ctx, made); err != nil {
 		return err
 	}
 	for i := range n {
 		f.follows[types.NamespacedName{Namespace: namespace, Name: nameOf(i)}] = secretOf(i)
 	}
 	return each(n, func(i int) error {
-		return f.stand.Client.Create(ctx, &v1alpha1.SecretSync{
+		return f.env.Client.Create(ctx, &v1alpha1.SecretSync{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: nameOf(i)},
 			Spec: v1alpha1.SecretSyncSpec{
 				Source:       v1alpha1.SecretSource{SecretID: secretOf(i)},

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // options are the same for all scenarios.
@@ -68,13 +68,13 @@ func choose(list string) ([]scenario, error) {
 // bench is one scenario under way.
 type bench struct {
 	options
-	*stand.Stand
+	*testenv.Environment
 	name    string
 	report  *report
 	fleet   *fleet
 	watcher *watcher
 	// manager is nil until the scenario starts it.
-	manager *stand.Manager
+	manager *testenv.Manager
 	// used is the manager's processor time before what is measured.
 	used time.Duration
 	// pprof is where the manager serves its profiles, if it does.
@@ -89,11 +89,11 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 	ctx, cancel := context.WithCancel(ctx) // The control plane waits for watches to end.
 	defer cancel()
 	b := &bench{options: o, name: s.name, report: figures}
-	all, err := stand.New(ctx, stand.Options{Root: ".", Release: true})
-	if all != nil {
+	env, err := testenv.New(ctx, testenv.Options{Root: ".", Release: true})
+	if env != nil {
 		defer func() {
 			cancel()
-			err = errors.Join(err, b.stop(), all.Close())
+			err = errors.Join(err, b.stop(), env.Close())
 		}()
 	}
 	if err != nil {
@@ -102,12 +102,12 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 	if b.workers == 0 {
 		b.workers = defaultWorkers
 	}
-	all.AWS.SetFaults(localaws.Fault{Latency: o.latency})
-	if err := b.goStale(all.AWS); err != nil {
+	env.AWS.SetFaults(localaws.Fault{Latency: o.latency})
+	if err := b.goStale(env.AWS); err != nil {
 		return err
 	}
-	b.Stand, b.fleet = all, newFleet(all)
-	if b.watcher, err = watch(ctx, all.Plane.Config()); err != nil {
+	b.Environment, b.fleet = env, newFleet(env)
+	if b.watcher, err = watch(ctx, env.Plane.Config()); err != nil {
 		return err
 	}
 	if err := s.run(ctx, b); err != nil {
@@ -117,7 +117,7 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 		return err
 	}
 	if o.stale > 0 {
-		b.figure("stale-reads", float64(all.AWS.StaleReads()), "reads")
+		b.figure("stale-reads", float64(env.AWS.StaleReads()), "reads")
 	}
 	return nil
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // queueName is that of the queue which change events come by.
 const queueName = "secretsync-changes"
 
 // addQueue has AWS send change events to a queue, and gives the queue's URL.
-func addQueue(all *stand.Stand) (url string, err error) {
-	arn, err := all.AWS.AddQueue(localaws.Queue{Name: queueName})
+func addQueue(env *testenv.Environment) (url string, err error) {
+	arn, err := env.AWS.AddQueue(localaws.Queue{Name: queueName})
 	if err != nil {
 		return "", err
 	}
-	if _, err := all.AWS.AddEventRule(localaws.EventRule{Queue: arn}); err != nil {
+	if _, err := env.AWS.AddEventRule(localaws.EventRule{Queue: arn}); err != nil {
 		return "", err
 	}
-	return all.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName, nil
+	return env.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName, nil
 }
 
 // fragile is a rotation function that fails, in the step that tries the new password, while it is broken.

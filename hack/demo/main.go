@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 func main() {
@@ -30,35 +30,35 @@ func main() {
 
 func run(ctx context.Context, keep bool) (err error) {
 	fmt.Println("Starting a Kubernetes control plane, a local AWS and the operator from this checkout …")
-	all, err := stand.New(ctx, stand.Options{Root: "."})
-	if all != nil {
-		defer func() { err = errors.Join(err, all.Close()) }()
+	env, err := testenv.New(ctx, testenv.Options{Root: "."})
+	if env != nil {
+		defer func() { err = errors.Join(err, env.Close()) }()
 	}
 	if err != nil {
 		return err
 	}
-	queue, err := addQueue(all)
+	queue, err := addQueue(env)
 	if err != nil {
 		return err
 	}
-	manager, err := all.StartManager("manager", "--change-queue-url="+queue)
+	manager, err := env.StartManager("manager", "--change-queue-url="+queue)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, manager.Stop()) }()
 
-	story := newStory(all)
+	story := newStory(env)
 	if err := story.tell(ctx); err != nil {
 		return fmt.Errorf("%w\n\nthe operator's last words:\n%s", err, manager.Tail())
 	}
 	if keep {
-		exports(all)
+		exports(env)
 		<-ctx.Done()
 	}
 	return nil
 }
 
-func exports(all *stand.Stand) {
+func exports(env *testenv.Environment) {
 	fmt.Printf(`
 Everything is left running until you press Ctrl-C. In another terminal:
 
@@ -66,5 +66,5 @@ export KUBECONFIG=%s
 export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%[3]s
 export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=not-checked
 alias kubectl=%[4]s
-`, all.Plane.Kubeconfig(), all.AWS.URL(), localaws.DefaultRegion, all.Plane.Kubectl())
+`, env.Plane.Kubeconfig(), env.AWS.URL(), localaws.DefaultRegion, env.Plane.Kubectl())
 }

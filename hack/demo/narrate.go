@@ -34,8 +34,8 @@ func (s *story) kubectl(ctx context.Context, arguments ...string) (string, error
 
 // ask runs kubectl without a word.
 func (s *story) ask(ctx context.Context, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, s.stand.Plane.Kubectl(), arguments...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+s.stand.Plane.Kubeconfig())
+	command := exec.CommandContext(ctx, s.env.Plane.Kubectl(), arguments...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+s.env.Plane.Kubeconfig())
 	output, err := command.CombinedOutput()
 	if err != nil {
 		return string(output), fmt.Errorf("kubectl %s: %w: %s", quoted(arguments), err, output)

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 const (
@@ -23,8 +23,8 @@ const (
 
 // story is what the demo tells, chapter by chapter.
 type story struct {
-	stand *stand.Stand
-	aws   *secretsmanager.Client
+	env *testenv.Environment
+	aws *secretsmanager.Client
 	// function rotates the secret.
 	function *fragile
 	chapter  int
@@ -32,11 +32,11 @@ type story struct {
 	first, second string
 }
 
-func newStory(all *stand.Stand) *story {
-	function := &fragile{works: all.AWS.RotatePassword()}
-	all.AWS.RegisterRotationFunction(rotationFunction, function.step)
-	return &story{stand: all, function: function, aws: secretsmanager.New(secretsmanager.Options{
-		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(all.AWS.URL()),
+func newStory(env *testenv.Environment) *story {
+	function := &fragile{works: env.AWS.RotatePassword()}
+	env.AWS.RegisterRotationFunction(rotationFunction, function.step)
+	return &story{env: env, function: function, aws: secretsmanager.New(secretsmanager.Options{
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(env.AWS.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider("me", "not-checked", ""),
 	})}
 }
@@ -142,7 +142,7 @@ func (s *story) repair(ctx context.Context) error {
 func (s *story) deny(ctx context.Context) error {
 	s.heading("Access is denied; the condition explains it, and the Secret keeps its value")
 	prose("(An administrator takes the permission away.)")
-	s.stand.AWS.SetRules(localaws.Rule{}, localaws.Rule{Deny: true, Action: "secretsmanager:*", Principal: "*", Resource: "*payments*"})
+	s.env.AWS.SetRules(localaws.Rule{}, localaws.Rule{Deny: true, Action: "secretsmanager:*", Principal: "*", Resource: "*payments*"})
 	if err := s.refresh(ctx, "after-denial"); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *story) deny(ctx context.Context) error {
 		return err
 	}
 	prose("(The permission comes back.)")
-	s.stand.AWS.SetRules()
+	s.env.AWS.SetRules()
 	if err := s.refresh(ctx, "after-permission"); err != nil {
 		return err
 	}

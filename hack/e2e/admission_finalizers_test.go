@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // finalizersAlone is the policy that every stand has.
@@ -39,7 +39,7 @@ func (s *scene) held(name string, finalizers ...string) *v1alpha1.SecretSync {
 	}
 	s.put(made)
 	s.Cleanup(func() { // Before it is removed.
-		if err := s.stand.Client.Patch(context.Background(), made.DeepCopy(), merge(`{"metadata":{"finalizers":null}}`)); client.IgnoreNotFound(err) != nil {
+		if err := s.env.Client.Patch(context.Background(), made.DeepCopy(), merge(`{"metadata":{"finalizers":null}}`)); client.IgnoreNotFound(err) != nil {
 			s.Error(err)
 		}
 	})
@@ -52,7 +52,7 @@ func merge(patch string) client.Patch { return client.RawPatch(types.MergePatchT
 // and nothing else.
 func TestFinalizersAlone(t *testing.T) {
 	s := newScene(t)
-	operator := s.actingAs(stand.OperatorAccount)
+	operator := s.actingAs(testenv.OperatorAccount)
 	const other, own = "example.com/other", v1alpha1.FinalizerMerge
 	without, with := s.held("without", other), s.held("with", other, own)
 	patch := func(by client.Client, object *v1alpha1.SecretSync, patch string) error {
@@ -94,7 +94,7 @@ func TestFinalizersAlone(t *testing.T) {
 		if err := patch(operator, without, change); !refusedBy(err, finalizersAlone) || !strings.Contains(err.Error(), "and change nothing else of it") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := patch(s.stand.Client, without, change); err != nil {
+		if err := patch(s.env.Client, without, change); err != nil {
 			t.Errorf("%s by an administrator: %v", name, err)
 		}
 	}
@@ -121,8 +121,8 @@ func (s *scene) checkWiderRoles(operator client.Client, there *v1alpha1.SecretSy
 	}
 	s.put(&rbacv1.Role{ObjectMeta: wide, Rules: rules})
 	s.put(&rbacv1.RoleBinding{ObjectMeta: wide, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: wide.Name},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}}})
-	s.awaitRules(stand.OperatorAccount, s.namespace, rules)
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: testenv.OperatorAccount}}})
+	s.awaitRules(testenv.OperatorAccount, s.namespace, rules)
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "made"}, Spec: *there.Spec.DeepCopy()}
 	apply := func(object *v1alpha1.SecretSync) error {
 		body := fmt.Sprintf(`{"apiVersion":%q,"kind":"SecretSync","metadata":{"name":%q},"spec":{"source":{"secretID":"/prod/other"}}}`, v1alpha1.GroupVersion, object.Name)
@@ -168,7 +168,7 @@ func (s *scene) checkLargeOnes(operator client.Client) {
 // spec alone, whatever a status says of another secret, and what is deleted by the marks on a Secret.
 func TestAForgedStatusReadsNothingElse(t *testing.T) {
 	s := newScene(t)
-	operator := s.actingAs(stand.OperatorAccount)
+	operator := s.actingAs(testenv.OperatorAccount)
 	own, other := value(), value()
 	id, _ := s.createSecret("db", own)
 	otherID, otherVersion := s.createSecret("other", other)
@@ -213,7 +213,7 @@ func TestAQuotaBoundsSecretSyncs(t *testing.T) {
 		t.Fatalf("the page does not have the command: %v", err)
 	}
 	one := strings.Replace(strings.Replace(command, "=50", "=1", 1), "payments", s.namespace, 1)
-	kubectl := exec.CommandContext(t.Context(), s.stand.Plane.Kubectl(), append([]string{"--kubeconfig", s.stand.Plane.Kubeconfig()}, strings.Fields(one)...)...)
+	kubectl := exec.CommandContext(t.Context(), s.env.Plane.Kubectl(), append([]string{"--kubeconfig", s.env.Plane.Kubeconfig()}, strings.Fields(one)...)...)
 	if output, err := kubectl.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
@@ -221,7 +221,7 @@ func TestAQuotaBoundsSecretSyncs(t *testing.T) {
 	s.await("the quota is counted", func() bool { return s.exists(quota) && len(quota.Status.Hard) == 1 })
 	spec := v1alpha1.SecretSyncSpec{Suspend: true, Source: v1alpha1.SecretSource{SecretID: "/any"}}
 	create := func(name string) error {
-		return s.stand.Client.Create(t.Context(), &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec})
+		return s.env.Client.Create(t.Context(), &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec})
 	}
 	// The API server's admission learns of the quota's status by a watch of its own.
 	s.await("the quota admits one", func() bool {

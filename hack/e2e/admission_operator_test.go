@@ -11,13 +11,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // withTokensOf is a client of whoever has stolen a ServiceAccount's token.
 func (s *scene) withTokensOf(namespace, account string) *kubernetes.Clientset {
 	s.Helper()
-	config, err := s.stand.Plane.ServiceAccountConfig(s.Context(), namespace, account)
+	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), namespace, account)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestTokenAudience(t *testing.T) {
 	s := newScene(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})
 	s.may("components/service-account-tokens/role.yaml")
-	operator := s.withTokensOf(stand.OperatorNamespace, stand.OperatorAccount)
+	operator := s.withTokensOf(testenv.OperatorNamespace, testenv.OperatorAccount)
 	ask := func(audiences ...string) error {
 		_, err := s.token(operator, s.namespace, "payments", audiences...)
 		return err
@@ -76,7 +76,7 @@ func TestTokenAudience(t *testing.T) {
 		})
 	}
 	s.checkTokenIsForAWS(operator)
-	administrator, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+	administrator, err := kubernetes.NewForConfig(s.env.Plane.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func (s *scene) checkTokenIsForAWS(operator kubernetes.Interface) {
 	for audience, known := range map[string]bool{"sts.amazonaws.com": false, "": true} {
 		by, audiences := operator, []string{audience}
 		if known { // The other way round, so that the refusal means something.
-			administrator, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+			administrator, err := kubernetes.NewForConfig(s.env.Plane.Config())
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func (s *scene) checkTokenIsForAWS(operator kubernetes.Interface) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		config := rest.AnonymousClientConfig(s.stand.Plane.Config())
+		config := rest.AnonymousClientConfig(s.env.Plane.Config())
 		config.BearerToken = made
 		bearer, err := kubernetes.NewForConfig(config)
 		if err != nil {
@@ -119,7 +119,7 @@ func (s *scene) checkTokenIsForAWS(operator kubernetes.Interface) {
 func TestTokenSecrets(t *testing.T) {
 	s := newScene(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})
-	operator := s.withTokensOf(stand.OperatorNamespace, stand.OperatorAccount).CoreV1().Secrets(s.namespace)
+	operator := s.withTokensOf(testenv.OperatorNamespace, testenv.OperatorAccount).CoreV1().Secrets(s.namespace)
 	made := func(name string, kind corev1.SecretType) *corev1.Secret {
 		return &corev1.Secret{Type: kind, ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name,
 			Annotations: map[string]string{corev1.ServiceAccountNameKey: "payments"}}}
@@ -149,7 +149,7 @@ func TestTokenSecrets(t *testing.T) {
 			t.Errorf("a Secret of type %q: %v", kind, err)
 		}
 	}
-	if err := s.stand.Client.Create(t.Context(), made("administrator", corev1.SecretTypeServiceAccountToken)); err != nil {
+	if err := s.env.Client.Create(t.Context(), made("administrator", corev1.SecretTypeServiceAccountToken)); err != nil {
 		t.Errorf("somebody else's Secret: %v", err)
 	}
 }

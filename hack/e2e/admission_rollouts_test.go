@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // TestRestartsAlone: whoever has the operator's token and the permission of the component rollouts can restart
@@ -16,7 +16,7 @@ import (
 func TestRestartsAlone(t *testing.T) {
 	s := newScene(t)
 	s.may(rolloutsRole)
-	operator := s.actingAs(stand.OperatorAccount)
+	operator := s.actingAs(testenv.OperatorAccount)
 	web := s.deploy("web", uses("db"), func(spec *appsv1.DeploymentSpec) {
 		spec.Template.Annotations = map[string]string{"example.com/kept": "1"}
 	})
@@ -66,7 +66,7 @@ func TestRestartsAlone(t *testing.T) {
 		if err := patch(operator, web, change); !refusedBy(err, policy) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := patch(s.stand.Client, web, change); err != nil {
+		if err := patch(s.env.Client, web, change); err != nil {
 			t.Errorf("%s by somebody else: %v", name, err)
 		}
 	}

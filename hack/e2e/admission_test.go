@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // enforce puts the policies of a file in config/admission in force, in the scene's namespace alone and
@@ -64,11 +64,11 @@ func (s *scene) unique(name string) string { return name + "-" + s.namespace }
 // put creates an object and removes it when the test has ended.
 func (s *scene) put(object client.Object) {
 	s.Helper()
-	if err := s.stand.Client.Create(s.Context(), object); err != nil {
+	if err := s.env.Client.Create(s.Context(), object); err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() {
-		if err := s.stand.Client.Delete(context.Background(), object); client.IgnoreNotFound(err) != nil {
+		if err := s.env.Client.Delete(context.Background(), object); client.IgnoreNotFound(err) != nil {
 			s.Error(err)
 		}
 	})
@@ -85,7 +85,7 @@ func (s *scene) checkTypes(name string) {
 	s.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{}
 	s.await("the expressions of policy "+name+" checked", func() bool {
-		if err := s.stand.Client.Get(s.Context(), client.ObjectKey{Name: name}, policy); err != nil {
+		if err := s.env.Client.Get(s.Context(), client.ObjectKey{Name: name}, policy); err != nil {
 			s.Fatal(err)
 		}
 		return policy.Status.ObservedGeneration == policy.Generation && policy.Status.TypeChecking != nil
@@ -97,7 +97,7 @@ func (s *scene) checkTypes(name string) {
 
 // try asks the API server whether it would take a SecretSync of the scene's namespace.
 func (s *scene) try(spec v1alpha1.SecretSyncSpec) error {
-	return s.stand.Client.Create(s.Context(), &v1alpha1.SecretSync{
+	return s.env.Client.Create(s.Context(), &v1alpha1.SecretSync{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "tried"}, Spec: spec}, client.DryRunAll)
 }
 
@@ -172,14 +172,14 @@ func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	before := edited.DeepCopy()
 	edited.Spec.Source.SecretID = s.secretID("other")
 	// An update would conflict with the status that the operator writes after the Secret.
-	if err := s.stand.Client.Patch(t.Context(), edited, client.MergeFrom(before)); !refusedBy(err, s.unique("secretsync-naming-convention")) {
+	if err := s.env.Client.Patch(t.Context(), edited, client.MergeFrom(before)); !refusedBy(err, s.unique("secretsync-naming-convention")) {
 		t.Errorf("an edit to a secret of another name: %v", err)
 	}
 	found := s.get("db")
 	if len(found.Finalizers) == 0 {
 		t.Fatal("there is no finalizer: nothing is shown")
 	}
-	if err := s.stand.Client.Delete(t.Context(), found); err != nil {
+	if err := s.env.Client.Delete(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
 	s.await("the SecretSync gone", func() bool {
@@ -307,7 +307,7 @@ func TestListsOfServiceAccounts(t *testing.T) {
 				t.Errorf("refused: %v", err)
 			}
 			if test.refused != "" && (!refusedBy(err, policy) || !containsAll(err.Error(), []string{"namespace " + s.namespace + " " + test.refused,
-				stand.OperatorNamespace + "/" + policy + " allows it: payments-read, reports"})) {
+				testenv.OperatorNamespace + "/" + policy + " allows it: payments-read, reports"})) {
 				t.Errorf("got %v, want a refusal that mentions %q", err, test.refused)
 			}
 		})
@@ -327,10 +327,10 @@ func TestListsOfServiceAccountsChange(t *testing.T) {
 			t.Errorf("%s, which is for namespaces without a list: %v", name, err)
 		}
 	}
-	lists := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: policy}}
+	lists := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: policy}}
 	update := func(data map[string]string) {
 		lists.Data = data
-		if err := s.stand.Client.Update(t.Context(), lists); err != nil {
+		if err := s.env.Client.Update(t.Context(), lists); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -344,7 +344,7 @@ func TestListsOfServiceAccountsChange(t *testing.T) {
 			return refusedBy(err, policy) && strings.Contains(err.Error(), "allows it: nothing") && refusedBy(s.reading(as("else")), policy)
 		})
 	}
-	if err := s.stand.Client.Delete(t.Context(), lists); err != nil {
+	if err := s.env.Client.Delete(t.Context(), lists); err != nil {
 		t.Fatal(err)
 	}
 	s.await("everything refused without the ConfigMap", func() bool {

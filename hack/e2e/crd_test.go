@@ -45,7 +45,7 @@ func earlierCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 // read, and mended.
 func TestCRDUpgrade(t *testing.T) {
 	c := newCluster(t)
-	if _, err := envtest.InstallCRDs(c.stand.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{earlierCRD(t)}}); err != nil {
+	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{earlierCRD(t)}}); err != nil {
 		t.Fatal(err)
 	}
 	c.install("--set", "crds.enabled=false")
@@ -101,7 +101,7 @@ func TestCRDUpgradeByKubectl(t *testing.T) {
 	stored := c.get("db")
 	stored.Status = v1alpha1.SecretSyncStatus{ObservedGeneration: 1, LastHandledRefresh: "asked", Conditions: []metav1.Condition{
 		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSynced, LastTransitionTime: metav1.NewTime(time.Unix(1e9, 0))}}}
-	if err := c.stand.Client.Status().Update(t.Context(), stored); err != nil {
+	if err := c.env.Client.Status().Update(t.Context(), stored); err != nil {
 		t.Fatal(err)
 	}
 	before := c.get("db")
@@ -110,12 +110,12 @@ func TestCRDUpgradeByKubectl(t *testing.T) {
 	both := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "both"},
 		Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db", VersionStage: "AWSCURRENT", VersionID: strings.Repeat("a", 32)}}}
 	c.await("the newer form refuses both a stage and a version", func() bool {
-		err := c.stand.Client.Create(t.Context(), both.DeepCopy(), client.DryRunAll)
+		err := c.env.Client.Create(t.Context(), both.DeepCopy(), client.DryRunAll)
 		return err != nil && strings.Contains(err.Error(), "set versionStage to follow a staging label, or versionID")
 	})
 	unknown := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "unknown"},
 		Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Target: v1alpha1.SecretTarget{DeletionPolicy: "Keep"}}}
-	if err := c.stand.Client.Create(t.Context(), unknown); err == nil || !strings.Contains(err.Error(), `spec.target.deletionPolicy: Unsupported value: "Keep"`) {
+	if err := c.env.Client.Create(t.Context(), unknown); err == nil || !strings.Contains(err.Error(), `spec.target.deletionPolicy: Unsupported value: "Keep"`) {
 		t.Errorf("an unknown policy: %v", err)
 	}
 	if diff := cmp.Diff(before, c.get("db")); diff != "" {

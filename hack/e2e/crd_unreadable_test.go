@@ -23,7 +23,7 @@ func laxCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 // them pass, with the operator as it runs, after it was started again, and after the CRD was upgraded.
 func TestASpecThatCannotBeReadHidesNoOther(t *testing.T) {
 	c := newCluster(t)
-	if _, err := envtest.InstallCRDs(c.stand.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{laxCRD(t)}}); err != nil {
+	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{laxCRD(t)}}); err != nil {
 		t.Fatal(err)
 	}
 	c.install("--set", "crds.enabled=false")
@@ -44,7 +44,7 @@ func TestASpecThatCannotBeReadHidesNoOther(t *testing.T) {
 		bad := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "secretsync.dev/v1alpha1", "kind": "SecretSync", "spec": spec}}
 		bad.SetNamespace(c.namespace)
 		bad.SetName(name)
-		if err := c.stand.Client.Create(t.Context(), bad); err != nil {
+		if err := c.env.Client.Create(t.Context(), bad); err != nil {
 			t.Fatal(err)
 		}
 	}

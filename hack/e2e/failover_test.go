@@ -33,7 +33,7 @@ func newReplicated(t *testing.T, homeRegion, content string) *replicated {
 	t.Helper()
 	s := newScene(t)
 	r := &replicated{scene: s, id: s.secretID("db"), homeRegion: homeRegion,
-		home: awsClientIn(homeRegion, s.stand.AWS.URL(), "tester"), replica: awsClientIn(replicaRegion, s.stand.AWS.URL(), "tester")}
+		home: awsClientIn(homeRegion, s.env.AWS.URL(), "tester"), replica: awsClientIn(replicaRegion, s.env.AWS.URL(), "tester")}
 	r.spec = v1alpha1.SecretSyncSpec{PollInterval: fast,
 		Source: v1alpha1.SecretSource{SecretID: r.id, Region: homeRegion, FailoverRegions: []string{replicaRegion}}}
 	made, err := r.home.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &r.id, SecretString: &content})
@@ -46,7 +46,7 @@ func newReplicated(t *testing.T, homeRegion, content string) *replicated {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.outage(""); s.stand.AWS.SetReplicationLag(0) })
+	t.Cleanup(func() { r.outage(""); s.env.AWS.SetReplicationLag(0) })
 	return r
 }
 
@@ -57,7 +57,7 @@ func (r *replicated) outage(kind string) {
 	if kind != "" {
 		outages = append(outages, localaws.Outage{Region: r.homeRegion, Kind: kind})
 	}
-	if err := r.stand.AWS.SetOutages(outages...); err != nil {
+	if err := r.env.AWS.SetOutages(outages...); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -122,7 +122,7 @@ func TestFailover(t *testing.T) {
 // and has got a newer version, is followed.
 func TestFailoverIsNoStepBack(t *testing.T) {
 	r := newReplicated(t, "eu-north-1", value())
-	r.stand.AWS.SetReplicationLag(time.Hour)
+	r.env.AWS.SetReplicationLag(time.Hour)
 	fresh, newest := value(), value()
 	second := r.put(r.home, r.homeRegion, fresh, time.Hour)
 	r.sync("db", r.spec)

@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // cluster is a control plane of its own, on which nothing is installed yet but what Helm installs.
@@ -43,7 +43,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare, err := stand.New(t.Context(), stand.Options{Root: root, Bare: true, Audit: true, Binary: shared.Binary})
+	bare, err := testenv.New(t.Context(), testenv.Options{Root: root, Bare: true, Audit: true, Binary: shared.Binary})
 	if bare != nil {
 		t.Cleanup(func() {
 			if err := bare.Close(); err != nil {
@@ -54,7 +54,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{helm: path, release: "secretsync", scene: &scene{T: t, stand: bare, namespace: "payments", aws: awsClient(bare.AWS.URL(), "tester")}}
+	c := &cluster{helm: path, release: "secretsync", scene: &scene{T: t, env: bare, namespace: "payments", aws: awsClient(bare.AWS.URL(), "tester")}}
 	for _, namespace := range []string{"payments", "shipping", "other"} {
 		if err := bare.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 			t.Fatal(err)
@@ -66,9 +66,9 @@ func newCluster(t *testing.T) *cluster {
 // run runs helm for the release in the operator's namespace.
 func (c *cluster) run(verb string, arguments ...string) {
 	c.Helper()
-	command := exec.CommandContext(c.Context(), c.helm, append([]string{verb, c.release, "--namespace", stand.OperatorNamespace}, arguments...)...)
-	home := c.stand.Plane.Directory()
-	command.Env = append(os.Environ(), "KUBECONFIG="+c.stand.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	command := exec.CommandContext(c.Context(), c.helm, append([]string{verb, c.release, "--namespace", testenv.OperatorNamespace}, arguments...)...)
+	home := c.env.Plane.Directory()
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.env.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	output, err := command.CombinedOutput()
 	if err != nil {
 		c.Fatalf("helm %s: %v\n%s", verb, err, output)
@@ -81,19 +81,19 @@ func (c *cluster) install(arguments ...string) {
 }
 
 // startAsInstalled starts the manager with the flags, and the ServiceAccount, of the Deployment.
-func (c *cluster) startAsInstalled(deployment string) *stand.Manager {
+func (c *cluster) startAsInstalled(deployment string) *testenv.Manager {
 	c.Helper()
 	installed := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: stand.OperatorNamespace, Name: deployment}
-	if err := c.stand.Client.Get(c.Context(), key, installed); err != nil {
+	key := client.ObjectKey{Namespace: testenv.OperatorNamespace, Name: deployment}
+	if err := c.env.Client.Get(c.Context(), key, installed); err != nil {
 		c.Fatal(err)
 	}
 	pod := installed.Spec.Template.Spec
 	c.awaitInstalled(pod.ServiceAccountName)
-	if err := c.stand.ActAs(c.Context(), stand.OperatorNamespace, pod.ServiceAccountName); err != nil {
+	if err := c.env.ActAs(c.Context(), testenv.OperatorNamespace, pod.ServiceAccountName); err != nil {
 		c.Fatal(err)
 	}
-	manager, err := c.stand.StartManager("installed", c.elsewhere(pod.Containers[0].Args)...)
+	manager, err := c.env.StartManager("installed", c.elsewhere(pod.Containers[0].Args)...)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -106,14 +106,14 @@ func (c *cluster) awaitInstalled(account string) {
 	c.Helper()
 	c.await("SecretSyncs are served", c.served)
 	c.await("the operator's roles are in force", func() bool {
-		return c.allowed(account, authorizationv1.ResourceAttributes{Namespace: stand.OperatorNamespace, Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}) &&
+		return c.allowed(account, authorizationv1.ResourceAttributes{Namespace: testenv.OperatorNamespace, Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}) &&
 			c.allowed(account, authorizationv1.ResourceAttributes{Namespace: c.namespace, Verb: "watch", Resource: "secrets"})
 	})
 }
 
 // served says whether SecretSyncs can be had. The API server takes a moment for that once their CRD is there.
 func (c *cluster) served() bool {
-	return c.stand.Client.List(c.Context(), &v1alpha1.SecretSyncList{}, client.InNamespace(c.namespace)) == nil
+	return c.env.Client.List(c.Context(), &v1alpha1.SecretSyncList{}, client.InNamespace(c.namespace)) == nil
 }
 
 // elsewhere leaves the flags as they are, but for the ports, of which a machine has only one each, and for the hook
@@ -125,7 +125,7 @@ func (c *cluster) elsewhere(flags []string) []string {
 	})
 }
 
-func (c *cluster) stop(manager *stand.Manager) {
+func (c *cluster) stop(manager *testenv.Manager) {
 	c.Helper()
 	if err := manager.Stop(); err != nil {
 		c.Fatalf("%v: %s", err, manager.Tail())
@@ -170,15 +170,15 @@ func TestHelm(t *testing.T) {
 	if after := c.secret("db"); after.UID != before.UID || after.ResourceVersion != before.ResourceVersion {
 		t.Error("the Secret was written anew by installing again")
 	}
-	if err := checkRoles(c.stand.Plane, "secretsync", "rbac/leader_election_role.yaml", "rbac/metrics_auth_role.yaml"); err != nil {
+	if err := checkRoles(c.env.Plane, "secretsync", "rbac/leader_election_role.yaml", "rbac/metrics_auth_role.yaml"); err != nil {
 		t.Error(err)
 	}
 }
 
 // checkMetricsAreGuarded wants metrics by TLS, for those alone who may get them.
-func (c *cluster) checkMetricsAreGuarded(manager *stand.Manager) {
+func (c *cluster) checkMetricsAreGuarded(manager *testenv.Manager) {
 	c.Helper()
-	config, err := c.stand.Plane.ServiceAccountConfig(c.Context(), "other", "default")
+	config, err := c.env.Plane.ServiceAccountConfig(c.Context(), "other", "default")
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func (c *cluster) checkMetricsAreGuarded(manager *stand.Manager) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "secretsync-metrics-reader"},
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "other", Name: "default"}},
 	}
-	if err := c.stand.Client.Create(c.Context(), binding); err != nil {
+	if err := c.env.Client.Create(c.Context(), binding); err != nil {
 		c.Fatal(err)
 	}
 	c.await("metrics are readable for those who may", func() bool { return status() == http.StatusOK })
@@ -219,7 +219,7 @@ func (c *cluster) checkMetricsAreGuarded(manager *stand.Manager) {
 func (c *cluster) checkLeaseIsReleased() {
 	c.Helper()
 	lease := &coordinationv1.Lease{}
-	if err := c.stand.Client.Get(c.Context(), client.ObjectKey{Namespace: stand.OperatorNamespace, Name: "secretsync"}, lease); err != nil {
+	if err := c.env.Client.Get(c.Context(), client.ObjectKey{Namespace: testenv.OperatorNamespace, Name: "secretsync"}, lease); err != nil {
 		c.Fatal(err)
 	}
 	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
@@ -254,7 +254,7 @@ func TestHelmNamespaced(t *testing.T) {
 	}
 	elsewhere := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "db"},
 		Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}}
-	if err := c.stand.Client.Create(t.Context(), elsewhere); err != nil {
+	if err := c.env.Client.Create(t.Context(), elsewhere); err != nil {
 		t.Fatal(err)
 	}
 	c.never("a Secret is written in another namespace", func() bool {
@@ -272,12 +272,12 @@ func (c *cluster) may(verb, namespace string) bool {
 // allowed asks what a ServiceAccount of the operator's namespace may do, without having it try.
 func (s *scene) allowed(account string, what authorizationv1.ResourceAttributes) bool {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), standtest.Deadline)
+	ctx, cancel := context.WithTimeout(s.Context(), testsuite.Deadline)
 	defer cancel()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: "system:serviceaccount:" + stand.OperatorNamespace + ":" + account, ResourceAttributes: &what,
+		User: "system:serviceaccount:" + testenv.OperatorNamespace + ":" + account, ResourceAttributes: &what,
 	}}
-	if err := s.stand.Client.Create(ctx, review); err != nil {
+	if err := s.env.Client.Create(ctx, review); err != nil {
 		s.Fatal(err)
 	}
 	return review.Status.Allowed

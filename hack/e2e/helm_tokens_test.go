@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // overlay builds config/default with more of config on top, as an overlay of one's own does.
@@ -149,7 +149,7 @@ func TestHelmServiceAccountTokens(t *testing.T) {
 	}
 	const aws, audience, secrets = "sts.amazonaws.com", "secretsync-token-audience", "secretsync-token-secrets"
 	c.install()
-	operator := c.withTokensOf(stand.OperatorNamespace, "secretsync")
+	operator := c.withTokensOf(testenv.OperatorNamespace, "secretsync")
 	ask := func(namespace, name string, audiences ...string) error {
 		_, err := c.token(operator, namespace, name, audiences...)
 		return err

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // manifests are all that is installed in one way or another, by what the way is.
@@ -29,8 +29,8 @@ func manifests(t *testing.T) map[string][]byte {
 
 // apply applies manifests as a person does who wants to hear of every field that is not known.
 func (c *cluster) apply(manifests string, flags ...string) (string, error) {
-	command := exec.CommandContext(c.Context(), c.stand.Plane.Kubectl(), append([]string{
-		"--kubeconfig", c.stand.Plane.Kubeconfig(), "apply", "--server-side", "--validate=strict", "-f", "-"}, flags...)...)
+	command := exec.CommandContext(c.Context(), c.env.Plane.Kubectl(), append([]string{
+		"--kubeconfig", c.env.Plane.Kubeconfig(), "apply", "--server-side", "--validate=strict", "-f", "-"}, flags...)...)
 	command.Stdin = strings.NewReader(manifests)
 	output, err := command.CombinedOutput()
 	return string(output), err
@@ -41,9 +41,9 @@ func (c *cluster) apply(manifests string, flags ...string) (string, error) {
 func TestManifestsAreAccepted(t *testing.T) {
 	c := newCluster(t)
 	c.addServiceMonitors()
-	restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: stand.OperatorNamespace, Labels: map[string]string{
+	restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testenv.OperatorNamespace, Labels: map[string]string{
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}}}
-	if err := c.stand.Client.Create(t.Context(), restricted); err != nil {
+	if err := c.env.Client.Create(t.Context(), restricted); err != nil {
 		t.Fatal(err)
 	}
 	c.await("pods find a ServiceAccount", func() bool { // Without it they are refused before their security is looked at.
@@ -59,14 +59,14 @@ func TestManifestsAreAccepted(t *testing.T) {
 			t.Fatalf("%s: %v: %s", way, err, output)
 		}
 		c.awaitPods(way)
-		c.kubectl("", "delete", "deployment", "--all", "--namespace", stand.OperatorNamespace)
+		c.kubectl("", "delete", "deployment", "--all", "--namespace", testenv.OperatorNamespace)
 	}
 }
 
 // checkGuards wants the API server to refuse what this test says that it lets through.
 func (c *cluster) checkGuards() {
 	c.Helper()
-	const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: lax, namespace: " + stand.OperatorNamespace + "}\nspec: {containers: [{name: a, image: b}]}\n"
+	const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: lax, namespace: " + testenv.OperatorNamespace + "}\nspec: {containers: [{name: a, image: b}]}\n"
 	for manifest, refusal := range map[string]string{
 		pod: "violates PodSecurity",
 		strings.Replace(pod, "image:", "imago:", 1): "imago",
@@ -82,7 +82,7 @@ func (c *cluster) checkGuards() {
 func (c *cluster) awaitPods(way string) {
 	c.Helper()
 	var deployments appsv1.DeploymentList
-	if err := c.stand.Client.List(c.Context(), &deployments, client.InNamespace(stand.OperatorNamespace)); err != nil {
+	if err := c.env.Client.List(c.Context(), &deployments, client.InNamespace(testenv.OperatorNamespace)); err != nil {
 		c.Fatal(err)
 	}
 	if len(deployments.Items) != 1 {
@@ -90,7 +90,7 @@ func (c *cluster) awaitPods(way string) {
 	}
 	deployment := &deployments.Items[0]
 	c.await(way+": its pods are admitted", func() bool {
-		if err := c.stand.Client.Get(c.Context(), client.ObjectKeyFromObject(deployment), deployment); err != nil {
+		if err := c.env.Client.Get(c.Context(), client.ObjectKeyFromObject(deployment), deployment); err != nil {
 			c.Fatal(err)
 		}
 		for _, condition := range deployment.Status.Conditions {

@@ -22,7 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // role is what may be done, and to which roles of Kubernetes' own it is added.
@@ -149,7 +149,7 @@ func output(t *testing.T, command string, arguments ...string) []byte {
 // chart renders the chart with values from files.
 func chart(t *testing.T, values ...string) []byte {
 	t.Helper()
-	arguments := []string{"template", "secretsync", filepath.Join(root, "config/chart"), "--namespace", stand.OperatorNamespace}
+	arguments := []string{"template", "secretsync", filepath.Join(root, "config/chart"), "--namespace", testenv.OperatorNamespace}
 	for _, file := range values {
 		arguments = append(arguments, "--values", file)
 	}

@@ -28,7 +28,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // heard is what managers have told that is not there any more at the end, by where it was told.
@@ -82,7 +82,7 @@ func leaks(content []byte, needles map[string]int) []int {
 
 // searchForValues looks for every value that a test has put into a secret in all that the operator
 // has said: logs, events, statuses, metrics, requests, and what Secrets have besides their data.
-func searchForValues(ctx context.Context, w *stand.Stand) error {
+func searchForValues(ctx context.Context, w *testenv.Environment) error {
 	said, err := said(ctx, w)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func TestSearchFindsValues(t *testing.T) {
 	}
 }
 
-func said(ctx context.Context, w *stand.Stand) (map[string][]byte, error) {
+func said(ctx context.Context, w *testenv.Environment) (map[string][]byte, error) {
 	said := map[string][]byte{}
 	logs, err := filepath.Glob(filepath.Join(w.Plane.Directory(), "*.log"))
 	if err != nil {
@@ -184,7 +184,7 @@ func said(ctx context.Context, w *stand.Stand) (map[string][]byte, error) {
 }
 
 // end ends a manager, in the way given, once its metrics are kept for the search.
-func end(ctx context.Context, manager *stand.Manager, how func(*stand.Manager) error) error {
+func end(ctx context.Context, manager *testenv.Manager, how func(*testenv.Manager) error) error {
 	metrics, err := scrape(ctx, manager)
 	if err != nil {
 		return fmt.Errorf("reading metrics: %w", err)
@@ -197,7 +197,7 @@ func end(ctx context.Context, manager *stand.Manager, how func(*stand.Manager) e
 }
 
 // scrape reads the metrics of a manager that runs, and wants its own among them.
-func scrape(ctx context.Context, manager *stand.Manager) ([]byte, error) {
+func scrape(ctx context.Context, manager *testenv.Manager) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+manager.Metrics+"/metrics", nil)
 	if err != nil {
 		return nil, err

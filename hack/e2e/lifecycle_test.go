@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 func TestSuspend(t *testing.T) {
@@ -75,14 +75,14 @@ func TestKilled(t *testing.T) {
 			s.sync(fmt.Sprintf("many-%d", i), v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 		})
 	}
-	s.await("a part is in sync", func() bool { return s.stand.AWS.ValuesRead(mine) > many/10 })
-	s.end((*stand.Manager).Kill)
+	s.await("a part is in sync", func() bool { return s.env.AWS.ValuesRead(mine) > many/10 })
+	s.end((*testenv.Manager).Kill)
 	group.Wait()
 	// What was under way when it was killed is answered, and counted, a moment later.
 	readBefore := -1
 	s.await("AWS has answered all that was asked", func() bool {
 		before := readBefore
-		readBefore = s.stand.AWS.ValuesRead(mine)
+		readBefore = s.env.AWS.ValuesRead(mine)
 		return readBefore == before
 	})
 	synced := s.readyCount()
@@ -91,7 +91,7 @@ func TestKilled(t *testing.T) {
 		s.awaitKeys(fmt.Sprintf("many-%d", i), map[string]string{"value": want[i]})
 		s.awaitReady(fmt.Sprintf("many-%d", i))
 	}
-	if reads := s.stand.AWS.ValuesRead(mine) - readBefore; reads > many-synced {
+	if reads := s.env.AWS.ValuesRead(mine) - readBefore; reads > many-synced {
 		t.Errorf("the successor read %d values, though only %d SecretSyncs were not in sync", reads, many-synced)
 	}
 }
@@ -107,11 +107,11 @@ func TestRestartCostsNothing(t *testing.T) {
 		s.awaitReady(name)
 		s.awaitEvent(name, "SecretCreated") // It is sent in the background, and the audit log may have it after the stop.
 	}
-	s.end((*stand.Manager).Stop)
-	read, requests, polls := s.stand.AWS.ValuesRead(s.secretID("")), len(s.requests()), s.called("DescribeSecret")
+	s.end((*testenv.Manager).Stop)
+	read, requests, polls := s.env.AWS.ValuesRead(s.secretID("")), len(s.requests()), s.called("DescribeSecret")
 	s.start("restarted")
 	s.await("polls after the restart", func() bool { return s.called("DescribeSecret") >= polls+3*some })
-	if again := s.stand.AWS.ValuesRead(s.secretID("")) - read; again != 0 {
+	if again := s.env.AWS.ValuesRead(s.secretID("")) - read; again != 0 {
 		t.Errorf("%d values were read again", again)
 	}
 	for _, request := range s.requests()[requests:] {
@@ -123,7 +123,7 @@ func TestRestartCostsNothing(t *testing.T) {
 func (s *scene) readyCount() int {
 	s.Helper()
 	var list v1alpha1.SecretSyncList
-	if err := s.stand.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
 	count := 0

@@ -53,7 +53,7 @@ func withFormer(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
 func merged(s *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "slip-merged", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("x")}}
-	if err := s.stand.Client.Create(s.Context(), host); err != nil {
+	if err := s.env.Client.Create(s.Context(), host); err != nil {
 		s.Fatal(err)
 	}
 	spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge
@@ -142,7 +142,7 @@ func TestADeletedSecretComesBackWholeAfterASlip(t *testing.T) {
 	s.awaitReady("gone")
 	s.putValue(id, "null")
 	s.awaitReason("gone", metav1.ConditionFalse, v1alpha1.ReasonValueRejected)
-	if err := s.stand.Client.Delete(s.Context(), s.secret("gone")); err != nil {
+	if err := s.env.Client.Delete(s.Context(), s.secret("gone")); err != nil {
 		t.Fatal(err)
 	}
 	s.await("the condition says that the Secret is missing", func() bool {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // other is the name of a secret that stands beside the one of a mishap.
@@ -90,7 +90,7 @@ func mishapsOfSeveral() map[string]mishap {
 		"other-pending-deletion": {reason: v1alpha1.ReasonSecretPendingDeletion, shape: withOther(true), befall: rotating(func(s *scene, id string) { s.delete(other(id), false) })},
 		"other-denied":           {reason: v1alpha1.ReasonAccessDenied, shape: withOther(false), denied: "secretsmanager:*", of: "-other", befall: rotating(nothing)},
 		"other-optional-denied":  {reason: v1alpha1.ReasonAccessDenied, shape: withOther(true), denied: "secretsmanager:*", of: "-other", befall: rotating(nothing)},
-		"other-kms-denied":       {reason: v1alpha1.ReasonKMSAccessDenied, shape: withOther(true), befall: rotating(func(s *scene, id string) { s.stand.AWS.DenyKey(keyOf(other(id)), "*"); s.putValue(other(id), pair()) })},
+		"other-kms-denied":       {reason: v1alpha1.ReasonKMSAccessDenied, shape: withOther(true), befall: rotating(func(s *scene, id string) { s.env.AWS.DenyKey(keyOf(other(id)), "*"); s.putValue(other(id), pair()) })},
 		"other-without-label":    {reason: v1alpha1.ReasonVersionNotFound, shape: withAllOfOther, befall: rotating(func(s *scene, id string) { s.removeLabel(other(id)) })},
 		"other-broken":           {reason: v1alpha1.ReasonInvalidValue, shape: withAllOfOther, befall: rotating(func(s *scene, id string) { s.putValue(other(id), `{"password":"`+value(), customStage) })},
 		"other-lacks-property":   {reason: v1alpha1.ReasonPropertyNotFound, shape: withOther(false), befall: rotating(func(s *scene, id string) { s.putValue(other(id), fmt.Sprintf(`{"token":%q}`, value())) })},
@@ -165,8 +165,8 @@ func TestADeniedListLosesNothing(t *testing.T) {
 func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 	s := newScene(t)
 	far := *s
-	far.aws = awsClientIn(troubled, s.stand.AWS.URL(), "tester")
-	t.Cleanup(func() { s.stand.AWS.SetFaults() })
+	far.aws = awsClientIn(troubled, s.env.AWS.URL(), "tester")
+	t.Cleanup(func() { s.env.AWS.SetFaults() })
 	a, b := value(), value()
 	near, _ := s.createSecret("near", a)
 	id, _ := far.createSecret("far", b)
@@ -187,7 +187,7 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 		s.await("the trouble before is over", func() bool { return s.trouble("both") == "" })
 		before := kept{"both": s.secret("both")}
 		test.fault.Region, test.fault.Operation = troubled, "*GetSecretValue"
-		s.stand.AWS.SetFaults(test.fault)
+		s.env.AWS.SetFaults(test.fault)
 		a, b = value(), value()
 		far.putValue(id, b) // First: its former value may still be in the operator's memory, and would go well with a new one.
 		s.putValue(near, a)
@@ -196,12 +196,12 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 		} else {
 			described := s.described()
 			s.await("both were looked at", func() bool { return s.described() >= described+2 })
-			s.end((*stand.Manager).Kill)
+			s.end((*testenv.Manager).Kill)
 			before.check(s, "after the operator was killed")
 			s.start("between-two-reads")
 		}
 		before.check(s, test.name)
-		s.stand.AWS.SetFaults()
+		s.env.AWS.SetFaults()
 	}
 	s.awaitKeys("both", map[string]string{"near": a, "far": b})
 	s.awaitReady("both")
@@ -221,8 +221,8 @@ func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s.awaitKeys("whole", map[string]string{"one": a, "two": b, "three": c})
 	s.awaitReady("whole")
 	s.awaitReady("part")
-	t.Cleanup(func() { s.stand.AWS.DenyKey(keyOf(other(one))) })
-	s.stand.AWS.DenyKey(keyOf(other(one)), "*")
+	t.Cleanup(func() { s.env.AWS.DenyKey(keyOf(other(one))) })
+	s.env.AWS.DenyKey(keyOf(other(one)), "*")
 	before := kept{"whole": s.secret("whole")}
 	a, b, c = value(), value(), value()
 	s.putValue(other(one), b) // First: its former value may still be in the operator's memory, and would go well with a new one.
@@ -231,7 +231,7 @@ func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s.awaitKeys("part", map[string]string{"one": a, "three": c})
 	s.awaitReason("whole", metav1.ConditionFalse, v1alpha1.ReasonKMSAccessDenied)
 	before.check(s, "while one value is refused")
-	s.stand.AWS.DenyKey(keyOf(other(one)))
+	s.env.AWS.DenyKey(keyOf(other(one)))
 	s.edit("whole", func(secretSync *v1alpha1.SecretSync) {
 		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "mended"}
 	})

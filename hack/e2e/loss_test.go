@@ -15,7 +15,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // mishap is one that befalls a single secret whose value is in sync, and that only an edit heals.
@@ -40,8 +40,8 @@ func mishaps() map[string]mishap {
 		"pending-deletion":  {reason: v1alpha1.ReasonSecretPendingDeletion, befall: func(s *scene, id string) { s.delete(id, false) }},
 		"denied":            {reason: v1alpha1.ReasonAccessDenied, denied: "secretsmanager:*"},
 		"read-denied":       {reason: v1alpha1.ReasonAccessDenied, denied: "secretsmanager:GetSecretValue", befall: becomes(pair())},
-		"kms-denied":        {reason: v1alpha1.ReasonKMSAccessDenied, befall: func(s *scene, id string) { s.stand.AWS.DenyKey(keyOf(id), "*"); s.putValue(id, pair()) }},
-		"kms-disabled":      {reason: v1alpha1.ReasonDecryptionFailed, befall: func(s *scene, id string) { s.stand.AWS.DisableKey(keyOf(id), true); s.putValue(id, pair()) }},
+		"kms-denied":        {reason: v1alpha1.ReasonKMSAccessDenied, befall: func(s *scene, id string) { s.env.AWS.DenyKey(keyOf(id), "*"); s.putValue(id, pair()) }},
+		"kms-disabled":      {reason: v1alpha1.ReasonDecryptionFailed, befall: func(s *scene, id string) { s.env.AWS.DisableKey(keyOf(id), true); s.putValue(id, pair()) }},
 		"label-removed":     {reason: v1alpha1.ReasonVersionNotFound, stage: customStage, befall: (*scene).removeLabel},
 		"broken-json":       {reason: v1alpha1.ReasonInvalidValue, befall: becomes(`{"username":"app","password":"` + value())},
 		"no-fields":         {reason: v1alpha1.ReasonInvalidValue, befall: becomes(`{}`)},
@@ -161,7 +161,7 @@ func TestNothingIsLost(t *testing.T) {
 	s.awaitCalls(2 * len(all))
 	before.check(s, "after more polls")
 
-	s.end((*stand.Manager).Quit)
+	s.end((*testenv.Manager).Quit)
 	s.start("nothing-lost")
 	s.awaitCalls(2 * len(all))
 	for name, one := range all {
@@ -205,7 +205,7 @@ func (s *scene) awaitCalls(more int) {
 func TestNothingIsLostOnTheWay(t *testing.T) {
 	const reading = "*GetSecretValue"
 	s := newScene(t)
-	t.Cleanup(func() { s.stand.AWS.SetFaults() })
+	t.Cleanup(func() { s.env.AWS.SetFaults() })
 	id, _ := s.createSecret("waiting", pair())
 	s.sync("waiting", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	for _, test := range []struct {
@@ -225,12 +225,12 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 		s.await("the trouble before is over", func() bool { return s.trouble("waiting") == "" })
 		before := kept{"waiting": s.secret("waiting")}
 		test.fault.Every, test.fault.Operation = 1, reading
-		s.stand.AWS.SetFaults(test.fault)
+		s.env.AWS.SetFaults(test.fault)
 		content := value()
 		s.putValue(id, fmt.Sprintf(`{"password":%q}`, content))
 		s.await(test.name+" is told as "+test.reason, func() bool { return s.trouble("waiting") == test.reason })
 		before.check(s, test.name)
-		s.stand.AWS.SetFaults()
+		s.env.AWS.SetFaults()
 		s.awaitKeys("waiting", map[string]string{"password": content})
 	}
 }

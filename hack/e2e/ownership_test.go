@@ -15,7 +15,7 @@ import (
 func TestForeignSecretIsLeftAlone(t *testing.T) {
 	s := newScene(t)
 	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "taken"}, Data: map[string][]byte{"theirs": []byte("1")}}
-	if err := s.stand.Client.Create(t.Context(), foreign); err != nil {
+	if err := s.env.Client.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
 	id, _ := s.createSecret("taken", value())
@@ -46,7 +46,7 @@ func TestTwoOwnersOfOneSecret(t *testing.T) {
 func TestMerge(t *testing.T) {
 	s := newScene(t)
 	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("1")}}
-	if err := s.stand.Client.Create(t.Context(), foreign); err != nil {
+	if err := s.env.Client.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
 	one, two := value(), value()
@@ -77,7 +77,7 @@ func TestMerge(t *testing.T) {
 
 func (s *scene) remove(name string, options ...client.DeleteOption) {
 	s.Helper()
-	if err := s.stand.Client.Delete(s.Context(), s.get(name), options...); err != nil {
+	if err := s.env.Client.Delete(s.Context(), s.get(name), options...); err != nil {
 		s.Fatal(err)
 	}
 	s.await(name+" is gone", func() bool {
@@ -91,7 +91,7 @@ func (s *scene) patchSecret(name string, change func(*corev1.Secret)) {
 	secret := s.secret(name)
 	before := secret.DeepCopy()
 	change(secret)
-	if err := s.stand.Client.Patch(s.Context(), secret, client.MergeFrom(before), client.FieldOwner("intruder")); err != nil {
+	if err := s.env.Client.Patch(s.Context(), secret, client.MergeFrom(before), client.FieldOwner("intruder")); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -134,7 +134,7 @@ func TestRepair(t *testing.T) {
 	s.await("the annotation is restored", func() bool { return s.secret("mended").Annotations[v1alpha1.AnnotationVersionID] != "wrong" })
 	s.patchSecret("mended", func(secret *corev1.Secret) { secret.Labels = nil })
 	s.await("the label is restored", func() bool { return s.secret("mended").Labels[v1alpha1.LabelManaged] == "true" })
-	if err := s.stand.Client.Delete(t.Context(), s.secret("mended")); err != nil {
+	if err := s.env.Client.Delete(t.Context(), s.secret("mended")); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitKeys("mended", want)

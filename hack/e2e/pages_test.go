@@ -22,11 +22,11 @@ func TestCommandsInSecurity(t *testing.T) {
 	if len(blocks) < 4 {
 		t.Fatalf("only %d blocks of commands were found", len(blocks))
 	}
-	kubectl, home := filepath.Dir(c.stand.Plane.Kubectl()), c.stand.Plane.Directory()
+	kubectl, home := filepath.Dir(c.env.Plane.Kubectl()), c.env.Plane.Directory()
 	for _, block := range blocks {
 		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", block[1])
 		shell.Dir = root
-		shell.Env = append(os.Environ(), "KUBECONFIG="+c.stand.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home,
+		shell.Env = append(os.Environ(), "KUBECONFIG="+c.env.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home,
 			"PATH="+strings.Join([]string{kubectl, filepath.Dir(c.helm), os.Getenv("PATH")}, string(os.PathListSeparator)))
 		if output, err := shell.CombinedOutput(); err != nil {
 			t.Errorf("%s%v: %s", block[1], err, output)

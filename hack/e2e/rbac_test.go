@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/hack/controlplane"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // roleOf reads the rules of a file below config, as "verb group resource".
@@ -47,12 +47,12 @@ func fallback(allowed string) bool {
 // requests are those that the operator has made about objects in the scene's namespace.
 func (s *scene) requests() (own []controlplane.Request) {
 	s.Helper()
-	all, err := s.stand.Plane.Requests()
+	all, err := s.env.Plane.Requests()
 	if err != nil {
 		s.Fatal(err)
 	}
 	for _, request := range all {
-		if request.Object.Namespace == s.namespace && strings.HasPrefix(request.User.Username, "system:serviceaccount:"+stand.OperatorNamespace+":") {
+		if request.Object.Namespace == s.namespace && strings.HasPrefix(request.User.Username, "system:serviceaccount:"+testenv.OperatorNamespace+":") {
 			own = append(own, request)
 		}
 	}
@@ -66,7 +66,7 @@ func checkRoles(plane *controlplane.ControlPlane, account string, files ...strin
 	if err != nil {
 		return err
 	}
-	user := "system:serviceaccount:" + stand.OperatorNamespace + ":" + account
+	user := "system:serviceaccount:" + testenv.OperatorNamespace + ":" + account
 	var problems []error
 	asked := map[string]bool{}
 	for _, request := range requests {

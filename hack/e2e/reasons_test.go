@@ -19,7 +19,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // awaitTrouble waits until a condition other than Ready tells of a reason.
@@ -38,7 +38,7 @@ func TestQuotaForbids(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "none"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/secrets": resource.MustParse("0")}},
 	}
-	if err := s.stand.Client.Create(t.Context(), quota); err != nil {
+	if err := s.env.Client.Create(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
 	s.await("the quota is in force", func() bool {
@@ -49,7 +49,7 @@ func TestQuotaForbids(t *testing.T) {
 	id, _ := s.createSecret("db", content)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonAdmissionDenied)
-	if err := s.stand.Client.Delete(t.Context(), quota); err != nil {
+	if err := s.env.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitKeys("db", map[string]string{"value": content})
@@ -71,22 +71,22 @@ func TestAdmissionInTrouble(t *testing.T) {
 			}},
 		}},
 	}
-	if err := s.stand.Client.Create(t.Context(), hook); err != nil {
+	if err := s.env.Client.Create(t.Context(), hook); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := client.IgnoreNotFound(s.stand.Client.Delete(context.Background(), hook)); err != nil {
+		if err := client.IgnoreNotFound(s.env.Client.Delete(context.Background(), hook)); err != nil {
 			t.Error(err)
 		}
 	})
 	probe := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, GenerateName: "probe-"}}
-	s.await("the webhook is in force", func() bool { return s.stand.Client.Create(t.Context(), probe.DeepCopy()) != nil })
+	s.await("the webhook is in force", func() bool { return s.env.Client.Create(t.Context(), probe.DeepCopy()) != nil })
 	content := value()
 	id, _ := s.createSecret("db", content)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonTargetFailed)
 	s.awaitTrouble("db", v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetFailed)
-	if err := s.stand.Client.Delete(t.Context(), hook); err != nil {
+	if err := s.env.Client.Delete(t.Context(), hook); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitKeys("db", map[string]string{"value": content})
@@ -96,11 +96,11 @@ func TestAdmissionInTrouble(t *testing.T) {
 func TestIRSA(t *testing.T) {
 	const role = "arn:aws:iam::111122223333:role/secretsync"
 	s := newScene(t)
-	clients, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := clients.CoreV1().ServiceAccounts(stand.OperatorNamespace).CreateToken(t.Context(), stand.OperatorAccount,
+	token, err := clients.CoreV1().ServiceAccounts(testenv.OperatorNamespace).CreateToken(t.Context(), testenv.OperatorAccount,
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"sts.amazonaws.com"}}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -111,18 +111,18 @@ func TestIRSA(t *testing.T) {
 	}
 	restart := func(name string, environment ...string) {
 		t.Helper()
-		if err := end(context.Background(), running, (*stand.Manager).Stop); err != nil { // The test's context ends before its cleanup.
+		if err := end(context.Background(), running, (*testenv.Manager).Stop); err != nil { // The test's context ends before its cleanup.
 			t.Fatal(err)
 		}
-		s.stand.Environment = environment
+		s.env.Variables = environment
 		s.start(name)
 	}
 	t.Cleanup(func() {
-		s.stand.AWS.SetRules()
+		s.env.AWS.SetRules()
 		restart("with-keys-again")
 	})
-	subject := "system:serviceaccount:" + stand.OperatorNamespace + ":" + stand.OperatorAccount
-	s.stand.AWS.SetRules(localaws.Rule{}, localaws.Rule{Deny: true, Principal: subject, Action: "sts:AssumeRoleWithWebIdentity"})
+	subject := "system:serviceaccount:" + testenv.OperatorNamespace + ":" + testenv.OperatorAccount
+	s.env.AWS.SetRules(localaws.Rule{}, localaws.Rule{Deny: true, Principal: subject, Action: "sts:AssumeRoleWithWebIdentity"})
 	restart("with-token", "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_ROLE_ARN="+role, "AWS_WEB_IDENTITY_TOKEN_FILE="+file)
 
 	content := value()
@@ -132,13 +132,13 @@ func TestIRSA(t *testing.T) {
 	if message := refused.Status.Conditions[0].Message; !strings.Contains(message, role) || strings.Contains(message, token.Status.Token) {
 		t.Errorf("the refusal is %q", message)
 	}
-	s.stand.AWS.SetRules()
+	s.env.AWS.SetRules()
 	s.awaitKeys("db", map[string]string{"value": content})
 	reads := 0
-	for _, call := range s.stand.AWS.Calls() {
+	for _, call := range s.env.AWS.Calls() {
 		if slices.ContainsFunc(call.Read, func(arn string) bool { return strings.Contains(arn, id) }) {
 			reads++
-			if call.Principal != "arn:aws:sts::111122223333:assumed-role/secretsync/secretsync-stand" {
+			if call.Principal != "arn:aws:sts::111122223333:assumed-role/secretsync/secretsync-tests" {
 				t.Errorf("the value was read by %s", call.Principal)
 			}
 		}

@@ -54,14 +54,14 @@ func TestRefusals(t *testing.T) {
 			reason: v1alpha1.ReasonAccessDenied, mentions: []string{operatorARN, "secretsmanager:", "arn:aws:secretsmanager"},
 		},
 		"the KMS key may not be used": {
-			cause:  func(s *scene, _ string) { s.stand.AWS.DenyKey(key, "*") },
-			cure:   func(s *scene, _ string) { s.stand.AWS.DenyKey(key) },
+			cause:  func(s *scene, _ string) { s.env.AWS.DenyKey(key, "*") },
+			cure:   func(s *scene, _ string) { s.env.AWS.DenyKey(key) },
 			again:  true,
 			reason: v1alpha1.ReasonKMSAccessDenied, mentions: []string{"kms:Decrypt", key, "kms:ViaService"},
 		},
 		"the KMS key is disabled": {
-			cause:  func(s *scene, _ string) { s.stand.AWS.DisableKey(key, true) },
-			cure:   func(s *scene, _ string) { s.stand.AWS.DisableKey(key, false) },
+			cause:  func(s *scene, _ string) { s.env.AWS.DisableKey(key, true) },
+			cure:   func(s *scene, _ string) { s.env.AWS.DisableKey(key, false) },
 			again:  true,
 			reason: v1alpha1.ReasonDecryptionFailed, mentions: []string{"key"},
 		},
@@ -84,8 +84,8 @@ func TestRefusals(t *testing.T) {
 
 			t.Cleanup(func() { // What other tests would feel, even after a failure.
 				s.rule()
-				s.stand.AWS.DenyKey(key)
-				s.stand.AWS.DisableKey(key, false)
+				s.env.AWS.DenyKey(key)
+				s.env.AWS.DisableKey(key, false)
 			})
 			test.cause(s, id)
 			if test.again {
@@ -116,7 +116,7 @@ func (s *scene) delete(id string, force bool) {
 	}
 }
 
-func (s *scene) rule(rules ...localaws.Rule) { s.stand.AWS.SetRules(rules...) }
+func (s *scene) rule(rules ...localaws.Rule) { s.env.AWS.SetRules(rules...) }
 
 // TestRefusedFromTheStart covers what can't be brought about while a Secret is in sync.
 func TestRefusedFromTheStart(t *testing.T) {
@@ -199,14 +199,14 @@ func TestTroubleThatTimeHeals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
-			s.aws = awsClientIn(troubled, s.stand.AWS.URL(), "tester")
+			s.aws = awsClientIn(troubled, s.env.AWS.URL(), "tester")
 			id, _ := s.createSecret("calm", value())
 			s.sync("calm", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, Region: troubled}, PollInterval: fast})
 			s.awaitReady("calm")
 
-			t.Cleanup(func() { s.stand.AWS.SetFaults() })
+			t.Cleanup(func() { s.env.AWS.SetFaults() })
 			test.fault.Region = troubled
-			s.stand.AWS.SetFaults(test.fault)
+			s.env.AWS.SetFaults(test.fault)
 			s.await("Reconciling tells of "+test.reason, func() bool {
 				trouble := meta.FindStatusCondition(s.get("calm").Status.Conditions, v1alpha1.ConditionReconciling)
 				return trouble != nil && trouble.Reason == test.reason
@@ -216,7 +216,7 @@ func TestTroubleThatTimeHeals(t *testing.T) {
 			if ready := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady); ready.Status != metav1.ConditionTrue || !strings.Contains(ready.Message, "retrying") {
 				t.Errorf("Ready is %s: %q, want True and a word on the retries", ready.Status, ready.Message)
 			}
-			s.stand.AWS.SetFaults()
+			s.env.AWS.SetFaults()
 			s.await("the trouble is over", func() bool {
 				return meta.FindStatusCondition(s.get("calm").Status.Conditions, v1alpha1.ConditionReconciling) == nil
 			})
@@ -252,7 +252,7 @@ func TestImmutableTarget(t *testing.T) {
 	})
 	s.awaitReason("typed", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
 	s.awaitKeys("typed", map[string]string{"password": content})
-	if err := s.stand.Client.Delete(t.Context(), s.secret("typed")); err != nil {
+	if err := s.env.Client.Delete(t.Context(), s.secret("typed")); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitReady("typed")
@@ -294,7 +294,7 @@ func TestQuiet(t *testing.T) {
 // called counts the calls that the operator has made for a SecretSync of this scene.
 func (s *scene) called(operation string) int {
 	count := 0
-	for _, call := range s.stand.AWS.Calls() {
+	for _, call := range s.env.AWS.Calls() {
 		if call.Operation == operation && strings.Contains(call.UserAgent, s.namespace) {
 			count++
 		}
@@ -305,7 +305,7 @@ func (s *scene) called(operation string) int {
 // read counts the calls that have read a secret's value, alone or in a batch with others'.
 func (s *scene) read(arn string) int {
 	count := 0
-	for _, call := range s.stand.AWS.Calls() {
+	for _, call := range s.env.AWS.Calls() {
 		if slices.Contains(call.Read, arn) {
 			count++
 		}
@@ -318,7 +318,7 @@ func (s *scene) described() int { return s.called("DescribeSecret") }
 // exists says whether an object is there.
 func (s *scene) exists(object client.Object) bool {
 	s.Helper()
-	err := s.stand.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
+	err := s.env.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
 	if client.IgnoreNotFound(err) != nil {
 		s.Fatal(err)
 	}

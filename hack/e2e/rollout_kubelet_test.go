@@ -43,7 +43,7 @@ func (s *scene) playKubelet(ready func(*corev1.Pod) bool) {
 // runPods writes the status of the pods that have none yet.
 func (s *scene) runPods(ctx context.Context, ready func(*corev1.Pod) bool) error {
 	var pods corev1.PodList
-	if err := s.stand.Client.List(ctx, &pods, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(ctx, &pods, client.InNamespace(s.namespace)); err != nil {
 		return err
 	}
 	for i := range pods.Items {
@@ -58,7 +58,7 @@ func (s *scene) runPods(ctx context.Context, ready func(*corev1.Pod) bool) error
 		before := pod.DeepCopy()
 		pod.Status.Phase = corev1.PodRunning
 		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: is, LastTransitionTime: metav1.Now()}}
-		err := s.stand.Client.Status().Patch(ctx, pod, client.MergeFrom(before))
+		err := s.env.Client.Status().Patch(ctx, pod, client.MergeFrom(before))
 		if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *scene) age(workload client.Object, by time.Duration) {
 		}
 		workload.SetManagedFields(records)
 		workload.SetAnnotations(map[string]string{"example.com/aged": by.String()})
-		return s.stand.Client.Update(s.Context(), workload) == nil // Its controller may write at the same time.
+		return s.env.Client.Update(s.Context(), workload) == nil // Its controller may write at the same time.
 	})
 }
 

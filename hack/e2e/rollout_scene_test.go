@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // rolloutsRole is what the component rollouts allows.
@@ -26,11 +26,11 @@ const rolloutsRole = "components/rollouts/role.yaml"
 // roles and those of some files, until the test has ended.
 func (s *scene) actAs(account string, flags []string, roles ...string) {
 	s.Helper()
-	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: account}})
+	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: account}})
 	bind := func(role string) {
 		s.put(&rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: account + "-" + role},
-			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: account}},
+			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: account}},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		})
 	}
@@ -52,29 +52,29 @@ func (s *scene) actAs(account string, flags []string, roles ...string) {
 	}
 	become := func(ctx context.Context, account string, flags ...string) {
 		s.Helper()
-		if err := end(ctx, running, (*stand.Manager).Stop); err != nil {
+		if err := end(ctx, running, (*testenv.Manager).Stop); err != nil {
 			s.Fatal(err)
 		}
-		if err := s.stand.ActAs(ctx, stand.OperatorNamespace, account); err != nil {
+		if err := s.env.ActAs(ctx, testenv.OperatorNamespace, account); err != nil {
 			s.Fatal(err)
 		}
 		var err error
-		if running, err = s.stand.StartManager("as-"+account, flags...); err != nil {
+		if running, err = s.env.StartManager("as-"+account, flags...); err != nil {
 			s.Fatal(err)
 		}
 	}
-	s.Cleanup(func() { become(context.Background(), stand.OperatorAccount) })
+	s.Cleanup(func() { become(context.Background(), testenv.OperatorAccount) })
 	become(s.Context(), account, flags...)
 }
 
 // actingAs is a client of one of the operator's ServiceAccounts.
 func (s *scene) actingAs(account string) client.Client {
 	s.Helper()
-	config, err := s.stand.Plane.ServiceAccountConfig(s.Context(), stand.OperatorNamespace, account)
+	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), testenv.OperatorNamespace, account)
 	if err != nil {
 		s.Fatal(err)
 	}
-	made, err := client.New(config, client.Options{Scheme: s.stand.Client.Scheme()})
+	made, err := client.New(config, client.Options{Scheme: s.env.Client.Scheme()})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -95,10 +95,10 @@ func (s *scene) may(file string) {
 	meta := metav1.ObjectMeta{Namespace: s.namespace, Name: component.Name}
 	s.put(&rbacv1.Role{ObjectMeta: meta, Rules: component.Rules})
 	s.put(&rbacv1.RoleBinding{ObjectMeta: meta,
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}},
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: testenv.OperatorAccount}},
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: component.Name}})
 	// Asked for, not tried: what the operator's account is forbidden is held against its roles after the last test.
-	s.awaitRules(stand.OperatorAccount, s.namespace, component.Rules)
+	s.awaitRules(testenv.OperatorAccount, s.namespace, component.Rules)
 }
 
 // awaitRules waits until a ServiceAccount of the operator's namespace may do what rules say.

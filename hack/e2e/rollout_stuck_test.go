@@ -143,7 +143,7 @@ func waitsForTheOnlyNode(t *testing.T) {
 				return false
 			}
 			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: is, LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now()}}
-			return s.stand.Client.Status().Update(t.Context(), node) == nil
+			return s.env.Client.Status().Update(t.Context(), node) == nil
 		})
 	}
 	ready(corev1.ConditionTrue)
@@ -162,12 +162,12 @@ func waitsForTheOnlyNode(t *testing.T) {
 			ready(corev1.ConditionTrue)
 		}
 		var pods corev1.PodList
-		if err := s.stand.Client.List(t.Context(), &pods, client.InNamespace(s.namespace)); err != nil || len(pods.Items) != 1 {
+		if err := s.env.Client.List(t.Context(), &pods, client.InNamespace(s.namespace)); err != nil || len(pods.Items) != 1 {
 			return false
 		}
 		*runs = pods.Items[0]
 		if runs.Spec.NodeName == "" {
-			_ = s.stand.Client.SubResource("binding").Create(t.Context(), runs.DeepCopy(), &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: node.Name}})
+			_ = s.env.Client.SubResource("binding").Create(t.Context(), runs.DeepCopy(), &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: node.Name}})
 			return false
 		}
 		return true
@@ -192,7 +192,7 @@ func waitsForTheOnlyNode(t *testing.T) {
 	ready(corev1.ConditionTrue)
 	now := int64(0)
 	s.await("the kubelet ends the former pod", func() bool {
-		return client.IgnoreNotFound(s.stand.Client.Delete(t.Context(), runs, &client.DeleteOptions{GracePeriodSeconds: &now})) == nil
+		return client.IgnoreNotFound(s.env.Client.Delete(t.Context(), runs, &client.DeleteOptions{GracePeriodSeconds: &now})) == nil
 	})
 	s.await("the new pod is on the node", func() bool { return bound() && runs.Annotations["restart.secretsync.dev/db"] == version })
 	s.await("the restart is done", func() bool { // The node's heartbeat goes on.
@@ -204,7 +204,7 @@ func waitsForTheOnlyNode(t *testing.T) {
 		for i := range runs.Status.Conditions {
 			runs.Status.Conditions[i].Status = corev1.ConditionTrue
 		}
-		_ = s.stand.Client.Status().Patch(t.Context(), runs, client.MergeFrom(before)) // Tried again in a moment.
+		_ = s.env.Client.Status().Patch(t.Context(), runs, client.MergeFrom(before)) // Tried again in a moment.
 		return s.get("db").Status.Rollout.HandledRevision == version
 	})
 	s.awaitRollout("db", v1alpha1.ReasonRolledOut, version)

@@ -22,7 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // TestRollouts runs a manager that may restart workloads.
@@ -61,7 +61,7 @@ func TestRollouts(t *testing.T) {
 	if ran < len(tests) {
 		return // Not all that the role is for was needed.
 	}
-	if err := checkRoles(s.stand.Plane, account, rolloutsRole); err != nil {
+	if err := checkRoles(s.env.Plane, account, rolloutsRole); err != nil {
 		t.Error(err)
 	}
 }
@@ -128,10 +128,10 @@ func restartsEveryUse(t *testing.T) {
 
 	s.patchSecret("db", func(secret *corev1.Secret) { secret.Data["password"] = []byte("edited") })
 	s.awaitEvent("db", "SecretRepaired", "intruder")
-	s.end((*stand.Manager).Stop)
+	s.end((*testenv.Manager).Stop)
 	asked, polls := s.restarts(), s.called("DescribeSecret")
 	var err error
-	if running, err = s.stand.StartManager("rollouts-again", "--rollouts"); err != nil {
+	if running, err = s.env.StartManager("rollouts-again", "--rollouts"); err != nil {
 		t.Fatal(err)
 	}
 	s.await("polls after the restart", func() bool { return s.called("DescribeSecret") >= polls+3 })
@@ -250,7 +250,7 @@ func restartsArgoRollouts(t *testing.T) {
 			Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "rollouts", Kind: "Rollout"},
 			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{Name: "v1alpha1", Served: true, Storage: true,
 				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &anything}}}}}}
-	if _, err := envtest.InstallCRDs(s.stand.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{kind}}); err != nil {
+	if _, err := envtest.InstallCRDs(s.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{kind}}); err != nil {
 		t.Fatal(err)
 	}
 	lent := s.deploy("lent", uses("db"))
@@ -288,7 +288,7 @@ func restartsArgoRollouts(t *testing.T) {
 	if err := unstructured.SetNestedField(argo.Object, restartAt, "status", "restartedAt"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.stand.Client.Patch(t.Context(), argo, client.MergeFrom(before)); err != nil {
+	if err := s.env.Client.Patch(t.Context(), argo, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitRollout("db", v1alpha1.ReasonRolledOut, version)

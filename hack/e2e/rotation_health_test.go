@@ -23,9 +23,9 @@ const (
 // rotationScene has two rotation functions: one that works, and one that never gets past its first step.
 func rotationScene(t *testing.T) *scene {
 	s := newScene(t)
-	s.stand.AWS.RegisterRotationFunction(goodFunction, s.stand.AWS.RotatePassword())
-	half := s.stand.AWS.RotatePassword()
-	s.stand.AWS.RegisterRotationFunction(stuckFunction, func(ctx context.Context, event localaws.RotationEvent) error {
+	s.env.AWS.RegisterRotationFunction(goodFunction, s.env.AWS.RotatePassword())
+	half := s.env.AWS.RotatePassword()
+	s.env.AWS.RegisterRotationFunction(stuckFunction, func(ctx context.Context, event localaws.RotationEvent) error {
 		if event.Step != "createSecret" {
 			return errors.New("the database does not answer")
 		}
@@ -45,7 +45,7 @@ func (s *scene) rotate(id, function string, now bool) {
 
 func (s *scene) setTimes(times localaws.Times) {
 	s.Helper()
-	if err := s.stand.AWS.SetTimes(times); err != nil {
+	if err := s.env.AWS.SetTimes(times); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -120,7 +120,7 @@ func keyPair() (certificate, key string) {
 func (s *scene) awaitSamples() {
 	s.Helper()
 	var syncs v1alpha1.SecretSyncList
-	if err := s.stand.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
 	wanted := keysOfSamples()

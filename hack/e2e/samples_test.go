@@ -16,7 +16,7 @@ import (
 // kubectl runs a command in the scene's namespace.
 func (s *scene) kubectl(input string, arguments ...string) string {
 	s.Helper()
-	command := exec.CommandContext(s.Context(), s.stand.Plane.Kubectl(), append([]string{"--kubeconfig", s.stand.Plane.Kubeconfig(), "--namespace", s.namespace}, arguments...)...)
+	command := exec.CommandContext(s.Context(), s.env.Plane.Kubectl(), append([]string{"--kubeconfig", s.env.Plane.Kubeconfig(), "--namespace", s.namespace}, arguments...)...)
 	command.Stdin = strings.NewReader(input)
 	output, err := command.CombinedOutput()
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *scene) checkPodOfWorkload() {
 	s.Helper()
 	var pods corev1.PodList
 	s.await("the Deployment's Pod", func() bool {
-		if err := s.stand.Client.List(s.Context(), &pods, client.InNamespace(s.namespace), client.MatchingLabels{"app": "shop"}); err != nil {
+		if err := s.env.Client.List(s.Context(), &pods, client.InNamespace(s.namespace), client.MatchingLabels{"app": "shop"}); err != nil {
 			s.Fatal(err)
 		}
 		return len(pods.Items) == 1

@@ -21,21 +21,21 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // scene is a namespace of its own, with the clients that a test needs.
 type scene struct {
 	*testing.T
-	stand     *stand.Stand
+	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	return &scene{T: t, stand: shared, namespace: standtest.Namespace(t, shared.Client, "e2e-"), aws: awsClient(shared.AWS.URL(), "tester")}
+	return &scene{T: t, env: shared, namespace: testsuite.Namespace(t, shared.Client, "e2e-"), aws: awsClient(shared.AWS.URL(), "tester")}
 }
 
 // awsClient is the AWS SDK's, as somebody who may do anything.
@@ -96,7 +96,7 @@ var fast = &metav1.Duration{Duration: time.Second}
 func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
-	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -104,7 +104,7 @@ func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) {
 func (s *scene) get(name string) *v1alpha1.SecretSync {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
-	if err := s.stand.Client.Get(s.Context(), s.key(name), found); err != nil {
+	if err := s.env.Client.Get(s.Context(), s.key(name), found); err != nil {
 		s.Fatal(err)
 	}
 	return found
@@ -120,7 +120,7 @@ func (s *scene) edit(name string, change func(*v1alpha1.SecretSync)) {
 	found := s.get(name)
 	before := found.DeepCopy()
 	change(found)
-	if err := s.stand.Client.Patch(s.Context(), found, client.MergeFrom(before)); err != nil {
+	if err := s.env.Client.Patch(s.Context(), found, client.MergeFrom(before)); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -129,7 +129,7 @@ func (s *scene) edit(name string, change func(*v1alpha1.SecretSync)) {
 func (s *scene) secret(name string) *corev1.Secret {
 	s.Helper()
 	found := &corev1.Secret{}
-	if err := s.stand.Client.Get(s.Context(), s.key(name), found); client.IgnoreNotFound(err) != nil {
+	if err := s.env.Client.Get(s.Context(), s.key(name), found); client.IgnoreNotFound(err) != nil {
 		s.Fatal(err)
 	} else if err != nil {
 		return nil
@@ -138,7 +138,7 @@ func (s *scene) secret(name string) *corev1.Secret {
 }
 
 // end ends the manager of all namespaces in the way given: stopped, killed, or told to show its stacks.
-func (s *scene) end(how func(*stand.Manager) error) {
+func (s *scene) end(how func(*testenv.Manager) error) {
 	s.Helper()
 	if err := end(s.Context(), running, how); err != nil {
 		s.Fatal(err)
@@ -149,7 +149,7 @@ func (s *scene) end(how func(*stand.Manager) error) {
 func (s *scene) start(name string) {
 	s.Helper()
 	var err error
-	if running, err = s.stand.StartManager(name); err != nil {
+	if running, err = s.env.StartManager(name); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -157,13 +157,13 @@ func (s *scene) start(name string) {
 // await waits until a condition holds, and says what it waited for if it never does.
 func (s *scene) await(what string, holds func() bool) {
 	s.Helper()
-	standtest.Await(s, what, holds, s.picture)
+	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is the namespace as it is, without values, for the message of a failed test.
 func (s *scene) picture() string {
 	var syncs v1alpha1.SecretSyncList
-	if err := s.stand.Client.List(context.Background(), &syncs, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(context.Background(), &syncs, client.InNamespace(s.namespace)); err != nil {
 		return err.Error()
 	}
 	var text strings.Builder
@@ -266,7 +266,7 @@ func (s *scene) events(name, reason string) (notes []string) {
 func (s *scene) recorded(name, reason string) (found []eventsv1.Event) {
 	s.Helper()
 	var list eventsv1.EventList
-	if err := s.stand.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
 	for _, event := range list.Items {

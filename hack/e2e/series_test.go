@@ -20,7 +20,7 @@ func TestEventsThatAreAlikeAreCounted(t *testing.T) {
 	id, _ := s.createSecret("db", value())
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	s.awaitReady("db")
-	config, err := clientcmd.BuildConfigFromFlags("", s.stand.Kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags("", s.env.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}

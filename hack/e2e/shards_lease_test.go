@@ -10,14 +10,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // selectorsAsked are the label selectors of all requests for SecretSyncs by which operators fill their
 // caches, each once.
 func (c *cluster) selectorsAsked() []string {
 	c.Helper()
-	requests, err := c.stand.Plane.Requests()
+	requests, err := c.env.Plane.Requests()
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func (c *cluster) selectorsAsked() []string {
 func (c *cluster) holders() map[string]string {
 	c.Helper()
 	var leases coordinationv1.LeaseList
-	if err := c.stand.Client.List(c.Context(), &leases, client.InNamespace(stand.OperatorNamespace)); err != nil {
+	if err := c.env.Client.List(c.Context(), &leases, client.InNamespace(testenv.OperatorNamespace)); err != nil {
 		c.Fatal(err)
 	}
 	held := map[string]string{}

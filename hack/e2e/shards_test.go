@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // shardKey is the label that the documentation suggests.
@@ -20,18 +20,18 @@ const shardKey = "sharding.secretsync.dev/key"
 
 // shards starts an operator for the SecretSyncs of shard a, and one for those of no shard, in place of
 // the one that works on all.
-func (s *scene) shards() (a, rest *stand.Manager) {
+func (s *scene) shards() (a, rest *testenv.Manager) {
 	s.Helper()
-	s.end((*stand.Manager).Stop)
+	s.end((*testenv.Manager).Stop)
 	s.Cleanup(func() { s.start("after-shards") })
-	shard := func(name, selector string) *stand.Manager {
+	shard := func(name, selector string) *testenv.Manager {
 		// In this namespace alone: what other tests have left may still be written.
-		manager, err := s.stand.StartManager(name, "--watch-label-selector="+selector, "--watch-namespaces="+s.namespace)
+		manager, err := s.env.StartManager(name, "--watch-label-selector="+selector, "--watch-namespaces="+s.namespace)
 		if err != nil {
 			s.Fatal(err)
 		}
 		s.Cleanup(func() {
-			if err := end(context.Background(), manager, (*stand.Manager).Stop); err != nil {
+			if err := end(context.Background(), manager, (*testenv.Manager).Stop); err != nil {
 				s.Error(err)
 			}
 		})
@@ -41,7 +41,7 @@ func (s *scene) shards() (a, rest *stand.Manager) {
 }
 
 // writes is how many Secrets an operator has written so far.
-func (s *scene) writes(by *stand.Manager) (sum int) {
+func (s *scene) writes(by *testenv.Manager) (sum int) {
 	s.Helper()
 	metrics, err := scrape(s.Context(), by)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *scene) follow(name, id, shard string, target v1alpha1.SecretTarget) {
 	if shard != "" {
 		made.Labels = map[string]string{shardKey: shard}
 	}
-	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -92,7 +92,7 @@ func TestShards(t *testing.T) {
 	first, second := value(), value()
 	id, _ := s.createSecret("db", first)
 	others := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "others", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("x")}}
-	if err := s.stand.Client.Create(t.Context(), others); err != nil {
+	if err := s.env.Client.Create(t.Context(), others); err != nil {
 		t.Fatal(err)
 	}
 	s.follow("in-a", id, "a", v1alpha1.SecretTarget{})
@@ -104,14 +104,14 @@ func TestShards(t *testing.T) {
 	s.await("shard a has written one Secret, and the other two", func() bool { return s.writes(a) == 1 && s.writes(rest) == 2 }) // Counted after status.
 
 	before, merged := s.secret("in-none"), s.secret("others")
-	s.stand.AWS.ResetCalls()
+	s.env.AWS.ResetCalls()
 	s.moveTo("a", "in-none", "merged")
 	time.Sleep(3 * fast.Duration) // Nothing may happen; a poll or two would show it.
 	after, still := s.secret("in-none"), s.secret("others")
 	if after == nil || after.UID != before.UID || after.ResourceVersion != before.ResourceVersion || still.ResourceVersion != merged.ResourceVersion {
 		t.Error("Secrets were written again, or deleted, because their SecretSyncs moved to another shard")
 	}
-	if read := s.stand.AWS.ValuesRead("/" + s.namespace + "/"); read != 0 {
+	if read := s.env.AWS.ValuesRead("/" + s.namespace + "/"); read != 0 {
 		t.Errorf("values were read %d times because SecretSyncs moved to another shard", read)
 	}
 

@@ -79,7 +79,7 @@ func (p *pairs) read(ctx context.Context, s *scene, stop <-chan struct{}) {
 		case <-time.After(5 * time.Millisecond):
 		}
 		found := &corev1.Secret{}
-		if p.err = s.stand.Client.Get(ctx, s.key("pair"), found); p.err != nil {
+		if p.err = s.env.Client.Get(ctx, s.key("pair"), found); p.err != nil {
 			return
 		}
 		p.all[[2]string{string(found.Data["current"]), string(found.Data["previous"])}] = true
@@ -116,7 +116,7 @@ func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
 	// Its time is over: nothing that the spec says has changed.
 	before := found.DeepCopy()
 	found.Status.PreviousUntil = &metav1.Time{Time: time.Now().Add(-time.Second)}
-	if err := s.stand.Client.Status().Patch(t.Context(), found, client.MergeFrom(before)); err != nil {
+	if err := s.env.Client.Status().Patch(t.Context(), found, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitKeys("grace", map[string]string{"password": young})

@@ -193,7 +193,7 @@ func (f *thief) rightsOnEvents() map[string]right {
 		"create events.k8s.io events": {remains: attempts{"an event about anything": f.create(event("made"))}},
 		"patch events.k8s.io events": {remains: attempts{"an event of others": func() error {
 			there := event("there")
-			if err := f.stand.Client.Create(f.Context(), there); client.IgnoreAlreadyExists(err) != nil {
+			if err := f.env.Client.Create(f.Context(), there); client.IgnoreAlreadyExists(err) != nil {
 				return err
 			}
 			return f.by.Patch(f.Context(), event("there"), merge(`{"metadata":{"labels":{"a":"b"}}}`), client.DryRunAll)
@@ -235,7 +235,7 @@ func (c *cluster) addKind(group, version, plural, kind string) {
 				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &anything}}}},
 		},
 	}
-	if _, err := envtest.InstallCRDs(c.stand.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{made}}); err != nil {
+	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{made}}); err != nil {
 		c.Fatal(err)
 	}
 }

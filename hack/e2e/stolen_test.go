@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // thief has stolen the token of an installation's operator. What it tries is never done: it asks for dry runs.
@@ -41,7 +41,7 @@ type right struct {
 func TestWhatAStolenTokenMayDo(t *testing.T) {
 	c := newCluster(t)
 	c.await("a namespace for the chart", func() bool {
-		return client.IgnoreAlreadyExists(c.stand.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "tools"}})) == nil
+		return client.IgnoreAlreadyExists(c.env.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "tools"}})) == nil
 	})
 	if output, err := c.apply(string(overlay(t, nil, "service-account-tokens", "rollouts"))); err != nil {
 		t.Fatalf("%v: %s", err, output)
@@ -52,7 +52,7 @@ func TestWhatAStolenTokenMayDo(t *testing.T) {
 	c.await("SecretSyncs are served", c.served)
 	c.addLoot()
 	for way, thief := range map[string]*thief{
-		"kustomize": c.thief(stand.OperatorNamespace, stand.OperatorAccount, "secretsync-operator-"),
+		"kustomize": c.thief(testenv.OperatorNamespace, testenv.OperatorAccount, "secretsync-operator-"),
 		"chart":     c.thief("tools", "sync-operator", "syncer-"),
 	} {
 		t.Run(way, func(t *testing.T) {
@@ -75,11 +75,11 @@ func TestWhatAStolenTokenMayDo(t *testing.T) {
 
 func (c *cluster) thief(home, account, policies string) *thief {
 	c.Helper()
-	config, err := c.stand.Plane.ServiceAccountConfig(c.Context(), home, account)
+	config, err := c.env.Plane.ServiceAccountConfig(c.Context(), home, account)
 	if err != nil {
 		c.Fatal(err)
 	}
-	by, err := client.NewWithWatch(config, client.Options{Scheme: c.stand.Client.Scheme()})
+	by, err := client.NewWithWatch(config, client.Options{Scheme: c.env.Client.Scheme()})
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -98,10 +98,10 @@ func (c *cluster) addLoot() {
 			Annotations: map[string]string{corev1.ServiceAccountNameKey: "app"}}},
 		&v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db"},
 			Spec: v1alpha1.SecretSyncSpec{Suspend: true, Source: v1alpha1.SecretSource{SecretID: "/payments/db"}}},
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: "another"}},
+		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: "another"}},
 		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "tools", Name: "another"}},
 	) {
-		if err := c.stand.Client.Create(c.Context(), object); err != nil {
+		if err := c.env.Client.Create(c.Context(), object); err != nil {
 			c.Fatal(err)
 		}
 	}

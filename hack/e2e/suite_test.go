@@ -6,37 +6,37 @@ import (
 	"flag"
 	"testing"
 
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // root is the repository's, seen from this folder.
-const root = standtest.Root
+const root = testsuite.Root
 
 // shared is the stand of all tests, with one manager and many namespaces. TestMain sets it; tests
 // read it.
-var shared *stand.Stand
+var shared *testenv.Environment
 
 // running is the manager that works in all namespaces.
-var running *stand.Manager
+var running *testenv.Manager
 
 func TestMain(m *testing.M) {
-	standtest.Main("e2e", stand.Options{Audit: true, ServiceAccountTokens: true}, func(ctx context.Context, all *stand.Stand) (int, error) {
-		shared = all
-		return runAll(ctx, m, all)
+	testsuite.Main("e2e", testenv.Options{Audit: true, ServiceAccountTokens: true}, func(ctx context.Context, env *testenv.Environment) (int, error) {
+		shared = env
+		return runAll(ctx, m, env)
 	})
 }
 
-func runAll(ctx context.Context, m *testing.M, all *stand.Stand) (code int, err error) {
-	if running, err = all.StartManager("shared"); err != nil {
+func runAll(ctx context.Context, m *testing.M, env *testenv.Environment) (code int, err error) {
+	if running, err = env.StartManager("shared"); err != nil {
 		return 1, err
 	}
 	code = m.Run()
-	if err := end(ctx, running, (*stand.Manager).Stop); err != nil {
+	if err := end(ctx, running, (*testenv.Manager).Stop); err != nil {
 		return 1, err
 	}
 	if flag.Lookup("test.run").Value.String() == "" { // All tests have run, and so all that the operator does.
-		err = checkRoles(all.Plane, stand.OperatorAccount, "rbac/role.yaml", "components/service-account-tokens/role.yaml")
+		err = checkRoles(env.Plane, testenv.OperatorAccount, "rbac/role.yaml", "components/service-account-tokens/role.yaml")
 	}
-	return code, errors.Join(err, searchForValues(ctx, all))
+	return code, errors.Join(err, searchForValues(ctx, env))
 }

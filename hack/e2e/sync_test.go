@@ -83,8 +83,8 @@ func TestPinnedVersion(t *testing.T) {
 	s.awaitReady("api")
 	s.putValue(id, value())
 	s.putValue(id, value()) // Now the pinned version has no staging label left.
-	polls := s.stand.AWS.Count("DescribeSecret")
-	s.await("two more polls", func() bool { return s.stand.AWS.Count("DescribeSecret") >= polls+2 })
+	polls := s.env.AWS.Count("DescribeSecret")
+	s.await("two more polls", func() bool { return s.env.AWS.Count("DescribeSecret") >= polls+2 })
 	s.awaitKeys("api", map[string]string{"value": first})
 }
 
@@ -112,7 +112,7 @@ func TestKeysAreReplacedAtOnce(t *testing.T) {
 	id, _ := s.createSecret("db", pair())
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("db")
-	clients, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

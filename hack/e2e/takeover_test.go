@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // wire is what a manager reaches the API server by. It holds the next write of one path back, as a process does that
@@ -62,9 +62,9 @@ func (w *wire) writes(request *http.Request) bool {
 func (w *wire) release() { w.once.Do(func() { close(w.free) }) }
 
 // throughWire is a stand whose managers reach the API server by a wire, and the wire.
-func (s *scene) throughWire(path string) (*stand.Stand, *wire) {
+func (s *scene) throughWire(path string) (*testenv.Environment, *wire) {
 	s.Helper()
-	operator, err := clientcmd.BuildConfigFromFlags("", s.stand.Kubeconfig)
+	operator, err := clientcmd.BuildConfigFromFlags("", s.env.Kubeconfig)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func (s *scene) throughWire(path string) (*stand.Stand, *wire) {
 	if err := os.WriteFile(kubeconfig, []byte(content), 0o600); err != nil {
 		s.Fatal(err)
 	}
-	behind := *s.stand
+	behind := *s.env
 	behind.Kubeconfig = kubeconfig
 	return &behind, w
 }
@@ -121,9 +121,9 @@ func TestALateWriteOfAFormerLeaderIsRefused(t *testing.T) {
 
 func testLateWrite(s *scene, into v1alpha1.SecretTarget) {
 	s.Helper()
-	s.end((*stand.Manager).Stop)
+	s.end((*testenv.Manager).Stop)
 	s.Cleanup(func() { s.start("after-" + strings.ReplaceAll(s.Name(), "/", "-")) })
-	manager := func(on *stand.Stand, name string) {
+	manager := func(on *testenv.Environment, name string) {
 		s.Helper()
 		// No Lease: neither of the two knows of the other, as long as the first one is stopped.
 		started, err := on.StartManager(s.namespace+name, "--watch-namespaces="+s.namespace)
@@ -131,7 +131,7 @@ func testLateWrite(s *scene, into v1alpha1.SecretTarget) {
 			s.Fatal(err)
 		}
 		s.Cleanup(func() {
-			if err := end(context.Background(), started, (*stand.Manager).Stop); err != nil {
+			if err := end(context.Background(), started, (*testenv.Manager).Stop); err != nil {
 				s.Error(err)
 			}
 		})
@@ -154,7 +154,7 @@ func testLateWrite(s *scene, into v1alpha1.SecretTarget) {
 	})
 	<-held.held
 	version := s.putValue(id, fmt.Sprintf(`{"password":%q}`, third))
-	manager(s.stand, "-successor")
+	manager(s.env, "-successor")
 	s.await("the successor has written the third version", func() bool { return string(s.secret("db").Data["password"]) == third })
 	s.await("it has written status", func() bool { return s.get("db").Status.Sources[0].VersionID == version })
 	written := s.secret("db").ResourceVersion

@@ -27,7 +27,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/target"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // inNamespace selects the scene's namespace, as other tests share the server.
@@ -125,7 +125,7 @@ func (s *scene) quota() {
 func (s *scene) awaitRefusal() {
 	s.Helper()
 	probe := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, GenerateName: "probe-"}}
-	s.await("Secrets are refused", func() bool { return s.stand.Client.Create(s.Context(), probe.DeepCopy(), client.DryRunAll) != nil })
+	s.await("Secrets are refused", func() bool { return s.env.Client.Create(s.Context(), probe.DeepCopy(), client.DryRunAll) != nil })
 }
 
 // TestRefusalsByTheClusterNameWhoRefuses runs each way in which a cluster refuses a Secret: the message says what
@@ -216,15 +216,15 @@ func TestAnUpdateThatIsRefused(t *testing.T) {
 func TestWithoutARole(t *testing.T) {
 	s := newScene(t)
 	s.awaitAccount()
-	config, err := s.stand.Plane.ServiceAccountConfig(t.Context(), s.namespace, "default")
+	config, err := s.env.Plane.ServiceAccountConfig(t.Context(), s.namespace, "default")
 	if err != nil {
 		t.Fatal(err)
 	}
-	powerless, err := client.New(config, client.Options{Scheme: s.stand.Client.Scheme()})
+	powerless, err := client.New(config, client.Options{Scheme: s.env.Client.Scheme()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	writer := &target.Writer{Client: blind{powerless}, Live: s.stand.Client}
+	writer := &target.Writer{Client: blind{powerless}, Live: s.env.Client}
 	_, err = writer.Apply(t.Context(), target.Desired{Namespace: s.namespace, Name: "db", Owner: "db", Data: map[string][]byte{"value": []byte(value())}})
 	refused, ok := errors.AsType[*target.Error](err)
 	if !ok || refused.Reason != v1alpha1.ReasonTargetForbidden || !refused.Transient ||
@@ -326,7 +326,7 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 		}
 	}
 	arn := before.Status.Sources[0].ARN
-	s.end((*stand.Manager).Stop)
+	s.end((*testenv.Manager).Stop)
 	read, described := s.read(arn), s.described()
 	s.start("after-edits")
 	s.askForRefresh("db", "now")

@@ -77,7 +77,7 @@ func (s *scene) knownToCollector() {
 	s.Helper()
 	s.sync("last", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "none"}, Suspend: true})
 	owned := metav1.ObjectMeta{Namespace: s.namespace, Name: "last", OwnerReferences: []metav1.OwnerReference{target.OwnerReference(s.get("last"))}}
-	if err := s.stand.Client.Create(s.Context(), &corev1.Secret{ObjectMeta: owned}); err != nil {
+	if err := s.env.Client.Create(s.Context(), &corev1.Secret{ObjectMeta: owned}); err != nil {
 		s.Fatal(err)
 	}
 	s.remove("last")
@@ -140,9 +140,9 @@ func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 			})
 			_, command, _ := strings.Cut(s.messageOf("second"), `"kubectl `)
 			command, _, _ = strings.Cut(command, `"`)
-			arguments := append(strings.Fields(command), "--kubeconfig", s.stand.Plane.Kubeconfig())
+			arguments := append(strings.Fields(command), "--kubeconfig", s.env.Plane.Kubeconfig())
 			began = time.Now()
-			if said, err := exec.CommandContext(t.Context(), s.stand.Plane.Kubectl(), arguments...).CombinedOutput(); err != nil {
+			if said, err := exec.CommandContext(t.Context(), s.env.Plane.Kubectl(), arguments...).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, said)
 			}
 			s.within("the successor has the Secret", began, func() bool {
@@ -243,7 +243,7 @@ func TestASecretThatComes(t *testing.T) {
 func TestAForeignSecretThatGoes(t *testing.T) {
 	for name, leave := range map[string]func(s *scene){
 		"deleted": func(s *scene) {
-			if err := s.stand.Client.Delete(s.Context(), s.secret("app")); err != nil {
+			if err := s.env.Client.Delete(s.Context(), s.secret("app")); err != nil {
 				s.Fatal(err)
 			}
 		},

@@ -54,7 +54,7 @@ func TestMadeAnew(t *testing.T) {
 		if notes := s.events("anew", "SyncFailed"); len(notes) > 0 {
 			t.Errorf("round %d: %q", round, notes)
 		}
-		if err := s.stand.Client.Delete(t.Context(), s.get("anew")); err != nil {
+		if err := s.env.Client.Delete(t.Context(), s.get("anew")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,7 +79,7 @@ func TestFormerOwnerIsGone(t *testing.T) {
 	left.OwnerReferences = []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SecretSync",
 		Name: "heir", UID: "00000000-0000-0000-0000-000000000001", Controller: new(true)}}
 	left.Data = map[string][]byte{"value": []byte("old"), "dropped": []byte("old")}
-	if err := s.stand.Client.Patch(t.Context(), left, client.MergeFrom(before), client.FieldOwner("secretsync.dev/heir")); err != nil {
+	if err := s.env.Client.Patch(t.Context(), left, client.MergeFrom(before), client.FieldOwner("secretsync.dev/heir")); err != nil {
 		t.Fatal(err)
 	}
 	s.sync("heir", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -99,7 +99,7 @@ func TestHandedOverWithItsController(t *testing.T) {
 	content := value()
 	id, _ := s.createSecret("handed", content)
 	other := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "other-operator"}}
-	if err := s.stand.Client.Create(t.Context(), other); err != nil {
+	if err := s.env.Client.Create(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
 	s.createAs(&corev1.Secret{
@@ -131,7 +131,7 @@ func TestASecretThatCannotGo(t *testing.T) {
 	looked := s.looked() // Of the two edits that follow, the operator may see but the last.
 	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = []string{"example.com/hold"} })
 	first := s.secret("lingering")
-	if err := s.stand.Client.Delete(t.Context(), first); err != nil {
+	if err := s.env.Client.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	s.await("the operator has looked at it", func() bool { return s.looked() > looked })
@@ -188,7 +188,7 @@ func TestAStatusIsForOneObjectAlone(t *testing.T) {
 	found := s.awaitReady("another")
 	for uid, refused := range map[string]bool{string(found.UID): false, "00000000-0000-0000-0000-000000000001": true} {
 		patch := fmt.Sprintf(`[{"op":"test","path":"/metadata/uid","value":%q},{"op":"add","path":"/status/lastHandledRefresh","value":%q}]`, uid, uid)
-		err := s.stand.Client.Status().Patch(t.Context(), s.get("another"), client.RawPatch(types.JSONPatchType, []byte(patch)))
+		err := s.env.Client.Status().Patch(t.Context(), s.get("another"), client.RawPatch(types.JSONPatchType, []byte(patch)))
 		if (err != nil) != refused {
 			t.Errorf("a patch for %s: %v", uid, err)
 		}

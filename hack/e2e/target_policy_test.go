@@ -175,7 +175,7 @@ func anyMayMerge() map[string]string { return map[string]string{v1alpha1.Annotat
 func (s *scene) foreign(name string) {
 	s.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name, Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("1")}}
-	if err := s.stand.Client.Create(s.Context(), secret); err != nil {
+	if err := s.env.Client.Create(s.Context(), secret); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -183,7 +183,7 @@ func (s *scene) foreign(name string) {
 // createAs makes an object as another field manager does.
 func (s *scene) createAs(object client.Object, manager string) {
 	s.Helper()
-	if err := s.stand.Client.Create(s.Context(), object, client.FieldOwner(manager)); err != nil {
+	if err := s.env.Client.Create(s.Context(), object, client.FieldOwner(manager)); err != nil {
 		s.Fatal(err)
 	}
 }

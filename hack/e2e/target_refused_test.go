@@ -71,7 +71,7 @@ func withoutRules(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 // all the same, and so Kubernetes makes no token.
 func TestTheControllerRefusesWithoutTheRulesOfTheCRD(t *testing.T) {
 	c := newCluster(t)
-	if _, err := envtest.InstallCRDs(c.stand.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{withoutRules(t)}}); err != nil {
+	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{withoutRules(t)}}); err != nil {
 		t.Fatal(err)
 	}
 	c.install("--set", "crds.enabled=false")
@@ -95,7 +95,7 @@ func TestTheControllerRefusesWithoutTheRulesOfTheCRD(t *testing.T) {
 func (s *scene) secretNames() []string {
 	s.Helper()
 	var all corev1.SecretList
-	if err := s.stand.Client.List(s.Context(), &all, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(s.Context(), &all, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
 	names := map[string]bool{}
@@ -122,7 +122,7 @@ func TestCredentialsOfKubernetesAreNotAdopted(t *testing.T) {
 		Namespace: s.namespace, Name: "account", Annotations: forAccount()}}
 	handed.Annotations[v1alpha1.AnnotationOwner] = "account"
 	s.awaitAccount()
-	if err := s.stand.Client.Create(t.Context(), handed); err != nil {
+	if err := s.env.Client.Create(t.Context(), handed); err != nil {
 		t.Fatal(err)
 	}
 	s.await("Kubernetes has made the token", func() bool { return len(s.secret("account").Data["token"]) > 0 })

@@ -69,7 +69,7 @@ func TestNothingIsDeletedThatCouldNotBeMadeAnew(t *testing.T) {
 	if now := s.secret("fixed"); now == nil || now.UID != before.UID || string(now.Data["value"]) != first {
 		t.Error("the Secret was deleted, and can't be made anew")
 	}
-	if err := s.stand.Client.Delete(t.Context(), quota); err != nil {
+	if err := s.env.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitKeys("fixed", map[string]string{"value": second})

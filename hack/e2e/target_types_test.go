@@ -23,7 +23,7 @@ func TestNothingIsMergedIntoCredentialsOfKubernetes(t *testing.T) {
 	} {
 		host.Namespace, host.Name = s.namespace, name
 		metav1.SetMetaDataAnnotation(&host.ObjectMeta, v1alpha1.AnnotationMergeFrom, "*")
-		if err := s.stand.Client.Create(t.Context(), host); err != nil {
+		if err := s.env.Client.Create(t.Context(), host); err != nil {
 			t.Fatal(err)
 		}
 		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,

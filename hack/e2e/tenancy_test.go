@@ -16,8 +16,8 @@ import (
 // names principal, action and resource.
 func TestAnotherAccount(t *testing.T) {
 	s := newScene(t)
-	s.stand.AWS.AddPrincipal("owner", localaws.Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:user/owner"})
-	owner := awsClient(s.stand.AWS.URL(), "owner")
+	s.env.AWS.AddPrincipal("owner", localaws.Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:user/owner"})
+	owner := awsClient(s.env.AWS.URL(), "owner")
 	content := value()
 	made, err := owner.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String(s.secretID("shared")), SecretString: &content})
 	if err != nil {

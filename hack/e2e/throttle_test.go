@@ -17,11 +17,11 @@ func TestThrottling(t *testing.T) {
 	operations := []string{"DescribeSecret", "GetSecretValue", "BatchGetSecretValue"}
 	t.Cleanup(func() {
 		for _, operation := range operations {
-			s.stand.AWS.SetRate(operation, 0)
+			s.env.AWS.SetRate(operation, 0)
 		}
 	})
 	for _, operation := range operations {
-		s.stand.AWS.SetRate(operation, perSecond)
+		s.env.AWS.SetRate(operation, perSecond)
 	}
 	want := map[string]string{}
 	for i := range many {
@@ -34,9 +34,9 @@ func TestThrottling(t *testing.T) {
 		s.awaitKeys(name, map[string]string{"value": content})
 		s.awaitReady(name) // Status follows the Secret, the later the more there is to write.
 	}
-	before := s.stand.AWS.Count("DescribeSecret")
+	before := s.env.AWS.Count("DescribeSecret")
 	time.Sleep(watched) // A span of time to count in, not a wait for something.
-	calls := s.stand.AWS.Count("DescribeSecret") - before
+	calls := s.env.AWS.Count("DescribeSecret") - before
 	if most := int(2 * perSecond * watched.Seconds()); calls > most {
 		t.Errorf("%d calls in %s at a quota of %d a second: want %d at most", calls, watched, perSecond, most)
 	}

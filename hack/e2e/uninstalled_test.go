@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // documented is the line of a page that begins like this.
@@ -38,10 +38,10 @@ func TestAFinalizerThatIsLeftBehind(t *testing.T) {
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id},
 		Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReady("db")
-	s.end((*stand.Manager).Stop)
+	s.end((*testenv.Manager).Stop)
 	t.Cleanup(func() { s.start("after-uninstall") })
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
-	if err := s.stand.Client.Delete(t.Context(), namespace); err != nil {
+	if err := s.env.Client.Delete(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
 	s.await("the SecretSync waits for the operator", func() bool { return !s.get("db").DeletionTimestamp.IsZero() })
@@ -49,8 +49,8 @@ func TestAFinalizerThatIsLeftBehind(t *testing.T) {
 
 	command := documented(t, "docs/troubleshooting.md", "kubectl patch secretsyncs.secretsync.dev/stripe-key")
 	command = strings.NewReplacer("stripe-key", "db", "payments", s.namespace, "'", "", "kubectl ", "").Replace(command)
-	arguments := append(strings.Fields(command), "--kubeconfig", s.stand.Plane.Kubeconfig())
-	if said, err := exec.CommandContext(t.Context(), s.stand.Plane.Kubectl(), arguments...).CombinedOutput(); err != nil {
+	arguments := append(strings.Fields(command), "--kubeconfig", s.env.Plane.Kubeconfig())
+	if said, err := exec.CommandContext(t.Context(), s.env.Plane.Kubectl(), arguments...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
 	s.await("the SecretSync is gone", func() bool {

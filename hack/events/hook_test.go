@@ -34,7 +34,7 @@ func TestTheHookIsAnotherWayIn(t *testing.T) {
 		return err == nil && connection.Close() == nil
 	})
 	content = s.put(s.secretID("db"))
-	events := s.stand.AWS.Events()
+	events := s.env.AWS.Events()
 	body, err := json.Marshal(events[len(events)-1])
 	if err != nil {
 		t.Fatal(err)

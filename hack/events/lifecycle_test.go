@@ -21,8 +21,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 const (
@@ -36,8 +36,8 @@ const (
 // ends right, none is ever away, empty or behind what it was, and what did not change is not read again.
 func TestNothingIsLostWhenTheOperatorComesAndGoes(t *testing.T) {
 	for name, play := range map[string]func(*fleet){
-		"stopped and started again, as by an upgrade": func(f *fleet) { f.stop((*stand.Manager).Stop); f.startAgain() },
-		"killed and started again":                    func(f *fleet) { f.stop((*stand.Manager).Kill); f.startAgain() },
+		"stopped and started again, as by an upgrade": func(f *fleet) { f.stop((*testenv.Manager).Stop); f.startAgain() },
+		"killed and started again":                    func(f *fleet) { f.stop((*testenv.Manager).Kill); f.startAgain() },
 		"uninstalled, and installed again later":      (*fleet).installAgain,
 		"the leader of two replicas is killed":        (*fleet).killLeader,
 	} {
@@ -52,7 +52,7 @@ func TestNothingIsLostWhenTheOperatorComesAndGoes(t *testing.T) {
 			f.again() // Events are followed as before.
 			f.awaitCurrent()
 			f.awaitDrained()
-			if dead := len(f.stand.AWS.Messages(f.dead)); dead > 0 {
+			if dead := len(f.env.AWS.Messages(f.dead)); dead > 0 {
 				t.Errorf("%d messages that can be read are dead", dead)
 			}
 			f.judge()
@@ -115,13 +115,13 @@ func (f *fleet) named(i int) string {
 // changed while none was there, as an event may have ended with the process that took it.
 func (f *fleet) startAgain() {
 	f.Helper()
-	f.startPlain("--change-queue-url="+f.queueURL(), "--poll-interval=10s", "--leader-elect", "--leader-election-namespace="+stand.OperatorNamespace)
+	f.startPlain("--change-queue-url="+f.queueURL(), "--poll-interval=10s", "--leader-elect", "--leader-election-namespace="+testenv.OperatorNamespace)
 }
 
 // grantLeases gives the operator the role by which replicas elect one that works.
 func (f *fleet) grantLeases() {
 	f.Helper()
-	content, err := os.ReadFile(filepath.Join(standtest.Root, "config/rbac/leader_election_role.yaml"))
+	content, err := os.ReadFile(filepath.Join(testsuite.Root, "config/rbac/leader_election_role.yaml"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -129,11 +129,11 @@ func (f *fleet) grantLeases() {
 	if err := yaml.UnmarshalStrict(content, role); err != nil {
 		f.Fatal(err)
 	}
-	role.Namespace = stand.OperatorNamespace
+	role.Namespace = testenv.OperatorNamespace
 	binding := &rbacv1.RoleBinding{ObjectMeta: role.ObjectMeta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}}}
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: testenv.OperatorAccount}}}
 	for _, object := range []client.Object{role, binding} {
-		if err := f.stand.Client.Create(f.Context(), object); err != nil && !apierrors.IsAlreadyExists(err) {
+		if err := f.env.Client.Create(f.Context(), object); err != nil && !apierrors.IsAlreadyExists(err) {
 			f.Fatal(err)
 		}
 	}
@@ -141,9 +141,9 @@ func (f *fleet) grantLeases() {
 
 // installAgain is what "helm uninstall" and, later, "helm install" do: the CRD stays, and all SecretSyncs with it.
 func (f *fleet) installAgain() {
-	f.stop((*stand.Manager).Stop)
+	f.stop((*testenv.Manager).Stop)
 	f.awaitRotated()
-	if waiting := len(f.stand.AWS.Messages(f.queue)); waiting < rotating {
+	if waiting := len(f.env.AWS.Messages(f.queue)); waiting < rotating {
 		f.Errorf("%d events wait: this shows nothing", waiting)
 	}
 	for name := range f.versions {
@@ -178,7 +178,7 @@ func (f *fleet) killLeader() {
 func (f *fleet) holders() map[string]string {
 	f.Helper()
 	var leases coordinationv1.LeaseList
-	if err := f.stand.Client.List(f.Context(), &leases, client.InNamespace(stand.OperatorNamespace)); err != nil {
+	if err := f.env.Client.List(f.Context(), &leases, client.InNamespace(testenv.OperatorNamespace)); err != nil {
 		f.Fatal(err)
 	}
 	held := map[string]string{}
@@ -249,7 +249,7 @@ func (f *fleet) awaitCurrent() {
 // watch begins to see every state that the Secrets are ever in.
 func (f *fleet) watch() {
 	f.Helper()
-	watching, err := client.NewWithWatch(f.stand.Plane.Config(), client.Options{Scheme: f.stand.Client.Scheme()})
+	watching, err := client.NewWithWatch(f.env.Plane.Config(), client.Options{Scheme: f.env.Client.Scheme()})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -306,12 +306,12 @@ func (f *fleet) judge() {
 		if len(f.versions[name]) == 1 {
 			most = 1
 		}
-		if read := f.stand.AWS.ValuesRead(f.secretID(name)); read > most {
+		if read := f.env.AWS.ValuesRead(f.secretID(name)); read > most {
 			f.Errorf("%s was read %d times, and has %d versions", name, read, len(f.versions[name]))
 		}
 	}
 	var syncs v1alpha1.SecretSyncList
-	if err := f.stand.Client.List(f.Context(), &syncs, client.InNamespace(f.namespace)); err != nil {
+	if err := f.env.Client.List(f.Context(), &syncs, client.InNamespace(f.namespace)); err != nil {
 		f.Fatal(err)
 	}
 	if len(syncs.Items) != rotating+quiet {

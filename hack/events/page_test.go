@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // template is the CloudFormation of the page, as far as it is looked at.
@@ -46,7 +46,7 @@ type template struct {
 func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	s := newScene(t)
 	const ruleARN = "arn:aws:events:" + localaws.DefaultRegion + ":" + localaws.DefaultAccount + ":rule/"
-	content, err := os.ReadFile(filepath.Join(standtest.Root, "docs/change-events.md"))
+	content, err := os.ReadFile(filepath.Join(testsuite.Root, "docs/change-events.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	if len(rule.Targets) != 1 || rule.Targets[0].ARN != s.queue || len(rule.EventPattern.Source) != 1 || rule.EventPattern.Source[0] != "aws.secretsmanager" {
 		t.Errorf("the rule takes events of %v to %v", rule.EventPattern.Source, rule.Targets)
 	}
-	if _, err := s.stand.AWS.AddQueue(localaws.Queue{
+	if _, err := s.env.AWS.AddQueue(localaws.Queue{
 		Name: queueName, DeadLetterQueue: s.dead, MaxReceives: queue.RedrivePolicy.MaxReceiveCount,
 		VisibilityTimeout: time.Duration(queue.VisibilityTimeout) * time.Second,
 		Policy:            string(installed.Resources.RuleMaySend.Properties.PolicyDocument),
@@ -73,7 +73,7 @@ func TestWhatThePageInstallsIsEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The scene's own rule is still there: the queue's policy refuses what it brings.
-	if _, err := s.stand.AWS.AddEventRule(localaws.EventRule{Name: rule.Name, Queue: s.queue, DetailTypes: rule.EventPattern.DetailType}); err != nil {
+	if _, err := s.env.AWS.AddEventRule(localaws.EventRule{Name: rule.Name, Queue: s.queue, DetailTypes: rule.EventPattern.DetailType}); err != nil {
 		t.Fatal(err)
 	}
 	s.allow(strings.Replace(block(t, page, "json", "sqs:ReceiveMessage"), ":secretsync-changes", ":"+queueName, 1))
@@ -83,7 +83,7 @@ func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	s.awaitValue("db", value)
 	s.awaitValue("db", s.put(s.secretID("db")))
 	s.awaitDrained()
-	for _, call := range s.stand.AWS.Calls() {
+	for _, call := range s.env.AWS.Calls() {
 		if call.AccessKeyID == operator && call.Code != "" && call.Code != "ResourceNotFoundException" {
 			t.Errorf("%s was refused with %s", call.Operation, call.Code)
 		}
@@ -107,10 +107,10 @@ func (s *scene) allow(statement string) {
 	s.Helper()
 	reading := fmt.Sprintf(`{"Effect": "Allow", "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
 		"Resource": "arn:aws:secretsmanager:*:*:secret:/%s/*"}`, s.namespace)
-	if _, err := s.stand.AWS.AddUser(localaws.User{Name: operator, AccessKeyID: operator, SecretAccessKey: "a-key-that-is-checked",
+	if _, err := s.env.AWS.AddUser(localaws.User{Name: operator, AccessKeyID: operator, SecretAccessKey: "a-key-that-is-checked",
 		Policies: []string{`{"Version": "2012-10-17", "Statement": [` + reading + `,` + statement + `]}`}}); err != nil {
 		s.Fatal(err)
 	}
-	s.stand.AWS.AddPrincipal(tester, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/" + tester})
-	s.stand.Credentials = []string{"AWS_ACCESS_KEY_ID=" + operator, "AWS_SECRET_ACCESS_KEY=a-key-that-is-checked", "AWS_EC2_METADATA_DISABLED=true"}
+	s.env.AWS.AddPrincipal(tester, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/" + tester})
+	s.env.Credentials = []string{"AWS_ACCESS_KEY_ID=" + operator, "AWS_SECRET_ACCESS_KEY=a-key-that-is-checked", "AWS_EC2_METADATA_DISABLED=true"}
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // seldom is so seldom that within a test nothing is polled twice; alone is for those that are not polled at all.
@@ -38,7 +38,7 @@ func TestAChangeIsHereOnceItsEventIs(t *testing.T) {
 	}
 	for _, id := range []string{s.secretID("db"), arn, arn[:len(arn)-7]} {
 		s.awaitDrained()
-		s.stand.AWS.ResetCalls()
+		s.env.AWS.ResetCalls()
 		content = s.put(id)
 		for _, name := range all {
 			s.awaitValue(name, content)
@@ -103,7 +103,7 @@ func TestARollbackADeletionAndARestoreAreFollowed(t *testing.T) {
 
 func TestLostEventsCostTimeAndNothingElse(t *testing.T) {
 	s := newScene(t)
-	if err := s.stand.AWS.SetDelivery(localaws.Delivery{Lost: 1}); err != nil {
+	if err := s.env.AWS.SetDelivery(localaws.Delivery{Lost: 1}); err != nil {
 		t.Fatal(err)
 	}
 	s.start()
@@ -118,7 +118,7 @@ func TestLostEventsCostTimeAndNothingElse(t *testing.T) {
 
 func TestDuplicatesAndDisorderDoNoHarm(t *testing.T) {
 	s := newScene(t)
-	if err := s.stand.AWS.SetDelivery(localaws.Delivery{Duplicated: 1, Reordered: 0.5, Seed: 7}); err != nil {
+	if err := s.env.AWS.SetDelivery(localaws.Delivery{Duplicated: 1, Reordered: 0.5, Seed: 7}); err != nil {
 		t.Fatal(err)
 	}
 	s.start()
@@ -129,7 +129,7 @@ func TestDuplicatesAndDisorderDoNoHarm(t *testing.T) {
 		content = s.put(s.secretID("db"))
 	}
 	s.awaitValue("db", content)
-	if err := s.stand.AWS.AwaitDelivery(t.Context()); err != nil {
+	if err := s.env.AWS.AwaitDelivery(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitDrained()
@@ -146,13 +146,13 @@ func TestWhatCannotBeReadGoesToTheDeadLetterQueue(t *testing.T) {
 	s.sync("db", s.secretID("db"), alone)
 	s.awaitValue("db", content)
 	for _, body := range []string{"no JSON", `{"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {}}`} {
-		if err := s.stand.AWS.SendMessage(s.queue, body); err != nil {
+		if err := s.env.AWS.SendMessage(s.queue, body); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.awaitValue("db", s.put(s.secretID("db")))
-	s.await("one message is dead", func() bool { return len(s.stand.AWS.Messages(s.dead)) == 1 })
-	if got := s.stand.AWS.Messages(s.dead)[0]; got != "no JSON" {
+	s.await("one message is dead", func() bool { return len(s.env.AWS.Messages(s.dead)) == 1 })
+	if got := s.env.AWS.Messages(s.dead)[0]; got != "no JSON" {
 		t.Error("another message is dead than the one that can't be read")
 	}
 	s.awaitDrained()
@@ -170,7 +170,7 @@ func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
 	s.awaitValue("polled", content)
 	s.awaitValue("told", content)
 	s.awaitQueueUp(1)
-	queues := sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.stand.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", "")})
+	queues := sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.env.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", "")})
 	if _, err := queues.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(s.queueURL())}); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
 	s.awaitValue("db", content)
 	s.awaitDrained()
 	before := s.counted("unmatched")
-	s.stand.AWS.ResetCalls()
+	s.env.AWS.ResetCalls()
 	for range 25 {
 		s.put(s.secretID("unmatched"))
 	}
@@ -222,7 +222,7 @@ func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
 }
 
 func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
-	for name, how := range map[string]func(*stand.Manager) error{"stopped": (*stand.Manager).Stop, "killed": (*stand.Manager).Kill} {
+	for name, how := range map[string]func(*testenv.Manager) error{"stopped": (*testenv.Manager).Stop, "killed": (*testenv.Manager).Kill} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			s.start()
@@ -230,7 +230,7 @@ func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
 			s.sync("db", s.secretID("db"), seldom)
 			s.awaitValue("db", content)
 			s.stop(how)
-			s.stand.AWS.ResetCalls()
+			s.env.AWS.ResetCalls()
 			content = s.put(s.secretID("db"))
 			s.start()
 			s.awaitValue("db", content)
@@ -238,7 +238,7 @@ func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
 			if s.counted("notified") == 0 {
 				t.Error("it is not the event that has told")
 			}
-			if read := s.stand.AWS.ValuesRead(s.secretID("db")); read != 1 {
+			if read := s.env.AWS.ValuesRead(s.secretID("db")); read != 1 {
 				t.Errorf("the value was read %d times", read)
 			}
 		})

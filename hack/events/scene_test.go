@@ -21,8 +21,8 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 const (
@@ -35,12 +35,12 @@ const (
 type scene struct {
 	*testing.T
 	// stand is the shared one with the scene's own AWS.
-	stand     *stand.Stand
+	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
 	// queue and dead are the ARNs of the queue and of its dead-letter queue.
 	queue, dead string
-	manager     *stand.Manager
+	manager     *testenv.Manager
 	starts      int
 	// hidden must not be in what the manager says: values and tokens.
 	hidden []string
@@ -48,8 +48,8 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	own := standtest.WithOwnAWS(t, shared, &localaws.Server{})
-	s := &scene{T: t, stand: own, namespace: standtest.Namespace(t, shared.Client, "events-"), aws: secretsmanager.New(secretsmanager.Options{
+	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{})
+	s := &scene{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "events-"), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
 	})}
 	s.addQueue()
@@ -60,20 +60,20 @@ func newScene(t *testing.T) *scene {
 func (s *scene) addQueue() {
 	s.Helper()
 	var err error
-	if s.dead, err = s.stand.AWS.AddQueue(localaws.Queue{Name: queueName + "-dead"}); err != nil {
+	if s.dead, err = s.env.AWS.AddQueue(localaws.Queue{Name: queueName + "-dead"}); err != nil {
 		s.Fatal(err)
 	}
 	made := localaws.Queue{Name: queueName, DeadLetterQueue: s.dead, MaxReceives: 3, VisibilityTimeout: time.Second}
-	if s.queue, err = s.stand.AWS.AddQueue(made); err != nil {
+	if s.queue, err = s.env.AWS.AddQueue(made); err != nil {
 		s.Fatal(err)
 	}
-	if _, err := s.stand.AWS.AddEventRule(localaws.EventRule{Queue: s.queue}); err != nil {
+	if _, err := s.env.AWS.AddEventRule(localaws.EventRule{Queue: s.queue}); err != nil {
 		s.Fatal(err)
 	}
 }
 
 func (s *scene) queueURL() string {
-	return s.stand.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
+	return s.env.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
 }
 
 // start starts a manager that takes events from the queue.
@@ -86,13 +86,13 @@ func (s *scene) start() {
 func (s *scene) startPlain(flags ...string) {
 	s.Helper()
 	s.starts++
-	manager, err := s.stand.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), append([]string{"--watch-namespaces=" + s.namespace}, flags...)...)
+	manager, err := s.env.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), append([]string{"--watch-namespaces=" + s.namespace}, flags...)...)
 	if s.manager = manager; manager != nil {
 		s.Cleanup(func() {
 			if s.manager == manager {
-				s.stop((*stand.Manager).Stop)
+				s.stop((*testenv.Manager).Stop)
 			}
-			standtest.CheckLog(s, manager, s.hidden)
+			testsuite.CheckLog(s, manager, s.hidden)
 		})
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *scene) startPlain(flags ...string) {
 }
 
 // stop ends the manager in a way.
-func (s *scene) stop(how func(*stand.Manager) error) {
+func (s *scene) stop(how func(*testenv.Manager) error) {
 	s.Helper()
 	if err := how(s.manager); err != nil {
 		s.Errorf("the manager did not end well: %v", err)
@@ -149,7 +149,7 @@ func (s *scene) make(name string, interval time.Duration, spec v1alpha1.SecretSy
 	s.Helper()
 	spec.PollInterval = &metav1.Duration{Duration: interval}
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
-	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -157,7 +157,7 @@ func (s *scene) make(name string, interval time.Duration, spec v1alpha1.SecretSy
 func (s *scene) get(name string) *v1alpha1.SecretSync {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
-	if err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
+	if err := s.env.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
 		s.Fatal(err)
 	}
 	return found
@@ -166,13 +166,13 @@ func (s *scene) get(name string) *v1alpha1.SecretSync {
 // values are what a Secret holds; nil where there is none.
 func (s *scene) values(name string) map[string]string {
 	s.Helper()
-	return standtest.Values(s, s.stand.Client, s.namespace, name)
+	return testsuite.Values(s, s.env.Client, s.namespace, name)
 }
 
 // await waits until a condition holds, and says what it waited for if it never does.
 func (s *scene) await(what string, holds func() bool) {
 	s.Helper()
-	standtest.Await(s, what, holds, s.picture)
+	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is how SecretSyncs are, what AWS was asked last, and what the queue holds.
@@ -180,7 +180,7 @@ func (s *scene) picture() string {
 	s.Helper()
 	var text strings.Builder
 	var all v1alpha1.SecretSyncList
-	if err := s.stand.Client.List(s.Context(), &all, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(s.Context(), &all, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
 	for i := range all.Items {
@@ -188,11 +188,11 @@ func (s *scene) picture() string {
 			fmt.Fprintf(&text, "%s %s=%s %s: %s\n", all.Items[i].Name, told.Type, told.Status, told.Reason, told.Message)
 		}
 	}
-	calls := s.stand.AWS.Calls()
+	calls := s.env.AWS.Calls()
 	for _, call := range calls[max(0, len(calls)-10):] {
 		fmt.Fprintln(&text, call.Operation, "by", call.AccessKeyID, call.Code)
 	}
-	fmt.Fprintln(&text, len(s.stand.AWS.Messages(s.queue)), "messages,", len(s.stand.AWS.Messages(s.dead)), "dead")
+	fmt.Fprintln(&text, len(s.env.AWS.Messages(s.queue)), "messages,", len(s.env.AWS.Messages(s.dead)), "dead")
 	return text.String()
 }
 
@@ -214,12 +214,12 @@ func (s *scene) awaitValues(name string, want map[string]string) {
 // awaitDrained waits until the queue has nothing any more, and the manager waits at it.
 func (s *scene) awaitDrained() {
 	s.Helper()
-	s.await("the queue is empty", func() bool { return len(s.stand.AWS.Messages(s.queue)) == 0 && s.stand.AWS.Polling(s.queue) == 1 })
+	s.await("the queue is empty", func() bool { return len(s.env.AWS.Messages(s.queue)) == 0 && s.env.AWS.Polling(s.queue) == 1 })
 }
 
 // asked are the operations that the manager called since the last reset, but for those of the queue.
 func (s *scene) asked() (operations []string) {
-	for _, call := range s.stand.AWS.Calls() {
+	for _, call := range s.env.AWS.Calls() {
 		if call.AccessKeyID == operator && !slices.Contains([]string{"ReceiveMessage", "DeleteMessageBatch"}, call.Operation) {
 			operations = append(operations, call.Operation)
 		}

@@ -62,8 +62,8 @@ func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
 func (s *scene) failRotation(t *testing.T, step string) {
 	name := "db-" + strings.ToLower(step)
 	function := "arn:aws:lambda:eu-west-1:111122223333:function:" + s.namespace + "-" + name
-	works := s.stand.AWS.RotatePassword()
-	s.stand.AWS.RegisterRotationFunction(function, func(ctx context.Context, event localaws.RotationEvent) error {
+	works := s.env.AWS.RotatePassword()
+	s.env.AWS.RegisterRotationFunction(function, func(ctx context.Context, event localaws.RotationEvent) error {
 		if event.Step == step {
 			return errors.New("the database is away")
 		}
@@ -90,7 +90,7 @@ func (s *scene) failRotation(t *testing.T, step string) {
 	s.await("the failure is told", health(v1alpha1.ReasonRotationFailed))
 	s.awaitValues(name, map[string]string{"password": password})
 	s.giveUpRotation(id)
-	s.stand.AWS.RegisterRotationFunction(function, works)
+	s.env.AWS.RegisterRotationFunction(function, works)
 	if _, err := s.aws.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &id}); err != nil {
 		t.Fatal(err)
 	}

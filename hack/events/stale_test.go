@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // states are all values that one Secret has held under its key "value", one after the other.
@@ -26,7 +26,7 @@ type states struct {
 // watchValues begins to see every state that a Secret is ever in.
 func (s *scene) watchValues(name string) *states {
 	s.Helper()
-	watching, err := client.NewWithWatch(s.stand.Plane.Config(), client.Options{Scheme: s.stand.Client.Scheme()})
+	watching, err := client.NewWithWatch(s.env.Plane.Config(), client.Options{Scheme: s.env.Client.Scheme()})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func (v *states) all() []string {
 func (s *scene) told(reason string) (count int) {
 	s.Helper()
 	var list eventsv1.EventList
-	if err := s.stand.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+	if err := s.env.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
 		s.Fatal(err)
 	}
 	for i := range list.Items {
@@ -77,7 +77,7 @@ func (s *scene) told(reason string) (count int) {
 // stale makes reads of AWS stale.
 func (s *scene) stale(how ...localaws.Staleness) {
 	s.Helper()
-	if err := s.stand.AWS.SetStaleness(how...); err != nil {
+	if err := s.env.AWS.SetStaleness(how...); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -93,7 +93,7 @@ func (s *scene) awaitAsked(operation string, often int) {
 func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 	for name, meanwhile := range map[string]func(*scene){
 		"an operator that goes on":          func(*scene) {},
-		"one that is killed and comes back": func(s *scene) { s.stop((*stand.Manager).Kill); s.startPlain() },
+		"one that is killed and comes back": func(s *scene) { s.stop((*testenv.Manager).Kill); s.startPlain() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,7 +107,7 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 			seen := s.watchValues("db")
 			s.await("the watch has brought the first state", func() bool { return len(seen.all()) == 1 })
 			second := s.put(id)
-			s.stand.AWS.ResetCalls()
+			s.env.AWS.ResetCalls()
 			s.awaitValue("db", second)
 			s.await("the update is told", func() bool { return s.told("SecretUpdated") == 1 })
 			meanwhile(s)
@@ -167,7 +167,7 @@ func TestARollbackIsFollowedAtOnce(t *testing.T) {
 	s.awaitValue("back", s.put(id))
 	latter := s.awaitVersion("back", former) // Status is written a moment after the Secret.
 	s.awaitDrained()
-	s.stand.AWS.ResetCalls()
+	s.env.AWS.ResetCalls()
 	if _, err := s.aws.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: &id, VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &former, RemoveFromVersionId: &latter}); err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestStatusIsNotWrittenBecauseADateMoves(t *testing.T) {
 	if _, err := s.aws.TagResource(t.Context(), tagged(id)); err != nil {
 		t.Fatal(err)
 	}
-	s.stand.AWS.ResetCalls()
+	s.env.AWS.ResetCalls()
 	s.awaitAsked("DescribeSecret", 3)
 	if after := s.get("db"); after.ResourceVersion != before.ResourceVersion {
 		t.Errorf("the SecretSync was written: %v", after.Status.Sources)

@@ -22,7 +22,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // attacker is a tenant with a namespace of its own, which may do there whatever Kubernetes lets it, and has secrets in AWS.
@@ -40,7 +40,7 @@ type attacker struct {
 
 func newAttacker(t *testing.T, s *scene) *attacker {
 	t.Helper()
-	return &attacker{T: t, scene: s, namespace: standtest.Namespace(t, shared.Client, "attacker-")}
+	return &attacker{T: t, scene: s, namespace: testsuite.Namespace(t, shared.Client, "attacker-")}
 }
 
 // parallel does n things, some at a time.
@@ -130,7 +130,7 @@ func (a *attacker) newSecret(name, content string, tags ...types.Tag) error {
 }
 
 // AWS is the one of the scene.
-func (a *attacker) AWS() *localaws.Running { return a.stand.AWS }
+func (a *attacker) AWS() *localaws.Running { return a.env.AWS }
 
 // renew gives a secret a new version, and announces it.
 func (a *attacker) renew(id, content string) {
@@ -187,9 +187,9 @@ func (a *attacker) remove() {
 	if err := a.AWS().SetOutages(); err != nil {
 		a.Error(err)
 	}
-	standtest.Await(a, "the attacker's objects are gone", func() bool { return a.gone(ctx) }, a.manager.Tail)
+	testsuite.Await(a, "the attacker's objects are gone", func() bool { return a.gone(ctx) }, a.manager.Tail)
 	// A pass goes on that is under way while its SecretSync is deleted.
-	standtest.Await(a, "the passes over them have ended", func() bool {
+	testsuite.Await(a, "the passes over them have ended", func() bool {
 		return a.metric(a.T, `controller_runtime_active_workers{controller="secretsync"}`) == 0
 	}, a.manager.Tail)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // row is one way to attack: one namespace with many objects.
@@ -76,7 +76,7 @@ func (s *scene) run(t *testing.T, r row) {
 	if err := s.manager.ResetPeakMemory(); err != nil {
 		t.Fatal(err)
 	}
-	s.stand.AWS.ResetCalls()
+	s.env.AWS.ResetCalls()
 	requests, began := s.requests(t), time.Now()
 	again := r.attack(a)
 	if again == nil {
@@ -132,7 +132,7 @@ func (f figures) judge(t *testing.T) {
 // await waits until the attack has come to something, and gives how many SecretSyncs have which reason of Ready.
 func (r row) await(a *attacker) (reasons map[string]int) {
 	a.Helper()
-	for end := time.Now().Add(standtest.Deadline); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(testsuite.Deadline); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		reasons = a.reasons()
 		if len(r.ends) == 0 || slices.ContainsFunc(r.ends, func(reason string) bool { return reasons[reason] > 0 }) {
 			break

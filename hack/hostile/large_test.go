@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // largest is a suspended SecretSync with about as many characters as the API server admits: annotations may have 256 KiB.
@@ -48,7 +48,7 @@ func TestManyLargeSecretSyncsTakeLittleMemory(t *testing.T) {
 	manager := startManager(t)
 	for n := range objects {
 		name := client.ObjectKey{Namespace: namespace, Name: fmt.Sprint("m-", n)}
-		standtest.Await(t, name.String()+" says that it is suspended", func() bool {
+		testsuite.Await(t, name.String()+" says that it is suspended", func() bool {
 			var secretSync v1alpha1.SecretSync
 			if err := shared.Client.Get(t.Context(), name, &secretSync); err != nil {
 				t.Fatal(err)

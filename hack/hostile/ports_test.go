@@ -16,8 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // flood opens connections from one address of this machine until the test ends, and sends headers that never end.
@@ -51,9 +51,9 @@ func flood(t *testing.T, address string, connections int) {
 }
 
 // answers wants a probe to be answered by the manager, as the kubelet asks for it: by a connection of its own.
-func answers(t *testing.T, manager *stand.Manager) {
+func answers(t *testing.T, manager *testenv.Manager) {
 	t.Helper()
-	kubelet := &http.Client{Timeout: standtest.Deadline, Transport: &http.Transport{DisableKeepAlives: true}}
+	kubelet := &http.Client{Timeout: testsuite.Deadline, Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := kubelet.Get("http://" + manager.Health + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func token(t *testing.T, name string, rules ...rbacv1.PolicyRule) string {
 
 func TestMetricsAreForThoseAloneWhoMayGetThem(t *testing.T) {
 	// As the role metrics-auth does.
-	allow(t, stand.OperatorNamespace, stand.OperatorAccount,
+	allow(t, testenv.OperatorNamespace, testenv.OperatorAccount,
 		rbacv1.PolicyRule{APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"tokenreviews"}, Verbs: []string{"create"}},
 		rbacv1.PolicyRule{APIGroups: []string{"authorization.k8s.io"}, Resources: []string{"subjectaccessreviews"}, Verbs: []string{"create"}})
 	manager := startManager(t, "--metrics-secure=true")

@@ -18,8 +18,8 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // hold is a finalizer that only the attacker takes off.
@@ -43,7 +43,7 @@ func copies(n int, spec func(v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec, a
 // written waits until so many Secrets of the attacker are there.
 func (a *attacker) written(n int) {
 	a.Helper()
-	standtest.Await(a, "the attacker's Secrets are there", func() bool {
+	testsuite.Await(a, "the attacker's Secrets are there", func() bool {
 		var all corev1.SecretList
 		return shared.Client.List(a.Context(), &all, client.InNamespace(a.namespace)) == nil && len(all.Items) >= n
 	}, a.manager.Tail)
@@ -78,7 +78,7 @@ func (a *attacker) quota() {
 	none := corev1.ResourceList{"count/secrets": resource.MustParse("0")}
 	create(a.T, &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, Name: "none"}, Spec: corev1.ResourceQuotaSpec{Hard: none}})
 	probe := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: a.namespace, GenerateName: "probe-"}}
-	standtest.Await(a, "Secrets are refused", func() bool {
+	testsuite.Await(a, "Secrets are refused", func() bool {
 		err := shared.Client.Create(a.Context(), probe.DeepCopy(), client.DryRunAll)
 		return err != nil && strings.Contains(err.Error(), "exceeded quota")
 	}, a.manager.Tail)
@@ -206,7 +206,7 @@ func workloads(n, each int, rollout func() *v1alpha1.Rollout) func(*attacker) fu
 }
 
 func TestBesideRollouts(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(standtest.Root, "config/components/rollouts/role.yaml"))
+	content, err := os.ReadFile(filepath.Join(testsuite.Root, "config/components/rollouts/role.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestBesideRollouts(t *testing.T) {
 	if err := yaml.UnmarshalStrict(content, role); err != nil {
 		t.Fatal(err)
 	}
-	allow(t, stand.OperatorNamespace, stand.OperatorAccount, role.Rules...)
+	allow(t, testenv.OperatorNamespace, testenv.OperatorAccount, role.Rules...)
 	most := int32(64)
 	beside(t, newScene(t, "--rollouts"), []row{
 		{"rollout, 20 workloads for each of 10", workloads(10, 20, func() *v1alpha1.Rollout { return &v1alpha1.Rollout{MaxConcurrent: &most} }), []string{v1alpha1.ReasonSynced}},

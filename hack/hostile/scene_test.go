@@ -19,8 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // tester is the access key of the tests; every call that another one has signed is the operator's.
@@ -33,12 +33,12 @@ const patience = 30 * time.Second
 // scene is what the rows of a group share: an AWS, a victim, and a manager under its default settings, which takes change
 // events by its hook.
 type scene struct {
-	stand  *stand.Stand
+	env    *testenv.Environment
 	aws    *secretsmanager.Client
 	victim *victim
 	// flags are the manager's, beside the memory limit.
 	flags   []string
-	manager *stand.Manager
+	manager *testenv.Manager
 	hook    string
 	token   string
 	starts  int
@@ -46,8 +46,8 @@ type scene struct {
 
 func newScene(t *testing.T, flags ...string) *scene {
 	t.Helper()
-	own := standtest.WithOwnAWS(t, shared, &localaws.Server{})
-	s := &scene{stand: own, flags: flags, token: "token-of-" + filepath.Base(t.Name()), aws: secretsmanager.New(secretsmanager.Options{
+	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{})
+	s := &scene{env: own, flags: flags, token: "token-of-" + filepath.Base(t.Name()), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
 	})}
@@ -77,11 +77,11 @@ func (s *scene) start(t *testing.T) {
 	listener.Close()
 	s.starts++
 	name := strings.ReplaceAll(t.Name(), "/", "-") + "-" + strconv.Itoa(s.starts)
-	s.manager, err = s.stand.StartManager(name, append([]string{"--memory-limit=" + strconv.Itoa(memoryLimit), "--log-level=info", "--change-hook-bind-address=" + s.hook}, s.flags...)...)
+	s.manager, err = s.env.StartManager(name, append([]string{"--memory-limit=" + strconv.Itoa(memoryLimit), "--log-level=info", "--change-hook-bind-address=" + s.hook}, s.flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	standtest.Await(t, "the hook listens", func() bool {
+	testsuite.Await(t, "the hook listens", func() bool {
 		connection, err := net.Dial("tcp", s.hook)
 		return err == nil && connection.Close() == nil
 	}, s.manager.Tail)
@@ -121,7 +121,7 @@ func (s *scene) post(t *testing.T, body []byte) (status int) {
 
 // calls are how many the operator has made of AWS.
 func (s *scene) calls() (count int) {
-	for _, call := range s.stand.AWS.Calls() {
+	for _, call := range s.env.AWS.Calls() {
 		if call.AccessKeyID != tester {
 			count++
 		}
@@ -162,8 +162,8 @@ func (s *scene) metric(t *testing.T, begins string) (sum int) {
 // scrape gets the operator's metrics, of which it answers some requests a second.
 func (s *scene) scrape(t *testing.T) *http.Response {
 	t.Helper()
-	client := &http.Client{Timeout: standtest.Deadline}
-	for end := time.Now().Add(standtest.Deadline); ; time.Sleep(time.Second) {
+	client := &http.Client{Timeout: testsuite.Deadline}
+	for end := time.Now().Add(testsuite.Deadline); ; time.Sleep(time.Second) {
 		answer, err := client.Get("http://" + s.manager.Metrics + "/metrics")
 		if err != nil {
 			t.Fatal(err)

@@ -4,25 +4,25 @@ import (
 	"context"
 	"testing"
 
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // memoryLimit is the operator's, in bytes, where its chart is installed with the values that it comes with.
 const memoryLimit = 256 << 20
 
 // shared is the stand of all tests. TestMain sets it.
-var shared *stand.Stand
+var shared *testenv.Environment
 
 func TestMain(m *testing.M) {
-	standtest.Main("hostile", stand.Options{ServiceAccountTokens: true, Release: true}, func(_ context.Context, all *stand.Stand) (int, error) {
-		shared = all
+	testsuite.Main("hostile", testenv.Options{ServiceAccountTokens: true, Release: true}, func(_ context.Context, env *testenv.Environment) (int, error) {
+		shared = env
 		return m.Run(), nil
 	})
 }
 
 // startManager starts a manager for a test.
-func startManager(t *testing.T, flags ...string) *stand.Manager {
+func startManager(t *testing.T, flags ...string) *testenv.Manager {
 	t.Helper()
 	manager, err := shared.StartManager(t.Name(), append([]string{"--memory-limit=268435456"}, flags...)...)
 	if err != nil {
@@ -37,7 +37,7 @@ func startManager(t *testing.T, flags ...string) *stand.Manager {
 }
 
 // mustFit wants the manager to have had, at all times, no more memory than so many bytes.
-func mustFit(t *testing.T, manager *stand.Manager, most int64) {
+func mustFit(t *testing.T, manager *testenv.Manager, most int64) {
 	t.Helper()
 	peak, err := manager.PeakMemory()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // The victim's SecretSyncs: one follows change events alone, the other polls.
@@ -36,7 +36,7 @@ type latency struct{ event, poll time.Duration }
 
 func newVictim(t *testing.T, s *scene) *victim {
 	t.Helper()
-	v := &victim{namespace: standtest.Namespace(t, shared.Client, "victim-")}
+	v := &victim{namespace: testsuite.Namespace(t, shared.Client, "victim-")}
 	v.arrivals = watchSecrets(t, v.namespace)
 	for name, interval := range map[string]time.Duration{byEvent: 0, byPoll: pollEvery} {
 		id, content := v.secretID(name), rand.Text()

@@ -57,7 +57,7 @@ func keysOf(secret *corev1.Secret) map[string]string {
 func (r *run) secretAt(at place) *corev1.Secret {
 	r.Helper()
 	found := &corev1.Secret{}
-	err := r.stand.Client.Get(r.Context(), client.ObjectKey{Namespace: at.namespace, Name: at.name}, found)
+	err := r.env.Client.Get(r.Context(), client.ObjectKey{Namespace: at.namespace, Name: at.name}, found)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (r *run) touch(at place, change func(*corev1.Secret)) {
 	}
 	before := found.DeepCopy()
 	change(found)
-	err := r.stand.Client.Patch(r.Context(), found, client.MergeFrom(before), client.FieldOwner(foreignManager))
+	err := r.env.Client.Patch(r.Context(), found, client.MergeFrom(before), client.FieldOwner(foreignManager))
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) && r.isFrozen(at) {
 		return // The operator has deleted it meanwhile, or made one that nobody can change.
 	}
@@ -103,7 +103,7 @@ func (r *run) remove(at place) {
 	}
 	r.foreign.deleted[found.UID] = true
 	uid := found.UID
-	err := r.stand.Client.Delete(r.Context(), found, client.Preconditions{UID: &uid})
+	err := r.env.Client.Delete(r.Context(), found, client.Preconditions{UID: &uid})
 	if apierrors.IsConflict(err) {
 		return // The operator has made it anew meanwhile.
 	}
@@ -190,7 +190,7 @@ func (r *run) createShared(namespace string) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: sharedName, Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "*"}},
 		Data:       map[string][]byte{foreignKey + "theirs": r.foreignValueNow()},
 	}
-	r.must(r.stand.Client.Create(r.Context(), made, client.FieldOwner(foreignManager)))
+	r.must(r.env.Client.Create(r.Context(), made, client.FieldOwner(foreignManager)))
 	r.foreign.wrote(made)
 }
 

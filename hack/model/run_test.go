@@ -18,7 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 const (
@@ -42,9 +42,9 @@ const (
 type run struct {
 	*testing.T
 	random  *rand.Rand
-	stand   *stand.Stand
+	env     *testenv.Environment
 	aws     *secretsmanager.Client
-	manager *stand.Manager // nil while the operator is down
+	manager *testenv.Manager // nil while the operator is down
 	starts  int
 	seen    *watcher
 	foreign *foreignHand
@@ -93,7 +93,7 @@ func TestModel(t *testing.T) {
 	r.settle()
 	r.awaitDrained()
 	r.staySettled()
-	r.end((*stand.Manager).Stop)
+	r.end((*testenv.Manager).Stop)
 }
 
 func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
@@ -116,21 +116,21 @@ func newRun(t *testing.T, seed uint64) *run {
 		stale:   staleness{undated: map[*secret]bool{}, changed: map[*secret]time.Time{}},
 	}
 	var err error
-	r.stand, err = stand.New(t.Context(), stand.Options{Root: root, Race: true})
-	if r.stand != nil {
+	r.env, err = testenv.New(t.Context(), testenv.Options{Root: root, Race: true})
+	if r.env != nil {
 		t.Cleanup(func() { r.close() })
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.stand.AWS.AddPrincipal("tester", localaws.Principal{Account: localaws.DefaultAccount, ARN: testerARN})
+	r.env.AWS.AddPrincipal("tester", localaws.Principal{Account: localaws.DefaultAccount, ARN: testerARN})
 	r.aws = secretsmanager.New(secretsmanager.Options{
-		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(r.stand.AWS.URL()),
+		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(r.env.AWS.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider("tester", "not-checked", ""),
 	})
 	for i := range 3 {
 		r.namespaces = append(r.namespaces, fmt.Sprintf("model-%d", i))
-		if err := r.stand.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.namespaces[i]}}); err != nil {
+		if err := r.env.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.namespaces[i]}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,7 +170,7 @@ func (r *run) close() {
 			r.Error(err)
 		}
 	}
-	if err := r.stand.Close(); err != nil {
+	if err := r.env.Close(); err != nil {
 		r.Error(err)
 	}
 }
@@ -219,7 +219,7 @@ func (r *run) start() {
 	for _, of := range r.slots {
 		r.begins(of) // Of an event that was taken before the end, the operator knows nothing any more.
 	}
-	manager, err := r.stand.StartManager(fmt.Sprintf("manager-%d", r.starts), "--change-queue-url="+r.queueURL(), "--poll-interval="+firstLook.String())
+	manager, err := r.env.StartManager(fmt.Sprintf("manager-%d", r.starts), "--change-queue-url="+r.queueURL(), "--poll-interval="+firstLook.String())
 	r.manager = manager
 	if err != nil {
 		r.Fatal(err)
@@ -227,7 +227,7 @@ func (r *run) start() {
 }
 
 // end ends the operator in the way given, and wants no data race of it.
-func (r *run) end(how func(*stand.Manager) error) {
+func (r *run) end(how func(*testenv.Manager) error) {
 	r.Helper()
 	ended := r.manager
 	r.manager = nil
@@ -238,7 +238,7 @@ func (r *run) end(how func(*stand.Manager) error) {
 	}
 }
 
-func (r *run) checkRaces(manager *stand.Manager) {
+func (r *run) checkRaces(manager *testenv.Manager) {
 	r.Helper()
 	race, err := manager.DataRace()
 	if err != nil {

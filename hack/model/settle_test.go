@@ -33,12 +33,12 @@ func (r *run) look() snapshot {
 	seen := snapshot{syncs: map[client.ObjectKey]*v1alpha1.SecretSync{}, secrets: map[place]*corev1.Secret{}}
 	for _, namespace := range r.namespaces {
 		var syncs v1alpha1.SecretSyncList
-		r.must(r.stand.Client.List(r.Context(), &syncs, client.InNamespace(namespace)))
+		r.must(r.env.Client.List(r.Context(), &syncs, client.InNamespace(namespace)))
 		for i := range syncs.Items {
 			seen.syncs[client.ObjectKeyFromObject(&syncs.Items[i])] = &syncs.Items[i]
 		}
 		var secrets corev1.SecretList
-		r.must(r.stand.Client.List(r.Context(), &secrets, client.InNamespace(namespace)))
+		r.must(r.env.Client.List(r.Context(), &secrets, client.InNamespace(namespace)))
 		for i := range secrets.Items {
 			seen.secrets[place{namespace, secrets.Items[i].Name}] = &secrets.Items[i]
 		}
@@ -118,7 +118,7 @@ func (r *run) tally(seen snapshot, took time.Duration) {
 		}
 	}
 	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; followers of events that had to be asked: %d; stale reads: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
-		len(r.steps), took.Round(time.Millisecond), verdicts, r.changes.asked, r.stand.AWS.StaleReads(), r.seen.judged, len(r.foreign.writes), r.starts)
+		len(r.steps), took.Round(time.Millisecond), verdicts, r.changes.asked, r.env.AWS.StaleReads(), r.seen.judged, len(r.foreign.writes), r.starts)
 }
 
 // staySettled wants all to stay as it is while the operator goes on polling.

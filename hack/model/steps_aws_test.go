@@ -126,7 +126,7 @@ func (r *run) flip() bool {
 		return false
 	}
 	r.note("some answers come late, and %s is asked for a refresh", by)
-	r.stand.AWS.SetFaults(localaws.Fault{Principal: operatorARN, Latency: 150 * time.Millisecond, Slow: 2})
+	r.env.AWS.SetFaults(localaws.Fault{Principal: operatorARN, Latency: 150 * time.Millisecond, Slow: 2})
 	r.askRefresh(by)
 	for range 8 {
 		r.pause(longestPause)
@@ -246,7 +246,7 @@ func (r *run) deny() bool {
 	r.note("deny %s", key)
 	r.rules[key] = rule
 	r.noteUndated()
-	r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
+	r.env.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
 	return true
 }
 
@@ -255,7 +255,7 @@ func (r *run) allow() bool {
 	if found {
 		r.note("allow %s", key)
 		delete(r.rules, key)
-		r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
+		r.env.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
 	}
 	return found
 }
@@ -263,7 +263,7 @@ func (r *run) allow() bool {
 func (r *run) throttle() bool {
 	operation, rate := one(r, "DescribeSecret", "GetSecretValue", "BatchGetSecretValue"), float64(3+r.random.IntN(10))
 	r.note("let through %g %s a second", rate, operation)
-	r.stand.AWS.SetRate(operation, rate)
+	r.env.AWS.SetRate(operation, rate)
 	return true
 }
 
@@ -278,16 +278,16 @@ func (r *run) fault() bool {
 	}
 	r.note("every %d. call of %q: status %d, code %q, cut %t, half %t, latency %s", trouble.Every, trouble.Operation,
 		trouble.Status, trouble.Code, trouble.Cut, trouble.Half, trouble.Latency)
-	r.stand.AWS.SetFaults(trouble)
+	r.env.AWS.SetFaults(trouble)
 	return true
 }
 
 // heal ends all that time would heal.
 func (r *run) heal() bool {
 	r.note("end faults and throttling")
-	r.stand.AWS.SetFaults()
+	r.env.AWS.SetFaults()
 	for _, operation := range []string{"DescribeSecret", "GetSecretValue", "BatchGetSecretValue"} {
-		r.stand.AWS.SetRate(operation, 0)
+		r.env.AWS.SetRate(operation, 0)
 	}
 	return true
 }
@@ -302,7 +302,7 @@ func (r *run) allowAll() {
 			delete(r.rules, key)
 		}
 	}
-	r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
+	r.env.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
 }
 
 // revived makes every secret readable again, so that nothing is left that can't be synced.

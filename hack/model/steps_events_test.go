@@ -58,17 +58,17 @@ func (s *spec) reads(some map[*secret]bool) bool {
 func (r *run) makeQueue() {
 	r.Helper()
 	var err error
-	if r.changes.queue, err = r.stand.AWS.AddQueue(localaws.Queue{Name: queueName, VisibilityTimeout: time.Second}); err != nil {
+	if r.changes.queue, err = r.env.AWS.AddQueue(localaws.Queue{Name: queueName, VisibilityTimeout: time.Second}); err != nil {
 		r.Fatal(err)
 	}
-	if _, err := r.stand.AWS.AddEventRule(localaws.EventRule{Queue: r.changes.queue}); err != nil {
+	if _, err := r.env.AWS.AddEventRule(localaws.EventRule{Queue: r.changes.queue}); err != nil {
 		r.Fatal(err)
 	}
 	r.changes.gone = false
 }
 
 func (r *run) queueURL() string {
-	return r.stand.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
+	return r.env.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
 }
 
 // changed notes the secrets that have changed since the last moment, and whether that is told for certain: an event
@@ -109,7 +109,7 @@ func (r *run) deliver() bool {
 
 func (r *run) setDelivery(next localaws.Delivery) {
 	r.Helper()
-	if err := r.stand.AWS.SetDelivery(next); err != nil {
+	if err := r.env.AWS.SetDelivery(next); err != nil {
 		r.Fatal(err)
 	}
 	r.changes.lossy = next.Lost > 0
@@ -118,7 +118,7 @@ func (r *run) setDelivery(next localaws.Delivery) {
 // flush brings the events that are on their way.
 func (r *run) flush() bool {
 	r.note("bring all events that are on their way")
-	r.stand.AWS.FlushEvents()
+	r.env.AWS.FlushEvents()
 	return true
 }
 
@@ -126,7 +126,7 @@ func (r *run) flush() bool {
 func (r *run) deliverWell() bool {
 	r.note("events come at once, and each once")
 	r.setDelivery(localaws.Delivery{})
-	r.stand.AWS.FlushEvents()
+	r.env.AWS.FlushEvents()
 	return true
 }
 
@@ -136,7 +136,7 @@ func (r *run) loseQueue() bool {
 		return false
 	}
 	r.note("delete the queue of change events")
-	queues := sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(r.stand.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider("tester", "not-checked", "")})
+	queues := sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(r.env.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider("tester", "not-checked", "")})
 	_, err := queues.DeleteQueue(r.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(r.queueURL())})
 	r.must(err)
 	r.changes.gone = true
@@ -162,7 +162,7 @@ func (r *run) denyQueue() bool {
 	}
 	r.note("deny %s", key)
 	r.rules[key] = localaws.Rule{Deny: true, Principal: operatorARN, Action: "sqs:" + action}
-	r.stand.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
+	r.env.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
 	return true
 }
 
@@ -171,7 +171,7 @@ func (r *run) faultQueue() bool {
 	trouble := one(r, localaws.Fault{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable}, localaws.Fault{Cut: true}, localaws.Fault{Half: true})
 	trouble.Principal, trouble.Operation, trouble.Every = operatorARN, one(r, "ReceiveMessage", "DeleteMessageBatch"), 1+r.random.IntN(3)
 	r.note("every %d. call of %q: status %d, cut %t, half %t", trouble.Every, trouble.Operation, trouble.Status, trouble.Cut, trouble.Half)
-	r.stand.AWS.SetFaults(trouble)
+	r.env.AWS.SetFaults(trouble)
 	return true
 }
 
@@ -217,7 +217,7 @@ func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 // unfollowed is told while the operator is not at the queue: its waits after failures would add up from one time that
 // all settles to the next.
 func (r *run) unfollowed() []string {
-	if r.stand.AWS.Polling(r.changes.queue) == 0 {
+	if r.env.AWS.Polling(r.changes.queue) == 0 {
 		return []string{"the operator does not wait at the queue of change events"}
 	}
 	return nil
@@ -227,7 +227,7 @@ func (r *run) unfollowed() []string {
 func (r *run) awaitDrained() {
 	r.Helper()
 	problems := await(r.Context(), func() []string {
-		if len(r.stand.AWS.Messages(r.changes.queue)) == 0 {
+		if len(r.env.AWS.Messages(r.changes.queue)) == 0 {
 			return nil
 		}
 		return []string{"events are left in the queue"}

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 func exists(s *slot) bool { return s.exists }
@@ -88,7 +88,7 @@ func (r *run) createSync(of *slot, next spec) {
 	r.Helper()
 	object := of.object()
 	object.Spec = next.api(of.name)
-	r.must(r.stand.Client.Create(r.Context(), object))
+	r.must(r.env.Client.Create(r.Context(), object))
 	of.takes(next)
 	r.begins(of)
 }
@@ -100,10 +100,10 @@ func (r *run) edit(of *slot, change func(*spec)) {
 	change(&next)
 	r.note("edit %s: %s", of, &next)
 	object := of.object()
-	r.must(r.stand.Client.Get(r.Context(), of.key(), object))
+	r.must(r.env.Client.Get(r.Context(), of.key(), object))
 	before := object.DeepCopy()
 	object.Spec = next.api(of.name)
-	r.must(r.stand.Client.Patch(r.Context(), object, client.MergeFrom(before)))
+	r.must(r.env.Client.Patch(r.Context(), object, client.MergeFrom(before)))
 	of.takes(next)
 	r.begins(of)
 }
@@ -169,7 +169,7 @@ func (r *run) deleteSync() bool {
 	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && !s.fingered })
 	if found {
 		r.note("delete %s", of)
-		r.must(r.stand.Client.Delete(r.Context(), of.object()))
+		r.must(r.env.Client.Delete(r.Context(), of.object()))
 		of.goes()
 	}
 	return found
@@ -203,7 +203,7 @@ func (r *run) awaitGone(of *slot) {
 
 func (r *run) isGone(of *slot) bool {
 	r.Helper()
-	err := r.stand.Client.Get(r.Context(), of.key(), of.object())
+	err := r.env.Client.Get(r.Context(), of.key(), of.object())
 	if client.IgnoreNotFound(err) != nil {
 		r.must(err)
 	}
@@ -222,7 +222,7 @@ func (r *run) refresh() bool {
 func (r *run) askRefresh(of *slot) {
 	r.Helper()
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, time.Now().Format(time.RFC3339Nano))
-	r.must(r.stand.Client.Patch(r.Context(), of.object(), client.RawPatch("application/merge-patch+json", []byte(patch))))
+	r.must(r.env.Client.Patch(r.Context(), of.object(), client.RawPatch("application/merge-patch+json", []byte(patch))))
 }
 
 // stop and kill leave the operator down for some steps.
@@ -231,7 +231,7 @@ func (r *run) stop() bool {
 		return false
 	}
 	r.note("stop the operator")
-	r.end((*stand.Manager).Stop)
+	r.end((*testenv.Manager).Stop)
 	return true
 }
 
@@ -240,7 +240,7 @@ func (r *run) kill() bool {
 		return false
 	}
 	r.note("kill the operator")
-	r.end((*stand.Manager).Kill)
+	r.end((*testenv.Manager).Kill)
 	return true
 }
 

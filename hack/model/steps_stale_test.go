@@ -40,7 +40,7 @@ func (r *run) goStale() bool {
 func (r *run) setStaleness(next localaws.Staleness) {
 	r.Helper()
 	r.note("reads by %q lag %s, and then for %s are stale at random", next.Operation, next.Lag, next.Random)
-	if err := r.stand.AWS.SetStaleness(next); err != nil {
+	if err := r.env.AWS.SetStaleness(next); err != nil {
 		r.Fatal(err)
 	}
 	r.stale.lasts, r.stale.lately = max(r.stale.lasts, next.Lag+next.Random), true
@@ -68,7 +68,7 @@ func (r *run) freshen() bool {
 		return false
 	}
 	r.note("no read is stale")
-	if err := r.stand.AWS.SetStaleness(); err != nil {
+	if err := r.env.AWS.SetStaleness(); err != nil {
 		r.Fatal(err)
 	}
 	r.stale.lasts = 0

@@ -37,7 +37,7 @@ type sighting struct {
 func watchSecrets(r *run) *watcher {
 	r.Helper()
 	w := &watcher{last: map[place]sighting{}}
-	all, err := client.NewWithWatch(r.stand.Plane.Config(), client.Options{Scheme: r.stand.Client.Scheme()})
+	all, err := client.NewWithWatch(r.env.Plane.Config(), client.Options{Scheme: r.env.Client.Scheme()})
 	if err != nil {
 		r.Fatal(err)
 	}

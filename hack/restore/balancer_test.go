@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // balance has managers that are started from now on reach the API server through a load balancer, which connects
@@ -17,7 +17,7 @@ import (
 // that does not know its permissions yet, and begins again for that reason.
 func (s *scene) balance() {
 	s.Helper()
-	config, err := s.stand.Plane.ServiceAccountConfig(s.Context(), stand.OperatorNamespace, stand.OperatorAccount)
+	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), testenv.OperatorNamespace, testenv.OperatorAccount)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -32,15 +32,15 @@ func (s *scene) balance() {
 	s.Cleanup(func() { listener.Close() })
 	go serve(listener, behind.Host, s.ready)
 	config.Host = "https://" + listener.Addr().String()
-	s.stand.Kubeconfig = filepath.Join(s.stand.Plane.Directory(), s.namespace+".kubeconfig")
-	if err := s.stand.Plane.WriteKubeconfig(config, s.stand.Kubeconfig); err != nil {
+	s.env.Kubeconfig = filepath.Join(s.env.Plane.Directory(), s.namespace+".kubeconfig")
+	if err := s.env.Plane.WriteKubeconfig(config, s.env.Kubeconfig); err != nil {
 		s.Fatal(err)
 	}
 }
 
 // ready says whether the API server does.
 func (s *scene) ready() bool {
-	clients, err := kubernetes.NewForConfig(s.stand.Plane.Config())
+	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
 	return err == nil && clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(s.Context()).Error() == nil
 }
 

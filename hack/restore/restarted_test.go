@@ -68,7 +68,7 @@ func (s *scene) save(name string) saved {
 	s.Helper()
 	kept := saved{&v1alpha1.SecretSync{}, &corev1.Secret{}}
 	for _, object := range []client.Object{kept.sync, kept.secret} {
-		if err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, object); err != nil {
+		if err := s.env.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, object); err != nil {
 			s.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func (s *scene) recreateSecret(kept saved) {
 	made := kept.secret.DeepCopy()
 	made.UID, made.ResourceVersion, made.ManagedFields = "", "", nil
 	// The operator may be faster: then it is overwritten.
-	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.overwriteSecret(kept)
 	}
 }
@@ -92,7 +92,7 @@ func (s *scene) overwriteSecret(kept saved) {
 	s.Helper()
 	made := kept.secret.DeepCopy()
 	made.UID, made.ResourceVersion, made.ManagedFields = "", "", nil
-	if err := s.stand.Client.Update(s.Context(), made); err != nil {
+	if err := s.env.Client.Update(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -103,12 +103,12 @@ func (s *scene) recreateSecretSync(kept saved) {
 	s.delete(&v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: kept.sync.Namespace, Name: kept.sync.Name}}, client.PropagationPolicy(metav1.DeletePropagationOrphan))
 	made := kept.sync.DeepCopy()
 	made.UID, made.ResourceVersion, made.ManagedFields = "", "", nil
-	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 	patch := client.MergeFrom(made.DeepCopy())
 	made.Status = kept.sync.Status
-	if err := s.stand.Client.Status().Patch(s.Context(), made, patch); err != nil {
+	if err := s.env.Client.Status().Patch(s.Context(), made, patch); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -24,8 +24,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/controlplane"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 const (
@@ -43,10 +43,10 @@ const (
 // scene is a namespace with SecretSyncs, a local AWS with a secret for each of them, and a manager of the test's own.
 type scene struct {
 	*testing.T
-	stand     *stand.Stand
+	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
-	manager   *stand.Manager
+	manager   *testenv.Manager
 	starts    int
 	// wanted is the value that each Secret must hold, by its name.
 	wanted map[string]string
@@ -55,8 +55,8 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	own := standtest.WithOwnAWS(t, shared, &localaws.Server{})
-	s := &scene{T: t, stand: own, namespace: standtest.Namespace(t, shared.Client, "restore-"), wanted: map[string]string{}}
+	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{})
+	s := &scene{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "restore-"), wanted: map[string]string{}}
 	s.aws = secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider("tester", "not-checked", ""),
 	})
@@ -67,13 +67,13 @@ func newScene(t *testing.T) *scene {
 func (s *scene) start() {
 	s.Helper()
 	s.starts++
-	manager, err := s.stand.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), "--watch-namespaces="+s.namespace)
+	manager, err := s.env.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), "--watch-namespaces="+s.namespace)
 	if s.manager = manager; manager != nil {
 		s.Cleanup(func() {
 			if s.manager == manager {
 				s.stop()
 			}
-			standtest.CheckLog(s, manager, s.hidden)
+			testsuite.CheckLog(s, manager, s.hidden)
 		})
 	}
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *scene) follow(prefix string, count int, interval time.Duration) []strin
 		if _, err := s.aws.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: s.secretID(name), SecretString: aws.String(s.wanted[name])}); err != nil {
 			return err
 		}
-		return s.stand.Client.Create(ctx, &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: v1alpha1.SecretSyncSpec{
+		return s.env.Client.Create(ctx, &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: v1alpha1.SecretSyncSpec{
 			Source: v1alpha1.SecretSource{SecretID: *s.secretID(name)}, PollInterval: &metav1.Duration{Duration: interval}}})
 	})
 	return names
@@ -147,7 +147,7 @@ func (s *scene) refresh(names []string) {
 	s.each(names, func(ctx context.Context, name string) error {
 		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, rand.Text())
 		secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
-		return s.stand.Client.Patch(ctx, secretSync, client.RawPatch("application/merge-patch+json", patch))
+		return s.env.Client.Patch(ctx, secretSync, client.RawPatch("application/merge-patch+json", patch))
 	})
 }
 
@@ -172,15 +172,15 @@ func (s *scene) awaitRightBut(except, what string) {
 // delete deletes an object and waits until it is gone.
 func (s *scene) delete(object client.Object, options ...client.DeleteOption) {
 	s.Helper()
-	if err := s.stand.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+	if err := s.env.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object); err != nil {
 		s.Fatal(err)
 	}
 	uid := object.GetUID()
-	if err := s.stand.Client.Delete(s.Context(), object, options...); err != nil {
+	if err := s.env.Client.Delete(s.Context(), object, options...); err != nil {
 		s.Fatal(err)
 	}
-	standtest.Await(s, object.GetName()+" is gone", func() bool {
-		err := s.stand.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
+	testsuite.Await(s, object.GetName()+" is gone", func() bool {
+		err := s.env.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
 		return apierrors.IsNotFound(err) || err == nil && object.GetUID() != uid
 	}, s.picture)
 }
@@ -188,14 +188,14 @@ func (s *scene) delete(object client.Object, options ...client.DeleteOption) {
 // exists says whether there is a Secret.
 func (s *scene) exists(name string) bool {
 	s.Helper()
-	return standtest.Values(s, s.stand.Client, s.namespace, name) != nil
+	return testsuite.Values(s, s.env.Client, s.namespace, name) != nil
 }
 
 // wrong says of which names something is not as wanted, and what.
 func (s *scene) wrong() []string {
 	var secrets corev1.SecretList
 	var syncs v1alpha1.SecretSyncList
-	if s.stand.Client.List(s.Context(), &secrets, client.InNamespace(s.namespace)) != nil || s.stand.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)) != nil {
+	if s.env.Client.List(s.Context(), &secrets, client.InNamespace(s.namespace)) != nil || s.env.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)) != nil {
 		return []string{"the API server does not answer"}
 	}
 	held, versions := map[string]string{}, map[string]string{}
@@ -229,7 +229,7 @@ func (s *scene) picture() string {
 // backup makes a backup of etcd.
 func (s *scene) backup() *controlplane.Backup {
 	s.Helper()
-	backup, err := s.stand.Plane.Backup()
+	backup, err := s.env.Plane.Backup()
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func (s *scene) backup() *controlplane.Backup {
 
 func (s *scene) restore(backup *controlplane.Backup) {
 	s.Helper()
-	if err := s.stand.Plane.Restore(backup); err != nil {
+	if err := s.env.Plane.Restore(backup); err != nil {
 		s.Fatal(err)
 	}
 }

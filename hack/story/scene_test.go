@@ -22,7 +22,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // scene is a namespace, an AWS that others may have made, and a manager that works in that namespace alone.
@@ -40,10 +40,10 @@ type scene struct {
 func newScene(t *testing.T, url string) *scene {
 	t.Helper()
 	own := *shared
-	own.Environment = append(own.Environment, "AWS_ENDPOINT_URL="+url)
+	own.Variables = append(own.Variables, "AWS_ENDPOINT_URL="+url)
 	anybody := credentials.NewStaticCredentialsProvider("tester", "not-checked", "")
 	s := &scene{
-		T: t, namespace: standtest.Namespace(t, shared.Client, "story-"),
+		T: t, namespace: testsuite.Namespace(t, shared.Client, "story-"),
 		aws: secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
 		sqs: sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
 	}
@@ -56,7 +56,7 @@ func newScene(t *testing.T, url string) *scene {
 			if err := manager.Stop(); err != nil {
 				t.Errorf("the manager did not end well: %v", err)
 			}
-			standtest.CheckLog(t, manager, s.hidden)
+			testsuite.CheckLog(t, manager, s.hidden)
 		})
 	}
 	s.must(err)
@@ -152,12 +152,12 @@ func (s *scene) reason(name string) string {
 
 func (s *scene) secret(name string) map[string]string {
 	s.Helper()
-	return standtest.Values(s, s.client(), s.namespace, name)
+	return testsuite.Values(s, s.client(), s.namespace, name)
 }
 
 func (s *scene) await(what string, holds func() bool) {
 	s.Helper()
-	standtest.Await(s, what, holds, s.picture)
+	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is how the SecretSyncs are, without values.

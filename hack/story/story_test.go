@@ -20,8 +20,8 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
-	"github.com/secretsync/secretsync/hack/witness"
+	"github.com/secretsync/secretsync/hack/moto"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 const (
@@ -33,23 +33,23 @@ const (
 )
 
 func TestAgainstTheLocalAWS(t *testing.T) {
-	tell(t, standtest.WithOwnAWS(t, shared, &localaws.Server{}).AWS.URL())
+	tell(t, testsuite.WithOwnAWS(t, shared, &localaws.Server{}).AWS.URL())
 }
 
 func TestAgainstMoto(t *testing.T) {
-	moto, err := witness.Start(t.Context())
-	if errors.Is(err, witness.ErrNone) {
-		t.Skip("SKIPPED, the operator does not work against a witness here:", err)
+	server, err := moto.Start(t.Context())
+	if errors.Is(err, moto.ErrNotInstalled) {
+		t.Skip("SKIPPED, the operator is not run against moto here:", err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := moto.Close(); err != nil {
+		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Log("moto", moto.Version)
-	tell(t, moto.URL)
+	t.Log("moto", server.Version)
+	tell(t, server.URL)
 }
 
 // world is what AWS has, as the story knows it.

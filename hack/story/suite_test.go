@@ -4,16 +4,16 @@ import (
 	"context"
 	"testing"
 
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // shared is the stand of all tests: its control plane and its manager's binary. TestMain sets it; tests read it.
-var shared *stand.Stand
+var shared *testenv.Environment
 
 func TestMain(m *testing.M) {
-	standtest.Main("story", stand.Options{}, func(_ context.Context, all *stand.Stand) (int, error) {
-		shared = all
+	testsuite.Main("story", testenv.Options{}, func(_ context.Context, env *testenv.Environment) (int, error) {
+		shared = env
 		return m.Run(), nil
 	})
 }

@@ -21,7 +21,7 @@ func TestInstanceRole(t *testing.T) {
 	s := newScene(t, 0)
 	s.role(trustService(instanceService))
 	id, content := s.createSecret()
-	s.start(s.instance(s.stand.AWS.InstanceMetadata(roleARN)))
+	s.start(s.instance(s.env.AWS.InstanceMetadata(roleARN)))
 	s.sync(id)
 	s.awaitSynced(content)
 	if by := s.calls("GetSecretValue"); by[len(by)-1].Principal != assumedRole+"i-0123456789abcdef0" {
@@ -40,7 +40,7 @@ func TestInstanceRoleIsRefused(t *testing.T) {
 			mentions: []string{"the operator has no AWS credentials", "eks.amazonaws.com/role-arn"},
 		},
 		"a role that EC2 may not assume": {
-			metadata: func(s *scene) http.Handler { return s.stand.AWS.InstanceMetadata(roleARN) },
+			metadata: func(s *scene) http.Handler { return s.env.AWS.InstanceMetadata(roleARN) },
 			mentions: []string{"AssumeRoleUnauthorizedAccess", "trust policy", "ec2.amazonaws.com"},
 		},
 	} {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 const byToken = "AssumeRoleWithWebIdentity"
@@ -21,7 +21,7 @@ func irsa(tokenFile string) []string {
 // trustCluster makes the account trust the cluster's tokens.
 func (s *scene) trustCluster() {
 	s.Helper()
-	if _, err := s.stand.AWS.AddOIDCProvider(cluster); err != nil {
+	if _, err := s.env.AWS.AddOIDCProvider(cluster); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -32,7 +32,7 @@ func synced(t *testing.T, lifetime time.Duration) (s *scene, mounted *volume, id
 	t.Helper()
 	s = newScene(t, 3*time.Second)
 	s.trustCluster()
-	s.role(trustAccount(stand.OperatorAccount))
+	s.role(trustAccount(testenv.OperatorAccount))
 	mounted = s.volume()
 	mounted.write(s.token(stsAudience, lifetime, nil))
 	id, content = s.createSecret()
@@ -50,16 +50,16 @@ func TestIRSA(t *testing.T) {
 	s.awaitSynced(content)
 
 	assumed, read := s.calls(byToken)[0], s.calls("GetSecretValue")
-	if want := "system:serviceaccount:" + stand.OperatorNamespace + ":" + stand.OperatorAccount; assumed.Principal != want || assumed.Role != roleARN {
+	if want := "system:serviceaccount:" + testenv.OperatorNamespace + ":" + testenv.OperatorAccount; assumed.Principal != want || assumed.Role != roleARN {
 		t.Errorf("%s was assumed by %s", assumed.Role, assumed.Principal)
 	}
 	if !strings.Contains(assumed.UserAgent, "SecretSync/") {
 		t.Errorf("the role was assumed with the user agent %q", assumed.UserAgent)
 	}
-	if len(read) != 1 || read[0].SessionName != "secretsync-stand" || read[0].Principal != assumedRole+"secretsync-stand" {
+	if len(read) != 1 || read[0].SessionName != "secretsync-tests" || read[0].Principal != assumedRole+"secretsync-tests" {
 		t.Fatalf("the value was read by %+v", read)
 	}
-	for _, want := range []string{"SecretSync/", "kubernetes-cluster/stand", "kubernetes-namespace/" + s.namespace, "kubernetes-secretsync/db"} {
+	for _, want := range []string{"SecretSync/", "kubernetes-cluster/tests", "kubernetes-namespace/" + s.namespace, "kubernetes-secretsync/db"} {
 		if !strings.Contains(read[0].UserAgent, want) {
 			t.Errorf("the user agent %q has no %q", read[0].UserAgent, want)
 		}
@@ -73,7 +73,7 @@ func TestIRSATokenIsRenewed(t *testing.T) {
 	mounted.write(s.token(stsAudience, longToken, nil))
 	// The next call may have read the first token before, and is not to be refused for that.
 	s.awaitCalls(byToken, len(s.calls(byToken))+2)
-	s.stand.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
+	s.env.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
 	before := len(s.calls(byToken))
 	content := s.putValue(id)
 	s.awaitSynced(content)
@@ -84,7 +84,7 @@ func TestIRSATokenIsRenewed(t *testing.T) {
 // TestIRSATokenIsNotRenewed: the Secret stays, the condition says which token is old, and a new one heals.
 func TestIRSATokenIsNotRenewed(t *testing.T) {
 	s, mounted, id, content := synced(t, shortToken)
-	s.stand.AWS.Shift(shortToken + time.Second)
+	s.env.AWS.Shift(shortToken + time.Second)
 	next := s.putValue(id)
 	s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, roleARN, "ExpiredTokenException", "the token")
 	if held := s.values(); held["value"] != content {
@@ -109,7 +109,7 @@ func TestIRSAIsRefused(t *testing.T) {
 	}{
 		"a token for another audience": {
 			token:   func(s *scene) string { return s.token("https://kubernetes.default.svc", longToken, nil) },
-			trusted: stand.OperatorAccount, provider: true,
+			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "audience", "sts.amazonaws.com", "projected volume"},
 		},
 		"a trust policy for another ServiceAccount": {
@@ -120,20 +120,20 @@ func TestIRSAIsRefused(t *testing.T) {
 		"a token that has expired": {
 			token: func(s *scene) string {
 				old := s.token(stsAudience, shortToken, nil)
-				s.stand.AWS.Shift(shortToken + time.Second)
+				s.env.AWS.Shift(shortToken + time.Second)
 				return old
 			},
-			trusted: stand.OperatorAccount, provider: true,
+			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{byToken, roleARN, "ExpiredTokenException", "the token"},
 		},
 		"a token that is not mounted": {
 			token:   func(*scene) string { return "" },
-			trusted: stand.OperatorAccount, provider: true,
+			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{roleARN, "cannot be read from", "/token", "mounted"},
 		},
 		"something else than a token": {
 			token:   func(s *scene) string { return s.hide("not-a-token-at-all") },
-			trusted: stand.OperatorAccount, provider: true,
+			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "AWS_WEB_IDENTITY_TOKEN_FILE", "is not a token of a ServiceAccount", "projected volume"},
 		},
 		"a token that another has signed": {
@@ -142,12 +142,12 @@ func TestIRSAIsRefused(t *testing.T) {
 				signed := strings.LastIndexByte(token, '.') + 1
 				return s.hide(token[:signed] + strings.Repeat("A", len(token)-signed))
 			},
-			trusted: stand.OperatorAccount, provider: true,
+			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "not signed by a key that its issuer publishes"},
 		},
 		"an account that does not know the cluster": {
 			token:   func(s *scene) string { return s.token(stsAudience, longToken, nil) },
-			trusted: stand.OperatorAccount,
+			trusted: testenv.OperatorAccount,
 			reason:  unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "OIDC provider " + issuer},
 		},
 	} {
@@ -165,11 +165,11 @@ func TestIRSAIsRefused(t *testing.T) {
 			s.start(irsa(mounted.file()))
 			s.sync(id)
 			s.awaitRefusal(test.reason, test.mentions...)
-			if s.values() != nil || slices.ContainsFunc(s.stand.AWS.Calls(), readSomething) {
+			if s.values() != nil || slices.ContainsFunc(s.env.AWS.Calls(), readSomething) {
 				t.Error("something was read or written")
 			}
 			s.trustCluster()
-			s.role(trustAccount(stand.OperatorAccount))
+			s.role(trustAccount(testenv.OperatorAccount))
 			mounted.write(s.token(stsAudience, longToken, nil))
 			s.awaitSynced(content)
 		})

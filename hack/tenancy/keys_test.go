@@ -13,7 +13,7 @@ const accessKey = "AKIAOPERATOR"
 // user makes the operator a user with an access key; without policies where it is to have none.
 func (s *scene) user(secretAccessKey string, policies ...string) {
 	s.Helper()
-	_, err := s.stand.AWS.AddUser(localaws.User{Name: "secretsync", AccessKeyID: accessKey, SecretAccessKey: secretAccessKey, Policies: policies})
+	_, err := s.env.AWS.AddUser(localaws.User{Name: "secretsync", AccessKeyID: accessKey, SecretAccessKey: secretAccessKey, Policies: policies})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestStaticKeys(t *testing.T) {
 			reason: unavailable, mentions: []string{"the operator", "InvalidSignatureException", "check the secret access key"},
 		},
 		"an access key that does not exist": {
-			spoil:  func(s *scene) { s.stand.AWS.DeleteAccessKey(accessKey) },
+			spoil:  func(s *scene) { s.env.AWS.DeleteAccessKey(accessKey) },
 			reason: unavailable, mentions: []string{"the operator", "UnrecognizedClientException", "check that the access key exists, is active"},
 		},
 		"a user without a policy": {
@@ -80,7 +80,7 @@ func TestAKeyIsDeletedWhileItIsUsed(t *testing.T) {
 	s.start(keys(secretAccessKey))
 	s.sync(id)
 	s.awaitSynced(content)
-	s.stand.AWS.DeleteAccessKey(accessKey)
+	s.env.AWS.DeleteAccessKey(accessKey)
 	next := s.putValue(id)
 	s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, "UnrecognizedClientException", "check that the access key exists")
 	if held := s.values(); held["value"] != content {

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // The operator, as AWS knows it.
@@ -38,7 +38,7 @@ func (s *scene) reading() string {
 // role makes the operator's role, or changes whom it trusts.
 func (s *scene) role(trust string) {
 	s.Helper()
-	if _, err := s.stand.AWS.AddRole(localaws.Role{Name: "secretsync", TrustPolicy: trust, Policies: []string{s.reading()}}); err != nil {
+	if _, err := s.env.AWS.AddRole(localaws.Role{Name: "secretsync", TrustPolicy: trust, Policies: []string{s.reading()}}); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -53,17 +53,17 @@ func trustAccount(name string) string {
 	issuer := strings.TrimPrefix(cluster.Issuer, "https://")
 	return `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::` + account + `:oidc-provider/` + issuer + `"},
 		"Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {
-		"` + issuer + `:sub": "system:serviceaccount:` + stand.OperatorNamespace + `:` + name + `", "` + issuer + `:aud": "` + stsAudience + `"}}}}`
+		"` + issuer + `:sub": "system:serviceaccount:` + testenv.OperatorNamespace + `:` + name + `", "` + issuer + `:aud": "` + stsAudience + `"}}}}`
 }
 
 // pod makes a Pod of the operator's, which nobody runs.
 func (s *scene) pod() *corev1.Pod {
 	s.Helper()
 	made := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: s.namespace},
-		Spec:       corev1.PodSpec{ServiceAccountName: stand.OperatorAccount, Containers: []corev1.Container{{Name: "manager", Image: "manager"}}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: s.namespace},
+		Spec:       corev1.PodSpec{ServiceAccountName: testenv.OperatorAccount, Containers: []corev1.Container{{Name: "manager", Image: "manager"}}},
 	}
-	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 	return made
@@ -78,8 +78,8 @@ func (s *scene) token(audience string, lasts time.Duration, of *corev1.Pod) stri
 	if of != nil {
 		request.Spec.BoundObjectRef = &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: of.Name, UID: of.UID}
 	}
-	operator := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: stand.OperatorNamespace, Name: stand.OperatorAccount}}
-	if err := s.stand.Client.SubResource("token").Create(s.Context(), operator, request); err != nil {
+	operator := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: testenv.OperatorAccount}}
+	if err := s.env.Client.SubResource("token").Create(s.Context(), operator, request); err != nil {
 		s.Fatal(err)
 	}
 	return s.hide(request.Status.Token)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 const byAgent = "AssumeRoleForPodIdentity"
@@ -18,8 +18,8 @@ const byAgent = "AssumeRoleForPodIdentity"
 // agent is the EKS Pod Identity agent of the operator's node. It tells the environment that EKS's webhook
 // gives a pod.
 func (s *scene) agent(associations map[string]string, tokenFile string) []string {
-	serving := httptest.NewServer(s.stand.AWS.PodIdentityAgent(localaws.PodIdentity{
-		Cluster: "stand", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: associations}))
+	serving := httptest.NewServer(s.env.AWS.PodIdentityAgent(localaws.PodIdentity{
+		Cluster: "tests", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: associations}))
 	s.Cleanup(serving.Close)
 	return podIdentity(serving.URL, tokenFile)
 }
@@ -31,7 +31,7 @@ func podIdentity(agent, tokenFile string) []string {
 
 // association is that of the operator's ServiceAccount.
 func association() map[string]string {
-	return map[string]string{stand.OperatorNamespace + "/" + stand.OperatorAccount: roleARN}
+	return map[string]string{testenv.OperatorNamespace + "/" + testenv.OperatorAccount: roleARN}
 }
 
 // TestPodIdentity: credentials of the agent, by a token of the operator's Pod that is replaced while it
@@ -49,7 +49,7 @@ func TestPodIdentity(t *testing.T) {
 	mounted.write(s.token(podService, longToken, pod))
 	// The next call may have read the first token before, and is not to be refused for that.
 	s.awaitCalls(byAgent, len(s.calls(byAgent))+2)
-	s.stand.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
+	s.env.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
 	before := len(s.calls(byAgent))
 	content = s.putValue(id)
 	s.awaitSynced(content)
@@ -57,10 +57,10 @@ func TestPodIdentity(t *testing.T) {
 
 	read := s.calls("GetSecretValue")
 	last := read[len(read)-1]
-	if !strings.HasPrefix(last.SessionName, "eks-stand-"+pod.Name) || !strings.HasPrefix(last.Principal, assumedRole+"eks-stand-") {
+	if !strings.HasPrefix(last.SessionName, "eks-tests-"+pod.Name) || !strings.HasPrefix(last.Principal, assumedRole+"eks-tests-") {
 		t.Errorf("the value was read by %s", last.Principal)
 	}
-	if last.SessionTags["kubernetes-namespace"] != stand.OperatorNamespace || last.SessionTags["kubernetes-service-account"] != stand.OperatorAccount {
+	if last.SessionTags["kubernetes-namespace"] != testenv.OperatorNamespace || last.SessionTags["kubernetes-service-account"] != testenv.OperatorAccount {
 		t.Errorf("the session has the tags %v", last.SessionTags)
 	}
 	if !strings.Contains(s.calls(byAgent)[0].UserAgent, "SecretSync/") {
@@ -91,7 +91,7 @@ func TestPodIdentityIsRefused(t *testing.T) {
 			associations: association(), trusted: podService,
 			token: func(s *scene, pod *corev1.Pod) string {
 				old := s.token(podService, shortToken, pod)
-				s.stand.AWS.Shift(shortToken + time.Second)
+				s.env.AWS.Shift(shortToken + time.Second)
 				return old
 			},
 			mentions: []string{"ExpiredTokenException", "let the kubelet renew the token"},
@@ -131,8 +131,8 @@ func TestPodIdentityHeals(t *testing.T) {
 	s.role(trustService(podService))
 	mounted := s.volume()
 	mounted.write(s.token(podService, longToken, s.pod()))
-	agent := httptest.NewUnstartedServer(s.stand.AWS.PodIdentityAgent(localaws.PodIdentity{
-		Cluster: "stand", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: association()}))
+	agent := httptest.NewUnstartedServer(s.env.AWS.PodIdentityAgent(localaws.PodIdentity{
+		Cluster: "tests", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: association()}))
 	defer agent.Close()
 	id, content := s.createSecret()
 	// The listener takes connections that nobody answers yet.

@@ -18,8 +18,8 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // administrator is the access key of somebody who may do everything, whatever identities there are.
@@ -33,7 +33,7 @@ const name = "db"
 type scene struct {
 	*testing.T
 	// stand is the shared one with the scene's own AWS.
-	stand     *stand.Stand
+	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
 	// hidden must not be in what the manager says: values, keys and tokens.
@@ -43,9 +43,9 @@ type scene struct {
 // newScene has an AWS whose sessions last for a time; zero is what their callers ask for.
 func newScene(t *testing.T, sessions time.Duration) *scene {
 	t.Helper()
-	own := standtest.WithOwnAWS(t, shared, &localaws.Server{SessionLifetime: sessions})
+	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{SessionLifetime: sessions})
 	own.AWS.AddPrincipal(administrator, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/administrator"})
-	return &scene{T: t, stand: own, namespace: standtest.Namespace(t, shared.Client, "tenancy-"), aws: secretsmanager.New(secretsmanager.Options{
+	return &scene{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "tenancy-"), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(administrator, "not-checked", ""),
 	})}
@@ -53,10 +53,10 @@ func newScene(t *testing.T, sessions time.Duration) *scene {
 
 // start starts a manager that gets its credentials by some variables. It ends with the test, and must
 // not have told anybody what is hidden.
-func (s *scene) start(variables []string) *stand.Manager {
+func (s *scene) start(variables []string) *testenv.Manager {
 	s.Helper()
-	s.stand.Credentials = variables
-	manager, err := s.stand.StartManager(s.namespace, "--watch-namespaces="+s.namespace)
+	s.env.Credentials = variables
+	manager, err := s.env.StartManager(s.namespace, "--watch-namespaces="+s.namespace)
 	if manager != nil {
 		s.Cleanup(func() { s.end(manager) })
 	}
@@ -66,11 +66,11 @@ func (s *scene) start(variables []string) *stand.Manager {
 	return manager
 }
 
-func (s *scene) end(manager *stand.Manager) {
+func (s *scene) end(manager *testenv.Manager) {
 	if err := manager.Stop(); err != nil {
 		s.Errorf("the manager did not end well: %v", err)
 	}
-	standtest.CheckLog(s, manager, s.hidden)
+	testsuite.CheckLog(s, manager, s.hidden)
 }
 
 // hide makes sure that a secret is looked for in what the manager says.
@@ -105,7 +105,7 @@ func (s *scene) sync(id string) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
 		Spec:       v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: &metav1.Duration{Duration: time.Second}},
 	}
-	if err := s.stand.Client.Create(s.Context(), made); err != nil {
+	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -114,7 +114,7 @@ func (s *scene) sync(id string) {
 func (s *scene) conditions() []metav1.Condition {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
-	if err := s.stand.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
+	if err := s.env.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
 		s.Fatal(err)
 	}
 	return found.Status.Conditions
@@ -123,13 +123,13 @@ func (s *scene) conditions() []metav1.Condition {
 // values are what the Secret holds; nil where there is none.
 func (s *scene) values() map[string]string {
 	s.Helper()
-	return standtest.Values(s, s.stand.Client, s.namespace, name)
+	return testsuite.Values(s, s.env.Client, s.namespace, name)
 }
 
 // await waits until a condition holds, and says what it waited for if it never does.
 func (s *scene) await(what string, holds func() bool) {
 	s.Helper()
-	standtest.Await(s, what, holds, s.picture)
+	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is what the SecretSync tells and what AWS was asked last.
@@ -139,7 +139,7 @@ func (s *scene) picture() string {
 	for _, told := range s.conditions() {
 		fmt.Fprintf(&text, "%s=%s %s: %s\n", told.Type, told.Status, told.Reason, told.Message)
 	}
-	calls := s.stand.AWS.Calls()
+	calls := s.env.AWS.Calls()
 	for _, call := range calls[max(0, len(calls)-5):] {
 		fmt.Fprintln(&text, call.Operation, "by", call.Principal, call.Code)
 	}
@@ -169,7 +169,7 @@ func (s *scene) awaitRefusal(reason string, mentions ...string) {
 
 // calls are those of an operation, refused ones too.
 func (s *scene) calls(operation string) []localaws.Call {
-	return slices.DeleteFunc(s.stand.AWS.Calls(), func(call localaws.Call) bool { return call.Operation != operation })
+	return slices.DeleteFunc(s.env.AWS.Calls(), func(call localaws.Call) bool { return call.Operation != operation })
 }
 
 // awaitCalls waits until so many calls of an operation were answered, and none refused.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // TestCredentialsThatCannotBeSent: a variable with a line break at its end is no outage of AWS. The variable and its
@@ -34,11 +34,11 @@ func TestAProxyThatRefuses(t *testing.T) {
 	password := s.hide(rand.Text())
 	address := strings.TrimPrefix(proxy.URL, "http://")
 	id, _ := s.createSecret()
-	s.stand.Environment = []string{"AWS_ENDPOINT_URL=", "HTTPS_PROXY=http://operator:" + password + "@" + address, "NO_PROXY="}
+	s.env.Variables = []string{"AWS_ENDPOINT_URL=", "HTTPS_PROXY=http://operator:" + password + "@" + address, "NO_PROXY="}
 	manager := s.start(keys(s.hide(rand.Text())))
 	s.sync(id)
 	s.awaitRefusal(v1alpha1.ReasonRegionUnavailable, "secretsmanager.eu-west-1.amazonaws.com could not be reached (proxy "+address, "HTTP status 407", "HTTPS_PROXY")
-	standtest.Await(t, "the log has the cause", func() bool {
+	testsuite.Await(t, "the log has the cause", func() bool {
 		said, err := manager.Log()
 		return err == nil && strings.Contains(string(said), "reading the source failed") && strings.Contains(string(said), "answered CONNECT with HTTP status 407")
 	}, s.picture)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // readers are the calls that have read a secret's value.
@@ -48,15 +48,15 @@ func TestAServiceAccountReadsWhatItsRoleMay(t *testing.T) {
 	s := newTenant(t, "irsa")
 	s.sync("own", s.secretID, byAccount("app"))
 	s.awaitValue("own", s.value)
-	mustHaveRead(t, s.arn, "web-irsa", "stand.irsa.app")
+	mustHaveRead(t, s.arn, "web-irsa", "tests.irsa.app")
 }
 
 func TestARoleOnTopOfTheOperatorIsToldTheNamespace(t *testing.T) {
 	s := newTenant(t, "direct")
 	s.sync("own", s.secretID, v1alpha1.SourceAuth{RoleARN: s.direct})
 	s.awaitValue("own", s.value)
-	call := mustHaveRead(t, s.arn, "direct-direct", "stand.direct.direct-direct")
-	if want := map[string]string{"kubernetes-namespace": "direct", "kubernetes-cluster": "stand"}; !maps.Equal(call.SessionTags, want) {
+	call := mustHaveRead(t, s.arn, "direct-direct", "tests.direct.direct-direct")
+	if want := map[string]string{"kubernetes-namespace": "direct", "kubernetes-cluster": "tests"}; !maps.Equal(call.SessionTags, want) {
 		t.Errorf("the session's tags are %v", call.SessionTags)
 	}
 	mustMention(t, call.UserAgent, "SecretSync/", "kubernetes-namespace/direct", "kubernetes-secretsync/own")
@@ -76,7 +76,7 @@ func TestAChainOfRolesBeginsWithTheServiceAccount(t *testing.T) {
 	auth.RoleARN, auth.ExternalID, auth.ViaRoleARNs = last, "e-1", []string{first}
 	s.sync("own", s.secretID, auth)
 	s.awaitValue("own", s.value)
-	call := mustHaveRead(t, s.arn, "last-chain", "stand.chain.app")
+	call := mustHaveRead(t, s.arn, "last-chain", "tests.chain.app")
 	if call.SessionTags["kubernetes-namespace"] != "chain" || call.SessionTags["kubernetes-service-account"] != "app" {
 		t.Errorf("the session's tags are %v", call.SessionTags)
 	}
@@ -93,7 +93,7 @@ func TestOneRoleForAll(t *testing.T) {
 		s.sync("own", "/shared/abac-one", v1alpha1.SourceAuth{RoleARN: role})
 	}
 	one.awaitValue("own", content)
-	mustMention(t, other.awaitReason("own", v1alpha1.ReasonAccessDenied), "assumed-role/abac/stand.abac-other.abac", "secretsmanager:GetSecretValue")
+	mustMention(t, other.awaitReason("own", v1alpha1.ReasonAccessDenied), "assumed-role/abac/tests.abac-other.abac", "secretsmanager:GetSecretValue")
 }
 
 // assumptions counts how often a ServiceAccount's token was handed in for a role. What other tests left
@@ -226,7 +226,7 @@ func TestWithoutThePermissionToHaveTokensMade(t *testing.T) {
 func (s *tenant) operatorMayHaveTokens() bool {
 	s.Helper()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: "system:serviceaccount:" + stand.OperatorNamespace + ":" + stand.OperatorAccount,
+		User: "system:serviceaccount:" + testenv.OperatorNamespace + ":" + testenv.OperatorAccount,
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Namespace: s.namespace, Verb: "create", Resource: "serviceaccounts", Subresource: "token"},
 	}}

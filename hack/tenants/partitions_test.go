@@ -30,7 +30,7 @@ func TestAServiceAccountReadsInAnotherPartition(t *testing.T) {
 	arn, _ := createSecret(t, there, "/china/abroad", content)
 	s.sync("abroad", arn, byAccount("abroad"))
 	s.awaitValue("abroad", content)
-	if read := mustHaveRead(t, arn, "abroad", "stand.china.abroad"); !strings.HasPrefix(read.Principal, "arn:"+partition+":sts:") {
+	if read := mustHaveRead(t, arn, "abroad", "tests.china.abroad"); !strings.HasPrefix(read.Principal, "arn:"+partition+":sts:") {
 		t.Errorf("%s has read", read.Principal)
 	}
 

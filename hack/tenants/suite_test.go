@@ -8,8 +8,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // otherRegion has replicas, otherAccount secrets of its own.
@@ -17,23 +17,23 @@ const otherRegion, otherAccount = "us-east-1", "444455556666"
 
 // shared is the stand of all tests, and provider the cluster's OIDC provider in IAM. TestMain sets them.
 var (
-	shared   *stand.Stand
+	shared   *testenv.Environment
 	provider localaws.OIDCProvider
 )
 
 func TestMain(m *testing.M) {
-	standtest.Main("tenants", stand.Options{ServiceAccountTokens: true}, func(ctx context.Context, all *stand.Stand) (int, error) {
-		shared = all
-		return runAll(ctx, m, all)
+	testsuite.Main("tenants", testenv.Options{ServiceAccountTokens: true}, func(ctx context.Context, env *testenv.Environment) (int, error) {
+		shared = env
+		return runAll(ctx, m, env)
 	})
 }
 
-func runAll(ctx context.Context, m *testing.M, all *stand.Stand) (code int, err error) {
+func runAll(ctx context.Context, m *testing.M, env *testenv.Environment) (code int, err error) {
 	if err := identify(ctx); err != nil {
 		return 1, err
 	}
 	// The rules are for the operator's own identity; what ServiceAccounts may read is for AWS to say.
-	manager, err := all.StartManager("tenants", "--secret-name-patterns=/{namespace}/*,/shared/*", "--namespaces-tag=Honor")
+	manager, err := env.StartManager("tenants", "--secret-name-patterns=/{namespace}/*,/shared/*", "--namespaces-tag=Honor")
 	if err != nil {
 		return 1, err
 	}

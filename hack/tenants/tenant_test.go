@@ -20,7 +20,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand/standtest"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // tenant is a namespace with a ServiceAccount "app", a role that trusts it and reads the tenant's secrets, a
@@ -77,7 +77,7 @@ const operator = "arn:aws:iam::111122223333:user/operator"
 // trustOperator is a trust policy that lets the operator in for one namespace.
 func trustOperator(namespace string) string {
 	return fmt.Sprintf(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": %q}, "Action": ["sts:AssumeRole", "sts:TagSession"],
-		"Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": %q, "aws:RequestTag/kubernetes-cluster": "stand"}}}}`, operator, namespace)
+		"Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": %q, "aws:RequestTag/kubernetes-cluster": "tests"}}}}`, operator, namespace)
 }
 
 // trustRole is a trust policy for another role.
@@ -145,7 +145,7 @@ func byAccount(name string) v1alpha1.SourceAuth {
 // await waits until a condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	standtest.Await(t, what, holds, func() string { return "" })
+	testsuite.Await(t, what, holds, func() string { return "" })
 }
 
 // awaitReason waits until Ready has one of the reasons at the present generation, and gives its message.

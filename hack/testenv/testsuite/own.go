@@ -1,4 +1,4 @@
-package standtest
+package testsuite
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/hack/localaws"
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // Namespace makes a namespace of the test's own, and gives its name, which begins with a prefix.
@@ -23,7 +23,7 @@ func Namespace(t testing.TB, in client.Client, prefix string) string {
 }
 
 // WithOwnAWS is a stand with a local AWS of the test's own, which ends with it.
-func WithOwnAWS(t testing.TB, shared *stand.Stand, server *localaws.Server) *stand.Stand {
+func WithOwnAWS(t testing.TB, shared *testenv.Environment, server *localaws.Server) *testenv.Environment {
 	t.Helper()
 	running, err := localaws.Start(server, "127.0.0.1:0")
 	if err != nil {
@@ -41,7 +41,7 @@ func WithOwnAWS(t testing.TB, shared *stand.Stand, server *localaws.Server) *sta
 
 // CheckLog wants a manager that has ended to have had no data race, to have said something, and nothing that is
 // hidden: values, keys and tokens. It does not quote them either.
-func CheckLog(t testing.TB, manager *stand.Manager, hidden []string) {
+func CheckLog(t testing.TB, manager *testenv.Manager, hidden []string) {
 	t.Helper()
 	if race, err := manager.DataRace(); err != nil || race != "" {
 		t.Error(race, err)

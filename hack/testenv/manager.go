@@ -1,4 +1,4 @@
-package stand
+package testenv
 
 import (
 	"errors"
@@ -32,8 +32,8 @@ const readyWithin = 60 * time.Second
 
 // StartManager starts a manager and waits until it is ready. Its log goes to a file of that name in
 // the control plane's directory.
-func (s *Stand) StartManager(name string, flags ...string) (*Manager, error) {
-	m := &Manager{log: filepath.Join(s.Plane.Directory(), name+".log"), ended: make(chan error, 1)}
+func (e *Environment) StartManager(name string, flags ...string) (*Manager, error) {
+	m := &Manager{log: filepath.Join(e.Plane.Directory(), name+".log"), ended: make(chan error, 1)}
 	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -45,14 +45,14 @@ func (s *Stand) StartManager(name string, flags ...string) (*Manager, error) {
 	if m.Metrics, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	m.command = exec.Command(s.Binary, append([]string{
-		"--leader-elect=false", "--log-level=debug", "--cluster-name=stand",
+	m.command = exec.Command(e.Binary, append([]string{
+		"--leader-elect=false", "--log-level=debug", "--cluster-name=tests",
 		"--health-probe-bind-address=" + m.Health,
 		"--metrics-bind-address=" + m.Metrics, "--metrics-secure=false",
 	}, flags...)...)
 	m.command.Stdout, m.command.Stderr = log, log
 	m.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	m.command.Env = s.environment()
+	m.command.Env = e.environment()
 	if err := m.command.Start(); err != nil {
 		return nil, err
 	}
@@ -61,16 +61,16 @@ func (s *Stand) StartManager(name string, flags ...string) (*Manager, error) {
 }
 
 // environment is a manager's. What AWS_... variables and files the developer has stay out of it.
-func (s *Stand) environment() []string {
+func (e *Environment) environment() []string {
 	own := slices.DeleteFunc(os.Environ(), func(one string) bool { return strings.HasPrefix(one, "AWS_") })
-	credentials := s.Credentials
+	credentials := e.Credentials
 	if credentials == nil {
 		credentials = []string{"AWS_ACCESS_KEY_ID=operator", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_EC2_METADATA_DISABLED=true"}
 	}
 	return slices.Concat(own, []string{
-		"KUBECONFIG=" + s.Kubeconfig, "AWS_ENDPOINT_URL=" + s.AWS.URL(), "AWS_REGION=" + localaws.DefaultRegion,
+		"KUBECONFIG=" + e.Kubeconfig, "AWS_ENDPOINT_URL=" + e.AWS.URL(), "AWS_REGION=" + localaws.DefaultRegion,
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-	}, credentials, s.Environment)
+	}, credentials, e.Variables)
 }
 
 func (m *Manager) awaitReady() error {

@@ -2,7 +2,7 @@
 // its own, how they wait, and how they read a Secret.
 //
 // It may import stand, localaws, testing and Kubernetes clients. Tests alone import it.
-package standtest
+package testsuite
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/secretsync/secretsync/hack/stand"
+	"github.com/secretsync/secretsync/hack/testenv"
 )
 
 // Root is the repository's, seen from a folder of hack.
@@ -28,7 +28,7 @@ const Deadline = 2 * time.Minute
 
 // Main sets a stand up, with a manager that finds data races unless it is to be as it is released, has the tests run on it, takes it down and ends the process. What the tests' code does
 // not tell, an error does.
-func Main(name string, options stand.Options, tests func(ctx context.Context, all *stand.Stand) (code int, err error)) {
+func Main(name string, options testenv.Options, tests func(ctx context.Context, env *testenv.Environment) (code int, err error)) {
 	ctrl.SetLogger(logr.Discard()) // What the clients would log, errors and the manager's own log tell.
 	code, err := run(options, tests)
 	if err != nil {
@@ -38,17 +38,17 @@ func Main(name string, options stand.Options, tests func(ctx context.Context, al
 	os.Exit(code)
 }
 
-func run(options stand.Options, tests func(context.Context, *stand.Stand) (int, error)) (code int, err error) {
+func run(options testenv.Options, tests func(context.Context, *testenv.Environment) (int, error)) (code int, err error) {
 	ctx := context.Background()
 	options.Root, options.Race = Root, !options.Release
-	all, err := stand.New(ctx, options)
-	if all != nil {
-		defer func() { err = errors.Join(err, all.Close()) }()
+	env, err := testenv.New(ctx, options)
+	if env != nil {
+		defer func() { err = errors.Join(err, env.Close()) }()
 	}
 	if err != nil {
 		return 1, err
 	}
-	return tests(ctx, all)
+	return tests(ctx, env)
 }
 
 // Await waits until a condition holds, and says what it waited for if it never does, with a picture of how things

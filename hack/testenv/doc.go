@@ -3,4 +3,4 @@
 // on it.
 //
 // It may import controlplane, localaws, the API and Kubernetes clients; it does not import the rooms.
-package stand
+package testenv

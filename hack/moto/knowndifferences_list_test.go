@@ -1,4 +1,4 @@
-package witness
+package moto
 
 // Where the sources below are.
 const (
@@ -11,23 +11,23 @@ const (
 	example  = "examples of the aws command line: "
 )
 
-// refusal are the paths of a call that one of both refuses, or that both refuse in different ways.
+// refusal matches the paths of a call that one endpoint refuses, or that both refuse differently.
 const refusal = "refused|status"
 
-// judgements are all differences that are known. The first one that fits counts.
-func judgements() []judgement {
-	var all []judgement
-	for _, some := range [][]judgement{
-		judgementsOfTheProtocol(), judgementsOfVersions(), judgementsOfBounds(), judgementsOfNames(), judgementsOfLabels(),
-		judgementsOfDeletions(), judgementsOfLists(), judgementsOfReplicas(), judgementsOfRotation(),
+// listKnownDifferences lists all known differences. The first entry that matches counts.
+func listKnownDifferences() []knownDifference {
+	var all []knownDifference
+	for _, some := range [][]knownDifference{
+		differencesOfTheProtocol(), differencesOfVersions(), differencesOfBounds(), differencesOfNames(), differencesOfLabels(),
+		differencesOfDeletions(), differencesOfLists(), differencesOfReplicas(), differencesOfRotation(),
 	} {
 		all = append(all, some...)
 	}
 	return all
 }
 
-func judgementsOfTheProtocol() []judgement {
-	return []judgement{
+func differencesOfTheProtocol() []knownDifference {
+	return []knownDifference{
 		{"[A-Z].*", "content-type", "application/x-amz-json-1.1", "text/html; charset=utf-8|application/json", localRight, model + "JSON protocol 1.1"},
 		{"[A-Z].*", "status", "400", "404", localRight, recorded + "a secret, a label or a version that can't be found is an HTTP status 400 (test_secret_not_found)"},
 		{"DescribeSecret", `SecretVersionsToStages\..*`, "-", ".*", localRight, model + "DescribeSecretResponse has VersionIdsToStages alone"},
@@ -36,9 +36,9 @@ func judgementsOfTheProtocol() []judgement {
 	}
 }
 
-func judgementsOfVersions() []judgement {
+func differencesOfVersions() []knownDifference {
 	const versions = "ListSecretVersionIds"
-	return []judgement{
+	return []knownDifference{
 		{"DescribeSecret", `VersionIdsToStages\.#.`, "-", `\[\]`, localRight, model + "VersionIdsToStages lists versions that have staging labels attached"},
 		{"GetSecretValue", "VersionStages", "-", `\[\]`, either, "no source says whether an empty list is written; clients read both alike"},
 		{"put/all versions", `Versions\[.\]\.VersionStages`, "-", `\[\]`, localRight, example + "list-secret-version-ids leaves VersionStages out of a version that has no label"},
@@ -52,9 +52,9 @@ func judgementsOfVersions() []judgement {
 	}
 }
 
-func judgementsOfBounds() []judgement {
+func differencesOfBounds() []knownDifference {
 	const invalid, taken = "ValidationException|400", "no|200"
-	return []judgement{
+	return []knownDifference{
 		{"create/(an empty name|a name of 513)", refusal, invalid, taken, localRight, model + "NameType has 1 to 512 characters"},
 		{"create/an empty text", refusal, invalid, taken, localRight, model + "SecretStringType has at least 1 character"},
 		{"(put|update)/an empty text", "refused", "ValidationException", "InvalidRequestException|ResourceExistsException", localRight, model + "SecretStringType has at least 1 character"},
@@ -78,9 +78,9 @@ func judgementsOfBounds() []judgement {
 	}
 }
 
-func judgementsOfNames() []judgement {
+func differencesOfNames() []knownDifference {
 	const invalid, none = "ValidationException|400", "ResourceNotFoundException|404"
-	return []judgement{
+	return []knownDifference{
 		{"create/(a blank in the name|a letter of another alphabet)", refusal, invalid, "no|200", localRight, recorded + "Invalid name. Must be a valid name containing alphanumeric characters … (test_invalid_secret_name)"},
 		{"ids/a blank.*", refusal, invalid, none, localRight, recorded + "test_invalid_secret_name, for every operation"},
 		{"ids/an ARN (without a name|of something else)", refusal, invalid, none, localRight, reported + "Invalid name. Must be a valid name … for an ARN that is none of a secret (terraform-provider-aws, issue 39406)"},
@@ -91,8 +91,8 @@ func judgementsOfNames() []judgement {
 	}
 }
 
-func judgementsOfLabels() []judgement {
-	return []judgement{
+func differencesOfLabels() []knownDifference {
+	return []knownDifference{
 		{"stages/it moves, RemoveFrom is empty", refusal, "InvalidParameterException|400", "no|200", localRight, model + "RemoveFromVersionId: if the label is attached and you do not specify this parameter, the operation fails"},
 		{"stages/AWSCURRENT off all versions", refusal, "InvalidParameterException|400", "no|200", localRight, page + "What's in a Secrets Manager secret?: there is always a version labeled AWSCURRENT"},
 		{"stages/to a version that is not there", "refused", "ResourceNotFoundException", "InvalidParameterException", either, "UpdateSecretVersionStage may return both, and no source says which"},
@@ -102,9 +102,9 @@ func judgementsOfLabels() []judgement {
 	}
 }
 
-func judgementsOfDeletions() []judgement {
+func differencesOfDeletions() []knownDifference {
 	const marked = "InvalidRequestException|400"
-	return []judgement{
+	return []knownDifference{
 		{"DescribeSecret|ListSecrets", `(SecretList\[.\]\.)?DeletedDate`, "in 0 days", "in (7|30) days", either, model + "DescribeSecretResponse speaks of the date for which the deletion is scheduled, SecretListEntry of the date on which it occurred"},
 		{"delete/deleted, a new value", refusal, marked, "no|200", localRight, model + "InvalidRequestException: the secret is scheduled for deletion"},
 		{"delete/restored, (described|read)", ".*", ".*", ".*", localRight, "what follows from the value that moto took into a deleted secret"},
@@ -115,8 +115,8 @@ func judgementsOfDeletions() []judgement {
 	}
 }
 
-func judgementsOfLists() []judgement {
-	return []judgement{
+func differencesOfLists() []knownDifference {
+	return []knownDifference{
 		{"(list|batch)/a page.*", "NextToken", "page-.", ".", either, "what a token holds is the service's own"},
 		{"list/backwards", `SecretList\[.\]\..*`, ".*", ".*", localRight, model + "SortOrder: secrets are listed by CreatedDate"},
 		{"list/by name", `SecretList\[.\]\..*`, ".*", ".*", localRight, model + "SortBy: name"},
@@ -124,8 +124,8 @@ func judgementsOfLists() []judgement {
 	}
 }
 
-func judgementsOfReplicas() []judgement {
-	return []judgement{
+func differencesOfReplicas() []knownDifference {
+	return []knownDifference{
 		{"replicas/the primary", "PrimaryRegion", "eu-south-1", "-", localRight, example + "describe-secret has PrimaryRegion in the primary's own region"},
 		{"replicas/the replica", `ReplicationStatus\[0\]\..*`, "-", ".*", localRight, model + "ReplicationStatus is a list of the replicas of this secret; a replica has none"},
 		{"replicas/a new value", `ReplicationStatus\[0\]\..*`, "-", ".*", localRight, model + "PutSecretValueResponse has no ReplicationStatus"},
@@ -134,8 +134,8 @@ func judgementsOfReplicas() []judgement {
 	}
 }
 
-func judgementsOfRotation() []judgement {
-	return []judgement{
+func differencesOfRotation() []knownDifference {
+	return []knownDifference{
 		{"rotate/a missing function", refusal, "AccessDeniedException|400", "ResourceNotFoundException|404", either, "no source says how a function that is not there differs from one that may not be called"},
 		{"rotate/nothing is kept", ".*", "-", ".*", localRight, model + "a refused call sets nothing: the operation sets the values for the secret and then starts a rotation"},
 		{"rotate/no rotation to cancel", refusal, "no|200", "InvalidRequestException|400", either, "the page of CancelRotateSecret has no such cause but the list of causes that every operation has"},

@@ -1,4 +1,4 @@
-package witness
+package moto
 
 import (
 	"bytes"
@@ -15,28 +15,28 @@ import (
 	"testing"
 )
 
-// call is one line of a scene.
-type call struct{ scene, what, operation, region, input string }
+// call is one line of a file of testdata.
+type call struct{ file, what, operation, region, input string }
 
-func (c call) String() string { return c.scene + "/" + c.what }
+func (c call) String() string { return c.file + "/" + c.what }
 
-// scenes are the calls of testdata, each scene in a region of its own, so that none sees another's secrets.
-func scenes(t *testing.T) []call {
+// readCalls reads the calls of testdata. Each file has a region of its own, so that none sees another's secrets.
+func readCalls(t *testing.T) []call {
 	t.Helper()
 	regions := strings.Fields("eu-west-1 eu-west-2 eu-west-3 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 us-east-1 us-east-2 ap-south-1 ap-south-2 ap-east-1 ca-central-1")
 	home := map[string]string{"replicas": "eu-south-1"}
-	files, err := filepath.Glob("testdata/*.txt")
+	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []call
-	for i, file := range files {
-		scene := strings.TrimSuffix(filepath.Base(file), ".txt")
-		region := home[scene]
+	var calls []call
+	for i, path := range paths {
+		file := strings.TrimSuffix(filepath.Base(path), ".txt")
+		region := home[file]
 		if region == "" {
 			region = regions[i]
 		}
-		content, err := os.ReadFile(file)
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,37 +46,37 @@ func scenes(t *testing.T) []call {
 			}
 			parts := strings.SplitN(line, "|", 3)
 			if len(parts) != 3 {
-				t.Fatalf("%s: no call: %s", file, line)
+				t.Fatalf("%s: no call: %s", path, line)
 			}
-			c := call{scene: scene, what: strings.TrimSpace(parts[0]), region: region, input: strings.TrimSpace(parts[2])}
+			c := call{file: file, what: strings.TrimSpace(parts[0]), region: region, input: strings.TrimSpace(parts[2])}
 			var elsewhere bool
 			if c.operation, c.region, elsewhere = strings.Cut(strings.TrimSpace(parts[1]), "@"); !elsewhere {
 				c.region = region
 			}
-			all = append(all, c)
+			calls = append(calls, c)
 		}
 	}
-	return all
+	return calls
 }
 
-// side is one of the two that are asked, and what it answered.
-type side struct {
+// endpoint is the local AWS or moto, and what later calls need of its answers.
+type endpoint struct {
 	url string
-	// arns are those of secrets, by scene and name; next is the NextToken of the last answer that had one.
+	// arns are ARNs of secrets, by file and name; next is the NextToken of the last answer that had one.
 	arns map[string]string
 	next string
 }
 
-// answer is what came back.
+// answer is an HTTP response.
 type answer struct {
 	status int
 	kind   string // Content-Type
 	body   map[string]any
 }
 
-// ask sends a call as it would go over the wire, with a signature that neither side checks.
-func (s *side) ask(ctx context.Context, c call) (*answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/", strings.NewReader(s.filled(c)))
+// ask sends a call as an SDK would, with a signature that neither endpoint checks.
+func (e *endpoint) ask(ctx context.Context, c call) (*answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/", strings.NewReader(e.filled(c)))
 	if err != nil {
 		return nil, err
 	}
@@ -98,17 +98,17 @@ func (s *side) ask(ctx context.Context, c call) (*answer, error) {
 	if decoder.Decode(&a.body) != nil {
 		a.body = map[string]any{"__type": "no JSON"}
 	}
-	s.learn(c, a)
+	e.learn(c, a)
 	return a, nil
 }
 
-// learn remembers what later calls refer to.
-func (s *side) learn(c call, a *answer) {
+// learn keeps the ARNs and tokens that later calls refer to.
+func (e *endpoint) learn(c call, a *answer) {
 	if arn, is := a.body["ARN"].(string); is && c.operation == "CreateSecret" {
-		s.arns[c.scene+"/"+fmt.Sprint(a.body["Name"])] = arn
+		e.arns[c.file+"/"+fmt.Sprint(a.body["Name"])] = arn
 	}
 	if next, is := a.body["NextToken"].(string); is && next != "" {
-		s.next = next
+		e.next = next
 	}
 }
 
@@ -119,8 +119,8 @@ var (
 )
 
 // filled is a call's input with its references filled in: "#1" is a token, "<v*3>" is "vvv", "<arn:name>" and
-// "<partial:name>" are of a secret that the scene created, "<next>" is the last NextToken.
-func (s *side) filled(c call) string {
+// "<partial:name>" are of a secret that the file created, "<next>" is the last NextToken.
+func (e *endpoint) filled(c call) string {
 	text := tokens.ReplaceAllString(c.input, "00000000-0000-4000-8000-00000000000$1")
 	text = repeated.ReplaceAllStringFunc(text, func(found string) string {
 		parts := repeated.FindStringSubmatch(found)
@@ -129,11 +129,11 @@ func (s *side) filled(c call) string {
 	})
 	text = arns.ReplaceAllStringFunc(text, func(found string) string {
 		parts := arns.FindStringSubmatch(found)
-		arn := s.arns[c.scene+"/"+parts[2]]
+		arn := e.arns[c.file+"/"+parts[2]]
 		if parts[1] == "partial" && len(arn) > 7 {
 			arn = arn[:len(arn)-7]
 		}
 		return arn
 	})
-	return strings.ReplaceAll(text, "<next>", s.next)
+	return strings.ReplaceAll(text, "<next>", e.next)
 }

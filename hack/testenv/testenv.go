@@ -1,4 +1,4 @@
-package stand
+package testenv
 
 import (
 	"context"
@@ -51,7 +51,7 @@ type Options struct {
 }
 
 // Stand is a control plane, a local AWS and a manager's binary, ready for a manager to start.
-type Stand struct {
+type Environment struct {
 	Plane *controlplane.ControlPlane
 	AWS   *localaws.Running
 	// Client is an administrator's, and knows SecretSyncs.
@@ -59,7 +59,7 @@ type Stand struct {
 	// Binary is the manager's.
 	Binary string
 	// Environment is added to that of managers that are started from now on, as "NAME=value".
-	Environment []string
+	Variables []string
 	// Credentials are the part of that environment by which the AWS SDK finds the operator's credentials.
 	// Default: static keys that the local AWS takes for the account's, as long as it knows no identities.
 	Credentials []string
@@ -68,43 +68,43 @@ type Stand struct {
 }
 
 // New sets a stand up. Close it even after an error, unless it is nil.
-func New(ctx context.Context, options Options) (*Stand, error) {
-	s := &Stand{}
+func New(ctx context.Context, options Options) (*Environment, error) {
+	e := &Environment{}
 	var err error
-	if s.Plane, err = controlplane.Start(ctx, controlplane.Options{Audit: options.Audit}); err != nil {
+	if e.Plane, err = controlplane.Start(ctx, controlplane.Options{Audit: options.Audit}); err != nil {
 		return nil, err
 	}
-	if s.AWS, err = localaws.Start(&localaws.Server{}, "127.0.0.1:0"); err != nil {
-		return s, err
+	if e.AWS, err = localaws.Start(&localaws.Server{}, "127.0.0.1:0"); err != nil {
+		return e, err
 	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return s, err
+		return e, err
 	}
-	if s.Client, err = client.New(s.Plane.Config(), client.Options{Scheme: scheme}); err != nil {
-		return s, err
+	if e.Client, err = client.New(e.Plane.Config(), client.Options{Scheme: scheme}); err != nil {
+		return e, err
 	}
 	if !options.Bare {
 		roles := []string{"config/rbac/role.yaml"}
 		if options.ServiceAccountTokens {
 			roles = append(roles, "config/components/service-account-tokens/role.yaml")
 		}
-		if err := s.install(ctx, options.Root, roles); err != nil {
-			return s, fmt.Errorf("installing: %w", err)
+		if err := e.install(ctx, options.Root, roles); err != nil {
+			return e, fmt.Errorf("installing: %w", err)
 		}
 	}
 	if options.Binary != "" {
-		s.Binary = options.Binary
-		return s, nil
+		e.Binary = options.Binary
+		return e, nil
 	}
-	return s, s.build(ctx, options)
+	return e, e.build(ctx, options)
 }
 
 // install puts in place what an installation has: the CRD, the operator's roles and nothing more, and the policy that
 // holds it to its finalizer, so that all that runs on a stand shows that it needs no more. The policy about Secrets is
 // left out: TestTokenSecrets shows what the roles would let it do.
-func (s *Stand) install(ctx context.Context, root string, roles []string) error {
-	_, err := envtest.InstallCRDs(s.Plane.Config(), envtest.CRDInstallOptions{
+func (e *Environment) install(ctx context.Context, root string, roles []string) error {
+	_, err := envtest.InstallCRDs(e.Plane.Config(), envtest.CRDInstallOptions{
 		Paths: []string{filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml")}, ErrorIfPathMissing: true})
 	if err != nil {
 		return err
@@ -113,23 +113,23 @@ func (s *Stand) install(ctx context.Context, root string, roles []string) error 
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: OperatorNamespace}},
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: OperatorAccount}},
 	} {
-		if err := s.Client.Create(ctx, object); err != nil {
+		if err := e.Client.Create(ctx, object); err != nil {
 			return err
 		}
 	}
 	for _, file := range roles {
-		if err := s.grant(ctx, filepath.Join(root, file)); err != nil {
+		if err := e.grant(ctx, filepath.Join(root, file)); err != nil {
 			return err
 		}
 	}
-	if err := s.restrict(ctx, filepath.Join(root, "config/admission/operator/finalizers-alone.yaml")); err != nil {
+	if err := e.restrict(ctx, filepath.Join(root, "config/admission/operator/finalizers-alone.yaml")); err != nil {
 		return err
 	}
-	return s.ActAs(ctx, OperatorNamespace, OperatorAccount)
+	return e.ActAs(ctx, OperatorNamespace, OperatorAccount)
 }
 
 // grant gives the operator the role of a file, in all namespaces.
-func (s *Stand) grant(ctx context.Context, file string) error {
+func (e *Environment) grant(ctx context.Context, file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (s *Stand) grant(ctx context.Context, file string) error {
 	if err := yaml.UnmarshalStrict(content, role); err != nil {
 		return fmt.Errorf("reading %s: %w", file, err)
 	}
-	return errors.Join(s.Client.Create(ctx, role), s.Client.Create(ctx, &rbacv1.ClusterRoleBinding{
+	return errors.Join(e.Client.Create(ctx, role), e.Client.Create(ctx, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: OperatorNamespace, Name: OperatorAccount}},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
@@ -146,7 +146,7 @@ func (s *Stand) grant(ctx context.Context, file string) error {
 }
 
 // restrict puts a policy about the operator in force, with its binding. The API server takes a moment for that.
-func (s *Stand) restrict(ctx context.Context, file string) error {
+func (e *Environment) restrict(ctx context.Context, file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -159,22 +159,22 @@ func (s *Stand) restrict(ctx context.Context, file string) error {
 	if err := errors.Join(yaml.UnmarshalStrict([]byte(first), policy), yaml.UnmarshalStrict([]byte(second), binding)); err != nil {
 		return fmt.Errorf("reading %s: %w", file, err)
 	}
-	return errors.Join(s.Client.Create(ctx, policy), s.Client.Create(ctx, binding))
+	return errors.Join(e.Client.Create(ctx, policy), e.Client.Create(ctx, binding))
 }
 
 // ActAs makes managers that are started from now on act as a ServiceAccount, which may do what RBAC
 // lets it.
-func (s *Stand) ActAs(ctx context.Context, namespace, account string) error {
-	config, err := s.Plane.ServiceAccountConfig(ctx, namespace, account)
+func (e *Environment) ActAs(ctx context.Context, namespace, account string) error {
+	config, err := e.Plane.ServiceAccountConfig(ctx, namespace, account)
 	if err != nil {
 		return err
 	}
-	s.Kubeconfig = filepath.Join(s.Plane.Directory(), "operator.kubeconfig")
-	return s.Plane.WriteKubeconfig(config, s.Kubeconfig)
+	e.Kubeconfig = filepath.Join(e.Plane.Directory(), "operator.kubeconfig")
+	return e.Plane.WriteKubeconfig(config, e.Kubeconfig)
 }
 
-func (s *Stand) build(ctx context.Context, options Options) error {
-	s.Binary = filepath.Join(s.Plane.Directory(), "manager")
+func (e *Environment) build(ctx context.Context, options Options) error {
+	e.Binary = filepath.Join(e.Plane.Directory(), "manager")
 	var arguments, environment []string
 	switch {
 	case options.Race:
@@ -182,7 +182,7 @@ func (s *Stand) build(ctx context.Context, options Options) error {
 	case options.Release:
 		arguments, environment = []string{"-trimpath", "-ldflags=-s -w"}, []string{"CGO_ENABLED=0"} // As in the Makefile.
 	}
-	build := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", s.Binary}, arguments, []string{"./cmd/manager"})...)
+	build := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", e.Binary}, arguments, []string{"./cmd/manager"})...)
 	build.Dir, build.Env = options.Root, append(os.Environ(), environment...)
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the manager: %w: %s", err, output)
@@ -191,10 +191,10 @@ func (s *Stand) build(ctx context.Context, options Options) error {
 }
 
 // Close ends everything and removes its files.
-func (s *Stand) Close() error {
+func (e *Environment) Close() error {
 	var problems []error
-	if s.AWS != nil {
-		problems = append(problems, s.AWS.Close())
+	if e.AWS != nil {
+		problems = append(problems, e.AWS.Close())
 	}
-	return errors.Join(append(problems, s.Plane.Stop())...)
+	return errors.Join(append(problems, e.Plane.Stop())...)
 }

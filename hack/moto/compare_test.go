@@ -1,4 +1,4 @@
-package witness
+package moto
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// difference is one thing that the two answer differently; absent is "-".
+// difference is a field that the two answer differently; "-" stands for a missing field.
 type difference struct {
 	call               call
 	path, local, other string
@@ -21,21 +21,21 @@ func (d difference) String() string {
 	return fmt.Sprintf("%s (%s)\n\t%s: the local AWS %s, moto %s", d.call, d.call.operation, d.path, d.local, d.other)
 }
 
-// compare flattens both answers and lists what differs. Of a refusal only code and status count: texts are held
-// against AWS's by the tests of localaws, and moto's are its own.
-func compare(c call, local, other *answer) (all []difference) {
+// compare flattens both answers and lists what differs. Of a refusal only code and status count: the tests of localaws
+// compare its texts with AWS's, and moto has texts of its own.
+func compare(c call, local, other *answer) (differences []difference) {
 	ours, theirs := local.flat(), other.flat()
-	if ours["refused"] != theirs["refused"] { // Then there is nothing else to compare but how.
+	if ours["refused"] != theirs["refused"] { // Then only code and status can be compared.
 		ours, theirs = only(ours), only(theirs)
 	}
 	paths := maps.Clone(ours)
 	maps.Copy(paths, theirs)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		if a, b := orAbsent(ours, path), orAbsent(theirs, path); a != b {
-			all = append(all, difference{call: c, path: path, local: a, other: b})
+			differences = append(differences, difference{call: c, path: path, local: a, other: b})
 		}
 	}
-	return all
+	return differences
 }
 
 func orAbsent(values map[string]string, path string) string {
@@ -68,7 +68,7 @@ func (a *answer) flat() map[string]string {
 
 func flatten(into map[string]string, path string, value any) {
 	switch v := value.(type) {
-	case nil: // The protocol has no null: it is as if the field were left out.
+	case nil: // The protocol has no null; the field counts as missing.
 	case map[string]any:
 		for key, inner := range v {
 			flatten(into, strings.TrimPrefix(path+"."+plain(key), "."), inner)
@@ -92,7 +92,7 @@ func flatten(into map[string]string, path string, value any) {
 	}
 }
 
-// sorted puts lists in order whose order means nothing.
+// sorted sorts lists whose order has no meaning.
 func sorted(path string, list []any) []any {
 	by := map[string]string{"Versions": "VersionId", "Tags": "Key", "ReplicationStatus": "Region"}
 	name := path[strings.LastIndex(path, ".")+1:]
@@ -116,7 +116,7 @@ var (
 	uuids    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 )
 
-// plain is a text without the random parts of ARNs and ids, and not longer than a person reads.
+// plain is a text without the random parts of ARNs and ids, shortened to what fits into a message.
 func plain(text string) string {
 	text = suffixes.ReplaceAllString(text, "$1-??????")
 	text = uuids.ReplaceAllStringFunc(text, func(id string) string {
@@ -132,7 +132,7 @@ func plain(text string) string {
 	return text
 }
 
-// dated is a date as days from now; the day of an access is one, at whatever hour.
+// dated gives a date as days from now, and "a date" for the day of an access, which AWS truncates.
 func dated(path string, number json.Number) string {
 	seconds, err := number.Float64()
 	if err != nil || !strings.HasSuffix(path, "Date") {
