@@ -25,7 +25,7 @@ import (
 const finalizersAlone = "secretsync-operator-finalizers-alone"
 
 // held makes a SecretSync that the operator leaves alone, with all that metadata can have.
-func (s *scene) held(name string, finalizers ...string) *v1alpha1.SecretSync {
+func (s *setup) held(name string, finalizers ...string) *v1alpha1.SecretSync {
 	s.Helper()
 	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
 	s.put(owner)
@@ -51,7 +51,7 @@ func merge(patch string) client.Patch { return client.RawPatch(types.MergePatchT
 // TestFinalizersAlone: of a SecretSync, a thief of the operator's token can change the operator's finalizer and status,
 // and nothing else.
 func TestFinalizersAlone(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	operator := s.actingAs(testenv.OperatorAccount)
 	const other, own = "example.com/other", v1alpha1.FinalizerMerge
 	without, with := s.held("without", other), s.held("with", other, own)
@@ -110,7 +110,7 @@ func TestFinalizersAlone(t *testing.T) {
 }
 
 // checkWiderRoles wants the policy to hold where roles let the operator do more to SecretSyncs than its own do.
-func (s *scene) checkWiderRoles(operator client.Client, there *v1alpha1.SecretSync) {
+func (s *setup) checkWiderRoles(operator client.Client, there *v1alpha1.SecretSync) {
 	s.Helper()
 	wide := metav1.ObjectMeta{Namespace: s.namespace, Name: "wide"}
 	rules := []rbacv1.PolicyRule{
@@ -145,7 +145,7 @@ func (s *scene) checkWiderRoles(operator client.Client, there *v1alpha1.SecretSy
 }
 
 // checkLargeOnes wants the finalizer of a large SecretSync to be no work that the API server refuses to do.
-func (s *scene) checkLargeOnes(operator client.Client) {
+func (s *setup) checkLargeOnes(operator client.Client) {
 	s.Helper()
 	large := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "large", Labels: map[string]string{},
 		Annotations: map[string]string{"example.com/large": strings.Repeat("a", 100<<10)}},
@@ -167,7 +167,7 @@ func (s *scene) checkLargeOnes(operator client.Client) {
 // TestAForgedStatusReadsNothingElse: with the operator's token any status can be written. What is read is named by the
 // spec alone, whatever a status says of another secret, and what is deleted by the marks on a Secret.
 func TestAForgedStatusReadsNothingElse(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	operator := s.actingAs(testenv.OperatorAccount)
 	own, other := value(), value()
 	id, _ := s.createSecret("db", own)
@@ -206,7 +206,7 @@ func TestAForgedStatusReadsNothingElse(t *testing.T) {
 
 // TestAQuotaBoundsSecretSyncs tries the command of docs/security.md.
 func TestAQuotaBoundsSecretSyncs(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	const command = "create quota secretsyncs --namespace payments --hard=count/secretsyncs.secretsync.dev=50"
 	page, err := os.ReadFile(filepath.Join(root, "docs/security.md"))
 	if err != nil || !strings.Contains(string(page), "kubectl "+command) {

@@ -15,7 +15,7 @@ import (
 )
 
 // withTokensOf is a client of whoever has stolen a ServiceAccount's token.
-func (s *scene) withTokensOf(namespace, account string) *kubernetes.Clientset {
+func (s *setup) withTokensOf(namespace, account string) *kubernetes.Clientset {
 	s.Helper()
 	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), namespace, account)
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *scene) withTokensOf(namespace, account string) *kubernetes.Clientset {
 }
 
 // token asks for a token of a ServiceAccount, as the operator does.
-func (s *scene) token(by kubernetes.Interface, namespace, account string, audiences ...string) (string, error) {
+func (s *setup) token(by kubernetes.Interface, namespace, account string, audiences ...string) (string, error) {
 	s.Helper()
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: audiences}}
 	made, err := by.CoreV1().ServiceAccounts(namespace).CreateToken(s.Context(), account, request, metav1.CreateOptions{})
@@ -42,7 +42,7 @@ func (s *scene) token(by kubernetes.Interface, namespace, account string, audien
 // TestTokenAudience: the operator's token is good for tokens that AWS takes, and not for any that the API
 // server takes. Others have tokens made as ever.
 func TestTokenAudience(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})
 	s.may("components/service-account-tokens/role.yaml")
 	operator := s.withTokensOf(testenv.OperatorNamespace, testenv.OperatorAccount)
@@ -86,7 +86,7 @@ func TestTokenAudience(t *testing.T) {
 }
 
 // checkTokenIsForAWS wants the API server not to know the bearer of a token that the operator has had made.
-func (s *scene) checkTokenIsForAWS(operator kubernetes.Interface) {
+func (s *setup) checkTokenIsForAWS(operator kubernetes.Interface) {
 	s.Helper()
 	for audience, known := range map[string]bool{"sts.amazonaws.com": false, "": true} {
 		by, audiences := operator, []string{audience}
@@ -117,7 +117,7 @@ func (s *scene) checkTokenIsForAWS(operator kubernetes.Interface) {
 // TestTokenSecrets: the operator writes Secrets, but none that Kubernetes would put a token into or take
 // for one.
 func TestTokenSecrets(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})
 	operator := s.withTokensOf(testenv.OperatorNamespace, testenv.OperatorAccount).CoreV1().Secrets(s.namespace)
 	made := func(name string, kind corev1.SecretType) *corev1.Secret {

@@ -14,7 +14,7 @@ import (
 // TestRestartsAlone: whoever has the operator's token and the permission of the component rollouts can restart
 // workloads, and change nothing else of them.
 func TestRestartsAlone(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.may(rolloutsRole)
 	operator := s.actingAs(testenv.OperatorAccount)
 	web := s.deploy("web", uses("db"), func(spec *appsv1.DeploymentSpec) {

@@ -20,10 +20,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// enforce puts the policies of a file in config/admission in force, in the scene's namespace alone and
+// enforce puts the policies of a file in config/admission in force, in the setup's namespace alone and
 // under names of its own, as other tests share the server; probe is a request that they refuse. ConfigMaps
 // of the file get lists.
-func (s *scene) enforce(file string, lists map[string]string, probe func() error) {
+func (s *setup) enforce(file string, lists map[string]string, probe func() error) {
 	s.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "config/admission", file))
 	if err != nil {
@@ -59,10 +59,10 @@ func (s *scene) enforce(file string, lists map[string]string, probe func() error
 }
 
 // unique is a name that no other test's policy has.
-func (s *scene) unique(name string) string { return name + "-" + s.namespace }
+func (s *setup) unique(name string) string { return name + "-" + s.namespace }
 
 // put creates an object and removes it when the test has ended.
-func (s *scene) put(object client.Object) {
+func (s *setup) put(object client.Object) {
 	s.Helper()
 	if err := s.env.Client.Create(s.Context(), object); err != nil {
 		s.Fatal(err)
@@ -81,7 +81,7 @@ func refusedBy(err error, policy string) bool {
 
 // checkTypes wants Kubernetes to have looked at the policy's expressions, and to have found no field in them
 // that there is not.
-func (s *scene) checkTypes(name string) {
+func (s *setup) checkTypes(name string) {
 	s.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{}
 	s.await("the expressions of policy "+name+" checked", func() bool {
@@ -95,8 +95,8 @@ func (s *scene) checkTypes(name string) {
 	}
 }
 
-// try asks the API server whether it would take a SecretSync of the scene's namespace.
-func (s *scene) try(spec v1alpha1.SecretSyncSpec) error {
+// try asks the API server whether it would take a SecretSync of the setup's namespace.
+func (s *setup) try(spec v1alpha1.SecretSyncSpec) error {
 	return s.env.Client.Create(s.Context(), &v1alpha1.SecretSync{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "tried"}, Spec: spec}, client.DryRunAll)
 }
@@ -107,7 +107,7 @@ func following(id string) v1alpha1.SecretSyncSpec {
 
 // TestNamingConvention holds the sample against secrets named in each way that AWS takes.
 func TestNamingConvention(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.enforce("naming-convention.yaml", nil, func() error { return s.try(following("elsewhere")) })
 	const arn, otherARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:", "arn:aws-cn:secretsmanager:cn-north-1:444455556666:secret:"
 	own := "/prod/" + s.namespace + "/"
@@ -154,7 +154,7 @@ func TestNamingConvention(t *testing.T) {
 // TestPoliciesLeaveWhatWasThere: a SecretSync from before the policy goes on, can be labelled and deleted,
 // its finalizer with it, and cannot be edited into another that the policy refuses.
 func TestPoliciesLeaveWhatWasThere(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("db", value())
 	s.put(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db", Annotations: anyMayMerge()}})
 	spec := following(id) // Its name has no environment.
@@ -210,7 +210,7 @@ func TestNamingConventionKnowsEverySecretID(t *testing.T) {
 
 // TestNamingConventionLooksEverywhere: at single keys, at whole secrets, and at what is looked for.
 func TestNamingConventionLooksEverywhere(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.enforce("naming-convention.yaml", nil, func() error { return s.try(following("elsewhere")) })
 	own, other := "/prod/"+s.namespace+"/", "/prod/other/"
 	byKey := func(id string) v1alpha1.SecretSyncSpec {
@@ -264,7 +264,7 @@ func secretsNamed(path string, schema *apiextensionsv1.JSONSchemaProps) (paths [
 }
 
 // reading asks whether the API server would take a SecretSync that reads in this way.
-func (s *scene) reading(auth v1alpha1.SourceAuth) error {
+func (s *setup) reading(auth v1alpha1.SourceAuth) error {
 	spec := following("db")
 	spec.Auth = auth
 	return s.try(spec)
@@ -284,7 +284,7 @@ func byOperator() v1alpha1.SourceAuth { return v1alpha1.SourceAuth{} }
 
 // TestListsOfServiceAccounts holds the sample against the identities that a namespace with a list can name.
 func TestListsOfServiceAccounts(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	policy := s.unique("secretsync-service-accounts")
 	s.enforce("service-accounts.yaml", map[string]string{s.namespace: "payments-read,\n reports ", "_others": "_operator else"},
 		func() error { return s.reading(as("nobody")) })
@@ -317,7 +317,7 @@ func TestListsOfServiceAccounts(t *testing.T) {
 // TestListsOfServiceAccountsChange: what a namespace without a list may, and that nothing is allowed where
 // no list says so.
 func TestListsOfServiceAccountsChange(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	policy := s.unique("secretsync-service-accounts")
 	s.enforce("service-accounts.yaml", map[string]string{"_others": "_operator else"}, func() error { return s.reading(as("payments-read")) })
 	for name, auth := range map[string]v1alpha1.SourceAuth{

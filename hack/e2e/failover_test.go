@@ -22,7 +22,7 @@ const replicaRegion = "eu-south-1"
 
 // replicated is a secret at home with a replica elsewhere, and a client of each region.
 type replicated struct {
-	*scene
+	*setup
 	id, homeRegion string
 	home, replica  *secretsmanager.Client
 	spec           v1alpha1.SecretSyncSpec
@@ -31,8 +31,8 @@ type replicated struct {
 // newReplicated makes the secret; its version is from two hours ago.
 func newReplicated(t *testing.T, homeRegion, content string) *replicated {
 	t.Helper()
-	s := newScene(t)
-	r := &replicated{scene: s, id: s.secretID("db"), homeRegion: homeRegion,
+	s := newSetup(t)
+	r := &replicated{setup: s, id: s.secretID("db"), homeRegion: homeRegion,
 		home: awsClientIn(homeRegion, s.env.AWS.URL(), "tester"), replica: awsClientIn(replicaRegion, s.env.AWS.URL(), "tester")}
 	r.spec = v1alpha1.SecretSyncSpec{PollInterval: fast,
 		Source: v1alpha1.SecretSource{SecretID: r.id, Region: homeRegion, FailoverRegions: []string{replicaRegion}}}

@@ -26,7 +26,7 @@ import (
 
 // cluster is a control plane of its own, on which nothing is installed yet but what Helm installs.
 type cluster struct {
-	*scene
+	*setup
 	helm string
 	// release is the one that Helm works on.
 	release string
@@ -54,7 +54,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{helm: path, release: "secretsync", scene: &scene{T: t, env: bare, namespace: "payments", aws: awsClient(bare.AWS.URL(), "tester")}}
+	c := &cluster{helm: path, release: "secretsync", setup: &setup{T: t, env: bare, namespace: "payments", aws: awsClient(bare.AWS.URL(), "tester")}}
 	for _, namespace := range []string{"payments", "shipping", "other"} {
 		if err := bare.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 			t.Fatal(err)
@@ -270,7 +270,7 @@ func (c *cluster) may(verb, namespace string) bool {
 }
 
 // allowed asks what a ServiceAccount of the operator's namespace may do, without having it try.
-func (s *scene) allowed(account string, what authorizationv1.ResourceAttributes) bool {
+func (s *setup) allowed(account string, what authorizationv1.ResourceAttributes) bool {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), testsuite.Deadline)
 	defer cancel()

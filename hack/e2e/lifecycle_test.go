@@ -14,7 +14,7 @@ import (
 )
 
 func TestSuspend(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("paused", first)
 	s.sync("paused", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -28,7 +28,7 @@ func TestSuspend(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("asked", first)
 	s.sync("asked", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}) // Polls every five minutes.
@@ -45,7 +45,7 @@ func TestRefresh(t *testing.T) {
 }
 
 func TestSpecEdit(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	one, two := value(), value()
 	id, _ := s.createSecret("edited", fmt.Sprintf(`{"a":%q,"b":%q}`, one, two))
 	s.sync("edited", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
@@ -64,7 +64,7 @@ func TestSpecEdit(t *testing.T) {
 // TestKilled kills an operator in the middle of many syncs; the next one ends them, and reads nothing
 // again that was in sync.
 func TestKilled(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	const many = 200
 	want, mine := make([]string, many), s.secretID("")
 	var group sync.WaitGroup
@@ -99,7 +99,7 @@ func TestKilled(t *testing.T) {
 // TestRestartCostsNothing: what was in sync when the operator stopped is neither read nor written again.
 func TestRestartCostsNothing(t *testing.T) {
 	const some = 5
-	s := newScene(t)
+	s := newSetup(t)
 	for i := range some {
 		name := fmt.Sprintf("kept-%d", i)
 		id, _ := s.createSecret(name, value())
@@ -119,8 +119,8 @@ func TestRestartCostsNothing(t *testing.T) {
 	}
 }
 
-// readyCount is how many SecretSyncs of the scene are ready.
-func (s *scene) readyCount() int {
+// readyCount is how many SecretSyncs of the setup are ready.
+func (s *setup) readyCount() int {
 	s.Helper()
 	var list v1alpha1.SecretSyncList
 	if err := s.env.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {

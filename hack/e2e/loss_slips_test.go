@@ -18,8 +18,8 @@ func mishapsOfSlips() map[string]mishap {
 	const rejected, invalid = v1alpha1.ReasonValueRejected, v1alpha1.ReasonInvalidValue
 	twice, _ := json.Marshal(pair())
 	otherField := func() string { return fmt.Sprintf(`{"token":%q}`, value()) }
-	whole := func(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) { spec.DataFrom = []v1alpha1.DataFrom{{}} }
-	prefixed := func(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
+	whole := func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) { spec.DataFrom = []v1alpha1.DataFrom{{}} }
+	prefixed := func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 		spec.DataFrom = []v1alpha1.DataFrom{{Exclude: []string{"token*"}}}
 		spec.Template = &v1alpha1.Template{MergePolicy: v1alpha1.TemplateMergeReplace, Data: map[string]string{"only": "{{ .password }}"}}
 	}
@@ -45,12 +45,12 @@ func mishapsOfSlips() map[string]mishap {
 	}
 }
 
-func withFormer(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
+func withFormer(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 	spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: fast.Duration * 3600}}
 }
 
 // merged has the keys written into a Secret that was there before, with a key of others.
-func merged(s *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
+func merged(s *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "slip-merged", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("x")}}
 	if err := s.env.Client.Create(s.Context(), host); err != nil {
@@ -60,14 +60,14 @@ func merged(s *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
 }
 
 // finding takes all secrets below a name, of which there is one.
-func finding(s *scene, id string, spec *v1alpha1.SecretSyncSpec) {
+func finding(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	s.createSecret(strings.TrimPrefix(id, s.secretID(""))+"/one", value())
 	spec.DataFrom = []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: id + "/"}}}
 }
 
 // replaceFound puts another secret into the place of the one that was found.
-func replaceFound(s *scene, id string) {
+func replaceFound(s *setup, id string) {
 	s.Helper()
 	s.delete(id+"/one", false)
 	s.createSecret(strings.TrimPrefix(id, s.secretID(""))+"/two", value())
@@ -76,7 +76,7 @@ func replaceFound(s *scene, id string) {
 // TestASlipTakesNoKeyOut follows one slip from the condition that names it to the value that ends it; another to the
 // edit that allows it.
 func TestASlipTakesNoKeyOut(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, version := s.createSecret("slip", pair())
 	s.sync("slip", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("slip")
@@ -116,7 +116,7 @@ func TestASlipTakesNoKeyOut(t *testing.T) {
 
 // TestAnObjectTakesNoTextOut: what was one key is not replaced by others, until the spec asks for it.
 func TestAnObjectTakesNoTextOut(t *testing.T) {
-	s, text := newScene(t), value()
+	s, text := newSetup(t), value()
 	id, _ := s.createSecret("text", text)
 	s.sync("text", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitKeys("text", map[string]string{"value": text})
@@ -134,7 +134,7 @@ func TestAnObjectTakesNoTextOut(t *testing.T) {
 // TestADeletedSecretComesBackWholeAfterASlip: the keys of the last sync are known though the Secret is gone, and a
 // rollback to the version before brings them back.
 func TestADeletedSecretComesBackWholeAfterASlip(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("gone", fmt.Sprintf(`{"password":%q}`, first))
 	s.sync("gone", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})

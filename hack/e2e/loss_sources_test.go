@@ -20,7 +20,7 @@ import (
 func other(id string) string { return id + "-other" }
 
 // createOther makes that secret.
-func (s *scene) createOther(id, content string) {
+func (s *setup) createOther(id, content string) {
 	s.Helper()
 	name, key := other(id), keyOf(other(id))
 	input := &secretsmanager.CreateSecretInput{Name: &name, SecretString: &content, KmsKeyId: &key, Tags: []types.Tag{{Key: aws.String("found"), Value: &id}}}
@@ -30,8 +30,8 @@ func (s *scene) createOther(id, content string) {
 }
 
 // withOther has a key taken from the other secret.
-func withOther(optional bool) func(*scene, string, *v1alpha1.SecretSyncSpec) {
-	return func(s *scene, id string, spec *v1alpha1.SecretSyncSpec) {
+func withOther(optional bool) func(*setup, string, *v1alpha1.SecretSyncSpec) {
+	return func(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 		s.createOther(id, pair())
 		spec.Data = []v1alpha1.DataKey{{Key: "username", Property: "username"}, {Key: "password", Property: "password"},
 			{Key: "other", Property: "password", Source: from(other(id)), Optional: optional}}
@@ -39,15 +39,15 @@ func withOther(optional bool) func(*scene, string, *v1alpha1.SecretSyncSpec) {
 }
 
 // withAllOfOther has all of the other secret taken, at a label of our own.
-func withAllOfOther(s *scene, id string, spec *v1alpha1.SecretSyncSpec) {
+func withAllOfOther(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 	s.createOther(id, pair())
 	s.putValue(other(id), pair(), customStage)
 	spec.DataFrom = []v1alpha1.DataFrom{{}, {Source: &v1alpha1.EntrySource{SecretID: other(id), VersionStage: customStage}, Prefix: "other_"}}
 }
 
 // withFound has the other secret found.
-func withFound(find func(id string) v1alpha1.Find) func(*scene, string, *v1alpha1.SecretSyncSpec) {
-	return func(s *scene, id string, spec *v1alpha1.SecretSyncSpec) {
+func withFound(find func(id string) v1alpha1.Find) func(*setup, string, *v1alpha1.SecretSyncSpec) {
+	return func(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 		s.createOther(id, pair())
 		found := find(id)
 		spec.DataFrom = []v1alpha1.DataFrom{{}, {Find: &found, Prefix: "found_"}}
@@ -60,20 +60,20 @@ func byTag(id string) v1alpha1.Find {
 }
 
 // withTemplate has a key made by a template.
-func withTemplate(text string) func(*scene, string, *v1alpha1.SecretSyncSpec) {
-	return func(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) {
+func withTemplate(text string) func(*setup, string, *v1alpha1.SecretSyncSpec) {
+	return func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 		spec.Template = &v1alpha1.Template{Data: map[string]string{"made": text}, MergePolicy: v1alpha1.TemplateMergeReplace}
 	}
 }
 
 // withGuards has values held against guards.
-func withGuards(guards v1alpha1.Guards) func(*scene, string, *v1alpha1.SecretSyncSpec) {
-	return func(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) { spec.Guards = &guards }
+func withGuards(guards v1alpha1.Guards) func(*setup, string, *v1alpha1.SecretSyncSpec) {
+	return func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) { spec.Guards = &guards }
 }
 
 // rotating rotates the first secret, and then has something befall the other one, or both.
-func rotating(befall func(s *scene, id string)) func(*scene, string) {
-	return func(s *scene, id string) {
+func rotating(befall func(s *setup, id string)) func(*setup, string) {
+	return func(s *setup, id string) {
 		befall(s, id)
 		s.putValue(id, pair())
 	}
@@ -82,21 +82,21 @@ func rotating(befall func(s *scene, id string)) func(*scene, string) {
 // mishapsOfSeveral befall one of several secrets, or what is made of the values. The first secret is rotated
 // meanwhile, and none of that is published either.
 func mishapsOfSeveral() map[string]mishap {
-	gone := rotating(func(s *scene, id string) { s.delete(other(id), true) })
-	nothing := func(*scene, string) {}
+	gone := rotating(func(s *setup, id string) { s.delete(other(id), true) })
+	nothing := func(*setup, string) {}
 	return map[string]mishap{
 		"other-deleted":          {reason: v1alpha1.ReasonSecretNotFound, shape: withOther(false), befall: gone},
 		"other-optional-deleted": {reason: v1alpha1.ReasonSecretNotFound, shape: withOther(true), befall: gone},
-		"other-pending-deletion": {reason: v1alpha1.ReasonSecretPendingDeletion, shape: withOther(true), befall: rotating(func(s *scene, id string) { s.delete(other(id), false) })},
+		"other-pending-deletion": {reason: v1alpha1.ReasonSecretPendingDeletion, shape: withOther(true), befall: rotating(func(s *setup, id string) { s.delete(other(id), false) })},
 		"other-denied":           {reason: v1alpha1.ReasonAccessDenied, shape: withOther(false), denied: "secretsmanager:*", of: "-other", befall: rotating(nothing)},
 		"other-optional-denied":  {reason: v1alpha1.ReasonAccessDenied, shape: withOther(true), denied: "secretsmanager:*", of: "-other", befall: rotating(nothing)},
-		"other-kms-denied":       {reason: v1alpha1.ReasonKMSAccessDenied, shape: withOther(true), befall: rotating(func(s *scene, id string) { s.env.AWS.DenyKey(keyOf(other(id)), "*"); s.putValue(other(id), pair()) })},
-		"other-without-label":    {reason: v1alpha1.ReasonVersionNotFound, shape: withAllOfOther, befall: rotating(func(s *scene, id string) { s.removeLabel(other(id)) })},
-		"other-broken":           {reason: v1alpha1.ReasonInvalidValue, shape: withAllOfOther, befall: rotating(func(s *scene, id string) { s.putValue(other(id), `{"password":"`+value(), customStage) })},
-		"other-lacks-property":   {reason: v1alpha1.ReasonPropertyNotFound, shape: withOther(false), befall: rotating(func(s *scene, id string) { s.putValue(other(id), fmt.Sprintf(`{"token":%q}`, value())) })},
+		"other-kms-denied":       {reason: v1alpha1.ReasonKMSAccessDenied, shape: withOther(true), befall: rotating(func(s *setup, id string) { s.env.AWS.DenyKey(keyOf(other(id)), "*"); s.putValue(other(id), pair()) })},
+		"other-without-label":    {reason: v1alpha1.ReasonVersionNotFound, shape: withAllOfOther, befall: rotating(func(s *setup, id string) { s.removeLabel(other(id)) })},
+		"other-broken":           {reason: v1alpha1.ReasonInvalidValue, shape: withAllOfOther, befall: rotating(func(s *setup, id string) { s.putValue(other(id), `{"password":"`+value(), customStage) })},
+		"other-lacks-property":   {reason: v1alpha1.ReasonPropertyNotFound, shape: withOther(false), befall: rotating(func(s *setup, id string) { s.putValue(other(id), fmt.Sprintf(`{"token":%q}`, value())) })},
 		"found-deleted":          {reason: v1alpha1.ReasonSecretNotFound, shape: withFound(byPrefix), befall: gone},
-		"found-pending-deletion": {reason: v1alpha1.ReasonSecretNotFound, shape: withFound(byTag), befall: rotating(func(s *scene, id string) { s.delete(other(id), false) })},
-		"found-no-longer-tagged": {reason: v1alpha1.ReasonSecretNotFound, shape: withFound(byTag), befall: rotating(func(s *scene, id string) {
+		"found-pending-deletion": {reason: v1alpha1.ReasonSecretNotFound, shape: withFound(byTag), befall: rotating(func(s *setup, id string) { s.delete(other(id), false) })},
+		"found-no-longer-tagged": {reason: v1alpha1.ReasonSecretNotFound, shape: withFound(byTag), befall: rotating(func(s *setup, id string) {
 			s.untagOther(id)
 			// What a list said a moment ago still counts: lists lag by minutes in AWS anyway.
 			s.awaitReason("found-no-longer-tagged", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound)
@@ -113,19 +113,19 @@ func mishapsOfSeveral() map[string]mishap {
 }
 
 // withKey has one key alone.
-func withKey(key v1alpha1.DataKey) func(*scene, string, *v1alpha1.SecretSyncSpec) {
+func withKey(key v1alpha1.DataKey) func(*setup, string, *v1alpha1.SecretSyncSpec) {
 	key.Key = "taken"
-	return func(_ *scene, _ string, spec *v1alpha1.SecretSyncSpec) { spec.Data = []v1alpha1.DataKey{key} }
+	return func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) { spec.Data = []v1alpha1.DataKey{key} }
 }
 
 // withEncoded has one key decoded.
-func withEncoded(s *scene, id string, spec *v1alpha1.SecretSyncSpec) {
+func withEncoded(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 	s.putValue(id, fmt.Sprintf(`{"password":%q}`, base64.StdEncoding.EncodeToString([]byte(value()))))
 	withKey(v1alpha1.DataKey{Property: "password", Decode: v1alpha1.DecodingBase64})(s, id, spec)
 }
 
 // untagOther takes the tag off the other secret.
-func (s *scene) untagOther(id string) {
+func (s *setup) untagOther(id string) {
 	s.Helper()
 	name := other(id)
 	if _, err := s.aws.UntagResource(s.Context(), &secretsmanager.UntagResourceInput{SecretId: &name, TagKeys: []string{"found"}}); err != nil {
@@ -135,7 +135,7 @@ func (s *scene) untagOther(id string) {
 
 // TestADeniedListLosesNothing: what was found stays when secrets may not be listed any more.
 func TestADeniedListLosesNothing(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("listed", pair())
 	content := value()
 	s.createOther(id, content)
@@ -163,7 +163,7 @@ func TestADeniedListLosesNothing(t *testing.T) {
 // both have been rotated. Nothing is published of either, also when the operator is killed meanwhile, and
 // both come once AWS is well.
 func TestNothingIsLostBetweenTwoReads(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	far := *s
 	far.aws = awsClientIn(troubled, s.env.AWS.URL(), "tester")
 	t.Cleanup(func() { s.env.AWS.SetFaults() })
@@ -210,7 +210,7 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 // TestABatchOfWhichAPartIsRefused: the values of one answer, of which AWS refuses one, are used for those who
 // need nothing else; who needs the refused one too keeps all.
 func TestABatchOfWhichAPartIsRefused(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	a, b, c := value(), value(), value()
 	one, _ := s.createSecret("one", a)
 	s.createOther(one, b)

@@ -21,12 +21,12 @@ import (
 // mishap is one that befalls a single secret whose value is in sync, and that only an edit heals.
 type mishap struct {
 	reason string
-	befall func(s *scene, id string)
+	befall func(s *setup, id string)
 	// denied is the action that a policy takes away. Policies are set for all secrets at once. of is what the
 	// name of the secret ends with that it is taken away for, where that is another one.
 	denied, of string
 	// shape changes the spec, and makes what it needs besides.
-	shape func(s *scene, id string, spec *v1alpha1.SecretSyncSpec)
+	shape func(s *setup, id string, spec *v1alpha1.SecretSyncSpec)
 	// data, target and stage are the SecretSync's.
 	data   []v1alpha1.DataKey
 	target v1alpha1.SecretTarget
@@ -36,13 +36,13 @@ type mishap struct {
 func mishaps() map[string]mishap {
 	listed := []v1alpha1.DataKey{{Key: "username", Property: "username"}, {Key: "password", Property: "password"}}
 	return map[string]mishap{
-		"deleted":           {reason: v1alpha1.ReasonSecretNotFound, befall: func(s *scene, id string) { s.delete(id, true) }},
-		"pending-deletion":  {reason: v1alpha1.ReasonSecretPendingDeletion, befall: func(s *scene, id string) { s.delete(id, false) }},
+		"deleted":           {reason: v1alpha1.ReasonSecretNotFound, befall: func(s *setup, id string) { s.delete(id, true) }},
+		"pending-deletion":  {reason: v1alpha1.ReasonSecretPendingDeletion, befall: func(s *setup, id string) { s.delete(id, false) }},
 		"denied":            {reason: v1alpha1.ReasonAccessDenied, denied: "secretsmanager:*"},
 		"read-denied":       {reason: v1alpha1.ReasonAccessDenied, denied: "secretsmanager:GetSecretValue", befall: becomes(pair())},
-		"kms-denied":        {reason: v1alpha1.ReasonKMSAccessDenied, befall: func(s *scene, id string) { s.env.AWS.DenyKey(keyOf(id), "*"); s.putValue(id, pair()) }},
-		"kms-disabled":      {reason: v1alpha1.ReasonDecryptionFailed, befall: func(s *scene, id string) { s.env.AWS.DisableKey(keyOf(id), true); s.putValue(id, pair()) }},
-		"label-removed":     {reason: v1alpha1.ReasonVersionNotFound, stage: customStage, befall: (*scene).removeLabel},
+		"kms-denied":        {reason: v1alpha1.ReasonKMSAccessDenied, befall: func(s *setup, id string) { s.env.AWS.DenyKey(keyOf(id), "*"); s.putValue(id, pair()) }},
+		"kms-disabled":      {reason: v1alpha1.ReasonDecryptionFailed, befall: func(s *setup, id string) { s.env.AWS.DisableKey(keyOf(id), true); s.putValue(id, pair()) }},
+		"label-removed":     {reason: v1alpha1.ReasonVersionNotFound, stage: customStage, befall: (*setup).removeLabel},
 		"broken-json":       {reason: v1alpha1.ReasonInvalidValue, befall: becomes(`{"username":"app","password":"` + value())},
 		"no-fields":         {reason: v1alpha1.ReasonInvalidValue, befall: becomes(`{}`)},
 		"unusable-name":     {reason: v1alpha1.ReasonInvalidValue, befall: becomes(fmt.Sprintf(`{"user name":%q}`, value()))},
@@ -65,8 +65,8 @@ func keyOf(id string) string { return "alias" + id }
 // pair is a JSON object with two fields.
 func pair() string { return fmt.Sprintf(`{"username":%q,"password":%q}`, value(), value()) }
 
-func becomes(content string) func(*scene, string) {
-	return func(s *scene, id string) { s.putValue(id, content) }
+func becomes(content string) func(*setup, string) {
+	return func(s *setup, id string) { s.putValue(id, content) }
 }
 
 // copies are that many keys, each with the whole value.
@@ -78,7 +78,7 @@ func copies(many int) (data []v1alpha1.DataKey) {
 }
 
 // removeLabel takes the custom label off the version that carries it.
-func (s *scene) removeLabel(id string) {
+func (s *setup) removeLabel(id string) {
 	s.Helper()
 	described, err := s.aws.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *scene) removeLabel(id string) {
 }
 
 // moveLabel moves the label of our own; from or to may be empty.
-func (s *scene) moveLabel(id, to, from string) {
+func (s *setup) moveLabel(id, to, from string) {
 	s.Helper()
 	stage := customStage
 	input := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &id, VersionStage: &stage}
@@ -113,7 +113,7 @@ func (s *scene) moveLabel(id, to, from string) {
 type kept map[string]*corev1.Secret
 
 // check wants each Secret to be just as it was: no key lost or changed, and not written at all.
-func (k kept) check(s *scene, when string) {
+func (k kept) check(s *setup, when string) {
 	s.Helper()
 	for name, before := range k {
 		now := s.secret(name)
@@ -131,7 +131,7 @@ func (k kept) check(s *scene, when string) {
 // TestNothingIsLost has each mishap befall a SecretSync of its own. The Secrets stay as they are, also
 // when the operator is killed meanwhile and its successor knows of nothing but the trouble.
 func TestNothingIsLost(t *testing.T) {
-	s, all, before := newScene(t), mishaps(), kept{}
+	s, all, before := newSetup(t), mishaps(), kept{}
 	maps.Copy(all, mishapsOfSeveral())
 	maps.Copy(all, mishapsOfSlips())
 	for name, one := range all {
@@ -170,7 +170,7 @@ func TestNothingIsLost(t *testing.T) {
 	before.check(s, "after the operator was killed")
 }
 
-func (s *scene) createForMishap(name string, one mishap) {
+func (s *setup) createForMishap(name string, one mishap) {
 	s.Helper()
 	id := s.secretID(name)
 	_, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(pair()), KmsKeyId: aws.String(keyOf(id))})
@@ -190,8 +190,8 @@ func (s *scene) createForMishap(name string, one mishap) {
 	s.sync(name, spec)
 }
 
-// awaitCalls waits for that many more calls on behalf of the scene's SecretSyncs.
-func (s *scene) awaitCalls(more int) {
+// awaitCalls waits for that many more calls on behalf of the setup's SecretSyncs.
+func (s *setup) awaitCalls(more int) {
 	s.Helper()
 	made := func() int {
 		return s.called("DescribeSecret") + s.called("GetSecretValue") + s.called("BatchGetSecretValue")
@@ -204,7 +204,7 @@ func (s *scene) awaitCalls(more int) {
 // published, nothing of the last one is lost, and all of it comes once AWS is well.
 func TestNothingIsLostOnTheWay(t *testing.T) {
 	const reading = "*GetSecretValue"
-	s := newScene(t)
+	s := newSetup(t)
 	t.Cleanup(func() { s.env.AWS.SetFaults() })
 	id, _ := s.createSecret("waiting", pair())
 	s.sync("waiting", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -236,7 +236,7 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 }
 
 // trouble is the reason of Reconciling or Stalled; empty while all is well.
-func (s *scene) trouble(name string) string {
+func (s *setup) trouble(name string) string {
 	s.Helper()
 	conditions := s.get(name).Status.Conditions
 	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-func (s *scene) readyMessage(name string) string {
+func (s *setup) readyMessage(name string) string {
 	s.Helper()
 	return meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady).Message
 }
@@ -19,7 +19,7 @@ func (s *scene) readyMessage(name string) string {
 // TestObserveWritesNothing: it says what it would create and change, by names alone, reads no value twice
 // for it, and writes once the mode is changed.
 func TestObserveWritesNothing(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("seen", `{"password":"`+first+`","user":"app"}`)
 	s.sync("seen", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Mode: v1alpha1.SyncModeObserve})
@@ -50,7 +50,7 @@ func TestObserveWritesNothing(t *testing.T) {
 }
 
 // theirs makes a Secret as another tool has made it.
-func (s *scene) theirs(data map[string]string) *corev1.Secret {
+func (s *setup) theirs(data map[string]string) *corev1.Secret {
 	s.Helper()
 	theirs := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "theirs", Labels: map[string]string{"reconcile.external-secrets.io/managed": "true"},
@@ -64,7 +64,7 @@ func (s *scene) theirs(data map[string]string) *corev1.Secret {
 // TestASecretIsTakenOverWithoutAGap is the runbook of docs/migrating.md: what another tool has made is
 // observed, annotated, compared, handed over, and never away for a moment.
 func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("theirs", `{"password":"`+content+`","user":"app"}`)
 	theirs := s.theirs(map[string]string{"password": content, "user": "former"})
@@ -92,7 +92,7 @@ func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 // TestNobodyIsToldThatAGuessIsRight: whoever may make SecretSyncs, and not read Secrets, learns nothing of what
 // a Secret of others holds: a right guess is answered as a wrong one is, whatever the mode and the policy.
 func TestNobodyIsToldThatAGuessIsRight(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("any", `{"user":"app"}`)
 	s.theirs(map[string]string{"password": content})

@@ -13,7 +13,7 @@ import (
 )
 
 func TestForeignSecretIsLeftAlone(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "taken"}, Data: map[string][]byte{"theirs": []byte("1")}}
 	if err := s.env.Client.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestForeignSecretIsLeftAlone(t *testing.T) {
 }
 
 func TestTwoOwnersOfOneSecret(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("shared", content)
 	other, _ := s.createSecret("other", value())
@@ -44,7 +44,7 @@ func TestTwoOwnersOfOneSecret(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("1")}}
 	if err := s.env.Client.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestMerge(t *testing.T) {
 	s.awaitKeys("app", map[string]string{"theirs": "1"})
 }
 
-func (s *scene) remove(name string, options ...client.DeleteOption) {
+func (s *setup) remove(name string, options ...client.DeleteOption) {
 	s.Helper()
 	if err := s.env.Client.Delete(s.Context(), s.get(name), options...); err != nil {
 		s.Fatal(err)
@@ -86,7 +86,7 @@ func (s *scene) remove(name string, options ...client.DeleteOption) {
 }
 
 // patchSecret edits a Secret as another program does.
-func (s *scene) patchSecret(name string, change func(*corev1.Secret)) {
+func (s *setup) patchSecret(name string, change func(*corev1.Secret)) {
 	s.Helper()
 	secret := s.secret(name)
 	before := secret.DeepCopy()
@@ -97,7 +97,7 @@ func (s *scene) patchSecret(name string, change func(*corev1.Secret)) {
 }
 
 func TestDeleteAndRetain(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("kept", content)
 	s.sync("gone", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
@@ -120,7 +120,7 @@ func TestDeleteAndRetain(t *testing.T) {
 }
 
 func TestRepair(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("mended", content)
 	s.sync("mended", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
@@ -142,7 +142,7 @@ func TestRepair(t *testing.T) {
 }
 
 func TestFightIsNamed(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("contested", value())
 	s.sync("contested", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	s.awaitReady("contested")
@@ -160,7 +160,7 @@ func TestFightIsNamed(t *testing.T) {
 }
 
 func TestRename(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("renamed", content)
 	s.sync("renamed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "old"}})
@@ -174,7 +174,7 @@ func TestRename(t *testing.T) {
 // TestMergeNeedsTheOwnersWord: nothing is merged into a Secret, whatever the key, until its annotation names the
 // SecretSync; nor is anything updated once the annotation no longer does.
 func TestMergeNeedsTheOwnersWord(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app"}, Data: map[string][]byte{"theirs": []byte("1")}}
 	s.createAs(app, "owner")
 	first, second := value(), value()

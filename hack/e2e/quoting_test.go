@@ -106,7 +106,7 @@ func unusableBySpecs() map[string]unusable {
 // TestNoErrorQuotesAValue: values that something can do nothing with are refused without a character of them;
 // the search behind the last test looks through logs and events too.
 func TestNoErrorQuotesAValue(t *testing.T) {
-	s, all := newScene(t), unusableByTemplates()
+	s, all := newSetup(t), unusableByTemplates()
 	maps.Copy(all, unusableBySpecs())
 	for name, one := range all {
 		id, _ := s.createSecret(name, one.content)
@@ -144,7 +144,7 @@ func TestNoErrorQuotesAValue(t *testing.T) {
 // TestWhatTemplatesMakeOfValuesIsSearchedFor: values go through encodings, digests and documents into the
 // Secret, are rotated, repaired and refused; the search behind the last test knows what they were made into.
 func TestWhatTemplatesMakeOfValuesIsSearchedFor(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := func(password string) string {
 		return fmt.Sprintf(`{"username":"app","password":%q,"host":"db.example.com","port":5432,"dbname":"x","salt":"9aKx0pQz"}`, password)
 	}

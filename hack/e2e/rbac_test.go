@@ -44,8 +44,8 @@ func fallback(allowed string) bool {
 	return strings.HasPrefix(allowed, "list ")
 }
 
-// requests are those that the operator has made about objects in the scene's namespace.
-func (s *scene) requests() (own []controlplane.Request) {
+// requests are those that the operator has made about objects in the setup's namespace.
+func (s *setup) requests() (own []controlplane.Request) {
 	s.Helper()
 	all, err := s.env.Plane.Requests()
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 )
 
 // awaitTrouble waits until a condition other than Ready tells of a reason.
-func (s *scene) awaitTrouble(name, condition, reason string) {
+func (s *setup) awaitTrouble(name, condition, reason string) {
 	s.Helper()
 	s.await(name+" has "+condition+" for "+reason, func() bool {
 		found := meta.FindStatusCondition(s.get(name).Status.Conditions, condition)
@@ -33,7 +33,7 @@ func (s *scene) awaitTrouble(name, condition, reason string) {
 
 // TestQuotaForbids: what Kubernetes does not let the operator write is said, and tried again.
 func TestQuotaForbids(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "none"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/secrets": resource.MustParse("0")}},
@@ -57,7 +57,7 @@ func TestQuotaForbids(t *testing.T) {
 
 // TestAdmissionInTrouble: a webhook of somebody else's that does not answer is trouble that time heals.
 func TestAdmissionInTrouble(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	nowhere, fail, none, all := "https://127.0.0.1:1/", admissionv1.Fail, admissionv1.SideEffectClassNone, admissionv1.AllScopes
 	hook := &admissionv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: s.namespace},
@@ -95,7 +95,7 @@ func TestAdmissionInTrouble(t *testing.T) {
 // TestIRSA runs the operator with a token of its ServiceAccount instead of keys, as on EKS.
 func TestIRSA(t *testing.T) {
 	const role = "arn:aws:iam::111122223333:role/secretsync"
-	s := newScene(t)
+	s := newSetup(t)
 	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
 	if err != nil {
 		t.Fatal(err)

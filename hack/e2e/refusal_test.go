@@ -26,20 +26,20 @@ const operatorARN = "arn:aws:iam::" + localaws.DefaultAccount + ":root"
 func TestRefusals(t *testing.T) {
 	const key = "alias/payments"
 	for name, test := range map[string]struct {
-		cause, cure func(s *scene, id string)
+		cause, cure func(s *setup, id string)
 		// again asks for the value anew, where only a read of it is refused.
 		again    bool
 		reason   string
 		mentions []string
 	}{
 		"the secret is deleted for good": {
-			cause:  func(s *scene, id string) { s.delete(id, true) },
-			cure:   func(s *scene, _ string) { s.createSecret("kept", fmt.Sprintf(`{"password":%q}`, value())) },
+			cause:  func(s *setup, id string) { s.delete(id, true) },
+			cure:   func(s *setup, _ string) { s.createSecret("kept", fmt.Sprintf(`{"password":%q}`, value())) },
 			reason: v1alpha1.ReasonSecretNotFound, mentions: []string{localaws.DefaultRegion},
 		},
 		"the secret is marked for deletion": {
-			cause: func(s *scene, id string) { s.delete(id, false) },
-			cure: func(s *scene, id string) {
+			cause: func(s *setup, id string) { s.delete(id, false) },
+			cure: func(s *setup, id string) {
 				if _, err := s.aws.RestoreSecret(s.Context(), &secretsmanager.RestoreSecretInput{SecretId: &id}); err != nil {
 					s.Fatal(err)
 				}
@@ -47,32 +47,32 @@ func TestRefusals(t *testing.T) {
 			reason: v1alpha1.ReasonSecretPendingDeletion, mentions: []string{"restore"},
 		},
 		"a policy denies the read": {
-			cause: func(s *scene, id string) {
+			cause: func(s *setup, id string) {
 				s.rule(localaws.Rule{Deny: true, Action: "secretsmanager:*", Resource: "*" + id + "*"})
 			},
-			cure:   func(s *scene, _ string) { s.rule() },
+			cure:   func(s *setup, _ string) { s.rule() },
 			reason: v1alpha1.ReasonAccessDenied, mentions: []string{operatorARN, "secretsmanager:", "arn:aws:secretsmanager"},
 		},
 		"the KMS key may not be used": {
-			cause:  func(s *scene, _ string) { s.env.AWS.DenyKey(key, "*") },
-			cure:   func(s *scene, _ string) { s.env.AWS.DenyKey(key) },
+			cause:  func(s *setup, _ string) { s.env.AWS.DenyKey(key, "*") },
+			cure:   func(s *setup, _ string) { s.env.AWS.DenyKey(key) },
 			again:  true,
 			reason: v1alpha1.ReasonKMSAccessDenied, mentions: []string{"kms:Decrypt", key, "kms:ViaService"},
 		},
 		"the KMS key is disabled": {
-			cause:  func(s *scene, _ string) { s.env.AWS.DisableKey(key, true) },
-			cure:   func(s *scene, _ string) { s.env.AWS.DisableKey(key, false) },
+			cause:  func(s *setup, _ string) { s.env.AWS.DisableKey(key, true) },
+			cure:   func(s *setup, _ string) { s.env.AWS.DisableKey(key, false) },
 			again:  true,
 			reason: v1alpha1.ReasonDecryptionFailed, mentions: []string{"key"},
 		},
 		"the value becomes broken JSON": {
-			cause:  func(s *scene, id string) { s.putValue(id, `{"password":"`+value()) },
-			cure:   func(s *scene, id string) { s.putValue(id, fmt.Sprintf(`{"password":%q}`, value())) },
+			cause:  func(s *setup, id string) { s.putValue(id, `{"password":"`+value()) },
+			cure:   func(s *setup, id string) { s.putValue(id, fmt.Sprintf(`{"password":%q}`, value())) },
 			reason: v1alpha1.ReasonInvalidValue, mentions: []string{"JSON"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			id, content := s.secretID("kept"), value()
 			keyID, object := key, fmt.Sprintf(`{"password":%q}`, content)
 			_, err := s.aws.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &object, KmsKeyId: &keyID})
@@ -109,14 +109,14 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func (s *scene) delete(id string, force bool) {
+func (s *setup) delete(id string, force bool) {
 	s.Helper()
 	if _, err := s.aws.DeleteSecret(s.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: &force}); err != nil {
 		s.Fatal(err)
 	}
 }
 
-func (s *scene) rule(rules ...localaws.Rule) { s.env.AWS.SetRules(rules...) }
+func (s *setup) rule(rules ...localaws.Rule) { s.env.AWS.SetRules(rules...) }
 
 // TestRefusedFromTheStart covers what can't be brought about while a Secret is in sync.
 func TestRefusedFromTheStart(t *testing.T) {
@@ -166,7 +166,7 @@ func TestRefusedFromTheStart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			id, _ := s.createSecret("refused", test.content)
 			spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast}
 			test.change(&spec)
@@ -198,7 +198,7 @@ func TestTroubleThatTimeHeals(t *testing.T) {
 		"expired credentials": {localaws.Fault{Every: 1, Code: "ExpiredTokenException"}, v1alpha1.ReasonCredentialsUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			s.aws = awsClientIn(troubled, s.env.AWS.URL(), "tester")
 			id, _ := s.createSecret("calm", value())
 			s.sync("calm", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, Region: troubled}, PollInterval: fast})
@@ -226,7 +226,7 @@ func TestTroubleThatTimeHeals(t *testing.T) {
 
 // TestDescribeDenied: GetSecretValue alone is enough, and a hint says what would be cheaper.
 func TestDescribeDenied(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("modest", first)
 	t.Cleanup(func() { s.rule() })
@@ -242,7 +242,7 @@ func TestDescribeDenied(t *testing.T) {
 
 // TestImmutableTarget: what Kubernetes does not let change is explained.
 func TestImmutableTarget(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("typed", fmt.Sprintf(`{"password":%q}`, content))
 	s.sync("typed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -263,7 +263,7 @@ func TestImmutableTarget(t *testing.T) {
 
 // TestQuiet: an object in sync costs one DescribeSecret a poll and nothing else.
 func TestQuiet(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("quiet", value())
 	s.sync("quiet", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	before := s.awaitReady("quiet")
@@ -291,8 +291,8 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// called counts the calls that the operator has made for a SecretSync of this scene.
-func (s *scene) called(operation string) int {
+// called counts the calls that the operator has made for a SecretSync of this setup.
+func (s *setup) called(operation string) int {
 	count := 0
 	for _, call := range s.env.AWS.Calls() {
 		if call.Operation == operation && strings.Contains(call.UserAgent, s.namespace) {
@@ -303,7 +303,7 @@ func (s *scene) called(operation string) int {
 }
 
 // read counts the calls that have read a secret's value, alone or in a batch with others'.
-func (s *scene) read(arn string) int {
+func (s *setup) read(arn string) int {
 	count := 0
 	for _, call := range s.env.AWS.Calls() {
 		if slices.Contains(call.Read, arn) {
@@ -313,10 +313,10 @@ func (s *scene) read(arn string) int {
 	return count
 }
 
-func (s *scene) described() int { return s.called("DescribeSecret") }
+func (s *setup) described() int { return s.called("DescribeSecret") }
 
 // exists says whether an object is there.
-func (s *scene) exists(object client.Object) bool {
+func (s *setup) exists(object client.Object) bool {
 	s.Helper()
 	err := s.env.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
 	if client.IgnoreNotFound(err) != nil {
@@ -326,7 +326,7 @@ func (s *scene) exists(object client.Object) bool {
 }
 
 // never gives something that must not happen some time to happen.
-func (s *scene) never(what string, happens func() bool) {
+func (s *setup) never(what string, happens func() bool) {
 	s.Helper()
 	const watched = 2 * time.Second
 	for end := time.Now().Add(watched); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {

@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// playKubelet has the pods of the scene run, until the test has ended: each becomes ready as judged once, when it is
+// playKubelet has the pods of the setup run, until the test has ended: each becomes ready as judged once, when it is
 // new, as environment variables do not change while a container runs. Pods without a node go as soon as they are
 // deleted.
-func (s *scene) playKubelet(ready func(*corev1.Pod) bool) {
+func (s *setup) playKubelet(ready func(*corev1.Pod) bool) {
 	s.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.Context()))
 	ended := make(chan error, 1)
@@ -41,7 +41,7 @@ func (s *scene) playKubelet(ready func(*corev1.Pod) bool) {
 }
 
 // runPods writes the status of the pods that have none yet.
-func (s *scene) runPods(ctx context.Context, ready func(*corev1.Pod) bool) error {
+func (s *setup) runPods(ctx context.Context, ready func(*corev1.Pod) bool) error {
 	var pods corev1.PodList
 	if err := s.env.Client.List(ctx, &pods, client.InNamespace(s.namespace)); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (s *scene) runPods(ctx context.Context, ready func(*corev1.Pod) bool) error
 }
 
 // orderly creates a StatefulSet of two pods, and waits until they are ready.
-func (s *scene) orderly(name string, pod corev1.PodSpec) *appsv1.StatefulSet {
+func (s *setup) orderly(name string, pod corev1.PodSpec) *appsv1.StatefulSet {
 	s.Helper()
 	two := int32(2)
 	made := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: appsv1.StatefulSetSpec{Replicas: &two}}
@@ -79,7 +79,7 @@ func (s *scene) orderly(name string, pod corev1.PodSpec) *appsv1.StatefulSet {
 
 // age makes all that the API server has noted of a workload's field managers so much older. It takes new times only
 // with another change.
-func (s *scene) age(workload client.Object, by time.Duration) {
+func (s *setup) age(workload client.Object, by time.Duration) {
 	s.Helper()
 	s.await(workload.GetName()+" is made older", func() bool {
 		if !s.exists(workload) {
@@ -96,7 +96,7 @@ func (s *scene) age(workload client.Object, by time.Duration) {
 }
 
 // messages are those of the workloads that status names.
-func (s *scene) messages(sync string) map[string]string {
+func (s *setup) messages(sync string) map[string]string {
 	s.Helper()
 	all := map[string]string{}
 	if rollout := s.get(sync).Status.Rollout; rollout != nil {

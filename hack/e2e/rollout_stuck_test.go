@@ -20,7 +20,7 @@ import (
 // become ready. The Deployment follows at once. The StatefulSet is marked at once; but its controller waits for the
 // pod with the bad value, which the operator may not delete: it says so, and fails after a while.
 func followsAGoodValue(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	two := int32(2)
 	bad := "" // The first version that pods are restarted for.
 	s.playKubelet(func(pod *corev1.Pod) bool {
@@ -66,7 +66,7 @@ func followsAGoodValue(t *testing.T) {
 // restartsAfterATakeover: the Secret outlives its SecretSync, and the next one finds another value in AWS; or the
 // same.
 func restartsAfterATakeover(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	web := s.deploy("web", uses("db"))
 	id, first := s.createSecret("db", content("password"))
 	spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
@@ -99,7 +99,7 @@ func restartsAfterATakeover(t *testing.T) {
 
 // restartsBesideKeepPrevious: a key is taken out of the spec that keepPrevious keeps former values for.
 func restartsBesideKeepPrevious(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	web := s.deploy("web", uses("db"))
 	id, _ := s.createSecret("db", content("password", "port"))
 	key := func(name string) v1alpha1.DataKey { return v1alpha1.DataKey{Key: name, Property: name} }
@@ -131,7 +131,7 @@ func restartsBesideKeepPrevious(t *testing.T) {
 
 // waitsForTheOnlyNode: a DaemonSet whose only node is not Ready has nothing to run, and runs with the former content.
 func waitsForTheOnlyNode(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: s.namespace, Labels: map[string]string{"only": s.namespace}}}
 	s.put(node)
 	var beat time.Time

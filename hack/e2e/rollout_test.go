@@ -28,7 +28,7 @@ import (
 // TestRollouts runs a manager that may restart workloads.
 func TestRollouts(t *testing.T) {
 	const account = "secretsync-with-rollouts"
-	s := newScene(t)
+	s := newSetup(t)
 	s.actAs(account, []string{"--rollouts"}, rolloutsRole)
 	policy, err := os.ReadFile(filepath.Join(root, "config/admission/rollouts/restarts-alone.yaml"))
 	if err != nil {
@@ -78,7 +78,7 @@ func content(keys ...string) string {
 // restartsEveryUse: what uses the Secret restarts, once, and nothing else; not at the first sync, nor after a
 // restart of the operator, nor for a repair.
 func restartsEveryUse(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	var using, others []client.Object
 	for name, pod := range everyWay("db") {
 		using = append(using, s.deploy(name, pod))
@@ -143,7 +143,7 @@ func restartsEveryUse(t *testing.T) {
 
 // restartsOnce: three SecretSyncs rotate together, and the workload that uses all restarts once.
 func restartsOnce(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	names := []string{"db", "tls", "api"}
 	web := s.deploy("web", uses(names...))
 	ids, versions := map[string]string{}, map[string]string{}
@@ -170,7 +170,7 @@ func restartsOnce(t *testing.T) {
 }
 
 func honoursPauses(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	web := s.deploy("web", uses("db"), func(spec *appsv1.DeploymentSpec) { spec.Paused = true })
 	id, _ := s.createSecret("db", content("password"))
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -189,7 +189,7 @@ func honoursPauses(t *testing.T) {
 
 // stopsAtAFailure: no pod of the first Deployment ever becomes ready.
 func stopsAtAFailure(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	one, soon := int32(1), int32(2)
 	first := s.deploy("a", uses("db"), func(spec *appsv1.DeploymentSpec) { spec.Replicas, spec.ProgressDeadlineSeconds = &one, &soon })
 	second := s.deploy("b", uses("db"))
@@ -220,7 +220,7 @@ func stopsAtAFailure(t *testing.T) {
 }
 
 func restartsThoseListed(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	listed, using := s.deploy("listed", uses()), s.deploy("using", uses("db"))
 	id, first := s.createSecret("db", `{"password":"`+value()+`","note":"`+value()+`"}`)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Rollout: &v1alpha1.Rollout{
@@ -243,7 +243,7 @@ func restartsThoseListed(t *testing.T) {
 // restartsArgoRollouts: the CRD comes while the operator runs. There is no controller of Argo Rollouts here: the
 // test says that the restart has come through.
 func restartsArgoRollouts(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	anything := true
 	kind := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "rollouts.argoproj.io"},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{Group: "argoproj.io", Scope: apiextensionsv1.NamespaceScoped,
@@ -296,7 +296,7 @@ func restartsArgoRollouts(t *testing.T) {
 
 // TestRolloutsAreOffUnlessInstalled: it is said to whoever asks for restarts, and to nobody else.
 func TestRolloutsAreOffUnlessInstalled(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	web := s.deploy("web", uses("asks", "is-silent", "says-never", "leaves-it-open"))
 	var last string
 	for name, test := range map[string]struct {
@@ -333,7 +333,7 @@ func TestRolloutsAreOffUnlessInstalled(t *testing.T) {
 
 // TestRolloutsThatRBACForbids: a flag without the role says so, and the Secret is synced all the same.
 func TestRolloutsThatRBACForbids(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.actAs("secretsync-without-role", []string{"--rollouts"})
 	s.deploy("web", uses("db"))
 	id, _ := s.createSecret("db", content("password"))

@@ -20,9 +20,9 @@ const (
 	goodFunction  = "arn:aws:lambda:eu-west-1:111122223333:function:works"
 )
 
-// rotationScene has two rotation functions: one that works, and one that never gets past its first step.
-func rotationScene(t *testing.T) *scene {
-	s := newScene(t)
+// rotationSetup has two rotation functions: one that works, and one that never gets past its first step.
+func rotationSetup(t *testing.T) *setup {
+	s := newSetup(t)
 	s.env.AWS.RegisterRotationFunction(goodFunction, s.env.AWS.RotatePassword())
 	half := s.env.AWS.RotatePassword()
 	s.env.AWS.RegisterRotationFunction(stuckFunction, func(ctx context.Context, event localaws.RotationEvent) error {
@@ -34,7 +34,7 @@ func rotationScene(t *testing.T) *scene {
 	return s
 }
 
-func (s *scene) rotate(id, function string, now bool) {
+func (s *setup) rotate(id, function string, now bool) {
 	s.Helper()
 	_, err := s.aws.RotateSecret(s.Context(), &secretsmanager.RotateSecretInput{SecretId: &id, RotationLambdaARN: &function, RotateImmediately: &now,
 		RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")}})
@@ -43,7 +43,7 @@ func (s *scene) rotate(id, function string, now bool) {
 	}
 }
 
-func (s *scene) setTimes(times localaws.Times) {
+func (s *setup) setTimes(times localaws.Times) {
 	s.Helper()
 	if err := s.env.AWS.SetTimes(times); err != nil {
 		s.Fatal(err)
@@ -52,7 +52,7 @@ func (s *scene) setTimes(times localaws.Times) {
 
 // TestRotationHealth brings about each state of a rotation.
 func TestRotationHealth(t *testing.T) {
-	s := rotationScene(t)
+	s := rotationSetup(t)
 	long := time.Now().Add(-48 * time.Hour)
 	for name, test := range map[string]struct {
 		maxAge time.Duration
@@ -109,7 +109,7 @@ func TestRotationHealth(t *testing.T) {
 
 // TestRotationRecovers: what was unhealthy is told of once when it is well again.
 func TestRotationRecovers(t *testing.T) {
-	s := rotationScene(t)
+	s := rotationSetup(t)
 	id, _ := s.createSecret("db", `{"password":"`+value()+`"}`)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("db")

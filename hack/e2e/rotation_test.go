@@ -81,7 +81,7 @@ func (r *rotator) finish(ctx context.Context, event localaws.RotationEvent) erro
 // TestWholeRotation follows a rotation by a function of the user's own through its four steps, by
 // each of the labels that take part in it.
 func TestWholeRotation(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	old, fresh := value(), value()
 	function := &rotator{client: s.aws, content: fmt.Sprintf(`{"password":%q}`, fresh), tested: make(chan struct{})}
 	server := httptest.NewServer(function)
@@ -122,7 +122,7 @@ func TestWholeRotation(t *testing.T) {
 
 // TestCustomLabel: a label of the user's own is followed to and fro, and AWSCURRENT is no concern of it.
 func TestCustomLabel(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, one := s.createSecret("api", first)
 	two := s.putValue(id, second) // AWSPREVIOUS is on version one now.

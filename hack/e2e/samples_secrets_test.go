@@ -40,7 +40,7 @@ func keysOfSamples() map[string][]string {
 }
 
 // sampleSecrets makes the secrets that the samples follow, and gives the ARN that one of them names.
-func (s *scene) sampleSecrets() (signing string) {
+func (s *setup) sampleSecrets() (signing string) {
 	s.Helper()
 	const pinned = "5f3c1c5e-8a4b-4d0e-9b8e-2f7d6a1c9e44"
 	certificate, key := keyPair()
@@ -70,7 +70,7 @@ func (s *scene) sampleSecrets() (signing string) {
 	return made["/samples/signing-key"]
 }
 
-func (s *scene) createSample(input *secretsmanager.CreateSecretInput) (arn string) {
+func (s *setup) createSample(input *secretsmanager.CreateSecretInput) (arn string) {
 	s.Helper()
 	if strings.HasPrefix(*input.Name, "/samples/plugins/") {
 		input.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}}
@@ -117,7 +117,7 @@ func keyPair() (certificate, key string) {
 }
 
 // awaitSamples waits until each SecretSync of the samples has given the keys that it says.
-func (s *scene) awaitSamples() {
+func (s *setup) awaitSamples() {
 	s.Helper()
 	var syncs v1alpha1.SecretSyncList
 	if err := s.env.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)); err != nil {

@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// kubectl runs a command in the scene's namespace.
-func (s *scene) kubectl(input string, arguments ...string) string {
+// kubectl runs a command in the setup's namespace.
+func (s *setup) kubectl(input string, arguments ...string) string {
 	s.Helper()
 	command := exec.CommandContext(s.Context(), s.env.Plane.Kubectl(), append([]string{"--kubeconfig", s.env.Plane.Kubeconfig(), "--namespace", s.namespace}, arguments...)...)
 	command.Stdin = strings.NewReader(input)
@@ -28,7 +28,7 @@ func (s *scene) kubectl(input string, arguments ...string) string {
 // TestSamples applies every sample as a user does, and wants each of its SecretSyncs to give the keys that it
 // says.
 func TestSamples(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	signing := s.sampleSecrets()
 	files, err := filepath.Glob(filepath.Join(root, "config/samples/*.yaml"))
 	if err != nil || len(files) < 20 {
@@ -51,7 +51,7 @@ func TestSamples(t *testing.T) {
 
 // checkPodOfWorkload wants the Pod that the sample's Deployment makes to find each key that it asks
 // for, under names that a process's environment takes.
-func (s *scene) checkPodOfWorkload() {
+func (s *setup) checkPodOfWorkload() {
 	s.Helper()
 	var pods corev1.PodList
 	s.await("the Deployment's Pod", func() bool {

@@ -16,7 +16,7 @@ import (
 // TestEventsThatAreAlikeAreCounted: client-go makes a series of events that are alike, and patches it. Most events of the
 // operator are of a resourceVersion of their own, and so unlike any other; one that is told again after a conflict is not.
 func TestEventsThatAreAlikeAreCounted(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("db", value())
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	s.awaitReady("db")

@@ -20,7 +20,7 @@ const shardKey = "sharding.secretsync.dev/key"
 
 // shards starts an operator for the SecretSyncs of shard a, and one for those of no shard, in place of
 // the one that works on all.
-func (s *scene) shards() (a, rest *testenv.Manager) {
+func (s *setup) shards() (a, rest *testenv.Manager) {
 	s.Helper()
 	s.end((*testenv.Manager).Stop)
 	s.Cleanup(func() { s.start("after-shards") })
@@ -41,7 +41,7 @@ func (s *scene) shards() (a, rest *testenv.Manager) {
 }
 
 // writes is how many Secrets an operator has written so far.
-func (s *scene) writes(by *testenv.Manager) (sum int) {
+func (s *setup) writes(by *testenv.Manager) (sum int) {
 	s.Helper()
 	metrics, err := scrape(s.Context(), by)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *scene) writes(by *testenv.Manager) (sum int) {
 	return sum
 }
 
-func (s *scene) follow(name, id, shard string, target v1alpha1.SecretTarget) {
+func (s *setup) follow(name, id, shard string, target v1alpha1.SecretTarget) {
 	s.Helper()
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: v1alpha1.SecretSyncSpec{
 		Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Target: target}}
@@ -73,7 +73,7 @@ func (s *scene) follow(name, id, shard string, target v1alpha1.SecretTarget) {
 	}
 }
 
-func (s *scene) moveTo(shard string, names ...string) {
+func (s *setup) moveTo(shard string, names ...string) {
 	s.Helper()
 	for _, name := range names {
 		s.edit(name, func(secretSync *v1alpha1.SecretSync) {
@@ -87,7 +87,7 @@ func (s *scene) moveTo(shard string, names ...string) {
 // TestShards: each operator works on its own SecretSyncs, and one that is moved to another is neither
 // written again nor lost.
 func TestShards(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	a, rest := s.shards()
 	first, second := value(), value()
 	id, _ := s.createSecret("db", first)

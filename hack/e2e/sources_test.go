@@ -18,7 +18,7 @@ func from(id string) *v1alpha1.EntrySource { return &v1alpha1.EntrySource{Secret
 // TestSeveralSourcesInOneSecret: keys of other secrets, whole secrets, and precedence; one that rotates is
 // noticed whichever it is.
 func TestSeveralSourcesInOneSecret(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	user, password, stripe, flag, late := value(), value(), value(), value(), value()
 	db, _ := s.createSecret("db", `{"username":"`+user+`","password":"`+password+`","flag":"of the database"}`)
 	other, _ := s.createSecret("stripe", stripe)
@@ -57,7 +57,7 @@ func TestSeveralSourcesInOneSecret(t *testing.T) {
 
 // TestWhatClashesIsRefused: two whole secrets that give the same key.
 func TestWhatClashesIsRefused(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	one, _ := s.createSecret("one", `{"key":"`+value()+`"}`)
 	two, _ := s.createSecret("two", `{"key":"`+value()+`"}`)
 	s.sync("clash", v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Source: from(one)}, {Source: from(two)}}})
@@ -73,7 +73,7 @@ func TestWhatClashesIsRefused(t *testing.T) {
 // TestFindFollowsSecretsThatComeAndGo: by prefix and tags, with what ListSecrets can't tell apart; the last
 // one that goes takes nothing with it.
 func TestFindFollowsSecretsThatComeAndGo(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	made := func(name, content string, tags ...string) string {
 		id := s.secretID(name)
 		input := &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content}

@@ -19,7 +19,7 @@ import (
 // that stood side by side at some moment, never twice the same one nor a mix of two rotations.
 func TestStagesStayConsistent(t *testing.T) {
 	const rotations = 200
-	s := newScene(t)
+	s := newSetup(t)
 	versions := []string{value(), value()}
 	id, _ := s.createSecret("pair", versions[0])
 	s.putValue(id, versions[1])
@@ -71,7 +71,7 @@ type pairs struct {
 func newPairs() *pairs { return &pairs{all: map[[2]string]bool{}} }
 
 // read watches a Secret until it is told to stop.
-func (p *pairs) read(ctx context.Context, s *scene, stop <-chan struct{}) {
+func (p *pairs) read(ctx context.Context, s *setup, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -87,7 +87,7 @@ func (p *pairs) read(ctx context.Context, s *scene, stop <-chan struct{}) {
 }
 
 // askForRefresh asks for a look at once, and does not wait for it.
-func (s *scene) askForRefresh(name, token string) {
+func (s *setup) askForRefresh(name, token string) {
 	s.Helper()
 	s.edit(name, func(secretSync *v1alpha1.SecretSync) {
 		metav1.SetMetaDataAnnotation(&secretSync.ObjectMeta, v1alpha1.AnnotationRefreshRequestedAt, token)
@@ -97,7 +97,7 @@ func (s *scene) askForRefresh(name, token string) {
 // TestFormerValuesStayBesideTheirSuccessors: keepPrevious adds them with a rotation and takes them away
 // by itself, also where the operator was not there when their time was over.
 func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	old, young := value(), value()
 	id, _ := s.createSecret("grace", `{"password":"`+old+`"}`)
 	s.sync("grace", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,

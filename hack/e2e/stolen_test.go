@@ -56,10 +56,10 @@ func TestWhatAStolenTokenMayDo(t *testing.T) {
 		"chart":     c.thief("tools", "sync-operator", "syncer-"),
 	} {
 		t.Run(way, func(t *testing.T) {
-			scene := *thief.scene
-			scene.T = t
+			inTest := *thief.setup
+			inTest.T = t
 			inCluster := *thief.cluster
-			inCluster.scene = &scene
+			inCluster.setup = &inTest
 			thief.cluster = &inCluster
 			everywhere, atHome := thief.rightsEverywhere(), thief.rightsAtHome()
 			thief.checkRules("payments", everywhere)

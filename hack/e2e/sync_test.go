@@ -16,7 +16,7 @@ import (
 )
 
 func TestPlainText(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	apiKey := value()
 	id, version := s.createSecret("stripe", apiKey)
 	s.sync("stripe", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
@@ -39,7 +39,7 @@ func TestPlainText(t *testing.T) {
 }
 
 func TestCredentialsAndMapping(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	password := value()
 	id, _ := s.createSecret("db", fmt.Sprintf(`{"username":"app","password":%q,"port":5432,"big":12345678901234567890,"on":true,"db.name":"ü"}`, password))
 	s.sync("all", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
@@ -52,7 +52,7 @@ func TestCredentialsAndMapping(t *testing.T) {
 }
 
 func TestRotationAndRollback(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, old := s.createSecret("db", fmt.Sprintf(`{"username":"app","password":%q}`, first))
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -76,7 +76,7 @@ func TestRotationAndRollback(t *testing.T) {
 }
 
 func TestPinnedVersion(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first := value()
 	id, version := s.createSecret("api", first)
 	s.sync("api", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionID: version}, PollInterval: fast})
@@ -89,7 +89,7 @@ func TestPinnedVersion(t *testing.T) {
 }
 
 func TestStages(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second, third := value(), value(), value()
 	id, _ := s.createSecret("token", first)
 	s.putValue(id, second)
@@ -108,7 +108,7 @@ func TestStages(t *testing.T) {
 // TestKeysAreReplacedAtOnce: whoever reads the Secret at any moment finds the keys of one spec, never those
 // of two.
 func TestKeysAreReplacedAtOnce(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("db", pair())
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("db")

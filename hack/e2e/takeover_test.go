@@ -62,7 +62,7 @@ func (w *wire) writes(request *http.Request) bool {
 func (w *wire) release() { w.once.Do(func() { close(w.free) }) }
 
 // throughWire is a stand whose managers reach the API server by a wire, and the wire.
-func (s *scene) throughWire(path string) (*testenv.Environment, *wire) {
+func (s *setup) throughWire(path string) (*testenv.Environment, *wire) {
 	s.Helper()
 	operator, err := clientcmd.BuildConfigFromFlags("", s.env.Kubeconfig)
 	if err != nil {
@@ -115,11 +115,11 @@ func TestALateWriteOfAFormerLeaderIsRefused(t *testing.T) {
 		"its own Secret":          {Name: "db"},
 		"a Secret it merges into": {Name: "db", CreationPolicy: v1alpha1.CreationPolicyMerge},
 	} {
-		t.Run(name, func(t *testing.T) { testLateWrite(newScene(t), target) })
+		t.Run(name, func(t *testing.T) { testLateWrite(newSetup(t), target) })
 	}
 }
 
-func testLateWrite(s *scene, into v1alpha1.SecretTarget) {
+func testLateWrite(s *setup, into v1alpha1.SecretTarget) {
 	s.Helper()
 	s.end((*testenv.Manager).Stop)
 	s.Cleanup(func() { s.start("after-" + strings.ReplaceAll(s.Name(), "/", "-")) })

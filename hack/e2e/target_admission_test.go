@@ -30,13 +30,13 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// inNamespace selects the scene's namespace, as other tests share the server.
-func (s *scene) inNamespace() *metav1.LabelSelector {
+// inNamespace selects the setup's namespace, as other tests share the server.
+func (s *setup) inNamespace() *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: s.namespace}}
 }
 
-// webhook has the API server ask an admission webhook before it creates or changes a Secret of the scene's namespace.
-func (s *scene) webhook(name, url string, bundle []byte) {
+// webhook has the API server ask an admission webhook before it creates or changes a Secret of the setup's namespace.
+func (s *setup) webhook(name, url string, bundle []byte) {
 	s.Helper()
 	fail, none, all := admissionv1.Fail, admissionv1.SideEffectClassNone, admissionv1.AllScopes
 	s.put(&admissionv1.ValidatingWebhookConfiguration{
@@ -54,7 +54,7 @@ func (s *scene) webhook(name, url string, bundle []byte) {
 }
 
 // answering has a webhook answer each review in a way, in a text that repeats the object with its values.
-func (s *scene) answering(answer func(http.ResponseWriter, *admissionreviewv1.AdmissionReview)) {
+func (s *setup) answering(answer func(http.ResponseWriter, *admissionreviewv1.AdmissionReview)) {
 	s.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		var review admissionreviewv1.AdmissionReview
@@ -73,7 +73,7 @@ func (s *scene) answering(answer func(http.ResponseWriter, *admissionreviewv1.Ad
 }
 
 // denying answers with a code and a reason, as a webhook may choose them.
-func (s *scene) denying(code int32, reason metav1.StatusReason) {
+func (s *setup) denying(code int32, reason metav1.StatusReason) {
 	s.Helper()
 	s.answering(func(writer http.ResponseWriter, review *admissionreviewv1.AdmissionReview) {
 		secret := &corev1.Secret{}
@@ -86,8 +86,8 @@ func (s *scene) denying(code int32, reason metav1.StatusReason) {
 	})
 }
 
-// policy has an admission policy refuse every Secret of the scene's namespace, in a text that repeats its values.
-func (s *scene) policy(reason *metav1.StatusReason) {
+// policy has an admission policy refuse every Secret of the setup's namespace, in a text that repeats its values.
+func (s *setup) policy(reason *metav1.StatusReason) {
 	s.Helper()
 	s.put(&admissionv1.ValidatingAdmissionPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: s.unique("no-secrets")},
@@ -111,7 +111,7 @@ func (s *scene) policy(reason *metav1.StatusReason) {
 	s.awaitRefusal()
 }
 
-func (s *scene) quota() {
+func (s *setup) quota() {
 	s.Helper()
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "few"},
@@ -121,8 +121,8 @@ func (s *scene) quota() {
 	s.awaitRefusal()
 }
 
-// awaitRefusal waits until the API server refuses Secrets of the scene's namespace.
-func (s *scene) awaitRefusal() {
+// awaitRefusal waits until the API server refuses Secrets of the setup's namespace.
+func (s *setup) awaitRefusal() {
 	s.Helper()
 	probe := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, GenerateName: "probe-"}}
 	s.await("Secrets are refused", func() bool { return s.env.Client.Create(s.Context(), probe.DeepCopy(), client.DryRunAll) != nil })
@@ -134,33 +134,33 @@ func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 	denied := []string{v1alpha1.ConditionStalled, v1alpha1.ReasonAdmissionDenied}
 	retried := []string{v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetFailed}
 	for name, test := range map[string]struct {
-		refuse   func(s *scene)
+		refuse   func(s *setup)
 		told     []string
 		mentions []string
 	}{
-		"a policy without a reason":       {func(s *scene) { s.policy(nil) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-", "everywhere-", "kubectl describe"}},
-		"a policy that forbids":           {func(s *scene) { s.policy(new(metav1.StatusReasonForbidden)) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-", "everywhere-"}},
-		"a policy about the size":         {func(s *scene) { s.policy(new(metav1.StatusReasonRequestEntityTooLarge)) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-"}},
-		"a webhook with code 400":         {func(s *scene) { s.denying(400, "") }, denied, []string{`"strict.example.com"`, "code 400"}},
-		"a webhook with code 403":         {func(s *scene) { s.denying(403, metav1.StatusReasonForbidden) }, denied, []string{`"strict.example.com"`, "code 403"}},
-		"a webhook with code 409":         {func(s *scene) { s.denying(409, metav1.StatusReasonConflict) }, denied, []string{`"strict.example.com"`, "code 409"}},
-		"a webhook that says it is there": {func(s *scene) { s.denying(409, metav1.StatusReasonAlreadyExists) }, denied, []string{`"strict.example.com"`, "code 409"}},
-		"a webhook with code 422":         {func(s *scene) { s.denying(422, metav1.StatusReasonInvalid) }, denied, []string{`"strict.example.com"`, "code 422"}},
-		"a webhook with code 500":         {func(s *scene) { s.denying(500, metav1.StatusReasonInternalError) }, retried, []string{`"strict.example.com"`, "code 500", "trying again"}},
-		"a webhook without a word":        {func(s *scene) { s.denying(0, "") }, denied, []string{`"strict.example.com"`, "code 400"}},
-		"a webhook whose server fails": {func(s *scene) {
+		"a policy without a reason":       {func(s *setup) { s.policy(nil) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-", "everywhere-", "kubectl describe"}},
+		"a policy that forbids":           {func(s *setup) { s.policy(new(metav1.StatusReasonForbidden)) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-", "everywhere-"}},
+		"a policy about the size":         {func(s *setup) { s.policy(new(metav1.StatusReasonRequestEntityTooLarge)) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-"}},
+		"a webhook with code 400":         {func(s *setup) { s.denying(400, "") }, denied, []string{`"strict.example.com"`, "code 400"}},
+		"a webhook with code 403":         {func(s *setup) { s.denying(403, metav1.StatusReasonForbidden) }, denied, []string{`"strict.example.com"`, "code 403"}},
+		"a webhook with code 409":         {func(s *setup) { s.denying(409, metav1.StatusReasonConflict) }, denied, []string{`"strict.example.com"`, "code 409"}},
+		"a webhook that says it is there": {func(s *setup) { s.denying(409, metav1.StatusReasonAlreadyExists) }, denied, []string{`"strict.example.com"`, "code 409"}},
+		"a webhook with code 422":         {func(s *setup) { s.denying(422, metav1.StatusReasonInvalid) }, denied, []string{`"strict.example.com"`, "code 422"}},
+		"a webhook with code 500":         {func(s *setup) { s.denying(500, metav1.StatusReasonInternalError) }, retried, []string{`"strict.example.com"`, "code 500", "trying again"}},
+		"a webhook without a word":        {func(s *setup) { s.denying(0, "") }, denied, []string{`"strict.example.com"`, "code 400"}},
+		"a webhook whose server fails": {func(s *setup) {
 			s.answering(func(writer http.ResponseWriter, _ *admissionreviewv1.AdmissionReview) {
 				writer.WriteHeader(http.StatusInternalServerError)
 			})
 		}, retried, []string{`"strict.example.com"`, "trying again"}},
-		"a webhook that is down": {func(s *scene) { s.webhook("nowhere.example.com", "https://127.0.0.1:1/", nil) }, retried, []string{`"nowhere.example.com"`, "connection refused"}},
-		"a webhook that is slow": {func(s *scene) {
+		"a webhook that is down": {func(s *setup) { s.webhook("nowhere.example.com", "https://127.0.0.1:1/", nil) }, retried, []string{`"nowhere.example.com"`, "connection refused"}},
+		"a webhook that is slow": {func(s *setup) {
 			s.answering(func(_ http.ResponseWriter, _ *admissionreviewv1.AdmissionReview) { time.Sleep(1500 * time.Millisecond) })
 		}, retried, []string{`"strict.example.com"`, "in time"}},
-		"a quota": {func(s *scene) { s.quota() }, denied, []string{`ResourceQuota "few"`, "raise the quota"}},
+		"a quota": {func(s *setup) { s.quota() }, denied, []string{`ResourceQuota "few"`, "raise the quota"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			test.refuse(s)
 			// It is not among the values that are searched for: the API server itself logs what webhooks say.
 			content := "quoted-" + rand.Text()
@@ -179,7 +179,7 @@ func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 }
 
 // checkUnsaid looks for a value in all that the operator says of a SecretSync.
-func (s *scene) checkUnsaid(name, content string) {
+func (s *setup) checkUnsaid(name, content string) {
 	s.Helper()
 	status, err := json.Marshal(s.get(name))
 	if err != nil {
@@ -197,7 +197,7 @@ func (s *scene) checkUnsaid(name, content string) {
 
 // TestAnUpdateThatIsRefused is said to be one, and the Secret keeps what it has.
 func TestAnUpdateThatIsRefused(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first := value()
 	id, _ := s.createSecret("db", first)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -214,7 +214,7 @@ func TestAnUpdateThatIsRefused(t *testing.T) {
 
 // TestWithoutARole: who may not do what is said as RBAC says it.
 func TestWithoutARole(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.awaitAccount()
 	config, err := s.env.Plane.ServiceAccountConfig(t.Context(), s.namespace, "default")
 	if err != nil {
@@ -246,7 +246,7 @@ func TestLabelsThatKubernetesRefuses(t *testing.T) {
 		"spec.target.labels":      {Labels: map[string]string{"team": "a b", "fine": "x"}},
 		"spec.target.annotations": {Annotations: map[string]string{"team/a/b": "x", "fine": "x"}},
 	} {
-		s := newScene(t)
+		s := newSetup(t)
 		id, _ := s.createSecret("db", value())
 		s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Target: spec})
 		found := s.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonInvalidValue)
@@ -260,7 +260,7 @@ func TestLabelsThatKubernetesRefuses(t *testing.T) {
 // TestARefusedUpdateIsNoEdit: what the operator itself does to the records of a Secret's fields, before an update that
 // is then refused, is not taken for an edit by others.
 func TestARefusedUpdateIsNoEdit(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("db", `{"username":"app","password":"`+value()+`"}`)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("db")
@@ -282,8 +282,8 @@ func TestARefusedUpdateIsNoEdit(t *testing.T) {
 	}
 }
 
-// written counts the requests by which the operator has written a kind of object in the scene's namespace.
-func (s *scene) written(resource string) (count int) {
+// written counts the requests by which the operator has written a kind of object in the setup's namespace.
+func (s *setup) written(resource string) (count int) {
 	s.Helper()
 	for _, request := range s.requests() {
 		if what := request.What(); strings.HasSuffix(what, " "+resource) && !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ") && !strings.HasPrefix(what, "watch ") {
@@ -296,7 +296,7 @@ func (s *scene) written(resource string) (count int) {
 // TestWhatOthersAddIsNoEdit: annotations, labels and keys of others in a Secret are no reason to write anything, and
 // after a restart none to read anything.
 func TestWhatOthersAddIsNoEdit(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("db", content)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
@@ -341,7 +341,7 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 }
 
 // looked counts the reads of Secrets with their values by the operator.
-func (s *scene) looked() (count int) {
+func (s *setup) looked() (count int) {
 	s.Helper()
 	for _, request := range s.requests() {
 		if request.What() == "get  secrets" {
@@ -353,7 +353,7 @@ func (s *scene) looked() (count int) {
 
 // TestMergedKeysAreNoEditOfTheOwner: a key that another SecretSync merges into the Secret of a SecretSync.
 func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	own, merged := value(), value()
 	id, _ := s.createSecret("own", own)
 	other, _ := s.createSecret("other", `{"merged":"`+merged+`"}`)
@@ -372,7 +372,7 @@ func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 
 // TestAnEditThatChangesNothingWritesNothing: an edit of the poll interval, the first after the creation.
 func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("db", value())
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	before, secret := s.awaitReady("db"), s.secret("db")

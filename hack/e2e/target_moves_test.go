@@ -21,7 +21,7 @@ import (
 const promptly = 10 * time.Second
 
 // failing has a SecretSync fail some times more, so that its next try is far away.
-func (s *scene) failing(name, reason string) {
+func (s *setup) failing(name, reason string) {
 	s.Helper()
 	for n := range 4 {
 		token := fmt.Sprintf("try-%d", n)
@@ -32,7 +32,7 @@ func (s *scene) failing(name, reason string) {
 }
 
 // within wants something to be true soon after it was called.
-func (s *scene) within(what string, since time.Time, holds func() bool) {
+func (s *setup) within(what string, since time.Time, holds func() bool) {
 	s.Helper()
 	s.await(what, holds)
 	if took := time.Since(since); took > promptly {
@@ -40,7 +40,7 @@ func (s *scene) within(what string, since time.Time, holds func() bool) {
 	}
 }
 
-func (s *scene) messageOf(name string) string {
+func (s *setup) messageOf(name string) string {
 	s.Helper()
 	if ready := meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		return ready.Message
@@ -49,14 +49,14 @@ func (s *scene) messageOf(name string) string {
 }
 
 // holds says whether a Secret belongs to a SecretSync, and has its one key.
-func (s *scene) holds(secret, owner, content string) bool {
+func (s *setup) holds(secret, owner, content string) bool {
 	s.Helper()
 	now := s.secret(secret)
 	return now != nil && metav1.IsControlledBy(now, s.get(owner)) && len(now.Data) == 1 && string(now.Data["value"]) == content
 }
 
 // rivals makes two SecretSyncs that want one Secret, of which the second has failed some times.
-func (s *scene) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
+func (s *setup) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
 	s.Helper()
 	first, second = value(), value()
 	one, _ := s.createSecret("one", first)
@@ -73,7 +73,7 @@ func (s *scene) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
 // knownToCollector waits until Kubernetes' garbage collector knows of all SecretSyncs and Secrets that are there. It
 // looks for kinds every half a minute, and learns of objects in their order: a Secret that it does not know of yet is
 // not orphaned with its SecretSync, and found without an owner later.
-func (s *scene) knownToCollector() {
+func (s *setup) knownToCollector() {
 	s.Helper()
 	s.sync("last", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "none"}, Suspend: true})
 	owned := metav1.ObjectMeta{Namespace: s.namespace, Name: "last", OwnerReferences: []metav1.OwnerReference{target.OwnerReference(s.get("last"))}}
@@ -86,7 +86,7 @@ func (s *scene) knownToCollector() {
 
 // TestTheSuccessorOfADeletedSecretSync has the Secret as soon as Kubernetes has deleted it.
 func TestTheSuccessorOfADeletedSecretSync(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	_, second := s.rivals("")
 	s.remove("first")
 	s.within("the successor has the Secret", time.Now(), func() bool { return s.holds("shared", "second", second) })
@@ -95,7 +95,7 @@ func TestTheSuccessorOfADeletedSecretSync(t *testing.T) {
 
 // TestTheSuccessorOfARenamedTarget has the Secret at once, and it is never missing.
 func TestTheSuccessorOfARenamedTarget(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := s.rivals("")
 	before := s.secret("shared").UID
 	s.edit("first", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "moved" })
@@ -115,19 +115,19 @@ func TestTheSuccessorOfARenamedTarget(t *testing.T) {
 func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 	for name, test := range map[string]struct {
 		policy  v1alpha1.DeletionPolicy
-		leave   func(s *scene)
+		leave   func(s *setup)
 		mention string
 	}{
-		"retained": {v1alpha1.DeletionPolicyRetain, func(s *scene) { s.remove("first") }, `SecretSync "first" was deleted`},
-		"orphaned": {"", func(s *scene) {
+		"retained": {v1alpha1.DeletionPolicyRetain, func(s *setup) { s.remove("first") }, `SecretSync "first" was deleted`},
+		"orphaned": {"", func(s *setup) {
 			s.remove("first", client.PropagationPolicy(metav1.DeletePropagationOrphan))
 		}, `SecretSync "first" was deleted`},
-		"left for another one": {v1alpha1.DeletionPolicyRetain, func(s *scene) {
+		"left for another one": {v1alpha1.DeletionPolicyRetain, func(s *setup) {
 			s.edit("first", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "moved" })
 		}, `SecretSync "first" moved to Secret "moved"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			_, second := s.rivals(test.policy)
 			if message := s.messageOf("second"); !strings.Contains(message, "delete one of the two") {
 				t.Errorf("the message is %q", message)
@@ -161,7 +161,7 @@ func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 func TestSecretsAreExchanged(t *testing.T) {
 	for _, many := range []int{2, 3} {
 		t.Run(fmt.Sprint(many), func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			name := func(n int) string { return fmt.Sprintf("app-%d", n%many) }
 			contents, uids := make([]string, many), make([]string, many)
 			for n := range many {
@@ -206,7 +206,7 @@ func TestSecretsAreExchanged(t *testing.T) {
 
 // TestRetainedSecretsAreNotExchanged: nothing of what a SecretSync is to keep is written over; how to go on is said.
 func TestRetainedSecretsAreNotExchanged(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	contents := map[string]string{"a": value(), "b": value()}
 	for _, name := range []string{"a", "b"} {
 		id, _ := s.createSecret(name, contents[name])
@@ -227,7 +227,7 @@ func TestRetainedSecretsAreNotExchanged(t *testing.T) {
 
 // TestASecretThatComes: what a SecretSync is to merge into, made after it, and without a label of ours.
 func TestASecretThatComes(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("db", content)
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
@@ -241,18 +241,18 @@ func TestASecretThatComes(t *testing.T) {
 
 // TestAForeignSecretThatGoes: a Secret that no SecretSync has made is deleted, or handed over.
 func TestAForeignSecretThatGoes(t *testing.T) {
-	for name, leave := range map[string]func(s *scene){
-		"deleted": func(s *scene) {
+	for name, leave := range map[string]func(s *setup){
+		"deleted": func(s *setup) {
 			if err := s.env.Client.Delete(s.Context(), s.secret("app")); err != nil {
 				s.Fatal(err)
 			}
 		},
-		"handed over": func(s *scene) {
+		"handed over": func(s *setup) {
 			s.patchSecret("app", func(secret *corev1.Secret) { secret.Annotations = map[string]string{v1alpha1.AnnotationOwner: "app"} })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			content := value()
 			id, _ := s.createSecret("app", content)
 			s.foreign("app")
@@ -274,7 +274,7 @@ func TestAForeignSecretThatGoes(t *testing.T) {
 func TestAKeyThatIsLetGo(t *testing.T) {
 	for name, own := range map[string]bool{"in a foreign Secret": false, "in the Secret of the first": true} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			first, second := value(), value()
 			id, _ := s.createSecret("db", fmt.Sprintf(`{"first":%q,"second":%q}`, first, second))
 			into := v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}

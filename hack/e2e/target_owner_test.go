@@ -19,7 +19,7 @@ import (
 
 // TestAStrippedSecretIsRepaired: a tool that writes the whole Secret takes off what says that it is ours.
 func TestAStrippedSecretIsRepaired(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("stripped", content)
 	s.sync("stripped", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
@@ -39,7 +39,7 @@ func TestAStrippedSecretIsRepaired(t *testing.T) {
 // TestMadeAnew: a SecretSync that is deleted and made again under its name, before its Secret was
 // collected, ends with a Secret that is its own.
 func TestMadeAnew(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("anew", content)
 	spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}
@@ -63,7 +63,7 @@ func TestMadeAnew(t *testing.T) {
 // TestFormerOwnerIsGone: the Secret of a SecretSync that is gone is taken over with the former owner's
 // reference still on it, as it is for a moment after every deletion.
 func TestFormerOwnerIsGone(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("heir", content)
 	left := &corev1.Secret{
@@ -95,7 +95,7 @@ func TestFormerOwnerIsGone(t *testing.T) {
 // TestHandedOverWithItsController: a Secret that another operator still controls is not taken by an
 // annotation; the message says what to do, and doing it is enough.
 func TestHandedOverWithItsController(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("handed", content)
 	other := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "other-operator"}}
@@ -123,7 +123,7 @@ func TestHandedOverWithItsController(t *testing.T) {
 // TestASecretThatCannotGo: while somebody's finalizer holds a deleted Secret back, it is not fought over,
 // and made anew once it is gone.
 func TestASecretThatCannotGo(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("lingering", content)
 	s.sync("lingering", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -144,7 +144,7 @@ func TestASecretThatCannotGo(t *testing.T) {
 
 // TestLongNames: names as long as Kubernetes allows work, and two that begin alike are not taken for one.
 func TestLongNames(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.foreign("shared-by-long-names")
 	one, two := strings.Repeat("x", 252)+"1", strings.Repeat("x", 252)+"2"
 	first, second := value(), value()
@@ -162,7 +162,7 @@ func TestLongNames(t *testing.T) {
 
 // TestEditsOnTheHeels: an edit that comes while a pass is reported is not left for the next poll.
 func TestEditsOnTheHeels(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("heels", fmt.Sprintf(`{"a":%q}`, content))
 	for i := range 10 {
@@ -182,7 +182,7 @@ func TestEditsOnTheHeels(t *testing.T) {
 // TestAStatusIsForOneObjectAlone: what the operator relies on when a SecretSync is made anew under its name
 // while a pass over the former one ends.
 func TestAStatusIsForOneObjectAlone(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("another", value())
 	s.sync("another", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 	found := s.awaitReady("another")

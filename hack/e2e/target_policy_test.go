@@ -16,22 +16,22 @@ import (
 // TestRetainWhileAWSRefuses: whoever asks for Retain because the secret in AWS is lost must not lose the
 // Secret with the SecretSync, though nothing can be written any more.
 func TestRetainWhileAWSRefuses(t *testing.T) {
-	for name, stop := range map[string]func(s *scene, id string){
-		"denied": func(s *scene, id string) {
+	for name, stop := range map[string]func(s *setup, id string){
+		"denied": func(s *setup, id string) {
 			s.rule(localaws.Rule{Deny: true, Action: "secretsmanager:*", Resource: "*" + id + "*"})
 			s.awaitReason("kept", metav1.ConditionFalse, v1alpha1.ReasonAccessDenied)
 		},
-		"suspended": func(s *scene, _ string) {
+		"suspended": func(s *setup, _ string) {
 			s.edit("kept", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Suspend = true })
 			s.awaitReason("kept", metav1.ConditionTrue, v1alpha1.ReasonSuspended)
 		},
-		"observed": func(s *scene, _ string) {
+		"observed": func(s *setup, _ string) {
 			s.edit("kept", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeObserve })
 			s.awaitReason("kept", metav1.ConditionTrue, v1alpha1.ReasonObserved)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			content := value()
 			id, _ := s.createSecret("kept", content)
 			s.sync("kept", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -54,7 +54,7 @@ func TestRetainWhileAWSRefuses(t *testing.T) {
 
 // TestRenameUnderRetain: the Secret of the former name is kept, and outlives the SecretSync too.
 func TestRenameUnderRetain(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("moved", content)
 	s.sync("moved", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "old"}})
@@ -74,7 +74,7 @@ func TestRenameUnderRetain(t *testing.T) {
 // TestPolicyThereAndBack: Owner becomes Merge and Owner again; the keys stay throughout, and nothing is
 // taken that the SecretSync can no longer show to be its own.
 func TestPolicyThereAndBack(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("turned", content)
 	s.sync("turned", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -113,7 +113,7 @@ func TestPolicyThereAndBack(t *testing.T) {
 // TestMergedKeysAreTakenOutAfterAFailedTurn: a SecretSync that merged its keys, and then asked in vain to
 // own the Secret, still takes them out when it goes.
 func TestMergedKeysAreTakenOutAfterAFailedTurn(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.foreign("app")
 	id, _ := s.createSecret("merged", fmt.Sprintf(`{"A":%q}`, value()))
 	s.sync("merger", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
@@ -129,7 +129,7 @@ func TestMergedKeysAreTakenOutAfterAFailedTurn(t *testing.T) {
 
 // TestMovedMerge: keys are taken out of the former Secret, and the rest of it stays.
 func TestMovedMerge(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.foreign("one")
 	s.foreign("two")
 	content := value()
@@ -151,7 +151,7 @@ func TestMovedMerge(t *testing.T) {
 // TestDeletionIsNotHeldUp: keys in a Secret that became immutable can't be taken out; the SecretSync goes
 // all the same, and so it does while it is suspended and AWS refuses.
 func TestDeletionIsNotHeldUp(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.foreign("frozen")
 	id, _ := s.createSecret("stuck", fmt.Sprintf(`{"A":%q}`, value()))
 	s.sync("stuck", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
@@ -172,7 +172,7 @@ func TestDeletionIsNotHeldUp(t *testing.T) {
 func anyMayMerge() map[string]string { return map[string]string{v1alpha1.AnnotationMergeFrom: "*"} }
 
 // foreign makes a Secret that is not ours, and allows keys to be merged into it.
-func (s *scene) foreign(name string) {
+func (s *setup) foreign(name string) {
 	s.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name, Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("1")}}
 	if err := s.env.Client.Create(s.Context(), secret); err != nil {
@@ -181,7 +181,7 @@ func (s *scene) foreign(name string) {
 }
 
 // createAs makes an object as another field manager does.
-func (s *scene) createAs(object client.Object, manager string) {
+func (s *setup) createAs(object client.Object, manager string) {
 	s.Helper()
 	if err := s.env.Client.Create(s.Context(), object, client.FieldOwner(manager)); err != nil {
 		s.Fatal(err)

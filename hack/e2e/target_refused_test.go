@@ -36,7 +36,7 @@ func coveted() map[string]v1alpha1.SecretTarget {
 
 // TestKubectlApplyRefusesCredentialsOfKubernetes: whoever asks for such a Secret hears of it at once.
 func TestKubectlApplyRefusesCredentialsOfKubernetes(t *testing.T) {
-	c := &cluster{scene: newScene(t)}
+	c := &cluster{setup: newSetup(t)}
 	for name, target := range coveted() {
 		spec := "{source: {secretID: a}, target: {"
 		if target.Type != "" {
@@ -92,7 +92,7 @@ func TestTheControllerRefusesWithoutTheRulesOfTheCRD(t *testing.T) {
 	c.stop(manager)
 }
 
-func (s *scene) secretNames() []string {
+func (s *setup) secretNames() []string {
 	s.Helper()
 	var all corev1.SecretList
 	if err := s.env.Client.List(s.Context(), &all, client.InNamespace(s.namespace)); err != nil {
@@ -107,7 +107,7 @@ func (s *scene) secretNames() []string {
 
 // awaitAccount waits for the ServiceAccount that Kubernetes makes in a new namespace: it deletes tokens of one that
 // is not there.
-func (s *scene) awaitAccount() {
+func (s *setup) awaitAccount() {
 	s.Helper()
 	s.await("there is a ServiceAccount", func() bool {
 		return s.exists(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "default"}})
@@ -116,7 +116,7 @@ func (s *scene) awaitAccount() {
 
 // TestCredentialsOfKubernetesAreNotAdopted: not even where somebody hands such a Secret over.
 func TestCredentialsOfKubernetesAreNotAdopted(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("forged", `{"token":"`+value()+`"}`)
 	handed := &corev1.Secret{Type: corev1.SecretTypeServiceAccountToken, ObjectMeta: metav1.ObjectMeta{
 		Namespace: s.namespace, Name: "account", Annotations: forAccount()}}

@@ -12,7 +12,7 @@ import (
 
 // TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked: another type, and an immutable Secret whose secret rotates.
 func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("fixed", `{"username":"app","password":"`+first+`"}`)
 	s.sync("fixed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Target: v1alpha1.SecretTarget{Immutable: true}})
@@ -50,7 +50,7 @@ func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
 
 // TestNothingIsDeletedThatCouldNotBeMadeAnew: a quota would not let the Secret be made again.
 func TestNothingIsDeletedThatCouldNotBeMadeAnew(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("fixed", first)
 	s.sync("fixed", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,

@@ -12,7 +12,7 @@ import (
 // TestNothingIsMergedIntoCredentialsOfKubernetes: a key of one's own in the Secret of a ServiceAccount's token,
 // in a bootstrap token or in a release of Helm would be taken for theirs.
 func TestNothingIsMergedIntoCredentialsOfKubernetes(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("forged", `{"token":"`+value()+`","release":"`+value()+`"}`)
 	s.awaitAccount()
 	for name, host := range map[string]*corev1.Secret{

@@ -15,7 +15,7 @@ import (
 // TestAnotherAccount: a full ARN and a resource policy are enough; without the policy the refusal
 // names principal, action and resource.
 func TestAnotherAccount(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.env.AWS.AddPrincipal("owner", localaws.Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:user/owner"})
 	owner := awsClient(s.env.AWS.URL(), "owner")
 	content := value()

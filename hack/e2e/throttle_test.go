@@ -13,7 +13,7 @@ import (
 // TestThrottling: below a quota that is far too low all come into sync, and AWS is not hammered.
 func TestThrottling(t *testing.T) {
 	const many, perSecond, watched = 40, 10, 10 * time.Second
-	s := newScene(t)
+	s := newSetup(t)
 	operations := []string{"DescribeSecret", "GetSecretValue", "BatchGetSecretValue"}
 	t.Cleanup(func() {
 		for _, operation := range operations {

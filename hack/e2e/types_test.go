@@ -22,7 +22,7 @@ import (
 // TestTypesAreHeldToWhatTheySay: what Kubernetes takes by the presence of its keys, and no program can use, is not
 // written; the message says how to get it right.
 func TestTypesAreHeldToWhatTheySay(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	docker, ssh := string(corev1.SecretTypeDockerConfigJson), string(corev1.SecretTypeSSHAuth)
 	all := map[string]struct {
 		kind, content string
@@ -54,7 +54,7 @@ func TestTypesAreHeldToWhatTheySay(t *testing.T) {
 // TestAnExpiredCertificateIsAWarning: it may be all that there is, so that it is written, and Ready stays True. A
 // renewed one ends the warning.
 func TestAnExpiredCertificateIsAWarning(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	id, _ := s.createSecret("web", certificateUntil(t, time.Now().Add(-time.Hour)))
 	s.sync("web", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Target: v1alpha1.SecretTarget{Type: string(corev1.SecretTypeTLS)}})
 	message := func() string {

@@ -32,7 +32,7 @@ func documented(t *testing.T, page, beginning string) string {
 
 // TestAFinalizerThatIsLeftBehind hangs a namespace once the operator is uninstalled; the documented command ends that.
 func TestAFinalizerThatIsLeftBehind(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.foreign("app")
 	id, _ := s.createSecret("db", value())
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id},

@@ -43,7 +43,7 @@ func TestFidelity(t *testing.T) {
 		"JSON that is no object": {text: `["a", "b"]`, want: map[string]string{"value": `["a", "b"]`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			id := s.secretID("faithful")
 			input := &secretsmanager.CreateSecretInput{Name: &id, SecretBinary: test.binary}
 			if test.binary == nil {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestTheHookIsAnotherWayIn(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	token := s.value()
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {

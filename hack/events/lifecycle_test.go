@@ -66,9 +66,9 @@ type turn struct {
 	content string
 }
 
-// fleet is a scene in which secrets rotate, and every state of their Secrets is seen.
+// fleet is a setup in which secrets rotate, and every state of their Secrets is seen.
 type fleet struct {
-	*scene
+	*setup
 	// versions are all contents of each secret, in order, by the name of its SecretSync.
 	versions map[string][]string
 	all      []turn
@@ -81,7 +81,7 @@ type fleet struct {
 }
 
 func newFleet(t *testing.T) *fleet {
-	f := &fleet{scene: newScene(t), versions: map[string][]string{}}
+	f := &fleet{setup: newSetup(t), versions: map[string][]string{}}
 	f.grantLeases()
 	f.startAgain()
 	f.watch()

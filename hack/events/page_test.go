@@ -44,7 +44,7 @@ type template struct {
 // TestWhatThePageInstallsIsEnough sets up what docs/change-events.md has for CloudFormation, and gives the operator what
 // the page says that it needs, and no more.
 func TestWhatThePageInstallsIsEnough(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	const ruleARN = "arn:aws:events:" + localaws.DefaultRegion + ":" + localaws.DefaultAccount + ":rule/"
 	content, err := os.ReadFile(filepath.Join(testsuite.Root, "docs/change-events.md"))
 	if err != nil {
@@ -72,7 +72,7 @@ func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// The scene's own rule is still there: the queue's policy refuses what it brings.
+	// The setup's own rule is still there: the queue's policy refuses what it brings.
 	if _, err := s.env.AWS.AddEventRule(localaws.EventRule{Name: rule.Name, Queue: s.queue, DetailTypes: rule.EventPattern.DetailType}); err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +102,8 @@ func block(t *testing.T, page, language, mentions string) string {
 	return ""
 }
 
-// allow lets the operator read the scene's secrets, and what a statement says; whoever changes secrets may do everything.
-func (s *scene) allow(statement string) {
+// allow lets the operator read the setup's secrets, and what a statement says; whoever changes secrets may do everything.
+func (s *setup) allow(statement string) {
 	s.Helper()
 	reading := fmt.Sprintf(`{"Effect": "Allow", "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
 		"Resource": "arn:aws:secretsmanager:*:*:secret:/%s/*"}`, s.namespace)

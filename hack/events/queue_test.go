@@ -25,7 +25,7 @@ const (
 )
 
 func TestAChangeIsHereOnceItsEventIs(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	arn, content := s.create("db")
 	s.awaitDrained() // The event of the creation finds nobody, and nobody asks because of it later.
@@ -62,7 +62,7 @@ func count(all []string, one string) int {
 }
 
 // awaitVersion waits until status tells of another version than a former one, and gives it.
-func (s *scene) awaitVersion(name, former string) (version string) {
+func (s *setup) awaitVersion(name, former string) (version string) {
 	s.Helper()
 	s.await("status of "+name+" tells of another version", func() bool {
 		if sources := s.get(name).Status.Sources; len(sources) > 0 {
@@ -74,7 +74,7 @@ func (s *scene) awaitVersion(name, former string) (version string) {
 }
 
 func TestARollbackADeletionAndARestoreAreFollowed(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	id := s.secretID("db")
 	_, first := s.create("db")
@@ -102,7 +102,7 @@ func TestARollbackADeletionAndARestoreAreFollowed(t *testing.T) {
 }
 
 func TestLostEventsCostTimeAndNothingElse(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	if err := s.env.AWS.SetDelivery(localaws.Delivery{Lost: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestLostEventsCostTimeAndNothingElse(t *testing.T) {
 }
 
 func TestDuplicatesAndDisorderDoNoHarm(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	if err := s.env.AWS.SetDelivery(localaws.Delivery{Duplicated: 1, Reordered: 0.5, Seed: 7}); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestDuplicatesAndDisorderDoNoHarm(t *testing.T) {
 }
 
 func TestWhatCannotBeReadGoesToTheDeadLetterQueue(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	_, content := s.create("db")
 	s.sync("db", s.secretID("db"), alone)
@@ -162,7 +162,7 @@ func TestWhatCannotBeReadGoesToTheDeadLetterQueue(t *testing.T) {
 }
 
 func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	_, content := s.create("db")
 	s.sync("polled", s.secretID("db"), time.Second)
@@ -201,7 +201,7 @@ func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
 }
 
 func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	_, content := s.create("db")
 	s.create("unmatched")
@@ -224,7 +224,7 @@ func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
 func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
 	for name, how := range map[string]func(*testenv.Manager) error{"stopped": (*testenv.Manager).Stop, "killed": (*testenv.Manager).Kill} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
+			s := newSetup(t)
 			s.start()
 			_, content := s.create("db")
 			s.sync("db", s.secretID("db"), seldom)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestEachOfSeveralSecretsIsFollowed(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	_, first := s.create("first")
 	arn, second := s.create("second")
@@ -32,7 +32,7 @@ func TestEachOfSeveralSecretsIsFollowed(t *testing.T) {
 }
 
 func TestWhatIsFoundIsFollowedAndWhatIsNewIsFound(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	_, one := s.create("found/one")
 	s.make("all", alone, v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: s.secretID("found/")}}}})
@@ -51,7 +51,7 @@ func TestWhatIsFoundIsFollowedAndWhatIsNewIsFound(t *testing.T) {
 // TestAFailedRotationIsToldUntilOneSucceeds: whichever of its four steps fails, the Secret keeps the version that
 // works.
 func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
 		t.Run(step, func(t *testing.T) { s.failRotation(t, step) })
@@ -59,7 +59,7 @@ func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
 }
 
 // failRotation has a rotation fail at a step, and the next one succeed.
-func (s *scene) failRotation(t *testing.T, step string) {
+func (s *setup) failRotation(t *testing.T, step string) {
 	name := "db-" + strings.ToLower(step)
 	function := "arn:aws:lambda:eu-west-1:111122223333:function:" + s.namespace + "-" + name
 	works := s.env.AWS.RotatePassword()
@@ -101,7 +101,7 @@ func (s *scene) failRotation(t *testing.T, step string) {
 }
 
 // giveUpRotation takes AWSPENDING off the version that a failed rotation has left, as AWS asks for before the next.
-func (s *scene) giveUpRotation(id string) {
+func (s *setup) giveUpRotation(id string) {
 	s.Helper()
 	described, err := s.aws.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
 	if err != nil {

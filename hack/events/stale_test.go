@@ -24,7 +24,7 @@ type states struct {
 }
 
 // watchValues begins to see every state that a Secret is ever in.
-func (s *scene) watchValues(name string) *states {
+func (s *setup) watchValues(name string) *states {
 	s.Helper()
 	watching, err := client.NewWithWatch(s.env.Plane.Config(), client.Options{Scheme: s.env.Client.Scheme()})
 	if err != nil {
@@ -60,7 +60,7 @@ func (v *states) all() []string {
 }
 
 // told are how many events with a reason there are about the SecretSync db.
-func (s *scene) told(reason string) (count int) {
+func (s *setup) told(reason string) (count int) {
 	s.Helper()
 	var list eventsv1.EventList
 	if err := s.env.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
@@ -75,7 +75,7 @@ func (s *scene) told(reason string) (count int) {
 }
 
 // stale makes reads of AWS stale.
-func (s *scene) stale(how ...localaws.Staleness) {
+func (s *setup) stale(how ...localaws.Staleness) {
 	s.Helper()
 	if err := s.env.AWS.SetStaleness(how...); err != nil {
 		s.Fatal(err)
@@ -83,7 +83,7 @@ func (s *scene) stale(how ...localaws.Staleness) {
 }
 
 // awaitAsked waits until the operator has called an operation that often since a moment that has been reset to.
-func (s *scene) awaitAsked(operation string, often int) {
+func (s *setup) awaitAsked(operation string, often int) {
 	s.Helper()
 	s.await("the operator asks on", func() bool { return count(s.asked(), operation) >= often })
 }
@@ -91,13 +91,13 @@ func (s *scene) awaitAsked(operation string, often int) {
 // TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack: for ten seconds after a rotation every read sees the state before
 // it or after it. The Secret goes to the new version once, also where the operator is killed meanwhile.
 func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
-	for name, meanwhile := range map[string]func(*scene){
-		"an operator that goes on":          func(*scene) {},
-		"one that is killed and comes back": func(s *scene) { s.stop((*testenv.Manager).Kill); s.startPlain() },
+	for name, meanwhile := range map[string]func(*setup){
+		"an operator that goes on":          func(*setup) {},
+		"one that is killed and comes back": func(s *setup) { s.stop((*testenv.Manager).Kill); s.startPlain() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t)
+			s := newSetup(t)
 			s.startPlain()
 			id := s.secretID("db")
 			_, first := s.create("db")
@@ -132,7 +132,7 @@ func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 	for name, operation := range map[string]string{"versions are behind": "DescribeSecret", "values are behind": "GetSecretValue", "all is behind": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t)
+			s := newSetup(t)
 			s.start()
 			id := s.secretID("db")
 			_, first := s.create("db")
@@ -157,7 +157,7 @@ func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 
 // TestARollbackIsFollowedAtOnce: it makes the secret's date move on, whichever version it moves the label to.
 func TestARollbackIsFollowedAtOnce(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	id := s.secretID("db")
 	_, first := s.create("db")
@@ -185,7 +185,7 @@ func TestARollbackIsFollowedAtOnce(t *testing.T) {
 
 // TestStatusIsNotWrittenBecauseADateMoves: a tag changes the secret, and no version.
 func TestStatusIsNotWrittenBecauseADateMoves(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.startPlain()
 	id := s.secretID("db")
 	_, content := s.create("db")

@@ -28,7 +28,7 @@ import (
 // attacker is a tenant with a namespace of its own, which may do there whatever Kubernetes lets it, and has secrets in AWS.
 type attacker struct {
 	*testing.T
-	*scene
+	*setup
 	namespace string
 	// objects are how many SecretSyncs it made, questions how many different things these have AWS asked: secrets, roles,
 	// lists, regions. Both bound what the operator may ask of the API server and of AWS.
@@ -38,9 +38,9 @@ type attacker struct {
 	secrets []string
 }
 
-func newAttacker(t *testing.T, s *scene) *attacker {
+func newAttacker(t *testing.T, s *setup) *attacker {
 	t.Helper()
-	return &attacker{T: t, scene: s, namespace: testsuite.Namespace(t, shared.Client, "attacker-")}
+	return &attacker{T: t, setup: s, namespace: testsuite.Namespace(t, shared.Client, "attacker-")}
 }
 
 // parallel does n things, some at a time.
@@ -129,7 +129,7 @@ func (a *attacker) newSecret(name, content string, tags ...types.Tag) error {
 	return err
 }
 
-// AWS is the one of the scene.
+// AWS is the one of the setup.
 func (a *attacker) AWS() *localaws.Running { return a.env.AWS }
 
 // renew gives a secret a new version, and announces it.

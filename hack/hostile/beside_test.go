@@ -61,7 +61,7 @@ const (
 )
 
 // run has the attacker attack, and the victim measured meanwhile.
-func (s *scene) run(t *testing.T, r row) {
+func (s *setup) run(t *testing.T, r row) {
 	a := newAttacker(t, s)
 	defer func() {
 		if t.Failed() { // It may be busy for good.
@@ -161,7 +161,7 @@ func (r row) judge(t *testing.T, reasons map[string]int) {
 }
 
 // beside runs the rows of a group one after the other.
-func beside(t *testing.T, s *scene, rows []row) {
+func beside(t *testing.T, s *setup, rows []row) {
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) { s.run(t, r) })
 	}

@@ -93,7 +93,7 @@ func forged(secretID string, at time.Time) []byte {
 
 func TestBesideChurn(t *testing.T) {
 	const synced, conflict, n = v1alpha1.ReasonSynced, v1alpha1.ReasonTargetConflict, 64
-	beside(t, newScene(t), []row{
+	beside(t, newSetup(t), []row{
 		{"SecretSyncs that come and go", func(a *attacker) func(int) {
 			id := a.secret("db", "x")
 			return func(int) {
@@ -216,7 +216,7 @@ func TestBesideRollouts(t *testing.T) {
 	}
 	allow(t, testenv.OperatorNamespace, testenv.OperatorAccount, role.Rules...)
 	most := int32(64)
-	beside(t, newScene(t, "--rollouts"), []row{
+	beside(t, newSetup(t, "--rollouts"), []row{
 		{"rollout, 20 workloads for each of 10", workloads(10, 20, func() *v1alpha1.Rollout { return &v1alpha1.Rollout{MaxConcurrent: &most} }), []string{v1alpha1.ReasonSynced}},
 		{"rollout.workloads, 64 that are missing", copies(50, func(spec v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec {
 			spec.Rollout = &v1alpha1.Rollout{Restart: v1alpha1.RestartListed}

@@ -125,7 +125,7 @@ func TestBesidePatterns(t *testing.T) {
 	deep := func(int) v1alpha1.DataKey {
 		return v1alpha1.DataKey{Property: strings.Repeat("a.", 499) + "z0", Optional: true}
 	}
-	beside(t, newScene(t), []row{
+	beside(t, newSetup(t), []row{
 		guardsRow("guards.keys.pattern, dear", 8, strings.Repeat("x", 4096), dear(1024), invalid),
 		guardsRow("guards.keys.pattern, long value", 20, long, `(x+x?)+y`, rejected),
 		{"guards.keys, 64 patterns of one value", attackOf(20, fields(1, 60_000), func(id string, _ int) v1alpha1.SecretSyncSpec {

@@ -132,7 +132,7 @@ func TestBesideSizes(t *testing.T) {
 	pairsOfKeys, guards := pairs(t)
 	deep := strings.Repeat("[", 30_000) + strings.Repeat("]", 30_000)
 	large := strings.Repeat("x", 60_000)
-	beside(t, newScene(t), []row{
+	beside(t, newSetup(t), []row{
 		refusing(row{"spec, as large as it may be, suspended", suspended(100, func() v1alpha1.SecretSyncSpec { return templates("/nothing", 2, large) }), []string{v1alpha1.ReasonSuspended}},
 			"all templates may have at most 131072 characters", func(spec *v1alpha1.SecretSyncSpec) { spec.Template = templates("", 17, large).Template }),
 		{"metadata.annotations, 250 kB", func(a *attacker) func(int) {

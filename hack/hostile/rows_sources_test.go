@@ -100,7 +100,7 @@ func found(n, secrets int, find func(a *attacker) v1alpha1.Find) func(*attacker)
 
 func TestBesideSources(t *testing.T) {
 	const synced, notFound = v1alpha1.ReasonSynced, v1alpha1.ReasonSecretNotFound
-	beside(t, newScene(t), []row{
+	beside(t, newSetup(t), []row{
 		{"source.secretID, one that is missing", missing(400, 1, 1, func(int, int) string { return "missing" }), []string{notFound}},
 		{"data.source.secretID, 2500 that are missing", missing(10, 250, 2500, func(i, entry int) string { return fmt.Sprintf("missing/%d/%d", i, entry) }), []string{notFound}},
 		{"source.secretID, longest names", func(a *attacker) func(int) {
@@ -199,7 +199,7 @@ func roleARN(name string) string { return "arn:aws:iam::" + localaws.DefaultAcco
 
 func TestBesideIdentities(t *testing.T) {
 	const synced, denied, unavailable = v1alpha1.ReasonSynced, v1alpha1.ReasonAssumeRoleDenied, v1alpha1.ReasonCredentialsUnavailable
-	beside(t, newScene(t), []row{
+	beside(t, newSetup(t), []row{
 		{"auth.roleARN, denied, 250 secrets each", func(a *attacker) func(int) {
 			a.deny("denied")
 			a.questions.Add(1)

@@ -25,7 +25,7 @@ func templateRow(name string, n int, content string, each int, text string, ends
 func TestBesideTemplates(t *testing.T) {
 	const synced, failed = v1alpha1.ReasonSynced, v1alpha1.ReasonTemplateFailed
 	large := fields(1, 60_000)
-	beside(t, newScene(t), []row{
+	beside(t, newSetup(t), []row{
 		templateRow("template, loops", 40, large, 1, `{{ range 1000 }}{{ range 1000 }}{{ $x := 1 }}{{ end }}{{ end }}`, failed),
 		templateRow("template, copies of large values", 40, large, 1,
 			`{{ $v := index . "field-0" }}{{ $v := repeat 17 $v }}{{ range 1000 }}{{ $w := upper $v }}{{ end }}`, failed),

@@ -34,7 +34,7 @@ type victim struct {
 // one that a poll finds.
 type latency struct{ event, poll time.Duration }
 
-func newVictim(t *testing.T, s *scene) *victim {
+func newVictim(t *testing.T, s *setup) *victim {
 	t.Helper()
 	v := &victim{namespace: testsuite.Namespace(t, shared.Client, "victim-")}
 	v.arrivals = watchSecrets(t, v.namespace)
@@ -59,7 +59,7 @@ const rotations = 5
 
 // measure rotates the victim's secrets, and says how long that took. Before each rotation that is announced the attacker
 // does again what it does. What never came counts as patience, and ends the measure.
-func (s *scene) measure(t *testing.T, again func(round int)) (took latency, rounds int) {
+func (s *setup) measure(t *testing.T, again func(round int)) (took latency, rounds int) {
 	t.Helper()
 	content, began := rand.Text(), time.Now()
 	s.put(t, s.victim.secretID(byPoll), content)
@@ -72,7 +72,7 @@ func (s *scene) measure(t *testing.T, again func(round int)) (took latency, roun
 }
 
 // rotateTimes is how long each of some rotations took. One that never came is the last, and counts for all.
-func (s *scene) rotateTimes(t *testing.T, again func(round int)) (all []time.Duration) {
+func (s *setup) rotateTimes(t *testing.T, again func(round int)) (all []time.Duration) {
 	t.Helper()
 	for round := range rotations {
 		again(round)
@@ -88,7 +88,7 @@ func (s *scene) rotateTimes(t *testing.T, again func(round int)) (all []time.Dur
 func median(all []time.Duration) time.Duration { return slices.Sorted(slices.Values(all))[len(all)/2] }
 
 // rotate gives the victim's secret a new version, announces it, and says how long the Secret took to have it.
-func (s *scene) rotate(t *testing.T) time.Duration {
+func (s *setup) rotate(t *testing.T) time.Duration {
 	t.Helper()
 	id, content := s.victim.secretID(byEvent), rand.Text()
 	version := s.put(t, id, content)

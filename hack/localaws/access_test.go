@@ -17,69 +17,69 @@ import (
 
 const denied = "AccessDeniedException"
 
-func (w *world) read(client *secretsmanager.Client, id string) error {
-	_, err := client.GetSecretValue(w.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id})
+func (s *setup) read(client *secretsmanager.Client, id string) error {
+	_, err := client.GetSecretValue(s.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id})
 	return err
 }
 
 func TestRulesAllowAndDeny(t *testing.T) {
-	w := newWorld(t)
-	w.AddPrincipal("reader", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:role/reader"})
-	reader := client(w.URL(), localaws.DefaultRegion, "reader")
-	arn := aws.ToString(w.create("/prod/db", "x").ARN)
-	w.create("/prod/db-of-others", "x")
-	w.SetRules(
+	s := newSetup(t)
+	s.AddPrincipal("reader", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:role/reader"})
+	reader := client(s.URL(), localaws.DefaultRegion, "reader")
+	arn := aws.ToString(s.create("/prod/db", "x").ARN)
+	s.create("/prod/db-of-others", "x")
+	s.SetRules(
 		localaws.Rule{Principal: "*:role/reader", Action: "secretsmanager:GetSecretValue", Resource: "*:secret:/prod/db-??????"},
 		localaws.Rule{Principal: "*:root"})
-	if err := w.read(reader, "/prod/db"); err != nil {
+	if err := s.read(reader, "/prod/db"); err != nil {
 		t.Error(err)
 	}
-	refused(t, w.read(reader, "/prod/db-of-others"), denied, "User: arn:aws:iam::111122223333:role/reader is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-of-others-")
+	refused(t, s.read(reader, "/prod/db-of-others"), denied, "User: arn:aws:iam::111122223333:role/reader is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-of-others-")
 	_, err := reader.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("/prod/db")})
 	refused(t, err, denied, "User: arn:aws:iam::111122223333:role/reader is not authorized to perform: secretsmanager:DescribeSecret on resource: "+arn+" because no identity-based policy allows the secretsmanager:DescribeSecret action")
-	refused(t, w.read(reader, "none"), denied, "User: arn:aws:iam::111122223333:role/reader is not authorized to perform: secretsmanager:GetSecretValue on resource: none because")
-	if err := w.read(w.Client, "/prod/db"); err != nil {
+	refused(t, s.read(reader, "none"), denied, "User: arn:aws:iam::111122223333:role/reader is not authorized to perform: secretsmanager:GetSecretValue on resource: none because")
+	if err := s.read(s.Client, "/prod/db"); err != nil {
 		t.Errorf("another principal: %v", err)
 	}
-	w.SetRules(localaws.Rule{Deny: true, Action: "secretsmanager:*", Because: "with an explicit deny in a service control policy"})
-	refused(t, w.read(reader, "/prod/db"), denied, "User: arn:aws:iam::111122223333:role/reader is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a service control policy")
+	s.SetRules(localaws.Rule{Deny: true, Action: "secretsmanager:*", Because: "with an explicit deny in a service control policy"})
+	refused(t, s.read(reader, "/prod/db"), denied, "User: arn:aws:iam::111122223333:role/reader is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a service control policy")
 }
 
 func TestAnotherAccountNeedsAResourcePolicy(t *testing.T) {
-	w := newWorld(t)
-	w.AddPrincipal("stranger", localaws.Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:role/app"})
-	stranger := client(w.URL(), localaws.DefaultRegion, "stranger")
-	arn := aws.ToString(w.create("db", "x").ARN)
-	refused(t, w.read(stranger, "db"), notFound, "Secrets Manager can't find the specified secret.")
-	refused(t, w.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" because no resource-based policy allows")
+	s := newSetup(t)
+	s.AddPrincipal("stranger", localaws.Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:role/app"})
+	stranger := client(s.URL(), localaws.DefaultRegion, "stranger")
+	arn := aws.ToString(s.create("db", "x").ARN)
+	refused(t, s.read(stranger, "db"), notFound, "Secrets Manager can't find the specified secret.")
+	refused(t, s.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" because no resource-based policy allows")
 	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}`
-	_, err := w.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: &policy})
+	_, err := s.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: &policy})
 	must(t, "", err)
-	if err := w.read(stranger, arn); err != nil {
+	if err := s.read(stranger, arn); err != nil {
 		t.Error(err)
 	}
 	_, err = stranger.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn})
 	refused(t, err, denied, "User: arn:aws:iam::444455556666:role/app")
-	got, err := w.GetResourcePolicy(t.Context(), &secretsmanager.GetResourcePolicyInput{SecretId: aws.String("db")})
+	got, err := s.GetResourcePolicy(t.Context(), &secretsmanager.GetResourcePolicyInput{SecretId: aws.String("db")})
 	if aws.ToString(must(t, got, err).ResourcePolicy) != policy {
 		t.Error("the policy came back changed")
 	}
 	deny := strings.Replace(policy, `"Allow"`, `"Deny"`, 1)
-	_, err = w.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: &deny})
+	_, err = s.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: &deny})
 	must(t, "", err)
-	refused(t, w.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a resource-based policy")
-	_, err = w.DeleteResourcePolicy(t.Context(), &secretsmanager.DeleteResourcePolicyInput{SecretId: aws.String("db")})
+	refused(t, s.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a resource-based policy")
+	_, err = s.DeleteResourcePolicy(t.Context(), &secretsmanager.DeleteResourcePolicyInput{SecretId: aws.String("db")})
 	must(t, "", err)
-	refused(t, w.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app")
+	refused(t, s.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app")
 }
 
 func TestResourcePoliciesAreChecked(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "x")
-	_, err := w.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: aws.String("{")})
+	s := newSetup(t)
+	s.create("db", "x")
+	_, err := s.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: aws.String("{")})
 	refused(t, err, "MalformedPolicyDocumentException", "This resource policy contains invalid Json.")
 	for policy, passes := range map[string]bool{"{": false, `{"Statement":[]}`: true} {
-		got, err := w.ValidateResourcePolicy(t.Context(), &secretsmanager.ValidateResourcePolicyInput{ResourcePolicy: &policy})
+		got, err := s.ValidateResourcePolicy(t.Context(), &secretsmanager.ValidateResourcePolicyInput{ResourcePolicy: &policy})
 		if v := must(t, got, err); v.PolicyValidationPassed != passes || (len(v.ValidationErrors) == 0) != passes {
 			t.Errorf("%s: passed %v with %d errors", policy, v.PolicyValidationPassed, len(v.ValidationErrors))
 		}
@@ -88,52 +88,52 @@ func TestResourcePoliciesAreChecked(t *testing.T) {
 
 func TestKMSKeys(t *testing.T) {
 	const key = "arn:aws:kms:eu-west-1:111122223333:key/1234"
-	w := newWorld(t)
-	_, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(key), SecretString: aws.String("x")})
+	s := newSetup(t)
+	_, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(key), SecretString: aws.String("x")})
 	must(t, "", err)
-	w.create("other", "x")
-	w.DenyKey(key, "*:root")
-	refused(t, w.read(w.Client, "db"), denied, "Access to KMS is not allowed")
-	if err := w.read(w.Client, "other"); err != nil {
+	s.create("other", "x")
+	s.DenyKey(key, "*:root")
+	refused(t, s.read(s.Client, "db"), denied, "Access to KMS is not allowed")
+	if err := s.read(s.Client, "other"); err != nil {
 		t.Errorf("a secret with another key: %v", err)
 	}
-	if aws.ToString(w.described("db").KmsKeyId) != key {
+	if aws.ToString(s.described("db").KmsKeyId) != key {
 		t.Error("DescribeSecret, which decrypts nothing, does not tell the key")
 	}
-	w.DenyKey(key)
-	w.DisableKey(key, true)
-	refused(t, w.read(w.Client, "db"), "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
-	w.DisableKey(key, false)
-	if err := w.read(w.Client, "db"); err != nil {
+	s.DenyKey(key)
+	s.DisableKey(key, true)
+	refused(t, s.read(s.Client, "db"), "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
+	s.DisableKey(key, false)
+	if err := s.read(s.Client, "db"); err != nil {
 		t.Error(err)
 	}
 }
 
-func (w *world) sts(accessKeyID string) *sts.Client {
-	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(),
+func (s *setup) sts(accessKeyID string) *sts.Client {
+	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(),
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", "")})
 }
 
 func TestAssumeRole(t *testing.T) {
-	w := newWorld(t)
-	who, err := w.sts("tester").GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	s := newSetup(t)
+	who, err := s.sts("tester").GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if aws.ToString(must(t, who, err).Arn) != "arn:aws:iam::111122223333:root" || aws.ToString(who.Account) != localaws.DefaultAccount {
 		t.Errorf("the caller is %s", aws.ToString(who.Arn))
 	}
-	assumed, err := w.sts("tester").AssumeRole(t.Context(), &sts.AssumeRoleInput{
+	assumed, err := s.sts("tester").AssumeRole(t.Context(), &sts.AssumeRoleInput{
 		RoleArn: aws.String("arn:aws:iam::444455556666:role/path/reader"), RoleSessionName: aws.String("s-1"), DurationSeconds: aws.Int32(900)})
 	session := must(t, assumed, err)
 	if left := time.Until(aws.ToTime(session.Credentials.Expiration)); left < 14*time.Minute || left > 15*time.Minute+time.Second {
 		t.Errorf("the session lasts %s", left)
 	}
-	who, err = w.sts(aws.ToString(session.Credentials.AccessKeyId)).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	who, err = s.sts(aws.ToString(session.Credentials.AccessKeyId)).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if aws.ToString(must(t, who, err).Arn) != "arn:aws:sts::444455556666:assumed-role/reader/s-1" {
 		t.Errorf("the session is %s", aws.ToString(who.Arn))
 	}
-	w.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole", Resource: "*/reader"})
-	_, err = w.sts("tester").AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::444455556666:role/reader"), RoleSessionName: aws.String("s-1")})
+	s.SetRules(localaws.Rule{Deny: true, Action: "sts:AssumeRole", Resource: "*/reader"})
+	_, err = s.sts("tester").AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::444455556666:role/reader"), RoleSessionName: aws.String("s-1")})
 	refused(t, err, "AccessDenied", "User: arn:aws:iam::111122223333:root is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::444455556666:role/reader")
-	_, err = w.sts("tester").AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::444455556666:role/other"), RoleSessionName: aws.String("no blanks")})
+	_, err = s.sts("tester").AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::444455556666:role/other"), RoleSessionName: aws.String("no blanks")})
 	refused(t, err, "ValidationError", "1 validation error detected: Value 'no blanks' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: ")
 }
 
@@ -145,20 +145,20 @@ func webToken(t *testing.T, claims map[string]any) *string {
 }
 
 func TestAssumeRoleWithWebIdentity(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	claims := map[string]any{"sub": "system:serviceaccount:ns:app", "aud": []string{"sts.amazonaws.com"}, "exp": time.Now().Add(time.Hour).Unix()}
 	assume := func(token *string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
-		return w.sts("").AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
+		return s.sts("").AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
 			RoleArn: aws.String("arn:aws:iam::111122223333:role/app"), RoleSessionName: aws.String("s-1"), WebIdentityToken: token})
 	}
 	got, err := assume(webToken(t, claims))
 	if aws.ToString(must(t, got, err).SubjectFromWebIdentityToken) != "system:serviceaccount:ns:app" {
 		t.Errorf("the subject is %s", aws.ToString(got.SubjectFromWebIdentityToken))
 	}
-	w.SetRules(localaws.Rule{Deny: true, Principal: "system:serviceaccount:ns:app", Action: "sts:AssumeRoleWithWebIdentity"})
+	s.SetRules(localaws.Rule{Deny: true, Principal: "system:serviceaccount:ns:app", Action: "sts:AssumeRoleWithWebIdentity"})
 	_, err = assume(webToken(t, claims))
 	refused(t, err, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
-	w.SetRules()
+	s.SetRules()
 	claims["aud"] = "other"
 	_, err = assume(webToken(t, claims))
 	refused(t, err, "InvalidIdentityToken", "Incorrect token audience")

@@ -19,12 +19,12 @@ import (
 const podsTrust = `{"Statement": {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}}`
 
 func TestPodIdentity(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.tagged("db", "namespace", "payments")
+	s := newGuardedSetup(t)
+	s.tagged("db", "namespace", "payments")
 	i := newIssuer(t)
-	app := w.role("app", podsTrust, allowing(reading, "*", `"StringEquals": {"aws:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
-	agent := httptest.NewServer(w.PodIdentityAgent(localaws.PodIdentity{Cluster: "prod", Issuer: issuerURL, Keys: i.jwks, Roles: map[string]string{
-		"payments/app": app, "payments/untagged": w.role("untagged", strings.Replace(podsTrust, `, "sts:TagSession"`, "", 1)), "payments/other": w.role("other", anybody), "payments/none": "arn:aws:iam::111122223333:role/none",
+	app := s.role("app", podsTrust, allowing(reading, "*", `"StringEquals": {"aws:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
+	agent := httptest.NewServer(s.PodIdentityAgent(localaws.PodIdentity{Cluster: "prod", Issuer: issuerURL, Keys: i.jwks, Roles: map[string]string{
+		"payments/app": app, "payments/untagged": s.role("untagged", strings.Replace(podsTrust, `, "sts:TagSession"`, "", 1)), "payments/other": s.role("other", anybody), "payments/none": "arn:aws:iam::111122223333:role/none",
 	}}))
 	defer agent.Close()
 	pods := map[string]any{"aud": []string{"pods.eks.amazonaws.com"}}
@@ -39,10 +39,10 @@ func TestPodIdentity(t *testing.T) {
 	if left := time.Until(must(t, got, err).Expires); got.AccountID != localaws.DefaultAccount || left < 5*time.Hour {
 		t.Errorf("credentials of account %s for %s", got.AccountID, left)
 	}
-	if err := w.read(w.secrets(got), "db"); err != nil {
+	if err := s.read(s.secrets(got), "db"); err != nil {
 		t.Error(err)
 	}
-	call := w.lastCall("GetSecretValue")
+	call := s.lastCall("GetSecretValue")
 	if call.SessionTags["kubernetes-service-account"] != "app" || call.SessionTags["kubernetes-pod-uid"] != "u-2" || call.SessionTags["eks-cluster-arn"] != "arn:aws:eks:eu-west-1:111122223333:cluster/prod" ||
 		!strings.HasPrefix(call.SessionName, "eks-prod-app-0-") || len(call.SessionName) > 64 {
 		t.Errorf("recorded %+v", call)
@@ -73,10 +73,10 @@ func TestPodIdentity(t *testing.T) {
 }
 
 func TestInstanceRole(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
+	s := newGuardedSetup(t)
+	s.create("db", "x")
 	trust := `{"Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}`
-	metadata := httptest.NewServer(w.InstanceMetadata(w.role("path/node", trust, everything)))
+	metadata := httptest.NewServer(s.InstanceMetadata(s.role("path/node", trust, everything)))
 	defer metadata.Close()
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_REGION"} {
 		t.Setenv(name, "")
@@ -89,10 +89,10 @@ func TestInstanceRole(t *testing.T) {
 	if must(t, loaded, err).Region != localaws.DefaultRegion {
 		t.Errorf("the region is %q", loaded.Region)
 	}
-	if err := w.read(w.secretsBy(loaded.Credentials, localaws.DefaultRegion), "db"); err != nil {
+	if err := s.read(s.secretsBy(loaded.Credentials, localaws.DefaultRegion), "db"); err != nil {
 		t.Error(err)
 	}
-	if got := w.lastCall("GetSecretValue").Principal; got != "arn:aws:sts::111122223333:assumed-role/node/i-0123456789abcdef0" {
+	if got := s.lastCall("GetSecretValue").Principal; got != "arn:aws:sts::111122223333:assumed-role/node/i-0123456789abcdef0" {
 		t.Errorf("read by %s", got)
 	}
 	get := func(method, path, header, value string) (int, string) {
@@ -121,13 +121,13 @@ func TestInstanceRole(t *testing.T) {
 		{"a token for too long", http.MethodPut, "/latest/api/token", header + "-Ttl-Seconds", "21601", 0, http.StatusBadRequest},
 		{"a token by another method", http.MethodPost, "/latest/api/token", header + "-Ttl-Seconds", "60", 0, http.StatusMethodNotAllowed},
 	} {
-		w.Shift(c.later)
+		s.Shift(c.later)
 		if got, _ := get(c.method, c.path, c.header, c.value); got != c.want {
 			t.Errorf("%s: answered %d, want %d", c.what, got, c.want)
 		}
-		w.Shift(-c.later)
+		s.Shift(-c.later)
 	}
-	w.role("path/node", anybody)
+	s.role("path/node", anybody)
 	_, token = get(http.MethodPut, "/latest/api/token", header+"-Ttl-Seconds", "60")
 	if _, body := get(http.MethodGet, role, header, token); !strings.Contains(body, "AssumeRoleUnauthorizedAccess") {
 		t.Error("a role that does not trust EC2 gives credentials")

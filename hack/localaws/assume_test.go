@@ -43,7 +43,7 @@ func TestWhoMayAssumeARole(t *testing.T) {
 	external := func(id string) sts.AssumeRoleInput {
 		return ask(func(i *sts.AssumeRoleInput) { i.ExternalId = aws.String(id) })
 	}
-	w := newGuardedWorld(t)
+	s := newGuardedSetup(t)
 	for i, c := range []struct {
 		name, trust, own string
 		input            sts.AssumeRoleInput
@@ -79,8 +79,8 @@ func TestWhoMayAssumeARole(t *testing.T) {
 				policies = append(policies, c.own)
 			}
 			role := fmt.Sprintf("r%d", i)
-			c.input.RoleArn = aws.String(w.role(role, c.trust))
-			_, err := w.session(w.user("app", policies...), &c.input)
+			c.input.RoleArn = aws.String(s.role(role, c.trust))
+			_, err := s.session(s.user("app", policies...), &c.input)
 			if c.denied == "" {
 				if err != nil {
 					t.Error(err)
@@ -93,49 +93,49 @@ func TestWhoMayAssumeARole(t *testing.T) {
 }
 
 func TestRolesThatDoNotExist(t *testing.T) {
-	w := newGuardedWorld(t)
-	_, err := w.session(w.user("app", everything), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::111122223333:role/none")})
+	s := newGuardedSetup(t)
+	_, err := s.session(s.user("app", everything), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::111122223333:role/none")})
 	refusedWhole(t, err, accessDenied, "User: arn:aws:iam::111122223333:user/app is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/none")
 }
 
 func TestRolesOfOtherAccounts(t *testing.T) {
-	w := newGuardedWorld(t)
-	arn, err := w.AddRole(localaws.Role{Account: otherAccount, Name: "shared", TrustPolicy: trusting("111122223333", onlyAssume, "")})
+	s := newGuardedSetup(t)
+	arn, err := s.AddRole(localaws.Role{Account: otherAccount, Name: "shared", TrustPolicy: trusting("111122223333", onlyAssume, "")})
 	must(t, arn, err)
-	silent, allowed := w.user("silent"), w.user("allowed", mayAssume)
-	_, err = w.session(silent, &sts.AssumeRoleInput{RoleArn: &arn})
+	silent, allowed := s.user("silent"), s.user("allowed", mayAssume)
+	_, err = s.session(silent, &sts.AssumeRoleInput{RoleArn: &arn})
 	refusedWhole(t, err, accessDenied, "User: arn:aws:iam::111122223333:user/silent is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::444455556666:role/shared because no identity-based policy allows the sts:AssumeRole action")
-	who, err := w.whoami(w.mustAssume(allowed, arn))
+	who, err := s.whoami(s.mustAssume(allowed, arn))
 	if must(t, who, err) != "arn:aws:sts::444455556666:assumed-role/shared/s-1" {
 		t.Errorf("the session is %s", who)
 	}
 }
 
 func TestChainsOfRoles(t *testing.T) {
-	w := newGuardedWorld(t)
-	app := w.user("app", everything)
-	first := w.role("path/first", anybody, mayAssume)
-	second := w.role("second", trusting(first, `"sts:*"`, ""))
-	silent := w.role("silent", trusting(first, onlyAssume, ""))
-	byRequest := w.role("by-request", trusting(first, `"sts:*"`, `"StringEquals": {"aws:RequestTag/team": "red"}`))
-	byTag := w.role("by-tag", trusting(first, `"sts:*"`, `"StringEquals": {"aws:PrincipalTag/team": "red"}`))
+	s := newGuardedSetup(t)
+	app := s.user("app", everything)
+	first := s.role("path/first", anybody, mayAssume)
+	second := s.role("second", trusting(first, `"sts:*"`, ""))
+	silent := s.role("silent", trusting(first, onlyAssume, ""))
+	byRequest := s.role("by-request", trusting(first, `"sts:*"`, `"StringEquals": {"aws:RequestTag/team": "red"}`))
+	byTag := s.role("by-tag", trusting(first, `"sts:*"`, `"StringEquals": {"aws:PrincipalTag/team": "red"}`))
 	input := &sts.AssumeRoleInput{RoleArn: &first, Tags: sessionTags("team", "red", "shade", "dark"), TransitiveTagKeys: []string{"team"}, SourceIdentity: aws.String("prod")}
-	held, err := w.session(app, input)
+	held, err := s.session(app, input)
 	must(t, held, err)
-	next := w.mustAssume(held, second, "size", "small")
-	if _, err := w.whoami(next); err != nil {
+	next := s.mustAssume(held, second, "size", "small")
+	if _, err := s.whoami(next); err != nil {
 		t.Fatal(err)
 	}
-	w.create("db", "x")
-	_ = w.read(w.secrets(next), "db")
-	call := w.lastCall("GetSecretValue")
+	s.create("db", "x")
+	_ = s.read(s.secrets(next), "db")
+	call := s.lastCall("GetSecretValue")
 	if want := map[string]string{"team": "red", "size": "small"}; !maps.Equal(call.SessionTags, want) || call.SourceIdentity != "prod" {
 		t.Errorf("the chained session has tags %v and source identity %s, want %v and prod", call.SessionTags, call.SourceIdentity, want)
 	}
-	w.mustAssume(held, byTag)
+	s.mustAssume(held, byTag)
 	input.Tags, input.TransitiveTagKeys, input.SourceIdentity = nil, nil, nil
-	plain, err := w.session(app, input)
-	_, err = w.session(must(t, plain, err), &sts.AssumeRoleInput{RoleArn: &byTag})
+	plain, err := s.session(app, input)
+	_, err = s.session(must(t, plain, err), &sts.AssumeRoleInput{RoleArn: &byTag})
 	refused(t, err, accessDenied, "User: arn:aws:sts::111122223333:assumed-role/first/s-1 is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/by-tag")
 	for name, c := range map[string]struct {
 		input      sts.AssumeRoleInput
@@ -147,17 +147,17 @@ func TestChainsOfRoles(t *testing.T) {
 		"an inherited tag, asked for": {sts.AssumeRoleInput{RoleArn: &byRequest}, accessDenied, "User: arn:aws:sts::111122223333:assumed-role/first/s-1 is not authorized to perform: sts:AssumeRole on resource: " + byRequest},
 		"tags go on, unwelcome":       {sts.AssumeRoleInput{RoleArn: &silent}, accessDenied, "User: arn:aws:sts::111122223333:assumed-role/first/s-1 is not authorized to perform: sts:TagSession on resource: " + silent},
 	} {
-		_, err := w.session(held, &c.input)
+		_, err := s.session(held, &c.input)
 		t.Log(name)
 		refused(t, err, c.code, c.text)
 	}
 }
 
 func TestLimitsOfSessions(t *testing.T) {
-	w := newGuardedWorld(t)
-	app := w.user("app", everything)
-	role := w.role("app", anybody)
-	long, err := w.AddRole(localaws.Role{Name: "long", TrustPolicy: anybody, MaxSession: 4 * time.Hour})
+	s := newGuardedSetup(t)
+	app := s.user("app", everything)
+	role := s.role("app", anybody)
+	long, err := s.AddRole(localaws.Role{Name: "long", TrustPolicy: anybody, MaxSession: 4 * time.Hour})
 	must(t, long, err)
 	many := func(count int) []types.Tag {
 		var all []string
@@ -203,7 +203,7 @@ func TestLimitsOfSessions(t *testing.T) {
 			if c.input.RoleArn == nil {
 				c.input.RoleArn = &role
 			}
-			_, err := w.session(app, &c.input)
+			_, err := s.session(app, &c.input)
 			if c.code != "" {
 				refused(t, err, c.code, c.text)
 			} else if err != nil {
@@ -214,44 +214,44 @@ func TestLimitsOfSessions(t *testing.T) {
 }
 
 func TestASessionsOwnPolicyBoundsIt(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
-	role := w.role("app", anybody, everything)
-	bound, err := w.session(w.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, Policy: aws.String(`{"Statement": {"Effect": "Allow", "Action": "secretsmanager:DescribeSecret", "Resource": "*"}}`)})
-	refused(t, w.read(w.secrets(must(t, bound, err)), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1 is not authorized to perform: secretsmanager:GetSecretValue on resource: "+
-		aws.ToString(w.described("db").ARN)+" because no session policy allows the secretsmanager:GetSecretValue action")
+	s := newGuardedSetup(t)
+	s.create("db", "x")
+	role := s.role("app", anybody, everything)
+	bound, err := s.session(s.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, Policy: aws.String(`{"Statement": {"Effect": "Allow", "Action": "secretsmanager:DescribeSecret", "Resource": "*"}}`)})
+	refused(t, s.read(s.secrets(must(t, bound, err)), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1 is not authorized to perform: secretsmanager:GetSecretValue on resource: "+
+		aws.ToString(s.described("db").ARN)+" because no session policy allows the secretsmanager:GetSecretValue action")
 }
 
 func TestRevokedSessions(t *testing.T) {
-	w := newGuardedWorld(t)
-	arn := aws.ToString(w.create("db", "x").ARN)
-	app, role := w.user("app", everything), w.role("app", anybody, everything)
-	before := w.mustAssume(app, role)
-	w.clock.forward(time.Second)
-	must(t, "", w.RevokeSessions(role))
-	refusedWhole(t, w.read(w.secrets(before), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1 is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in an identity-based policy")
-	if _, err := w.whoami(before); err != nil {
+	s := newGuardedSetup(t)
+	arn := aws.ToString(s.create("db", "x").ARN)
+	app, role := s.user("app", everything), s.role("app", anybody, everything)
+	before := s.mustAssume(app, role)
+	s.clock.forward(time.Second)
+	must(t, "", s.RevokeSessions(role))
+	refusedWhole(t, s.read(s.secrets(before), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1 is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in an identity-based policy")
+	if _, err := s.whoami(before); err != nil {
 		t.Errorf("GetCallerIdentity, which nobody can be denied: %v", err)
 	}
-	w.role("app", anybody, everything)
-	refused(t, w.read(w.secrets(before), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1")
-	w.clock.forward(time.Second)
-	if err := w.read(w.secrets(w.mustAssume(app, role)), "db"); err != nil {
+	s.role("app", anybody, everything)
+	refused(t, s.read(s.secrets(before), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1")
+	s.clock.forward(time.Second)
+	if err := s.read(s.secrets(s.mustAssume(app, role)), "db"); err != nil {
 		t.Errorf("a session that began later: %v", err)
 	}
-	if w.RevokeSessions("arn:aws:iam::111122223333:role/none") == nil {
+	if s.RevokeSessions("arn:aws:iam::111122223333:role/none") == nil {
 		t.Error("sessions of a role that is not there were revoked")
 	}
 }
 
 func TestRegionsWithoutSTS(t *testing.T) {
-	w := newGuardedWorld(t)
-	app := w.user("app", everything)
-	w.DisableSTS(localaws.DefaultRegion, true)
-	_, err := w.whoami(app)
+	s := newGuardedSetup(t)
+	app := s.user("app", everything)
+	s.DisableSTS(localaws.DefaultRegion, true)
+	_, err := s.whoami(app)
 	refusedWhole(t, err, "RegionDisabledException", "STS is not activated in this region for account:111122223333. Your account administrator can activate STS in this region using the IAM Console.")
-	w.DisableSTS(localaws.DefaultRegion, false)
-	if _, err := w.whoami(app); err != nil {
+	s.DisableSTS(localaws.DefaultRegion, false)
+	if _, err := s.whoami(app); err != nil {
 		t.Error(err)
 	}
 }

@@ -16,16 +16,16 @@ import (
 const invalidToken = "The security token included in the request is invalid."
 
 func TestSignaturesAreChecked(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
-	good := w.user("app", everything)
-	role := w.role("app", anybody, everything)
-	held := w.mustAssume(good, role)
-	stale := w.mustAssume(good, w.role("gone", anybody, everything))
-	w.DeleteRole("arn:aws:iam::111122223333:role/gone")
-	w.role("gone", anybody, everything)
-	disabled := w.user("disabled", everything)
-	w.DeleteAccessKey("disabled")
+	s := newGuardedSetup(t)
+	s.create("db", "x")
+	good := s.user("app", everything)
+	role := s.role("app", anybody, everything)
+	held := s.mustAssume(good, role)
+	stale := s.mustAssume(good, s.role("gone", anybody, everything))
+	s.DeleteRole("arn:aws:iam::111122223333:role/gone")
+	s.role("gone", anybody, everything)
+	disabled := s.user("disabled", everything)
+	s.DeleteAccessKey("disabled")
 	changed := func(c aws.Credentials, change func(*aws.Credentials)) aws.Credentials {
 		change(&c)
 		return c
@@ -47,8 +47,8 @@ func TestSignaturesAreChecked(t *testing.T) {
 		"a role made anew":           {stale, "UnrecognizedClientException", "InvalidClientTokenId", invalidToken},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inSecrets := w.read(w.secrets(c.by), "db")
-			_, inSTS := w.whoami(c.by)
+			inSecrets := s.read(s.secrets(c.by), "db")
+			_, inSTS := s.whoami(c.by)
 			if c.json == "" {
 				if inSecrets != nil || inSTS != nil {
 					t.Error(inSecrets, inSTS)
@@ -62,63 +62,63 @@ func TestSignaturesAreChecked(t *testing.T) {
 }
 
 func TestRequestsWithoutSignature(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
-	refused(t, w.read(w.secretsBy(aws.AnonymousCredentials{}, localaws.DefaultRegion), "db"), "MissingAuthenticationTokenException", "Request is missing Authentication Token")
-	anonymous := sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: aws.AnonymousCredentials{}})
+	s := newGuardedSetup(t)
+	s.create("db", "x")
+	refused(t, s.read(s.secretsBy(aws.AnonymousCredentials{}, localaws.DefaultRegion), "db"), "MissingAuthenticationTokenException", "Request is missing Authentication Token")
+	anonymous := sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: aws.AnonymousCredentials{}})
 	_, err := anonymous.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	refused(t, err, "MissingAuthenticationToken", "Request is missing Authentication Token")
 }
 
 func TestSignaturesForElsewhere(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
-	by := static(w.user("app", everything))
-	refused(t, w.read(w.secretsBy(by, "nowhere"), "db"), "InvalidSignatureException", "Credential should be scoped to a valid region.")
+	s := newGuardedSetup(t)
+	s.create("db", "x")
+	by := static(s.user("app", everything))
+	refused(t, s.read(s.secretsBy(by, "nowhere"), "db"), "InvalidSignatureException", "Credential should be scoped to a valid region.")
 	// A request that was signed for STS, sent to Secrets Manager.
-	replayed := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: by,
+	replayed := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: by,
 		HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/secretsmanager/", "/sts/", 1))
 			return http.DefaultClient.Do(r)
 		})})
-	refused(t, w.read(replayed, "db"), "InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.")
-	without := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: by,
+	refused(t, s.read(replayed, "db"), "InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.")
+	without := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: by,
 		HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "Signature=", "Nothing=", 1))
 			return http.DefaultClient.Do(r)
 		})})
-	refused(t, w.read(without, "db"), "IncompleteSignatureException", "Authorization header requires 'Signature' parameter.")
+	refused(t, s.read(without, "db"), "IncompleteSignatureException", "Authorization header requires 'Signature' parameter.")
 }
 
 func TestClocksThatAreOff(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
-	app := w.user("app", everything)
-	w.Shift(time.Hour) // Callers' clocks are not meant.
-	if err := w.read(w.secrets(app), "db"); err != nil {
+	s := newGuardedSetup(t)
+	s.create("db", "x")
+	app := s.user("app", everything)
+	s.Shift(time.Hour) // Callers' clocks are not meant.
+	if err := s.read(s.secrets(app), "db"); err != nil {
 		t.Error(err)
 	}
-	w.clock.forward(6 * time.Minute)
-	refused(t, w.read(w.secrets(app), "db"), "InvalidSignatureException", "Signature expired: ")
-	w.clock.forward(-12 * time.Minute)
-	_, err := w.whoami(app)
+	s.clock.forward(6 * time.Minute)
+	refused(t, s.read(s.secrets(app), "db"), "InvalidSignatureException", "Signature expired: ")
+	s.clock.forward(-12 * time.Minute)
+	_, err := s.whoami(app)
 	refused(t, err, "SignatureDoesNotMatch", "Signature not yet current: ")
 }
 
 func TestSessionsExpire(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
-	held := w.mustAssume(w.user("app", everything), w.role("app", anybody, everything))
+	s := newGuardedSetup(t)
+	s.create("db", "x")
+	held := s.mustAssume(s.user("app", everything), s.role("app", anybody, everything))
 	if left := time.Until(held.Expires); left < 59*time.Minute || left > time.Hour+time.Second {
 		t.Errorf("the session lasts %s", left)
 	}
-	w.Shift(59 * time.Minute)
-	if err := w.read(w.secrets(held), "db"); err != nil {
+	s.Shift(59 * time.Minute)
+	if err := s.read(s.secrets(held), "db"); err != nil {
 		t.Error(err)
 	}
-	w.Shift(2 * time.Minute)
-	refused(t, w.read(w.secrets(held), "db"), "ExpiredTokenException", "The security token included in the request is expired")
-	_, err := w.whoami(held)
+	s.Shift(2 * time.Minute)
+	refused(t, s.read(s.secrets(held), "db"), "ExpiredTokenException", "The security token included in the request is expired")
+	_, err := s.whoami(held)
 	refused(t, err, "ExpiredToken", "The security token included in the request is expired")
 }
 
@@ -129,26 +129,26 @@ func TestSessionsOfSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { must(t, "", running.Close()) }()
-	w := &world{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
-	held := w.mustAssume(w.user("app", everything), w.role("app", anybody))
+	s := &setup{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
+	held := s.mustAssume(s.user("app", everything), s.role("app", anybody))
 	if left := time.Until(held.Expires); left > 3*time.Second {
 		t.Errorf("the session lasts %s", left)
 	}
 	moved.forward(4 * time.Second)
-	_, err = w.whoami(held)
+	_, err = s.whoami(held)
 	refused(t, err, "ExpiredToken", "")
 }
 
 func TestIdentitiesAreForgotten(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
+	s := newGuardedSetup(t)
+	s.create("db", "x")
 	unknown := aws.Credentials{AccessKeyID: "unknown", SecretAccessKey: "x"}
-	refused(t, w.read(w.secrets(unknown), "db"), "UnrecognizedClientException", invalidToken)
-	w.ForgetIdentities()
-	if err := w.read(w.secrets(unknown), "db"); err != nil {
+	refused(t, s.read(s.secrets(unknown), "db"), "UnrecognizedClientException", invalidToken)
+	s.ForgetIdentities()
+	if err := s.read(s.secrets(unknown), "db"); err != nil {
 		t.Error(err)
 	}
-	if got := w.lastCall("GetSecretValue").Principal; got != "arn:aws:iam::111122223333:root" {
+	if got := s.lastCall("GetSecretValue").Principal; got != "arn:aws:iam::111122223333:root" {
 		t.Errorf("an unknown key belongs to %s", got)
 	}
 }

@@ -16,17 +16,17 @@ func TestTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Skip("the aws command is not installed; the SDK's tests cover the same operations")
 	}
-	w := newGuardedWorld(t) // So that the command's signatures are checked.
-	w.user("cli", everything)
-	w.role("app", anybody)
-	w.RegisterRotationFunction(functionARN, w.RotatePassword())
-	queue, err := w.AddQueue(localaws.Queue{Name: "changes"})
-	must(t, "", w.SendMessage(must(t, queue, err), "a change"))
+	s := newGuardedSetup(t) // So that the command's signatures are checked.
+	s.user("cli", everything)
+	s.role("app", anybody)
+	s.RegisterRotationFunction(functionARN, s.RotatePassword())
+	queue, err := s.AddQueue(localaws.Queue{Name: "changes"})
+	must(t, "", s.SendMessage(must(t, queue, err), "a change"))
 	run := func(arguments ...string) string {
 		t.Helper()
 		aws := exec.CommandContext(t.Context(), command, arguments...)
 		nowhere := t.TempDir()
-		aws.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+w.URL(), "AWS_REGION="+localaws.DefaultRegion, "AWS_DEFAULT_REGION="+localaws.DefaultRegion,
+		aws.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.URL(), "AWS_REGION="+localaws.DefaultRegion, "AWS_DEFAULT_REGION="+localaws.DefaultRegion,
 			"AWS_ACCESS_KEY_ID=cli", "AWS_SECRET_ACCESS_KEY=secret of cli", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_CONFIG_FILE="+nowhere+"/config", "AWS_SHARED_CREDENTIALS_FILE="+nowhere+"/credentials")
 		output, err := aws.CombinedOutput()
@@ -51,15 +51,15 @@ func TestTheCommandLine(t *testing.T) {
 		{"secretsmanager get-secret-value --secret-id none", "refused: \nAn error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: Secrets Manager can't find the specified secret."},
 		{"secretsmanager delete-secret --secret-id /cli/db --recovery-window-in-days 7 --query Name", "/cli/db"},
 		{"secretsmanager restore-secret --secret-id /cli/db --query Name", "/cli/db"},
-		{"sqs get-queue-url --queue-name changes --query QueueUrl", w.URL() + "/111122223333/changes"},
-		{"sqs receive-message --queue-url " + w.URL() + "/111122223333/changes --wait-time-seconds 1 --query Messages[].MD5OfBody", "97c160c4079712c26c472eecf9d9be2d"},
-		{"sqs get-queue-attributes --queue-url " + w.URL() + "/111122223333/changes --attribute-names All --query Attributes.ApproximateNumberOfMessagesNotVisible", "1"},
-		{"sqs receive-message --queue-url " + w.URL() + "/111122223333/none", "refused: \nAn error occurred (AWS.SimpleQueueService.NonExistentQueue) when calling the ReceiveMessage operation: The specified queue does not exist."},
+		{"sqs get-queue-url --queue-name changes --query QueueUrl", s.URL() + "/111122223333/changes"},
+		{"sqs receive-message --queue-url " + s.URL() + "/111122223333/changes --wait-time-seconds 1 --query Messages[].MD5OfBody", "97c160c4079712c26c472eecf9d9be2d"},
+		{"sqs get-queue-attributes --queue-url " + s.URL() + "/111122223333/changes --attribute-names All --query Attributes.ApproximateNumberOfMessagesNotVisible", "1"},
+		{"sqs receive-message --queue-url " + s.URL() + "/111122223333/none", "refused: \nAn error occurred (AWS.SimpleQueueService.NonExistentQueue) when calling the ReceiveMessage operation: The specified queue does not exist."},
 		{"sts get-caller-identity --query Account", localaws.DefaultAccount},
 		{"sts assume-role --role-arn arn:aws:iam::111122223333:role/app --role-session-name s-1 --query AssumedRoleUser.Arn", "arn:aws:sts::111122223333:assumed-role/app/s-1"},
 	} {
 		// Version 1 of the command does not look for AWS_ENDPOINT_URL where SQS is concerned.
-		arguments := append(strings.Fields(step.arguments), "--output", "text", "--endpoint-url", w.URL())
+		arguments := append(strings.Fields(step.arguments), "--output", "text", "--endpoint-url", s.URL())
 		if got := run(arguments...); strings.TrimSpace(got) != strings.TrimSpace(step.want) {
 			t.Errorf("aws %s\ngives %q\nwant  %q", step.arguments, got, step.want)
 		}

@@ -53,7 +53,7 @@ func (c *cluster) token(account, audience, pod string) string {
 // TestTheClustersOwnTokens has a real API server sign them.
 func TestTheClustersOwnTokens(t *testing.T) {
 	c := newCluster(t)
-	w := newGuardedWorld(t)
+	s := newGuardedSetup(t)
 	for _, account := range []string{"app", "other"} {
 		_, err := c.CoreV1().ServiceAccounts("default").Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account}}, metav1.CreateOptions{})
 		must(t, account, err)
@@ -61,29 +61,29 @@ func TestTheClustersOwnTokens(t *testing.T) {
 	_, err := c.CoreV1().Pods("default").Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "app-0"},
 		Spec: corev1.PodSpec{ServiceAccountName: "app", Containers: []corev1.Container{{Name: "app", Image: "app"}}}}, metav1.CreateOptions{})
 	must(t, "", err)
-	providerARN, err := w.AddOIDCProvider(c.provider)
+	providerARN, err := s.AddOIDCProvider(c.provider)
 	must(t, providerARN, err)
 	key := strings.TrimPrefix(c.provider.Issuer, "https://")
-	role := w.role("app", `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "`+providerARN+`"}, "Action": "sts:AssumeRoleWithWebIdentity",
+	role := s.role("app", `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "`+providerARN+`"}, "Action": "sts:AssumeRoleWithWebIdentity",
 		"Condition": {"StringEquals": {"`+key+`:sub": "system:serviceaccount:default:app", "`+key+`:aud": "sts.amazonaws.com"}}}}`)
-	if _, err := w.byToken(role, c.token("app", "sts.amazonaws.com", "")); err != nil {
+	if _, err := s.byToken(role, c.token("app", "sts.amazonaws.com", "")); err != nil {
 		t.Error(err)
 	}
-	_, err = w.byToken(role, c.token("other", "sts.amazonaws.com", ""))
+	_, err = s.byToken(role, c.token("other", "sts.amazonaws.com", ""))
 	refused(t, err, accessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
-	_, err = w.byToken(role, c.token("app", "https://kubernetes.default.svc", ""))
+	_, err = s.byToken(role, c.token("app", "https://kubernetes.default.svc", ""))
 	refused(t, err, "InvalidIdentityToken", "Incorrect token audience")
 	token := c.token("app", "sts.amazonaws.com", "")
-	_, err = w.byToken(role, token[:len(token)-8]+"AAAAAAAA")
+	_, err = s.byToken(role, token[:len(token)-8]+"AAAAAAAA")
 	refused(t, err, "InvalidIdentityToken", "The ID Token provided is not valid")
 	token = c.token("app", "sts.amazonaws.com", "")
-	w.Shift(2 * time.Hour)
-	_, err = w.byToken(role, token)
+	s.Shift(2 * time.Hour)
+	_, err = s.byToken(role, token)
 	refused(t, err, "ExpiredTokenException", "Token expired")
-	w.Shift(-2 * time.Hour)
+	s.Shift(-2 * time.Hour)
 
-	agent := httptest.NewServer(w.PodIdentityAgent(localaws.PodIdentity{Cluster: "prod", Issuer: c.provider.Issuer, Keys: c.provider.Keys,
-		Roles: map[string]string{"default/app": w.role("pods", podsTrust)}}))
+	agent := httptest.NewServer(s.PodIdentityAgent(localaws.PodIdentity{Cluster: "prod", Issuer: c.provider.Issuer, Keys: c.provider.Keys,
+		Roles: map[string]string{"default/app": s.role("pods", podsTrust)}}))
 	defer agent.Close()
 	for pod, want := range map[string]int{"app-0": http.StatusOK, "": http.StatusBadRequest} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, agent.URL+localaws.PodIdentityPath, nil)

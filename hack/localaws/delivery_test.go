@@ -16,19 +16,19 @@ import (
 )
 
 // numbered makes a number of events whose order can be seen, and tells the order in which they arrive.
-func (w *world) numbered(count int, how localaws.Delivery) (numbers []string) {
-	w.Helper()
-	if err := w.SetDelivery(how); err != nil {
-		w.Fatal(err)
+func (s *setup) numbered(count int, how localaws.Delivery) (numbers []string) {
+	s.Helper()
+	if err := s.SetDelivery(how); err != nil {
+		s.Fatal(err)
 	}
 	for i := range count {
-		_, err := w.UntagResource(w.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{fmt.Sprint(i)}})
-		must(w.T, "", err)
+		_, err := s.UntagResource(s.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{fmt.Sprint(i)}})
+		must(s.T, "", err)
 	}
-	if err := w.AwaitDelivery(w.Context()); err != nil {
-		w.Fatal(err)
+	if err := s.AwaitDelivery(s.Context()); err != nil {
+		s.Fatal(err)
 	}
-	for _, event := range w.arrived() {
+	for _, event := range s.arrived() {
 		numbers = append(numbers, fmt.Sprint(event.Detail.RequestParameters["tagKeys"].([]any)[0]))
 	}
 	return numbers
@@ -48,10 +48,10 @@ func TestEventsFareAsTheyAreTold(t *testing.T) {
 		"late, and some of them twice": {how: localaws.Delivery{Delay: 20 * time.Millisecond, Duplicated: 0.5, Seed: 3}, want: []string{"0", "0", "1", "1", "2", "3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.create("db", "one")
-			w.follow(localaws.EventRule{EventNames: []string{"UntagResource"}})
-			if diff := cmp.Diff(test.want, w.numbered(4, test.how)); diff != "" {
+			s := newSetup(t)
+			s.create("db", "one")
+			s.follow(localaws.EventRule{EventNames: []string{"UntagResource"}})
+			if diff := cmp.Diff(test.want, s.numbered(4, test.how)); diff != "" {
 				t.Errorf("events differ (-want +got):\n%s", diff)
 			}
 		})
@@ -59,21 +59,21 @@ func TestEventsFareAsTheyAreTold(t *testing.T) {
 }
 
 func TestEventsAreHeldUntilTheyAreFlushed(t *testing.T) {
-	w := newWorld(t)
-	w.follow(localaws.EventRule{})
-	must(t, "", w.SetDelivery(localaws.Delivery{Hold: true}))
-	w.create("db", "one")
-	w.put("db", "two")
-	if got := w.arrivedNames(); len(got) != 0 {
+	s := newSetup(t)
+	s.follow(localaws.EventRule{})
+	must(t, "", s.SetDelivery(localaws.Delivery{Hold: true}))
+	s.create("db", "one")
+	s.put("db", "two")
+	if got := s.arrivedNames(); len(got) != 0 {
 		t.Errorf("held events arrive: %v", got)
 	}
-	if count := w.FlushEvents(); count != 2 {
+	if count := s.FlushEvents(); count != 2 {
 		t.Errorf("%d events are flushed", count)
 	}
-	if diff := cmp.Diff([]string{"CreateSecret", "PutSecretValue"}, w.arrivedNames()); diff != "" {
+	if diff := cmp.Diff([]string{"CreateSecret", "PutSecretValue"}, s.arrivedNames()); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
-	if w.SetDelivery(localaws.Delivery{Lost: 1.5}) == nil || w.SetDelivery(localaws.Delivery{Delay: -1}) == nil {
+	if s.SetDelivery(localaws.Delivery{Lost: 1.5}) == nil || s.SetDelivery(localaws.Delivery{Delay: -1}) == nil {
 		t.Error("a delivery that can't be is taken")
 	}
 }
@@ -101,16 +101,16 @@ func TestARuleSeesItsOwnRegionAndAccount(t *testing.T) {
 		"another type":   {rule: localaws.EventRule{DetailTypes: []string{localaws.ByService}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.follow(test.rule)
-			w.create("db", "one")
-			if got := w.arrivedNames(); len(got) != test.want {
+			s := newSetup(t)
+			s.follow(test.rule)
+			s.create("db", "one")
+			if got := s.arrivedNames(); len(got) != test.want {
 				t.Errorf("events %v", got)
 			}
 		})
 	}
-	w := newWorld(t)
-	if _, err := w.AddEventRule(localaws.EventRule{Queue: queueARN}); err == nil {
+	s := newSetup(t)
+	if _, err := s.AddEventRule(localaws.EventRule{Queue: queueARN}); err == nil {
 		t.Error("a rule for no queue is taken")
 	}
 }
@@ -120,12 +120,12 @@ func TestAQueuesPolicyLetsEventsIn(t *testing.T) {
 		"Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-1:111122223333:rule/changes"}}}}`
 	for rule, want := range map[string]int{"changes": 1, "others": 0} {
 		t.Run(rule, func(t *testing.T) {
-			w := newWorld(t)
-			w.follow(localaws.EventRule{Name: rule})
-			_, err := w.AddQueue(localaws.Queue{Name: "changes", Policy: policy})
+			s := newSetup(t)
+			s.follow(localaws.EventRule{Name: rule})
+			_, err := s.AddQueue(localaws.Queue{Name: "changes", Policy: policy})
 			must(t, "", err)
-			w.create("db", "one")
-			if got := w.arrivedNames(); len(got) != want {
+			s.create("db", "one")
+			if got := s.arrivedNames(); len(got) != want {
 				t.Errorf("events %v", got)
 			}
 		})
@@ -133,24 +133,24 @@ func TestAQueuesPolicyLetsEventsIn(t *testing.T) {
 }
 
 func TestALabelThatMovesHasAnEventOfItsOwn(t *testing.T) {
-	w := newWorld(t)
-	w.RegisterRotationFunction(functionARN, w.RotatePassword())
-	w.follow(localaws.EventRule{DetailTypes: []string{localaws.LabelUpdated}})
-	made := w.create("db", `{"password":"one"}`)
+	s := newSetup(t)
+	s.RegisterRotationFunction(functionARN, s.RotatePassword())
+	s.follow(localaws.EventRule{DetailTypes: []string{localaws.LabelUpdated}})
+	made := s.create("db", `{"password":"one"}`)
 	first, arn := aws.ToString(made.VersionId), aws.ToString(made.ARN)
-	second := w.put("db", `{"password":"two"}`)
-	third := w.put("db", `{"password":"three"}`, "BLUE", "AWSPENDING")
-	_, err := w.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSCURRENT"),
+	second := s.put("db", `{"password":"two"}`)
+	third := s.put("db", `{"password":"three"}`, "BLUE", "AWSPENDING")
+	_, err := s.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSCURRENT"),
 		MoveToVersionId: &first, RemoveFromVersionId: &second})
 	must(t, "", err)
-	_, err = w.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: &third})
+	_, err = s.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: &third})
 	must(t, "", err)
-	fourth, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+	fourth, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 	must(t, "", err)
-	w.await("the rotation moves the label", func() bool { return len(w.arrived()) == 5 })
+	s.await("the rotation moves the label", func() bool { return len(s.arrived()) == 5 })
 	want := []string{"AWSCURRENT " + first, "AWSCURRENT " + second, "BLUE " + third, "AWSCURRENT " + first, "AWSCURRENT " + fourth}
 	var got []string
-	for _, event := range w.arrived() {
+	for _, event := range s.arrived() {
 		got = append(got, event.Detail.LabelUpdated+" "+event.Detail.VersionID)
 		if event.DetailType != "Secret Label Updated" || !slices.Equal(event.Resources, []string{arn}) || event.Detail.Name != "db" {
 			t.Errorf("event: %+v", event)

@@ -29,31 +29,31 @@ type told struct {
 }
 
 // follow makes a queue that gets the events.
-func (w *world) follow(rule localaws.EventRule) {
-	w.Helper()
-	arn, err := w.AddQueue(localaws.Queue{Name: "changes"})
-	must(w.T, arn, err)
+func (s *setup) follow(rule localaws.EventRule) {
+	s.Helper()
+	arn, err := s.AddQueue(localaws.Queue{Name: "changes"})
+	must(s.T, arn, err)
 	rule.Queue = arn
-	_, err = w.AddEventRule(rule)
-	must(w.T, "", err)
+	_, err = s.AddEventRule(rule)
+	must(s.T, "", err)
 }
 
 // arrived are the events in the queue.
-func (w *world) arrived() (all []told) {
-	w.Helper()
-	for _, body := range w.Messages(queueARN) {
+func (s *setup) arrived() (all []told) {
+	s.Helper()
+	for _, body := range s.Messages(queueARN) {
 		var one told
 		if err := json.Unmarshal([]byte(body), &one); err != nil {
-			w.Fatal(err)
+			s.Fatal(err)
 		}
 		all = append(all, one)
 	}
 	return all
 }
 
-func (w *world) arrivedNames() (names []string) {
-	w.Helper()
-	for _, one := range w.arrived() {
+func (s *setup) arrivedNames() (names []string) {
+	s.Helper()
+	for _, one := range s.arrived() {
 		names = append(names, one.Detail.EventName)
 	}
 	return names
@@ -61,7 +61,7 @@ func (w *world) arrivedNames() (names []string) {
 
 // changingCall is a call that has an event.
 type changingCall struct {
-	do   func(w *world) error
+	do   func(s *setup) error
 	want map[string]any // request parameters, whole
 	code string
 }
@@ -69,52 +69,52 @@ type changingCall struct {
 // changingCalls are those about a secret of that name.
 func changingCalls(id string) map[string]changingCall {
 	return map[string]changingCall{
-		"PutSecretValue": {want: map[string]any{"secretId": id, "versionStages": []any{"AWSCURRENT"}, "clientRequestToken": "a1a1a1a1-0000-0000-0000-000000000000"}, do: func(w *world) error {
-			_, err := w.PutSecretValue(w.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String(id), SecretString: aws.String("hidden"),
+		"PutSecretValue": {want: map[string]any{"secretId": id, "versionStages": []any{"AWSCURRENT"}, "clientRequestToken": "a1a1a1a1-0000-0000-0000-000000000000"}, do: func(s *setup) error {
+			_, err := s.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String(id), SecretString: aws.String("hidden"),
 				VersionStages: []string{"AWSCURRENT"}, ClientRequestToken: aws.String("a1a1a1a1-0000-0000-0000-000000000000")})
 			return err
 		}},
-		"UpdateSecret": {want: map[string]any{"secretId": id, "description": "of the shop", "clientRequestToken": "a1a1a1a1-0000-0000-0000-000000000000"}, do: func(w *world) error {
-			_, err := w.UpdateSecret(w.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String(id), SecretBinary: []byte("hidden"),
+		"UpdateSecret": {want: map[string]any{"secretId": id, "description": "of the shop", "clientRequestToken": "a1a1a1a1-0000-0000-0000-000000000000"}, do: func(s *setup) error {
+			_, err := s.UpdateSecret(s.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String(id), SecretBinary: []byte("hidden"),
 				Description: aws.String("of the shop"), ClientRequestToken: aws.String("a1a1a1a1-0000-0000-0000-000000000000")})
 			return err
 		}},
-		"UpdateSecretVersionStage": {want: map[string]any{"secretId": id, "versionStage": "BLUE", "moveToVersionId": "none"}, code: notFound, do: func(w *world) error {
-			_, err := w.UpdateSecretVersionStage(w.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String(id),
+		"UpdateSecretVersionStage": {want: map[string]any{"secretId": id, "versionStage": "BLUE", "moveToVersionId": "none"}, code: notFound, do: func(s *setup) error {
+			_, err := s.UpdateSecretVersionStage(s.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String(id),
 				VersionStage: aws.String("BLUE"), MoveToVersionId: aws.String("none")})
 			return err
 		}},
-		"DeleteSecret": {want: map[string]any{"secretId": id, "recoveryWindowInDays": 7.0}, do: func(w *world) error {
-			_, err := w.DeleteSecret(w.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String(id), RecoveryWindowInDays: aws.Int64(7)})
+		"DeleteSecret": {want: map[string]any{"secretId": id, "recoveryWindowInDays": 7.0}, do: func(s *setup) error {
+			_, err := s.DeleteSecret(s.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String(id), RecoveryWindowInDays: aws.Int64(7)})
 			return err
 		}},
-		"RestoreSecret": {want: map[string]any{"secretId": id}, do: func(w *world) error {
-			_, err := w.RestoreSecret(w.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String(id)})
+		"RestoreSecret": {want: map[string]any{"secretId": id}, do: func(s *setup) error {
+			_, err := s.RestoreSecret(s.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String(id)})
 			return err
 		}},
-		"CancelRotateSecret": {want: map[string]any{"secretId": id}, do: func(w *world) error {
-			_, err := w.CancelRotateSecret(w.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: aws.String(id)})
+		"CancelRotateSecret": {want: map[string]any{"secretId": id}, do: func(s *setup) error {
+			_, err := s.CancelRotateSecret(s.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: aws.String(id)})
 			return err
 		}},
-		"TagResource": {want: map[string]any{"secretId": id, "tags": []any{map[string]any{"key": "team", "value": "payments"}}}, do: func(w *world) error {
-			_, err := w.TagResource(w.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String(id), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("payments")}}})
+		"TagResource": {want: map[string]any{"secretId": id, "tags": []any{map[string]any{"key": "team", "value": "payments"}}}, do: func(s *setup) error {
+			_, err := s.TagResource(s.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String(id), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("payments")}}})
 			return err
 		}},
-		"UntagResource": {want: map[string]any{"secretId": id, "tagKeys": []any{"team"}}, do: func(w *world) error {
-			_, err := w.UntagResource(w.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String(id), TagKeys: []string{"team"}})
+		"UntagResource": {want: map[string]any{"secretId": id, "tagKeys": []any{"team"}}, do: func(s *setup) error {
+			_, err := s.UntagResource(s.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String(id), TagKeys: []string{"team"}})
 			return err
 		}},
-		"ReplicateSecretToRegions": {want: map[string]any{"secretId": id, "addReplicaRegions": []any{map[string]any{"region": "eu-central-1"}}}, do: func(w *world) error {
-			_, err := w.ReplicateSecretToRegions(w.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String(id),
+		"ReplicateSecretToRegions": {want: map[string]any{"secretId": id, "addReplicaRegions": []any{map[string]any{"region": "eu-central-1"}}}, do: func(s *setup) error {
+			_, err := s.ReplicateSecretToRegions(s.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String(id),
 				AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("eu-central-1")}}})
 			return err
 		}},
-		"RemoveRegionsFromReplication": {want: map[string]any{"secretId": id, "removeReplicaRegions": []any{"eu-central-1"}}, do: func(w *world) error {
-			_, err := w.RemoveRegionsFromReplication(w.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String(id), RemoveReplicaRegions: []string{"eu-central-1"}})
+		"RemoveRegionsFromReplication": {want: map[string]any{"secretId": id, "removeReplicaRegions": []any{"eu-central-1"}}, do: func(s *setup) error {
+			_, err := s.RemoveRegionsFromReplication(s.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String(id), RemoveReplicaRegions: []string{"eu-central-1"}})
 			return err
 		}},
-		"RotateSecret": {want: map[string]any{"secretId": id, "clientRequestToken": token}, code: "InvalidRequestException", do: func(w *world) error {
-			_, err := w.RotateSecret(w.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id), ClientRequestToken: aws.String(token)})
+		"RotateSecret": {want: map[string]any{"secretId": id, "clientRequestToken": token}, code: "InvalidRequestException", do: func(s *setup) error {
+			_, err := s.RotateSecret(s.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id), ClientRequestToken: aws.String(token)})
 			return err
 		}},
 	}
@@ -140,16 +140,16 @@ func TestEachChangeHasAnEvent(t *testing.T) {
 	const id = "db"
 	for name, call := range changingCalls(id) {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			arn := aws.ToString(w.create(id, "hidden").ARN)
-			w.follow(localaws.EventRule{EventNames: []string{name}})
-			err := call.do(w)
+			s := newSetup(t)
+			arn := aws.ToString(s.create(id, "hidden").ARN)
+			s.follow(localaws.EventRule{EventNames: []string{name}})
+			err := call.do(s)
 			if call.code == "" {
 				must(t, "", err)
 			}
-			got := w.arrived()
+			got := s.arrived()
 			if len(got) != 1 {
-				t.Fatalf("%d events: %q", len(got), w.Messages(queueARN))
+				t.Fatalf("%d events: %q", len(got), s.Messages(queueARN))
 			}
 			checkEnvelope(t, got[0])
 			detail := got[0].Detail
@@ -165,7 +165,7 @@ func TestEachChangeHasAnEvent(t *testing.T) {
 			if call.code == "" && (detail.ResponseElements["arn"] != arn || detail.ResponseElements["name"] != id) {
 				t.Errorf("response elements: %v", detail.ResponseElements)
 			}
-			if strings.Contains(strings.Join(w.Messages(queueARN), ""), "hidden") {
+			if strings.Contains(strings.Join(s.Messages(queueARN), ""), "hidden") {
 				t.Error("an event holds a value")
 			}
 		})
@@ -173,21 +173,21 @@ func TestEachChangeHasAnEvent(t *testing.T) {
 }
 
 func TestAnEventNamesASecretAsItsCallerDid(t *testing.T) {
-	w := newWorld(t)
-	arn := aws.ToString(w.create("db", "one").ARN)
-	w.follow(localaws.EventRule{})
+	s := newSetup(t)
+	arn := aws.ToString(s.create("db", "one").ARN)
+	s.follow(localaws.EventRule{})
 	for _, id := range []string{"db", arn, arn[:len(arn)-7], "none"} {
-		_, _ = w.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: aws.String("two")}) // One of them is refused.
-		events := w.arrived()
+		_, _ = s.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: aws.String("two")}) // One of them is refused.
+		events := s.arrived()
 		if got := events[len(events)-1].Detail; got.RequestParameters["secretId"] != id || (id == "none") != (got.ErrorCode == notFound) || (id == "none") != (got.ResponseElements == nil) {
 			t.Errorf("%s: %+v", id, got)
 		}
 	}
-	if _, err := w.AddEventRule(localaws.EventRule{Queue: queueARN, CapitalARN: true}); err != nil {
+	if _, err := s.AddEventRule(localaws.EventRule{Queue: queueARN, CapitalARN: true}); err != nil {
 		t.Fatal(err)
 	}
-	version := w.put("db", "three")
-	events := w.arrived()
+	version := s.put("db", "three")
+	events := s.arrived()
 	want := map[string]any{"aRN": arn, "name": "db", "versionId": version}
 	if diff := cmp.Diff(want, events[len(events)-1].Detail.ResponseElements); diff != "" {
 		t.Errorf("response elements of an older event differ (-want +got):\n%s", diff)
@@ -195,25 +195,25 @@ func TestAnEventNamesASecretAsItsCallerDid(t *testing.T) {
 }
 
 func TestReadsAreEventsOnlyWhereARuleWantsThem(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "one")
-	w.follow(localaws.EventRule{})
-	w.text("db", "AWSCURRENT")
-	w.described("db")
-	if got := w.arrivedNames(); len(got) != 0 {
+	s := newSetup(t)
+	s.create("db", "one")
+	s.follow(localaws.EventRule{})
+	s.text("db", "AWSCURRENT")
+	s.described("db")
+	if got := s.arrivedNames(); len(got) != 0 {
 		t.Errorf("events %v", got)
 	}
-	w.follow(localaws.EventRule{Reads: true})
-	w.text("db", "AWSCURRENT")
-	w.described("db")
-	if diff := cmp.Diff([]string{"GetSecretValue", "DescribeSecret"}, w.arrivedNames()); diff != "" {
+	s.follow(localaws.EventRule{Reads: true})
+	s.text("db", "AWSCURRENT")
+	s.described("db")
+	if diff := cmp.Diff([]string{"GetSecretValue", "DescribeSecret"}, s.arrivedNames()); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
-	other, err := w.AddQueue(localaws.Queue{Name: "others"})
-	_, ruled := w.AddEventRule(localaws.EventRule{Name: "others", Queue: must(t, other, err)})
+	other, err := s.AddQueue(localaws.Queue{Name: "others"})
+	_, ruled := s.AddEventRule(localaws.EventRule{Name: "others", Queue: must(t, other, err)})
 	must(t, "", ruled)
-	w.described("db")
-	if got := w.Messages(other); len(got) != 0 {
+	s.described("db")
+	if got := s.Messages(other); len(got) != 0 {
 		t.Errorf("another rule's reads arrive: %q", got)
 	}
 }

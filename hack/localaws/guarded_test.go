@@ -20,54 +20,54 @@ const (
 	everything   = `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 )
 
-// newGuardedWorld is a world where IAM decides. The world's own client stays an administrator.
-func newGuardedWorld(t *testing.T) *world {
+// newGuardedSetup is a setup where IAM decides. The setup's own client stays an administrator.
+func newGuardedSetup(t *testing.T) *setup {
 	t.Helper()
-	w := newWorld(t)
-	w.AddPrincipal("tester", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/administrator"})
-	w.user("somebody")
-	return w
+	s := newSetup(t)
+	s.AddPrincipal("tester", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/administrator"})
+	s.user("somebody")
+	return s
 }
 
 // user makes a user with policies, whose access key id is the name.
-func (w *world) user(name string, policies ...string) aws.Credentials {
-	w.Helper()
-	return w.userOf("", name, policies...)
+func (s *setup) user(name string, policies ...string) aws.Credentials {
+	s.Helper()
+	return s.userOf("", name, policies...)
 }
 
-func (w *world) userOf(account, name string, policies ...string) aws.Credentials {
-	w.Helper()
-	_, err := w.AddUser(localaws.User{Account: account, Name: name, AccessKeyID: name, SecretAccessKey: "secret of " + name, Policies: policies})
-	must(w.T, "", err)
+func (s *setup) userOf(account, name string, policies ...string) aws.Credentials {
+	s.Helper()
+	_, err := s.AddUser(localaws.User{Account: account, Name: name, AccessKeyID: name, SecretAccessKey: "secret of " + name, Policies: policies})
+	must(s.T, "", err)
 	return aws.Credentials{AccessKeyID: name, SecretAccessKey: "secret of " + name}
 }
 
 // role makes a role and tells its ARN.
-func (w *world) role(name, trust string, policies ...string) string {
-	w.Helper()
-	arn, err := w.AddRole(localaws.Role{Name: name, TrustPolicy: trust, Policies: policies})
-	return must(w.T, arn, err)
+func (s *setup) role(name, trust string, policies ...string) string {
+	s.Helper()
+	arn, err := s.AddRole(localaws.Role{Name: name, TrustPolicy: trust, Policies: policies})
+	return must(s.T, arn, err)
 }
 
 func static(c aws.Credentials) aws.CredentialsProvider {
 	return credentials.StaticCredentialsProvider{Value: c}
 }
 
-func (w *world) secrets(c aws.Credentials) *secretsmanager.Client {
-	return w.secretsBy(static(c), localaws.DefaultRegion)
+func (s *setup) secrets(c aws.Credentials) *secretsmanager.Client {
+	return s.secretsBy(static(c), localaws.DefaultRegion)
 }
 
-func (w *world) secretsBy(provider aws.CredentialsProvider, region string) *secretsmanager.Client {
-	return secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: provider})
+func (s *setup) secretsBy(provider aws.CredentialsProvider, region string) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: provider})
 }
 
-func (w *world) stsBy(c aws.Credentials) *sts.Client {
-	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: static(c)})
+func (s *setup) stsBy(c aws.Credentials) *sts.Client {
+	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: static(c)})
 }
 
 // whoami is a call that every principal may make.
-func (w *world) whoami(c aws.Credentials) (string, error) {
-	who, err := w.stsBy(c).GetCallerIdentity(w.Context(), &sts.GetCallerIdentityInput{})
+func (s *setup) whoami(c aws.Credentials) (string, error) {
+	who, err := s.stsBy(c).GetCallerIdentity(s.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return "", err
 	}
@@ -75,21 +75,21 @@ func (w *world) whoami(c aws.Credentials) (string, error) {
 }
 
 // session assumes a role.
-func (w *world) session(by aws.Credentials, input *sts.AssumeRoleInput) (aws.Credentials, error) {
+func (s *setup) session(by aws.Credentials, input *sts.AssumeRoleInput) (aws.Credentials, error) {
 	if input.RoleSessionName == nil {
 		input.RoleSessionName = aws.String("s-1")
 	}
-	answer, err := w.stsBy(by).AssumeRole(w.Context(), input)
+	answer, err := s.stsBy(by).AssumeRole(s.Context(), input)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	return credentialsOf(answer.Credentials), nil
 }
 
-func (w *world) mustAssume(by aws.Credentials, role string, tags ...string) aws.Credentials {
-	w.Helper()
-	got, err := w.session(by, &sts.AssumeRoleInput{RoleArn: &role, Tags: sessionTags(tags...)})
-	return must(w.T, got, err)
+func (s *setup) mustAssume(by aws.Credentials, role string, tags ...string) aws.Credentials {
+	s.Helper()
+	got, err := s.session(by, &sts.AssumeRoleInput{RoleArn: &role, Tags: sessionTags(tags...)})
+	return must(s.T, got, err)
 }
 
 // sessionTags are of keys and values in turn.
@@ -111,13 +111,13 @@ type clientFunc func(*http.Request) (*http.Response, error)
 func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 // lastCall of an operation.
-func (w *world) lastCall(operation string) localaws.Call {
-	w.Helper()
-	for _, call := range slices.Backward(w.Calls()) {
+func (s *setup) lastCall(operation string) localaws.Call {
+	s.Helper()
+	for _, call := range slices.Backward(s.Calls()) {
 		if call.Operation == operation {
 			return call
 		}
 	}
-	w.Fatalf("no call of %s", operation)
+	s.Fatalf("no call of %s", operation)
 	return localaws.Call{}
 }

@@ -17,13 +17,13 @@ func filter(key types.FilterNameStringType, values ...string) types.Filter {
 }
 
 // listed are the names that ListSecrets gives, in its order, and how many pages it took.
-func (w *world) listed(input *secretsmanager.ListSecretsInput) (names []string, pages int) {
-	w.Helper()
-	all := secretsmanager.NewListSecretsPaginator(w.Client, input)
+func (s *setup) listed(input *secretsmanager.ListSecretsInput) (names []string, pages int) {
+	s.Helper()
+	all := secretsmanager.NewListSecretsPaginator(s.Client, input)
 	for all.HasMorePages() {
-		page, err := all.NextPage(w.Context())
+		page, err := all.NextPage(s.Context())
 		pages++
-		for _, entry := range must(w.T, page, err).SecretList {
+		for _, entry := range must(s.T, page, err).SecretList {
 			names = append(names, aws.ToString(entry.Name))
 		}
 	}
@@ -31,13 +31,13 @@ func (w *world) listed(input *secretsmanager.ListSecretsInput) (names []string, 
 }
 
 func TestListSecretsFilters(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for name, tags := range map[string][]types.Tag{
 		"/prod/db":    {{Key: aws.String("team"), Value: aws.String("payments")}},
 		"/prod/cache": {{Key: aws.String("team"), Value: aws.String("search")}, {Key: aws.String("tier"), Value: aws.String("payments")}},
 		"/test/db":    nil,
 	} {
-		_, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, Description: aws.String("of " + name), Tags: tags, SecretString: aws.String("x")})
+		_, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, Description: aws.String("of " + name), Tags: tags, SecretString: aws.String("x")})
 		must(t, "", err)
 	}
 	for name, test := range map[string]struct {
@@ -55,27 +55,27 @@ func TestListSecretsFilters(t *testing.T) {
 		"anything":        {[]types.Filter{filter("all", "search")}, []string{"/prod/cache"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, _ := w.listed(&secretsmanager.ListSecretsInput{Filters: test.filters})
+			got, _ := s.listed(&secretsmanager.ListSecretsInput{Filters: test.filters})
 			slices.Sort(got)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("names differ (-want +got):\n%s", diff)
 			}
 		})
 	}
-	_, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{Filters: []types.Filter{filter("colour", "blue")}})
+	_, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{Filters: []types.Filter{filter("colour", "blue")}})
 	refused(t, err, "ValidationException", "1 validation error detected: Value at 'filters.1.member.key' failed to satisfy constraint")
 }
 
 func TestListSecretsPages(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for i := range 205 {
-		w.create(fmt.Sprintf("s-%03d", i), "x")
+		s.create(fmt.Sprintf("s-%03d", i), "x")
 	}
-	names, pages := w.listed(&secretsmanager.ListSecretsInput{MaxResults: aws.Int32(100)})
+	names, pages := s.listed(&secretsmanager.ListSecretsInput{MaxResults: aws.Int32(100)})
 	if len(names) != 205 || pages != 3 || !slices.IsSorted(names) {
 		t.Errorf("%d names on %d pages, sorted: %v", len(names), pages, slices.IsSorted(names))
 	}
-	backwards, _ := w.listed(&secretsmanager.ListSecretsInput{SortOrder: types.SortOrderTypeDesc})
+	backwards, _ := s.listed(&secretsmanager.ListSecretsInput{SortOrder: types.SortOrderTypeDesc})
 	slices.Reverse(backwards)
 	if diff := cmp.Diff(names, backwards); diff != "" {
 		t.Errorf("the other order differs:\n%s", diff)
@@ -83,32 +83,32 @@ func TestListSecretsPages(t *testing.T) {
 }
 
 func TestListSecretsTellsVersionsAndDeletions(t *testing.T) {
-	w := newWorld(t)
-	first := aws.ToString(w.create("db", "x").VersionId)
-	w.create("gone", "x")
-	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("gone")})
+	s := newSetup(t)
+	first := aws.ToString(s.create("db", "x").VersionId)
+	s.create("gone", "x")
+	_, err := s.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("gone")})
 	must(t, "", err)
-	listed, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
+	listed, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
 	entries := must(t, listed, err).SecretList
 	if len(entries) != 1 || !slices.Contains(entries[0].SecretVersionsToStages[first], "AWSCURRENT") {
 		t.Errorf("listed %d secrets", len(entries))
 	}
-	if names, _ := w.listed(&secretsmanager.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)}); len(names) != 2 {
+	if names, _ := s.listed(&secretsmanager.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)}); len(names) != 2 {
 		t.Errorf("with deleted ones: %v", names)
 	}
 }
 
 func TestBatchGetSecretValue(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	var ids []string
 	for i := range 21 {
 		id := fmt.Sprintf("s-%02d", i)
-		w.create(id, "value of "+id)
+		s.create(id, "value of "+id)
 		ids = append(ids, id)
 	}
-	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("s-03")})
+	_, err := s.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("s-03")})
 	must(t, "", err)
-	got, err := w.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: append(slices.Clone(ids[:19]), "none")})
+	got, err := s.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: append(slices.Clone(ids[:19]), "none")})
 	answer := must(t, got, err)
 	problems := map[string]string{}
 	for _, problem := range answer.Errors {
@@ -122,20 +122,20 @@ func TestBatchGetSecretValue(t *testing.T) {
 			t.Errorf("%s has another's value", aws.ToString(value.Name))
 		}
 	}
-	if len(answer.SecretValues) != 18 || w.ValuesRead("s-") != 18 {
-		t.Errorf("%d values, %d counted", len(answer.SecretValues), w.ValuesRead("s-"))
+	if len(answer.SecretValues) != 18 || s.ValuesRead("s-") != 18 {
+		t.Errorf("%d values, %d counted", len(answer.SecretValues), s.ValuesRead("s-"))
 	}
-	_, err = w.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: ids})
+	_, err = s.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: ids})
 	refused(t, err, "InvalidParameterException", "SecretIdList can hold at most 20 entries.")
 }
 
 func TestBatchGetSecretValueByFilters(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for i := range 25 {
-		w.create(fmt.Sprintf("/prod/%02d", i), "x")
+		s.create(fmt.Sprintf("/prod/%02d", i), "x")
 	}
-	w.create("/test/1", "x")
-	pages := secretsmanager.NewBatchGetSecretValuePaginator(w.Client, &secretsmanager.BatchGetSecretValueInput{Filters: []types.Filter{filter("name", "/prod")}})
+	s.create("/test/1", "x")
+	pages := secretsmanager.NewBatchGetSecretValuePaginator(s.Client, &secretsmanager.BatchGetSecretValueInput{Filters: []types.Filter{filter("name", "/prod")}})
 	read := 0
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -152,24 +152,24 @@ func TestBatchGetSecretValueByFilters(t *testing.T) {
 }
 
 func TestTags(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "x")
-	_, err := w.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("db"), Tags: []types.Tag{
+	s := newSetup(t)
+	s.create("db", "x")
+	_, err := s.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("db"), Tags: []types.Tag{
 		{Key: aws.String("a"), Value: aws.String("1")}, {Key: aws.String("b"), Value: aws.String("2")}}})
 	must(t, "", err)
-	_, err = w.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{"a"}})
+	_, err = s.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{"a"}})
 	must(t, "", err)
-	if tags := w.described("db").Tags; len(tags) != 1 || aws.ToString(tags[0].Key) != "b" || aws.ToString(tags[0].Value) != "2" {
+	if tags := s.described("db").Tags; len(tags) != 1 || aws.ToString(tags[0].Key) != "b" || aws.ToString(tags[0].Value) != "2" {
 		t.Errorf("%d tags", len(tags))
 	}
 }
 
 func TestReplicas(t *testing.T) {
-	w := newWorld(t)
-	made, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("one"),
+	s := newSetup(t)
+	made, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("one"),
 		AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("us-east-1")}}})
 	arn := aws.ToString(must(t, made, err).ARN)
-	elsewhere := client(w.URL(), "us-east-1", "tester")
+	elsewhere := client(s.URL(), "us-east-1", "tester")
 	read := func() string {
 		got, err := elsewhere.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("db")})
 		if want := strings.Replace(arn, "eu-west-1", "us-east-1", 1); aws.ToString(must(t, got, err).ARN) != want {
@@ -177,29 +177,29 @@ func TestReplicas(t *testing.T) {
 		}
 		return aws.ToString(got.SecretString)
 	}
-	w.put("db", "two")
+	s.put("db", "two")
 	if got := read(); got != "two" {
 		t.Errorf("the replica has %q", got)
 	}
 	_, err = elsewhere.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: aws.String("x")})
 	refused(t, err, "InvalidParameterException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.")
-	_, err = w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db")})
+	_, err = s.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db")})
 	refusedWhole(t, err, "InvalidParameterException", "You can't delete secret db that still has replica regions [us-east-1].")
-	if d := w.described("db"); len(d.ReplicationStatus) != 1 || d.ReplicationStatus[0].Status != types.StatusTypeInSync {
+	if d := s.described("db"); len(d.ReplicationStatus) != 1 || d.ReplicationStatus[0].Status != types.StatusTypeInSync {
 		t.Errorf("replicas: %v", d.ReplicationStatus)
 	}
 
 	_, err = elsewhere.StopReplicationToReplica(t.Context(), &secretsmanager.StopReplicationToReplicaInput{SecretId: aws.String("db")})
 	must(t, "", err)
-	w.put("db", "three")
-	if got := read(); got != "two" || len(w.described("db").ReplicationStatus) != 0 {
+	s.put("db", "three")
+	if got := read(); got != "two" || len(s.described("db").ReplicationStatus) != 0 {
 		t.Errorf("a replica of its own has %q", got)
 	}
-	_, err = w.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("db"),
+	_, err = s.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("db"),
 		AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("ap-south-1")}}})
 	must(t, "", err)
-	_, err = w.RemoveRegionsFromReplication(t.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String("db"), RemoveReplicaRegions: []string{"ap-south-1"}})
+	_, err = s.RemoveRegionsFromReplication(t.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String("db"), RemoveReplicaRegions: []string{"ap-south-1"}})
 	must(t, "", err)
-	_, err = client(w.URL(), "ap-south-1", "tester").DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("db")})
+	_, err = client(s.URL(), "ap-south-1", "tester").DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("db")})
 	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
 }

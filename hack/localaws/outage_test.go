@@ -19,19 +19,19 @@ import (
 )
 
 // readIn reads the secret db in a region.
-func readIn(ctx context.Context, w *world, region string) (string, error) {
-	output, err := client(w.URL(), region, "tester").GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("db")})
+func readIn(ctx context.Context, s *setup, region string) (string, error) {
+	output, err := client(s.URL(), region, "tester").GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("db")})
 	if err != nil {
 		return "", err
 	}
 	return aws.ToString(output.SecretString), nil
 }
 
-func (w *world) replicated(region string) {
-	w.Helper()
-	_, err := w.ReplicateSecretToRegions(w.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("db"),
+func (s *setup) replicated(region string) {
+	s.Helper()
+	_, err := s.ReplicateSecretToRegions(s.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("db"),
 		AddReplicaRegions: []types.ReplicaRegionType{{Region: &region}}})
-	must(w.T, "", err)
+	must(s.T, "", err)
 }
 
 func TestARegionThatIsDown(t *testing.T) {
@@ -59,15 +59,15 @@ func TestARegionThatIsDown(t *testing.T) {
 			if kind != localaws.OutageHang {
 				ctx = t.Context()
 			}
-			_, err := readIn(ctx, l.world, "eu-west-1")
+			_, err := readIn(ctx, l.setup, "eu-west-1")
 			check(t, err)
-			if got, err := readIn(t.Context(), l.world, "eu-central-1"); must(t, got, err) != "one" {
+			if got, err := readIn(t.Context(), l.setup, "eu-central-1"); must(t, got, err) != "one" {
 				t.Errorf("the replica has %q", got)
 			}
 			_, err = l.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &l.url, MessageBody: aws.String("SQS goes on")})
 			must(t, "", err)
 			must(t, "", l.SetOutages())
-			if got, err := readIn(t.Context(), l.world, "eu-west-1"); must(t, got, err) != "one" {
+			if got, err := readIn(t.Context(), l.setup, "eu-west-1"); must(t, got, err) != "one" {
 				t.Errorf("the region is back with %q", got)
 			}
 		})
@@ -91,64 +91,64 @@ func TestAnOutageOfOtherServices(t *testing.T) {
 }
 
 func TestAReplicaThatLags(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "one")
-	w.replicated("eu-central-1")
-	w.SetReplicationLag(time.Minute)
-	w.put("db", "two")
-	status := func() types.StatusType { return w.described("db").ReplicationStatus[0].Status }
-	if got, err := readIn(t.Context(), w, "eu-central-1"); must(t, got, err) != "one" || status() != types.StatusTypeInProgress {
+	s := newSetup(t)
+	s.create("db", "one")
+	s.replicated("eu-central-1")
+	s.SetReplicationLag(time.Minute)
+	s.put("db", "two")
+	status := func() types.StatusType { return s.described("db").ReplicationStatus[0].Status }
+	if got, err := readIn(t.Context(), s, "eu-central-1"); must(t, got, err) != "one" || status() != types.StatusTypeInProgress {
 		t.Errorf("the replica has %q, %s", got, status())
 	}
-	w.clock.forward(61 * time.Second)
-	if got, err := readIn(t.Context(), w, "eu-central-1"); must(t, got, err) != "two" || status() != types.StatusTypeInSync {
+	s.clock.forward(61 * time.Second)
+	if got, err := readIn(t.Context(), s, "eu-central-1"); must(t, got, err) != "two" || status() != types.StatusTypeInSync {
 		t.Errorf("a minute later the replica has %q, %s", got, status())
 	}
-	w.put("db", "three")
-	w.SetReplicationLag(0)
-	if got, err := readIn(t.Context(), w, "eu-central-1"); must(t, got, err) != "three" {
+	s.put("db", "three")
+	s.SetReplicationLag(0)
+	if got, err := readIn(t.Context(), s, "eu-central-1"); must(t, got, err) != "three" {
 		t.Errorf("without a lag the replica has %q", got)
 	}
-	must(t, "", w.SetOutages(localaws.Outage{Region: "eu-central-1"}))
-	w.put("db", "four")
+	must(t, "", s.SetOutages(localaws.Outage{Region: "eu-central-1"}))
+	s.put("db", "four")
 	if got := status(); got != types.StatusTypeInProgress {
 		t.Errorf("a region that is down is %s", got)
 	}
-	must(t, "", w.SetOutages())
-	if got, err := readIn(t.Context(), w, "eu-central-1"); must(t, got, err) != "four" || status() != types.StatusTypeInSync {
+	must(t, "", s.SetOutages())
+	if got, err := readIn(t.Context(), s, "eu-central-1"); must(t, got, err) != "four" || status() != types.StatusTypeInSync {
 		t.Errorf("after the outage the replica has %q, %s", got, status())
 	}
-	_, err := client(w.URL(), "eu-central-1", "tester").PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: aws.String("no")})
+	_, err := client(s.URL(), "eu-central-1", "tester").PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: aws.String("no")})
 	refused(t, err, "InvalidParameterException", "Operation not permitted on a replica secret.")
 }
 
 func TestTimesCanBeSet(t *testing.T) {
-	w := newWorld(t)
-	w.RegisterRotationFunction(functionARN, (&rotator{w: w, fails: "setSecret"}).step)
-	w.create("db", "one")
-	second, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+	s := newSetup(t)
+	s.RegisterRotationFunction(functionARN, (&rotator{s: s, fails: "setSecret"}).step)
+	s.create("db", "one")
+	second, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 	must(t, "", err)
-	w.await("the rotation fails", func() bool { // The event of the call that began it may come after that.
-		return slices.ContainsFunc(w.Events(), func(one localaws.Event) bool { return strings.Contains(fmt.Sprint(one.Detail), "RotationFailed") })
+	s.await("the rotation fails", func() bool { // The event of the call that began it may come after that.
+		return slices.ContainsFunc(s.Events(), func(one localaws.Event) bool { return strings.Contains(fmt.Sprint(one.Detail), "RotationFailed") })
 	})
 	long := time.Now().Add(-100 * 24 * time.Hour).Truncate(time.Second)
-	must(t, "", w.SetTimes(localaws.Times{SecretId: "db", Created: long, LastChanged: long.Add(1 * time.Hour), LastRotated: long.Add(2 * time.Hour),
+	must(t, "", s.SetTimes(localaws.Times{SecretId: "db", Created: long, LastChanged: long.Add(1 * time.Hour), LastRotated: long.Add(2 * time.Hour),
 		NextRotation: long.Add(3 * time.Hour), Versions: map[string]time.Time{second: long.Add(4 * time.Hour)}}))
-	got := w.described("db")
+	got := s.described("db")
 	if !got.CreatedDate.Equal(long) || !got.LastChangedDate.Equal(long.Add(time.Hour)) || !got.LastRotatedDate.Equal(long.Add(2*time.Hour)) || !got.NextRotationDate.Equal(long.Add(3*time.Hour)) {
 		t.Errorf("described: %v, %v, %v, %v", got.CreatedDate, got.LastChangedDate, got.LastRotatedDate, got.NextRotationDate)
 	}
-	versions, err := w.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("db")})
+	versions, err := s.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("db")})
 	for _, v := range must(t, versions, err).Versions {
 		if aws.ToString(v.VersionId) == second && !v.CreatedDate.Equal(long.Add(4*time.Hour)) {
 			t.Errorf("the pending version is of %v", v.CreatedDate)
 		}
 	}
-	must(t, "", w.SetTimes(localaws.Times{SecretId: aws.ToString(got.ARN), NeverRotated: true}))
-	if got := w.described("db"); got.LastRotatedDate != nil || !got.NextRotationDate.Equal(long.Add(3*time.Hour)) {
+	must(t, "", s.SetTimes(localaws.Times{SecretId: aws.ToString(got.ARN), NeverRotated: true}))
+	if got := s.described("db"); got.LastRotatedDate != nil || !got.NextRotationDate.Equal(long.Add(3*time.Hour)) {
 		t.Errorf("never rotated: %v, next %v", got.LastRotatedDate, got.NextRotationDate)
 	}
-	if w.SetTimes(localaws.Times{SecretId: "none"}) == nil || w.SetTimes(localaws.Times{SecretId: "db", Versions: map[string]time.Time{"none": long}}) == nil {
+	if s.SetTimes(localaws.Times{SecretId: "none"}) == nil || s.SetTimes(localaws.Times{SecretId: "db", Versions: map[string]time.Time{"none": long}}) == nil {
 		t.Error("times of nothing are set")
 	}
 }

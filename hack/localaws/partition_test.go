@@ -12,12 +12,12 @@ import (
 )
 
 func TestSecretsAreOfThePartitionOfTheirRegion(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for region, partition := range map[string]string{
 		"eu-west-1": "aws", "us-east-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "us-iso-east-1": "aws-iso",
 		"us-isob-east-1": "aws-iso-b", "eu-isoe-west-1": "aws-iso-e", "us-isof-south-1": "aws-iso-f", "eusc-de-east-1": "aws-eusc",
 	} {
-		there := client(w.URL(), region, "tester")
+		there := client(s.URL(), region, "tester")
 		created, err := there.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("x")})
 		arn := aws.ToString(must(t, created, err).ARN)
 		if want := "arn:" + partition + ":secretsmanager:" + region + ":" + localaws.DefaultAccount + ":secret:db-"; !strings.HasPrefix(arn, want) {
@@ -25,7 +25,7 @@ func TestSecretsAreOfThePartitionOfTheirRegion(t *testing.T) {
 		}
 		found, err := there.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn})
 		must(t, found, err)
-		calls := w.Calls()
+		calls := s.Calls()
 		if got := calls[len(calls)-1].Principal; got != "arn:"+partition+":iam::"+localaws.DefaultAccount+":root" {
 			t.Errorf("in %s %s has called", region, got)
 		}
@@ -34,15 +34,15 @@ func TestSecretsAreOfThePartitionOfTheirRegion(t *testing.T) {
 
 // Partitions know nothing of each other's users and roles.
 func TestAccessKeysAreWorthNothingInAnotherPartition(t *testing.T) {
-	w := newWorld(t)
-	arn, err := w.AddUser(localaws.User{Name: "app", Partition: "aws-cn", AccessKeyID: "china", SecretAccessKey: "x",
+	s := newSetup(t)
+	arn, err := s.AddUser(localaws.User{Name: "app", Partition: "aws-cn", AccessKeyID: "china", SecretAccessKey: "x",
 		Policies: []string{`{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`}})
 	if err != nil || !strings.HasPrefix(arn, "arn:aws-cn:iam::") {
 		t.Fatal(arn, err)
 	}
 	ask := func(region string) error {
 		_, err := secretsmanager.New(secretsmanager.Options{
-			Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(),
+			Region: region, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(),
 			Credentials: credentials.NewStaticCredentialsProvider("china", "x", ""),
 		}).ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
 		return err
@@ -51,7 +51,7 @@ func TestAccessKeysAreWorthNothingInAnotherPartition(t *testing.T) {
 		t.Error(err)
 	}
 	refused(t, ask("eu-west-1"), "UnrecognizedClientException", invalidToken)
-	role, err := w.AddRole(localaws.Role{Name: "app", Partition: "aws-us-gov", TrustPolicy: `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}}`})
+	role, err := s.AddRole(localaws.Role{Name: "app", Partition: "aws-us-gov", TrustPolicy: `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}}`})
 	if err != nil || role != "arn:aws-us-gov:iam::111122223333:role/app" {
 		t.Error(role, err)
 	}

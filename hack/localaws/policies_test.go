@@ -19,25 +19,25 @@ func allowing(actions, resource, condition string) string {
 const reading = `["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]`
 
 // tagged makes a secret with a tag.
-func (w *world) tagged(name, key, value string) string {
-	w.Helper()
-	made, err := w.CreateSecret(w.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String("x"), Tags: []types.Tag{{Key: &key, Value: &value}}})
-	return aws.ToString(must(w.T, made, err).ARN)
+func (s *setup) tagged(name, key, value string) string {
+	s.Helper()
+	made, err := s.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String("x"), Tags: []types.Tag{{Key: &key, Value: &value}}})
+	return aws.ToString(must(s.T, made, err).ARN)
 }
 
 // TestTagsDecide is attribute-based access control: one role for all tenants, whose sessions are tagged.
 func TestTagsDecide(t *testing.T) {
-	w := newGuardedWorld(t)
-	payments, orders := w.tagged("payments/db", "namespace", "payments"), w.tagged("orders/db", "namespace", "orders")
-	plain := aws.ToString(w.create("plain", "x").ARN)
-	operator := w.user("operator", everything)
-	byTag := w.role("by-tag", anybody, allowing(reading, "*", `"StringEquals": {"aws:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
-	byKey := w.role("by-key", anybody, allowing(reading, "*", `"StringEquals": {"secretsmanager:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
-	byName := w.role("by-name", anybody, allowing(reading, "arn:aws:secretsmanager:*:*:secret:${aws:PrincipalTag/kubernetes-namespace}/*", ""))
+	s := newGuardedSetup(t)
+	payments, orders := s.tagged("payments/db", "namespace", "payments"), s.tagged("orders/db", "namespace", "orders")
+	plain := aws.ToString(s.create("plain", "x").ARN)
+	operator := s.user("operator", everything)
+	byTag := s.role("by-tag", anybody, allowing(reading, "*", `"StringEquals": {"aws:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
+	byKey := s.role("by-key", anybody, allowing(reading, "*", `"StringEquals": {"secretsmanager:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
+	byName := s.role("by-name", anybody, allowing(reading, "arn:aws:secretsmanager:*:*:secret:${aws:PrincipalTag/kubernetes-namespace}/*", ""))
 	for _, role := range []string{byTag, byKey, byName} {
-		ofPayments := w.mustAssume(operator, role, "kubernetes-namespace", "payments")
+		ofPayments := s.mustAssume(operator, role, "kubernetes-namespace", "payments")
 		for secret, mine := range map[string]bool{payments: true, orders: false, plain: false} {
-			err := w.read(w.secrets(ofPayments), secret)
+			err := s.read(s.secrets(ofPayments), secret)
 			if mine {
 				if err != nil {
 					t.Errorf("%s: %v", role, err)
@@ -48,17 +48,17 @@ func TestTagsDecide(t *testing.T) {
 			refusedWhole(t, err, denied, "User: arn:aws:sts::111122223333:assumed-role/"+name+"/s-1 is not authorized to perform: secretsmanager:GetSecretValue on resource: "+
 				secret+" because no identity-based policy allows the secretsmanager:GetSecretValue action")
 		}
-		if err := w.read(w.secrets(w.mustAssume(operator, role)), payments); err == nil {
+		if err := s.read(s.secrets(s.mustAssume(operator, role)), payments); err == nil {
 			t.Errorf("%s: a session without tags reads", role)
 		}
 	}
 }
 
 func TestConditionsOfReads(t *testing.T) {
-	w := newGuardedWorld(t)
-	arn := w.tagged("db", "team", "red")
+	s := newGuardedSetup(t)
+	arn := s.tagged("db", "team", "red")
 	var versionID string
-	for id := range w.described("db").VersionIdsToStages {
+	for id := range s.described("db").VersionIdsToStages {
 		versionID = id
 	}
 	current := &secretsmanager.GetSecretValueInput{SecretId: &arn, VersionStage: aws.String("AWSCURRENT")}
@@ -85,7 +85,7 @@ func TestConditionsOfReads(t *testing.T) {
 		"the tag":                         {`"StringEquals": {"aws:ResourceTag/team": "red"}`, current, true},
 		"a tag that is not there":         {`"Null": {"aws:ResourceTag/owner": "false"}`, current, false},
 	} {
-		client := w.secrets(w.user("app", allowing(reading, "*", c.condition)))
+		client := s.secrets(s.user("app", allowing(reading, "*", c.condition)))
 		if _, err := client.GetSecretValue(t.Context(), c.input); (err == nil) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -93,58 +93,58 @@ func TestConditionsOfReads(t *testing.T) {
 }
 
 func TestDenialsOfPolicies(t *testing.T) {
-	w := newGuardedWorld(t)
-	arn := aws.ToString(w.create("db", "x").ARN)
+	s := newGuardedSetup(t)
+	arn := aws.ToString(s.create("db", "x").ARN)
 	const me = "User: arn:aws:iam::111122223333:user/app is not authorized to perform: "
-	app := w.user("app")
-	refusedWhole(t, w.read(w.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" because no identity-based policy allows the secretsmanager:GetSecretValue action")
-	refusedWhole(t, w.read(w.secrets(app), "none"), denied, me+"secretsmanager:GetSecretValue on resource: none because no identity-based policy allows the secretsmanager:GetSecretValue action")
-	_, err := w.secrets(app).ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
+	app := s.user("app")
+	refusedWhole(t, s.read(s.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" because no identity-based policy allows the secretsmanager:GetSecretValue action")
+	refusedWhole(t, s.read(s.secrets(app), "none"), denied, me+"secretsmanager:GetSecretValue on resource: none because no identity-based policy allows the secretsmanager:GetSecretValue action")
+	_, err := s.secrets(app).ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
 	refusedWhole(t, err, denied, me+"secretsmanager:ListSecrets because no identity-based policy allows the secretsmanager:ListSecrets action")
-	w.user("app", everything, `{"Statement": {"Effect": "Deny", "Action": "secretsmanager:Get*", "Resource": "*:secret:db-??????"}}`)
-	refusedWhole(t, w.read(w.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in an identity-based policy")
-	if _, err := w.secrets(app).DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn}); err != nil {
+	s.user("app", everything, `{"Statement": {"Effect": "Deny", "Action": "secretsmanager:Get*", "Resource": "*:secret:db-??????"}}`)
+	refusedWhole(t, s.read(s.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in an identity-based policy")
+	if _, err := s.secrets(app).DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn}); err != nil {
 		t.Error(err)
 	}
-	w.user("app")
+	s.user("app")
 	own := `{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:user/app"}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"}]}`
-	w.attach("db", own)
-	if err := w.read(w.secrets(app), "db"); err != nil {
+	s.attach("db", own)
+	if err := s.read(s.secrets(app), "db"); err != nil {
 		t.Errorf("the secret's own policy: %v", err)
 	}
-	w.attach("db", `{"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*", "Condition": {"StringNotEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:user/other"}}}]}`)
-	w.user("app", everything)
-	refusedWhole(t, w.read(w.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a resource-based policy")
-	w.SetRules(localaws.Rule{Deny: true, Because: "with an explicit deny in a service control policy"})
-	refusedWhole(t, w.read(w.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a service control policy")
-	w.SetRules()
-	_, err = w.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &arn, ResourcePolicy: aws.String(`{"Statement": {"Effect": "Allow", "Action": "*"}}`)})
+	s.attach("db", `{"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*", "Condition": {"StringNotEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:user/other"}}}]}`)
+	s.user("app", everything)
+	refusedWhole(t, s.read(s.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a resource-based policy")
+	s.SetRules(localaws.Rule{Deny: true, Because: "with an explicit deny in a service control policy"})
+	refusedWhole(t, s.read(s.secrets(app), "db"), denied, me+"secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a service control policy")
+	s.SetRules()
+	_, err = s.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &arn, ResourcePolicy: aws.String(`{"Statement": {"Effect": "Allow", "Action": "*"}}`)})
 	refused(t, err, "MalformedPolicyDocumentException", "This resource policy contains a syntax error")
 }
 
-func (w *world) attach(id, policy string) {
-	w.Helper()
-	_, err := w.PutResourcePolicy(w.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &id, ResourcePolicy: &policy})
-	must(w.T, "", err)
+func (s *setup) attach(id, policy string) {
+	s.Helper()
+	_, err := s.PutResourcePolicy(s.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &id, ResourcePolicy: &policy})
+	must(s.T, "", err)
 }
 
 func TestBatchesArePermittedOneByOne(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("mine", "x")
-	w.create("others", "x")
+	s := newGuardedSetup(t)
+	s.create("mine", "x")
+	s.create("others", "x")
 	batch := allowing(`"secretsmanager:BatchGetSecretValue"`, "*", "")
 	ids := &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"mine", "others"}}
 	byFilter := &secretsmanager.BatchGetSecretValueInput{Filters: []types.Filter{{Key: "name", Values: []string{"mine"}}}}
-	_, err := w.secrets(w.user("app", allowing(reading, "*", ""))).BatchGetSecretValue(t.Context(), ids)
+	_, err := s.secrets(s.user("app", allowing(reading, "*", ""))).BatchGetSecretValue(t.Context(), ids)
 	refused(t, err, denied, "User: arn:aws:iam::111122223333:user/app is not authorized to perform: secretsmanager:BatchGetSecretValue because no")
-	app := w.secrets(w.user("app", batch, allowing(reading, "*:secret:mine-??????", "")))
+	app := s.secrets(s.user("app", batch, allowing(reading, "*:secret:mine-??????", "")))
 	got, err := app.BatchGetSecretValue(t.Context(), ids)
 	if must(t, got, err); len(got.SecretValues) != 1 || len(got.Errors) != 1 || aws.ToString(got.Errors[0].ErrorCode) != denied {
 		t.Errorf("%d values and %d errors", len(got.SecretValues), len(got.Errors))
 	}
 	_, err = app.BatchGetSecretValue(t.Context(), byFilter)
 	refused(t, err, denied, "User: arn:aws:iam::111122223333:user/app is not authorized to perform: secretsmanager:ListSecrets because no")
-	staged := w.secrets(w.user("app", batch, allowing(reading, "*", `"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}`)))
+	staged := s.secrets(s.user("app", batch, allowing(reading, "*", `"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}`)))
 	got, err = staged.BatchGetSecretValue(t.Context(), ids)
 	if must(t, got, err); len(got.Errors) != 2 {
 		t.Error("a batch names no stage, and was taken as if it did")
@@ -160,8 +160,8 @@ const (
 )
 
 func TestKeysHaveASay(t *testing.T) {
-	w := newGuardedWorld(t)
-	_, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(keyHere), SecretString: aws.String("x")})
+	s := newGuardedSetup(t)
+	_, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(keyHere), SecretString: aws.String("x")})
 	must(t, "", err)
 	const app, read = "arn:aws:iam::111122223333:user/app", `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}}`
 	policy := func(effect, principal string) string {
@@ -184,13 +184,13 @@ func TestKeysHaveASay(t *testing.T) {
 		"the user may decrypt with another key":          {"", `{"Statement": {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:111122223333:key/5678"}}`, nil, false},
 		"the user may for another secret":                {"", `{"Statement": {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringLike": {"kms:EncryptionContext:SecretARN": "*:secret:other-??????"}}}}`, nil, false},
 	} {
-		must(t, "", w.SetKeyPolicy(keyHere, c.key, c.grants...))
+		must(t, "", s.SetKeyPolicy(keyHere, c.key, c.grants...))
 		policies := []string{read}
 		if c.own != "" {
 			policies = append(policies, c.own)
 		}
-		client := w.secrets(w.user("app", policies...))
-		if err := w.read(client, "db"); c.want && err != nil {
+		client := s.secrets(s.user("app", policies...))
+		if err := s.read(client, "db"); c.want && err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if !c.want {
 			refusedWhole(t, err, denied, noKMS)
@@ -199,14 +199,14 @@ func TestKeysHaveASay(t *testing.T) {
 			t.Errorf("%s: DescribeSecret, which decrypts nothing: %v", name, err)
 		}
 	}
-	if w.SetKeyPolicy(keyHere, decrypts) == nil {
+	if s.SetKeyPolicy(keyHere, decrypts) == nil {
 		t.Error("an identity's policy was taken for a key's")
 	}
 }
 
 func TestAcrossAccountsAllMustAllow(t *testing.T) {
-	w := newGuardedWorld(t)
-	made, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(keyHere), SecretString: aws.String("x")})
+	s := newGuardedSetup(t)
+	made, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), KmsKeyId: aws.String(keyHere), SecretString: aws.String("x")})
 	arn := aws.ToString(must(t, made, err).ARN)
 	const shared = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "*", "Resource": "*"}}`
 	const own = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "*", "Resource": "*"}}`
@@ -222,9 +222,9 @@ func TestAcrossAccountsAllMustAllow(t *testing.T) {
 		"not for the key":   {`{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}}`, shared, shared, noKMS},
 		"the key of no one": {everything, shared, "", noKMS},
 	} {
-		w.attach("db", c.secret)
-		must(t, "", w.SetKeyPolicy(keyHere, c.key))
-		err := w.read(w.secrets(w.userOf(otherAccount, "stranger", c.user)), arn)
+		s.attach("db", c.secret)
+		must(t, "", s.SetKeyPolicy(keyHere, c.key))
+		err := s.read(s.secrets(s.userOf(otherAccount, "stranger", c.user)), arn)
 		if c.text != "" {
 			t.Log(name)
 			refusedWhole(t, err, denied, c.text)
@@ -232,12 +232,12 @@ func TestAcrossAccountsAllMustAllow(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	plain := aws.ToString(w.create("plain", "x").ARN)
-	w.attach("plain", shared)
-	refusedWhole(t, w.read(w.secrets(w.userOf(otherAccount, "stranger", everything)), plain), "InvalidRequestException",
+	plain := aws.ToString(s.create("plain", "x").ARN)
+	s.attach("plain", shared)
+	refusedWhole(t, s.read(s.secrets(s.userOf(otherAccount, "stranger", everything)), plain), "InvalidRequestException",
 		"You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.")
-	refused(t, w.read(w.secrets(w.userOf(otherAccount, "stranger", everything)), "plain"), notFound, "Secrets Manager can't find the specified secret.")
-	theirs, err := w.secrets(w.userOf(otherAccount, "stranger", everything)).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("plain"), SecretString: aws.String("y")})
+	refused(t, s.read(s.secrets(s.userOf(otherAccount, "stranger", everything)), "plain"), notFound, "Secrets Manager can't find the specified secret.")
+	theirs, err := s.secrets(s.userOf(otherAccount, "stranger", everything)).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("plain"), SecretString: aws.String("y")})
 	if got := aws.ToString(must(t, theirs, err).ARN); got[:len(got)-7] != "arn:aws:secretsmanager:eu-west-1:444455556666:secret:plain" {
 		t.Errorf("the stranger's own secret is %s", got)
 	}

@@ -13,15 +13,15 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-func (w *world) queuesBy(c aws.Credentials) *sqs.Client {
-	return sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: static(c)})
+func (s *setup) queuesBy(c aws.Credentials) *sqs.Client {
+	return sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: static(c)})
 }
 
 func TestPoliciesDecideAboutQueues(t *testing.T) {
-	w := newGuardedWorld(t)
-	_, err := w.AddQueue(localaws.Queue{Name: "changes"})
+	s := newGuardedSetup(t)
+	_, err := s.AddQueue(localaws.Queue{Name: "changes"})
 	must(t, "", err)
-	url := w.URL() + "/111122223333/changes"
+	url := s.URL() + "/111122223333/changes"
 	receive := func(ctx context.Context, by *sqs.Client) error {
 		_, err := by.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url})
 		return err
@@ -52,13 +52,13 @@ func TestPoliciesDecideAboutQueues(t *testing.T) {
 			denied: "User: arn:aws:iam::444455556666:user/consumer is not authorized to perform: sqs:receivemessage on resource: " + queueARN + " because no resource-based policy allows the sqs:receivemessage action"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.AddQueue(localaws.Queue{Name: "changes", Policy: test.queuePolicy})
+			_, err := s.AddQueue(localaws.Queue{Name: "changes", Policy: test.queuePolicy})
 			must(t, "", err)
 			policies := []string{}
 			if test.policy != "" {
 				policies = append(policies, test.policy)
 			}
-			err = test.do(t.Context(), w.queuesBy(w.userOf(test.account, "consumer", policies...)))
+			err = test.do(t.Context(), s.queuesBy(s.userOf(test.account, "consumer", policies...)))
 			if test.denied == "" {
 				must(t, "", err)
 				return
@@ -69,9 +69,9 @@ func TestPoliciesDecideAboutQueues(t *testing.T) {
 }
 
 func TestSignaturesOfSQSAreChecked(t *testing.T) {
-	w := newGuardedWorld(t)
-	url := w.URL() + "/111122223333/changes"
-	known := w.user("consumer", everything)
+	s := newGuardedSetup(t)
+	url := s.URL() + "/111122223333/changes"
+	known := s.user("consumer", everything)
 	for name, test := range map[string]struct {
 		by   aws.Credentials
 		code string
@@ -81,17 +81,17 @@ func TestSignaturesOfSQSAreChecked(t *testing.T) {
 		"another key's secret": {by: aws.Credentials{AccessKeyID: known.AccessKeyID, SecretAccessKey: "x"}, code: "InvalidSignatureException"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.queuesBy(test.by).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
+			_, err := s.queuesBy(test.by).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
 			refused(t, err, test.code, "")
 		})
 	}
 }
 
 func TestEventsAndOutagesAreSetUpOverHTTP(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	post := func(what, body string) int {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL()+"/_localaws/"+what, strings.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/_localaws/"+what, strings.NewReader(body))
 		answer, err := http.DefaultClient.Do(must(t, request, err))
 		if err != nil {
 			t.Fatal(err)
@@ -109,20 +109,20 @@ func TestEventsAndOutagesAreSetUpOverHTTP(t *testing.T) {
 			t.Errorf("%s: %d", step.what, got)
 		}
 	}
-	w.create("db", "one")
-	if got := len(w.arrived()); got != 0 {
+	s.create("db", "one")
+	if got := len(s.arrived()); got != 0 {
 		t.Errorf("%d events arrive that should be held", got)
 	}
-	if got := post("flush-events", ""); got != http.StatusOK || len(w.arrived()) != 2 {
-		t.Errorf("flushed: %d, %v", got, w.arrivedNames())
+	if got := post("flush-events", ""); got != http.StatusOK || len(s.arrived()) != 2 {
+		t.Errorf("flushed: %d, %v", got, s.arrivedNames())
 	}
-	if got := post("times", `{"SecretId": "db", "Created": "2020-01-01T00:00:00Z"}`); got != http.StatusOK || w.described("db").CreatedDate.Year() != 2020 {
+	if got := post("times", `{"SecretId": "db", "Created": "2020-01-01T00:00:00Z"}`); got != http.StatusOK || s.described("db").CreatedDate.Year() != 2020 {
 		t.Errorf("times: %d", got)
 	}
 	if got := post("outages", `[{"Region": "eu-west-1", "Kind": "Error"}]`); got != http.StatusOK {
 		t.Errorf("outages: %d", got)
 	}
-	_, err := readIn(t.Context(), w, "eu-west-1")
+	_, err := readIn(t.Context(), s, "eu-west-1")
 	refused(t, err, "InternalServiceError", "")
 	for _, wrong := range []struct{ what, body string }{
 		{"outages", `[{"Region": "eu-west-1", "Kind": "Fire"}]`}, {"delivery", `{"Lost": 2}`}, {"queues", `{"Name": "not a name"}`},

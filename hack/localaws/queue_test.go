@@ -27,7 +27,7 @@ const (
 
 // lane is a queue of a local AWS, and the SDK's client of it.
 type lane struct {
-	*world
+	*setup
 	sqs *sqs.Client
 	url string
 }
@@ -41,8 +41,8 @@ func queueClient(url, region, accessKeyID string) *sqs.Client {
 
 func newLane(t *testing.T) *lane {
 	t.Helper()
-	w := newWorld(t)
-	l := &lane{world: w, sqs: queueClient(w.URL(), localaws.DefaultRegion, "tester")}
+	s := newSetup(t)
+	l := &lane{setup: s, sqs: queueClient(s.URL(), localaws.DefaultRegion, "tester")}
 	made, err := l.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("changes")})
 	l.url = aws.ToString(must(t, made, err).QueueUrl)
 	return l

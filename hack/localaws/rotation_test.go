@@ -23,7 +23,7 @@ const functionARN = "arn:aws:lambda:eu-west-1:111122223333:function:rotate"
 
 // rotator is a rotation function as AWS's templates are: it calls back, and may fail in a step.
 type rotator struct {
-	w      *world
+	s      *setup
 	fails  string
 	mutex  sync.Mutex
 	events []localaws.RotationEvent
@@ -39,17 +39,17 @@ func (r *rotator) step(ctx context.Context, event localaws.RotationEvent) error 
 	}
 	switch event.Step {
 	case "createSecret":
-		_, err := r.w.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &event.SecretId, ClientRequestToken: &event.ClientRequestToken,
+		_, err := r.s.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &event.SecretId, ClientRequestToken: &event.ClientRequestToken,
 			SecretString: aws.String("value of " + event.ClientRequestToken), VersionStages: []string{"AWSPENDING"}})
 		return err
 	case "finishSecret":
-		described, err := r.w.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.SecretId})
+		described, err := r.s.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.SecretId})
 		if err != nil {
 			return err
 		}
 		for id, labels := range described.VersionIdsToStages {
 			if strings.Contains(strings.Join(labels, " "), "AWSCURRENT") {
-				_, err = r.w.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{SecretId: &event.SecretId,
+				_, err = r.s.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{SecretId: &event.SecretId,
 					VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &event.ClientRequestToken, RemoveFromVersionId: &id})
 			}
 		}
@@ -67,9 +67,9 @@ func (r *rotator) steps() (names []string) {
 	return names
 }
 
-func (w *world) rotate(input *secretsmanager.RotateSecretInput) (string, error) {
+func (s *setup) rotate(input *secretsmanager.RotateSecretInput) (string, error) {
 	input.SecretId = aws.String("db")
-	output, err := w.RotateSecret(w.Context(), input)
+	output, err := s.RotateSecret(s.Context(), input)
 	if err != nil {
 		return "", err
 	}
@@ -77,12 +77,12 @@ func (w *world) rotate(input *secretsmanager.RotateSecretInput) (string, error) 
 }
 
 func TestARotationCallsTheFourSteps(t *testing.T) {
-	for name, function := range map[string]func(w *world, r *rotator) string{
-		"of a function": func(w *world, r *rotator) string {
-			w.RegisterRotationFunction(functionARN, r.step)
+	for name, function := range map[string]func(s *setup, r *rotator) string{
+		"of a function": func(s *setup, r *rotator) string {
+			s.RegisterRotationFunction(functionARN, r.step)
 			return functionARN
 		},
-		"of an HTTP hook": func(_ *world, r *rotator) string {
+		"of an HTTP hook": func(_ *setup, r *rotator) string {
 			hook := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 				var event localaws.RotationEvent
 				if err := json.NewDecoder(request.Body).Decode(&event); err != nil {
@@ -96,22 +96,22 @@ func TestARotationCallsTheFourSteps(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			r := &rotator{w: w}
-			first := aws.ToString(w.create("db", "one").VersionId)
-			second, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(function(w, r)),
+			s := newSetup(t)
+			r := &rotator{s: s}
+			first := aws.ToString(s.create("db", "one").VersionId)
+			second, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(function(s, r)),
 				RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)}})
 			must(t, second, err)
-			w.await("AWSCURRENT moves", func() bool { return strings.Contains(w.stages("db")[second], "AWSCURRENT") })
+			s.await("AWSCURRENT moves", func() bool { return strings.Contains(s.stages("db")[second], "AWSCURRENT") })
 			if diff := cmp.Diff([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.steps()); diff != "" {
 				t.Errorf("steps differ (-want +got):\n%s", diff)
 			}
-			if w.stages("db")[first] != "AWSPREVIOUS" || w.text("db", "AWSCURRENT") != "value of "+second {
-				t.Errorf("labels: %v", w.stages("db"))
+			if s.stages("db")[first] != "AWSPREVIOUS" || s.text("db", "AWSCURRENT") != "value of "+second {
+				t.Errorf("labels: %v", s.stages("db"))
 			}
 			var described *secretsmanager.DescribeSecretOutput
-			w.await("the rotation is noted", func() bool {
-				described = w.described("db")
+			s.await("the rotation is noted", func() bool {
+				described = s.described("db")
 				return described.LastRotatedDate != nil
 			})
 			if next := time.Until(aws.ToTime(described.NextRotationDate)); !aws.ToBool(described.RotationEnabled) || next < 29*24*time.Hour || next > 30*24*time.Hour {
@@ -124,17 +124,17 @@ func TestARotationCallsTheFourSteps(t *testing.T) {
 func TestARotationThatFailsLeavesWhatItHasDone(t *testing.T) {
 	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
 		t.Run(step, func(t *testing.T) {
-			w := newWorld(t)
-			r := &rotator{w: w, fails: step}
-			w.RegisterRotationFunction(functionARN, r.step)
-			first := aws.ToString(w.create("db", "one").VersionId)
-			second, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+			s := newSetup(t)
+			r := &rotator{s: s, fails: step}
+			s.RegisterRotationFunction(functionARN, r.step)
+			first := aws.ToString(s.create("db", "one").VersionId)
+			second, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 			must(t, second, err)
-			w.await("the step is called", func() bool { steps := r.steps(); return len(steps) > 0 && steps[len(steps)-1] == step })
-			if stages := w.stages("db"); stages[first] != "AWSCURRENT" || stages[second] != "AWSPENDING" {
+			s.await("the step is called", func() bool { steps := r.steps(); return len(steps) > 0 && steps[len(steps)-1] == step })
+			if stages := s.stages("db"); stages[first] != "AWSCURRENT" || stages[second] != "AWSPENDING" {
 				t.Errorf("labels: %v", stages)
 			}
-			_, err = w.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSPENDING")})
+			_, err = s.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("db"), VersionStage: aws.String("AWSPENDING")})
 			if step == "createSecret" {
 				refused(t, err, notFound, "Secrets Manager can't find the specified secret value for staging label: AWSPENDING")
 			} else {
@@ -143,51 +143,51 @@ func TestARotationThatFailsLeavesWhatItHasDone(t *testing.T) {
 			r.mutex.Lock()
 			r.fails = ""
 			r.mutex.Unlock()
-			_, err = w.rotate(&secretsmanager.RotateSecretInput{})
+			_, err = s.rotate(&secretsmanager.RotateSecretInput{})
 			refused(t, err, "InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
-			w.await("the rotation is tried again", func() bool { return strings.Contains(w.stages("db")[second], "AWSCURRENT") })
+			s.await("the rotation is tried again", func() bool { return strings.Contains(s.stages("db")[second], "AWSCURRENT") })
 		})
 	}
 }
 
 func TestRotationCanBeOnlyTestedAndCancelled(t *testing.T) {
-	w := newWorld(t)
-	r := &rotator{w: w}
-	w.RegisterRotationFunction(functionARN, r.step)
-	first := aws.ToString(w.create("db", "one").VersionId)
-	_, err := w.rotate(&secretsmanager.RotateSecretInput{})
+	s := newSetup(t)
+	r := &rotator{s: s}
+	s.RegisterRotationFunction(functionARN, r.step)
+	first := aws.ToString(s.create("db", "one").VersionId)
+	_, err := s.rotate(&secretsmanager.RotateSecretInput{})
 	refused(t, err, "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
-	_, err = w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotateImmediately: aws.Bool(false),
+	_, err = s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotateImmediately: aws.Bool(false),
 		RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(12 hours)")}})
 	must(t, "", err)
-	w.await("the test", func() bool { return len(r.steps()) == 1 })
-	if r.steps()[0] != "testSecret" || w.stages("db")[first] != "AWSCURRENT" {
-		t.Errorf("steps %v, labels %v", r.steps(), w.stages("db"))
+	s.await("the test", func() bool { return len(r.steps()) == 1 })
+	if r.steps()[0] != "testSecret" || s.stages("db")[first] != "AWSCURRENT" {
+		t.Errorf("steps %v, labels %v", r.steps(), s.stages("db"))
 	}
-	described := w.described("db")
+	described := s.described("db")
 	if next := time.Until(aws.ToTime(described.NextRotationDate)); next < 11*time.Hour || next > 12*time.Hour {
 		t.Errorf("the next rotation is in %s", next)
 	}
-	cancelled, err := w.CancelRotateSecret(t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("db")})
+	cancelled, err := s.CancelRotateSecret(t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("db")})
 	must(t, cancelled, err)
-	described = w.described("db")
+	described = s.described("db")
 	if aws.ToBool(described.RotationEnabled) || described.NextRotationDate != nil {
 		t.Error("rotation is still on")
 	}
 }
 
 func TestTheReadyMadeFunctionChangesThePasswordAlone(t *testing.T) {
-	w := newWorld(t)
-	w.RegisterRotationFunction(functionARN, w.RotatePassword())
-	w.create("db", `{"username":"app","password":"old","port":5432}`)
-	_, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+	s := newSetup(t)
+	s.RegisterRotationFunction(functionARN, s.RotatePassword())
+	s.create("db", `{"username":"app","password":"old","port":5432}`)
+	_, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 	must(t, "", err)
 	var fields struct {
 		Username, Password string
 		Port               int
 	}
-	w.await("the rotation", func() bool {
-		return json.Unmarshal([]byte(w.text("db", "AWSCURRENT")), &fields) == nil && fields.Password != "old"
+	s.await("the rotation", func() bool {
+		return json.Unmarshal([]byte(s.text("db", "AWSCURRENT")), &fields) == nil && fields.Password != "old"
 	})
 	if fields.Username != "app" || fields.Port != 5432 || len(fields.Password) != 24 {
 		t.Errorf("username %s, port %d, %d characters of password", fields.Username, fields.Port, len(fields.Password))

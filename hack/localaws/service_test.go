@@ -26,48 +26,48 @@ const (
 )
 
 // putWith puts a value with a token.
-func (w *world) putWith(id, token, text string, stages ...string) (*secretsmanager.PutSecretValueOutput, error) {
-	return w.PutSecretValue(w.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, ClientRequestToken: &token, SecretString: &text, VersionStages: stages})
+func (s *setup) putWith(id, token, text string, stages ...string) (*secretsmanager.PutSecretValueOutput, error) {
+	return s.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, ClientRequestToken: &token, SecretString: &text, VersionStages: stages})
 }
 
 // TestAPutThatIsSentAgainIsIgnored: it moves no label, and does not change the secret.
 func TestAPutThatIsSentAgainIsIgnored(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "one")
-	first, err := w.putWith("db", token, "two")
+	s := newSetup(t)
+	s.create("db", "one")
+	first, err := s.putWith("db", token, "two")
 	must(t, first, err)
-	third := w.put("db", "three")
-	before := w.described("db")
-	w.clock.forward(time.Hour)
+	third := s.put("db", "three")
+	before := s.described("db")
+	s.clock.forward(time.Hour)
 	for _, stages := range [][]string{nil, {"AWSCURRENT"}, {"blue"}} {
-		again, err := w.putWith("db", token, "two", stages...)
+		again, err := s.putWith("db", token, "two", stages...)
 		if got := must(t, again, err); aws.ToString(got.VersionId) != token || !slices.Equal(got.VersionStages, []string{"AWSPREVIOUS"}) {
 			t.Errorf("answered %s %v", aws.ToString(got.VersionId), got.VersionStages)
 		}
 	}
-	if diff := cmp.Diff(map[string]string{third: "AWSCURRENT", token: "AWSPREVIOUS"}, w.stages("db")); diff != "" {
+	if diff := cmp.Diff(map[string]string{third: "AWSCURRENT", token: "AWSPREVIOUS"}, s.stages("db")); diff != "" {
 		t.Errorf("labels differ (-want +got):\n%s", diff)
 	}
-	if !w.described("db").LastChangedDate.Equal(*before.LastChangedDate) {
+	if !s.described("db").LastChangedDate.Equal(*before.LastChangedDate) {
 		t.Error("LastChangedDate moved")
 	}
-	_, err = w.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), ClientRequestToken: aws.String(token), SecretString: aws.String("two")})
+	_, err = s.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), ClientRequestToken: aws.String(token), SecretString: aws.String("two")})
 	refused(t, err, "ResourceExistsException", "You can't use ClientRequestToken")
 }
 
 func TestACreationThatIsSentAgainIsIgnored(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	create := func(text, token string) (*secretsmanager.CreateSecretOutput, error) {
-		return w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: &text, ClientRequestToken: &token})
+		return s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: &text, ClientRequestToken: &token})
 	}
 	made, err := create("one", token)
 	first := must(t, made, err)
-	second := w.put("db", "two")
+	second := s.put("db", "two")
 	again, err := create("one", token)
 	if got := must(t, again, err); aws.ToString(got.ARN) != aws.ToString(first.ARN) || aws.ToString(got.VersionId) != token {
 		t.Errorf("answered %s %s", aws.ToString(got.ARN), aws.ToString(got.VersionId))
 	}
-	if diff := cmp.Diff(map[string]string{second: "AWSCURRENT", token: "AWSPREVIOUS"}, w.stages("db")); diff != "" {
+	if diff := cmp.Diff(map[string]string{second: "AWSCURRENT", token: "AWSPREVIOUS"}, s.stages("db")); diff != "" {
 		t.Errorf("labels differ (-want +got):\n%s", diff)
 	}
 	_, err = create("three", token)
@@ -78,30 +78,30 @@ func TestACreationThatIsSentAgainIsIgnored(t *testing.T) {
 
 // TestAPutTakesAWSPENDINGOff, from the version that loses AWSCURRENT, and no label of the user's own.
 func TestAPutTakesAWSPENDINGOff(t *testing.T) {
-	w := newWorld(t)
-	first := aws.ToString(w.create("db", "one").VersionId)
-	second := w.put("db", "two", "AWSPENDING", "mine")
-	_, err := w.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+	s := newSetup(t)
+	first := aws.ToString(s.create("db", "one").VersionId)
+	second := s.put("db", "two", "AWSPENDING", "mine")
+	_, err := s.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: aws.String("db"), VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &second, RemoveFromVersionId: &first})
 	must(t, "", err)
-	if got := w.stages("db")[second]; got != "AWSCURRENT AWSPENDING mine" {
+	if got := s.stages("db")[second]; got != "AWSCURRENT AWSPENDING mine" {
 		t.Errorf("a move leaves %s", got)
 	}
-	third := w.put("db", "three")
-	if diff := cmp.Diff(map[string]string{third: "AWSCURRENT", second: "AWSPREVIOUS mine"}, w.stages("db")); diff != "" {
+	third := s.put("db", "three")
+	if diff := cmp.Diff(map[string]string{third: "AWSCURRENT", second: "AWSPREVIOUS mine"}, s.stages("db")); diff != "" {
 		t.Errorf("labels differ (-want +got):\n%s", diff)
 	}
-	fourth := w.put("db", "four", "AWSPENDING")
-	fifth := w.put("db", "five")
-	if got := w.stages("db"); got[fourth] != "AWSPENDING" || got[fifth] != "AWSCURRENT" {
+	fourth := s.put("db", "four", "AWSPENDING")
+	fifth := s.put("db", "five")
+	if got := s.stages("db"); got[fourth] != "AWSPENDING" || got[fifth] != "AWSCURRENT" {
 		t.Errorf("AWSPENDING of another version: %v", got)
 	}
 }
 
 func TestFiltersComparePrefixesOrWords(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for name, about := range map[string]string{"/Prod/dbMain": "The main Database of payments", "/prod/cache": "", "report": "prod reports"} {
-		_, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, Description: &about, Tags: []types.Tag{{Key: aws.String("Team-of"), Value: aws.String("Pay-Ments")}}})
+		_, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, Description: &about, Tags: []types.Tag{{Key: aws.String("Team-of"), Value: aws.String("Pay-Ments")}}})
 		must(t, "", err)
 	}
 	all := []string{"/Prod/dbMain", "/prod/cache", "report"}
@@ -125,7 +125,7 @@ func TestFiltersComparePrefixesOrWords(t *testing.T) {
 		"words of a name and of a text": {filter("all", "cache reports"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, _ := w.listed(&secretsmanager.ListSecretsInput{Filters: []types.Filter{test.filter}})
+			got, _ := s.listed(&secretsmanager.ListSecretsInput{Filters: []types.Filter{test.filter}})
 			slices.Sort(got)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("names differ (-want +got):\n%s", diff)
@@ -135,28 +135,28 @@ func TestFiltersComparePrefixesOrWords(t *testing.T) {
 }
 
 func TestListsCanBeSorted(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for _, name := range []string{"b", "c", "a"} {
-		w.create(name, "x")
-		w.clock.forward(time.Minute)
+		s.create(name, "x")
+		s.clock.forward(time.Minute)
 	}
-	w.put("c", "y")
-	w.clock.forward(24 * time.Hour)
-	w.text("b", "AWSCURRENT")
+	s.put("c", "y")
+	s.clock.forward(24 * time.Hour)
+	s.text("b", "AWSCURRENT")
 	for by, want := range map[types.SortByType][]string{
 		"": {"b", "c", "a"}, "created-date": {"b", "c", "a"}, "name": {"a", "b", "c"}, "last-changed-date": {"b", "a", "c"}, "last-accessed-date": {"a", "c", "b"},
 	} {
-		if got, _ := w.listed(&secretsmanager.ListSecretsInput{SortBy: by}); !slices.Equal(got, want) {
+		if got, _ := s.listed(&secretsmanager.ListSecretsInput{SortBy: by}); !slices.Equal(got, want) {
 			t.Errorf("by %s: %v, want %v", by, got, want)
 		}
 	}
-	_, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{SortBy: "colour"})
+	_, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{SortBy: "colour"})
 	refused(t, err, validation, "1 validation error detected: Value at 'sortBy'")
 }
 
 func TestABatchWantsIDsOrFilters(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "x")
+	s := newSetup(t)
+	s.create("db", "x")
 	ids, filters := []string{"db"}, []types.Filter{filter("name", "db")}
 	for name, test := range map[string]struct {
 		input      secretsmanager.BatchGetSecretValueInput
@@ -170,11 +170,11 @@ func TestABatchWantsIDsOrFilters(t *testing.T) {
 		"a bad token":          {secretsmanager.BatchGetSecretValueInput{Filters: filters, NextToken: aws.String("x")}, "InvalidNextTokenException", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.BatchGetSecretValue(t.Context(), &test.input)
+			_, err := s.BatchGetSecretValue(t.Context(), &test.input)
 			refused(t, err, test.code, test.text)
 		})
 	}
-	page, err := w.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{Filters: filters, MaxResults: aws.Int32(20)})
+	page, err := s.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{Filters: filters, MaxResults: aws.Int32(20)})
 	if len(must(t, page, err).SecretValues) != 1 {
 		t.Error("the secret was not read")
 	}
@@ -182,65 +182,65 @@ func TestABatchWantsIDsOrFilters(t *testing.T) {
 
 // TestARefusedRotationKeepsNothing of the rules and of the function that it asked for.
 func TestARefusedRotationKeepsNothing(t *testing.T) {
-	w := newWorld(t)
-	w.RegisterRotationFunction(functionARN, (&rotator{w: w, fails: "createSecret"}).step)
-	w.create("db", "one")
+	s := newSetup(t)
+	s.RegisterRotationFunction(functionARN, (&rotator{s: s, fails: "createSecret"}).step)
+	s.create("db", "one")
 	rules := func(days int64) *types.RotationRulesType {
 		return &types.RotationRulesType{AutomaticallyAfterDays: &days}
 	}
-	_, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN + "-missing"), RotationRules: rules(30)})
+	_, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN + "-missing"), RotationRules: rules(30)})
 	refused(t, err, "AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function.")
-	_, err = w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotationRules: rules(1001)})
+	_, err = s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotationRules: rules(1001)})
 	refused(t, err, parameter, "RotationRules.AutomaticallyAfterDays must be within 1-1000.")
-	if d := w.described("db"); d.RotationRules != nil || d.RotationLambdaARN != nil || d.RotationEnabled != nil || d.NextRotationDate != nil {
+	if d := s.described("db"); d.RotationRules != nil || d.RotationLambdaARN != nil || d.RotationEnabled != nil || d.NextRotationDate != nil {
 		t.Errorf("kept %+v of %s", d.RotationRules, aws.ToString(d.RotationLambdaARN))
 	}
-	_, err = w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotationRules: rules(30)})
+	_, err = s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotationRules: rules(30)})
 	must(t, "", err)
-	_, err = w.rotate(&secretsmanager.RotateSecretInput{RotationRules: rules(60)})
+	_, err = s.rotate(&secretsmanager.RotateSecretInput{RotationRules: rules(60)})
 	refused(t, err, "InvalidRequestException", "A previous rotation isn't complete.")
-	if got := aws.ToInt64(w.described("db").RotationRules.AutomaticallyAfterDays); got != 30 {
+	if got := aws.ToInt64(s.described("db").RotationRules.AutomaticallyAfterDays); got != 30 {
 		t.Errorf("every %d days", got)
 	}
 }
 
 // TestIDsThatCanBeNone of a secret are refused by every operation that takes one.
 func TestIDsThatCanBeNone(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "x")
+	s := newSetup(t)
+	s.create("db", "x")
 	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret"
 	for _, id := range []string{"a b", "ä", arn, arn + ":", "arn:aws:secretsmanager:eu-west-1:111122223333:", "arn:aws:s3:::bucket", arn + ":a b"} {
-		_, err := w.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id})
+		_, err := s.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id})
 		refused(t, err, validation, invalidName)
-		_, err = w.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+		_, err = s.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
 		refused(t, err, validation, invalidName)
-		_, err = w.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: aws.String("x")})
+		_, err = s.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: aws.String("x")})
 		refused(t, err, validation, invalidName)
-		_, err = w.delete(&secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
+		_, err = s.delete(&secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
 		refused(t, err, validation, invalidName)
 	}
-	_, err := w.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String(strings.Repeat("a", 2049))})
+	_, err := s.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String(strings.Repeat("a", 2049))})
 	refused(t, err, validation, "1 validation error detected: Value at 'secretId'")
 }
 
 func TestAnARNOfAnotherRegionIsNotFound(t *testing.T) {
-	w := newWorld(t)
-	arn := strings.Replace(aws.ToString(w.create("db", "x").ARN), "eu-west-1", "eu-central-1", 1)
+	s := newSetup(t)
+	arn := strings.Replace(aws.ToString(s.create("db", "x").ARN), "eu-west-1", "eu-central-1", 1)
 	for _, id := range []string{arn, arn[:len(arn)-7]} {
-		_, err := w.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+		_, err := s.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
 		refusedWhole(t, err, notFound, "Secrets Manager can't find the specified secret.")
 	}
 }
 
 // TestAPartialARNOfANameThatEndsLikeAnARN: what ends in a hyphen and six characters is taken for a full ARN.
 func TestAPartialARNOfANameThatEndsLikeAnARN(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for name, found := range map[string]bool{"db-a1b2c3": false, "db-a1b2c3-": true, "db-a1b2": true} {
-		arn := aws.ToString(w.create(name, "x").ARN)
-		must(t, w.described(arn), nil)
-		must(t, w.described(name), nil)
+		arn := aws.ToString(s.create(name, "x").ARN)
+		must(t, s.described(arn), nil)
+		must(t, s.described(name), nil)
 		partial := arn[:len(arn)-7]
-		_, err := w.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &partial})
+		_, err := s.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &partial})
 		if found {
 			must(t, "", err)
 			continue
@@ -251,12 +251,12 @@ func TestAPartialARNOfANameThatEndsLikeAnARN(t *testing.T) {
 
 // TestAReplicaIsReadAlone: whatever would change it is refused, and the call belongs into the primary's region.
 func TestAReplicaIsReadAlone(t *testing.T) {
-	w := newWorld(t)
-	_, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("x"),
+	s := newSetup(t)
+	_, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("x"),
 		AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("us-east-1")}}})
 	must(t, "", err)
 	id := aws.String("db")
-	there := client(w.URL(), "us-east-1", "tester")
+	there := client(s.URL(), "us-east-1", "tester")
 	for name, change := range map[string]func(ctx context.Context) error{
 		"PutSecretValue": func(ctx context.Context) error {
 			_, err := there.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: id, SecretString: aws.String("y")})
@@ -288,26 +288,26 @@ func TestAReplicaIsReadAlone(t *testing.T) {
 		})
 	}
 	replica, err := there.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: id})
-	if aws.ToString(must(t, replica, err).PrimaryRegion) != "eu-west-1" || aws.ToString(w.described("db").PrimaryRegion) != "eu-west-1" {
+	if aws.ToString(must(t, replica, err).PrimaryRegion) != "eu-west-1" || aws.ToString(s.described("db").PrimaryRegion) != "eu-west-1" {
 		t.Error("PrimaryRegion is missing in one of both regions")
 	}
-	_, err = w.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: id, AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("eu-west-1")}}})
+	_, err = s.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: id, AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("eu-west-1")}}})
 	refused(t, err, parameter, "Invalid replica region.")
 }
 
 func TestABadNextToken(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "x")
-	w.create("db-2", "x")
-	first, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(1)})
+	s := newSetup(t)
+	s.create("db", "x")
+	s.create("db-2", "x")
+	first, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(1)})
 	good := aws.ToString(must(t, first, err).NextToken)
 	for _, token := range []string{"1", "x", "-1", good + "x", "0"} {
-		_, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{NextToken: &token})
+		_, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{NextToken: &token})
 		refused(t, err, "InvalidNextTokenException", "")
-		_, err = w.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("db"), NextToken: &token})
+		_, err = s.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("db"), NextToken: &token})
 		refused(t, err, "InvalidNextTokenException", "")
 	}
-	second, err := w.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(1), NextToken: &good})
+	second, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(1), NextToken: &good})
 	if list := must(t, second, err); len(list.SecretList) != 1 || aws.ToString(list.SecretList[0].Name) != "db-2" || list.NextToken != nil {
 		t.Errorf("the second page has %d secrets", len(list.SecretList))
 	}
@@ -315,18 +315,18 @@ func TestABadNextToken(t *testing.T) {
 
 // TestVersionsHaveKeysAndAccesses: accesses by day.
 func TestVersionsHaveKeysAndAccesses(t *testing.T) {
-	w := newWorld(t)
-	first := aws.ToString(w.create("db", "one").VersionId)
-	w.put("db", "two")
-	third := w.put("db", "three")
-	if w.described("db").LastAccessedDate != nil {
+	s := newSetup(t)
+	first := aws.ToString(s.create("db", "one").VersionId)
+	s.put("db", "two")
+	third := s.put("db", "three")
+	if s.described("db").LastAccessedDate != nil {
 		t.Error("nothing was read yet")
 	}
-	w.text("db", "AWSCURRENT")
-	_, err := w.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), KmsKeyId: aws.String("alias/own")})
+	s.text("db", "AWSCURRENT")
+	_, err := s.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), KmsKeyId: aws.String("alias/own")})
 	must(t, "", err)
-	listed, err := w.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("db"), IncludeDeprecated: aws.Bool(true)})
-	today := w.clock.now().UTC().Truncate(24 * time.Hour)
+	listed, err := s.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("db"), IncludeDeprecated: aws.Bool(true)})
+	today := s.clock.now().UTC().Truncate(24 * time.Hour)
 	for _, version := range must(t, listed, err).Versions {
 		id, want := aws.ToString(version.VersionId), []string{"alias/own"}
 		if id == first {
@@ -339,30 +339,30 @@ func TestVersionsHaveKeysAndAccesses(t *testing.T) {
 			t.Errorf("version %s was read at %s", id, read)
 		}
 	}
-	if read := w.described("db").LastAccessedDate; read == nil || !read.Equal(today) {
+	if read := s.described("db").LastAccessedDate; read == nil || !read.Equal(today) {
 		t.Errorf("the secret was read at %s", read)
 	}
 }
 
 func TestTagsAfterUntagging(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "x")
-	if w.described("db").Tags != nil {
+	s := newSetup(t)
+	s.create("db", "x")
+	if s.described("db").Tags != nil {
 		t.Error("a secret that never had a tag has a list of them")
 	}
-	_, err := w.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("db"), Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}})
+	_, err := s.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("db"), Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}})
 	must(t, "", err)
-	_, err = w.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{"a"}})
+	_, err = s.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{"a"}})
 	must(t, "", err)
-	if tags := w.described("db").Tags; tags == nil || len(tags) != 0 {
+	if tags := s.described("db").Tags; tags == nil || len(tags) != 0 {
 		t.Errorf("tags %v, want an empty list", tags)
 	}
 }
 
 // TestBoundsOfTheModel are those that the SDK for Go leaves to the service.
 func TestBoundsOfTheModel(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "x")
+	s := newSetup(t)
+	s.create("db", "x")
 	id := aws.String("db")
 	filters := func(count int) (many []types.Filter) {
 		for range count {
@@ -371,16 +371,16 @@ func TestBoundsOfTheModel(t *testing.T) {
 		return many
 	}
 	list := func(input secretsmanager.ListSecretsInput) error {
-		_, err := w.ListSecrets(t.Context(), &input)
+		_, err := s.ListSecrets(t.Context(), &input)
 		return err
 	}
 	put := func(input secretsmanager.PutSecretValueInput) error {
 		input.SecretId = id
-		_, err := w.PutSecretValue(t.Context(), &input)
+		_, err := s.PutSecretValue(t.Context(), &input)
 		return err
 	}
 	rotate := func(days int64, schedule *string) error {
-		_, err := w.rotate(&secretsmanager.RotateSecretInput{RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: &days, ScheduleExpression: schedule}})
+		_, err := s.rotate(&secretsmanager.RotateSecretInput{RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: &days, ScheduleExpression: schedule}})
 		return err
 	}
 	const rejected = "1 validation error detected: Value at "
@@ -403,57 +403,57 @@ func TestBoundsOfTheModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, test.err, test.code, test.text) })
 	}
-	_, err := w.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: id, MaxResults: aws.Int32(101)})
+	_, err := s.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: id, MaxResults: aws.Int32(101)})
 	refused(t, err, validation, rejected+"'maxResults'")
-	_, err = w.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: id, VersionId: aws.String("short")})
+	_, err = s.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: id, VersionId: aws.String("short")})
 	refused(t, err, validation, rejected+"'versionId'")
 	must(t, "", list(secretsmanager.ListSecretsInput{Filters: filters(10), MaxResults: aws.Int32(100)}))
 }
 
 // TestPasswordsHaveEachType of characters, unless the caller does without.
 func TestPasswordsHaveEachType(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for range 50 {
-		made, err := w.GetRandomPassword(t.Context(), &secretsmanager.GetRandomPasswordInput{PasswordLength: aws.Int64(4)})
+		made, err := s.GetRandomPassword(t.Context(), &secretsmanager.GetRandomPasswordInput{PasswordLength: aws.Int64(4)})
 		password := aws.ToString(must(t, made, err).RandomPassword)
 		if len(password) != 4 || strings.ToLower(password) == password || strings.ToUpper(password) == password || !strings.ContainsAny(password, "0123456789") {
 			t.Fatalf("a password of four characters lacks a type")
 		}
 	}
 	for length, code := range map[int64]string{0: validation, 3: parameter, 4097: validation} {
-		_, err := w.GetRandomPassword(t.Context(), &secretsmanager.GetRandomPasswordInput{PasswordLength: &length})
+		_, err := s.GetRandomPassword(t.Context(), &secretsmanager.GetRandomPasswordInput{PasswordLength: &length})
 		refused(t, err, code, "")
 	}
-	made, err := w.GetRandomPassword(t.Context(), &secretsmanager.GetRandomPasswordInput{PasswordLength: aws.Int64(1), RequireEachIncludedType: aws.Bool(false)})
+	made, err := s.GetRandomPassword(t.Context(), &secretsmanager.GetRandomPasswordInput{PasswordLength: aws.Int64(1), RequireEachIncludedType: aws.Bool(false)})
 	if len(aws.ToString(must(t, made, err).RandomPassword)) != 1 {
 		t.Error("one character is enough where no type is required")
 	}
 }
 
 // raw sends a call without an SDK, and gives status and body of the answer.
-func (w *world) raw(operation, input string) (status int, body string) {
-	w.Helper()
-	request, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.URL(), strings.NewReader(input))
+func (s *setup) raw(operation, input string) (status int, body string) {
+	s.Helper()
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, s.URL(), strings.NewReader(input))
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
 	request.Header.Set("X-Amz-Target", "secretsmanager."+operation)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
 	defer answer.Body.Close()
 	content, err := io.ReadAll(answer.Body)
-	return answer.StatusCode, string(must(w.T, content, err))
+	return answer.StatusCode, string(must(s.T, content, err))
 }
 
 // TestACallWithoutAToken is one that no SDK sends: they fill it in.
 func TestACallWithoutAToken(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	for operation, code := range map[string]string{
 		"CreateSecret": "InvalidRequestException", "UpdateSecret": "InvalidRequestException", "PutSecretValue": "InvalidRequestException", "RotateSecret": parameter,
 	} {
-		status, body := w.raw(operation, `{"Name": "db", "SecretId": "db", "SecretString": "x"}`)
+		status, body := s.raw(operation, `{"Name": "db", "SecretId": "db", "SecretString": "x"}`)
 		const text = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 		if status != http.StatusBadRequest || !strings.Contains(body, strconv.Quote(code)) || !strings.Contains(body, text) {
 			t.Errorf("%s: %d %s", operation, status, body)

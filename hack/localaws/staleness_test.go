@@ -19,29 +19,29 @@ import (
 )
 
 // staleReading is one way to read the secret db: what is seen of it, or the code of the refusal.
-type staleReading func(ctx context.Context, w *world) (string, error)
+type staleReading func(ctx context.Context, s *setup) (string, error)
 
 // readings are all that may be stale, by operation. Each sees the value, or the ids of versions, one way or
 // the other.
 func readings() map[string]staleReading {
 	db, filter := aws.String("db"), []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{"db"}}}
 	return map[string]staleReading{
-		"DescribeSecret": func(ctx context.Context, w *world) (string, error) {
-			output, err := w.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: db})
+		"DescribeSecret": func(ctx context.Context, s *setup) (string, error) {
+			output, err := s.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: db})
 			if err != nil {
 				return "", err
 			}
 			return carrier(output.VersionIdsToStages), nil
 		},
-		"GetSecretValue": func(ctx context.Context, w *world) (string, error) {
-			output, err := w.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: db})
+		"GetSecretValue": func(ctx context.Context, s *setup) (string, error) {
+			output, err := s.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: db})
 			if err != nil {
 				return "", err
 			}
 			return aws.ToString(output.VersionId), nil
 		},
-		"BatchGetSecretValue": func(ctx context.Context, w *world) (string, error) {
-			output, err := w.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"db"}})
+		"BatchGetSecretValue": func(ctx context.Context, s *setup) (string, error) {
+			output, err := s.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"db"}})
 			if err != nil {
 				return "", err
 			}
@@ -50,8 +50,8 @@ func readings() map[string]staleReading {
 			}
 			return aws.ToString(output.SecretValues[0].VersionId), nil
 		},
-		"ListSecrets": func(ctx context.Context, w *world) (string, error) {
-			output, err := w.ListSecrets(ctx, &secretsmanager.ListSecretsInput{Filters: filter})
+		"ListSecrets": func(ctx context.Context, s *setup) (string, error) {
+			output, err := s.ListSecrets(ctx, &secretsmanager.ListSecretsInput{Filters: filter})
 			if err != nil {
 				return "", err
 			}
@@ -60,8 +60,8 @@ func readings() map[string]staleReading {
 			}
 			return carrier(output.SecretList[0].SecretVersionsToStages), nil
 		},
-		"ListSecretVersionIds": func(ctx context.Context, w *world) (string, error) {
-			output, err := w.ListSecretVersionIds(ctx, &secretsmanager.ListSecretVersionIdsInput{SecretId: db})
+		"ListSecretVersionIds": func(ctx context.Context, s *setup) (string, error) {
+			output, err := s.ListSecretVersionIds(ctx, &secretsmanager.ListSecretVersionIdsInput{SecretId: db})
 			if err != nil {
 				return "", err
 			}
@@ -85,29 +85,29 @@ func carrier(stages map[string][]string) string {
 }
 
 // seen is what a read gives, with the code of a refusal in place of a version.
-func (w *world) seen(by staleReading) string {
-	w.Helper()
-	got, err := by(w.Context(), w)
+func (s *setup) seen(by staleReading) string {
+	s.Helper()
+	got, err := by(s.Context(), s)
 	if refusal, refused := errors.AsType[smithy.APIError](err); refused {
 		return refusal.ErrorCode()
 	}
-	return must(w.T, got, err)
+	return must(s.T, got, err)
 }
 
-func (w *world) stale(all ...localaws.Staleness) {
-	w.Helper()
-	must(w.T, "", w.SetStaleness(all...))
+func (s *setup) stale(all ...localaws.Staleness) {
+	s.Helper()
+	must(s.T, "", s.SetStaleness(all...))
 }
 
 // remove deletes the secret db, for good or to be restored.
-func (w *world) remove(forGood bool) {
-	w.Helper()
-	_, err := w.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db"), ForceDeleteWithoutRecovery: &forGood})
-	must(w.T, "", err)
+func (s *setup) remove(forGood bool) {
+	s.Helper()
+	_, err := s.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("db"), ForceDeleteWithoutRecovery: &forGood})
+	must(s.T, "", err)
 }
 
-// newStillWorld is a world whose time passes only as the test has it.
-func newStillWorld(t *testing.T) *world {
+// newStoppedSetup is a setup whose time passes only as the test has it.
+func newStoppedSetup(t *testing.T) *setup {
 	t.Helper()
 	began, moved := time.Now(), &clock{}
 	running, err := localaws.Start(&localaws.Server{Now: func() time.Time { return began.Add(moved.passed()) }}, "127.0.0.1:0")
@@ -115,7 +115,7 @@ func newStillWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { must(t, "", running.Close()) })
-	return &world{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
+	return &setup{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
 }
 
 func (c *clock) passed() time.Duration {
@@ -128,52 +128,52 @@ func TestReadsThatLag(t *testing.T) {
 	const marked = "InvalidRequestException"
 	for operation, read := range readings() {
 		t.Run(operation, func(t *testing.T) {
-			w := newStillWorld(t)
-			w.stale(localaws.Staleness{Operation: operation, Lag: 10 * time.Second})
+			s := newStoppedSetup(t)
+			s.stale(localaws.Staleness{Operation: operation, Lag: 10 * time.Second})
 			want := func(when, version string) {
 				t.Helper()
-				if got := w.seen(read); got != version {
+				if got := s.seen(read); got != version {
 					t.Errorf("%s, it sees %q, want %q", when, got, version)
 				}
 				for other, by := range readings() {
-					if other != operation && w.seen(by) == version {
+					if other != operation && s.seen(by) == version {
 						t.Errorf("%s, %s is as stale, and should not be", when, other)
 					}
 				}
 			}
-			first := aws.ToString(w.create("db", "one").VersionId)
+			first := aws.ToString(s.create("db", "one").VersionId)
 			want("before the secret is seen", notFound)
-			w.clock.forward(10 * time.Second)
-			second := w.put("db", "two")
+			s.clock.forward(10 * time.Second)
+			second := s.put("db", "two")
 			want("before the second version is seen", first)
-			w.clock.forward(10*time.Second - 1)
+			s.clock.forward(10*time.Second - 1)
 			want("just before the second version is seen", first)
-			w.clock.forward(1)
-			if got := w.seen(read); got != second {
+			s.clock.forward(1)
+			if got := s.seen(read); got != second {
 				t.Errorf("ten seconds after the second version, it sees %q, want %q", got, second)
 			}
-			w.remove(false)
-			if got := w.seen(read); got != second {
+			s.remove(false)
+			if got := s.seen(read); got != second {
 				t.Errorf("before the deletion is seen, it sees %q, want %q", got, second)
 			}
-			w.clock.forward(20 * time.Second)
-			_, err := w.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String("db")})
+			s.clock.forward(20 * time.Second)
+			_, err := s.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String("db")})
 			must(t, "", err)
 			if is := map[string]string{"GetSecretValue": marked, "BatchGetSecretValue": marked, "ListSecrets": notFound}[operation]; is != "" {
 				want("before the restoration is seen", is)
 			}
-			w.clock.forward(10 * time.Second)
-			w.remove(true)
-			w.clock.forward(time.Second) // A deletion by force takes a moment.
+			s.clock.forward(10 * time.Second)
+			s.remove(true)
+			s.clock.forward(time.Second) // A deletion by force takes a moment.
 			want("before the secret is gone", second)
-			w.clock.forward(10 * time.Second)
-			if got := w.seen(read); got != notFound {
+			s.clock.forward(10 * time.Second)
+			if got := s.seen(read); got != notFound {
 				t.Errorf("once the secret is gone, it sees %q", got)
 			}
-			third := aws.ToString(w.create("db", "three").VersionId)
+			third := aws.ToString(s.create("db", "three").VersionId)
 			want("before the new secret is seen", notFound)
-			w.stale()
-			if got := w.seen(read); got != third {
+			s.stale()
+			if got := s.seen(read); got != third {
 				t.Errorf("without a lag, it sees %q", got)
 			}
 		})
@@ -184,13 +184,13 @@ func TestReadsThatAreStaleAtRandom(t *testing.T) {
 	draws := map[string][]string{}
 	for _, round := range []string{"first", "again"} {
 		for operation, read := range readings() {
-			w := newStillWorld(t)
-			ids := map[string]string{aws.ToString(w.create("db", "one").VersionId): "old"}
-			w.stale(localaws.Staleness{Random: 10 * time.Second, Seed: 7})
-			ids[w.put("db", "two")] = "new"
+			s := newStoppedSetup(t)
+			ids := map[string]string{aws.ToString(s.create("db", "one").VersionId): "old"}
+			s.stale(localaws.Staleness{Random: 10 * time.Second, Seed: 7})
+			ids[s.put("db", "two")] = "new"
 			var drawn []string
 			for range 40 {
-				drawn = append(drawn, ids[w.seen(read)])
+				drawn = append(drawn, ids[s.seen(read)])
 			}
 			if !slices.Contains(drawn, "old") || !slices.Contains(drawn, "new") || slices.Contains(drawn, "") {
 				t.Errorf("%s sees %v", operation, drawn)
@@ -200,9 +200,9 @@ func TestReadsThatAreStaleAtRandom(t *testing.T) {
 			} else if !slices.Equal(draws[operation], drawn) {
 				t.Errorf("%s sees with the same seed\n%v, then\n%v", operation, draws[operation], drawn)
 			}
-			w.clock.forward(10 * time.Second)
+			s.clock.forward(10 * time.Second)
 			for range 20 {
-				if got := ids[w.seen(read)]; got != "new" {
+				if got := ids[s.seen(read)]; got != "new" {
 					t.Fatalf("%s sees %q when the time is over", operation, got)
 				}
 			}
@@ -212,11 +212,11 @@ func TestReadsThatAreStaleAtRandom(t *testing.T) {
 
 // TestAStaleReadSeesOneMoment compares what stale reads see with what the secret was like after each change.
 func TestAStaleReadSeesOneMoment(t *testing.T) {
-	w := newStillWorld(t)
-	w.AddPrincipal("late", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/late"})
-	late := client(w.URL(), localaws.DefaultRegion, "late")
-	w.create("db", "one")
-	w.stale(localaws.Staleness{Principal: "*:user/late", Random: time.Hour, Seed: 3})
+	s := newStoppedSetup(t)
+	s.AddPrincipal("late", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/late"})
+	late := client(s.URL(), localaws.DefaultRegion, "late")
+	s.create("db", "one")
+	s.stale(localaws.Staleness{Principal: "*:user/late", Random: time.Hour, Seed: 3})
 	look := func(by *secretsmanager.Client) string {
 		output, err := by.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("db")})
 		is := must(t, output, err)
@@ -229,19 +229,19 @@ func TestAStaleReadSeesOneMoment(t *testing.T) {
 		}
 		return said
 	}
-	moments, seen := map[string]bool{look(w.Client): true}, map[string]bool{}
+	moments, seen := map[string]bool{look(s.Client): true}, map[string]bool{}
 	changed := func(err error) {
 		t.Helper()
 		must(t, "", err)
-		moments[look(w.Client)] = true
-		w.clock.forward(time.Second)
+		moments[look(s.Client)] = true
+		s.clock.forward(time.Second)
 	}
 	for _, word := range []string{"a", "b", "c"} {
-		_, err := w.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: &word})
+		_, err := s.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: &word})
 		changed(err)
-		_, err = w.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), Description: &word, SecretString: aws.String("other " + word)})
+		_, err = s.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), Description: &word, SecretString: aws.String("other " + word)})
 		changed(err)
-		_, err = w.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("db"), Tags: []types.Tag{{Key: aws.String("word"), Value: &word}}})
+		_, err = s.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("db"), Tags: []types.Tag{{Key: aws.String("word"), Value: &word}}})
 		changed(err)
 	}
 	for range 100 {
@@ -255,7 +255,7 @@ func TestAStaleReadSeesOneMoment(t *testing.T) {
 	if len(seen) < 5 {
 		t.Errorf("100 stale reads see %d of %d states", len(seen), len(moments))
 	}
-	arn := aws.ToString(w.described("db").ARN)
+	arn := aws.ToString(s.described("db").ARN)
 	for range 20 {
 		output, err := late.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"db", arn}})
 		if both := must(t, output, err).SecretValues; aws.ToString(both[0].VersionId) != aws.ToString(both[1].VersionId) {
@@ -266,54 +266,54 @@ func TestAStaleReadSeesOneMoment(t *testing.T) {
 
 // TestARotationMovesTheDateOfTheLastChange as any change does: readers tell by it which of two answers is newer.
 func TestARotationMovesTheDateOfTheLastChange(t *testing.T) {
-	w := newWorld(t)
-	rotate, before := w.RotatePassword(), make(chan time.Time, 1)
-	w.RegisterRotationFunction(functionARN, func(ctx context.Context, event localaws.RotationEvent) error {
+	s := newSetup(t)
+	rotate, before := s.RotatePassword(), make(chan time.Time, 1)
+	s.RegisterRotationFunction(functionARN, func(ctx context.Context, event localaws.RotationEvent) error {
 		if event.Step == "finishSecret" {
-			before <- aws.ToTime(w.described("db").LastChangedDate)
+			before <- aws.ToTime(s.described("db").LastChangedDate)
 		}
 		return rotate(ctx, event)
 	})
-	w.create("db", `{"password":"one"}`)
-	id, err := w.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
+	s.create("db", `{"password":"one"}`)
+	id, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 	must(t, "", err)
-	w.await("the rotation ends", func() bool { return slices.Contains(w.described("db").VersionIdsToStages[id], "AWSCURRENT") })
-	if was, is := <-before, aws.ToTime(w.described("db").LastChangedDate); !is.After(was) {
+	s.await("the rotation ends", func() bool { return slices.Contains(s.described("db").VersionIdsToStages[id], "AWSCURRENT") })
+	if was, is := <-before, aws.ToTime(s.described("db").LastChangedDate); !is.After(was) {
 		t.Errorf("AWSCURRENT moved, and LastChangedDate stayed %s", is)
 	}
 }
 
 // TestWhatIsNeverStale are refusals, quotas, events and counts of calls.
 func TestWhatIsNeverStale(t *testing.T) {
-	w := newWorld(t)
-	w.stale(localaws.Staleness{Lag: time.Hour})
-	w.create("db", "one")
-	refused(t, w.read(w.Client, "db"), notFound, "")
-	if len(w.Events()) == 0 {
+	s := newSetup(t)
+	s.stale(localaws.Staleness{Lag: time.Hour})
+	s.create("db", "one")
+	refused(t, s.read(s.Client, "db"), notFound, "")
+	if len(s.Events()) == 0 {
 		t.Error("an event waits until the change is seen")
 	}
-	w.SetRules(localaws.Rule{Deny: true, Action: "secretsmanager:GetSecretValue", Resource: "*:db-*"})
-	refused(t, w.read(w.Client, "db"), denied, "") // By its full ARN, which a stale read does not know.
-	w.SetRules()
-	w.SetRate("GetSecretValue", 0.5)
-	refused(t, w.read(w.Client, "db"), "ThrottlingException", "")
-	if got := w.Count("GetSecretValue"); got != 3 {
+	s.SetRules(localaws.Rule{Deny: true, Action: "secretsmanager:GetSecretValue", Resource: "*:db-*"})
+	refused(t, s.read(s.Client, "db"), denied, "") // By its full ARN, which a stale read does not know.
+	s.SetRules()
+	s.SetRate("GetSecretValue", 0.5)
+	refused(t, s.read(s.Client, "db"), "ThrottlingException", "")
+	if got := s.Count("GetSecretValue"); got != 3 {
 		t.Errorf("%d calls are counted, want 3", got)
 	}
 	refused(t, func() error {
-		_, err := w.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("two")})
+		_, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("two")})
 		return err
 	}(), "ResourceExistsException", "")
 }
 
 func TestStalenessOverHTTP(t *testing.T) {
-	w := newWorld(t)
-	w.create("db", "one")
-	if status, answer := w.admin(http.MethodPost, "staleness", `[{"Operation": "Get*", "Lag": 3600000000000}]`); status != http.StatusOK {
+	s := newSetup(t)
+	s.create("db", "one")
+	if status, answer := s.admin(http.MethodPost, "staleness", `[{"Operation": "Get*", "Lag": 3600000000000}]`); status != http.StatusOK {
 		t.Fatalf("%d %s", status, answer)
 	}
-	w.put("db", "two")
-	if got := w.text("db", "AWSCURRENT"); got != "one" {
+	s.put("db", "two")
+	if got := s.text("db", "AWSCURRENT"); got != "one" {
 		t.Errorf("a stale read sees %q", got)
 	}
 	for body, want := range map[string]string{
@@ -322,15 +322,15 @@ func TestStalenessOverHTTP(t *testing.T) {
 		`[{}]`:          "set one of them",
 		`{`:             "JSON",
 	} {
-		if status, answer := w.admin(http.MethodPost, "staleness", body); status != http.StatusBadRequest || !strings.Contains(answer, want) {
+		if status, answer := s.admin(http.MethodPost, "staleness", body); status != http.StatusBadRequest || !strings.Contains(answer, want) {
 			t.Errorf("%s is answered with %d %s", body, status, answer)
 		}
 	}
-	if got := w.text("db", "AWSCURRENT"); got != "one" {
+	if got := s.text("db", "AWSCURRENT"); got != "one" {
 		t.Errorf("after refused settings a stale read sees %q", got)
 	}
-	w.admin(http.MethodPost, "staleness", `[]`)
-	if got := w.text("db", "AWSCURRENT"); got != "two" {
+	s.admin(http.MethodPost, "staleness", `[]`)
+	if got := s.text("db", "AWSCURRENT"); got != "two" {
 		t.Errorf("in the end a read sees %q", got)
 	}
 }

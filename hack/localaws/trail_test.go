@@ -17,17 +17,17 @@ import (
 
 // TestTheTrailSaysWhoCalled is what CloudTrail would tell of a call.
 func TestTheTrailSaysWhoCalled(t *testing.T) {
-	w := newGuardedWorld(t)
-	arn := aws.ToString(w.create("db", "x").ARN)
-	role := w.role("app", anybody, everything)
-	held, err := w.session(w.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("prod-payments"), SourceIdentity: aws.String("prod"), Tags: sessionTags("kubernetes-namespace", "payments")})
+	s := newGuardedSetup(t)
+	arn := aws.ToString(s.create("db", "x").ARN)
+	role := s.role("app", anybody, everything)
+	held, err := s.session(s.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("prod-payments"), SourceIdentity: aws.String("prod"), Tags: sessionTags("kubernetes-namespace", "payments")})
 	must(t, held, err)
-	client := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: aws.String(w.URL()), Retryer: unlessCut(), Credentials: static(held), AppID: "secretsync"})
-	refused(t, w.read(client, "db"), notFound, "")
-	if err := w.read(w.secrets(held), "db"); err != nil {
+	client := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: static(held), AppID: "secretsync"})
+	refused(t, s.read(client, "db"), notFound, "")
+	if err := s.read(s.secrets(held), "db"); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, w.read(w.secrets(aws.Credentials{AccessKeyID: held.AccessKeyID, SecretAccessKey: "x", SessionToken: held.SessionToken}), "db"), "InvalidSignatureException", "")
+	refused(t, s.read(s.secrets(aws.Credentials{AccessKeyID: held.AccessKeyID, SecretAccessKey: "x", SessionToken: held.SessionToken}), "db"), "InvalidSignatureException", "")
 	session := localaws.Call{Operation: "GetSecretValue", Principal: "arn:aws:sts::111122223333:assumed-role/app/prod-payments", AccessKeyID: held.AccessKeyID,
 		SessionName: "prod-payments", SourceIdentity: "prod", SessionTags: map[string]string{"kubernetes-namespace": "payments"}, Region: "us-east-1", Code: notFound}
 	here := session
@@ -38,7 +38,7 @@ func TestTheTrailSaysWhoCalled(t *testing.T) {
 		session, here,
 		{Operation: "GetSecretValue", AccessKeyID: held.AccessKeyID, Region: localaws.DefaultRegion, Code: "InvalidSignatureException"},
 	}
-	got := w.Calls()
+	got := s.Calls()
 	if !strings.Contains(got[2].UserAgent, "app/secretsync") || got[2].At.IsZero() {
 		t.Errorf("called at %s by %s", got[2].At, got[2].UserAgent)
 	}
@@ -51,23 +51,23 @@ func TestTheTrailSaysWhoCalled(t *testing.T) {
 }
 
 // post sets a server that runs as a program up.
-func (w *world) post(what string, body any) int {
-	w.Helper()
+func (s *setup) post(what string, body any) int {
+	s.Helper()
 	raw, err := json.Marshal(body)
-	must(w.T, raw, err)
-	request, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.URL()+"/_localaws/"+what, bytes.NewReader(raw))
-	answer, err := http.DefaultClient.Do(must(w.T, request, err))
+	must(s.T, raw, err)
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, s.URL()+"/_localaws/"+what, bytes.NewReader(raw))
+	answer, err := http.DefaultClient.Do(must(s.T, request, err))
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
 	defer answer.Body.Close()
 	return answer.StatusCode
 }
 
 func TestIdentitiesOfAProgram(t *testing.T) {
-	w := newWorld(t)
+	s := newSetup(t)
 	i := newIssuer(t)
-	w.create("db", "x")
+	s.create("db", "x")
 	jwks, err := i.jwks(t.Context())
 	must(t, jwks, err)
 	for _, step := range []struct {
@@ -86,19 +86,19 @@ func TestIdentitiesOfAProgram(t *testing.T) {
 		{"key", map[string]any{"Key": "k", "Policy": "x"}, http.StatusBadRequest},
 		{"nothing", nil, http.StatusBadRequest},
 	} {
-		if got := w.post(step.what, step.body); got != step.want {
+		if got := s.post(step.what, step.body); got != step.want {
 			t.Errorf("%s: answered %d, want %d", step.what, got, step.want)
 		}
 	}
-	if err := w.read(w.secrets(aws.Credentials{AccessKeyID: "app", SecretAccessKey: "s"}), "db"); err != nil {
+	if err := s.read(s.secrets(aws.Credentials{AccessKeyID: "app", SecretAccessKey: "s"}), "db"); err != nil {
 		t.Error(err)
 	}
-	got, err := w.byToken("arn:aws:iam::111122223333:role/app", i.token(nil))
-	if must(t, got, err); w.read(w.secrets(credentialsOf(got.Credentials)), "db") != nil {
+	got, err := s.byToken("arn:aws:iam::111122223333:role/app", i.token(nil))
+	if must(t, got, err); s.read(s.secrets(credentialsOf(got.Credentials)), "db") != nil {
 		t.Error("the session may not read")
 	}
-	refused(t, w.read(w.Client, "db"), "UnrecognizedClientException", invalidToken)
-	if got := w.post("forget-identities", nil); got != http.StatusOK || w.read(w.Client, "db") != nil {
+	refused(t, s.read(s.Client, "db"), "UnrecognizedClientException", invalidToken)
+	if got := s.post("forget-identities", nil); got != http.StatusOK || s.read(s.Client, "db") != nil {
 		t.Errorf("identities were not forgotten: %d", got)
 	}
 }

@@ -78,20 +78,20 @@ const irsa = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
 	"Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/issuer.example/cluster"}, "Action": "sts:AssumeRoleWithWebIdentity",
 	"Condition": {"StringEquals": {"issuer.example/cluster:sub": "system:serviceaccount:payments:app", "issuer.example/cluster:aud": "sts.amazonaws.com"}}}]}`
 
-func (w *world) byToken(role, token string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
-	return w.stsBy(aws.Credentials{}).AssumeRoleWithWebIdentity(w.Context(), &sts.AssumeRoleWithWebIdentityInput{
+func (s *setup) byToken(role, token string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
+	return s.stsBy(aws.Credentials{}).AssumeRoleWithWebIdentity(s.Context(), &sts.AssumeRoleWithWebIdentityInput{
 		RoleArn: &role, RoleSessionName: aws.String("prod-payments-app"), WebIdentityToken: &token})
 }
 
 func TestWebIdentities(t *testing.T) {
-	w := newGuardedWorld(t)
+	s := newGuardedSetup(t)
 	i, impostor := newIssuer(t), newIssuer(t)
-	provider, err := w.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Keys: i.jwks})
+	provider, err := s.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Keys: i.jwks})
 	must(t, provider, err)
-	app := w.role("app", irsa, everything)
-	many := w.role("many", `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "`+provider+`"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"issuer.example/cluster:sub": "system:serviceaccount:payments:*"}}}}`)
-	byRole := w.role("by-role", anybody)
-	elsewhere, err := w.AddRole(localaws.Role{Account: otherAccount, Name: "app", TrustPolicy: irsa})
+	app := s.role("app", irsa, everything)
+	many := s.role("many", `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "`+provider+`"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"issuer.example/cluster:sub": "system:serviceaccount:payments:*"}}}}`)
+	byRole := s.role("by-role", anybody)
+	elsewhere, err := s.AddRole(localaws.Role{Account: otherAccount, Name: "app", TrustPolicy: irsa})
 	must(t, elsewhere, err)
 	const unauthorized = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 	claims := func(key string, value any) map[string]any { return map[string]any{key: value} }
@@ -117,7 +117,7 @@ func TestWebIdentities(t *testing.T) {
 		"no token":                        {app, "not.a", "InvalidIdentityToken", "The ID Token provided is not a valid JWT."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := w.byToken(c.role, c.token)
+			got, err := s.byToken(c.role, c.token)
 			if c.code != "" {
 				refused(t, err, c.code, c.text)
 				return
@@ -125,7 +125,7 @@ func TestWebIdentities(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			who, err := w.whoami(credentialsOf(got.Credentials))
+			who, err := s.whoami(credentialsOf(got.Credentials))
 			if must(t, who, err) != aws.ToString(got.AssumedRoleUser.Arn) || aws.ToString(got.Provider) != provider || aws.ToString(got.Audience) != "sts.amazonaws.com" {
 				t.Errorf("%s, of %s for %s", who, aws.ToString(got.Provider), aws.ToString(got.Audience))
 			}
@@ -137,30 +137,30 @@ func TestWebIdentities(t *testing.T) {
 }
 
 func TestIssuersThatChange(t *testing.T) {
-	w := newGuardedWorld(t)
+	s := newGuardedSetup(t)
 	i := newIssuer(t)
-	_, err := w.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Audiences: []string{"other"}, Keys: i.jwks})
+	_, err := s.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Audiences: []string{"other"}, Keys: i.jwks})
 	must(t, "", err)
-	app := w.role("app", `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/issuer.example/cluster"}, "Action": "*"}}`)
+	app := s.role("app", `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/issuer.example/cluster"}, "Action": "*"}}`)
 	other := map[string]any{"aud": "other"}
 	i.failing = errors.New("connection refused")
-	_, err = w.byToken(app, i.token(other))
+	_, err = s.byToken(app, i.token(other))
 	refused(t, err, "IDPCommunicationError", "")
 	i.failing = nil
 	before := i.token(other)
-	if _, err := w.byToken(app, before); err != nil {
+	if _, err := s.byToken(app, before); err != nil {
 		t.Error(err)
 	}
-	_, err = w.byToken(app, i.token(nil))
+	_, err = s.byToken(app, i.token(nil))
 	refused(t, err, "InvalidIdentityToken", "Incorrect token audience")
 	i.rotate("two")
-	if _, err := w.byToken(app, i.token(other)); err != nil {
+	if _, err := s.byToken(app, i.token(other)); err != nil {
 		t.Errorf("a new key: %v", err)
 	}
-	_, err = w.byToken(app, before)
+	_, err = s.byToken(app, before)
 	refused(t, err, "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider")
 	for _, wrong := range []localaws.OIDCProvider{{Issuer: issuerURL}, {Issuer: "http://issuer.example", Keys: i.jwks}} {
-		if _, err := w.AddOIDCProvider(wrong); err == nil {
+		if _, err := s.AddOIDCProvider(wrong); err == nil {
 			t.Errorf("a provider was made of %q", wrong.Issuer)
 		}
 	}
@@ -172,36 +172,36 @@ type tokenFile func() string
 func (f tokenFile) GetIdentityToken() ([]byte, error) { return []byte(f()), nil }
 
 func TestTheSDKsWebIdentityProvider(t *testing.T) {
-	w := newGuardedWorld(t)
-	w.create("db", "x")
+	s := newGuardedSetup(t)
+	s.create("db", "x")
 	i := newIssuer(t)
-	_, err := w.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Keys: i.jwks})
+	_, err := s.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Keys: i.jwks})
 	must(t, "", err)
-	role := w.role("app", irsa, everything)
+	role := s.role("app", irsa, everything)
 	subject := "system:serviceaccount:payments:app"
-	provider := stscreds.NewWebIdentityRoleProvider(w.stsBy(aws.Credentials{}), role, tokenFile(func() string { return i.token(map[string]any{"sub": subject}) }))
-	if err := w.read(w.secretsBy(aws.NewCredentialsCache(provider), localaws.DefaultRegion), "db"); err != nil {
+	provider := stscreds.NewWebIdentityRoleProvider(s.stsBy(aws.Credentials{}), role, tokenFile(func() string { return i.token(map[string]any{"sub": subject}) }))
+	if err := s.read(s.secretsBy(aws.NewCredentialsCache(provider), localaws.DefaultRegion), "db"); err != nil {
 		t.Error(err)
 	}
 	subject = "system:serviceaccount:orders:app"
-	refused(t, w.read(w.secretsBy(provider, localaws.DefaultRegion), "db"), accessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
-	if got := w.lastCall("AssumeRoleWithWebIdentity"); got.Principal != subject || got.Role != role || got.Code != accessDenied {
+	refused(t, s.read(s.secretsBy(provider, localaws.DefaultRegion), "db"), accessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+	if got := s.lastCall("AssumeRoleWithWebIdentity"); got.Principal != subject || got.Role != role || got.Code != accessDenied {
 		t.Errorf("recorded %+v", got)
 	}
 }
 
 // TestRefusalsOfTheIssuer are what a fault has to bring about: no issuer here revokes claims.
 func TestRefusalsOfTheIssuer(t *testing.T) {
-	w := newGuardedWorld(t)
+	s := newGuardedSetup(t)
 	i := newIssuer(t)
-	_, err := w.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Keys: i.jwks})
+	_, err := s.AddOIDCProvider(localaws.OIDCProvider{Issuer: issuerURL, Keys: i.jwks})
 	must(t, "", err)
-	role := w.role("app", irsa)
-	w.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Code: "IDPRejectedClaim", Status: 403})
-	_, err = w.byToken(role, i.token(nil))
+	role := s.role("app", irsa)
+	s.SetFaults(localaws.Fault{Operation: "AssumeRoleWithWebIdentity", Every: 1, Code: "IDPRejectedClaim", Status: 403})
+	_, err = s.byToken(role, i.token(nil))
 	refused(t, err, "IDPRejectedClaim", "")
-	w.SetFaults()
-	if _, err := w.byToken(role, i.token(nil)); err != nil {
+	s.SetFaults()
+	if _, err := s.byToken(role, i.token(nil)); err != nil {
 		t.Error(err)
 	}
 }

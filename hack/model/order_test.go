@@ -17,18 +17,18 @@ type appearance struct {
 	at []int
 }
 
-// scene is how the secrets that a spec reads may have looked to the operator, all in one pass.
-type scene struct {
+// awsView is how the secrets that a spec reads may have looked to the operator, all in one pass.
+type awsView struct {
 	moment
 	at map[*secret][]int
 }
 
-// scenes are all that a spec may have led the operator to see since all was last settled. Where no read
+// awsViews are all that a spec may have led the operator to see since all was last settled. Where no read
 // was stale, the secrets stood side by side at one moment. Otherwise each may be of a moment of its own.
-func (r *run) scenes(by *spec) (all []scene) {
+func (r *run) awsViews(by *spec) (all []awsView) {
 	if !r.stale.lately {
 		for i, m := range r.moments {
-			here := scene{moment: m, at: map[*secret][]int{}}
+			here := awsView{moment: m, at: map[*secret][]int{}}
 			for _, of := range by.secrets() {
 				here.at[of] = []int{i}
 			}
@@ -36,12 +36,12 @@ func (r *run) scenes(by *spec) (all []scene) {
 		}
 		return all
 	}
-	all = []scene{{moment: moment{}, at: map[*secret][]int{}}}
+	all = []awsView{{moment: moment{}, at: map[*secret][]int{}}}
 	for _, of := range by.secrets() {
-		var next []scene
+		var next []awsView
 		for _, looks := range r.appearances(by, of) {
 			for _, beside := range all {
-				here := scene{moment: maps.Clone(beside.moment), at: maps.Clone(beside.at)}
+				here := awsView{moment: maps.Clone(beside.moment), at: maps.Clone(beside.at)}
 				here.moment[of], here.at[of] = looks.state, looks.at
 				next = append(next, here)
 			}
@@ -181,7 +181,7 @@ func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
 		if by.observes {
 			continue // It wants nothing written.
 		}
-		for _, here := range r.scenes(by) {
+		for _, here := range r.awsViews(by) {
 			if !slices.ContainsFunc(by.past([]moment{here.moment}, former), func(wanted map[string]string) bool { return holds(keys, wanted) }) {
 				continue
 			}
@@ -202,8 +202,8 @@ func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
 	return ""
 }
 
-// after gives the progress of a write that shows a scene, where one came so far before; nil is impossible.
-func (r *run) after(here scene, came progress) progress {
+// after gives the progress of a write that shows a awsView, where one came so far before; nil is impossible.
+func (r *run) after(here awsView, came progress) progress {
 	reached := progress{}
 	for of, moments := range here.at {
 		if r.stale.undated[of] {
@@ -226,7 +226,7 @@ func (r *run) past(s *slot) (all []map[string]string) {
 		if by.observes {
 			continue
 		}
-		for _, here := range r.scenes(by) {
+		for _, here := range r.awsViews(by) {
 			all = append(all, by.past([]moment{here.moment}, nil)...)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // balance has managers that are started from now on reach the API server through a load balancer, which connects
 // clients only while the API server says that it is ready. Without one, a client that comes back meets an API server
 // that does not know its permissions yet, and begins again for that reason.
-func (s *scene) balance() {
+func (s *setup) balance() {
 	s.Helper()
 	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), testenv.OperatorNamespace, testenv.OperatorAccount)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *scene) balance() {
 }
 
 // ready says whether the API server does.
-func (s *scene) ready() bool {
+func (s *setup) ready() bool {
 	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
 	return err == nil && clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(s.Context()).Error() == nil
 }

@@ -14,7 +14,7 @@ import (
 // TestRestoreBeforeAStart restores etcd while no operator runs: the one that is started then follows rotations as it
 // polls, or as it is asked to.
 func TestRestoreBeforeAStart(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	often, rarely := s.follow("polled", 10, soon), s.follow("idle", 10, later)
 	s.awaitRight("the first sync")
@@ -32,7 +32,7 @@ func TestRestoreBeforeAStart(t *testing.T) {
 // TestSecretAndSecretSyncRestoredApart puts back, as tools for backups do, a Secret without its SecretSync and the other
 // way round, while the operator runs and while it does not.
 func TestSecretAndSecretSyncRestoredApart(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	names := s.follow("db", 6, later)
 	s.awaitRight("the first sync")
@@ -64,7 +64,7 @@ type saved struct {
 	secret *corev1.Secret
 }
 
-func (s *scene) save(name string) saved {
+func (s *setup) save(name string) saved {
 	s.Helper()
 	kept := saved{&v1alpha1.SecretSync{}, &corev1.Secret{}}
 	for _, object := range []client.Object{kept.sync, kept.secret} {
@@ -76,7 +76,7 @@ func (s *scene) save(name string) saved {
 }
 
 // recreateSecret deletes a Secret and creates it as it was saved.
-func (s *scene) recreateSecret(kept saved) {
+func (s *setup) recreateSecret(kept saved) {
 	s.Helper()
 	s.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: kept.secret.Namespace, Name: kept.secret.Name}})
 	made := kept.secret.DeepCopy()
@@ -88,7 +88,7 @@ func (s *scene) recreateSecret(kept saved) {
 }
 
 // overwriteSecret gives a Secret the values that were saved, and the annotations with them.
-func (s *scene) overwriteSecret(kept saved) {
+func (s *setup) overwriteSecret(kept saved) {
 	s.Helper()
 	made := kept.secret.DeepCopy()
 	made.UID, made.ResourceVersion, made.ManagedFields = "", "", nil
@@ -98,7 +98,7 @@ func (s *scene) overwriteSecret(kept saved) {
 }
 
 // recreateSecretSync deletes a SecretSync, leaves its Secret, and creates it as it was saved, with its status.
-func (s *scene) recreateSecretSync(kept saved) {
+func (s *setup) recreateSecretSync(kept saved) {
 	s.Helper()
 	s.delete(&v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: kept.sync.Namespace, Name: kept.sync.Name}}, client.PropagationPolicy(metav1.DeletePropagationOrphan))
 	made := kept.sync.DeepCopy()

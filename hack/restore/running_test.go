@@ -12,7 +12,7 @@ import (
 
 // TestRestoreUnderAThousand restores etcd under an operator with many SecretSyncs.
 func TestRestoreUnderAThousand(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.start()
 	s.restoreUnder(200, 800)
 }
@@ -20,7 +20,7 @@ func TestRestoreUnderAThousand(t *testing.T) {
 // TestRestoreBehindALoadBalancer restores it where the operator reaches the API server once that is ready, so that
 // nothing but the restore has its watches begin again.
 func TestRestoreBehindALoadBalancer(t *testing.T) {
-	s := newScene(t)
+	s := newSetup(t)
 	s.balance()
 	s.start()
 	s.restoreUnder(5, 5)
@@ -28,7 +28,7 @@ func TestRestoreBehindALoadBalancer(t *testing.T) {
 
 // restoreUnder puts etcd back to before a rotation that the operator has followed, under the operator. Some of its
 // SecretSyncs are polled each few seconds, the others would not ask AWS for an hour.
-func (s *scene) restoreUnder(polled, idle int) {
+func (s *setup) restoreUnder(polled, idle int) {
 	often, rarely := s.follow("polled", polled, soon), s.follow("idle", idle, later)
 	all := slices.Concat(often, rarely)
 	s.awaitRight("the first sync")

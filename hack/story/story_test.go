@@ -52,8 +52,8 @@ func TestAgainstMoto(t *testing.T) {
 	tell(t, server.URL)
 }
 
-// world is what AWS has, as the story knows it.
-type world struct {
+// expected is what AWS has, as the story knows it.
+type expected struct {
 	text, binary string
 	// current, previous and live are passwords of the database by labels; empty is no such version.
 	current, previous, live, first string
@@ -68,42 +68,42 @@ func login(password string) string {
 }
 
 // wants is what the Secret of each kind must hold; nil is no Secret.
-func (w *world) wants() map[string]map[string]string {
+func (expect *expected) wants() map[string]map[string]string {
 	password := func(of string) map[string]string {
 		if of == "" {
 			return nil
 		}
 		return map[string]string{"password": of}
 	}
-	both := map[string]string{"username": "app", "password": w.current}
-	grace := password(w.current)
-	if w.previous != "" {
-		grace["password_previous"] = w.previous
+	both := map[string]string{"username": "app", "password": expect.current}
+	grace := password(expect.current)
+	if expect.previous != "" {
+		grace["password_previous"] = expect.previous
 	}
 	return map[string]map[string]string{
-		"text": {"value": w.text}, "retained": {"value": w.text}, "immutable": {"value": w.text},
-		"binary": {"keystore.jks": w.binary},
+		"text": {"value": expect.text}, "retained": {"value": expect.text}, "immutable": {"value": expect.text},
+		"binary": {"keystore.jks": expect.binary},
 		"object": both, "by-arn": both, "by-partial-arn": both,
-		"properties": {"DB_USER": "app", "DB_PASSWORD": w.current},
-		"jmespath":   {"login": "app:" + w.current},
-		"from":       {"DB_username": "app", "DB_password": w.current},
-		"several":    {"text": w.text, "password": w.current},
-		"template":   {"url": "postgres://app:" + w.current + "@db"},
-		"previous":   password(w.previous), "label": password(w.live), "pinned": password(w.first), "grace": grace,
-		"found": w.found, "tagged": w.tagged,
-		"of-the-user": {"level": "info", "password": w.current},
+		"properties": {"DB_USER": "app", "DB_PASSWORD": expect.current},
+		"jmespath":   {"login": "app:" + expect.current},
+		"from":       {"DB_username": "app", "DB_password": expect.current},
+		"several":    {"text": expect.text, "password": expect.current},
+		"template":   {"url": "postgres://app:" + expect.current + "@db"},
+		"previous":   password(expect.previous), "label": password(expect.live), "pinned": password(expect.first), "grace": grace,
+		"found": expect.found, "tagged": expect.tagged,
+		"of-the-user": {"level": "info", "password": expect.current},
 	}
 }
 
 // awaitAll waits until every Secret holds what AWS has, and every SecretSync says how it is.
-func (s *scene) awaitAll(after string, w *world) {
+func (s *setup) awaitAll(after string, expect *expected) {
 	s.Helper()
-	for name, want := range w.wants() {
+	for name, want := range expect.wants() {
 		s.await(after+": Secret "+name+" holds what it must", func() bool { return cmp.Equal(want, s.secret(name)) })
 	}
 	for _, name := range s.kinds {
 		want := v1alpha1.ReasonSynced
-		if refused := w.refused[name]; refused != "" {
+		if refused := expect.refused[name]; refused != "" {
 			want = refused
 		}
 		s.await(after+": "+name+" is Ready or not for "+want, func() bool { return s.reason(name) == want })
@@ -112,28 +112,28 @@ func (s *scene) awaitAll(after string, w *world) {
 
 // tell tells the story.
 func tell(t *testing.T, url string) {
-	s := newScene(t, url)
-	w := &world{}
-	versions := s.begin(w)
-	s.rotateAndRollBack(w, versions)
-	s.deleteAndRestore(w)
-	s.find(w)
+	s := newSetup(t, url)
+	expect := &expected{}
+	versions := s.begin(expect)
+	s.rotateAndRollBack(expect, versions)
+	s.deleteAndRestore(expect)
+	s.find(expect)
 	s.event()
-	s.end(w)
+	s.end(expect)
 }
 
 // begin creates the secrets and their SecretSyncs.
-func (s *scene) begin(w *world) (first string) {
+func (s *setup) begin(expect *expected) (first string) {
 	s.Helper()
-	w.text, w.binary, w.current = s.value(), "\x00\x01\xff"+s.value(), s.value()
-	w.first = w.current
-	s.create(textID, w.text)
-	s.create(binaryID, w.binary)
-	arn, first := s.create(databaseID, login(w.current))
-	w.found = map[string]string{"one": s.value(), "two": s.value()}
-	w.tagged = map[string]string{"two": w.found["two"]}
-	s.create(foundPrefix+"one", w.found["one"])
-	s.create(foundPrefix+"two", w.found["two"], types.Tag{Key: aws.String("team"), Value: aws.String("shop")})
+	expect.text, expect.binary, expect.current = s.value(), "\x00\x01\xff"+s.value(), s.value()
+	expect.first = expect.current
+	s.create(textID, expect.text)
+	s.create(binaryID, expect.binary)
+	arn, first := s.create(databaseID, login(expect.current))
+	expect.found = map[string]string{"one": s.value(), "two": s.value()}
+	expect.tagged = map[string]string{"two": expect.found["two"]}
+	s.create(foundPrefix+"one", expect.found["one"])
+	s.create(foundPrefix+"two", expect.found["two"], types.Tag{Key: aws.String("team"), Value: aws.String("shop")})
 	s.must(s.client().Create(s.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "of-the-user", Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "merged"}},
 		StringData: map[string]string{"level": "info"},
@@ -142,8 +142,8 @@ func (s *scene) begin(w *world) (first string) {
 	if len(s.kinds) < kindsLeast {
 		s.Fatalf("%d kinds of SecretSyncs, want %d", len(s.kinds), kindsLeast)
 	}
-	w.refused = map[string]string{"previous": v1alpha1.ReasonVersionNotFound, "label": v1alpha1.ReasonVersionNotFound}
-	s.awaitAll("created", w)
+	expect.refused = map[string]string{"previous": v1alpha1.ReasonVersionNotFound, "label": v1alpha1.ReasonVersionNotFound}
+	s.awaitAll("created", expect)
 	return first
 }
 
@@ -152,73 +152,73 @@ func (s *scene) begin(w *world) (first string) {
 // Once AWSCURRENT was moved by UpdateSecretVersionStage, moto takes a put under AWSCURRENT for one after the version
 // that was put last, and leaves AWSCURRENT on two versions. So the value after the rollback comes as a rotation function
 // brings it: it is put under AWSPENDING, and AWSCURRENT moves there.
-func (s *scene) rotateAndRollBack(w *world, first string) {
+func (s *setup) rotateAndRollBack(expect *expected, first string) {
 	s.Helper()
-	w.current, w.previous = s.value(), w.current
-	second := s.put(databaseID, login(w.current))
+	expect.current, expect.previous = s.value(), expect.current
+	second := s.put(databaseID, login(expect.current))
 	s.move("live", first, "")
-	w.live, w.refused = w.previous, nil
-	w.text = s.value()
-	s.put(textID, w.text)
-	s.awaitAll("rotated", w)
+	expect.live, expect.refused = expect.previous, nil
+	expect.text = s.value()
+	s.put(textID, expect.text)
+	s.awaitAll("rotated", expect)
 
 	s.move("AWSCURRENT", first, second)
-	w.current, w.previous = w.previous, w.current
+	expect.current, expect.previous = expect.previous, expect.current
 	s.move("live", second, first)
-	w.live = w.previous
-	s.awaitAll("rolled back", w)
+	expect.live = expect.previous
+	s.awaitAll("rolled back", expect)
 
-	w.current, w.previous = s.value(), w.current
-	third := s.put(databaseID, login(w.current), "AWSPENDING")
+	expect.current, expect.previous = s.value(), expect.current
+	third := s.put(databaseID, login(expect.current), "AWSPENDING")
 	s.move("AWSCURRENT", third, first)
-	s.awaitAll("rotated by a function", w)
+	s.awaitAll("rotated by a function", expect)
 }
 
 // deleteAndRestore deletes a secret and restores it, then deletes it for good and creates another one of its name.
 // Nothing is written while it is deleted: moto lets that happen.
-func (s *scene) deleteAndRestore(w *world) {
+func (s *setup) deleteAndRestore(expect *expected) {
 	s.Helper()
 	of := []string{"text", "retained", "immutable", "several"}
 	refuse := func(reason string) {
-		w.refused = map[string]string{}
+		expect.refused = map[string]string{}
 		for _, name := range of {
-			w.refused[name] = reason
+			expect.refused[name] = reason
 		}
 	}
 	s.delete(textID, false)
 	refuse(v1alpha1.ReasonSecretPendingDeletion)
-	s.awaitAll("deleted", w)
+	s.awaitAll("deleted", expect)
 	_, err := s.aws.RestoreSecret(s.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String(textID)})
 	s.must(err)
-	w.refused = nil
-	s.awaitAll("restored", w)
+	expect.refused = nil
+	s.awaitAll("restored", expect)
 	s.delete(textID, true)
 	refuse(v1alpha1.ReasonSecretNotFound)
-	s.awaitAll("deleted for good", w)
-	w.text, w.refused = s.value(), nil
-	s.create(textID, w.text)
-	s.awaitAll("recreated", w)
+	s.awaitAll("deleted for good", expect)
+	expect.text, expect.refused = s.value(), nil
+	s.create(textID, expect.text)
+	s.awaitAll("recreated", expect)
 }
 
 // find adds, tags and deletes secrets that are found.
-func (s *scene) find(w *world) {
+func (s *setup) find(expect *expected) {
 	s.Helper()
-	w.found["three"] = s.value()
-	s.create(foundPrefix+"three", w.found["three"])
-	w.tagged["one"] = w.found["one"]
+	expect.found["three"] = s.value()
+	s.create(foundPrefix+"three", expect.found["three"])
+	expect.tagged["one"] = expect.found["one"]
 	_, err := s.aws.TagResource(s.Context(), &secretsmanager.TagResourceInput{
 		SecretId: aws.String(foundPrefix + "one"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}}})
 	s.must(err)
-	s.awaitAll("more is found", w)
+	s.awaitAll("more is found", expect)
 	s.delete(foundPrefix+"two", false)
-	delete(w.found, "two")
-	delete(w.tagged, "two")
-	s.awaitAll("less is found", w)
+	delete(expect.found, "two")
+	delete(expect.tagged, "two")
+	s.awaitAll("less is found", expect)
 }
 
 // event has a change found by its event alone. moto makes no events of Secrets Manager, so the test sends what an
 // EventBridge rule would, to both.
-func (s *scene) event() {
+func (s *setup) event() {
 	s.Helper()
 	before, after := s.value(), s.value()
 	arn, _ := s.create(eventID, before)
@@ -251,11 +251,11 @@ func (s *scene) event() {
 }
 
 // end deletes the SecretSyncs: their Secrets go, but for the one that is retained and what the user had before.
-func (s *scene) end(w *world) {
+func (s *setup) end(expect *expected) {
 	s.Helper()
 	s.must(s.client().DeleteAllOf(s.Context(), &v1alpha1.SecretSync{}, client.InNamespace(s.namespace)))
-	for name := range w.wants() {
-		want := map[string]map[string]string{"retained": {"value": w.text}, "of-the-user": {"level": "info"}}[name]
+	for name := range expect.wants() {
+		want := map[string]map[string]string{"retained": {"value": expect.text}, "of-the-user": {"level": "info"}}[name]
 		s.await("in the end Secret "+name+" is gone, or as it was", func() bool {
 			return cmp.Equal(want, s.secret(name)) || want == nil && s.left(name)
 		})
@@ -268,7 +268,7 @@ func (s *scene) end(w *world) {
 }
 
 // left says whether a Secret is left to the garbage collector, which may take half a minute: it has an owner.
-func (s *scene) left(name string) bool {
+func (s *setup) left(name string) bool {
 	s.Helper()
 	found := &corev1.Secret{}
 	err := s.client().Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found)

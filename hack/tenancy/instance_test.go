@@ -10,7 +10,7 @@ import (
 
 // instance is the environment on an EC2 instance, which has nothing in it: the metadata service stands
 // at an address of its own here.
-func (s *scene) instance(metadata http.Handler) []string {
+func (s *setup) instance(metadata http.Handler) []string {
 	serving := httptest.NewServer(metadata)
 	s.Cleanup(serving.Close)
 	return []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + serving.URL}
@@ -18,7 +18,7 @@ func (s *scene) instance(metadata http.Handler) []string {
 
 // TestInstanceRole: where nothing else is given, the role of the instance is used.
 func TestInstanceRole(t *testing.T) {
-	s := newScene(t, 0)
+	s := newSetup(t, 0)
 	s.role(trustService(instanceService))
 	id, content := s.createSecret()
 	s.start(s.instance(s.env.AWS.InstanceMetadata(roleARN)))
@@ -32,20 +32,20 @@ func TestInstanceRole(t *testing.T) {
 // TestInstanceRoleIsRefused: an instance without a role is told from one whose role EC2 may not assume.
 func TestInstanceRoleIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
-		metadata func(s *scene) http.Handler
+		metadata func(s *setup) http.Handler
 		mentions []string
 	}{
 		"an instance without a role": {
-			metadata: func(*scene) http.Handler { return http.NotFoundHandler() },
+			metadata: func(*setup) http.Handler { return http.NotFoundHandler() },
 			mentions: []string{"the operator has no AWS credentials", "eks.amazonaws.com/role-arn"},
 		},
 		"a role that EC2 may not assume": {
-			metadata: func(s *scene) http.Handler { return s.env.AWS.InstanceMetadata(roleARN) },
+			metadata: func(s *setup) http.Handler { return s.env.AWS.InstanceMetadata(roleARN) },
 			mentions: []string{"AssumeRoleUnauthorizedAccess", "trust policy", "ec2.amazonaws.com"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, 0)
+			s := newSetup(t, 0)
 			s.role(trustService(podService))
 			id, _ := s.createSecret()
 			s.start(s.instance(test.metadata(s)))

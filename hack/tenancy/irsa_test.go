@@ -19,18 +19,18 @@ func irsa(tokenFile string) []string {
 }
 
 // trustCluster makes the account trust the cluster's tokens.
-func (s *scene) trustCluster() {
+func (s *setup) trustCluster() {
 	s.Helper()
 	if _, err := s.env.AWS.AddOIDCProvider(cluster); err != nil {
 		s.Fatal(err)
 	}
 }
 
-// synced is a scene of IRSA whose sessions end so soon that their renewal is seen. A token that lives for a time is
+// synced is a setup of IRSA whose sessions end so soon that their renewal is seen. A token that lives for a time is
 // mounted, and the Secret holds the content of the secret.
-func synced(t *testing.T, lifetime time.Duration) (s *scene, mounted *volume, id, content string) {
+func synced(t *testing.T, lifetime time.Duration) (s *setup, mounted *volume, id, content string) {
 	t.Helper()
-	s = newScene(t, 3*time.Second)
+	s = newSetup(t, 3*time.Second)
 	s.trustCluster()
 	s.role(trustAccount(testenv.OperatorAccount))
 	mounted = s.volume()
@@ -100,7 +100,7 @@ func TestIRSAIsRefused(t *testing.T) {
 	issuer := strings.TrimPrefix(cluster.Issuer, "https://")
 	for name, test := range map[string]struct {
 		// token is what is mounted; empty mounts nothing.
-		token func(s *scene) string
+		token func(s *setup) string
 		// trusted and provider are what AWS knows: the ServiceAccount that may assume the role, and the cluster.
 		trusted  string
 		provider bool
@@ -108,17 +108,17 @@ func TestIRSAIsRefused(t *testing.T) {
 		mentions []string
 	}{
 		"a token for another audience": {
-			token:   func(s *scene) string { return s.token("https://kubernetes.default.svc", longToken, nil) },
+			token:   func(s *setup) string { return s.token("https://kubernetes.default.svc", longToken, nil) },
 			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "audience", "sts.amazonaws.com", "projected volume"},
 		},
 		"a trust policy for another ServiceAccount": {
-			token:   func(s *scene) string { return s.token(stsAudience, longToken, nil) },
+			token:   func(s *setup) string { return s.token(stsAudience, longToken, nil) },
 			trusted: "another", provider: true,
 			reason: v1alpha1.ReasonAssumeRoleDenied, mentions: []string{roleARN, "trust policy", "sts:AssumeRoleWithWebIdentity", ":sub = system:serviceaccount:", ":aud = sts.amazonaws.com"},
 		},
 		"a token that has expired": {
-			token: func(s *scene) string {
+			token: func(s *setup) string {
 				old := s.token(stsAudience, shortToken, nil)
 				s.env.AWS.Shift(shortToken + time.Second)
 				return old
@@ -127,17 +127,17 @@ func TestIRSAIsRefused(t *testing.T) {
 			reason: unavailable, mentions: []string{byToken, roleARN, "ExpiredTokenException", "the token"},
 		},
 		"a token that is not mounted": {
-			token:   func(*scene) string { return "" },
+			token:   func(*setup) string { return "" },
 			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{roleARN, "cannot be read from", "/token", "mounted"},
 		},
 		"something else than a token": {
-			token:   func(s *scene) string { return s.hide("not-a-token-at-all") },
+			token:   func(s *setup) string { return s.hide("not-a-token-at-all") },
 			trusted: testenv.OperatorAccount, provider: true,
 			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "AWS_WEB_IDENTITY_TOKEN_FILE", "is not a token of a ServiceAccount", "projected volume"},
 		},
 		"a token that another has signed": {
-			token: func(s *scene) string {
+			token: func(s *setup) string {
 				token := s.token(stsAudience, longToken, nil)
 				signed := strings.LastIndexByte(token, '.') + 1
 				return s.hide(token[:signed] + strings.Repeat("A", len(token)-signed))
@@ -146,13 +146,13 @@ func TestIRSAIsRefused(t *testing.T) {
 			reason: unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "not signed by a key that its issuer publishes"},
 		},
 		"an account that does not know the cluster": {
-			token:   func(s *scene) string { return s.token(stsAudience, longToken, nil) },
+			token:   func(s *setup) string { return s.token(stsAudience, longToken, nil) },
 			trusted: testenv.OperatorAccount,
 			reason:  unavailable, mentions: []string{byToken, roleARN, "InvalidIdentityToken", "OIDC provider " + issuer},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, 0)
+			s := newSetup(t, 0)
 			if test.provider {
 				s.trustCluster()
 			}

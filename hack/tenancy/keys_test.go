@@ -11,7 +11,7 @@ import (
 const accessKey = "AKIAOPERATOR"
 
 // user makes the operator a user with an access key; without policies where it is to have none.
-func (s *scene) user(secretAccessKey string, policies ...string) {
+func (s *setup) user(secretAccessKey string, policies ...string) {
 	s.Helper()
 	_, err := s.env.AWS.AddUser(localaws.User{Name: "secretsync", AccessKeyID: accessKey, SecretAccessKey: secretAccessKey, Policies: policies})
 	if err != nil {
@@ -29,28 +29,28 @@ func TestStaticKeys(t *testing.T) {
 	const unavailable = v1alpha1.ReasonCredentialsUnavailable
 	for name, test := range map[string]struct {
 		// spoil makes AWS know another user than the operator's; nil leaves what works.
-		spoil func(s *scene)
+		spoil func(s *setup)
 		// reason and mentions of the condition; an empty reason is a sync.
 		reason   string
 		mentions []string
 	}{
 		"the right key": {},
 		"a wrong secret access key": {
-			spoil:  func(s *scene) { s.user("another", s.reading()) },
+			spoil:  func(s *setup) { s.user("another", s.reading()) },
 			reason: unavailable, mentions: []string{"the operator", "InvalidSignatureException", "check the secret access key"},
 		},
 		"an access key that does not exist": {
-			spoil:  func(s *scene) { s.env.AWS.DeleteAccessKey(accessKey) },
+			spoil:  func(s *setup) { s.env.AWS.DeleteAccessKey(accessKey) },
 			reason: unavailable, mentions: []string{"the operator", "UnrecognizedClientException", "check that the access key exists, is active"},
 		},
 		"a user without a policy": {
-			spoil:  func(s *scene) { s.user(s.hidden[0]) },
+			spoil:  func(s *setup) { s.user(s.hidden[0]) },
 			reason: v1alpha1.ReasonAccessDenied, mentions: []string{
 				"arn:aws:iam::" + account + ":user/secretsync", "secretsmanager:GetSecretValue", ":secret:/", "add a statement to a policy of this principal"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, 0)
+			s := newSetup(t, 0)
 			secretAccessKey := s.hide(rand.Text())
 			s.user(secretAccessKey, s.reading())
 			if test.spoil != nil {
@@ -73,7 +73,7 @@ func TestStaticKeys(t *testing.T) {
 
 // TestAKeyIsDeletedWhileItIsUsed: the Secret stays, the condition says why, and the same key heals it.
 func TestAKeyIsDeletedWhileItIsUsed(t *testing.T) {
-	s := newScene(t, 0)
+	s := newSetup(t, 0)
 	secretAccessKey := s.hide(rand.Text())
 	s.user(secretAccessKey, s.reading())
 	id, content := s.createSecret()
@@ -92,7 +92,7 @@ func TestAKeyIsDeletedWhileItIsUsed(t *testing.T) {
 
 // TestNoCredentials: an operator that was given nothing says what it could be given.
 func TestNoCredentials(t *testing.T) {
-	s := newScene(t, 0)
+	s := newSetup(t, 0)
 	s.user("another", s.reading())
 	id, _ := s.createSecret()
 	s.start([]string{noInstance})

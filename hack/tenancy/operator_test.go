@@ -30,13 +30,13 @@ const (
 )
 
 // reading is the policy of README.md.
-func (s *scene) reading() string {
+func (s *setup) reading() string {
 	return `{"Statement": {"Effect": "Allow", "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
 		"Resource": "arn:aws:secretsmanager:*:*:secret:/` + s.namespace + `/*"}}`
 }
 
 // role makes the operator's role, or changes whom it trusts.
-func (s *scene) role(trust string) {
+func (s *setup) role(trust string) {
 	s.Helper()
 	if _, err := s.env.AWS.AddRole(localaws.Role{Name: "secretsync", TrustPolicy: trust, Policies: []string{s.reading()}}); err != nil {
 		s.Fatal(err)
@@ -57,7 +57,7 @@ func trustAccount(name string) string {
 }
 
 // pod makes a Pod of the operator's, which nobody runs.
-func (s *scene) pod() *corev1.Pod {
+func (s *setup) pod() *corev1.Pod {
 	s.Helper()
 	made := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: s.namespace},
@@ -71,7 +71,7 @@ func (s *scene) pod() *corev1.Pod {
 
 // token is one of the operator's ServiceAccount, as the kubelet gets it for a projected volume; of a Pod
 // where one is given.
-func (s *scene) token(audience string, lasts time.Duration, of *corev1.Pod) string {
+func (s *setup) token(audience string, lasts time.Duration, of *corev1.Pod) string {
 	s.Helper()
 	seconds := int64(lasts.Seconds())
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}, ExpirationSeconds: &seconds}}
@@ -88,12 +88,12 @@ func (s *scene) token(audience string, lasts time.Duration, of *corev1.Pod) stri
 // volume is a projected volume with a token in it. The kubelet replaces its content as a whole, by a
 // link to another folder.
 type volume struct {
-	*scene
+	*setup
 	folder string
 	writes int
 }
 
-func (s *scene) volume() *volume { return &volume{scene: s, folder: s.TempDir()} }
+func (s *setup) volume() *volume { return &volume{setup: s, folder: s.TempDir()} }
 
 // file is where the token is mounted.
 func (v *volume) file() string { return filepath.Join(v.folder, "token") }

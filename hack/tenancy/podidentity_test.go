@@ -17,7 +17,7 @@ const byAgent = "AssumeRoleForPodIdentity"
 
 // agent is the EKS Pod Identity agent of the operator's node. It tells the environment that EKS's webhook
 // gives a pod.
-func (s *scene) agent(associations map[string]string, tokenFile string) []string {
+func (s *setup) agent(associations map[string]string, tokenFile string) []string {
 	serving := httptest.NewServer(s.env.AWS.PodIdentityAgent(localaws.PodIdentity{
 		Cluster: "tests", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: associations}))
 	s.Cleanup(serving.Close)
@@ -37,7 +37,7 @@ func association() map[string]string {
 // TestPodIdentity: credentials of the agent, by a token of the operator's Pod that is replaced while it
 // runs; the old one has expired when the new one is used.
 func TestPodIdentity(t *testing.T) {
-	s := newScene(t, 3*time.Second)
+	s := newSetup(t, 3*time.Second)
 	s.role(trustService(podService))
 	pod, mounted := s.pod(), s.volume()
 	mounted.write(s.token(podService, shortToken, pod))
@@ -74,22 +74,22 @@ func TestPodIdentityIsRefused(t *testing.T) {
 		associations map[string]string
 		// trusted is the service that may assume the role; token what is mounted, empty for nothing.
 		trusted  string
-		token    func(s *scene, pod *corev1.Pod) string
+		token    func(s *setup, pod *corev1.Pod) string
 		mentions []string
 	}{
 		"no association": {
 			trusted:  podService,
-			token:    func(s *scene, pod *corev1.Pod) string { return s.token(podService, longToken, pod) },
+			token:    func(s *setup, pod *corev1.Pod) string { return s.token(podService, longToken, pod) },
 			mentions: []string{"ResourceNotFoundException", "the association of the operator's ServiceAccount"},
 		},
 		"a role that trusts another service": {
 			associations: association(), trusted: instanceService,
-			token:    func(s *scene, pod *corev1.Pod) string { return s.token(podService, longToken, pod) },
+			token:    func(s *setup, pod *corev1.Pod) string { return s.token(podService, longToken, pod) },
 			mentions: []string{"AccessDeniedException", "the trust policy of the associated role", "sts:TagSession", "pods.eks.amazonaws.com"},
 		},
 		"a token that has expired": {
 			associations: association(), trusted: podService,
-			token: func(s *scene, pod *corev1.Pod) string {
+			token: func(s *setup, pod *corev1.Pod) string {
 				old := s.token(podService, shortToken, pod)
 				s.env.AWS.Shift(shortToken + time.Second)
 				return old
@@ -98,17 +98,17 @@ func TestPodIdentityIsRefused(t *testing.T) {
 		},
 		"a token that is not the Pod's": {
 			associations: association(), trusted: podService,
-			token:    func(s *scene, _ *corev1.Pod) string { return s.token(podService, longToken, nil) },
+			token:    func(s *setup, _ *corev1.Pod) string { return s.token(podService, longToken, nil) },
 			mentions: []string{"InvalidTokenException", "the token of the operator's pod"},
 		},
 		"a token that is not mounted": {
 			associations: association(), trusted: podService,
-			token:    func(*scene, *corev1.Pod) string { return "" },
+			token:    func(*setup, *corev1.Pod) string { return "" },
 			mentions: []string{"token is mounted"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, 0)
+			s := newSetup(t, 0)
 			s.role(trustService(test.trusted))
 			pod, mounted := s.pod(), s.volume()
 			if token := test.token(s, pod); token != "" {
@@ -127,7 +127,7 @@ func TestPodIdentityIsRefused(t *testing.T) {
 
 // TestPodIdentityHeals: the agent comes up later than the operator, as it may when a node starts.
 func TestPodIdentityHeals(t *testing.T) {
-	s := newScene(t, 0)
+	s := newSetup(t, 0)
 	s.role(trustService(podService))
 	mounted := s.volume()
 	mounted.write(s.token(podService, longToken, s.pod()))

@@ -14,7 +14,7 @@ import (
 // TestCredentialsThatCannotBeSent: a variable with a line break at its end is no outage of AWS. The variable and its
 // fault are said, nothing of the value is, and AWS is not asked.
 func TestCredentialsThatCannotBeSent(t *testing.T) {
-	s := newScene(t, 0)
+	s := newSetup(t, 0)
 	secretAccessKey := s.hide(rand.Text())
 	s.user(secretAccessKey, s.reading())
 	id, _ := s.createSecret()
@@ -30,7 +30,7 @@ func TestCredentialsThatCannotBeSent(t *testing.T) {
 func TestAProxyThatRefuses(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
 	defer proxy.Close()
-	s := newScene(t, 0)
+	s := newSetup(t, 0)
 	password := s.hide(rand.Text())
 	address := strings.TrimPrefix(proxy.URL, "http://")
 	id, _ := s.createSecret()

@@ -64,8 +64,8 @@ const (
 )
 
 // byTheOperatorsIdentity tries to have the operator read with what it may itself.
-func byTheOperatorsIdentity(w *battlefield) map[string]attack {
-	theirs := w.victim
+func byTheOperatorsIdentity(setup *attackSetup) map[string]attack {
+	theirs := setup.victim
 	return map[string]attack{
 		"their secret's name":                        reading(theirs.secretID, nil, policyDenied),
 		"its full ARN":                               reading(theirs.arn, nil, policyDenied),
@@ -75,29 +75,29 @@ func byTheOperatorsIdentity(w *battlefield) map[string]attack {
 		"its name in capitals":                       reading(strings.ToUpper(theirs.secretID), nil, policyDenied),
 		"a version of it":                            from(object{"secretID": theirs.secretID, "versionID": theirs.version}, policyDenied),
 		"another label of it":                        from(object{"secretID": theirs.secretID, "versionStage": "AWSPREVIOUS"}, policyDenied),
-		"a path that goes up from their own":         reading("/"+w.attacker.namespace+"/../"+theirs.namespace+"/db", nil, notFound),
+		"a path that goes up from their own":         reading("/"+setup.attacker.namespace+"/../"+theirs.namespace+"/db", nil, notFound),
 		"a wildcard":                                 reading("/*/db", nil),
 		"a variable":                                 reading("/{namespace}/db", nil),
-		"a line break behind their own":              reading(w.attacker.secretID+"\n"+theirs.secretID, nil),
+		"a line break behind their own":              reading(setup.attacker.secretID+"\n"+theirs.secretID, nil),
 		"an ARN of another service":                  reading("arn:aws:ssm:eu-west-1:111122223333:parameter"+theirs.secretID, nil),
-		"a secret of theirs in another account":      reading(w.abroad, nil, policyDenied),
+		"a secret of theirs in another account":      reading(setup.abroad, nil, policyDenied),
 		"a shared secret that is tagged as theirs":   reading("/shared/tagged", nil, notFound),
 		"another label of such a secret":             from(object{"secretID": "/shared/tagged", "versionStage": "blue"}, notFound),
-		"the same by its ARN and a role of the hub":  reading(w.tagged, byRole(w.hub), notFound),
-		"their secret, with a role of their own too": reading(theirs.secretID, byRole(w.attacker.direct), policyDenied),
+		"the same by its ARN and a role of the hub":  reading(setup.tagged, byRole(setup.hub), notFound),
+		"their secret, with a role of their own too": reading(theirs.secretID, byRole(setup.attacker.direct), policyDenied),
 	}
 }
 
 // byRoles tries roles of others, on top of the operator's identity or of their own ServiceAccount.
-func byRoles(w *battlefield) map[string]attack {
-	own, theirs := w.attacker, w.victim
+func byRoles(setup *attackSetup) map[string]attack {
+	own, theirs := setup.attacker, setup.victim
 	return map[string]attack{
 		"their role":                                reading("/shared/any", byRole(theirs.direct), assumeDenied),
-		"their role, with its external id":          reading("/shared/any", byRole(w.external, "externalID", "known"), assumeDenied),
-		"their role, through the hub":               reading("/shared/any", object{"roleARN": w.behindHub, "viaRoleARNs": []any{w.hub}}, assumeDenied),
+		"their role, with its external id":          reading("/shared/any", byRole(setup.external, "externalID", "known"), assumeDenied),
+		"their role, through the hub":               reading("/shared/any", object{"roleARN": setup.behindHub, "viaRoleARNs": []any{setup.hub}}, assumeDenied),
 		"their role, through their ServiceAccount":  reading("/shared/any", object{"roleARN": theirs.direct, "serviceAccountRef": object{"name": "app"}}, assumeDenied),
 		"the role of their ServiceAccount":          reading("/shared/any", byRole(theirs.web), assumeDenied),
-		"the role of all, for a secret of theirs":   reading("/shared/abac", byRole(w.hub), accessDenied),
+		"the role of all, for a secret of theirs":   reading("/shared/abac", byRole(setup.hub), accessDenied),
 		"session tags in the external id":           reading("/shared/any", byRole(theirs.direct, "externalID", "x&Tags.member.1.Value="+theirs.namespace)),
 		"a role that is no role":                    reading("/shared/any", byRole("arn:aws:iam::111122223333:user/operator")),
 		"a field that would set tags":               {spec: object{"source": object{"secretID": own.secretID}, "auth": object{"roleARN": theirs.direct, "sessionTags": object{"kubernetes-namespace": theirs.namespace}}}},
@@ -109,8 +109,8 @@ func byRoles(w *battlefield) map[string]attack {
 }
 
 // byServiceAccounts tries the ServiceAccounts of others, and tokens for other purposes.
-func byServiceAccounts(w *battlefield) map[string]attack {
-	theirs := w.victim
+func byServiceAccounts(setup *attackSetup) map[string]attack {
+	theirs := setup.victim
 	return map[string]attack{
 		"one that is theirs alone":        reading(theirs.arn, byServiceAccount("theirs"), unavailable),
 		"their namespace before its name": reading(theirs.arn, byServiceAccount(theirs.namespace+"/theirs")),
@@ -124,8 +124,8 @@ func byServiceAccounts(w *battlefield) map[string]attack {
 }
 
 // byTargets tries to write where others are, or what others would take for something else.
-func byTargets(w *battlefield) map[string]attack {
-	own, theirs := w.attacker.secretID, w.victim
+func byTargets(setup *attackSetup) map[string]attack {
+	own, theirs := setup.attacker.secretID, setup.victim
 	target := func(fields object, refused ...string) attack { return to(own, object{"target": fields}, refused...) }
 	return map[string]attack{
 		"their namespace in the target's name": target(object{"name": theirs.namespace + "/own"}),
@@ -142,8 +142,8 @@ func byTargets(w *battlefield) map[string]attack {
 	}
 }
 
-// battlefield is what the attacks are about.
-type battlefield struct {
+// attackSetup is what the attacks are about.
+type attackSetup struct {
 	attacker, victim *tenant
 	// hub is a role for every namespace, which reads what is tagged for the namespace. behindHub trusts it
 	// for the victim, external the operator with an external id.
@@ -154,62 +154,62 @@ type battlefield struct {
 	values         []string
 }
 
-func newBattlefield(t *testing.T) *battlefield {
+func newAttackSetup(t *testing.T) *attackSetup {
 	t.Helper()
 	// The one's name begins with the other's.
-	w := &battlefield{attacker: newTenant(t, "mallory"), victim: newTenant(t, "mallory2")}
+	setup := &attackSetup{attacker: newTenant(t, "mallory"), victim: newTenant(t, "mallory2")}
 	abac := `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
 		"Condition": {"StringEquals": {"secretsmanager:ResourceTag/kubernetes-namespace": "${aws:PrincipalTag/kubernetes-namespace}"}}}}`
 	assume := `{"Statement": {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}}`
-	w.hub = w.victim.role("hub", trustRole(operator, ""), abac, assume)
-	w.behindHub = w.victim.role("behind", trustRole(w.hub, `"StringEquals": {"aws:PrincipalTag/kubernetes-namespace": "mallory2"}`), abac)
-	w.external = w.victim.role("external", trustRole(operator, `"StringEquals": {"sts:ExternalId": "known", "aws:RequestTag/kubernetes-namespace": "mallory2"}`), abac)
-	w.attacker.account("greedy", map[string]string{"eks.amazonaws.com/role-arn": w.victim.web})
-	w.attacker.account("cluster", map[string]string{"eks.amazonaws.com/role-arn": w.attacker.web, "eks.amazonaws.com/audience": "https://kubernetes.default.svc"})
-	w.victim.account("theirs", map[string]string{"eks.amazonaws.com/role-arn": w.victim.web})
-	w.attacker.create(&corev1.Secret{ObjectMeta: metaOf("mallory", "taken"), Data: map[string][]byte{"value": []byte("theirs")}})
+	setup.hub = setup.victim.role("hub", trustRole(operator, ""), abac, assume)
+	setup.behindHub = setup.victim.role("behind", trustRole(setup.hub, `"StringEquals": {"aws:PrincipalTag/kubernetes-namespace": "mallory2"}`), abac)
+	setup.external = setup.victim.role("external", trustRole(operator, `"StringEquals": {"sts:ExternalId": "known", "aws:RequestTag/kubernetes-namespace": "mallory2"}`), abac)
+	setup.attacker.account("greedy", map[string]string{"eks.amazonaws.com/role-arn": setup.victim.web})
+	setup.attacker.account("cluster", map[string]string{"eks.amazonaws.com/role-arn": setup.attacker.web, "eks.amazonaws.com/audience": "https://kubernetes.default.svc"})
+	setup.victim.account("theirs", map[string]string{"eks.amazonaws.com/role-arn": setup.victim.web})
+	setup.attacker.create(&corev1.Secret{ObjectMeta: metaOf("mallory", "taken"), Data: map[string][]byte{"value": []byte("theirs")}})
 
-	w.values = []string{w.victim.value, value(), value(), value(), value(), value()}
-	w.tagged, _ = createSecret(t, w.victim.aws, "/shared/tagged", w.values[1], "secretsync.dev/namespaces", "mallory2 others", "kubernetes-namespace", "mallory")
-	createSecret(t, w.victim.aws, "/shared/abac", w.values[2], "kubernetes-namespace", "mallory2")
-	createSecret(t, w.victim.aws, "/shared/any", value())
+	setup.values = []string{setup.victim.value, value(), value(), value(), value(), value()}
+	setup.tagged, _ = createSecret(t, setup.victim.aws, "/shared/tagged", setup.values[1], "secretsync.dev/namespaces", "mallory2 others", "kubernetes-namespace", "mallory")
+	createSecret(t, setup.victim.aws, "/shared/abac", setup.values[2], "kubernetes-namespace", "mallory2")
+	createSecret(t, setup.victim.aws, "/shared/any", value())
 	foreign := awsClient("foreign")
-	w.abroad, _ = createSecret(t, foreign, "/mallory2/abroad", w.values[3])
+	setup.abroad, _ = createSecret(t, foreign, "/mallory2/abroad", setup.values[3])
 	everybody := `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "secretsmanager:*", "Resource": "*"}}`
-	if _, err := foreign.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &w.abroad, ResourcePolicy: &everybody}); err != nil {
+	if _, err := foreign.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &setup.abroad, ResourcePolicy: &everybody}); err != nil {
 		t.Fatal(err)
 	}
 	// Both have a secret with a tag of the same text, and the victim one with fields.
-	w.victim.secret("red", `{"password":"`+w.values[4]+`"}`, "team", "red", "owner", "mallory2")
-	w.victim.secret("plain", w.values[5], "team", "red", "owner", "mallory2")
-	w.attacker.secret("red", `{"mine":"`+value()+`"}`, "team", "red")
-	w.attacker.forbidden = w.values
+	setup.victim.secret("red", `{"password":"`+setup.values[4]+`"}`, "team", "red", "owner", "mallory2")
+	setup.victim.secret("plain", setup.values[5], "team", "red", "owner", "mallory2")
+	setup.attacker.secret("red", `{"mine":"`+value()+`"}`, "team", "red")
+	setup.attacker.forbidden = setup.values
 	region := otherRegion
-	if _, err := w.victim.aws.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{
-		SecretId: &w.victim.arn, AddReplicaRegions: []types.ReplicaRegionType{{Region: &region}}}); err != nil {
+	if _, err := setup.victim.aws.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{
+		SecretId: &setup.victim.arn, AddReplicaRegions: []types.ReplicaRegionType{{Region: &region}}}); err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return setup
 }
 
 // TestNoTenantGetsAtAnothers: whatever a tenant writes into a SecretSync, nobody reads what is another's for
 // it, and nothing is written.
 func TestNoTenantGetsAtAnothers(t *testing.T) {
-	w := newBattlefield(t)
-	w.victim.sync("own", w.victim.secretID, v1alpha1.SourceAuth{})
-	w.victim.awaitValue("own", w.victim.value)
+	setup := newAttackSetup(t)
+	setup.victim.sync("own", setup.victim.secretID, v1alpha1.SourceAuth{})
+	setup.victim.awaitValue("own", setup.victim.value)
 	before := secrets(t, "")
 	tried := 0
 	for kind, attacks := range map[string]map[string]attack{
-		"by the operator's identity": byTheOperatorsIdentity(w), "by roles": byRoles(w), "by ServiceAccounts": byServiceAccounts(w), "by targets": byTargets(w),
-		"by sources": bySources(w), "by find": byFind(w), "by templates": byTemplates(w), "by other shapes": byShapes(w),
+		"by the operator's identity": byTheOperatorsIdentity(setup), "by roles": byRoles(setup), "by ServiceAccounts": byServiceAccounts(setup), "by targets": byTargets(setup),
+		"by sources": bySources(setup), "by find": byFind(setup), "by templates": byTemplates(setup), "by other shapes": byShapes(setup),
 	} {
 		for name, one := range attacks {
 			tried++
 			t.Run(kind+": "+name, func(t *testing.T) {
 				shared.AWS.ResetCalls()
-				w.attacker.T = t
-				w.attacker.attack(one)
+				setup.attacker.T = t
+				setup.attacker.attack(one)
 				for _, call := range shared.AWS.Calls() {
 					for _, arn := range call.Read {
 						if !strings.Contains(arn, ":secret:/mallory/") {
@@ -231,7 +231,7 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 	if tried < 110 {
 		t.Errorf("only %d attacks were tried", tried)
 	}
-	for _, content := range w.values {
+	for _, content := range setup.values {
 		if where := secrets(t, content); len(where) > 1 || len(where) == 1 && where["mallory2/own"] == "" {
 			t.Errorf("a value of the victim's is in %v", slices.Sorted(maps.Keys(where)))
 		}

@@ -33,8 +33,8 @@ func oneKey(source object) object {
 func whole(entry object) object { return object{"dataFrom": []any{entry}} }
 
 // bySources tries to have single keys, and entries, read what the spec as a whole may not.
-func bySources(w *battlefield) map[string]attack {
-	own, theirs := w.attacker.secretID, w.victim
+func bySources(setup *attackSetup) map[string]attack {
+	own, theirs := setup.attacker.secretID, setup.victim
 	replica := strings.Replace(theirs.arn, "eu-west-1", otherRegion, 1)
 	mine := object{"secretID": own}
 	beside := func(entry object) object {
@@ -48,7 +48,7 @@ func bySources(w *battlefield) map[string]attack {
 		"a key, by the ARN of its replica":        shaped(oneKey(object{"secretID": replica}), policyDenied),
 		"a key, by a version of it":               shaped(oneKey(object{"secretID": theirs.secretID, "versionID": theirs.version}), policyDenied),
 		"a key, by another label of it":           shaped(oneKey(object{"secretID": theirs.secretID, "versionStage": "AWSPREVIOUS"}), policyDenied),
-		"a key, by a secret of another account":   shaped(oneKey(object{"secretID": w.abroad}), policyDenied),
+		"a key, by a secret of another account":   shaped(oneKey(object{"secretID": setup.abroad}), policyDenied),
 		"a key, by a secret tagged as theirs":     shaped(oneKey(object{"secretID": "/shared/tagged"}), notFound),
 		"their version, of one's own secret":      shaped(object{"source": mine, "data": []any{object{"key": "k", "source": object{"versionID": theirs.version}}}}, v1alpha1.ReasonVersionNotFound),
 		"a key of theirs beside one's own":        shaped(beside(object{"key": "k", "source": object{"secretID": theirs.secretID}}), policyDenied),
@@ -59,7 +59,7 @@ func bySources(w *battlefield) map[string]attack {
 		"all of theirs, optional":                 shaped(whole(object{"source": object{"secretID": theirs.arn}, "optional": true}), policyDenied),
 		"all of theirs, behind all of one's own":  shaped(object{"dataFrom": []any{object{"source": mine}, object{"source": object{"secretID": theirs.arn}, "prefix": "x"}}}, policyDenied),
 		"all of theirs, by one's ServiceAccount":  shaped(with(whole(object{"source": object{"secretID": theirs.arn}}), "auth", byServiceAccount("app")), accessDenied),
-		"a key of theirs, by one's own role":      shaped(with(oneKey(object{"secretID": theirs.arn}), "auth", byRole(w.attacker.direct)), policyDenied),
+		"a key of theirs, by one's own role":      shaped(with(oneKey(object{"secretID": theirs.arn}), "auth", byRole(setup.attacker.direct)), policyDenied),
 		"a key of theirs, by their role":          shaped(with(oneKey(object{"secretID": "/shared/any"}), "auth", byRole(theirs.direct)), assumeDenied),
 		"one key allowed, one not, by AWS":        shaped(with(beside(object{"key": "k", "source": object{"secretID": theirs.arn}, "optional": true}), "auth", byServiceAccount("app")), accessDenied),
 		"an identity for a single key":            shaped(oneKey(object{"secretID": theirs.arn, "auth": byRole(theirs.direct)})),
@@ -77,8 +77,8 @@ func bySources(w *battlefield) map[string]attack {
 }
 
 // byFind tries to have secrets found that are another's.
-func byFind(w *battlefield) map[string]attack {
-	w.attacker.account("lister", map[string]string{"eks.amazonaws.com/role-arn": w.attacker.role("lister", trustAccount("mallory", "lister"),
+func byFind(setup *attackSetup) map[string]attack {
+	setup.attacker.account("lister", map[string]string{"eks.amazonaws.com/role-arn": setup.attacker.role("lister", trustAccount("mallory", "lister"),
 		`{"Statement": [{"Effect": "Allow", "Action": "secretsmanager:ListSecrets", "Resource": "*"},
 			{"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], "Resource": "arn:aws:secretsmanager:*:*:secret:/mallory/*"}]}`)})
 	found := func(find object, more ...any) object {
@@ -103,7 +103,7 @@ func byFind(w *battlefield) map[string]attack {
 		"tags that both have, fields":                harmless(fields(bothTags), "xmine"),
 		"the tag of the operator's rules":            shaped(found(object{"tags": object{"secretsync.dev/namespaces": "mallory2 others"}}), notFound),
 		"the region of their replica":                shaped(found(object{"namePrefix": "/mallory2/", "region": otherRegion}), notFound),
-		"theirs, optional, beside one's own":         harmless(object{"source": object{"secretID": w.attacker.secretID}, "data": []any{object{"key": "mine"}}, "dataFrom": []any{object{"find": theirPrefix, "optional": true}}}, "mine"),
+		"theirs, optional, beside one's own":         harmless(object{"source": object{"secretID": setup.attacker.secretID}, "data": []any{object{"key": "mine"}}, "dataFrom": []any{object{"find": theirPrefix, "optional": true}}}, "mine"),
 		"theirs, behind one's own":                   shaped(object{"dataFrom": []any{object{"find": object{"namePrefix": "/mallory/"}}, object{"find": theirPrefix}}}, notFound),
 		"everything":                                 shaped(found(object{})),
 		"everything, by a pattern and a bad one":     shaped(found(object{"namePattern": "(["}), notFound, v1alpha1.ReasonInvalidValue, v1alpha1.ReasonSourceFailed),
@@ -112,8 +112,8 @@ func byFind(w *battlefield) map[string]attack {
 		"the same, optional":                         shaped(with(found(theirPrefix, "optional", true), "auth", byServiceAccount("lister")), accessDenied),
 		"tags of both, by one that may list":         shaped(with(found(bothTags), "auth", byServiceAccount("lister")), accessDenied),
 		"fields of both, by one that may list":       shaped(with(fields(bothTags), "auth", byServiceAccount("lister")), accessDenied),
-		"theirs, by one's own role":                  shaped(with(found(theirPrefix), "auth", byRole(w.attacker.direct)), accessDenied, notFound),
-		"theirs, by their role":                      shaped(with(found(theirPrefix), "auth", byRole(w.victim.direct)), assumeDenied),
+		"theirs, by one's own role":                  shaped(with(found(theirPrefix), "auth", byRole(setup.attacker.direct)), accessDenied, notFound),
+		"theirs, by their role":                      shaped(with(found(theirPrefix), "auth", byRole(setup.victim.direct)), assumeDenied),
 		"theirs, by the role of their account":       shaped(with(found(theirPrefix), "auth", byServiceAccount("greedy")), assumeDenied),
 		"theirs, by the ServiceAccount of theirs":    shaped(with(found(theirPrefix), "auth", byServiceAccount("theirs")), unavailable),
 		"theirs, in mode Observe":                    shaped(with(found(theirPrefix), "mode", "Observe"), notFound),
@@ -123,7 +123,7 @@ func byFind(w *battlefield) map[string]attack {
 }
 
 // byTemplates tries to have a template reach out of its values, or never end. All is of one's own secret.
-func byTemplates(w *battlefield) map[string]attack {
+func byTemplates(setup *attackSetup) map[string]attack {
 	all := map[string]attack{}
 	for name, text := range map[string]string{
 		"the environment":         `{{ env "AWS_SECRET_ACCESS_KEY" }}`,
@@ -133,7 +133,7 @@ func byTemplates(w *battlefield) map[string]attack {
 		"a name's address":        `{{ getHostByName "secret.example.com" }}`,
 		"another Secret":          `{{ lookup "v1" "Secret" "mallory2" "own" }}`,
 		"another Secret's keys":   `{{ (index . "mallory2/own").value }}`,
-		"a secret that was read":  `{{ secretsmanager "` + w.victim.secretID + `" }}`,
+		"a secret that was read":  `{{ secretsmanager "` + setup.victim.secretID + `" }}`,
 		"a call":                  `{{ call .value }}`,
 		"a method":                `{{ .value.String }}`,
 		"a method of the data":    `{{ .Reveal }}`,
@@ -145,17 +145,17 @@ func byTemplates(w *battlefield) map[string]attack {
 		"a random text":           `{{ randAlphaNum 10 }}`,
 		"the time":                `{{ now }}`,
 	} {
-		all[name] = to(w.attacker.secretID, object{"template": object{"data": object{"k": text}}}, templateFailed)
+		all[name] = to(setup.attacker.secretID, object{"template": object{"data": object{"k": text}}}, templateFailed)
 	}
-	all["their values, in one's own text"] = to(w.victim.secretID, object{"template": object{"data": object{"k": `{{ .value | b64enc }}`}, "mergePolicy": "Replace"}}, policyDenied)
-	all["a key of theirs, made up"] = shaped(with(oneKey(object{"secretID": w.victim.arn}), "template", object{"data": object{"x": "{{ .k }}"}, "mergePolicy": "Replace"}), policyDenied)
-	all["a key that is a path"] = to(w.attacker.secretID, object{"template": object{"data": object{"../k": "x"}}})
+	all["their values, in one's own text"] = to(setup.victim.secretID, object{"template": object{"data": object{"k": `{{ .value | b64enc }}`}, "mergePolicy": "Replace"}}, policyDenied)
+	all["a key of theirs, made up"] = shaped(with(oneKey(object{"secretID": setup.victim.arn}), "template", object{"data": object{"x": "{{ .k }}"}, "mergePolicy": "Replace"}), policyDenied)
+	all["a key that is a path"] = to(setup.attacker.secretID, object{"template": object{"data": object{"../k": "x"}}})
 	return all
 }
 
 // byShapes tries what else a spec has.
-func byShapes(w *battlefield) map[string]attack {
-	own, theirs := w.attacker.secretID, w.victim
+func byShapes(setup *attackSetup) map[string]attack {
+	own, theirs := setup.attacker.secretID, setup.victim
 	listed := func(workload object) attack {
 		return to(own, object{"rollout": object{"restart": "Listed", "workloads": []any{workload}}})
 	}

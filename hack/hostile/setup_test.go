@@ -30,9 +30,9 @@ const tester = "tester"
 // victim up for good ends.
 const patience = 30 * time.Second
 
-// scene is what the rows of a group share: an AWS, a victim, and a manager under its default settings, which takes change
+// setup is what the rows of a group share: an AWS, a victim, and a manager under its default settings, which takes change
 // events by its hook.
-type scene struct {
+type setup struct {
 	env    *testenv.Environment
 	aws    *secretsmanager.Client
 	victim *victim
@@ -44,10 +44,10 @@ type scene struct {
 	starts  int
 }
 
-func newScene(t *testing.T, flags ...string) *scene {
+func newSetup(t *testing.T, flags ...string) *setup {
 	t.Helper()
 	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{})
-	s := &scene{env: own, flags: flags, token: "token-of-" + filepath.Base(t.Name()), aws: secretsmanager.New(secretsmanager.Options{
+	s := &setup{env: own, flags: flags, token: "token-of-" + filepath.Base(t.Name()), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
 	})}
@@ -67,7 +67,7 @@ func newScene(t *testing.T, flags ...string) *scene {
 }
 
 // start starts a manager, and waits until it takes change events.
-func (s *scene) start(t *testing.T) {
+func (s *setup) start(t *testing.T) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *scene) start(t *testing.T) {
 
 // announce posts an event to the hook as EventBridge does: again, where it is refused for now. It gives whether it was
 // taken within patience.
-func (s *scene) announce(t *testing.T, body []byte) bool {
+func (s *setup) announce(t *testing.T, body []byte) bool {
 	t.Helper()
 	var status int
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -102,7 +102,7 @@ func (s *scene) announce(t *testing.T, body []byte) bool {
 }
 
 // post posts an event once. Zero is for no answer.
-func (s *scene) post(t *testing.T, body []byte) (status int) {
+func (s *setup) post(t *testing.T, body []byte) (status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -120,7 +120,7 @@ func (s *scene) post(t *testing.T, body []byte) (status int) {
 }
 
 // calls are how many the operator has made of AWS.
-func (s *scene) calls() (count int) {
+func (s *setup) calls() (count int) {
 	for _, call := range s.env.AWS.Calls() {
 		if call.AccessKeyID != tester {
 			count++
@@ -130,13 +130,13 @@ func (s *scene) calls() (count int) {
 }
 
 // requests are how many the operator has made of the API server, by its own metric.
-func (s *scene) requests(t *testing.T) (count int) {
+func (s *setup) requests(t *testing.T) (count int) {
 	t.Helper()
 	return s.metric(t, "rest_client_requests_total{")
 }
 
 // metric is the sum of the operator's metrics whose lines begin so.
-func (s *scene) metric(t *testing.T, begins string) (sum int) {
+func (s *setup) metric(t *testing.T, begins string) (sum int) {
 	t.Helper()
 	answer := s.scrape(t)
 	defer answer.Body.Close()
@@ -160,7 +160,7 @@ func (s *scene) metric(t *testing.T, begins string) (sum int) {
 }
 
 // scrape gets the operator's metrics, of which it answers some requests a second.
-func (s *scene) scrape(t *testing.T) *http.Response {
+func (s *setup) scrape(t *testing.T) *http.Response {
 	t.Helper()
 	client := &http.Client{Timeout: testsuite.Deadline}
 	for end := time.Now().Add(testsuite.Deadline); ; time.Sleep(time.Second) {
@@ -179,7 +179,7 @@ func (s *scene) scrape(t *testing.T) *http.Response {
 }
 
 // put gives a secret a new version.
-func (s *scene) put(t *testing.T, id, content string) (version string) {
+func (s *setup) put(t *testing.T, id, content string) (version string) {
 	t.Helper()
 	made, err := s.aws.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content})
 	if err != nil {

@@ -24,7 +24,7 @@ const rolloutsRole = "components/rollouts/role.yaml"
 
 // actAs ends the manager of all namespaces and starts one as another ServiceAccount, which has the operator's own
 // roles and those of some files, until the test has ended.
-func (s *scene) actAs(account string, flags []string, roles ...string) {
+func (s *setup) actAs(account string, flags []string, roles ...string) {
 	s.Helper()
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: account}})
 	bind := func(role string) {
@@ -68,7 +68,7 @@ func (s *scene) actAs(account string, flags []string, roles ...string) {
 }
 
 // actingAs is a client of one of the operator's ServiceAccounts.
-func (s *scene) actingAs(account string) client.Client {
+func (s *setup) actingAs(account string) client.Client {
 	s.Helper()
 	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), testenv.OperatorNamespace, account)
 	if err != nil {
@@ -81,8 +81,8 @@ func (s *scene) actingAs(account string) client.Client {
 	return made
 }
 
-// may gives the operator a role of a file, in the scene's namespace.
-func (s *scene) may(file string) {
+// may gives the operator a role of a file, in the setup's namespace.
+func (s *setup) may(file string) {
 	s.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "config", file))
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *scene) may(file string) {
 }
 
 // awaitRules waits until a ServiceAccount of the operator's namespace may do what rules say.
-func (s *scene) awaitRules(account, namespace string, rules []rbacv1.PolicyRule) {
+func (s *setup) awaitRules(account, namespace string, rules []rbacv1.PolicyRule) {
 	s.Helper()
 	for _, rule := range rules {
 		resource, subresource, _ := strings.Cut(rule.Resources[0], "/")
@@ -130,7 +130,7 @@ func template(name string, pod corev1.PodSpec) (corev1.PodTemplateSpec, *metav1.
 
 // deploy creates a Deployment without pods, which rolls out as soon as its controller has seen it: there is no
 // kubelet to make pods ready. It waits until that is so.
-func (s *scene) deploy(name string, pod corev1.PodSpec, changes ...func(*appsv1.DeploymentSpec)) *appsv1.Deployment {
+func (s *setup) deploy(name string, pod corev1.PodSpec, changes ...func(*appsv1.DeploymentSpec)) *appsv1.Deployment {
 	s.Helper()
 	made := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: appsv1.DeploymentSpec{Replicas: new(int32)}}
 	made.Spec.Template, made.Spec.Selector = template(name, pod)
@@ -150,7 +150,7 @@ func stampOf(template *corev1.PodTemplateSpec, sync string) string {
 }
 
 // generation is how often the spec of a workload was written.
-func (s *scene) generation(workload client.Object) int64 {
+func (s *setup) generation(workload client.Object) int64 {
 	s.Helper()
 	if !s.exists(workload) {
 		s.Fatalf("%s is gone", workload.GetName())
@@ -159,7 +159,7 @@ func (s *scene) generation(workload client.Object) int64 {
 }
 
 // awaitRollout waits until the condition WorkloadsRestarted has a reason, for a revision unless that is empty.
-func (s *scene) awaitRollout(name, reason, revision string) *v1alpha1.SecretSync {
+func (s *setup) awaitRollout(name, reason, revision string) *v1alpha1.SecretSync {
 	s.Helper()
 	var found *v1alpha1.SecretSync
 	s.await(name+" has WorkloadsRestarted for "+reason+" "+revision, func() bool {
@@ -171,7 +171,7 @@ func (s *scene) awaitRollout(name, reason, revision string) *v1alpha1.SecretSync
 }
 
 // refresh asks for a look at AWS and waits for its end.
-func (s *scene) refresh(token string, names ...string) {
+func (s *setup) refresh(token string, names ...string) {
 	s.Helper()
 	for _, name := range names {
 		s.edit(name, func(secretSync *v1alpha1.SecretSync) {
@@ -214,8 +214,8 @@ func everyWay(secret string) map[string]corev1.PodSpec {
 	}
 }
 
-// restarts counts the requests by which the operator has restarted workloads of the scene, by verb and kind.
-func (s *scene) restarts() map[string]int {
+// restarts counts the requests by which the operator has restarted workloads of the setup, by verb and kind.
+func (s *setup) restarts() map[string]int {
 	s.Helper()
 	count := map[string]int{}
 	for _, request := range s.requests() {

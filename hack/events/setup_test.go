@@ -31,10 +31,10 @@ const (
 	operator, tester = "operator", "tester"
 )
 
-// scene is a namespace, a local AWS with a queue of change events, and managers that work in that namespace alone.
-type scene struct {
+// setup is a namespace, a local AWS with a queue of change events, and managers that work in that namespace alone.
+type setup struct {
 	*testing.T
-	// stand is the shared one with the scene's own AWS.
+	// stand is the shared one with the setup's own AWS.
 	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
@@ -46,10 +46,10 @@ type scene struct {
 	hidden []string
 }
 
-func newScene(t *testing.T) *scene {
+func newSetup(t *testing.T) *setup {
 	t.Helper()
 	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{})
-	s := &scene{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "events-"), aws: secretsmanager.New(secretsmanager.Options{
+	s := &setup{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "events-"), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
 	})}
 	s.addQueue()
@@ -57,7 +57,7 @@ func newScene(t *testing.T) *scene {
 }
 
 // addQueue makes the queue, its dead-letter queue and the rule that feeds it.
-func (s *scene) addQueue() {
+func (s *setup) addQueue() {
 	s.Helper()
 	var err error
 	if s.dead, err = s.env.AWS.AddQueue(localaws.Queue{Name: queueName + "-dead"}); err != nil {
@@ -72,18 +72,18 @@ func (s *scene) addQueue() {
 	}
 }
 
-func (s *scene) queueURL() string {
+func (s *setup) queueURL() string {
 	return s.env.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
 }
 
 // start starts a manager that takes events from the queue.
-func (s *scene) start() {
+func (s *setup) start() {
 	s.Helper()
 	s.startPlain("--change-queue-url=" + s.queueURL())
 }
 
 // startPlain starts a manager, which ends with the test unless it has ended before.
-func (s *scene) startPlain(flags ...string) {
+func (s *setup) startPlain(flags ...string) {
 	s.Helper()
 	s.starts++
 	manager, err := s.env.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), append([]string{"--watch-namespaces=" + s.namespace}, flags...)...)
@@ -101,7 +101,7 @@ func (s *scene) startPlain(flags ...string) {
 }
 
 // stop ends the manager in a way.
-func (s *scene) stop(how func(*testenv.Manager) error) {
+func (s *setup) stop(how func(*testenv.Manager) error) {
 	s.Helper()
 	if err := how(s.manager); err != nil {
 		s.Errorf("the manager did not end well: %v", err)
@@ -110,16 +110,16 @@ func (s *scene) stop(how func(*testenv.Manager) error) {
 }
 
 // value is one that can be found again where it must not be.
-func (s *scene) value() string {
+func (s *setup) value() string {
 	content := "value-" + rand.Text()
 	s.hidden = append(s.hidden, content)
 	return content
 }
 
-func (s *scene) secretID(name string) string { return "/" + s.namespace + "/" + name }
+func (s *setup) secretID(name string) string { return "/" + s.namespace + "/" + name }
 
 // create makes a secret, and gives its ARN and its value.
-func (s *scene) create(name string) (arn, content string) {
+func (s *setup) create(name string) (arn, content string) {
 	s.Helper()
 	content = s.value()
 	made, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: aws.String(s.secretID(name)), SecretString: &content})
@@ -129,7 +129,7 @@ func (s *scene) create(name string) (arn, content string) {
 	return aws.ToString(made.ARN), content
 }
 
-func (s *scene) put(id string) (content string) {
+func (s *setup) put(id string) (content string) {
 	s.Helper()
 	content = s.value()
 	if _, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content}); err != nil {
@@ -139,13 +139,13 @@ func (s *scene) put(id string) (content string) {
 }
 
 // sync makes a SecretSync that polls at an interval; zero is for events alone.
-func (s *scene) sync(name, secretID string, interval time.Duration) {
+func (s *setup) sync(name, secretID string, interval time.Duration) {
 	s.Helper()
 	s.make(name, interval, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: secretID}})
 }
 
 // make makes a SecretSync of a spec.
-func (s *scene) make(name string, interval time.Duration, spec v1alpha1.SecretSyncSpec) {
+func (s *setup) make(name string, interval time.Duration, spec v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	spec.PollInterval = &metav1.Duration{Duration: interval}
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
@@ -154,7 +154,7 @@ func (s *scene) make(name string, interval time.Duration, spec v1alpha1.SecretSy
 	}
 }
 
-func (s *scene) get(name string) *v1alpha1.SecretSync {
+func (s *setup) get(name string) *v1alpha1.SecretSync {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
 	if err := s.env.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
@@ -164,19 +164,19 @@ func (s *scene) get(name string) *v1alpha1.SecretSync {
 }
 
 // values are what a Secret holds; nil where there is none.
-func (s *scene) values(name string) map[string]string {
+func (s *setup) values(name string) map[string]string {
 	s.Helper()
 	return testsuite.Values(s, s.env.Client, s.namespace, name)
 }
 
 // await waits until a condition holds, and says what it waited for if it never does.
-func (s *scene) await(what string, holds func() bool) {
+func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is how SecretSyncs are, what AWS was asked last, and what the queue holds.
-func (s *scene) picture() string {
+func (s *setup) picture() string {
 	s.Helper()
 	var text strings.Builder
 	var all v1alpha1.SecretSyncList
@@ -197,12 +197,12 @@ func (s *scene) picture() string {
 }
 
 // awaitValue waits until a Secret holds a value and its SecretSync says that all is well.
-func (s *scene) awaitValue(name, content string) {
+func (s *setup) awaitValue(name, content string) {
 	s.Helper()
 	s.awaitValues(name, map[string]string{"value": content})
 }
 
-func (s *scene) awaitValues(name string, want map[string]string) {
+func (s *setup) awaitValues(name string, want map[string]string) {
 	s.Helper()
 	s.await(name+" is synced", func() bool {
 		conditions := s.get(name).Status.Conditions
@@ -212,13 +212,13 @@ func (s *scene) awaitValues(name string, want map[string]string) {
 }
 
 // awaitDrained waits until the queue has nothing any more, and the manager waits at it.
-func (s *scene) awaitDrained() {
+func (s *setup) awaitDrained() {
 	s.Helper()
 	s.await("the queue is empty", func() bool { return len(s.env.AWS.Messages(s.queue)) == 0 && s.env.AWS.Polling(s.queue) == 1 })
 }
 
 // asked are the operations that the manager called since the last reset, but for those of the queue.
-func (s *scene) asked() (operations []string) {
+func (s *setup) asked() (operations []string) {
 	for _, call := range s.env.AWS.Calls() {
 		if call.AccessKeyID == operator && !slices.Contains([]string{"ReceiveMessage", "DeleteMessageBatch"}, call.Operation) {
 			operations = append(operations, call.Operation)
@@ -228,7 +228,7 @@ func (s *scene) asked() (operations []string) {
 }
 
 // metric is the value of one of the manager's metrics, as it is written with its labels; not ok is one that is not there.
-func (s *scene) metric(name string) (value float64, ok bool) {
+func (s *setup) metric(name string) (value float64, ok bool) {
 	s.Helper()
 	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")
 	if err != nil {
@@ -251,14 +251,14 @@ func (s *scene) metric(name string) (value float64, ok bool) {
 }
 
 // counted is how many events had an outcome.
-func (s *scene) counted(outcome string) float64 {
+func (s *setup) counted(outcome string) float64 {
 	s.Helper()
 	value, _ := s.metric(`secretsync_change_events_total{outcome="` + outcome + `"}`)
 	return value
 }
 
 // awaitQueueUp waits until the manager says of the queue that it answers, or that it does not.
-func (s *scene) awaitQueueUp(want float64) {
+func (s *setup) awaitQueueUp(want float64) {
 	s.Helper()
 	s.await(fmt.Sprintf("the queue is up: %v", want), func() bool {
 		got, ok := s.metric("secretsync_change_queue_up")

@@ -17,8 +17,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// world is a local AWS whose time can be moved, and the AWS SDK's client of it.
-type world struct {
+// setup is a local AWS whose time can be moved, and the AWS SDK's client of it.
+type setup struct {
 	*testing.T
 	*localaws.Running
 	*secretsmanager.Client
@@ -53,7 +53,7 @@ func (c *clock) forward(by time.Duration) {
 	c.ahead += by
 }
 
-func newWorld(t *testing.T) *world {
+func newSetup(t *testing.T) *setup {
 	t.Helper()
 	moved := &clock{}
 	running, err := localaws.Start(&localaws.Server{Now: moved.now}, "127.0.0.1:0")
@@ -65,7 +65,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	return &world{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
+	return &setup{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
 }
 
 func client(url, region, accessKeyID string) *secretsmanager.Client {
@@ -108,30 +108,30 @@ func refusedWhole(t *testing.T, err error, code, text string) {
 }
 
 // create makes a secret of a text.
-func (w *world) create(name, text string) *secretsmanager.CreateSecretOutput {
-	w.Helper()
-	output, err := w.CreateSecret(w.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &text})
-	return must(w.T, output, err)
+func (s *setup) create(name, text string) *secretsmanager.CreateSecretOutput {
+	s.Helper()
+	output, err := s.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &text})
+	return must(s.T, output, err)
 }
 
 // put gives a secret another value, under labels, and tells its version.
-func (w *world) put(id, text string, stages ...string) string {
-	w.Helper()
-	output, err := w.PutSecretValue(w.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &text, VersionStages: stages})
-	return aws.ToString(must(w.T, output, err).VersionId)
+func (s *setup) put(id, text string, stages ...string) string {
+	s.Helper()
+	output, err := s.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &text, VersionStages: stages})
+	return aws.ToString(must(s.T, output, err).VersionId)
 }
 
-func (w *world) described(id string) *secretsmanager.DescribeSecretOutput {
-	w.Helper()
-	output, err := w.DescribeSecret(w.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
-	return must(w.T, output, err)
+func (s *setup) described(id string) *secretsmanager.DescribeSecretOutput {
+	s.Helper()
+	output, err := s.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+	return must(s.T, output, err)
 }
 
 // stages are the labels of each version, sorted.
-func (w *world) stages(id string) map[string]string {
-	w.Helper()
+func (s *setup) stages(id string) map[string]string {
+	s.Helper()
 	all := map[string]string{}
-	for version, labels := range w.described(id).VersionIdsToStages {
+	for version, labels := range s.described(id).VersionIdsToStages {
 		slices.Sort(labels)
 		all[version] = strings.Join(labels, " ")
 	}
@@ -139,21 +139,21 @@ func (w *world) stages(id string) map[string]string {
 }
 
 // text is the value under a label.
-func (w *world) text(id, stage string) string {
-	w.Helper()
-	output, err := w.GetSecretValue(w.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: &stage})
-	return aws.ToString(must(w.T, output, err).SecretString)
+func (s *setup) text(id, stage string) string {
+	s.Helper()
+	output, err := s.GetSecretValue(s.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: &stage})
+	return aws.ToString(must(s.T, output, err).SecretString)
 }
 
 // await waits until something holds; the machine may be slow and busy.
-func (w *world) await(what string, holds func() bool) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+func (s *setup) await(what string, holds func() bool) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	defer cancel()
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			w.Fatalf("waited in vain: %s", what)
+			s.Fatalf("waited in vain: %s", what)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

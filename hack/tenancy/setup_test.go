@@ -25,14 +25,14 @@ import (
 // administrator is the access key of somebody who may do everything, whatever identities there are.
 const administrator = "administrator"
 
-// name is that of the secret, the SecretSync and the Secret of a scene.
+// name is that of the secret, the SecretSync and the Secret of a setup.
 const name = "db"
 
-// scene is a namespace of its own with one SecretSync, a local AWS of its own with one secret, and a
+// setup is a namespace of its own with one SecretSync, a local AWS of its own with one secret, and a
 // manager that works there alone.
-type scene struct {
+type setup struct {
 	*testing.T
-	// stand is the shared one with the scene's own AWS.
+	// stand is the shared one with the setup's own AWS.
 	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
@@ -40,12 +40,12 @@ type scene struct {
 	hidden []string
 }
 
-// newScene has an AWS whose sessions last for a time; zero is what their callers ask for.
-func newScene(t *testing.T, sessions time.Duration) *scene {
+// newSetup has an AWS whose sessions last for a time; zero is what their callers ask for.
+func newSetup(t *testing.T, sessions time.Duration) *setup {
 	t.Helper()
 	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{SessionLifetime: sessions})
 	own.AWS.AddPrincipal(administrator, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/administrator"})
-	return &scene{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "tenancy-"), aws: secretsmanager.New(secretsmanager.Options{
+	return &setup{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "tenancy-"), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(administrator, "not-checked", ""),
 	})}
@@ -53,7 +53,7 @@ func newScene(t *testing.T, sessions time.Duration) *scene {
 
 // start starts a manager that gets its credentials by some variables. It ends with the test, and must
 // not have told anybody what is hidden.
-func (s *scene) start(variables []string) *testenv.Manager {
+func (s *setup) start(variables []string) *testenv.Manager {
 	s.Helper()
 	s.env.Credentials = variables
 	manager, err := s.env.StartManager(s.namespace, "--watch-namespaces="+s.namespace)
@@ -66,7 +66,7 @@ func (s *scene) start(variables []string) *testenv.Manager {
 	return manager
 }
 
-func (s *scene) end(manager *testenv.Manager) {
+func (s *setup) end(manager *testenv.Manager) {
 	if err := manager.Stop(); err != nil {
 		s.Errorf("the manager did not end well: %v", err)
 	}
@@ -74,13 +74,13 @@ func (s *scene) end(manager *testenv.Manager) {
 }
 
 // hide makes sure that a secret is looked for in what the manager says.
-func (s *scene) hide(secret string) string {
+func (s *setup) hide(secret string) string {
 	s.hidden = append(s.hidden, secret)
 	return secret
 }
 
 // createSecret makes the secret, with a value that can be found again.
-func (s *scene) createSecret() (id, content string) {
+func (s *setup) createSecret() (id, content string) {
 	s.Helper()
 	id, content = "/"+s.namespace+"/"+name, s.hide("value-"+rand.Text())
 	if _, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content}); err != nil {
@@ -89,7 +89,7 @@ func (s *scene) createSecret() (id, content string) {
 	return id, content
 }
 
-func (s *scene) putValue(id string) (content string) {
+func (s *setup) putValue(id string) (content string) {
 	s.Helper()
 	content = s.hide("value-" + rand.Text())
 	if _, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content}); err != nil {
@@ -99,7 +99,7 @@ func (s *scene) putValue(id string) (content string) {
 }
 
 // sync makes the SecretSync, which polls so often that no test waits for long.
-func (s *scene) sync(id string) {
+func (s *setup) sync(id string) {
 	s.Helper()
 	made := &v1alpha1.SecretSync{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
@@ -111,7 +111,7 @@ func (s *scene) sync(id string) {
 }
 
 // conditions are the SecretSync's.
-func (s *scene) conditions() []metav1.Condition {
+func (s *setup) conditions() []metav1.Condition {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
 	if err := s.env.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
@@ -121,19 +121,19 @@ func (s *scene) conditions() []metav1.Condition {
 }
 
 // values are what the Secret holds; nil where there is none.
-func (s *scene) values() map[string]string {
+func (s *setup) values() map[string]string {
 	s.Helper()
 	return testsuite.Values(s, s.env.Client, s.namespace, name)
 }
 
 // await waits until a condition holds, and says what it waited for if it never does.
-func (s *scene) await(what string, holds func() bool) {
+func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is what the SecretSync tells and what AWS was asked last.
-func (s *scene) picture() string {
+func (s *setup) picture() string {
 	s.Helper()
 	var text strings.Builder
 	for _, told := range s.conditions() {
@@ -147,7 +147,7 @@ func (s *scene) picture() string {
 }
 
 // awaitSynced waits until the Secret holds a value, and the SecretSync is ready and in no trouble.
-func (s *scene) awaitSynced(content string) {
+func (s *setup) awaitSynced(content string) {
 	s.Helper()
 	s.await(name+" is synced", func() bool {
 		conditions := s.conditions()
@@ -158,7 +158,7 @@ func (s *scene) awaitSynced(content string) {
 }
 
 // awaitRefusal waits until a condition tells of a reason, in a message that mentions all the texts.
-func (s *scene) awaitRefusal(reason string, mentions ...string) {
+func (s *setup) awaitRefusal(reason string, mentions ...string) {
 	s.Helper()
 	s.await(name+" is refused for "+reason+", mentioning "+strings.Join(mentions, ", "), func() bool {
 		return slices.ContainsFunc(s.conditions(), func(told metav1.Condition) bool {
@@ -168,12 +168,12 @@ func (s *scene) awaitRefusal(reason string, mentions ...string) {
 }
 
 // calls are those of an operation, refused ones too.
-func (s *scene) calls(operation string) []localaws.Call {
+func (s *setup) calls(operation string) []localaws.Call {
 	return slices.DeleteFunc(s.env.AWS.Calls(), func(call localaws.Call) bool { return call.Operation != operation })
 }
 
 // awaitCalls waits until so many calls of an operation were answered, and none refused.
-func (s *scene) awaitCalls(operation string, count int) {
+func (s *setup) awaitCalls(operation string, count int) {
 	s.Helper()
 	s.await(operation+" is called anew", func() bool { return len(s.calls(operation)) >= count })
 	for _, call := range s.calls(operation) {

@@ -25,17 +25,17 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// scene is a namespace of its own, with the clients that a test needs.
-type scene struct {
+// setup is a namespace of its own, with the clients that a test needs.
+type setup struct {
 	*testing.T
 	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
 }
 
-func newScene(t *testing.T) *scene {
+func newSetup(t *testing.T) *setup {
 	t.Helper()
-	return &scene{T: t, env: shared, namespace: testsuite.Namespace(t, shared.Client, "e2e-"), aws: awsClient(shared.AWS.URL(), "tester")}
+	return &setup{T: t, env: shared, namespace: testsuite.Namespace(t, shared.Client, "e2e-"), aws: awsClient(shared.AWS.URL(), "tester")}
 }
 
 // awsClient is the AWS SDK's, as somebody who may do anything.
@@ -69,9 +69,9 @@ func value() string {
 }
 
 // secretID is a name in Secrets Manager that no other test uses.
-func (s *scene) secretID(name string) string { return "/" + s.namespace + "/" + name }
+func (s *setup) secretID(name string) string { return "/" + s.namespace + "/" + name }
 
-func (s *scene) createSecret(name, content string) (id, version string) {
+func (s *setup) createSecret(name, content string) (id, version string) {
 	s.Helper()
 	id = s.secretID(name)
 	made, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content})
@@ -81,7 +81,7 @@ func (s *scene) createSecret(name, content string) (id, version string) {
 	return id, *made.VersionId
 }
 
-func (s *scene) putValue(id, content string, stages ...string) (version string) {
+func (s *setup) putValue(id, content string, stages ...string) (version string) {
 	s.Helper()
 	put, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content, VersionStages: stages})
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *scene) putValue(id, content string, stages ...string) (version string) 
 // fast is a poll interval that tests don't wait long for.
 var fast = &metav1.Duration{Duration: time.Second}
 
-func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) {
+func (s *setup) sync(name string, spec v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec}
 	if err := s.env.Client.Create(s.Context(), made); err != nil {
@@ -101,7 +101,7 @@ func (s *scene) sync(name string, spec v1alpha1.SecretSyncSpec) {
 	}
 }
 
-func (s *scene) get(name string) *v1alpha1.SecretSync {
+func (s *setup) get(name string) *v1alpha1.SecretSync {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
 	if err := s.env.Client.Get(s.Context(), s.key(name), found); err != nil {
@@ -110,12 +110,12 @@ func (s *scene) get(name string) *v1alpha1.SecretSync {
 	return found
 }
 
-func (s *scene) key(name string) client.ObjectKey {
+func (s *setup) key(name string) client.ObjectKey {
 	return client.ObjectKey{Namespace: s.namespace, Name: name}
 }
 
 // edit changes a SecretSync as "kubectl edit" does.
-func (s *scene) edit(name string, change func(*v1alpha1.SecretSync)) {
+func (s *setup) edit(name string, change func(*v1alpha1.SecretSync)) {
 	s.Helper()
 	found := s.get(name)
 	before := found.DeepCopy()
@@ -126,7 +126,7 @@ func (s *scene) edit(name string, change func(*v1alpha1.SecretSync)) {
 }
 
 // secret reads a Secret; nil where there is none.
-func (s *scene) secret(name string) *corev1.Secret {
+func (s *setup) secret(name string) *corev1.Secret {
 	s.Helper()
 	found := &corev1.Secret{}
 	if err := s.env.Client.Get(s.Context(), s.key(name), found); client.IgnoreNotFound(err) != nil {
@@ -138,7 +138,7 @@ func (s *scene) secret(name string) *corev1.Secret {
 }
 
 // end ends the manager of all namespaces in the way given: stopped, killed, or told to show its stacks.
-func (s *scene) end(how func(*testenv.Manager) error) {
+func (s *setup) end(how func(*testenv.Manager) error) {
 	s.Helper()
 	if err := end(s.Context(), running, how); err != nil {
 		s.Fatal(err)
@@ -146,7 +146,7 @@ func (s *scene) end(how func(*testenv.Manager) error) {
 }
 
 // start starts a manager of all namespaces after the last one has ended.
-func (s *scene) start(name string) {
+func (s *setup) start(name string) {
 	s.Helper()
 	var err error
 	if running, err = s.env.StartManager(name); err != nil {
@@ -155,13 +155,13 @@ func (s *scene) start(name string) {
 }
 
 // await waits until a condition holds, and says what it waited for if it never does.
-func (s *scene) await(what string, holds func() bool) {
+func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is the namespace as it is, without values, for the message of a failed test.
-func (s *scene) picture() string {
+func (s *setup) picture() string {
 	var syncs v1alpha1.SecretSyncList
 	if err := s.env.Client.List(context.Background(), &syncs, client.InNamespace(s.namespace)); err != nil {
 		return err.Error()
@@ -174,7 +174,7 @@ func (s *scene) picture() string {
 }
 
 // awaitReason waits until Ready has a status and a reason at the present generation.
-func (s *scene) awaitReason(name string, status metav1.ConditionStatus, reason string) *v1alpha1.SecretSync {
+func (s *setup) awaitReason(name string, status metav1.ConditionStatus, reason string) *v1alpha1.SecretSync {
 	s.Helper()
 	var found *v1alpha1.SecretSync
 	s.await(name+" has Ready="+string(status)+" for "+reason, func() bool {
@@ -186,13 +186,13 @@ func (s *scene) awaitReason(name string, status metav1.ConditionStatus, reason s
 	return found
 }
 
-func (s *scene) awaitReady(name string) *v1alpha1.SecretSync {
+func (s *setup) awaitReady(name string) *v1alpha1.SecretSync {
 	s.Helper()
 	return s.awaitReason(name, metav1.ConditionTrue, v1alpha1.ReasonSynced)
 }
 
 // awaitKeys waits until a Secret has exactly these keys and values.
-func (s *scene) awaitKeys(name string, want map[string]string) *corev1.Secret {
+func (s *setup) awaitKeys(name string, want map[string]string) *corev1.Secret {
 	s.Helper()
 	var found *corev1.Secret
 	s.await("Secret "+name+" has the keys and values wanted", func() bool {
@@ -211,7 +211,7 @@ func text(data map[string][]byte) map[string]string {
 }
 
 // checkStatus holds every status against the rules that tools rely on.
-func (s *scene) checkStatus(found *v1alpha1.SecretSync) {
+func (s *setup) checkStatus(found *v1alpha1.SecretSync) {
 	s.Helper()
 	conditions := found.Status.Conditions
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
@@ -230,7 +230,7 @@ func (s *scene) checkStatus(found *v1alpha1.SecretSync) {
 }
 
 // awaitEvent waits for an event about an object whose note mentions all the texts.
-func (s *scene) awaitEvent(name, reason string, mentions ...string) {
+func (s *setup) awaitEvent(name, reason string, mentions ...string) {
 	s.Helper()
 	var notes []string
 	s.await("event "+reason+" about "+name+" that mentions "+strings.Join(mentions, ", "), func() bool {
@@ -254,7 +254,7 @@ func containsAll(text string, parts []string) bool {
 }
 
 // events are the notes of the events with a reason about an object.
-func (s *scene) events(name, reason string) (notes []string) {
+func (s *setup) events(name, reason string) (notes []string) {
 	s.Helper()
 	for _, event := range s.recorded(name, reason) {
 		notes = append(notes, event.Note)
@@ -263,7 +263,7 @@ func (s *scene) events(name, reason string) (notes []string) {
 }
 
 // recorded are the events with a reason about an object.
-func (s *scene) recorded(name, reason string) (found []eventsv1.Event) {
+func (s *setup) recorded(name, reason string) (found []eventsv1.Event) {
 	s.Helper()
 	var list eventsv1.EventList
 	if err := s.env.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {

@@ -25,8 +25,8 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// scene is a namespace, an AWS that others may have made, and a manager that works in that namespace alone.
-type scene struct {
+// setup is a namespace, an AWS that others may have made, and a manager that works in that namespace alone.
+type setup struct {
 	*testing.T
 	namespace string
 	aws       *secretsmanager.Client
@@ -37,12 +37,12 @@ type scene struct {
 	kinds []string
 }
 
-func newScene(t *testing.T, url string) *scene {
+func newSetup(t *testing.T, url string) *setup {
 	t.Helper()
 	own := *shared
 	own.Variables = append(own.Variables, "AWS_ENDPOINT_URL="+url)
 	anybody := credentials.NewStaticCredentialsProvider("tester", "not-checked", "")
-	s := &scene{
+	s := &setup{
 		T: t, namespace: testsuite.Namespace(t, shared.Client, "story-"),
 		aws: secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
 		sqs: sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
@@ -63,7 +63,7 @@ func newScene(t *testing.T, url string) *scene {
 	return s
 }
 
-func (s *scene) must(err error) {
+func (s *setup) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
@@ -71,14 +71,14 @@ func (s *scene) must(err error) {
 }
 
 // value is one that can be found again where it must not be.
-func (s *scene) value() string {
+func (s *setup) value() string {
 	content := "value-" + rand.Text()
 	s.hidden = append(s.hidden, content)
 	return content
 }
 
 // create creates a secret; its name may still be that of one that is being deleted by force.
-func (s *scene) create(name, content string, tags ...types.Tag) (arn, version string) {
+func (s *setup) create(name, content string, tags ...types.Tag) (arn, version string) {
 	s.Helper()
 	input := &secretsmanager.CreateSecretInput{Name: &name, Tags: tags, SecretString: &content}
 	if name == binaryID {
@@ -96,14 +96,14 @@ func (s *scene) create(name, content string, tags ...types.Tag) (arn, version st
 	return arn, version
 }
 
-func (s *scene) put(id, content string, stages ...string) (version string) {
+func (s *setup) put(id, content string, stages ...string) (version string) {
 	s.Helper()
 	made, err := s.aws.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &content, VersionStages: stages})
 	s.must(err)
 	return aws.ToString(made.VersionId)
 }
 
-func (s *scene) move(label, to, from string) {
+func (s *setup) move(label, to, from string) {
 	s.Helper()
 	input := &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String(databaseID), VersionStage: &label, MoveToVersionId: &to}
 	if from != "" {
@@ -113,7 +113,7 @@ func (s *scene) move(label, to, from string) {
 	s.must(err)
 }
 
-func (s *scene) delete(id string, force bool) {
+func (s *setup) delete(id string, force bool) {
 	s.Helper()
 	input := &secretsmanager.DeleteSecretInput{SecretId: &id}
 	if force {
@@ -124,7 +124,7 @@ func (s *scene) delete(id string, force bool) {
 }
 
 // apply makes the SecretSyncs of a file, which poll each second.
-func (s *scene) apply(file string, replace ...string) {
+func (s *setup) apply(file string, replace ...string) {
 	s.Helper()
 	content, err := os.ReadFile(file)
 	s.must(err)
@@ -137,10 +137,10 @@ func (s *scene) apply(file string, replace ...string) {
 	}
 }
 
-func (s *scene) client() client.Client { return shared.Client }
+func (s *setup) client() client.Client { return shared.Client }
 
 // reason is why a SecretSync is Ready, or is not.
-func (s *scene) reason(name string) string {
+func (s *setup) reason(name string) string {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
 	s.must(s.client().Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found))
@@ -150,18 +150,18 @@ func (s *scene) reason(name string) string {
 	return "none"
 }
 
-func (s *scene) secret(name string) map[string]string {
+func (s *setup) secret(name string) map[string]string {
 	s.Helper()
 	return testsuite.Values(s, s.client(), s.namespace, name)
 }
 
-func (s *scene) await(what string, holds func() bool) {
+func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	testsuite.Await(s, what, holds, s.picture)
 }
 
 // picture is how the SecretSyncs are, without values.
-func (s *scene) picture() string {
+func (s *setup) picture() string {
 	var all v1alpha1.SecretSyncList
 	if err := s.client().List(context.Background(), &all, client.InNamespace(s.namespace)); err != nil {
 		return err.Error()

@@ -40,8 +40,8 @@ const (
 	atOnce = 16
 )
 
-// scene is a namespace with SecretSyncs, a local AWS with a secret for each of them, and a manager of the test's own.
-type scene struct {
+// setup is a namespace with SecretSyncs, a local AWS with a secret for each of them, and a manager of the test's own.
+type setup struct {
 	*testing.T
 	env       *testenv.Environment
 	namespace string
@@ -53,10 +53,10 @@ type scene struct {
 	hidden []string
 }
 
-func newScene(t *testing.T) *scene {
+func newSetup(t *testing.T) *setup {
 	t.Helper()
 	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{})
-	s := &scene{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "restore-"), wanted: map[string]string{}}
+	s := &setup{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "restore-"), wanted: map[string]string{}}
 	s.aws = secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider("tester", "not-checked", ""),
 	})
@@ -64,7 +64,7 @@ func newScene(t *testing.T) *scene {
 }
 
 // start starts a manager, which ends with the test unless it has ended before.
-func (s *scene) start() {
+func (s *setup) start() {
 	s.Helper()
 	s.starts++
 	manager, err := s.env.StartManager(s.namespace+"-"+strconv.Itoa(s.starts), "--watch-namespaces="+s.namespace)
@@ -82,7 +82,7 @@ func (s *scene) start() {
 }
 
 // stop ends the manager, which must not have ended before.
-func (s *scene) stop() {
+func (s *setup) stop() {
 	s.Helper()
 	if err := s.manager.Stop(); err != nil {
 		s.Errorf("the manager did not end well: %v: %s", err, s.manager.Tail())
@@ -91,7 +91,7 @@ func (s *scene) stop() {
 }
 
 // each does something for each of these names, several at once.
-func (s *scene) each(names []string, do func(ctx context.Context, name string) error) {
+func (s *setup) each(names []string, do func(ctx context.Context, name string) error) {
 	s.Helper()
 	group, ctx := errgroup.WithContext(s.Context())
 	group.SetLimit(atOnce)
@@ -104,7 +104,7 @@ func (s *scene) each(names []string, do func(ctx context.Context, name string) e
 }
 
 // follow makes secrets, and SecretSyncs that follow them, so many with a prefix, and gives their names.
-func (s *scene) follow(prefix string, count int, interval time.Duration) []string {
+func (s *setup) follow(prefix string, count int, interval time.Duration) []string {
 	s.Helper()
 	names := make([]string, count)
 	for n := range names {
@@ -122,15 +122,15 @@ func (s *scene) follow(prefix string, count int, interval time.Duration) []strin
 }
 
 // want draws the value that a Secret must hold from now on.
-func (s *scene) want(name string) {
+func (s *setup) want(name string) {
 	s.wanted[name] = "value-" + rand.Text()
 	s.hidden = append(s.hidden, s.wanted[name])
 }
 
-func (s *scene) secretID(name string) *string { return aws.String("/" + s.namespace + "/" + name) }
+func (s *setup) secretID(name string) *string { return aws.String("/" + s.namespace + "/" + name) }
 
 // rotate gives the secrets of these names another value.
-func (s *scene) rotate(names []string) {
+func (s *setup) rotate(names []string) {
 	s.Helper()
 	for _, name := range names {
 		s.want(name)
@@ -142,7 +142,7 @@ func (s *scene) rotate(names []string) {
 }
 
 // refresh asks for a look at the secrets of these names.
-func (s *scene) refresh(names []string) {
+func (s *setup) refresh(names []string) {
 	s.Helper()
 	s.each(names, func(ctx context.Context, name string) error {
 		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, rand.Text())
@@ -152,13 +152,13 @@ func (s *scene) refresh(names []string) {
 }
 
 // awaitRight waits until every Secret holds what is wanted, and every SecretSync says so.
-func (s *scene) awaitRight(what string) {
+func (s *setup) awaitRight(what string) {
 	s.Helper()
 	s.awaitRightBut("", what)
 }
 
 // awaitRightBut does so for all but one. It takes a moment between two looks: each reads all that there is.
-func (s *scene) awaitRightBut(except, what string) {
+func (s *setup) awaitRightBut(except, what string) {
 	s.Helper()
 	pause := max(100*time.Millisecond, time.Duration(len(s.wanted))*time.Millisecond)
 	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(pause) {
@@ -170,7 +170,7 @@ func (s *scene) awaitRightBut(except, what string) {
 }
 
 // delete deletes an object and waits until it is gone.
-func (s *scene) delete(object client.Object, options ...client.DeleteOption) {
+func (s *setup) delete(object client.Object, options ...client.DeleteOption) {
 	s.Helper()
 	if err := s.env.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object); err != nil {
 		s.Fatal(err)
@@ -186,13 +186,13 @@ func (s *scene) delete(object client.Object, options ...client.DeleteOption) {
 }
 
 // exists says whether there is a Secret.
-func (s *scene) exists(name string) bool {
+func (s *setup) exists(name string) bool {
 	s.Helper()
 	return testsuite.Values(s, s.env.Client, s.namespace, name) != nil
 }
 
 // wrong says of which names something is not as wanted, and what.
-func (s *scene) wrong() []string {
+func (s *setup) wrong() []string {
 	var secrets corev1.SecretList
 	var syncs v1alpha1.SecretSyncList
 	if s.env.Client.List(s.Context(), &secrets, client.InNamespace(s.namespace)) != nil || s.env.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)) != nil {
@@ -221,13 +221,13 @@ func (s *scene) wrong() []string {
 }
 
 // picture is what is wrong, the first of it, with what the manager said last.
-func (s *scene) picture() string {
+func (s *setup) picture() string {
 	wrong := s.wrong()
 	return fmt.Sprintf("%d are wrong: %s\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 10)], "; "), s.manager.Tail())
 }
 
 // backup makes a backup of etcd.
-func (s *scene) backup() *controlplane.Backup {
+func (s *setup) backup() *controlplane.Backup {
 	s.Helper()
 	backup, err := s.env.Plane.Backup()
 	if err != nil {
@@ -236,7 +236,7 @@ func (s *scene) backup() *controlplane.Backup {
 	return backup
 }
 
-func (s *scene) restore(backup *controlplane.Backup) {
+func (s *setup) restore(backup *controlplane.Backup) {
 	s.Helper()
 	if err := s.env.Plane.Restore(backup); err != nil {
 		s.Fatal(err)
@@ -244,7 +244,7 @@ func (s *scene) restore(backup *controlplane.Backup) {
 }
 
 // metric is the sum of all series of a metric whose labels contain a text.
-func (s *scene) metric(name, labels string) (sum float64) {
+func (s *setup) metric(name, labels string) (sum float64) {
 	s.Helper()
 	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")
 	if err != nil {
@@ -266,6 +266,6 @@ func (s *scene) metric(name, labels string) (sum float64) {
 }
 
 // passes is how many passes the manager has made.
-func (s *scene) passes() float64 {
+func (s *setup) passes() float64 {
 	return s.metric("controller_runtime_reconcile_total", `controller="secretsync"`)
 }
