@@ -42,11 +42,11 @@ func (b *bench) newFloor(ctx context.Context) (*floor, error) {
 // run syncs all once, and gives how long that took.
 func (f *floor) run(ctx context.Context) (time.Duration, error) {
 	started := time.Now()
-	err := eachOf(f.b.workers, f.b.n, func(i int) error { return f.one(ctx, i) })
+	err := eachOf(f.b.workers, f.b.n, func(i int) error { return f.copySecret(ctx, i) })
 	return time.Since(started), err
 }
 
-func (f *floor) one(ctx context.Context, i int) error {
+func (f *floor) copySecret(ctx context.Context, i int) error {
 	id := secretID(i)
 	got, err := f.aws.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {

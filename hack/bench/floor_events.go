@@ -90,7 +90,7 @@ func (f *floor) applyEvent(ctx context.Context, body string, applied *applicatio
 	if err != nil {
 		return fmt.Errorf("an event about secret %q: %w", id, err)
 	}
-	if err := f.one(ctx, i); err != nil {
+	if err := f.copySecret(ctx, i); err != nil {
 		return err
 	}
 	applied.add(id)

@@ -90,9 +90,9 @@ func sharedSecret(ctx context.Context, b *bench) error {
 	if err := b.fleet.secrets(ctx, 1, "first"); err != nil {
 		return err
 	}
-	one := func(int) string { return secretID(0) }
+	sameSecret := func(int) string { return secretID(0) }
 	for i := range namespaces {
-		if err := b.fleet.syncs(ctx, fmt.Sprintf("%s-%03d", namespace, i), 1, poll, "", one); err != nil {
+		if err := b.fleet.syncs(ctx, fmt.Sprintf("%s-%03d", namespace, i), 1, poll, "", sameSecret); err != nil {
 			return err
 		}
 	}

@@ -212,8 +212,8 @@ func TestAQuotaBoundsSecretSyncs(t *testing.T) {
 	if err != nil || !strings.Contains(string(page), "kubectl "+command) {
 		t.Fatalf("the page does not have the command: %v", err)
 	}
-	one := strings.Replace(strings.Replace(command, "=50", "=1", 1), "payments", s.namespace, 1)
-	kubectl := exec.CommandContext(t.Context(), s.env.Plane.Kubectl(), append([]string{"--kubeconfig", s.env.Plane.Kubeconfig()}, strings.Fields(one)...)...)
+	allowingOne := strings.Replace(strings.Replace(command, "=50", "=1", 1), "payments", s.namespace, 1)
+	kubectl := exec.CommandContext(t.Context(), s.env.Plane.Kubectl(), append([]string{"--kubeconfig", s.env.Plane.Kubeconfig()}, strings.Fields(allowingOne)...)...)
 	if output, err := kubectl.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}

@@ -35,12 +35,12 @@ func overlay(t *testing.T, resources []string, components ...string) []byte {
 		t.Fatal(err)
 	}
 	content := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"
-	for _, one := range append([]string{"default"}, resources...) {
-		content += "- " + filepath.Join(up, one) + "\n"
+	for _, resource := range append([]string{"default"}, resources...) {
+		content += "- " + filepath.Join(up, resource) + "\n"
 	}
 	content += "components:\n"
-	for _, one := range components {
-		content += "- " + filepath.Join(up, "components", one) + "\n"
+	for _, component := range components {
+		content += "- " + filepath.Join(up, "components", component) + "\n"
 	}
 	if err := os.WriteFile(filepath.Join(directory, "kustomization.yaml"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)

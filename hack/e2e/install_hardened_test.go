@@ -111,8 +111,8 @@ func only[O runtime.Object](t *testing.T, way string, objects []runtime.Object) 
 	t.Helper()
 	number := 0
 	for _, object := range objects {
-		if one, ok := object.(O); ok {
-			found, number = one, number+1
+		if typed, ok := object.(O); ok {
+			found, number = typed, number+1
 		}
 	}
 	if number != 1 {

@@ -46,15 +46,15 @@ func TestRefresh(t *testing.T) {
 
 func TestSpecEdit(t *testing.T) {
 	s := newSetup(t)
-	one, two := value(), value()
-	id, _ := s.createSecret("edited", fmt.Sprintf(`{"a":%q,"b":%q}`, one, two))
+	valueOfA, valueOfB := value(), value()
+	id, _ := s.createSecret("edited", fmt.Sprintf(`{"a":%q,"b":%q}`, valueOfA, valueOfB))
 	s.sync("edited", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
-	s.awaitKeys("edited", map[string]string{"a": one, "b": two})
+	s.awaitKeys("edited", map[string]string{"a": valueOfA, "b": valueOfB})
 	s.edit("edited", func(secretSync *v1alpha1.SecretSync) {
 		secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "only", Property: "b"}}
 		secretSync.Spec.Target.Labels = map[string]string{"team": "payments"}
 	})
-	secret := s.awaitKeys("edited", map[string]string{"only": two})
+	secret := s.awaitKeys("edited", map[string]string{"only": valueOfB})
 	if secret.Labels["team"] != "payments" {
 		t.Errorf("labels = %v", secret.Labels)
 	}
@@ -127,8 +127,8 @@ func (s *setup) readyCount() int {
 		s.Fatal(err)
 	}
 	count := 0
-	for _, one := range list.Items {
-		if meta.IsStatusConditionTrue(one.Status.Conditions, v1alpha1.ConditionReady) {
+	for _, secretSync := range list.Items {
+		if meta.IsStatusConditionTrue(secretSync.Status.Conditions, v1alpha1.ConditionReady) {
 			count++
 		}
 	}

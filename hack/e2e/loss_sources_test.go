@@ -212,26 +212,26 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s := newSetup(t)
 	a, b, c := value(), value(), value()
-	one, _ := s.createSecret("one", a)
-	s.createOther(one, b)
-	three, _ := s.createSecret("three", c)
-	alone := []v1alpha1.DataKey{{Key: "one", Source: from(one)}, {Key: "three", Source: from(three)}}
-	s.sync("whole", v1alpha1.SecretSyncSpec{PollInterval: fast, Data: append(alone[:2:2], v1alpha1.DataKey{Key: "two", Source: from(other(one)), Optional: true})})
+	firstID, _ := s.createSecret("one", a)
+	s.createOther(firstID, b)
+	thirdID, _ := s.createSecret("three", c)
+	alone := []v1alpha1.DataKey{{Key: "one", Source: from(firstID)}, {Key: "three", Source: from(thirdID)}}
+	s.sync("whole", v1alpha1.SecretSyncSpec{PollInterval: fast, Data: append(alone[:2:2], v1alpha1.DataKey{Key: "two", Source: from(other(firstID)), Optional: true})})
 	s.sync("part", v1alpha1.SecretSyncSpec{PollInterval: fast, Data: alone, Target: v1alpha1.SecretTarget{Type: string(corev1.SecretTypeOpaque)}})
 	s.awaitKeys("whole", map[string]string{"one": a, "two": b, "three": c})
 	s.awaitReady("whole")
 	s.awaitReady("part")
-	t.Cleanup(func() { s.env.AWS.DenyKey(keyOf(other(one))) })
-	s.env.AWS.DenyKey(keyOf(other(one)), "*")
+	t.Cleanup(func() { s.env.AWS.DenyKey(keyOf(other(firstID))) })
+	s.env.AWS.DenyKey(keyOf(other(firstID)), "*")
 	before := kept{"whole": s.secret("whole")}
 	a, b, c = value(), value(), value()
-	s.putValue(other(one), b) // First: its former value may still be in the operator's memory, and would go well with a new one.
-	s.putValue(one, a)
-	s.putValue(three, c)
+	s.putValue(other(firstID), b) // First: its former value may still be in the operator's memory, and would go well with a new one.
+	s.putValue(firstID, a)
+	s.putValue(thirdID, c)
 	s.awaitKeys("part", map[string]string{"one": a, "three": c})
 	s.awaitReason("whole", metav1.ConditionFalse, v1alpha1.ReasonKMSAccessDenied)
 	before.check(s, "while one value is refused")
-	s.env.AWS.DenyKey(keyOf(other(one)))
+	s.env.AWS.DenyKey(keyOf(other(firstID)))
 	s.edit("whole", func(secretSync *v1alpha1.SecretSync) {
 		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "mended"}
 	})

@@ -134,28 +134,28 @@ func TestNothingIsLost(t *testing.T) {
 	s, all, before := newSetup(t), mishaps(), kept{}
 	maps.Copy(all, mishapsOfSeveral())
 	maps.Copy(all, mishapsOfSlips())
-	for name, one := range all {
-		s.createForMishap(name, one)
+	for name, m := range all {
+		s.createForMishap(name, m)
 	}
 	for name := range all {
 		s.awaitReady(name)
 		before[name] = s.secret(name)
 	}
 	var rules []localaws.Rule
-	for name, one := range all {
-		if one.denied != "" {
-			rules = append(rules, localaws.Rule{Deny: true, Action: one.denied, Resource: "*" + s.secretID(name) + one.of + "-??????"})
+	for name, m := range all {
+		if m.denied != "" {
+			rules = append(rules, localaws.Rule{Deny: true, Action: m.denied, Resource: "*" + s.secretID(name) + m.of + "-??????"})
 		}
 	}
 	t.Cleanup(func() { s.rule() })
 	s.rule(rules...)
-	for name, one := range all {
-		if one.befall != nil {
-			one.befall(s, s.secretID(name))
+	for name, m := range all {
+		if m.befall != nil {
+			m.befall(s, s.secretID(name))
 		}
 	}
-	for name, one := range all {
-		s.awaitReason(name, metav1.ConditionFalse, one.reason)
+	for name, m := range all {
+		s.awaitReason(name, metav1.ConditionFalse, m.reason)
 	}
 	before.check(s, "in trouble")
 	s.awaitCalls(2 * len(all))
@@ -164,28 +164,28 @@ func TestNothingIsLost(t *testing.T) {
 	s.end((*testenv.Manager).Quit)
 	s.start("nothing-lost")
 	s.awaitCalls(2 * len(all))
-	for name, one := range all {
-		s.awaitReason(name, metav1.ConditionFalse, one.reason)
+	for name, m := range all {
+		s.awaitReason(name, metav1.ConditionFalse, m.reason)
 	}
 	before.check(s, "after the operator was killed")
 }
 
-func (s *setup) createForMishap(name string, one mishap) {
+func (s *setup) createForMishap(name string, m mishap) {
 	s.Helper()
 	id := s.secretID(name)
 	_, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(pair()), KmsKeyId: aws.String(keyOf(id))})
 	if err != nil {
 		s.Fatal(err)
 	}
-	if one.stage != "" {
-		s.putValue(id, pair(), one.stage)
+	if m.stage != "" {
+		s.putValue(id, pair(), m.stage)
 	}
 	spec := v1alpha1.SecretSyncSpec{
-		Source: v1alpha1.SecretSource{SecretID: id, VersionStage: one.stage},
-		Data:   one.data, Target: one.target, PollInterval: fast,
+		Source: v1alpha1.SecretSource{SecretID: id, VersionStage: m.stage},
+		Data:   m.data, Target: m.target, PollInterval: fast,
 	}
-	if one.shape != nil {
-		one.shape(s, id, &spec)
+	if m.shape != nil {
+		m.shape(s, id, &spec)
 	}
 	s.sync(name, spec)
 }

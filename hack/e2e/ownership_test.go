@@ -49,13 +49,13 @@ func TestMerge(t *testing.T) {
 	if err := s.env.Client.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
-	one, two := value(), value()
-	id, _ := s.createSecret("merged", fmt.Sprintf(`{"a":%q,"b":%q}`, one, two))
+	valueOfA, valueOfB := value(), value()
+	id, _ := s.createSecret("merged", fmt.Sprintf(`{"a":%q,"b":%q}`, valueOfA, valueOfB))
 	into := v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
 	s.sync("merger", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: into,
 		Data: []v1alpha1.DataKey{{Key: "A", Property: "a"}}, PollInterval: fast})
 	s.awaitReady("merger")
-	s.awaitKeys("app", map[string]string{"theirs": "1", "A": one})
+	s.awaitKeys("app", map[string]string{"theirs": "1", "A": valueOfA})
 
 	s.sync("rival", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: into,
 		Data: []v1alpha1.DataKey{{Key: "A", Property: "b"}}, PollInterval: fast})
@@ -66,10 +66,10 @@ func TestMerge(t *testing.T) {
 	s.sync("thief", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: into,
 		Data: []v1alpha1.DataKey{{Key: "theirs", Property: "b"}}, PollInterval: fast})
 	s.awaitReason("thief", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
-	s.awaitKeys("app", map[string]string{"theirs": "1", "A": one})
+	s.awaitKeys("app", map[string]string{"theirs": "1", "A": valueOfA})
 
 	s.patchSecret("app", func(secret *corev1.Secret) { secret.Data["A"] = []byte("by hand") })
-	s.awaitKeys("app", map[string]string{"theirs": "1", "A": one})
+	s.awaitKeys("app", map[string]string{"theirs": "1", "A": valueOfA})
 	s.remove("rival")
 	s.remove("merger")
 	s.awaitKeys("app", map[string]string{"theirs": "1"})

@@ -52,7 +52,7 @@ func unusableByTemplates() map[string]unusable {
 
 // unusableBySpecs are values that the rest of a spec can do nothing with.
 func unusableBySpecs() map[string]unusable {
-	one := func(key v1alpha1.DataKey) v1alpha1.SecretSyncSpec {
+	onlyKey := func(key v1alpha1.DataKey) v1alpha1.SecretSyncSpec {
 		key.Key = "taken"
 		return v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{key}}
 	}
@@ -75,30 +75,30 @@ func unusableBySpecs() map[string]unusable {
 		"guard-size":        {field("%s"), guarded(v1alpha1.KeyGuard{MaxBytes: aws.Int64(3)}), rejected},
 		"guard-pair": {fmt.Sprintf(`{"crt":%q,"key":%q}`, value(), value()), v1alpha1.SecretSyncSpec{Guards: &v1alpha1.Guards{
 			KeyPairs: []v1alpha1.KeyPairGuard{{Certificate: "crt", PrivateKey: "key"}}}}, rejected},
-		"base64":              {field("%s!"), one(v1alpha1.DataKey{Property: "password", Decode: v1alpha1.DecodingBase64}), invalid},
-		"base64-of-urls":      {field("%s!"), one(v1alpha1.DataKey{Property: "password", Decode: v1alpha1.DecodingBase64URL}), invalid},
+		"base64":              {field("%s!"), onlyKey(v1alpha1.DataKey{Property: "password", Decode: v1alpha1.DecodingBase64}), invalid},
+		"base64-of-urls":      {field("%s!"), onlyKey(v1alpha1.DataKey{Property: "password", Decode: v1alpha1.DecodingBase64URL}), invalid},
 		"base64-of-all":       {field("%s"), v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Decode: v1alpha1.DecodingBase64}}}, invalid},
 		"json-unquoted":       {`{"password": ` + value() + `}`, v1alpha1.SecretSyncSpec{}, invalid},
 		"json-open":           {`{"password": "` + value(), v1alpha1.SecretSyncSpec{}, invalid},
 		"json-twice":          {`{"a":"b"} ` + value(), v1alpha1.SecretSyncSpec{}, invalid},
 		"json-escape":         {`{"password":"\x` + value() + `"}`, v1alpha1.SecretSyncSpec{}, invalid},
 		"json-number":         {`{"port": 12` + value() + `}`, v1alpha1.SecretSyncSpec{}, invalid},
-		"no-object":           {value(), one(v1alpha1.DataKey{Property: "password"}), invalid},
+		"no-object":           {value(), onlyKey(v1alpha1.DataKey{Property: "password"}), invalid},
 		"no-object-inside":    {field("%s"), v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Property: "password"}}}, invalid},
-		"no-path":             {field("%s"), one(v1alpha1.DataKey{Property: "password.x[0]"}), v1alpha1.ReasonPropertyNotFound},
+		"no-path":             {field("%s"), onlyKey(v1alpha1.DataKey{Property: "password.x[0]"}), v1alpha1.ReasonPropertyNotFound},
 		"tls":                 {fmt.Sprintf(`{"tls.crt":%q,"tls.key":%q}`, value(), value()), typed(corev1.SecretTypeTLS), invalid},
 		"tls-bad-pem":         {fmt.Sprintf(`{"tls.crt":"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n","tls.key":%q}`, base64.StdEncoding.EncodeToString([]byte(value())), value()), typed(corev1.SecretTypeTLS), invalid},
 		"docker":              {fmt.Sprintf(`{".dockerconfigjson":%q}`, value()), typed(corev1.SecretTypeDockerConfigJson), invalid},
 		"docker-late":         {fmt.Sprintf(`{".dockerconfigjson":"{\"auths\":{\"x\":{\"auth\":%s}}}"}`, value()), typed(corev1.SecretTypeDockerConfigJson), invalid},
 		"former-is-too-much":  {field("%s"), v1alpha1.SecretSyncSpec{Guards: &v1alpha1.Guards{MaxBytes: aws.Int64(4)}}, rejected},
-		"expression-of-no-js": {value(), one(v1alpha1.DataKey{JMESPath: "a"}), invalid},
+		"expression-of-no-js": {value(), onlyKey(v1alpha1.DataKey{JMESPath: "a"}), invalid},
 	}
 	for number, expression := range []string{
 		"abs(password)", "sum(@)", "sum(password)", "sort_by(@, &password)", "max(password)", "avg([password])", "join(',', password)", "keys(password)",
 		"ceil(password)", "starts_with(list, 'x')", "merge(password, @)", "map(&x, password)", "not_null()", "contains(num, 'x')", "reverse(num)", "sort(list)",
 		"to_number(password)", "password[0].x", "password.*.x | [0]", "list[?password > `1`] | [0]", "from_items(password)",
 	} {
-		all[fmt.Sprintf("expression-%d", number)] = unusable{content: fmt.Sprintf(`{"password":%q,"list":[%q,1],"num":1}`, value(), value()), spec: one(v1alpha1.DataKey{JMESPath: expression})}
+		all[fmt.Sprintf("expression-%d", number)] = unusable{content: fmt.Sprintf(`{"password":%q,"list":[%q,1],"num":1}`, value(), value()), spec: onlyKey(v1alpha1.DataKey{JMESPath: expression})}
 	}
 	return all
 }
@@ -108,10 +108,10 @@ func unusableBySpecs() map[string]unusable {
 func TestNoErrorQuotesAValue(t *testing.T) {
 	s, all := newSetup(t), unusableByTemplates()
 	maps.Copy(all, unusableBySpecs())
-	for name, one := range all {
-		id, _ := s.createSecret(name, one.content)
-		one.spec.Source, one.spec.PollInterval = v1alpha1.SecretSource{SecretID: id}, &metav1.Duration{Duration: time.Hour}
-		s.sync(name, one.spec)
+	for name, test := range all {
+		id, _ := s.createSecret(name, test.content)
+		test.spec.Source, test.spec.PollInterval = v1alpha1.SecretSource{SecretID: id}, &metav1.Duration{Duration: time.Hour}
+		s.sync(name, test.spec)
 	}
 	used.Lock()
 	searched := needles(used.values)

@@ -86,9 +86,9 @@ func checkRoles(plane *controlplane.ControlPlane, account string, files ...strin
 		if err != nil {
 			return err
 		}
-		for _, one := range allowed {
-			if !asked[one] && !fallback(one) {
-				problems = append(problems, fmt.Errorf("config/%s allows to %s, which the operator never does", file, one))
+		for _, permission := range allowed {
+			if !asked[permission] && !fallback(permission) {
+				problems = append(problems, fmt.Errorf("config/%s allows to %s, which the operator never does", file, permission))
 			}
 		}
 	}

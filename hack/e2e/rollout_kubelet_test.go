@@ -100,8 +100,8 @@ func (s *setup) messages(sync string) map[string]string {
 	s.Helper()
 	all := map[string]string{}
 	if rollout := s.get(sync).Status.Rollout; rollout != nil {
-		for _, one := range rollout.Workloads {
-			all[one.Kind+" "+one.Name] = one.Message
+		for _, workload := range rollout.Workloads {
+			all[workload.Kind+" "+workload.Name] = workload.Message
 		}
 	}
 	return all

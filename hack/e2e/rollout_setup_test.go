@@ -92,9 +92,9 @@ func (s *setup) may(file string) {
 	if err := yaml.UnmarshalStrict(content, &component); err != nil {
 		s.Fatal(err)
 	}
-	meta := metav1.ObjectMeta{Namespace: s.namespace, Name: component.Name}
-	s.put(&rbacv1.Role{ObjectMeta: meta, Rules: component.Rules})
-	s.put(&rbacv1.RoleBinding{ObjectMeta: meta,
+	objectMeta := metav1.ObjectMeta{Namespace: s.namespace, Name: component.Name}
+	s.put(&rbacv1.Role{ObjectMeta: objectMeta, Rules: component.Rules})
+	s.put(&rbacv1.RoleBinding{ObjectMeta: objectMeta,
 		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: testenv.OperatorAccount}},
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: component.Name}})
 	// Asked for, not tried: what the operator's account is forbidden is held against its roles after the last test.
@@ -186,8 +186,8 @@ func (s *setup) refresh(token string, names ...string) {
 // states are those of the workloads that status names.
 func states(secretSync *v1alpha1.SecretSync) map[string]string {
 	all := map[string]string{}
-	for _, one := range secretSync.Status.Rollout.Workloads {
-		all[one.Kind+" "+one.Name] = one.State
+	for _, workload := range secretSync.Status.Rollout.Workloads {
+		all[workload.Kind+" "+workload.Name] = workload.State
 	}
 	return all
 }

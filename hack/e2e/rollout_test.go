@@ -107,14 +107,14 @@ func restartsEveryUse(t *testing.T) {
 	}
 	checkOnce := func(when string) {
 		t.Helper()
-		for _, one := range using {
-			if got := s.generation(one); got != 2 {
-				t.Errorf("%s: %s has generation %d, want one restart", when, one.GetName(), got)
+		for _, workload := range using {
+			if got := s.generation(workload); got != 2 {
+				t.Errorf("%s: %s has generation %d, want one restart", when, workload.GetName(), got)
 			}
 		}
-		for _, one := range others {
-			if got := s.generation(one); got != 1 {
-				t.Errorf("%s: %s has generation %d, and does not use the Secret", when, one.GetName(), got)
+		for _, workload := range others {
+			if got := s.generation(workload); got != 1 {
+				t.Errorf("%s: %s has generation %d, and does not use the Secret", when, workload.GetName(), got)
 			}
 		}
 	}
@@ -190,11 +190,11 @@ func honoursPauses(t *testing.T) {
 // stopsAtAFailure: no pod of the first Deployment ever becomes ready.
 func stopsAtAFailure(t *testing.T) {
 	s := newSetup(t)
-	one, soon := int32(1), int32(2)
-	first := s.deploy("a", uses("db"), func(spec *appsv1.DeploymentSpec) { spec.Replicas, spec.ProgressDeadlineSeconds = &one, &soon })
+	single, soon := int32(1), int32(2)
+	first := s.deploy("a", uses("db"), func(spec *appsv1.DeploymentSpec) { spec.Replicas, spec.ProgressDeadlineSeconds = &single, &soon })
 	second := s.deploy("b", uses("db"))
 	id, _ := s.createSecret("db", content("password"))
-	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Rollout: &v1alpha1.Rollout{MaxConcurrent: &one}})
+	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Rollout: &v1alpha1.Rollout{MaxConcurrent: &single}})
 	s.awaitReady("db")
 	s.await("the first Deployment has used its time up", func() bool {
 		return s.exists(first) && slices.ContainsFunc(first.Status.Conditions, func(c appsv1.DeploymentCondition) bool { return c.Reason == "ProgressDeadlineExceeded" })
@@ -235,8 +235,8 @@ func restartsThoseListed(t *testing.T) {
 	}
 	version := s.putValue(id, content("password", "note"))
 	s.awaitRollout("db", v1alpha1.ReasonRolledOut, version)
-	if one, other := s.generation(listed), s.generation(using); one != 2 || other != 1 {
-		t.Errorf("generations are %d and %d, want 2 and 1", one, other)
+	if ofListed, ofUsing := s.generation(listed), s.generation(using); ofListed != 2 || ofUsing != 1 {
+		t.Errorf("generations are %d and %d, want 2 and 1", ofListed, ofUsing)
 	}
 }
 

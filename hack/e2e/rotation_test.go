@@ -124,17 +124,17 @@ func TestWholeRotation(t *testing.T) {
 func TestCustomLabel(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()
-	id, one := s.createSecret("api", first)
-	two := s.putValue(id, second) // AWSPREVIOUS is on version one now.
-	s.moveLabel(id, one, "")
+	id, firstVersion := s.createSecret("api", first)
+	secondVersion := s.putValue(id, second) // AWSPREVIOUS is on version one now.
+	s.moveLabel(id, firstVersion, "")
 	s.sync("api", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionStage: customStage}, PollInterval: fast})
 	s.awaitKeys("api", map[string]string{"value": first})
-	s.moveLabel(id, two, one)
+	s.moveLabel(id, secondVersion, firstVersion)
 	s.awaitKeys("api", map[string]string{"value": second})
-	s.moveLabel(id, one, two)
+	s.moveLabel(id, firstVersion, secondVersion)
 	secret := s.awaitKeys("api", map[string]string{"value": first})
 	if got := secret.Annotations[v1alpha1.AnnotationVersionStage]; got != customStage {
 		t.Errorf("annotation version-stage = %q", got)
 	}
-	s.awaitEvent("api", "SecretUpdated", two, one)
+	s.awaitEvent("api", "SecretUpdated", secondVersion, firstVersion)
 }

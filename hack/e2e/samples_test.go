@@ -70,9 +70,9 @@ func (s *setup) checkPodOfWorkload() {
 			s.Errorf("key %q is no name for an environment variable", key)
 		}
 	}
-	one := container.Env[0].ValueFrom.SecretKeyRef
-	if _, there := s.secret(one.Name).Data[one.Key]; !there {
-		s.Errorf("env asks for key %q, which is not in Secret %s", one.Key, one.Name)
+	keyRef := container.Env[0].ValueFrom.SecretKeyRef
+	if _, there := s.secret(keyRef.Name).Data[keyRef.Key]; !there {
+		s.Errorf("env asks for key %q, which is not in Secret %s", keyRef.Key, keyRef.Name)
 	}
 	mounted := slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Secret != nil && s.secret(v.Secret.SecretName) != nil })
 	if !mounted {

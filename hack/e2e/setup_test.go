@@ -167,8 +167,8 @@ func (s *setup) picture() string {
 		return err.Error()
 	}
 	var text strings.Builder
-	for _, one := range syncs.Items {
-		text.WriteString(one.Name + ": " + cmp.Diff(v1alpha1.SecretSyncStatus{}, one.Status) + "\n")
+	for _, secretSync := range syncs.Items {
+		text.WriteString(secretSync.Name + ": " + cmp.Diff(v1alpha1.SecretSyncStatus{}, secretSync.Status) + "\n")
 	}
 	return text.String()
 }

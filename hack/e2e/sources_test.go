@@ -58,9 +58,9 @@ func TestSeveralSourcesInOneSecret(t *testing.T) {
 // TestWhatClashesIsRefused: two whole secrets that give the same key.
 func TestWhatClashesIsRefused(t *testing.T) {
 	s := newSetup(t)
-	one, _ := s.createSecret("one", `{"key":"`+value()+`"}`)
-	two, _ := s.createSecret("two", `{"key":"`+value()+`"}`)
-	s.sync("clash", v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Source: from(one)}, {Source: from(two)}}})
+	firstID, _ := s.createSecret("one", `{"key":"`+value()+`"}`)
+	secondID, _ := s.createSecret("two", `{"key":"`+value()+`"}`)
+	s.sync("clash", v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Source: from(firstID)}, {Source: from(secondID)}}})
 	found := s.awaitReason("clash", metav1.ConditionFalse, v1alpha1.ReasonInvalidValue)
 	if message := found.Status.Conditions[0].Message; !strings.Contains(message, "dataFrom[0]") || !strings.Contains(message, "dataFrom[1]") || !strings.Contains(message, `"key"`) {
 		t.Errorf("the message is %q", message)

@@ -49,8 +49,8 @@ func TestStagesStayConsistent(t *testing.T) {
 	close(stop)
 	reader.Wait()
 	order := map[string]int{}
-	for n, one := range versions {
-		order[one] = n
+	for n, version := range versions {
+		order[version] = n
 	}
 	for pair := range seen.all {
 		if order[pair[0]] != order[pair[1]]+1 {

@@ -142,16 +142,16 @@ func (f *thief) rightsOnWorkloads() map[string]right {
 		`{"spec":{"template":{"spec":{"serviceAccountName":"admin"}}}}`
 	all := map[string]right{}
 	for resource, of := range map[string]struct {
-		one  client.Object
-		many client.ObjectList
+		object client.Object
+		list   client.ObjectList
 	}{
 		"deployments":  {&appsv1.Deployment{ObjectMeta: f.meta("web")}, &appsv1.DeploymentList{}},
 		"statefulsets": {&appsv1.StatefulSet{ObjectMeta: f.meta("web")}, &appsv1.StatefulSetList{}},
 		"daemonsets":   {&appsv1.DaemonSet{ObjectMeta: f.meta("web")}, &appsv1.DaemonSetList{}},
 	} {
-		all["list apps "+resource] = right{remains: attempts{"what runs": f.list(of.many)}}
+		all["list apps "+resource] = right{remains: attempts{"what runs": f.list(of.list)}}
 		all["patch apps "+resource] = right{
-			remains: attempts{"a restart": f.patch(of.one, restart)}, refused: attempts{"another ServiceAccount": f.patch(of.one, image)}, policy: "restarts-alone",
+			remains: attempts{"a restart": f.patch(of.object, restart)}, refused: attempts{"another ServiceAccount": f.patch(of.object, image)}, policy: "restarts-alone",
 		}
 	}
 	many := &unstructured.UnstructuredList{}

@@ -65,8 +65,8 @@ func TestWhatAStolenTokenMayDo(t *testing.T) {
 			thief.checkRules("payments", everywhere)
 			maps.Copy(atHome, everywhere)
 			thief.checkRules(thief.home, atHome)
-			for name, one := range atHome {
-				thief.try(name, one)
+			for name, tried := range atHome {
+				thief.try(name, tried)
 			}
 			thief.checkForbidden()
 		})
@@ -108,19 +108,19 @@ func (c *cluster) addLoot() {
 }
 
 // try wants attempts to be refused by the policy, which takes a moment after an installation, and others to succeed.
-func (f *thief) try(name string, one right) {
+func (f *thief) try(name string, tried right) {
 	f.Helper()
-	if len(one.remains)+len(one.refused) == 0 {
+	if len(tried.remains)+len(tried.refused) == 0 {
 		f.Errorf("%s: nothing is tried", name)
 	}
-	for what, attempt := range one.refused {
+	for what, attempt := range tried.refused {
 		err := error(nil)
-		f.await(f.policies+one.policy+" refuses: "+name+": "+what, func() bool {
+		f.await(f.policies+tried.policy+" refuses: "+name+": "+what, func() bool {
 			err = attempt()
-			return refusedBy(err, f.policies+one.policy)
+			return refusedBy(err, f.policies+tried.policy)
 		})
 	}
-	for what, attempt := range one.remains {
+	for what, attempt := range tried.remains {
 		if err := attempt(); err != nil {
 			f.Errorf("%s: %s: %v", name, what, err)
 		}
@@ -135,7 +135,7 @@ func (f *thief) checkRules(namespace string, rights map[string]right) {
 	everybody := f.rulesOf(f.withTokensOf("other", "default"), "other")
 	var got []string
 	f.await("the roles of the operator are in force in "+namespace, func() bool {
-		got = slices.DeleteFunc(f.rulesOf(f.clients, namespace), func(one string) bool { return slices.Contains(everybody, one) })
+		got = slices.DeleteFunc(f.rulesOf(f.clients, namespace), func(rule string) bool { return slices.Contains(everybody, rule) })
 		return len(got) >= len(want)
 	})
 	if diff := cmp.Diff(want, got); diff != "" {

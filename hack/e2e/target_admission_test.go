@@ -283,10 +283,10 @@ func TestARefusedUpdateIsNoEdit(t *testing.T) {
 }
 
 // written counts the requests by which the operator has written a kind of object in the setup's namespace.
-func (s *setup) written(resource string) (count int) {
+func (s *setup) written(kind string) (count int) {
 	s.Helper()
 	for _, request := range s.requests() {
-		if what := request.What(); strings.HasSuffix(what, " "+resource) && !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ") && !strings.HasPrefix(what, "watch ") {
+		if what := request.What(); strings.HasSuffix(what, " "+kind) && !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ") && !strings.HasPrefix(what, "watch ") {
 			count++
 		}
 	}

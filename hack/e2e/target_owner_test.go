@@ -43,7 +43,7 @@ func TestMadeAnew(t *testing.T) {
 	content := value()
 	id, _ := s.createSecret("anew", content)
 	spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}
-	for round := range 5 {
+	for repetition := range 5 {
 		s.sync("anew", spec)
 		s.await("the Secret is the present SecretSync's", func() bool {
 			secret := s.secret("anew")
@@ -52,7 +52,7 @@ func TestMadeAnew(t *testing.T) {
 		s.awaitReady("anew")
 		s.awaitKeys("anew", map[string]string{"value": content})
 		if notes := s.events("anew", "SyncFailed"); len(notes) > 0 {
-			t.Errorf("round %d: %q", round, notes)
+			t.Errorf("round %d: %q", repetition, notes)
 		}
 		if err := s.env.Client.Delete(t.Context(), s.get("anew")); err != nil {
 			t.Fatal(err)
@@ -146,17 +146,17 @@ func TestASecretThatCannotGo(t *testing.T) {
 func TestLongNames(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("shared-by-long-names")
-	one, two := strings.Repeat("x", 252)+"1", strings.Repeat("x", 252)+"2"
+	firstName, secondName := strings.Repeat("x", 252)+"1", strings.Repeat("x", 252)+"2"
 	first, second := value(), value()
-	for name, content := range map[string]string{one: first, two: second} {
+	for name, content := range map[string]string{firstName: first, secondName: second} {
 		id, _ := s.createSecret("long-"+name[252:], fmt.Sprintf(`{"%s":%q}`, "key-"+name[252:], content))
 		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
 			Target: v1alpha1.SecretTarget{Name: "shared-by-long-names", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	}
-	s.awaitReady(one)
-	s.awaitReady(two)
+	s.awaitReady(firstName)
+	s.awaitReady(secondName)
 	s.awaitKeys("shared-by-long-names", map[string]string{"theirs": "1", "key-1": first, "key-2": second})
-	s.remove(one)
+	s.remove(firstName)
 	s.awaitKeys("shared-by-long-names", map[string]string{"theirs": "1", "key-2": second})
 }
 

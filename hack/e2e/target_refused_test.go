@@ -99,8 +99,8 @@ func (s *setup) secretNames() []string {
 		s.Fatal(err)
 	}
 	names := map[string]bool{}
-	for _, one := range all.Items {
-		names[one.Name] = true
+	for _, secret := range all.Items {
+		names[secret.Name] = true
 	}
 	return slices.Sorted(maps.Keys(names))
 }

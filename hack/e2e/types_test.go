@@ -36,14 +36,14 @@ func TestTypesAreHeldToWhatTheySay(t *testing.T) {
 		"ssh-value": {ssh, value(), nil, "{key: ssh-privatekey} under spec.data"},
 		"empty":     {string(corev1.SecretTypeBasicAuth), `{"username":"","password":""}`, nil, "is empty"},
 	}
-	for name, one := range all {
-		id, _ := s.createSecret(name, one.content)
-		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Data: one.data, PollInterval: fast, Target: v1alpha1.SecretTarget{Type: one.kind}})
+	for name, test := range all {
+		id, _ := s.createSecret(name, test.content)
+		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Data: test.data, PollInterval: fast, Target: v1alpha1.SecretTarget{Type: test.kind}})
 	}
-	for name, one := range all {
+	for name, test := range all {
 		found := s.awaitReason(name, metav1.ConditionFalse, v1alpha1.ReasonInvalidValue)
-		if ready := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady); !strings.Contains(ready.Message, one.mention) {
-			t.Errorf("%s: %q does not mention %q", name, ready.Message, one.mention)
+		if ready := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady); !strings.Contains(ready.Message, test.mention) {
+			t.Errorf("%s: %q does not mention %q", name, ready.Message, test.mention)
 		}
 		if s.secret(name) != nil {
 			t.Errorf("%s: the Secret was written", name)

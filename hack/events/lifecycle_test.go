@@ -192,8 +192,8 @@ func (f *fleet) holders() map[string]string {
 
 // rotate begins to rotate the secrets one after the other.
 func (f *fleet) rotate() {
-	for _, one := range f.all {
-		f.versions[f.named(one.secret)] = append(f.versions[f.named(one.secret)], one.content)
+	for _, next := range f.all {
+		f.versions[f.named(next.secret)] = append(f.versions[f.named(next.secret)], next.content)
 	}
 	done, all := make(chan error, 1), f.all
 	f.rotated = done
@@ -201,9 +201,9 @@ func (f *fleet) rotate() {
 }
 
 func (f *fleet) rotateAll(ctx context.Context, all []turn) error {
-	for _, one := range all {
-		id := f.secretID(f.named(one.secret))
-		if _, err := f.aws.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &one.content}); err != nil {
+	for _, next := range all {
+		id := f.secretID(f.named(next.secret))
+		if _, err := f.aws.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &next.content}); err != nil {
 			return fmt.Errorf("rotating %s: %w", id, err)
 		}
 		f.mutex.Lock()

@@ -57,8 +57,8 @@ func TestAChangeIsHereOnceItsEventIs(t *testing.T) {
 	s.awaitQueueUp(1)
 }
 
-func count(all []string, one string) int {
-	return len(all) - len(slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == one }))
+func count(names []string, wanted string) int {
+	return len(names) - len(slices.DeleteFunc(slices.Clone(names), func(other string) bool { return other == wanted }))
 }
 
 // awaitVersion waits until status tells of another version than a former one, and gives it.

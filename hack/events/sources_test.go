@@ -34,18 +34,18 @@ func TestEachOfSeveralSecretsIsFollowed(t *testing.T) {
 func TestWhatIsFoundIsFollowedAndWhatIsNewIsFound(t *testing.T) {
 	s := newSetup(t)
 	s.start()
-	_, one := s.create("found/one")
+	_, firstValue := s.create("found/one")
 	s.make("all", alone, v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: s.secretID("found/")}}}})
-	s.awaitValues("all", map[string]string{"one": one})
-	one = s.put(s.secretID("found/one"))
-	s.awaitValues("all", map[string]string{"one": one})
-	_, two := s.create("found/two")
-	s.awaitValues("all", map[string]string{"one": one, "two": two})
+	s.awaitValues("all", map[string]string{"one": firstValue})
+	firstValue = s.put(s.secretID("found/one"))
+	s.awaitValues("all", map[string]string{"one": firstValue})
+	_, secondValue := s.create("found/two")
+	s.awaitValues("all", map[string]string{"one": firstValue, "two": secondValue})
 	id := s.secretID("found/one")
 	if _, err := s.aws.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id}); err != nil {
 		t.Fatal(err)
 	}
-	s.awaitValues("all", map[string]string{"two": two})
+	s.awaitValues("all", map[string]string{"two": secondValue})
 }
 
 // TestAFailedRotationIsToldUntilOneSucceeds: whichever of its four steps fails, the Secret keeps the version that

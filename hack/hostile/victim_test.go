@@ -76,10 +76,10 @@ func (s *setup) rotateTimes(t *testing.T, again func(round int)) (all []time.Dur
 	t.Helper()
 	for round := range rotations {
 		again(round)
-		one := s.rotate(t)
-		all = append(all, one)
-		if one >= patience {
-			return []time.Duration{one}
+		took := s.rotate(t)
+		all = append(all, took)
+		if took >= patience {
+			return []time.Duration{took}
 		}
 	}
 	return all

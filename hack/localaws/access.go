@@ -56,7 +56,7 @@ func (s *Server) allow(call *request, action, resource string, on *secret) error
 	if on != nil {
 		own = on.policy
 	}
-	if decision := call.as.with(own).Decide(s.question(call, action, resource, on)); !decision.Allowed {
+	if decision := call.as.with(own).Decide(s.authorization(call, action, resource, on)); !decision.Allowed {
 		return denial(call, action, resource, decision.Because)
 	}
 	return nil
@@ -100,7 +100,7 @@ func (s *Server) tolerated(call *request, action, resource string, on *secret) e
 	if on == nil || on.policy == nil && accountOf(on.arn) == call.caller.Account {
 		return nil
 	}
-	allowed, denied := on.policy.Names(s.question(call, action, resource, on))
+	allowed, denied := on.policy.Names(s.authorization(call, action, resource, on))
 	if denied {
 		return denial(call, action, resource, "with an explicit deny in a resource-based policy")
 	}
@@ -110,8 +110,8 @@ func (s *Server) tolerated(call *request, action, resource string, on *secret) e
 	return nil
 }
 
-// question describes a call to policies: who asks, for what, and under which condition keys.
-func (s *Server) question(call *request, action, resource string, on *secret) *iam.Request {
+// authorization describes a call to policies: the caller, the action, the resource and the condition keys.
+func (s *Server) authorization(call *request, action, resource string, on *secret) *iam.Request {
 	asked := &iam.Request{Action: action, Resource: resource, Account: call.at.account, Context: iam.Context{}}
 	asked.Context.Set("aws:RequestedRegion", call.at.region)
 	asked.Context.Set("aws:CurrentTime", s.now().UTC().Format(time.RFC3339))

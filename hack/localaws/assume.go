@@ -99,7 +99,7 @@ func (s *Server) assumable(call *request, input *assumeInput) (*role, error) {
 		trust = wanted.trust
 	}
 	for _, action := range input.actions(assumeAction) {
-		asked := s.question(call, action, input.arn, nil)
+		asked := s.authorization(call, action, input.arn, nil)
 		asked.Account = input.account
 		input.conditions(asked.Context)
 		var decision iam.Decision

@@ -34,8 +34,8 @@ func newCluster(t *testing.T) *cluster {
 	must(t, plane, err)
 	client, err := kubernetes.NewForConfig(plane.Config())
 	must(t, client, err)
-	http, err := rest.HTTPClientFor(plane.Config())
-	provider, discoverErr := localaws.DiscoverProvider(t.Context(), must(t, http, err), plane.Config().Host)
+	httpClient, err := rest.HTTPClientFor(plane.Config())
+	provider, discoverErr := localaws.DiscoverProvider(t.Context(), must(t, httpClient, err), plane.Config().Host)
 	return &cluster{T: t, Interface: client, provider: must(t, provider, discoverErr)}
 }
 

@@ -109,15 +109,15 @@ func (s *Server) expire() {
 	}
 	s.dying = time.Time{}
 	for at, here := range s.secrets {
-		for name, one := range here {
+		for name, found := range here {
 			switch {
-			case one.forgetAt.IsZero():
-			case now.Before(one.forgetAt):
-				s.doom(one)
+			case found.forgetAt.IsZero():
+			case now.Before(found.forgetAt):
+				s.doom(found)
 			default:
 				delete(here, name)
-				s.past.add(secretName{at, name}, nil, one.forgetAt)
-				s.did("EndSecretVersionDelete", one, nil, "")
+				s.past.add(secretName{at, name}, nil, found.forgetAt)
+				s.did("EndSecretVersionDelete", found, nil, "")
 			}
 		}
 	}

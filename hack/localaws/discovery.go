@@ -36,8 +36,8 @@ func DiscoverProvider(ctx context.Context, client *http.Client, server string) (
 	}}, nil
 }
 
-func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", url, answer.Status)
+		return nil, fmt.Errorf("%s answered %s", address, answer.Status)
 	}
 	return io.ReadAll(io.LimitReader(answer.Body, maxBody))
 }

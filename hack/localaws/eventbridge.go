@@ -186,8 +186,8 @@ func (s *Server) dispatch(rule *EventRule, event Event) {
 		held: how.Hold, overtaken: s.bridge.chance(how.Reordered)}
 	passed := slices.Clone(s.bridge.onWay)
 	for range copies {
-		one := sent
-		s.bridge.onWay = append(s.bridge.onWay, &one)
+		copied := sent
+		s.bridge.onWay = append(s.bridge.onWay, &copied)
 	}
 	for _, slow := range passed {
 		slow.overtaken = false

@@ -42,19 +42,19 @@ func (s *setup) follow(rule localaws.EventRule) {
 func (s *setup) arrived() (all []told) {
 	s.Helper()
 	for _, body := range s.Messages(queueARN) {
-		var one told
-		if err := json.Unmarshal([]byte(body), &one); err != nil {
+		var event told
+		if err := json.Unmarshal([]byte(body), &event); err != nil {
 			s.Fatal(err)
 		}
-		all = append(all, one)
+		all = append(all, event)
 	}
 	return all
 }
 
 func (s *setup) arrivedNames() (names []string) {
 	s.Helper()
-	for _, one := range s.arrived() {
-		names = append(names, one.Detail.EventName)
+	for _, event := range s.arrived() {
+		names = append(names, event.Detail.EventName)
 	}
 	return names
 }

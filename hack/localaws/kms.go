@@ -90,7 +90,7 @@ func (s *Server) mayDecrypt(call *request, on *secret) bool {
 	if !strings.HasPrefix(arn, "arn:") {
 		arn = newARN(Partition(region), "kms", region, accountOf(on.arn), "key/"+arn)
 	}
-	asked := s.question(call, "kms:Decrypt", arn, nil)
+	asked := s.authorization(call, "kms:Decrypt", arn, nil)
 	asked.Account = accountOf(arn)
 	_, suffix := partitionAndSuffix(region)
 	asked.Context.Set("kms:ViaService", "secretsmanager."+region+"."+suffix)

@@ -62,16 +62,16 @@ func (s *Server) matching(call *request, filters []filter, deleted bool) ([]*sec
 		here = call.sees.all(call.at)
 	}
 	var found []*secret
-	for _, one := range here {
-		if call.sees == nil && s.forgotten(one) || !deleted && !one.deleted.IsZero() {
+	for _, candidate := range here {
+		if call.sees == nil && s.forgotten(candidate) || !deleted && !candidate.deleted.IsZero() {
 			continue
 		}
-		matches, err := matchesAll(one, filters)
+		matches, err := matchesAll(candidate, filters)
 		if err != nil {
 			return nil, err
 		}
 		if matches {
-			found = append(found, one)
+			found = append(found, candidate)
 		}
 	}
 	return found, sortBy(found, "")
@@ -102,9 +102,9 @@ func sortBy(secrets []*secret, by string) error {
 
 // matchesAll wants every filter to match. Filters on tag keys and on tag values are independent of
 // each other, as they are in AWS.
-func matchesAll(one *secret, filters []filter) (bool, error) {
+func matchesAll(of *secret, filters []filter) (bool, error) {
 	for _, f := range filters {
-		texts, err := texts(one, f.Key)
+		texts, err := texts(of, f.Key)
 		if err != nil {
 			return false, err
 		}
@@ -119,24 +119,24 @@ func matchesAll(one *secret, filters []filter) (bool, error) {
 	return true, nil
 }
 
-func texts(one *secret, key string) ([]string, error) {
+func texts(of *secret, key string) ([]string, error) {
 	switch key {
 	case "name":
-		return []string{one.name}, nil
+		return []string{of.name}, nil
 	case "description":
-		return []string{one.description}, nil
+		return []string{of.description}, nil
 	case "tag-key":
-		return slices.Collect(maps.Keys(one.tags)), nil
+		return slices.Collect(maps.Keys(of.tags)), nil
 	case "tag-value":
-		return slices.Collect(maps.Values(one.tags)), nil
+		return slices.Collect(maps.Values(of.tags)), nil
 	case "primary-region":
-		return []string{one.primaryRegion()}, nil
+		return []string{of.primaryRegion()}, nil
 	case "owning-service":
-		return []string{one.owningService}, nil
+		return []string{of.owningService}, nil
 	case "all":
-		all := []string{one.name, one.description}
-		all = slices.AppendSeq(all, maps.Keys(one.tags))
-		return slices.AppendSeq(all, maps.Values(one.tags)), nil
+		all := []string{of.name, of.description}
+		all = slices.AppendSeq(all, maps.Keys(of.tags))
+		return slices.AppendSeq(all, maps.Values(of.tags)), nil
 	}
 	return nil, outOfBounds("filters.1.member.key", "one of the values description, name, tag-key, tag-value, primary-region, owning-service, all")
 }
@@ -158,7 +158,7 @@ func hasWords(text, value string) bool {
 	has := words(text)
 	wanted := words(value)
 	for _, word := range wanted {
-		if !slices.ContainsFunc(has, func(one string) bool { return strings.HasPrefix(one, word) }) {
+		if !slices.ContainsFunc(has, func(part string) bool { return strings.HasPrefix(part, word) }) {
 			return false
 		}
 	}

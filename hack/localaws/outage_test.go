@@ -129,7 +129,7 @@ func TestTimesCanBeSet(t *testing.T) {
 	second, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 	must(t, "", err)
 	s.await("the rotation fails", func() bool { // The event of the call that began it may come after that.
-		return slices.ContainsFunc(s.Events(), func(one localaws.Event) bool { return strings.Contains(fmt.Sprint(one.Detail), "RotationFailed") })
+		return slices.ContainsFunc(s.Events(), func(event localaws.Event) bool { return strings.Contains(fmt.Sprint(event.Detail), "RotationFailed") })
 	})
 	long := time.Now().Add(-100 * 24 * time.Hour).Truncate(time.Second)
 	must(t, "", s.SetTimes(localaws.Times{SecretId: "db", Created: long, LastChanged: long.Add(1 * time.Hour), LastRotated: long.Add(2 * time.Hour),

@@ -24,17 +24,17 @@ type passwordInput struct {
 
 // alphabets are the types of characters that a password is made of, without those that are left out.
 func (i *passwordInput) alphabets() (all []string) {
-	for _, one := range []struct {
+	for _, class := range []struct {
 		characters string
 		without    bool
 	}{{lowercase, i.ExcludeLowercase}, {uppercase, i.ExcludeUppercase}, {numbers, i.ExcludeNumbers},
 		{punctuation, i.ExcludePunctuation}, {" ", !i.IncludeSpace}} {
 		kept := strings.Map(func(r rune) rune {
-			if one.without || strings.ContainsRune(i.ExcludeCharacters, r) {
+			if class.without || strings.ContainsRune(i.ExcludeCharacters, r) {
 				return -1
 			}
 			return r
-		}, one.characters)
+		}, class.characters)
 		if kept != "" {
 			all = append(all, kept)
 		}
@@ -59,12 +59,12 @@ func (s *Server) getRandomPassword(call *request, input *passwordInput) (any, er
 		return nil, refuse("InvalidParameterException", "Password length is too short based on the required types.")
 	}
 	password := randomPassword(strings.Join(alphabets, ""), length-len(required))
-	for _, one := range required { // Anywhere in it.
+	for _, alphabet := range required { // Anywhere in it.
 		at, err := rand.Int(rand.Reader, big.NewInt(int64(len(password)+1)))
 		if err != nil {
 			return nil, err
 		}
-		password = password[:at.Int64()] + randomPassword(one, 1) + password[at.Int64():]
+		password = password[:at.Int64()] + randomPassword(alphabet, 1) + password[at.Int64():]
 	}
 	return map[string]string{"RandomPassword": password}, nil
 }

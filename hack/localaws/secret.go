@@ -202,8 +202,8 @@ func find(at place, id string, get func(secretName) *secret) *secret {
 }
 
 // forgotten says whether a secret's deletion has come to its end.
-func (s *Server) forgotten(one *secret) bool {
-	return !one.forgetAt.IsZero() && !s.now().Before(one.forgetAt)
+func (s *Server) forgotten(found *secret) bool {
+	return !found.forgetAt.IsZero() && !s.now().Before(found.forgetAt)
 }
 
 // usable refuses what can't be done with a secret that is marked for deletion.

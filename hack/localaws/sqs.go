@@ -114,7 +114,7 @@ func (s *Server) allowQueue(call *queueCall, arn string, on *queue) error {
 		}
 		return nil
 	}
-	asked := s.question(call.request, action, arn, nil)
+	asked := s.authorization(call.request, action, arn, nil)
 	asked.Account = accountOf(arn)
 	asked.Context.Set("aws:ResourceAccount", asked.Account)
 	all := call.as.with(nil)

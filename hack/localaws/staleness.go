@@ -113,10 +113,10 @@ func (p *past) want(all []Staleness, there map[place]map[string]*secret) {
 	defer p.mutex.Unlock()
 	begins := len(p.rules) == 0
 	p.rules, p.keeps = nil, 0
-	for _, one := range all {
-		random := rand.New(rand.NewPCG(one.Seed, 0))
-		p.rules = append(p.rules, &staleRule{Staleness: one, random: random})
-		p.keeps = max(p.keeps, one.Lag+one.Random)
+	for _, rule := range all {
+		random := rand.New(rand.NewPCG(rule.Seed, 0))
+		p.rules = append(p.rules, &staleRule{Staleness: rule, random: random})
+		p.keeps = max(p.keeps, rule.Lag+rule.Random)
 	}
 	if len(all) == 0 {
 		p.states = nil

@@ -66,8 +66,8 @@ func readings() map[string]staleReading {
 				return "", err
 			}
 			stages := map[string][]string{}
-			for _, one := range output.Versions {
-				stages[aws.ToString(one.VersionId)] = one.VersionStages
+			for _, version := range output.Versions {
+				stages[aws.ToString(version.VersionId)] = version.VersionStages
 			}
 			return carrier(stages), nil
 		},
@@ -182,7 +182,7 @@ func TestReadsThatLag(t *testing.T) {
 
 func TestReadsThatAreStaleAtRandom(t *testing.T) {
 	draws := map[string][]string{}
-	for _, round := range []string{"first", "again"} {
+	for _, attempt := range []string{"first", "again"} {
 		for operation, read := range readings() {
 			s := newStoppedSetup(t)
 			ids := map[string]string{aws.ToString(s.create("db", "one").VersionId): "old"}
@@ -195,7 +195,7 @@ func TestReadsThatAreStaleAtRandom(t *testing.T) {
 			if !slices.Contains(drawn, "old") || !slices.Contains(drawn, "new") || slices.Contains(drawn, "") {
 				t.Errorf("%s sees %v", operation, drawn)
 			}
-			if round == "first" {
+			if attempt == "first" {
 				draws[operation] = drawn
 			} else if !slices.Equal(draws[operation], drawn) {
 				t.Errorf("%s sees with the same seed\n%v, then\n%v", operation, draws[operation], drawn)
@@ -221,8 +221,8 @@ func TestAStaleReadSeesOneMoment(t *testing.T) {
 		output, err := by.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("db")})
 		is := must(t, output, err)
 		said := is.LastChangedDate.String() + " " + aws.ToString(is.Description)
-		for _, one := range is.Tags {
-			said += " " + aws.ToString(one.Value)
+		for _, tag := range is.Tags {
+			said += " " + aws.ToString(tag.Value)
 		}
 		for _, id := range slices.Sorted(maps.Keys(is.VersionIdsToStages)) {
 			said += " " + id + "=" + strings.Join(is.VersionIdsToStages[id], "+")

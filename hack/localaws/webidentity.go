@@ -46,7 +46,7 @@ func (s *Server) assumeRoleWithWebIdentity(ctx context.Context, call *request, f
 	if err := s.timely(token); err != nil {
 		return nil, err
 	}
-	audience := slices.IndexFunc(token.Audience, func(one string) bool { return slices.Contains(trusted.Audiences, one) })
+	audience := slices.IndexFunc(token.Audience, func(asked string) bool { return slices.Contains(trusted.Audiences, asked) })
 	if audience < 0 {
 		return nil, refuse("InvalidIdentityToken", "Incorrect token audience")
 	}
@@ -130,7 +130,7 @@ func (s *Server) vouched(call *request, input *assumeInput, token *webtoken.Toke
 	if wanted == nil {
 		return nil, notAuthorized()
 	}
-	asked := s.question(call, assumeWebIdentityAction, input.arn, nil)
+	asked := s.authorization(call, assumeWebIdentityAction, input.arn, nil)
 	asked.Account, asked.Principal = input.account, iam.Principal{Account: input.account, Federated: by.arn}
 	input.conditions(asked.Context)
 	key := issuerKey(by.Issuer)

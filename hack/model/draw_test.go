@@ -41,14 +41,14 @@ type kind struct {
 func (r *run) step() {
 	r.Helper()
 	kinds, sum := r.kinds(), 0
-	for _, one := range kinds {
-		sum += one.weight
+	for _, step := range kinds {
+		sum += step.weight
 	}
 	for taken := false; !taken; {
 		drawn := r.random.IntN(sum)
-		for _, one := range kinds {
-			if drawn -= one.weight; drawn < 0 {
-				taken = one.take()
+		for _, step := range kinds {
+			if drawn -= step.weight; drawn < 0 {
+				taken = step.take()
 				break
 			}
 		}
@@ -62,9 +62,9 @@ func (r *run) chance(percent int) bool { return r.random.IntN(100) < percent }
 // any draws one of those that a condition holds for.
 func anyOf[T any](r *run, all []T, holds func(T) bool) (drawn T, found bool) {
 	var fitting []T
-	for _, one := range all {
-		if holds == nil || holds(one) {
-			fitting = append(fitting, one)
+	for _, candidate := range all {
+		if holds == nil || holds(candidate) {
+			fitting = append(fitting, candidate)
 		}
 	}
 	if len(fitting) == 0 {
@@ -73,7 +73,7 @@ func anyOf[T any](r *run, all []T, holds func(T) bool) (drawn T, found bool) {
 	return fitting[r.random.IntN(len(fitting))], true
 }
 
-func one[T any](r *run, all ...T) T { return all[r.random.IntN(len(all))] }
+func pick[T any](r *run, all ...T) T { return all[r.random.IntN(len(all))] }
 
 // shape is what a value looks like.
 type shape string
@@ -163,7 +163,7 @@ func (r *run) versionID() string {
 
 // drawSpec makes a spec for a slot.
 func (r *run) drawSpec(of *slot) spec {
-	drawn := spec{target: of.names()[0], merge: of.merge, retain: r.chance(30), poll: one(r, often, often, alone, seldom)}
+	drawn := spec{target: of.names()[0], merge: of.merge, retain: r.chance(30), poll: pick(r, often, often, alone, seldom)}
 	if !of.merge && r.chance(15) {
 		drawn.target = of.names()[1]
 	}
@@ -197,9 +197,9 @@ func (r *run) drawMore(of *slot, drawn *spec) {
 		return
 	}
 	for range 1 + r.random.IntN(3) {
-		one := r.drawEntry(of, drawn)
-		if !slices.ContainsFunc(drawn.more, func(other entry) bool { return other.key == one.key && other.prefix == one.prefix }) {
-			drawn.more = append(drawn.more, one)
+		next := r.drawEntry(of, drawn)
+		if !slices.ContainsFunc(drawn.more, func(other entry) bool { return other.key == next.key && other.prefix == next.prefix }) {
+			drawn.more = append(drawn.more, next)
 		}
 	}
 	// The operator reads those of data first, and tells of them first.
@@ -208,7 +208,7 @@ func (r *run) drawMore(of *slot, drawn *spec) {
 
 // drawEntry makes an entry, whose keys say what it reads.
 func (r *run) drawEntry(of *slot, beside *spec) entry {
-	made := entry{reading: reading{from: one(r, r.secrets...), label: one(r, current, current, current, previous, live, blue, pending)}, optional: r.chance(50)}
+	made := entry{reading: reading{from: pick(r, r.secrets...), label: pick(r, current, current, current, previous, live, blue, pending)}, optional: r.chance(50)}
 	made.id = made.from.name
 	if r.chance(40) {
 		made.beside, made.from, made.id, made.life = true, beside.from, beside.id, beside.life
@@ -218,8 +218,8 @@ func (r *run) drawEntry(of *slot, beside *spec) entry {
 		made.prefix = where
 		return made
 	}
-	made.property = one(r, "username", "username", "password", "host", "")
-	made.key = where + one(r, "x", "y") + made.property
+	made.property = pick(r, "username", "username", "password", "host", "")
+	made.key = where + pick(r, "x", "y") + made.property
 	if of.merge {
 		made.key = of.name + "-" + made.key
 	}
@@ -228,7 +228,7 @@ func (r *run) drawEntry(of *slot, beside *spec) entry {
 
 // drawSource chooses a secret, how to call it, and what to follow.
 func (r *run) drawSource(of *spec) {
-	of.from = one(r, r.secrets...)
+	of.from = pick(r, r.secrets...)
 	of.more = nil // Some are of the same secret.
 	of.id, of.life, of.label, of.pinned = of.from.name, 0, "", nil
 	switch arn := of.from.arn; r.random.IntN(5) {
@@ -245,9 +245,9 @@ func (r *run) drawSource(of *spec) {
 	case drawn < 78:
 		of.label = pending
 	case drawn < 90:
-		of.label = one(r, live, live, blue)
+		of.label = pick(r, live, live, blue)
 	case len(of.from.versions) > 0:
-		of.pinned = one(r, of.from.versions...)
+		of.pinned = pick(r, of.from.versions...)
 	default:
 		of.label = current
 	}

@@ -116,7 +116,7 @@ func (r *run) anyOwned() place {
 	if r.chance(80) {
 		return place{of.namespace, of.spec.target}
 	}
-	return place{of.namespace, one(r, of.names()...)}
+	return place{of.namespace, pick(r, of.names()...)}
 }
 
 // nth gives a key of a Secret by a number that was drawn before it was known how many there are.
@@ -172,7 +172,7 @@ func (r *run) deleteSecret() bool {
 func (r *run) dropLabel() bool {
 	at := r.anyOwned()
 	if r.chance(20) {
-		at = place{one(r, r.namespaces...), sharedName}
+		at = place{pick(r, r.namespaces...), sharedName}
 	}
 	r.note("a foreign hand takes the label off Secret %s", at)
 	r.touch(at, func(secret *corev1.Secret) { delete(secret.Labels, v1alpha1.LabelManaged) })
@@ -196,7 +196,7 @@ func (r *run) createShared(namespace string) {
 
 // playWithShared edits what others merge into, deletes it, or makes it again.
 func (r *run) playWithShared() bool {
-	at, value, deletes := place{one(r, r.namespaces...), sharedName}, r.foreignValueNow(), r.chance(30)
+	at, value, deletes := place{pick(r, r.namespaces...), sharedName}, r.foreignValueNow(), r.chance(30)
 	switch there := r.secretAt(at) != nil; {
 	case !there:
 		r.createShared(at.namespace)
@@ -217,7 +217,7 @@ func (r *run) editMerged() bool {
 	if !found {
 		return false
 	}
-	key, value := one(r, of.spec.data...).Key, r.foreignValueNow()
+	key, value := pick(r, of.spec.data...).Key, r.foreignValueNow()
 	r.note("a foreign hand edits key %s of Secret %s/%s", key, of.namespace, sharedName)
 	r.touch(place{of.namespace, sharedName}, func(secret *corev1.Secret) {
 		if _, there := secret.Data[key]; there {

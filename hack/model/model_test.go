@@ -137,11 +137,11 @@ func (s *slot) settled(ready bool) {
 }
 
 // deletes says whether one of the latest specs lets the Secret go, retains whether one keeps it.
-func (s *slot) deletes() bool { return s.some(func(one *spec) bool { return !one.retain }) }
-func (s *slot) retains() bool { return s.some(func(one *spec) bool { return one.retain }) }
+func (s *slot) deletes() bool { return s.some(func(by *spec) bool { return !by.retain }) }
+func (s *slot) retains() bool { return s.some(func(by *spec) bool { return by.retain }) }
 
 // replaces says whether one of the latest specs has the Secret deleted and made anew to change it.
-func (s *slot) replaces() bool { return s.some(func(one *spec) bool { return one.immutable }) }
+func (s *slot) replaces() bool { return s.some(func(by *spec) bool { return by.immutable }) }
 
 func (s *slot) some(holds func(*spec) bool) bool {
 	for i := range s.lately {

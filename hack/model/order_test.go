@@ -64,8 +64,8 @@ func (s *spec) secrets() (all []*secret) {
 // readings are those of one secret.
 func (s *spec) readings(of *secret) (all []reading) {
 	for i := range 1 + len(s.more) {
-		if one := s.readingAt(i); one.from == of {
-			all = append(all, *one)
+		if found := s.readingAt(i); found.from == of {
+			all = append(all, *found)
 		}
 	}
 	if s.keepsFormer() && s.from == of {
@@ -94,25 +94,25 @@ func (r *run) appearances(by *spec, of *secret) (all []appearance) {
 }
 
 // seesSame says whether a reading sees the same in two states of its secret.
-func (r *reading) seesSame(one, other state) bool {
-	v, reason := r.points(moment{r.from: one})
-	otherV, otherReason := r.points(moment{r.from: other})
+func (r *reading) seesSame(a, b state) bool {
+	v, reason := r.points(moment{r.from: a})
+	otherV, otherReason := r.points(moment{r.from: b})
 	return v == otherV && reason == otherReason
 }
 
 // mixed are all appearances that come of labels which are read one by one, each as it was at some moment.
 func mixed(all []appearance, readings []reading) []appearance {
 	var mixes []appearance
-	for _, one := range all {
-		mixes = append(mixes, appearance{state: one.state})
+	for _, looks := range all {
+		mixes = append(mixes, appearance{state: looks.state})
 	}
 	for _, by := range readings {
-		for _, one := range slices.Clone(mixes) {
+		for _, mix := range slices.Clone(mixes) {
 			for _, other := range all {
-				if other.life != one.life || other.labels[by.label] == one.labels[by.label] {
+				if other.life != mix.life || other.labels[by.label] == mix.labels[by.label] {
 					continue
 				}
-				is := one.state
+				is := mix.state
 				is.labels = maps.Clone(is.labels)
 				delete(is.labels, by.label)
 				if v := other.labels[by.label]; v != nil {

@@ -60,11 +60,11 @@ type run struct {
 	moments []moment
 	// found are the Secrets as they were when all was last settled; left those of them that no SecretSync
 	// answers for any more, frozen those that nobody can change: whoever writes them next makes them anew.
-	found   map[place]map[string]string
-	left    map[place]bool
-	frozen  map[place]bool
-	changes changes
-	stale   staleness
+	found        map[place]map[string]string
+	left         map[place]bool
+	frozen       map[place]bool
+	changeEvents changeEvents
+	stale        staleness
 }
 
 // place is a Secret's.
@@ -112,8 +112,8 @@ func newRun(t *testing.T, seed uint64) *run {
 	r := &run{
 		T: t, random: rand.New(rand.NewPCG(seed, 0)), rules: map[string]localaws.Rule{}, origins: map[string]string{},
 		found: map[place]map[string]string{}, left: map[place]bool{}, foreign: newForeignHand(),
-		changes: changes{touched: map[*secret]bool{}, untold: map[*secret]bool{}},
-		stale:   staleness{undated: map[*secret]bool{}, changed: map[*secret]time.Time{}},
+		changeEvents: changeEvents{touched: map[*secret]bool{}, untold: map[*secret]bool{}},
+		stale:        staleness{undated: map[*secret]bool{}, changed: map[*secret]time.Time{}},
 	}
 	var err error
 	r.env, err = testenv.New(t.Context(), testenv.Options{Root: root, Race: true})
@@ -142,10 +142,10 @@ func newRun(t *testing.T, seed uint64) *run {
 // now is what all secrets are like.
 func (r *run) now() moment {
 	m := moment{}
-	for _, one := range r.secrets {
-		is := one.state
+	for _, of := range r.secrets {
+		is := of.state
 		is.labels = maps.Clone(is.labels)
-		m[one] = is
+		m[of] = is
 	}
 	return m
 }
@@ -178,23 +178,23 @@ func (r *run) close() {
 // populate makes all secrets and SecretSyncs and starts the operator.
 func (r *run) populate() {
 	for i := range howManySecrets {
-		one := &secret{name: fmt.Sprintf("/model/s%02d", i), state: state{is: gone}}
-		r.secrets = append(r.secrets, one)
-		r.create(one, r.drawContent(one, plain))
-		r.put(one, r.drawContent(one, plain), [][]string{{live}, {pending}, {live, blue}}[i%3]...)
+		made := &secret{name: fmt.Sprintf("/model/s%02d", i), state: state{is: gone}}
+		r.secrets = append(r.secrets, made)
+		r.create(made, r.drawContent(made, plain))
+		r.put(made, r.drawContent(made, plain), [][]string{{live}, {pending}, {live, blue}}[i%3]...)
 	}
 	for _, namespace := range r.namespaces {
 		r.createShared(namespace)
 	}
 	for i := range howManyOwners + howManyMergers {
-		one := &slot{namespace: r.namespaces[i%len(r.namespaces)], name: fmt.Sprintf("o%d", i)}
+		made := &slot{namespace: r.namespaces[i%len(r.namespaces)], name: fmt.Sprintf("o%d", i)}
 		if i >= howManyOwners {
-			one.name, one.merge = fmt.Sprintf("m%d", i), true
+			made.name, made.merge = fmt.Sprintf("m%d", i), true
 		}
-		r.slots = append(r.slots, one)
-		next := r.drawSpec(one)
-		r.note("make %s: %s", one, &next)
-		r.createSync(one, next)
+		r.slots = append(r.slots, made)
+		next := r.drawSpec(made)
+		r.note("make %s: %s", made, &next)
+		r.createSync(made, next)
 	}
 	r.start()
 }

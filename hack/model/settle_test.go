@@ -118,7 +118,7 @@ func (r *run) tally(seen snapshot, took time.Duration) {
 		}
 	}
 	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; followers of events that had to be asked: %d; stale reads: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
-		len(r.steps), took.Round(time.Millisecond), verdicts, r.changes.asked, r.env.AWS.StaleReads(), r.seen.judged, len(r.foreign.writes), r.starts)
+		len(r.steps), took.Round(time.Millisecond), verdicts, r.changeEvents.asked, r.env.AWS.StaleReads(), r.seen.judged, len(r.foreign.writes), r.starts)
 }
 
 // staySettled wants all to stay as it is while the operator goes on polling.
@@ -192,13 +192,13 @@ func (r *run) unseen(seen snapshot) (problems []string) {
 	r.seen.mutex.Lock()
 	defer r.seen.mutex.Unlock()
 	last := map[place]string{}
-	for at, one := range r.seen.last {
-		last[at] = one.version
+	for at, sighted := range r.seen.last {
+		last[at] = sighted.version
 	}
-	for _, one := range r.seen.events {
-		last[one.at] = one.version
-		if one.gone {
-			delete(last, one.at)
+	for _, sighted := range r.seen.events {
+		last[sighted.at] = sighted.version
+		if sighted.gone {
+			delete(last, sighted.at)
 		}
 	}
 	now := map[place]string{}
@@ -396,7 +396,7 @@ func (v verdict) syncedDifferences(of *slot, status *v1alpha1.SecretSyncStatus) 
 // sources are the versions that a status has to name, each once: the spec's own, those of its entries, and the
 // former one. One that is not there has neither id nor ARN.
 func (v *verdict) sources(of *spec) (all []string) {
-	for i, one := range v.versions {
+	for i, read := range v.versions {
 		from := &of.reading
 		if i > 0 && i <= len(of.more) {
 			from = &of.more[i-1].reading
@@ -407,10 +407,10 @@ func (v *verdict) sources(of *spec) (all []string) {
 		}
 		switch {
 		case seen:
-		case one == nil:
+		case read == nil:
 			all = append(all, from.id+" -")
 		default:
-			all = append(all, from.id+" "+one.id+" "+from.from.arn)
+			all = append(all, from.id+" "+read.id+" "+from.from.arn)
 		}
 	}
 	return all
@@ -419,12 +419,12 @@ func (v *verdict) sources(of *spec) (all []string) {
 // toldOf are the versions that a status names.
 func toldOf(status *v1alpha1.SecretSyncStatus) (all []string) {
 	for i := range status.Sources {
-		one := &status.Sources[i]
-		if one.VersionID == "" {
-			all = append(all, one.SecretID+" -")
+		source := &status.Sources[i]
+		if source.VersionID == "" {
+			all = append(all, source.SecretID+" -")
 			continue
 		}
-		all = append(all, one.SecretID+" "+one.VersionID+" "+one.ARN)
+		all = append(all, source.SecretID+" "+source.VersionID+" "+source.ARN)
 	}
 	return all
 }
@@ -470,8 +470,8 @@ func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 	if of.merge {
 		former = append(former, map[string]string{})
 	}
-	for _, one := range former {
-		if maps.Equal(withoutForeign(of.part(one)), withoutForeign(part)) {
+	for _, values := range former {
+		if maps.Equal(withoutForeign(of.part(values)), withoutForeign(part)) {
 			return nil
 		}
 	}
@@ -504,6 +504,6 @@ func (r *run) begin(seen snapshot) {
 	r.stale.lately = false
 	clear(r.stale.undated)
 	r.noteUndated()
-	clear(r.changes.touched)
-	clear(r.changes.untold)
+	clear(r.changeEvents.touched)
+	clear(r.changeEvents.untold)
 }

@@ -153,22 +153,22 @@ func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
 // render gives the keys that versions become, or the reason why they can't.
 func (s *spec) render(versions []*version) (map[string]string, string) {
 	keys := map[string]string{}
-	for i, one := range s.more { // Whole secrets first, as single keys go before theirs.
+	for i, e := range s.more { // Whole secrets first, as single keys go before theirs.
 		v := versions[i+1]
-		if one.key != "" || v == nil {
+		if e.key != "" || v == nil {
 			continue
 		}
 		if v.fields == nil {
 			return nil, v1alpha1.ReasonInvalidValue
 		}
 		for name, field := range v.fields {
-			keys[one.prefix+name] = field
+			keys[e.prefix+name] = field
 		}
 	}
 	reason := s.renderOwn(versions[0], keys)
-	for i, one := range s.more {
-		if v := versions[i+1]; reason == "" && one.key != "" && v != nil {
-			reason = v.take(keys, one.key, one.property, one.optional)
+	for i, e := range s.more {
+		if v := versions[i+1]; reason == "" && e.key != "" && v != nil {
+			reason = v.take(keys, e.key, e.property, e.optional)
 		}
 	}
 	if reason == "" && s.made != "" {
@@ -297,21 +297,21 @@ func (s *spec) String() string {
 		text += fmt.Sprintf(" %s=%s", entry.Key, entry.Property)
 	}
 	for i := range s.more {
-		one := &s.more[i]
-		text += fmt.Sprintf(" %s%s=%s(%s)", one.key, one.prefix, one.property, one.String())
-		if one.optional {
+		e := &s.more[i]
+		text += fmt.Sprintf(" %s%s=%s(%s)", e.key, e.prefix, e.property, e.String())
+		if e.optional {
 			text += "?"
 		}
 	}
-	for _, one := range []struct {
+	for _, feature := range []struct {
 		says string
 		is   bool
 	}{
 		{"retained", s.retain}, {"suspended", s.suspended}, {"observed", s.observes}, {"immutable", s.immutable},
 		{"guarded", s.guarded}, {"with a template", s.made != ""}, {"the template alone", s.alone}, {"with former values", s.former},
 	} {
-		if one.is {
-			text += ", " + one.says
+		if feature.is {
+			text += ", " + feature.says
 		}
 	}
 	return text

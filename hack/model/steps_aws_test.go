@@ -92,7 +92,7 @@ func (r *run) rotate() bool {
 func (r *run) stage() bool {
 	to, found := anyOf(r, r.secrets, isThere)
 	if found {
-		r.put(to, r.drawContent(to, r.drawShape()), one(r, pending, pending, live, blue))
+		r.put(to, r.drawContent(to, r.drawShape()), pick(r, pending, pending, live, blue))
 	}
 	return found
 }
@@ -100,7 +100,7 @@ func (r *run) stage() bool {
 func (r *run) rollBack() bool {
 	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is == there && len(s.versions) > 1 })
 	if found {
-		r.label(of, current, one(r, of.versions...))
+		r.label(of, current, pick(r, of.versions...))
 	}
 	return found
 }
@@ -108,7 +108,7 @@ func (r *run) rollBack() bool {
 // moveLabel moves a label to any version, or takes it off.
 func (r *run) moveLabel() bool {
 	of, found := anyOf(r, r.secrets, isThere)
-	return found && r.moveOff(of, one(r, live, live, blue, pending, pending, previous))
+	return found && r.moveOff(of, pick(r, live, live, blue, pending, pending, previous))
 }
 
 // moveFollowed moves a label that a SecretSync follows.
@@ -190,8 +190,8 @@ func (r *run) deleteForGood() bool {
 	optional := map[*secret]bool{}
 	for _, by := range r.slots {
 		for i := range by.spec.more {
-			if one := &by.spec.more[i]; by.exists && by.spec.optional(&one.reading) {
-				optional[one.from] = true
+			if further := &by.spec.more[i]; by.exists && by.spec.optional(&further.reading) {
+				optional[further.from] = true
 			}
 		}
 	}
@@ -234,10 +234,10 @@ func soft(action string) bool { return action == "DescribeSecret" || action == "
 
 // deny takes a permission away from the operator, for one secret or for all.
 func (r *run) deny() bool {
-	action := one(r, "DescribeSecret", "BatchGetSecretValue", "GetSecretValue", "*")
+	action := pick(r, "DescribeSecret", "BatchGetSecretValue", "GetSecretValue", "*")
 	rule := localaws.Rule{Deny: true, Principal: operatorARN, Action: "secretsmanager:" + action}
 	if action != "BatchGetSecretValue" && r.chance(70) {
-		rule.Resource = "*" + one(r, r.secrets...).name + "*"
+		rule.Resource = "*" + pick(r, r.secrets...).name + "*"
 	}
 	key := action + " " + rule.Resource
 	if _, denied := r.rules[key]; denied {
@@ -261,18 +261,18 @@ func (r *run) allow() bool {
 }
 
 func (r *run) throttle() bool {
-	operation, rate := one(r, "DescribeSecret", "GetSecretValue", "BatchGetSecretValue"), float64(3+r.random.IntN(10))
+	operation, rate := pick(r, "DescribeSecret", "GetSecretValue", "BatchGetSecretValue"), float64(3+r.random.IntN(10))
 	r.note("let through %g %s a second", rate, operation)
 	r.env.AWS.SetRate(operation, rate)
 	return true
 }
 
 func (r *run) fault() bool {
-	trouble := one(r,
+	trouble := pick(r,
 		localaws.Fault{}, localaws.Fault{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable},
 		localaws.Fault{Cut: true}, localaws.Fault{Half: true}, localaws.Fault{Latency: 700 * time.Millisecond},
 		localaws.Fault{Code: "ThrottlingException"}, localaws.Fault{Code: "ExpiredTokenException"}, localaws.Fault{Code: "NoSuchThingException"})
-	trouble.Principal, trouble.Operation = operatorARN, one(r, "", "DescribeSecret", "*GetSecretValue", "BatchGetSecretValue")
+	trouble.Principal, trouble.Operation = operatorARN, pick(r, "", "DescribeSecret", "*GetSecretValue", "BatchGetSecretValue")
 	if trouble.Latency == 0 {
 		trouble.Every = 1 + r.random.IntN(3)
 	}

@@ -34,7 +34,7 @@ const (
 )
 
 // changes is what the model knows of change events.
-type changes struct {
+type changeEvents struct {
 	queue string
 	// gone says that there is no queue now, lossy that some events are lost on their way to it.
 	gone, lossy bool
@@ -58,13 +58,13 @@ func (s *spec) reads(some map[*secret]bool) bool {
 func (r *run) makeQueue() {
 	r.Helper()
 	var err error
-	if r.changes.queue, err = r.env.AWS.AddQueue(localaws.Queue{Name: queueName, VisibilityTimeout: time.Second}); err != nil {
+	if r.changeEvents.queue, err = r.env.AWS.AddQueue(localaws.Queue{Name: queueName, VisibilityTimeout: time.Second}); err != nil {
 		r.Fatal(err)
 	}
-	if _, err := r.env.AWS.AddEventRule(localaws.EventRule{Queue: r.changes.queue}); err != nil {
+	if _, err := r.env.AWS.AddEventRule(localaws.EventRule{Queue: r.changeEvents.queue}); err != nil {
 		r.Fatal(err)
 	}
-	r.changes.gone = false
+	r.changeEvents.gone = false
 }
 
 func (r *run) queueURL() string {
@@ -81,7 +81,7 @@ func (r *run) changed(now moment) {
 	for of, is := range now {
 		if was := before[of]; was.is != is.is || was.life != is.life || !maps.Equal(was.labels, is.labels) {
 			r.stale.changed[of] = time.Now()
-			r.changes.touched[of], r.changes.untold[of] = true, r.changes.lossy || r.changes.gone
+			r.changeEvents.touched[of], r.changeEvents.untold[of] = true, r.changeEvents.lossy || r.changeEvents.gone
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (r *run) setDelivery(next localaws.Delivery) {
 	if err := r.env.AWS.SetDelivery(next); err != nil {
 		r.Fatal(err)
 	}
-	r.changes.lossy = next.Lost > 0
+	r.changeEvents.lossy = next.Lost > 0
 }
 
 // flush brings the events that are on their way.
@@ -132,20 +132,20 @@ func (r *run) deliverWell() bool {
 
 // loseQueue deletes the queue with all that is in it, and all that comes until it is made again.
 func (r *run) loseQueue() bool {
-	if r.changes.gone {
+	if r.changeEvents.gone {
 		return false
 	}
 	r.note("delete the queue of change events")
 	queues := sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(r.env.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider("tester", "not-checked", "")})
 	_, err := queues.DeleteQueue(r.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(r.queueURL())})
 	r.must(err)
-	r.changes.gone = true
-	maps.Copy(r.changes.untold, r.changes.touched)
+	r.changeEvents.gone = true
+	maps.Copy(r.changeEvents.untold, r.changeEvents.touched)
 	return true
 }
 
 func (r *run) restoreQueue() bool {
-	if !r.changes.gone {
+	if !r.changeEvents.gone {
 		return false
 	}
 	r.note("make the queue of change events again")
@@ -155,7 +155,7 @@ func (r *run) restoreQueue() bool {
 
 // denyQueue keeps the operator from taking events, or from deleting those it took: they wait, or come again.
 func (r *run) denyQueue() bool {
-	action := one(r, "ReceiveMessage", "DeleteMessage", "*")
+	action := pick(r, "ReceiveMessage", "DeleteMessage", "*")
 	key := "sqs:" + action + " "
 	if _, denied := r.rules[key]; denied {
 		return false
@@ -168,8 +168,8 @@ func (r *run) denyQueue() bool {
 
 // faultQueue makes calls of the queue fail.
 func (r *run) faultQueue() bool {
-	trouble := one(r, localaws.Fault{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable}, localaws.Fault{Cut: true}, localaws.Fault{Half: true})
-	trouble.Principal, trouble.Operation, trouble.Every = operatorARN, one(r, "ReceiveMessage", "DeleteMessageBatch"), 1+r.random.IntN(3)
+	trouble := pick(r, localaws.Fault{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable}, localaws.Fault{Cut: true}, localaws.Fault{Half: true})
+	trouble.Principal, trouble.Operation, trouble.Every = operatorARN, pick(r, "ReceiveMessage", "DeleteMessageBatch"), 1+r.random.IntN(3)
 	r.note("every %d. call of %q: status %d, cut %t, half %t", trouble.Every, trouble.Operation, trouble.Status, trouble.Cut, trouble.Half)
 	r.env.AWS.SetFaults(trouble)
 	return true
@@ -177,7 +177,7 @@ func (r *run) faultQueue() bool {
 
 // editPoll changes how often a SecretSync polls.
 func (r *run) editPoll() bool {
-	return r.editAny(nil, func(_ *slot, next *spec) { next.poll = one(r, often, alone, seldom) })
+	return r.editAny(nil, func(_ *slot, next *spec) { next.poll = pick(r, often, alone, seldom) })
 }
 
 // untold are reasons that no change in AWS ends and of whose end no event tells: permissions and faults in AWS, and a
@@ -205,11 +205,11 @@ func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 			return told != nil && untold(told.Reason)
 		})
 		late := of.late || r.stale.lately && of.spec.reads(r.stale.undated)
-		if lost := of.spec.reads(r.changes.untold); lost || waits || late {
+		if lost := of.spec.reads(r.changeEvents.untold); lost || waits || late {
 			r.note("%s follows events, and was not told (an event lost: %t, before it began to look, or undated: %t): ask it for a refresh", of, lost, late)
 			r.askRefresh(of)
 			refreshed[of] = true
-			r.changes.asked++
+			r.changeEvents.asked++
 		}
 	}
 }
@@ -217,7 +217,7 @@ func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 // unfollowed is told while the operator is not at the queue: its waits after failures would add up from one time that
 // all settles to the next.
 func (r *run) unfollowed() []string {
-	if r.env.AWS.Polling(r.changes.queue) == 0 {
+	if r.env.AWS.Polling(r.changeEvents.queue) == 0 {
 		return []string{"the operator does not wait at the queue of change events"}
 	}
 	return nil
@@ -227,7 +227,7 @@ func (r *run) unfollowed() []string {
 func (r *run) awaitDrained() {
 	r.Helper()
 	problems := await(r.Context(), func() []string {
-		if len(r.env.AWS.Messages(r.changes.queue)) == 0 {
+		if len(r.env.AWS.Messages(r.changeEvents.queue)) == 0 {
 			return nil
 		}
 		return []string{"events are left in the queue"}

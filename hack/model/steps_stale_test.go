@@ -27,7 +27,7 @@ type staleness struct {
 // some seconds after each change.
 func (r *run) goStale() bool {
 	next := localaws.Staleness{
-		Principal: operatorARN, Operation: one(r, "", "", "", "DescribeSecret", "*GetSecretValue", "List*"), Seed: r.random.Uint64(),
+		Principal: operatorARN, Operation: pick(r, "", "", "", "DescribeSecret", "*GetSecretValue", "List*"), Seed: r.random.Uint64(),
 		Random: shortestStale + time.Duration(r.random.Int64N(int64(longestStale-shortestStale))),
 	}
 	if r.chance(25) {

@@ -162,7 +162,7 @@ func (s *setup) awaitRefusal(reason string, mentions ...string) {
 	s.Helper()
 	s.await(name+" is refused for "+reason+", mentioning "+strings.Join(mentions, ", "), func() bool {
 		return slices.ContainsFunc(s.conditions(), func(told metav1.Condition) bool {
-			return told.Reason == reason && !slices.ContainsFunc(mentions, func(one string) bool { return !strings.Contains(told.Message, one) })
+			return told.Reason == reason && !slices.ContainsFunc(mentions, func(mention string) bool { return !strings.Contains(told.Message, mention) })
 		})
 	})
 }

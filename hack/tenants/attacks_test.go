@@ -204,12 +204,12 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 		"by the operator's identity": byTheOperatorsIdentity(setup), "by roles": byRoles(setup), "by ServiceAccounts": byServiceAccounts(setup), "by targets": byTargets(setup),
 		"by sources": bySources(setup), "by find": byFind(setup), "by templates": byTemplates(setup), "by other shapes": byShapes(setup),
 	} {
-		for name, one := range attacks {
+		for name, a := range attacks {
 			tried++
 			t.Run(kind+": "+name, func(t *testing.T) {
 				shared.AWS.ResetCalls()
 				setup.attacker.T = t
-				setup.attacker.attack(one)
+				setup.attacker.attack(a)
 				for _, call := range shared.AWS.Calls() {
 					for _, arn := range call.Read {
 						if !strings.Contains(arn, ":secret:/mallory/") {
@@ -217,7 +217,7 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 						}
 					}
 				}
-				if one.own != nil {
+				if a.own != nil {
 					// The operator may see that the Secret is gone before it sees that the SecretSync is, and make it once
 					// more; the garbage collector takes that too.
 					await(t, "the Secret of the attack is gone for good", func() bool { return len(difference(before, secrets(t, ""))) == 0 })
@@ -239,15 +239,15 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 }
 
 // attack creates the SecretSync, wants it refused, and takes it away again.
-func (s *tenant) attack(one attack) {
+func (s *tenant) attack(a attack) {
 	s.Helper()
-	made := &unstructured.Unstructured{Object: object{"metadata": object{"name": "attack", "namespace": s.namespace}, "spec": one.spec}}
+	made := &unstructured.Unstructured{Object: object{"metadata": object{"name": "attack", "namespace": s.namespace}, "spec": a.spec}}
 	made.SetGroupVersionKind(schema.GroupVersionKind{Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Kind: "SecretSync"})
-	if one.spec["auth"] == nil || len(one.spec["auth"].(object)) == 0 {
-		delete(one.spec, "auth")
+	if a.spec["auth"] == nil || len(a.spec["auth"].(object)) == 0 {
+		delete(a.spec, "auth")
 	}
 	err := shared.Client.Create(s.Context(), made, client.FieldValidation("Strict"))
-	if len(one.refused) == 0 {
+	if len(a.refused) == 0 {
 		if err == nil {
 			s.Error("the API server takes it")
 			_ = shared.Client.Delete(s.Context(), made)
@@ -265,9 +265,9 @@ func (s *tenant) attack(one attack) {
 			return apierrors.IsNotFound(shared.Client.Get(s.Context(), client.ObjectKeyFromObject(made), made))
 		})
 	}()
-	s.Log(s.awaitReason("attack", one.refused...))
-	if one.own != nil {
-		s.mustHoldItsOwn(one.own)
+	s.Log(s.awaitReason("attack", a.refused...))
+	if a.own != nil {
+		s.mustHoldItsOwn(a.own)
 	}
 }
 
@@ -320,13 +320,13 @@ func secrets(t *testing.T, content string) map[string]string {
 		t.Fatal(err)
 	}
 	found := map[string]string{}
-	for _, one := range all.Items {
+	for _, secret := range all.Items {
 		holds := content == ""
-		for _, held := range one.Data {
+		for _, held := range secret.Data {
 			holds = holds || strings.Contains(string(held), content)
 		}
 		if holds {
-			found[one.Namespace+"/"+one.Name] = one.ResourceVersion
+			found[secret.Namespace+"/"+secret.Name] = secret.ResourceVersion
 		}
 	}
 	return found

@@ -84,16 +84,16 @@ func TestAChainOfRolesBeginsWithTheServiceAccount(t *testing.T) {
 
 // TestOneRoleForAll: a role for every namespace gives each what is tagged as its own.
 func TestOneRoleForAll(t *testing.T) {
-	one, other := newTenant(t, "abac-one"), newTenant(t, "abac-other")
-	role := one.role("abac", trustRole(operator, ""), `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
+	first, second := newTenant(t, "abac-one"), newTenant(t, "abac-other")
+	role := first.role("abac", trustRole(operator, ""), `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
 		"Condition": {"StringEquals": {"secretsmanager:ResourceTag/kubernetes-namespace": "${aws:PrincipalTag/kubernetes-namespace}"}}}}`)
 	content := value()
-	createSecret(t, one.aws, "/shared/abac-one", content, "kubernetes-namespace", "abac-one")
-	for _, s := range []*tenant{one, other} {
+	createSecret(t, first.aws, "/shared/abac-one", content, "kubernetes-namespace", "abac-one")
+	for _, s := range []*tenant{first, second} {
 		s.sync("own", "/shared/abac-one", v1alpha1.SourceAuth{RoleARN: role})
 	}
-	one.awaitValue("own", content)
-	mustMention(t, other.awaitReason("own", v1alpha1.ReasonAccessDenied), "assumed-role/abac/tests.abac-other.abac", "secretsmanager:GetSecretValue")
+	first.awaitValue("own", content)
+	mustMention(t, second.awaitReason("own", v1alpha1.ReasonAccessDenied), "assumed-role/abac/tests.abac-other.abac", "secretsmanager:GetSecretValue")
 }
 
 // assumptions counts how often a ServiceAccount's token was handed in for a role. What other tests left

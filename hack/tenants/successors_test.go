@@ -79,11 +79,11 @@ func TestTheSuccessorOfATenantGetsNothing(t *testing.T) {
 			s := newTenant(t, "successor-of-"+name)
 			s.sync("own", s.secretID, byAccount("app"))
 			s.awaitValue("own", s.value)
-			for _, one := range row.goes {
-				s.remove(one(s))
+			for _, gone := range row.goes {
+				s.remove(gone(s))
 			}
-			for _, one := range row.comes {
-				makes[one](s)
+			for _, what := range row.comes {
+				makes[what](s)
 			}
 			await(t, "Ready says that "+row.says, func() bool {
 				found := &v1alpha1.SecretSync{}

@@ -62,7 +62,7 @@ func (e *Environment) StartManager(name string, flags ...string) (*Manager, erro
 
 // environment is a manager's. What AWS_... variables and files the developer has stay out of it.
 func (e *Environment) environment() []string {
-	own := slices.DeleteFunc(os.Environ(), func(one string) bool { return strings.HasPrefix(one, "AWS_") })
+	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "AWS_") })
 	credentials := e.Credentials
 	if credentials == nil {
 		credentials = []string{"AWS_ACCESS_KEY_ID=operator", "AWS_SECRET_ACCESS_KEY=not-checked", "AWS_EC2_METADATA_DISABLED=true"}

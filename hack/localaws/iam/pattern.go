@@ -50,12 +50,12 @@ const (
 
 func (p pattern) tokens() []rune {
 	var tokens []rune
-	for _, one := range p {
-		for _, character := range one.text {
+	for _, part := range p {
+		for _, character := range part.text {
 			switch {
-			case !one.literal && character == '*':
+			case !part.literal && character == '*':
 				character = anything
-			case !one.literal && character == '?':
+			case !part.literal && character == '?':
 				character = anyone
 			}
 			tokens = append(tokens, character)
@@ -67,8 +67,8 @@ func (p pattern) tokens() []rune {
 // String is the pattern's text, wildcards and all.
 func (p pattern) String() string {
 	var text strings.Builder
-	for _, one := range p {
-		text.WriteString(one.text)
+	for _, part := range p {
+		text.WriteString(part.text)
 	}
 	return text.String()
 }

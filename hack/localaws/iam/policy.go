@@ -74,14 +74,14 @@ func parse(text string, check func(document) error) (*Policy, error) {
 	}
 	policy := &Policy{}
 	for i, d := range documents {
-		one, err := d.statement()
+		parsed, err := d.statement()
 		if err == nil {
 			err = check(d)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("parsing statement %d of a policy: %w", i+1, err)
 		}
-		policy.statements = append(policy.statements, one)
+		policy.statements = append(policy.statements, parsed)
 	}
 	return policy, nil
 }
@@ -105,11 +105,11 @@ func (d document) statement() (statement, error) {
 	}
 	for operator, keys := range d.Condition {
 		for key, values := range keys {
-			one, err := newCondition(operator, key, values)
+			parsed, err := newCondition(operator, key, values)
 			if err != nil {
 				return s, err
 			}
-			s.conditions = append(s.conditions, one)
+			s.conditions = append(s.conditions, parsed)
 		}
 	}
 	return s, nil
@@ -128,8 +128,8 @@ func (t *texts) UnmarshalJSON(raw []byte) error {
 	if !several {
 		list = []any{value}
 	}
-	for _, one := range list {
-		switch v := one.(type) {
+	for _, element := range list {
+		switch v := element.(type) {
 		case string:
 			*t = append(*t, v)
 		case bool, float64:

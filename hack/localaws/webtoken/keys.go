@@ -45,16 +45,16 @@ func ReadKeys(jwks []byte) (*Keys, error) {
 		return nil, fmt.Errorf("reading a key set: %w", err)
 	}
 	keys := &Keys{byID: map[string]crypto.PublicKey{}}
-	for _, one := range set.Keys {
-		if one.Use != "" && one.Use != "sig" {
+	for _, key := range set.Keys {
+		if key.Use != "" && key.Use != "sig" {
 			continue
 		}
-		public, err := one.public()
+		public, err := key.public()
 		if err != nil {
-			return nil, fmt.Errorf("reading key %q: %w", one.KeyID, err)
+			return nil, fmt.Errorf("reading key %q: %w", key.KeyID, err)
 		}
 		if public != nil {
-			keys.byID[one.KeyID] = public
+			keys.byID[key.KeyID] = public
 		}
 	}
 	return keys, nil

@@ -55,9 +55,9 @@ type Audience []string
 
 // UnmarshalJSON reads either form.
 func (a *Audience) UnmarshalJSON(raw []byte) error {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		*a = Audience{one}
+	var single string
+	if json.Unmarshal(raw, &single) == nil {
+		*a = Audience{single}
 		return nil
 	}
 	return json.Unmarshal(raw, (*[]string)(a))
