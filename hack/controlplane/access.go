@@ -12,8 +12,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// ServiceAccountConfig is for a ServiceAccount, with a token of its own: what it may do is what RBAC
-// lets it, nothing more.
+// ServiceAccountConfig authenticates as a ServiceAccount by a token. It has the permissions that RBAC gives the
+// ServiceAccount.
 func (p *ControlPlane) ServiceAccountConfig(ctx context.Context, namespace, name string) (*rest.Config, error) {
 	clients, err := kubernetes.NewForConfig(p.config)
 	if err != nil {
@@ -29,7 +29,7 @@ func (p *ControlPlane) ServiceAccountConfig(ctx context.Context, namespace, name
 	return config, nil
 }
 
-// WriteKubeconfig writes a kubeconfig file by which kubectl, helm and the operator act as config says.
+// WriteKubeconfig writes config as a kubeconfig file, for kubectl, helm and the operator.
 func (p *ControlPlane) WriteKubeconfig(config *rest.Config, path string) error {
 	const name = "secretsync"
 	kubeconfig := clientcmdapi.Config{

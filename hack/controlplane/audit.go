@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// auditPolicy has requests of ServiceAccounts written down once they are answered, without what they
-// send or get (page "Auditing" of the Kubernetes documentation).
+// auditPolicy logs requests of ServiceAccounts once they are answered, without the objects that they send or get (page
+// "Auditing" of the Kubernetes documentation).
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -21,23 +21,22 @@ rules:
 - level: None
 `
 
-// Request is one that a ServiceAccount has made.
+// Request is a request of a ServiceAccount.
 type Request struct {
 	Verb string
 	// URI is the path and the query, for example a label selector.
 	URI  string `json:"requestURI"`
 	User struct{ Username string }
-	// Object is empty for requests that are not about one.
+	// Object is what the request is about; empty for requests without an object.
 	Object struct{ APIGroup, Resource, Subresource, Namespace, Name string } `json:"objectRef"`
-	// Decisions are what the API server notes of how it came to its answer.
+	// Decisions are the API server's annotations about its decision.
 	Decisions map[string]string `json:"annotations"`
 }
 
-// Unauthorized says that RBAC did not allow the request. Admission and quotas forbid too, for other
-// reasons.
+// Unauthorized says that RBAC refused the request, rather than admission or a quota.
 func (r Request) Unauthorized() bool { return r.Decisions["authorization.k8s.io/decision"] == "forbid" }
 
-// What names the request as a role does, for example "patch secretsync.dev secretsyncs/status".
+// What names the request like a rule of a role, for example "patch secretsync.dev secretsyncs/status".
 func (r Request) What() string {
 	resource := r.Object.Resource
 	if r.Object.Subresource != "" {
@@ -60,8 +59,8 @@ func (p *ControlPlane) audit(server *envtest.APIServer) error {
 	return nil
 }
 
-// Requests are those that ServiceAccounts have made since the start. Watches are among them once they
-// have been answered, which is when they begin.
+// Requests are the requests of ServiceAccounts since the start. Watches are included from their beginning, when they are
+// answered.
 func (p *ControlPlane) Requests() ([]Request, error) {
 	content, err := os.ReadFile(p.auditLog())
 	if err != nil {
@@ -70,7 +69,7 @@ func (p *ControlPlane) Requests() ([]Request, error) {
 	var requests []Request
 	for line := range bytes.Lines(content) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
-			break // The API server writes it at this moment.
+			break // The API server is still writing this line.
 		}
 		var request Request
 		if err := json.Unmarshal(line, &request); err != nil {

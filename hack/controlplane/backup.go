@@ -14,7 +14,7 @@ import (
 type Backup struct{ directory string }
 
 // Backup stops kube-apiserver and etcd, copies etcd's data and starts both again. Clients lose their connections
-// meanwhile, as they do where a control plane is upgraded.
+// meanwhile, as they do when a control plane is upgraded.
 func (p *ControlPlane) Backup() (*Backup, error) {
 	p.backups++
 	backup := &Backup{directory: filepath.Join(p.directory, "backup-"+strconv.Itoa(p.backups))}
@@ -25,9 +25,9 @@ func (p *ControlPlane) Backup() (*Backup, error) {
 	return backup, nil
 }
 
-// Restore puts etcd's data back to what it was at the backup, as the page "Operating etcd clusters for Kubernetes"
-// has an administrator do it: kube-apiserver stands still meanwhile, and kube-controller-manager, which remembers
-// what it has read, is started again too. Operators are left to themselves.
+// Restore restores etcd's data from a backup, as the page "Operating etcd clusters for Kubernetes" tells administrators to:
+// kube-apiserver is stopped meanwhile, and kube-controller-manager is restarted, because it caches what it has read.
+// Operators are not restarted.
 func (p *ControlPlane) Restore(backup *Backup) error {
 	data := p.environment.ControlPlane.Etcd.DataDir
 	replaced := func() error {
@@ -42,7 +42,7 @@ func (p *ControlPlane) Restore(backup *Backup) error {
 	return p.startManager(p.environment.ControlPlane.GetAPIServer().CertDir)
 }
 
-// offline does something while neither kube-apiserver nor etcd runs.
+// offline runs a function while neither kube-apiserver nor etcd runs.
 func (p *ControlPlane) offline(work func() error) error {
 	plane := &p.environment.ControlPlane
 	if err := p.kill("kube-apiserver"); err != nil { // It would wait for its watches to end.
@@ -66,7 +66,7 @@ func (p *ControlPlane) offline(work func() error) error {
 	return nil
 }
 
-// kill ends a program that envtest has started.
+// kill kills a program that envtest has started.
 func (p *ControlPlane) kill(program string) error {
 	content, err := os.ReadFile(p.pidFile(program))
 	if err != nil {

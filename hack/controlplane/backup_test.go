@@ -24,7 +24,7 @@ func TestRestorePutsBackWhatThereWas(t *testing.T) {
 	}
 	all := tracesOf(t, plane.Directory())
 	t.Cleanup(func() {
-		all = tracesOf(t, plane.Directory()) // Others than at the start.
+		all = tracesOf(t, plane.Directory()) // These are other processes than at the start.
 		if err := plane.Stop(); err != nil {
 			t.Error(err)
 		}

@@ -19,7 +19,7 @@ const (
 	Oldest = "1.35"
 )
 
-// program is one of the control plane and the package that it is built from.
+// program is a program of the control plane and the package that it is built from.
 type program struct{ name, pkg string }
 
 func programs() []program {
@@ -31,10 +31,10 @@ func programs() []program {
 	}
 }
 
-// Binaries returns the directory of the programs for a minor version, making them if they are not
-// there. Environment: KUBEBUILDER_ASSETS names a directory to take; SECRETSYNC_CACHE the cache
-// (default: the user's cache directory); SECRETSYNC_DOWNLOADS where to download from (default: where
-// Kubernetes' releases are; "none" builds everything). Runs that start at once wait for each other.
+// Binaries returns the directory of the programs for a minor version, and downloads or builds them if they are missing.
+// Environment variables: KUBEBUILDER_ASSETS names a directory to use instead; SECRETSYNC_CACHE the cache (default: the
+// user's cache directory); SECRETSYNC_DOWNLOADS the URL to download from (default: Kubernetes' releases; "none" builds
+// everything). Concurrent runs wait for each other.
 func Binaries(ctx context.Context, minor string, progress io.Writer) (string, error) {
 	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" {
 		if complete(given) {
@@ -63,7 +63,7 @@ func Binaries(ctx context.Context, minor string, progress io.Writer) (string, er
 		return "", err
 	}
 	defer unlock()
-	if complete(directory) { // Another run has made them meanwhile.
+	if complete(directory) { // Another run has finished them meanwhile.
 		return directory, nil
 	}
 	return directory, build(ctx, module, version, directory, progress)
@@ -109,7 +109,7 @@ func moduleOf(minor string) (string, error) {
 	}
 }
 
-// pinned is the version of Kubernetes in a module, for example v1.37.2.
+// pinned is the version of Kubernetes that a module requires, for example v1.37.2.
 func pinned(ctx context.Context, module string) (string, error) {
 	list := goCommand(ctx, module, "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
 	output, err := list.Output()
@@ -119,11 +119,11 @@ func pinned(ctx context.Context, module string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// build downloads or builds the programs in a directory of its own and moves that into place at the end,
-// so that a run that was cut off leaves nothing that looks whole.
+// build downloads or builds the programs in a temporary directory and renames that at the end, so that an interrupted run
+// leaves no directory that looks complete.
 func build(ctx context.Context, module, version, directory string, progress io.Writer) error {
 	half := directory + ".half"
-	if err := errors.Join(os.RemoveAll(half), os.Mkdir(half, 0o750)); err != nil { // A killed run leaves one.
+	if err := errors.Join(os.RemoveAll(half), os.Mkdir(half, 0o750)); err != nil { // A killed run leaves a temporary directory.
 		return err
 	}
 	defer os.RemoveAll(half)
@@ -147,7 +147,7 @@ func build(ctx context.Context, module, version, directory string, progress io.W
 	return os.Rename(half, directory)
 }
 
-// goCommand runs Go in a module, whatever workspace or flags the caller's environment sets.
+// goCommand runs Go in a module. It ignores the workspace and flags of the caller's environment.
 func goCommand(ctx context.Context, module string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = module
@@ -155,7 +155,7 @@ func goCommand(ctx context.Context, module string, arguments ...string) *exec.Cm
 	return command
 }
 
-// linkFlags set the version: kubectl can't tell an unversioned server's.
+// linkFlags set the version: kubectl cannot parse that of an unversioned server.
 func linkFlags(version string) string {
 	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
 	flags := []string{"-s", "-w"}
@@ -167,7 +167,7 @@ func linkFlags(version string) string {
 	return strings.Join(flags, " ")
 }
 
-// explained adds what a command has said to its exit code.
+// explained adds the output of a command to its error.
 func explained(err error) error {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
@@ -175,7 +175,7 @@ func explained(err error) error {
 	return err
 }
 
-// lock waits for a lock that ends with the process, however it ends.
+// lock waits for a file lock, which the kernel releases when the process ends.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// assets is a directory that looks as if all programs were in it, but for some.
+// assets makes a directory that seems to hold all programs, without the missing ones.
 func assets(t *testing.T, missing ...string) string {
 	t.Helper()
 	directory := t.TempDir()

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// compiler puts a program by the name of go in the way of the real one: it knows a version, and "builds" as
-// a script says, noting each build in a file. It returns the file and the cache's directory, both empty.
+// compiler puts a fake go command first in PATH. It reports a version, "builds" by running a script, and appends each build
+// to a file. It returns that file and the cache's directory, both empty.
 func compiler(t *testing.T, build string) (builds, cache string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -32,7 +32,7 @@ echo "$3" >>'` + builds + `'
 
 func TestRunsThatStartAtOnceBuildEachProgramOnce(t *testing.T) {
 	builds, cache := compiler(t, `sleep 0.05; echo made >"$2"`)
-	// What a run that was killed in the middle has left.
+	// A run that was killed in the middle has left this.
 	if err := os.MkdirAll(filepath.Join(cache, "kubernetes-v1.37.2.half", "etcd"), 0o750); err != nil {
 		t.Fatal(err)
 	}

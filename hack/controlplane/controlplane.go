@@ -22,14 +22,14 @@ import (
 type Options struct {
 	// Minor version of Kubernetes. Default: SECRETSYNC_KUBERNETES, then Newest.
 	Minor string
-	// Audit has the API server write down what ServiceAccounts ask for; Requests reads it.
+	// Audit has the API server log the requests of ServiceAccounts; Requests reads the log.
 	Audit bool
-	// Progress takes a line now and then while programs are being built. Default: standard error.
+	// Progress gets a line now and then while programs are being built. Default: standard error.
 	Progress io.Writer
 }
 
-// ControlPlane is a control plane that runs. Its processes end, and its files go, with Stop, and with
-// the process that started it, even if that is killed.
+// ControlPlane is a running control plane. Stop ends its processes and removes its files. So does the end of the process
+// that started it, even if that is killed.
 type ControlPlane struct {
 	keeper      *keeper
 	environment *envtest.Environment
@@ -43,8 +43,8 @@ type ControlPlane struct {
 
 // Start starts a control plane and waits until it answers.
 func Start(ctx context.Context, options Options) (*ControlPlane, error) {
-	// What clients and envtest would log, errors tell. Without a logger controller-runtime prints a stack dump half a
-	// minute after the start of the program, which is while the programs are being built.
+	// Errors say what clients and envtest would log. Without a logger, controller-runtime prints a stack dump half a
+	// minute after the start of the program, while the programs are being built.
 	ctrl.SetLogger(logr.Discard())
 	if options.Minor == "" {
 		options.Minor = os.Getenv("SECRETSYNC_KUBERNETES")
@@ -75,13 +75,13 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 
 func (p *ControlPlane) start(audit bool) error {
 	p.environment = &envtest.Environment{
-		UseExistingCluster:       new(bool), // Whatever the environment says, never a cluster of somebody.
+		UseExistingCluster:       new(bool), // Never an existing cluster, whatever the environment says.
 		ControlPlaneStartTimeout: time.Minute,
 	}
 	server := p.environment.ControlPlane.GetAPIServer()
 	server.Configure().
 		Set("authorization-mode", "RBAC").
-		// envtest turns this one off; the operator's users have it on.
+		// envtest turns this admission plugin off; real clusters have it on.
 		Disable("disable-admission-plugins")
 	if audit {
 		if err := p.audit(server); err != nil {
@@ -103,8 +103,8 @@ func (p *ControlPlane) start(audit bool) error {
 	return p.startManager(server.CertDir)
 }
 
-// place gives etcd and kube-apiserver their places in the control plane's directory, for data,
-// certificates and logs, and has the keeper know them.
+// place sets the directories of etcd and kube-apiserver for data, certificates and logs, below the control plane's
+// directory, and registers both with the keeper.
 func (p *ControlPlane) place(server *envtest.APIServer) (err error) {
 	etcd := &envtest.Etcd{DataDir: filepath.Join(p.directory, "etcd")}
 	server.CertDir = filepath.Join(p.directory, "kube-apiserver")
@@ -129,8 +129,8 @@ func (p *ControlPlane) place(server *envtest.APIServer) (err error) {
 	return nil
 }
 
-// startManager starts kube-controller-manager with the key that the API server checks the tokens of
-// ServiceAccounts with.
+// startManager starts kube-controller-manager with the key by which the API server verifies the tokens of
+// ServiceAccounts.
 func (p *ControlPlane) startManager(certificates string) error {
 	const program = "kube-controller-manager"
 	log, err := p.createLog(program)
@@ -152,7 +152,7 @@ func (p *ControlPlane) startManager(certificates string) error {
 	return p.keep(program, p.manager.Process.Pid)
 }
 
-// Config is for an administrator, without a limit on requests.
+// Config has an administrator's permissions and no rate limit.
 func (p *ControlPlane) Config() *rest.Config { return rest.CopyConfig(p.config) }
 
 // Kubeconfig is the path of an administrator's kubeconfig.
@@ -161,7 +161,7 @@ func (p *ControlPlane) Kubeconfig() string { return filepath.Join(p.directory, "
 // Kubectl is the path of a kubectl of the same version.
 func (p *ControlPlane) Kubectl() string { return filepath.Join(p.binaries, "kubectl") }
 
-// Directory is the control plane's own, for files that shall go with it.
+// Directory is the control plane's directory, for files that Stop removes.
 func (p *ControlPlane) Directory() string { return p.directory }
 
 func (p *ControlPlane) log(program string) string {
@@ -176,7 +176,7 @@ func (p *ControlPlane) createLog(program string) (*os.File, error) {
 	return log, err
 }
 
-// lastWords are the ends of the logs of etcd and kube-apiserver, which go with the directory.
+// lastWords are the ends of the logs of etcd and kube-apiserver, which Stop removes.
 func (p *ControlPlane) lastWords() string {
 	const most = 1000
 	var words strings.Builder
@@ -190,12 +190,12 @@ func (p *ControlPlane) lastWords() string {
 	return words.String()
 }
 
-// Stop ends the processes and removes the directory. Nothing is kept, so the processes are not asked to
-// end but killed: kube-apiserver would wait a minute for an etcd that has crashed.
+// Stop kills the processes and removes the directory. It does not ask them to end, as nothing has to be saved, and
+// kube-apiserver would wait a minute for an etcd that has crashed.
 func (p *ControlPlane) Stop() error {
 	problems := []error{p.keeper.end()}
 	if p.environment != nil {
-		_ = p.environment.Stop() // Waits for the processes, of which it can't say that they ended well.
+		_ = p.environment.Stop() // Waits for the processes; it returns an error because they were killed.
 	}
 	if p.manager != nil && p.manager.Process != nil {
 		_ = p.manager.Wait()

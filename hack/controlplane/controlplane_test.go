@@ -18,7 +18,7 @@ type traces struct {
 	pids      map[string]int
 }
 
-// tracesOf reads the process ids of a control plane that runs.
+// tracesOf reads the process IDs of a running control plane.
 func tracesOf(t *testing.T, directory string) traces {
 	t.Helper()
 	found := traces{directory: directory, pids: map[string]int{}}
@@ -37,13 +37,13 @@ func tracesOf(t *testing.T, directory string) traces {
 	return found
 }
 
-// runs says whether a process has not ended; one that has ended may wait to be noticed (proc(5), state Z).
+// runs says whether a process runs. A process that has ended may still be a zombie (proc(5), state Z).
 func runs(pid int) bool {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(content), ") Z ")
 }
 
-// left names what there is still.
+// left names what still exists.
 func (left traces) left() (what []string) {
 	for program, pid := range left.pids {
 		if runs(pid) {
@@ -89,8 +89,8 @@ func TestStopAfterACrashLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestNothingOutlivesItsParent ends a process that has started a control plane, itself run again, in ways
-// that leave it no time to clean up.
+// TestNothingOutlivesItsParent runs itself as a process that starts a control plane, and ends that process in ways that
+// leave it no time to clean up.
 func TestNothingOutlivesItsParent(t *testing.T) {
 	const parent = "SECRETSYNC_TEST_PARENT"
 	if os.Getenv(parent) != "" {
@@ -120,7 +120,7 @@ func TestNothingOutlivesItsParent(t *testing.T) {
 			if err := command.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			_ = command.Wait() // It was told to end so.
+			_ = command.Wait() // It was killed.
 			for end := time.Now().Add(30 * time.Second); all.left() != nil && time.Now().Before(end); {
 				time.Sleep(50 * time.Millisecond)
 			}

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// releases is where Kubernetes publishes its programs, each with its checksum beside it (page
+	// releases is the URL under which Kubernetes publishes its programs, each with a file of its checksum (page
 	// "Download Kubernetes").
 	releases = "https://dl.k8s.io"
-	// reachable is how long a server may take to be reached and to begin its answer.
+	// reachable is how long connecting to a server and the beginning of its answer may take.
 	reachable = 5 * time.Second
-	// patience is how long one download may take; building takes no longer.
+	// patience is how long one download may take; building the program takes no longer.
 	patience = 5 * time.Minute
 )
 
@@ -29,7 +29,7 @@ const (
 type downloads struct {
 	base, version string
 	client        *http.Client
-	// given up is why nothing is downloaded any more.
+	// givenUp is why nothing is downloaded any more.
 	givenUp error
 }
 
@@ -48,8 +48,8 @@ func newDownloads(version string) *downloads {
 	return d
 }
 
-// get downloads a program, checks its sum and makes it executable. After a server that can't be reached
-// nothing more is tried.
+// get downloads a program, checks its checksum and makes it executable. Once a server cannot be reached, later calls fail
+// at once.
 func (d *downloads) get(ctx context.Context, p program, into string) error {
 	if !strings.HasPrefix(p.pkg, "k8s.io/kubernetes/") {
 		return errors.New("it is released as an archive only")

@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// keeping waits for the end of its input, which comes with the end of the process that holds the other
-// end, however that ended. Then it ends the programs that still run, known by their process ids and by the
-// directory in their arguments, for an id may be another's by now, and removes the directory; what is just
-// being killed may write once more, so it looks again.
+// keeping is a shell script that reads its input to the end. The input ends when the process at its other end ends, in
+// whatever way. Then the script kills the programs that still run. It knows them by their process IDs and by the directory
+// in their arguments, because an ID may have been reused. Last it removes the directory, repeatedly, as programs that are
+// being killed may still write.
 const keeping = `
 while read -r _; do :; done
 for file in "$1"/run/*.pid; do
@@ -22,7 +22,7 @@ for try in 1 2 3 4 5; do rm -rf -- "$1" && exit 0; sleep 1; done
 exit 1
 `
 
-// keeper outlives the process that started it, and leaves nothing of a control plane behind. envtest
+// keeper is a process that outlives the one that started it, and cleans a control plane up. It is needed because envtest
 // starts etcd and kube-apiserver so that neither a signal nor the end of their parent ends them.
 type keeper struct {
 	command *exec.Cmd
@@ -34,7 +34,7 @@ func startKeeper(directory string) (*keeper, error) {
 		return nil, err
 	}
 	command := exec.Command("sh", "-c", keeping, "keeper", directory)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not meant for it.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C must not end it.
 	input, err := command.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func startKeeper(directory string) (*keeper, error) {
 	return &keeper{command: command, input: input}, nil
 }
 
-// end has the keeper do its work now.
+// end makes the keeper clean up now.
 func (k *keeper) end() error {
 	if err := k.input.Close(); err != nil {
 		return err
@@ -56,15 +56,15 @@ func (k *keeper) end() error {
 	return nil
 }
 
-// kept writes a script that runs a program and has the keeper know it; envtest, which runs it, does not
-// tell its process id.
+// kept writes a script that registers a program with the keeper and runs it. envtest, which runs the script, does not give
+// the process ID.
 func (p *ControlPlane) kept(program string) (path string, err error) {
 	path = filepath.Join(p.directory, "run", program)
 	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s' \"$@\"\n", p.pidFile(program), filepath.Join(p.binaries, program))
 	return path, os.WriteFile(path, []byte(script), 0o700)
 }
 
-// keep has the keeper know a program.
+// keep registers a program with the keeper.
 func (p *ControlPlane) keep(program string, pid int) error {
 	return os.WriteFile(p.pidFile(program), fmt.Appendln(nil, pid), 0o600)
 }

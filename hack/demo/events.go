@@ -16,10 +16,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// queueName is that of the queue which change events come by.
+// queueName names the queue of change events.
 const queueName = "secretsync-changes"
 
-// addQueue has AWS send change events to a queue, and gives the queue's URL.
+// addQueue makes AWS send change events to a queue, and gives the queue's URL.
 func addQueue(env *testenv.Environment) (url string, err error) {
 	arn, err := env.AWS.AddQueue(localaws.Queue{Name: queueName})
 	if err != nil {
@@ -31,7 +31,7 @@ func addQueue(env *testenv.Environment) (url string, err error) {
 	return env.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName, nil
 }
 
-// fragile is a rotation function that fails, in the step that tries the new password, while it is broken.
+// fragile is a rotation function that fails while it is broken, in the step that tests the new password.
 type fragile struct {
 	works  localaws.RotationFunction
 	broken atomic.Bool
@@ -44,7 +44,7 @@ func (f *fragile) step(ctx context.Context, event localaws.RotationEvent) error 
 	return f.works(ctx, event)
 }
 
-// atOnce rotates a secret that nobody polls.
+// atOnce rotates a secret whose SecretSync does not poll.
 func (s *story) atOnce(ctx context.Context) error {
 	s.heading("Nobody polls any more, and a rotation is in the Secret at once: AWS sends an event")
 	if _, err := s.kubectl(ctx, "patch", resource, "-n", namespace, "--type=merge", "-p", `{"spec":{"pollInterval":"0"}}`); err != nil {
@@ -67,13 +67,13 @@ func (s *story) atOnce(ctx context.Context) error {
 	return nil
 }
 
-// explainFailure has a rotation fail, and says so.
+// explainFailure makes a rotation fail, and shows how the operator reports it.
 func (s *story) explainFailure(ctx context.Context) error {
 	s.heading("A rotation fails; the condition explains it, and the Secret keeps the version that works")
 	prose("(The rotation function breaks: its step testSecret fails.)")
 	s.function.broken.Store(true)
 	shows("aws secretsmanager rotate-secret --secret-id " + secretID)
-	// AWS answers as soon as the rotation has begun, or with the failure; the event tells either way.
+	// AWS answers as soon as the rotation has begun, or with the failure; the event comes either way.
 	_, _ = s.aws.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: aws.String(secretID)})
 	rotation := `jsonpath={.status.conditions[?(@.type=="RotationHealthy")].message}`
 	if err := s.until(ctx, "the condition says that the rotation failed", contains("failed"), "get", resource, "-n", namespace, "-o", rotation); err != nil {
@@ -88,12 +88,12 @@ func (s *story) explainFailure(ctx context.Context) error {
 	if err := s.holds(ctx, s.second); err != nil {
 		return err
 	}
-	return s.mend(ctx)
+	return s.fix(ctx)
 }
 
-// mend has the rotation that failed go on.
-func (s *story) mend(ctx context.Context) error {
-	prose("(The function is mended; AWS goes on with the version that waits under AWSPENDING.)")
+// fix lets the failed rotation continue.
+func (s *story) fix(ctx context.Context) error {
+	prose("(The function is fixed; AWS continues with the version under AWSPENDING.)")
 	waiting, err := s.carrier(ctx, "AWSPENDING")
 	if err != nil {
 		return err

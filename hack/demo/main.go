@@ -1,6 +1,6 @@
 // Command demo tells the story of one secret, from its creation in AWS to its deletion, on a real
-// control plane and a local AWS. Every step is checked: the demo fails where the operator does not do
-// what the story says.
+// control plane and a local AWS. Every step is checked: the demo fails if the operator does not do what
+// the story says.
 package main
 
 import (

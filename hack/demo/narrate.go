@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// patience is how long a step may take to come true.
+// patience is how long a step may take.
 const patience = 30 * time.Second
 
-// heading opens a chapter.
+// heading prints the title of a chapter.
 func (s *story) heading(text string) {
 	s.chapter++
 	fmt.Printf("\n── %d. %s\n", s.chapter, text)
 }
 
-// prose says what a command can't show.
+// prose prints what a command cannot show.
 func prose(text string) { fmt.Printf("   %s\n", text) }
 
 // shows prints a command as a person would type it.
@@ -32,7 +32,7 @@ func (s *story) kubectl(ctx context.Context, arguments ...string) (string, error
 	return output, err
 }
 
-// ask runs kubectl without a word.
+// ask runs kubectl without printing anything.
 func (s *story) ask(ctx context.Context, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, s.env.Plane.Kubectl(), arguments...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+s.env.Plane.Kubeconfig())
@@ -43,7 +43,7 @@ func (s *story) ask(ctx context.Context, arguments ...string) (string, error) {
 	return string(output), nil
 }
 
-// until asks kubectl again and again until its answer is as told.
+// until runs kubectl repeatedly until its output is as wanted.
 func (s *story) until(ctx context.Context, what string, asTold func(answer string) bool, arguments ...string) error {
 	var answer string
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
@@ -62,7 +62,7 @@ func contains(part string) func(string) bool {
 	return func(answer string) bool { return strings.Contains(answer, part) }
 }
 
-// quoted puts arguments together as a shell wants them.
+// quoted joins arguments as a shell needs them.
 func quoted(arguments []string) string {
 	words := make([]string, 0, len(arguments))
 	for _, argument := range arguments {

@@ -21,14 +21,14 @@ const (
 	rotationFunction = "arn:aws:lambda:eu-west-1:111122223333:function:rotate-password"
 )
 
-// story is what the demo tells, chapter by chapter.
+// story has the chapters of the demo and what they share.
 type story struct {
 	env *testenv.Environment
 	aws *secretsmanager.Client
 	// function rotates the secret.
 	function *fragile
 	chapter  int
-	// second is the version that AWSCURRENT is on, first the one before it.
+	// second is the version that AWSCURRENT is on, first the version before it.
 	first, second string
 }
 
@@ -168,7 +168,7 @@ func (s *story) deny(ctx context.Context) error {
 	return err
 }
 
-// refresh asks for an immediate look at AWS, and waits until it is done.
+// refresh requests an immediate refresh, and waits until it is done.
 func (s *story) refresh(ctx context.Context, token string) error {
 	if _, err := s.kubectl(ctx, "annotate", resource, "-n", namespace, "--overwrite", "secretsync.dev/refresh-requested-at="+token); err != nil {
 		return err
@@ -182,7 +182,7 @@ func (s *story) remove(ctx context.Context) error {
 	if _, err := s.kubectl(ctx, "delete", resource, "-n", namespace); err != nil {
 		return err
 	}
-	// Kubernetes' garbage collector looks for kinds that are new to the cluster every thirty seconds.
+	// Kubernetes' garbage collector discovers new kinds every thirty seconds.
 	if _, err := s.kubectl(ctx, "wait", "--for=delete", "secret/"+name, "-n", namespace, "--timeout=90s"); err != nil {
 		return err
 	}
@@ -190,13 +190,13 @@ func (s *story) remove(ctx context.Context) error {
 	return nil
 }
 
-// holds waits until the Secret says that it holds a version.
+// holds waits until the Secret's annotation has a version.
 func (s *story) holds(ctx context.Context, version string) error {
 	return s.until(ctx, "Secret "+name+" holds version "+version, contains(version),
 		"get", "secret", name, "-n", namespace, "-o", `jsonpath={.metadata.annotations.secretsync\.dev/version-id}`)
 }
 
-// tells waits for an event, and shows it.
+// tells waits for an event, and prints it.
 func (s *story) tells(ctx context.Context, reason, note string) error {
 	arguments := []string{"get", "events", "-n", namespace, "--field-selector", "reason=" + reason, "-o", "custom-columns=REASON:.reason,MESSAGE:.message"}
 	if err := s.until(ctx, "event "+reason, contains(note), arguments...); err != nil {

@@ -29,7 +29,7 @@ func TestTheHookIsAnotherWayIn(t *testing.T) {
 	_, content := s.create("db")
 	s.sync("db", s.secretID("db"), alone)
 	s.awaitValue("db", content)
-	s.await("the hook listens", func() bool { // The manager is ready without it.
+	s.await("the hook listens", func() bool { // The manager is ready before the hook listens.
 		connection, err := net.Dial("tcp", address)
 		return err == nil && connection.Close() == nil
 	})

@@ -26,14 +26,15 @@ import (
 )
 
 const (
-	// rotating secrets are rotated one after the other, that many rounds; quiet ones never are.
+	// rotating secrets are rotated one after the other, rounds times; quiet ones never are.
 	rotating, rounds, quiet = 12, 5, 3
 	// pace is the time from one rotation to the next.
 	pace = 50 * time.Millisecond
 )
 
-// TestNothingIsLostWhenTheOperatorComesAndGoes: whatever becomes of the operator while secrets rotate, each Secret
-// ends right, none is ever away, empty or behind what it was, and what did not change is not read again.
+// TestNothingIsLostWhenTheOperatorComesAndGoes: whatever happens to the operator while secrets rotate, each Secret ends with
+// the current version. None is ever missing, empty or set back to an older version, and unchanged secrets are not read
+// again.
 func TestNothingIsLostWhenTheOperatorComesAndGoes(t *testing.T) {
 	for name, play := range map[string]func(*fleet){
 		"stopped and started again, as by an upgrade": func(f *fleet) { f.stop((*testenv.Manager).Stop); f.startAgain() },
@@ -66,7 +67,7 @@ type turn struct {
 	content string
 }
 
-// fleet is a setup in which secrets rotate, and every state of their Secrets is seen.
+// fleet is a setup in which secrets rotate and every state of their Secrets is recorded.
 type fleet struct {
 	*setup
 	// versions are all contents of each secret, in order, by the name of its SecretSync.
@@ -88,7 +89,7 @@ func newFleet(t *testing.T) *fleet {
 	for i := range rotating + quiet {
 		_, content := f.create(f.named(i))
 		f.versions[f.named(i)] = []string{content}
-		f.sync(f.named(i), f.secretID(f.named(i)), []time.Duration{alone, seldom}[i%2])
+		f.sync(f.named(i), f.secretID(f.named(i)), []time.Duration{alone, rarely}[i%2])
 	}
 	for range rounds {
 		f.draw()
@@ -97,7 +98,7 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// draw adds a round of rotations to those that are to come.
+// draw adds a round of rotations to the list.
 func (f *fleet) draw() {
 	for i := range rotating {
 		f.all = append(f.all, turn{i, f.value()})
@@ -111,14 +112,14 @@ func (f *fleet) named(i int) string {
 	return fmt.Sprintf("quiet-%02d", i)
 }
 
-// startAgain starts a manager that may be one of several replicas. Its own interval bounds when it first looks at what
-// changed while none was there, as an event may have ended with the process that took it.
+// startAgain starts a manager that may be one of several replicas. Its poll interval limits how late it finds changes that
+// happened while no manager ran: their events may have been lost with the process that received them.
 func (f *fleet) startAgain() {
 	f.Helper()
 	f.startPlain("--change-queue-url="+f.queueURL(), "--poll-interval=10s", "--leader-elect", "--leader-election-namespace="+testenv.OperatorNamespace)
 }
 
-// grantLeases gives the operator the role by which replicas elect one that works.
+// grantLeases gives the operator the role for leader election.
 func (f *fleet) grantLeases() {
 	f.Helper()
 	content, err := os.ReadFile(filepath.Join(testsuite.Root, "config/rbac/leader_election_role.yaml"))
@@ -139,7 +140,7 @@ func (f *fleet) grantLeases() {
 	}
 }
 
-// installAgain is what "helm uninstall" and, later, "helm install" do: the CRD stays, and all SecretSyncs with it.
+// installAgain does what "helm uninstall" and a later "helm install" do: the CRD and all SecretSyncs stay.
 func (f *fleet) installAgain() {
 	f.stop((*testenv.Manager).Stop)
 	f.awaitRotated()
@@ -154,14 +155,14 @@ func (f *fleet) installAgain() {
 	f.startAgain()
 }
 
-// killLeader ends the replica that works, and waits for another to take over.
+// killLeader kills the leader, and waits for another replica to take over.
 func (f *fleet) killLeader() {
 	leader, holders := f.manager, f.holders()
 	f.startAgain()
 	if now := f.holders(); !maps.Equal(holders, now) {
 		f.Fatal("a second replica has taken over from one that works")
 	}
-	f.awaitRotated() // The start of the second may have taken longer than all rotations, so there are some more.
+	f.awaitRotated() // The start of the second may have taken longer than all rotations, so more follow.
 	before := f.done()
 	f.all = nil
 	f.draw()
@@ -174,7 +175,7 @@ func (f *fleet) killLeader() {
 	f.await("the second replica leads", func() bool { return !maps.Equal(holders, f.holders()) })
 }
 
-// holders are those of the Leases, by the Lease.
+// holders are the holders of the Leases, by the name of the Lease.
 func (f *fleet) holders() map[string]string {
 	f.Helper()
 	var leases coordinationv1.LeaseList
@@ -190,7 +191,7 @@ func (f *fleet) holders() map[string]string {
 	return held
 }
 
-// rotate begins to rotate the secrets one after the other.
+// rotate starts to rotate the secrets one after the other.
 func (f *fleet) rotate() {
 	for _, next := range f.all {
 		f.versions[f.named(next.secret)] = append(f.versions[f.named(next.secret)], next.content)
@@ -220,7 +221,7 @@ func (f *fleet) done() int {
 	return f.turns
 }
 
-// awaitRotated waits until all rotations are done; it may be asked twice.
+// awaitRotated waits until all rotations are done. It may be called more than once.
 func (f *fleet) awaitRotated() {
 	f.Helper()
 	err := <-f.rotated
@@ -238,7 +239,7 @@ func (f *fleet) again() {
 	f.awaitRotated()
 }
 
-// awaitCurrent waits until each Secret holds the current version, and its SecretSync says that all is well.
+// awaitCurrent waits until each Secret holds the current version and its SecretSync is Ready.
 func (f *fleet) awaitCurrent() {
 	f.Helper()
 	for _, name := range slices.Sorted(maps.Keys(f.versions)) {
@@ -246,7 +247,7 @@ func (f *fleet) awaitCurrent() {
 	}
 }
 
-// watch begins to see every state that the Secrets are ever in.
+// watch starts to record every state of the Secrets.
 func (f *fleet) watch() {
 	f.Helper()
 	watching, err := client.NewWithWatch(f.env.Plane.Config(), client.Options{Scheme: f.env.Client.Scheme()})
@@ -266,7 +267,8 @@ func (f *fleet) watch() {
 	}()
 }
 
-// sightings are the versions that each Secret has held, in order, as far as was seen; -1 where it held none or was away.
+// sightings are the versions that each Secret has held, in order, as far as they were seen; -1 means that the Secret was
+// missing or held no version.
 func (f *fleet) sightings() map[string][]int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -285,7 +287,7 @@ func (f *fleet) sightings() map[string][]int {
 	return held
 }
 
-// judge holds what was seen, and what was read in AWS, against what may ever be.
+// judge checks what was seen, and what was read in AWS.
 func (f *fleet) judge() {
 	f.Helper()
 	f.await("the watch has brought the last states", func() bool {
@@ -301,7 +303,7 @@ func (f *fleet) judge() {
 		if slices.Contains(held, -1) || !slices.IsSorted(held) {
 			f.Errorf("Secret %s has held the versions %v, one after the other: -1 is none", name, held)
 		}
-		// What the operator had read and not written yet when it ended is read once more.
+		// A value that the operator had read but not written when it ended is read once more.
 		most := len(f.versions[name]) + 1
 		if len(f.versions[name]) == 1 {
 			most = 1

@@ -16,7 +16,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// template is the CloudFormation of the page, as far as it is looked at.
+// template is the part of the page's CloudFormation template that the test reads.
 type template struct {
 	Resources struct {
 		Changes struct {
@@ -41,8 +41,8 @@ type template struct {
 	}
 }
 
-// TestWhatThePageInstallsIsEnough sets up what docs/change-events.md has for CloudFormation, and gives the operator what
-// the page says that it needs, and no more.
+// TestWhatThePageInstallsIsEnough sets up what docs/change-events.md has for CloudFormation, and gives the operator exactly
+// the permissions that the page lists.
 func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	s := newSetup(t)
 	const ruleARN = "arn:aws:events:" + localaws.DefaultRegion + ":" + localaws.DefaultAccount + ":rule/"
@@ -72,7 +72,7 @@ func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// The setup's own rule is still there: the queue's policy refuses what it brings.
+	// The setup's own rule still exists; the queue's policy refuses its messages.
 	if _, err := s.env.AWS.AddEventRule(localaws.EventRule{Name: rule.Name, Queue: s.queue, DetailTypes: rule.EventPattern.DetailType}); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	}
 }
 
-// block is the block of a page that is of a language and mentions something.
+// block is the code block of a page that has a language and contains a text.
 func block(t *testing.T, page, language, mentions string) string {
 	t.Helper()
 	for _, found := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(page, -1) {
@@ -102,7 +102,7 @@ func block(t *testing.T, page, language, mentions string) string {
 	return ""
 }
 
-// allow lets the operator read the setup's secrets, and what a statement says; whoever changes secrets may do everything.
+// allow lets the operator read the setup's secrets and do what statement allows; the key tester may do everything.
 func (s *setup) allow(statement string) {
 	s.Helper()
 	reading := fmt.Sprintf(`{"Effect": "Allow", "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],

@@ -18,9 +18,9 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// seldom is so seldom that within a test nothing is polled twice; alone is for those that are not polled at all.
+// rarely is so long that nothing is polled twice within a test; alone turns polls off.
 const (
-	seldom = 24 * time.Hour
+	rarely = 24 * time.Hour
 	alone  = time.Duration(0)
 )
 
@@ -28,8 +28,8 @@ func TestAChangeIsHereOnceItsEventIs(t *testing.T) {
 	s := newSetup(t)
 	s.start()
 	arn, content := s.create("db")
-	s.awaitDrained() // The event of the creation finds nobody, and nobody asks because of it later.
-	s.sync("by-name", s.secretID("db"), seldom)
+	s.awaitDrained() // The event of the creation matches no SecretSync, and must not trigger a call later.
+	s.sync("by-name", s.secretID("db"), rarely)
 	s.sync("by-arn", arn, alone)
 	s.sync("by-partial-arn", arn[:len(arn)-7], alone)
 	all := []string{"by-name", "by-arn", "by-partial-arn"}
@@ -47,7 +47,7 @@ func TestAChangeIsHereOnceItsEventIs(t *testing.T) {
 			t.Errorf("DescribeSecret was asked %d times for %d ids of one secret", described, len(all))
 		}
 	}
-	s.awaitDrained() // An event is counted after it was handed on.
+	s.awaitDrained() // An event is counted after it was delivered.
 	if got := s.counted("notified"); got < 3 {
 		t.Errorf("%v events were counted", got)
 	}
@@ -61,7 +61,7 @@ func count(names []string, wanted string) int {
 	return len(names) - len(slices.DeleteFunc(slices.Clone(names), func(other string) bool { return other == wanted }))
 }
 
-// awaitVersion waits until status tells of another version than a former one, and gives it.
+// awaitVersion waits until status has another version than former, and gives it.
 func (s *setup) awaitVersion(name, former string) (version string) {
 	s.Helper()
 	s.await("status of "+name+" tells of another version", func() bool {
@@ -191,7 +191,7 @@ func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
 		}
 		return strings.Count(string(said), "the queue of change events does not answer")
 	}
-	s.await("the log tells that the queue is gone", func() bool { return told() > 0 }) // After the metric does.
+	s.await("the log tells that the queue is gone", func() bool { return told() > 0 }) // The log is written after the metric changes.
 	if times := told(); times != 1 {
 		t.Errorf("the log tells %d times that the queue is gone", times)
 	}
@@ -205,7 +205,7 @@ func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
 	s.start()
 	_, content := s.create("db")
 	s.create("unmatched")
-	s.awaitDrained() // The events of the creations find nobody, and nobody asks because of them later.
+	s.awaitDrained() // The events of the creations match no SecretSync, and must not trigger a call later.
 	s.sync("db", s.secretID("db"), alone)
 	s.awaitValue("db", content)
 	s.awaitDrained()
@@ -227,7 +227,7 @@ func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
 			s := newSetup(t)
 			s.start()
 			_, content := s.create("db")
-			s.sync("db", s.secretID("db"), seldom)
+			s.sync("db", s.secretID("db"), rarely)
 			s.awaitValue("db", content)
 			s.stop(how)
 			s.env.AWS.ResetCalls()

@@ -27,14 +27,14 @@ import (
 
 const (
 	queueName = "changes"
-	// operator is the access key of the manager, tester that of whoever changes secrets.
+	// operator is the access key of the manager; the test changes secrets with the key tester.
 	operator, tester = "operator", "tester"
 )
 
 // setup is a namespace, a local AWS with a queue of change events, and managers that work in that namespace alone.
 type setup struct {
 	*testing.T
-	// stand is the shared one with the setup's own AWS.
+	// env is the shared environment with a local AWS of the setup's own.
 	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
@@ -42,7 +42,7 @@ type setup struct {
 	queue, dead string
 	manager     *testenv.Manager
 	starts      int
-	// hidden must not be in what the manager says: values and tokens.
+	// hidden are values and tokens that must not be in the manager's log.
 	hidden []string
 }
 
@@ -56,7 +56,7 @@ func newSetup(t *testing.T) *setup {
 	return s
 }
 
-// addQueue makes the queue, its dead-letter queue and the rule that feeds it.
+// addQueue creates the queue, its dead-letter queue and the rule that sends events to it.
 func (s *setup) addQueue() {
 	s.Helper()
 	var err error
@@ -82,7 +82,7 @@ func (s *setup) start() {
 	s.startPlain("--change-queue-url=" + s.queueURL())
 }
 
-// startPlain starts a manager, which ends with the test unless it has ended before.
+// startPlain starts a manager without a queue. It is stopped when the test ends, unless it was stopped before.
 func (s *setup) startPlain(flags ...string) {
 	s.Helper()
 	s.starts++
@@ -100,7 +100,7 @@ func (s *setup) startPlain(flags ...string) {
 	}
 }
 
-// stop ends the manager in a way.
+// stop ends the manager by one of its methods, such as Stop or Kill.
 func (s *setup) stop(how func(*testenv.Manager) error) {
 	s.Helper()
 	if err := how(s.manager); err != nil {
@@ -109,7 +109,7 @@ func (s *setup) stop(how func(*testenv.Manager) error) {
 	s.manager = nil
 }
 
-// value is one that can be found again where it must not be.
+// value is a random value that can be searched for in the log.
 func (s *setup) value() string {
 	content := "value-" + rand.Text()
 	s.hidden = append(s.hidden, content)
@@ -118,7 +118,7 @@ func (s *setup) value() string {
 
 func (s *setup) secretID(name string) string { return "/" + s.namespace + "/" + name }
 
-// create makes a secret, and gives its ARN and its value.
+// create creates a secret with a random value, and gives its ARN and the value.
 func (s *setup) create(name string) (arn, content string) {
 	s.Helper()
 	content = s.value()
@@ -138,13 +138,13 @@ func (s *setup) put(id string) (content string) {
 	return content
 }
 
-// sync makes a SecretSync that polls at an interval; zero is for events alone.
+// sync creates a SecretSync with a poll interval; 0 makes it depend on events alone.
 func (s *setup) sync(name, secretID string, interval time.Duration) {
 	s.Helper()
 	s.make(name, interval, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: secretID}})
 }
 
-// make makes a SecretSync of a spec.
+// make creates a SecretSync with a spec.
 func (s *setup) make(name string, interval time.Duration, spec v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	spec.PollInterval = &metav1.Duration{Duration: interval}
@@ -163,19 +163,19 @@ func (s *setup) get(name string) *v1alpha1.SecretSync {
 	return found
 }
 
-// values are what a Secret holds; nil where there is none.
+// values are the values of a Secret; nil if it does not exist.
 func (s *setup) values(name string) map[string]string {
 	s.Helper()
 	return testsuite.Values(s, s.env.Client, s.namespace, name)
 }
 
-// await waits until a condition holds, and says what it waited for if it never does.
+// await waits until a condition holds, and otherwise fails with what it waited for.
 func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	testsuite.Await(s, what, holds, s.picture)
 }
 
-// picture is how SecretSyncs are, what AWS was asked last, and what the queue holds.
+// picture shows the SecretSyncs' conditions, the latest calls of AWS, and the size of the queue.
 func (s *setup) picture() string {
 	s.Helper()
 	var text strings.Builder
@@ -196,7 +196,7 @@ func (s *setup) picture() string {
 	return text.String()
 }
 
-// awaitValue waits until a Secret holds a value and its SecretSync says that all is well.
+// awaitValue waits until a Secret holds a value and its SecretSync is Ready.
 func (s *setup) awaitValue(name, content string) {
 	s.Helper()
 	s.awaitValues(name, map[string]string{"value": content})
@@ -211,13 +211,13 @@ func (s *setup) awaitValues(name string, want map[string]string) {
 	})
 }
 
-// awaitDrained waits until the queue has nothing any more, and the manager waits at it.
+// awaitDrained waits until the queue is empty and the manager waits for messages.
 func (s *setup) awaitDrained() {
 	s.Helper()
 	s.await("the queue is empty", func() bool { return len(s.env.AWS.Messages(s.queue)) == 0 && s.env.AWS.Polling(s.queue) == 1 })
 }
 
-// asked are the operations that the manager called since the last reset, but for those of the queue.
+// asked are the operations that the manager has called since the last reset, without those of SQS.
 func (s *setup) asked() (operations []string) {
 	for _, call := range s.env.AWS.Calls() {
 		if call.AccessKeyID == operator && !slices.Contains([]string{"ReceiveMessage", "DeleteMessageBatch"}, call.Operation) {
@@ -227,7 +227,7 @@ func (s *setup) asked() (operations []string) {
 	return operations
 }
 
-// metric is the value of one of the manager's metrics, as it is written with its labels; not ok is one that is not there.
+// metric is the value of a series of the manager, named with its labels as /metrics writes it; ok is false if there is none.
 func (s *setup) metric(name string) (value float64, ok bool) {
 	s.Helper()
 	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")
@@ -250,14 +250,14 @@ func (s *setup) metric(name string) (value float64, ok bool) {
 	return 0, false
 }
 
-// counted is how many events had an outcome.
+// counted is how many events had an outcome, by the manager's metric.
 func (s *setup) counted(outcome string) float64 {
 	s.Helper()
 	value, _ := s.metric(`secretsync_change_events_total{outcome="` + outcome + `"}`)
 	return value
 }
 
-// awaitQueueUp waits until the manager says of the queue that it answers, or that it does not.
+// awaitQueueUp waits until the manager's metric says that the queue answers, or that it does not.
 func (s *setup) awaitQueueUp(want float64) {
 	s.Helper()
 	s.await(fmt.Sprintf("the queue is up: %v", want), func() bool {

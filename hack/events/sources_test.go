@@ -48,8 +48,8 @@ func TestWhatIsFoundIsFollowedAndWhatIsNewIsFound(t *testing.T) {
 	s.awaitValues("all", map[string]string{"two": secondValue})
 }
 
-// TestAFailedRotationIsToldUntilOneSucceeds: whichever of its four steps fails, the Secret keeps the version that
-// works.
+// TestAFailedRotationIsToldUntilOneSucceeds: whichever of its four steps fails, the condition reports it until a rotation
+// succeeds, and the Secret keeps the version that works.
 func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
 	s := newSetup(t)
 	s.start()
@@ -58,7 +58,7 @@ func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
 	}
 }
 
-// failRotation has a rotation fail at a step, and the next one succeed.
+// failRotation makes a rotation fail at a step, and the next rotation succeed.
 func (s *setup) failRotation(t *testing.T, step string) {
 	name := "db-" + strings.ToLower(step)
 	function := "arn:aws:lambda:eu-west-1:111122223333:function:" + s.namespace + "-" + name
@@ -100,7 +100,7 @@ func (s *setup) failRotation(t *testing.T, step string) {
 	}
 }
 
-// giveUpRotation takes AWSPENDING off the version that a failed rotation has left, as AWS asks for before the next.
+// giveUpRotation removes AWSPENDING from the version of a failed rotation, which AWS requires before the next rotation.
 func (s *setup) giveUpRotation(id string) {
 	s.Helper()
 	described, err := s.aws.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})

@@ -17,13 +17,13 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// states are all values that one Secret has held under its key "value", one after the other.
+// states are all values that a Secret has held under its key "value", in order.
 type states struct {
 	sync.Mutex
 	held []string
 }
 
-// watchValues begins to see every state that a Secret is ever in.
+// watchValues starts to record every state of a Secret.
 func (s *setup) watchValues(name string) *states {
 	s.Helper()
 	watching, err := client.NewWithWatch(s.env.Plane.Config(), client.Options{Scheme: s.env.Client.Scheme()})
@@ -59,7 +59,7 @@ func (v *states) all() []string {
 	return slices.Clone(v.held)
 }
 
-// told are how many events with a reason there are about the SecretSync db.
+// told is how many events with a reason exist for the SecretSync db.
 func (s *setup) told(reason string) (count int) {
 	s.Helper()
 	var list eventsv1.EventList
@@ -74,7 +74,7 @@ func (s *setup) told(reason string) (count int) {
 	return count
 }
 
-// stale makes reads of AWS stale.
+// stale makes the operator's reads of AWS stale.
 func (s *setup) stale(how ...localaws.Staleness) {
 	s.Helper()
 	if err := s.env.AWS.SetStaleness(how...); err != nil {
@@ -82,14 +82,14 @@ func (s *setup) stale(how ...localaws.Staleness) {
 	}
 }
 
-// awaitAsked waits until the operator has called an operation that often since a moment that has been reset to.
+// awaitAsked waits until the operator has called an operation n times since the last ResetCalls.
 func (s *setup) awaitAsked(operation string, often int) {
 	s.Helper()
 	s.await("the operator asks on", func() bool { return count(s.asked(), operation) >= often })
 }
 
 // TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack: for ten seconds after a rotation every read sees the state before
-// it or after it. The Secret goes to the new version once, also where the operator is killed meanwhile.
+// it or after it. The Secret changes to the new version once, even if the operator is killed meanwhile.
 func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 	for name, meanwhile := range map[string]func(*setup){
 		"an operator that goes on":          func(*setup) {},
@@ -111,7 +111,7 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 			s.awaitValue("db", second)
 			s.await("the update is told", func() bool { return s.told("SecretUpdated") == 1 })
 			meanwhile(s)
-			s.awaitAsked("DescribeSecret", 13) // Ten seconds are over by then.
+			s.awaitAsked("DescribeSecret", 13) // By then ten seconds are over.
 			third := s.put(id)
 			s.awaitValue("db", third)
 			s.await("the watch has brought the last state", func() bool { return slices.Contains(seen.all(), third) })
@@ -126,8 +126,8 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 	}
 }
 
-// TestAChangeEventIsFollowedUntilAWSHasCaughtUp: DescribeSecret is four seconds behind, so that the look at which the
-// event sets off shows nothing new.
+// TestAChangeEventIsFollowedUntilAWSHasCaughtUp: DescribeSecret is four seconds behind, so that the first read after the
+// event shows nothing new.
 func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 	for name, operation := range map[string]string{"versions are behind": "DescribeSecret", "values are behind": "GetSecretValue", "all is behind": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 	}
 }
 
-// TestARollbackIsFollowedAtOnce: it makes the secret's date move on, whichever version it moves the label to.
+// TestARollbackIsFollowedAtOnce: a rollback advances the secret's date of change, whichever version the label moves to.
 func TestARollbackIsFollowedAtOnce(t *testing.T) {
 	s := newSetup(t)
 	s.start()
@@ -183,7 +183,7 @@ func TestARollbackIsFollowedAtOnce(t *testing.T) {
 	}
 }
 
-// TestStatusIsNotWrittenBecauseADateMoves: a tag changes the secret, and no version.
+// TestStatusIsNotWrittenBecauseADateMoves: a tag changes the secret's date but no version.
 func TestStatusIsNotWrittenBecauseADateMoves(t *testing.T) {
 	s := newSetup(t)
 	s.startPlain()

@@ -12,9 +12,9 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// balance has managers that are started from now on reach the API server through a load balancer, which connects
-// clients only while the API server says that it is ready. Without one, a client that comes back meets an API server
-// that does not know its permissions yet, and begins again for that reason.
+// balance makes managers that are started from now on reach the API server through a load balancer, which connects
+// clients only while the API server is ready. Without it, a client that reconnects may be refused by an API server that
+// has not loaded its permissions yet, and restarts its watches for that reason.
 func (s *setup) balance() {
 	s.Helper()
 	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), testenv.OperatorNamespace, testenv.OperatorAccount)
@@ -38,13 +38,13 @@ func (s *setup) balance() {
 	}
 }
 
-// ready says whether the API server does.
+// ready says whether the API server is ready.
 func (s *setup) ready() bool {
 	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
 	return err == nil && clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(s.Context()).Error() == nil
 }
 
-// serve connects clients with what is behind, until the listener is closed.
+// serve connects clients with the API server until the listener is closed.
 func serve(listener net.Listener, behind string, ready func() bool) {
 	for {
 		client, err := listener.Accept()
@@ -76,5 +76,5 @@ func connect(client net.Conn, behind string, ready func() bool) {
 	group.Wait()
 }
 
-// closing ends a connection, which the other side may have ended before.
+// closing closes a connection, which the other side may have closed before.
 func closing(connection net.Conn) { _ = connection.Close() }

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestRestoreBeforeAStart restores etcd while no operator runs: the one that is started then follows rotations as it
-// polls, or as it is asked to.
+// TestRestoreBeforeAStart restores etcd while no operator runs. The operator that is started then follows rotations at its
+// polls, and on a requested refresh.
 func TestRestoreBeforeAStart(t *testing.T) {
 	s := newSetup(t)
 	s.start()
@@ -29,7 +29,7 @@ func TestRestoreBeforeAStart(t *testing.T) {
 	s.awaitRight("all are right after the restore and a start")
 }
 
-// TestSecretAndSecretSyncRestoredApart puts back, as tools for backups do, a Secret without its SecretSync and the other
+// TestSecretAndSecretSyncRestoredApart restores, as backup tools do, a Secret without its SecretSync and the other
 // way round, while the operator runs and while it does not.
 func TestSecretAndSecretSyncRestoredApart(t *testing.T) {
 	s := newSetup(t)
@@ -54,7 +54,7 @@ func TestSecretAndSecretSyncRestoredApart(t *testing.T) {
 	s.stop()
 	putBack(names[3:])
 	s.start()
-	s.refresh(names[5:]) // Its Secret is as status says, so that it is polled in its own time.
+	s.refresh(names[5:]) // Their Secrets match status, so that nothing triggers a poll before the interval ends.
 	s.awaitRight("what was put back while no operator ran")
 }
 
@@ -81,7 +81,7 @@ func (s *setup) recreateSecret(kept saved) {
 	s.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: kept.secret.Namespace, Name: kept.secret.Name}})
 	made := kept.secret.DeepCopy()
 	made.UID, made.ResourceVersion, made.ManagedFields = "", "", nil
-	// The operator may be faster: then it is overwritten.
+	// The operator may have recreated it already: then it is overwritten.
 	if err := s.env.Client.Create(s.Context(), made); err != nil {
 		s.overwriteSecret(kept)
 	}

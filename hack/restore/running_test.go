@@ -17,8 +17,8 @@ func TestRestoreUnderAThousand(t *testing.T) {
 	s.restoreUnder(200, 800)
 }
 
-// TestRestoreBehindALoadBalancer restores it where the operator reaches the API server once that is ready, so that
-// nothing but the restore has its watches begin again.
+// TestRestoreBehindALoadBalancer restores etcd while the operator reaches the API server only when that is ready. So only
+// the restore makes its watches restart.
 func TestRestoreBehindALoadBalancer(t *testing.T) {
 	s := newSetup(t)
 	s.balance()
@@ -26,8 +26,8 @@ func TestRestoreBehindALoadBalancer(t *testing.T) {
 	s.restoreUnder(5, 5)
 }
 
-// restoreUnder puts etcd back to before a rotation that the operator has followed, under the operator. Some of its
-// SecretSyncs are polled each few seconds, the others would not ask AWS for an hour.
+// restoreUnder restores etcd, while the operator runs, to the state before a rotation that the operator has followed. Some
+// SecretSyncs are polled every few seconds, the others once an hour.
 func (s *setup) restoreUnder(polled, idle int) {
 	often, rarely := s.follow("polled", polled, soon), s.follow("idle", idle, later)
 	all := slices.Concat(often, rarely)
@@ -61,7 +61,7 @@ func (s *setup) restoreUnder(polled, idle int) {
 	if s.exists(made) {
 		s.Error("the Secret of a SecretSync that is in no backup is there")
 	}
-	// What is new after the restore is seen, edits and rotations alike.
+	// Edits and rotations after the restore are seen.
 	s.follow("made-later", 1, later)
 	s.rotate(all[:1])
 	s.rotate(rarely[:1])

@@ -29,18 +29,18 @@ import (
 )
 
 const (
-	// soon and later are poll intervals: one that ends while a test waits, and one that does not.
+	// soon is a poll interval that ends while a test waits; later is one that does not.
 	soon, later = 5 * time.Second, time.Hour
-	// rightWithin is how long after a restore everything may take to be right, and slowness how many times as long as a
-	// rotation of everything before the restore took, on a machine that is too busy for that.
+	// rightWithin is how long everything may take to be right after a restore. On a machine that is too busy for that, it
+	// may take slowness times as long as a rotation of everything took before the restore.
 	rightWithin, slowness = time.Minute, 3
-	// deadline is how long anything awaited may take; a thousand SecretSyncs take long on a busy machine.
+	// deadline is how long a test waits; a thousand SecretSyncs take long on a busy machine.
 	deadline = 5 * time.Minute
-	// atOnce bounds the requests of a test that are under way at the same time.
+	// atOnce limits the concurrent requests of a test.
 	atOnce = 16
 )
 
-// setup is a namespace with SecretSyncs, a local AWS with a secret for each of them, and a manager of the test's own.
+// setup is a namespace with SecretSyncs, a local AWS with a secret for each of them, and a manager.
 type setup struct {
 	*testing.T
 	env       *testenv.Environment
@@ -48,7 +48,7 @@ type setup struct {
 	aws       *secretsmanager.Client
 	manager   *testenv.Manager
 	starts    int
-	// wanted is the value that each Secret must hold, by its name.
+	// wanted are the values that the Secrets must hold, by name.
 	wanted map[string]string
 	hidden []string
 }
@@ -63,7 +63,7 @@ func newSetup(t *testing.T) *setup {
 	return s
 }
 
-// start starts a manager, which ends with the test unless it has ended before.
+// start starts a manager, which is stopped when the test ends unless it was stopped before.
 func (s *setup) start() {
 	s.Helper()
 	s.starts++
@@ -81,7 +81,7 @@ func (s *setup) start() {
 	}
 }
 
-// stop ends the manager, which must not have ended before.
+// stop ends the manager, which must still run.
 func (s *setup) stop() {
 	s.Helper()
 	if err := s.manager.Stop(); err != nil {
@@ -90,7 +90,7 @@ func (s *setup) stop() {
 	s.manager = nil
 }
 
-// each does something for each of these names, several at once.
+// each calls do for each name, atOnce at a time.
 func (s *setup) each(names []string, do func(ctx context.Context, name string) error) {
 	s.Helper()
 	group, ctx := errgroup.WithContext(s.Context())
@@ -103,7 +103,7 @@ func (s *setup) each(names []string, do func(ctx context.Context, name string) e
 	}
 }
 
-// follow makes secrets, and SecretSyncs that follow them, so many with a prefix, and gives their names.
+// follow creates n secrets, and SecretSyncs that follow them, with names that begin with prefix, and gives the names.
 func (s *setup) follow(prefix string, count int, interval time.Duration) []string {
 	s.Helper()
 	names := make([]string, count)
@@ -121,7 +121,7 @@ func (s *setup) follow(prefix string, count int, interval time.Duration) []strin
 	return names
 }
 
-// want draws the value that a Secret must hold from now on.
+// want draws a new value, which a Secret must hold from now on.
 func (s *setup) want(name string) {
 	s.wanted[name] = "value-" + rand.Text()
 	s.hidden = append(s.hidden, s.wanted[name])
@@ -129,7 +129,7 @@ func (s *setup) want(name string) {
 
 func (s *setup) secretID(name string) *string { return aws.String("/" + s.namespace + "/" + name) }
 
-// rotate gives the secrets of these names another value.
+// rotate gives the secrets of these names new values.
 func (s *setup) rotate(names []string) {
 	s.Helper()
 	for _, name := range names {
@@ -141,7 +141,7 @@ func (s *setup) rotate(names []string) {
 	})
 }
 
-// refresh asks for a look at the secrets of these names.
+// refresh requests a refresh of the SecretSyncs of these names.
 func (s *setup) refresh(names []string) {
 	s.Helper()
 	s.each(names, func(ctx context.Context, name string) error {
@@ -151,13 +151,13 @@ func (s *setup) refresh(names []string) {
 	})
 }
 
-// awaitRight waits until every Secret holds what is wanted, and every SecretSync says so.
+// awaitRight waits until every Secret holds its wanted value and every SecretSync is in sync.
 func (s *setup) awaitRight(what string) {
 	s.Helper()
 	s.awaitRightBut("", what)
 }
 
-// awaitRightBut does so for all but one. It takes a moment between two looks: each reads all that there is.
+// awaitRightBut does so for all but one name. It pauses between checks, as each lists all objects.
 func (s *setup) awaitRightBut(except, what string) {
 	s.Helper()
 	pause := max(100*time.Millisecond, time.Duration(len(s.wanted))*time.Millisecond)
@@ -191,7 +191,7 @@ func (s *setup) exists(name string) bool {
 	return testsuite.Values(s, s.env.Client, s.namespace, name) != nil
 }
 
-// wrong says of which names something is not as wanted, and what.
+// wrong gives the names whose Secret or SecretSync is not as wanted, with what is wrong.
 func (s *setup) wrong() []string {
 	var secrets corev1.SecretList
 	var syncs v1alpha1.SecretSyncList
@@ -220,7 +220,7 @@ func (s *setup) wrong() []string {
 	return wrong
 }
 
-// picture is what is wrong, the first of it, with what the manager said last.
+// picture shows the first problems and the end of the manager's log.
 func (s *setup) picture() string {
 	wrong := s.wrong()
 	return fmt.Sprintf("%d are wrong: %s\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 10)], "; "), s.manager.Tail())
@@ -265,7 +265,7 @@ func (s *setup) metric(name, labels string) (sum float64) {
 	return sum
 }
 
-// passes is how many passes the manager has made.
+// passes is how many reconciles the manager has done.
 func (s *setup) passes() float64 {
 	return s.metric("controller_runtime_reconcile_total", `controller="secretsync"`)
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// setup is a namespace, an AWS that others may have made, and a manager that works in that namespace alone.
+// setup is a namespace, the local AWS or moto, and a manager that watches only that namespace.
 type setup struct {
 	*testing.T
 	namespace string
@@ -41,11 +41,11 @@ func newSetup(t *testing.T, url string) *setup {
 	t.Helper()
 	own := *shared
 	own.Variables = append(own.Variables, "AWS_ENDPOINT_URL="+url)
-	anybody := credentials.NewStaticCredentialsProvider("tester", "not-checked", "")
+	anyCredentials := credentials.NewStaticCredentialsProvider("tester", "not-checked", "")
 	s := &setup{
 		T: t, namespace: testsuite.Namespace(t, shared.Client, "story-"),
-		aws: secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
-		sqs: sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anybody}),
+		aws: secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anyCredentials}),
+		sqs: sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: &url, Credentials: anyCredentials}),
 	}
 	queue, err := s.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("changes")})
 	s.must(err)
@@ -54,7 +54,7 @@ func newSetup(t *testing.T, url string) *setup {
 	if manager != nil {
 		t.Cleanup(func() {
 			if err := manager.Stop(); err != nil {
-				t.Errorf("the manager did not end well: %v", err)
+				t.Errorf("the manager failed: %v", err)
 			}
 			testsuite.CheckLog(t, manager, s.hidden)
 		})
@@ -70,14 +70,14 @@ func (s *setup) must(err error) {
 	}
 }
 
-// value is one that can be found again where it must not be.
+// value is a random value that can be searched for in the log.
 func (s *setup) value() string {
 	content := "value-" + rand.Text()
 	s.hidden = append(s.hidden, content)
 	return content
 }
 
-// create creates a secret; its name may still be that of one that is being deleted by force.
+// create creates a secret; an earlier secret of that name may still be being deleted.
 func (s *setup) create(name, content string, tags ...types.Tag) (arn, version string) {
 	s.Helper()
 	input := &secretsmanager.CreateSecretInput{Name: &name, Tags: tags, SecretString: &content}
@@ -123,7 +123,7 @@ func (s *setup) delete(id string, force bool) {
 	s.must(err)
 }
 
-// apply makes the SecretSyncs of a file, which poll each second.
+// apply creates the SecretSyncs of a file, with a poll interval of a second.
 func (s *setup) apply(file string, replace ...string) {
 	s.Helper()
 	content, err := os.ReadFile(file)
@@ -139,7 +139,7 @@ func (s *setup) apply(file string, replace ...string) {
 
 func (s *setup) client() client.Client { return shared.Client }
 
-// reason is why a SecretSync is Ready, or is not.
+// reason is the reason of a SecretSync's Ready condition.
 func (s *setup) reason(name string) string {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
@@ -160,7 +160,7 @@ func (s *setup) await(what string, holds func() bool) {
 	testsuite.Await(s, what, holds, s.picture)
 }
 
-// picture is how the SecretSyncs are, without values.
+// picture shows the conditions of the SecretSyncs, which have no values.
 func (s *setup) picture() string {
 	var all v1alpha1.SecretSyncList
 	if err := s.client().List(context.Background(), &all, client.InNamespace(s.namespace)); err != nil {

@@ -28,7 +28,7 @@ const (
 	textID, databaseID, binaryID, eventID = "/story/text", "/story/db", "/story/binary", "/story/events"
 	foundPrefix                           = "/story/found/"
 
-	// kindsLeast is how many kinds of SecretSyncs live through the story.
+	// kindsLeast is how many kinds of SecretSyncs the story must have at least.
 	kindsLeast = 17
 )
 
@@ -52,14 +52,14 @@ func TestAgainstMoto(t *testing.T) {
 	tell(t, server.URL)
 }
 
-// expected is what AWS has, as the story knows it.
+// expected is what AWS should hold.
 type expected struct {
 	text, binary string
-	// current, previous and live are passwords of the database by labels; empty is no such version.
+	// current, previous and live are the passwords of the database under these labels; empty means no such version.
 	current, previous, live, first string
-	// found are values of secrets by the last part of their names, tagged those with the tag.
+	// found are the values of the secrets to find, by the last part of their names; tagged are those with the tag.
 	found, tagged map[string]string
-	// refused are the reasons of those that are not in sync.
+	// refused are the reasons of SecretSyncs that are not in sync, by name.
 	refused map[string]string
 }
 
@@ -67,7 +67,7 @@ func login(password string) string {
 	return fmt.Sprintf(`{"username":"app","password":%q}`, password)
 }
 
-// wants is what the Secret of each kind must hold; nil is no Secret.
+// wants gives what the Secret of each kind must hold; nil means no Secret.
 func (expect *expected) wants() map[string]map[string]string {
 	password := func(of string) map[string]string {
 		if of == "" {
@@ -95,7 +95,7 @@ func (expect *expected) wants() map[string]map[string]string {
 	}
 }
 
-// awaitAll waits until every Secret holds what AWS has, and every SecretSync says how it is.
+// awaitAll waits until every Secret holds what AWS holds, and every SecretSync has the right reason.
 func (s *setup) awaitAll(after string, expect *expected) {
 	s.Helper()
 	for name, want := range expect.wants() {
@@ -110,7 +110,7 @@ func (s *setup) awaitAll(after string, expect *expected) {
 	}
 }
 
-// tell tells the story.
+// tell runs the story against the AWS at a URL.
 func tell(t *testing.T, url string) {
 	s := newSetup(t, url)
 	expect := &expected{}
@@ -147,11 +147,11 @@ func (s *setup) begin(expect *expected) (first string) {
 	return first
 }
 
-// rotateAndRollBack moves labels in the ways in which they move.
+// rotateAndRollBack moves labels by rotations and rollbacks.
 //
-// Once AWSCURRENT was moved by UpdateSecretVersionStage, moto takes a put under AWSCURRENT for one after the version
-// that was put last, and leaves AWSCURRENT on two versions. So the value after the rollback comes as a rotation function
-// brings it: it is put under AWSPENDING, and AWSCURRENT moves there.
+// After UpdateSecretVersionStage has moved AWSCURRENT, moto handles a put under AWSCURRENT as if AWSCURRENT were on the
+// version that was put last, and leaves it on two versions. So the value after the rollback is written as a rotation
+// function does it: it is put under AWSPENDING, and AWSCURRENT moves there.
 func (s *setup) rotateAndRollBack(expect *expected, first string) {
 	s.Helper()
 	expect.current, expect.previous = s.value(), expect.current
@@ -175,7 +175,7 @@ func (s *setup) rotateAndRollBack(expect *expected, first string) {
 }
 
 // deleteAndRestore deletes a secret and restores it, then deletes it for good and creates another one of its name.
-// Nothing is written while it is deleted: moto lets that happen.
+// Nothing is put while it is deleted, which moto would allow.
 func (s *setup) deleteAndRestore(expect *expected) {
 	s.Helper()
 	of := []string{"text", "retained", "immutable", "several"}
@@ -200,7 +200,7 @@ func (s *setup) deleteAndRestore(expect *expected) {
 	s.awaitAll("recreated", expect)
 }
 
-// find adds, tags and deletes secrets that are found.
+// find adds, tags and deletes secrets that SecretSyncs find.
 func (s *setup) find(expect *expected) {
 	s.Helper()
 	expect.found["three"] = s.value()
@@ -216,8 +216,8 @@ func (s *setup) find(expect *expected) {
 	s.awaitAll("less is found", expect)
 }
 
-// event has a change found by its event alone. moto makes no events of Secrets Manager, so the test sends what an
-// EventBridge rule would, to both.
+// event checks that the operator finds a change by its event alone. moto makes no events of Secrets Manager, so the test
+// sends to both what an EventBridge rule would send.
 func (s *setup) event() {
 	s.Helper()
 	before, after := s.value(), s.value()
@@ -250,7 +250,7 @@ func (s *setup) event() {
 	})
 }
 
-// end deletes the SecretSyncs: their Secrets go, but for the one that is retained and what the user had before.
+// end deletes the SecretSyncs. Their Secrets are deleted too, but not the retained one nor the keys of the user.
 func (s *setup) end(expect *expected) {
 	s.Helper()
 	s.must(s.client().DeleteAllOf(s.Context(), &v1alpha1.SecretSync{}, client.InNamespace(s.namespace)))
@@ -267,7 +267,7 @@ func (s *setup) end(expect *expected) {
 	})
 }
 
-// left says whether a Secret is left to the garbage collector, which may take half a minute: it has an owner.
+// left says whether a Secret is gone, or has an owner, so that the garbage collector deletes it within half a minute.
 func (s *setup) left(name string) bool {
 	s.Helper()
 	found := &corev1.Secret{}

@@ -8,15 +8,15 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// instance is the environment on an EC2 instance, which has nothing in it: the metadata service stands
-// at an address of its own here.
+// instance is the environment on an EC2 instance: no credentials, and here the address of the metadata service, which
+// differs from the real one.
 func (s *setup) instance(metadata http.Handler) []string {
 	serving := httptest.NewServer(metadata)
 	s.Cleanup(serving.Close)
 	return []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + serving.URL}
 }
 
-// TestInstanceRole: where nothing else is given, the role of the instance is used.
+// TestInstanceRole: without other credentials, the operator uses the role of the instance.
 func TestInstanceRole(t *testing.T) {
 	s := newSetup(t, 0)
 	s.role(trustService(instanceService))
@@ -29,7 +29,7 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
-// TestInstanceRoleIsRefused: an instance without a role is told from one whose role EC2 may not assume.
+// TestInstanceRoleIsRefused: the condition distinguishes an instance without a role from one whose role EC2 may not assume.
 func TestInstanceRoleIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		metadata func(s *setup) http.Handler

@@ -13,7 +13,7 @@ import (
 
 const byToken = "AssumeRoleWithWebIdentity"
 
-// irsa is what EKS's webhook puts into the environment of a pod.
+// irsa are the environment variables that EKS's webhook sets in a pod.
 func irsa(tokenFile string) []string {
 	return []string{noInstance, "AWS_STS_REGIONAL_ENDPOINTS=regional", "AWS_ROLE_ARN=" + roleARN, "AWS_WEB_IDENTITY_TOKEN_FILE=" + tokenFile}
 }
@@ -26,8 +26,8 @@ func (s *setup) trustCluster() {
 	}
 }
 
-// synced is a setup of IRSA whose sessions end so soon that their renewal is seen. A token that lives for a time is
-// mounted, and the Secret holds the content of the secret.
+// synced makes a setup with IRSA and short sessions, so that their renewal can be seen. It mounts a token with a lifetime
+// and waits until the Secret holds the secret's content.
 func synced(t *testing.T, lifetime time.Duration) (s *setup, mounted *volume, id, content string) {
 	t.Helper()
 	s = newSetup(t, 3*time.Second)
@@ -42,8 +42,8 @@ func synced(t *testing.T, lifetime time.Duration) (s *setup, mounted *volume, id
 	return s, mounted, id, content
 }
 
-// TestIRSA: a token of the cluster, for a role whose sessions end so soon that their renewal is seen; and
-// what AWS's trail shows of it.
+// TestIRSA: the operator assumes a role with a token of the cluster. Its sessions are short, so that their renewal is seen;
+// CloudTrail shows who read what.
 func TestIRSA(t *testing.T) {
 	s, _, _, content := synced(t, longToken)
 	s.awaitCalls(byToken, 3)
@@ -67,7 +67,7 @@ func TestIRSA(t *testing.T) {
 }
 
 // TestIRSATokenIsRenewed: the kubelet replaces the token while the operator runs. The new one is used as
-// soon as credentials are renewed, and nobody notices that the old one has expired.
+// soon as credentials are renewed, and no call fails because the old one has expired.
 func TestIRSATokenIsRenewed(t *testing.T) {
 	s, mounted, id, _ := synced(t, shortToken)
 	mounted.write(s.token(stsAudience, longToken, nil))
@@ -81,7 +81,7 @@ func TestIRSATokenIsRenewed(t *testing.T) {
 	s.awaitSynced(content)
 }
 
-// TestIRSATokenIsNotRenewed: the Secret stays, the condition says which token is old, and a new one heals.
+// TestIRSATokenIsNotRenewed: the Secret stays, the condition says which token has expired, and a new one fixes it.
 func TestIRSATokenIsNotRenewed(t *testing.T) {
 	s, mounted, id, content := synced(t, shortToken)
 	s.env.AWS.Shift(shortToken + time.Second)
@@ -94,14 +94,14 @@ func TestIRSATokenIsNotRenewed(t *testing.T) {
 	s.awaitSynced(next)
 }
 
-// TestIRSAIsRefused: each thing that can be wrong is said, and mending it is enough.
+// TestIRSAIsRefused: the condition says what is wrong in each case, and fixing that is enough.
 func TestIRSAIsRefused(t *testing.T) {
 	const unavailable = v1alpha1.ReasonCredentialsUnavailable
 	issuer := strings.TrimPrefix(cluster.Issuer, "https://")
 	for name, test := range map[string]struct {
-		// token is what is mounted; empty mounts nothing.
+		// token is mounted, unless it is empty.
 		token func(s *setup) string
-		// trusted and provider are what AWS knows: the ServiceAccount that may assume the role, and the cluster.
+		// trusted is the ServiceAccount that may assume the role, provider the cluster in IAM.
 		trusted  string
 		provider bool
 		reason   string
@@ -176,5 +176,5 @@ func TestIRSAIsRefused(t *testing.T) {
 	}
 }
 
-// readSomething is a call that was answered with a value.
+// readSomething says whether a call was answered with a value.
 func readSomething(call localaws.Call) bool { return len(call.Read) > 0 }

@@ -10,7 +10,7 @@ import (
 
 const accessKey = "AKIAOPERATOR"
 
-// user makes the operator a user with an access key; without policies where it is to have none.
+// user creates an IAM user with an access key for the operator; it may do nothing if no policies are given.
 func (s *setup) user(secretAccessKey string, policies ...string) {
 	s.Helper()
 	_, err := s.env.AWS.AddUser(localaws.User{Name: "secretsync", AccessKeyID: accessKey, SecretAccessKey: secretAccessKey, Policies: policies})
@@ -19,18 +19,18 @@ func (s *setup) user(secretAccessKey string, policies ...string) {
 	}
 }
 
-// keys is the environment of static keys.
+// keys are the environment variables of static keys.
 func keys(secretAccessKey string) []string {
 	return []string{noInstance, "AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretAccessKey}
 }
 
-// TestStaticKeys: what is wrong with a key is said, and mending it is enough.
+// TestStaticKeys: the condition says what is wrong with a key, and fixing that is enough.
 func TestStaticKeys(t *testing.T) {
 	const unavailable = v1alpha1.ReasonCredentialsUnavailable
 	for name, test := range map[string]struct {
-		// spoil makes AWS know another user than the operator's; nil leaves what works.
+		// spoil changes the user in AWS so that the operator's key fails; nil leaves a key that works.
 		spoil func(s *setup)
-		// reason and mentions of the condition; an empty reason is a sync.
+		// reason and mentions are those of the condition; an empty reason means that the Secret is synced.
 		reason   string
 		mentions []string
 	}{
@@ -71,7 +71,7 @@ func TestStaticKeys(t *testing.T) {
 	}
 }
 
-// TestAKeyIsDeletedWhileItIsUsed: the Secret stays, the condition says why, and the same key heals it.
+// TestAKeyIsDeletedWhileItIsUsed: the Secret stays, the condition says why, and restoring the key fixes it.
 func TestAKeyIsDeletedWhileItIsUsed(t *testing.T) {
 	s := newSetup(t, 0)
 	secretAccessKey := s.hide(rand.Text())
@@ -90,7 +90,7 @@ func TestAKeyIsDeletedWhileItIsUsed(t *testing.T) {
 	s.awaitSynced(next)
 }
 
-// TestNoCredentials: an operator that was given nothing says what it could be given.
+// TestNoCredentials: an operator without credentials lists the ways to give it some.
 func TestNoCredentials(t *testing.T) {
 	s := newSetup(t, 0)
 	s.user("another", s.reading())

@@ -15,17 +15,17 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// The operator, as AWS knows it.
+// The operator's identity in AWS.
 const (
 	account     = localaws.DefaultAccount
-	noInstance  = "AWS_EC2_METADATA_DISABLED=true" // No test asks the machine that it runs on.
+	noInstance  = "AWS_EC2_METADATA_DISABLED=true" // No test asks the metadata service of its own machine.
 	stsAudience = "sts.amazonaws.com"
 	roleARN     = "arn:aws:iam::" + account + ":role/secretsync"
 	assumedRole = "arn:aws:sts::" + account + ":assumed-role/secretsync/"
 	// podService is the principal of EKS Pod Identity, and the audience of its tokens.
 	podService      = "pods.eks.amazonaws.com"
 	instanceService = "ec2.amazonaws.com"
-	// shortToken and longToken are what API servers give at least, and at most without being asked.
+	// shortToken is the shortest lifetime of a token that API servers give, longToken the longest without a request for more.
 	shortToken, longToken = 10 * time.Minute, time.Hour
 )
 
@@ -35,7 +35,7 @@ func (s *setup) reading() string {
 		"Resource": "arn:aws:secretsmanager:*:*:secret:/` + s.namespace + `/*"}}`
 }
 
-// role makes the operator's role, or changes whom it trusts.
+// role creates the operator's role, or changes its trust policy.
 func (s *setup) role(trust string) {
 	s.Helper()
 	if _, err := s.env.AWS.AddRole(localaws.Role{Name: "secretsync", TrustPolicy: trust, Policies: []string{s.reading()}}); err != nil {
@@ -43,7 +43,7 @@ func (s *setup) role(trust string) {
 	}
 }
 
-// trustService is the trust policy of a role for one of AWS's services.
+// trustService is the trust policy of a role for an AWS service.
 func trustService(service string) string {
 	return `{"Statement": {"Effect": "Allow", "Principal": {"Service": "` + service + `"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}}`
 }
@@ -56,7 +56,7 @@ func trustAccount(name string) string {
 		"` + issuer + `:sub": "system:serviceaccount:` + testenv.OperatorNamespace + `:` + name + `", "` + issuer + `:aud": "` + stsAudience + `"}}}}`
 }
 
-// pod makes a Pod of the operator's, which nobody runs.
+// pod creates a Pod of the operator, which no kubelet runs.
 func (s *setup) pod() *corev1.Pod {
 	s.Helper()
 	made := &corev1.Pod{
@@ -69,8 +69,8 @@ func (s *setup) pod() *corev1.Pod {
 	return made
 }
 
-// token is one of the operator's ServiceAccount, as the kubelet gets it for a projected volume; of a Pod
-// where one is given.
+// token is a token of the operator's ServiceAccount, as the kubelet gets it for a projected volume. It is bound to a
+// Pod if one is given.
 func (s *setup) token(audience string, lasts time.Duration, of *corev1.Pod) string {
 	s.Helper()
 	seconds := int64(lasts.Seconds())
@@ -95,7 +95,7 @@ type volume struct {
 
 func (s *setup) volume() *volume { return &volume{setup: s, folder: s.TempDir()} }
 
-// file is where the token is mounted.
+// file is the path of the mounted token.
 func (v *volume) file() string { return filepath.Join(v.folder, "token") }
 
 func (v *volume) write(token string) {

@@ -15,8 +15,8 @@ import (
 
 const byAgent = "AssumeRoleForPodIdentity"
 
-// agent is the EKS Pod Identity agent of the operator's node. It tells the environment that EKS's webhook
-// gives a pod.
+// agent runs the EKS Pod Identity agent of the operator's node, and gives the environment variables that EKS's webhook
+// sets in a pod.
 func (s *setup) agent(associations map[string]string, tokenFile string) []string {
 	serving := httptest.NewServer(s.env.AWS.PodIdentityAgent(localaws.PodIdentity{
 		Cluster: "tests", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: associations}))
@@ -29,13 +29,13 @@ func podIdentity(agent, tokenFile string) []string {
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + agent + localaws.PodIdentityPath, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + tokenFile}
 }
 
-// association is that of the operator's ServiceAccount.
+// association is the Pod Identity association of the operator's ServiceAccount.
 func association() map[string]string {
 	return map[string]string{testenv.OperatorNamespace + "/" + testenv.OperatorAccount: roleARN}
 }
 
-// TestPodIdentity: credentials of the agent, by a token of the operator's Pod that is replaced while it
-// runs; the old one has expired when the new one is used.
+// TestPodIdentity: the operator gets credentials from the agent, by a token of its Pod. The token is replaced while the
+// operator runs; the old one has expired when the new one is used.
 func TestPodIdentity(t *testing.T) {
 	s := newSetup(t, 3*time.Second)
 	s.role(trustService(podService))
@@ -47,7 +47,7 @@ func TestPodIdentity(t *testing.T) {
 	s.awaitSynced(content)
 
 	mounted.write(s.token(podService, longToken, pod))
-	// The next call may have read the first token before, and is not to be refused for that.
+	// The next call may already have read the first token, and must not be refused for that.
 	s.awaitCalls(byAgent, len(s.calls(byAgent))+2)
 	s.env.AWS.Shift(shortToken + time.Second) // The first token has expired, and all credentials with it.
 	before := len(s.calls(byAgent))
@@ -68,11 +68,11 @@ func TestPodIdentity(t *testing.T) {
 	}
 }
 
-// TestPodIdentityIsRefused: what the agent says is passed on, with what to look at.
+// TestPodIdentityIsRefused: the condition has the agent's message, and what to check.
 func TestPodIdentityIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		associations map[string]string
-		// trusted is the service that may assume the role; token what is mounted, empty for nothing.
+		// trusted is the service that may assume the role; token is mounted, unless it is empty.
 		trusted  string
 		token    func(s *setup, pod *corev1.Pod) string
 		mentions []string
@@ -125,7 +125,7 @@ func TestPodIdentityIsRefused(t *testing.T) {
 	}
 }
 
-// TestPodIdentityHeals: the agent comes up later than the operator, as it may when a node starts.
+// TestPodIdentityHeals: the agent starts later than the operator, as can happen when a node starts.
 func TestPodIdentityHeals(t *testing.T) {
 	s := newSetup(t, 0)
 	s.role(trustService(podService))
@@ -135,7 +135,7 @@ func TestPodIdentityHeals(t *testing.T) {
 		Cluster: "tests", Issuer: cluster.Issuer, Keys: cluster.Keys, Roles: association()}))
 	defer agent.Close()
 	id, content := s.createSecret()
-	// The listener takes connections that nobody answers yet.
+	// The listener accepts connections, and no server answers them yet.
 	s.start(podIdentity("http://"+agent.Listener.Addr().String(), mounted.file()))
 	s.sync(id)
 	s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, "within", "EKS Pod Identity agent")

@@ -22,25 +22,24 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// administrator is the access key of somebody who may do everything, whatever identities there are.
+// administrator is an access key with all permissions, whatever identities exist.
 const administrator = "administrator"
 
-// name is that of the secret, the SecretSync and the Secret of a setup.
+// name names the secret, the SecretSync and the Secret of a setup.
 const name = "db"
 
-// setup is a namespace of its own with one SecretSync, a local AWS of its own with one secret, and a
-// manager that works there alone.
+// setup is a namespace with one SecretSync, a local AWS with one secret, and a manager that watches only that namespace.
 type setup struct {
 	*testing.T
-	// stand is the shared one with the setup's own AWS.
+	// env is the shared environment with a local AWS of the setup's own.
 	env       *testenv.Environment
 	namespace string
 	aws       *secretsmanager.Client
-	// hidden must not be in what the manager says: values, keys and tokens.
+	// hidden are values, keys and tokens that must not be in the manager's log.
 	hidden []string
 }
 
-// newSetup has an AWS whose sessions last for a time; zero is what their callers ask for.
+// newSetup makes a setup. sessions is how long the sessions of its AWS last; 0 is as long as the caller asks for.
 func newSetup(t *testing.T, sessions time.Duration) *setup {
 	t.Helper()
 	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{SessionLifetime: sessions})
@@ -51,8 +50,8 @@ func newSetup(t *testing.T, sessions time.Duration) *setup {
 	})}
 }
 
-// start starts a manager that gets its credentials by some variables. It ends with the test, and must
-// not have told anybody what is hidden.
+// start starts a manager that gets its credentials by environment variables. It is stopped when the test ends, and its
+// log must contain nothing that is hidden.
 func (s *setup) start(variables []string) *testenv.Manager {
 	s.Helper()
 	s.env.Credentials = variables
@@ -73,13 +72,13 @@ func (s *setup) end(manager *testenv.Manager) {
 	testsuite.CheckLog(s, manager, s.hidden)
 }
 
-// hide makes sure that a secret is looked for in what the manager says.
+// hide adds a value that must not be in the manager's log.
 func (s *setup) hide(secret string) string {
 	s.hidden = append(s.hidden, secret)
 	return secret
 }
 
-// createSecret makes the secret, with a value that can be found again.
+// createSecret creates the secret, with a random value that can be searched for.
 func (s *setup) createSecret() (id, content string) {
 	s.Helper()
 	id, content = "/"+s.namespace+"/"+name, s.hide("value-"+rand.Text())
@@ -98,7 +97,7 @@ func (s *setup) putValue(id string) (content string) {
 	return content
 }
 
-// sync makes the SecretSync, which polls so often that no test waits for long.
+// sync creates the SecretSync, with a short poll interval.
 func (s *setup) sync(id string) {
 	s.Helper()
 	made := &v1alpha1.SecretSync{
@@ -110,7 +109,7 @@ func (s *setup) sync(id string) {
 	}
 }
 
-// conditions are the SecretSync's.
+// conditions are the conditions of the SecretSync.
 func (s *setup) conditions() []metav1.Condition {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
@@ -120,19 +119,19 @@ func (s *setup) conditions() []metav1.Condition {
 	return found.Status.Conditions
 }
 
-// values are what the Secret holds; nil where there is none.
+// values are the values of the Secret; nil if it does not exist.
 func (s *setup) values() map[string]string {
 	s.Helper()
 	return testsuite.Values(s, s.env.Client, s.namespace, name)
 }
 
-// await waits until a condition holds, and says what it waited for if it never does.
+// await waits until a condition holds, and otherwise fails with what it waited for.
 func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	testsuite.Await(s, what, holds, s.picture)
 }
 
-// picture is what the SecretSync tells and what AWS was asked last.
+// picture shows the status of the SecretSync and the latest calls of AWS.
 func (s *setup) picture() string {
 	s.Helper()
 	var text strings.Builder
@@ -146,7 +145,7 @@ func (s *setup) picture() string {
 	return text.String()
 }
 
-// awaitSynced waits until the Secret holds a value, and the SecretSync is ready and in no trouble.
+// awaitSynced waits until the Secret holds a value and the SecretSync is Ready, without a problem in another condition.
 func (s *setup) awaitSynced(content string) {
 	s.Helper()
 	s.await(name+" is synced", func() bool {
@@ -157,7 +156,7 @@ func (s *setup) awaitSynced(content string) {
 	})
 }
 
-// awaitRefusal waits until a condition tells of a reason, in a message that mentions all the texts.
+// awaitRefusal waits until a condition has a reason, and a message that contains all mentions.
 func (s *setup) awaitRefusal(reason string, mentions ...string) {
 	s.Helper()
 	s.await(name+" is refused for "+reason+", mentioning "+strings.Join(mentions, ", "), func() bool {
@@ -167,12 +166,12 @@ func (s *setup) awaitRefusal(reason string, mentions ...string) {
 	})
 }
 
-// calls are those of an operation, refused ones too.
+// calls are all calls of an operation, refused ones included.
 func (s *setup) calls(operation string) []localaws.Call {
 	return slices.DeleteFunc(s.env.AWS.Calls(), func(call localaws.Call) bool { return call.Operation != operation })
 }
 
-// awaitCalls waits until so many calls of an operation were answered, and none refused.
+// awaitCalls waits until an operation was called n times, and fails if a call was refused.
 func (s *setup) awaitCalls(operation string, count int) {
 	s.Helper()
 	s.await(operation+" is called anew", func() bool { return len(s.calls(operation)) >= count })

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// TestCredentialsThatCannotBeSent: a variable with a line break at its end is no outage of AWS. The variable and its
-// fault are said, nothing of the value is, and AWS is not asked.
+// TestCredentialsThatCannotBeSent: a variable that ends in a line break is not reported as an outage of AWS. The message
+// names the variable and what is wrong with it, without the value, and AWS is not called.
 func TestCredentialsThatCannotBeSent(t *testing.T) {
 	s := newSetup(t, 0)
 	secretAccessKey := s.hide(rand.Text())
@@ -26,7 +26,7 @@ func TestCredentialsThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// TestAProxyThatRefuses: it is named, with its host and port alone, and the log has the cause as a detail.
+// TestAProxyThatRefuses: the message names the proxy by host and port alone, and the log has the cause as a detail.
 func TestAProxyThatRefuses(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
 	defer proxy.Close()

@@ -20,28 +20,27 @@ import (
 // object is a part of a manifest.
 type object = map[string]any
 
-// attack is a SecretSync by which tenant "mallory" tries to get at something of tenant "mallory2".
+// attack is a SecretSync by which tenant "mallory" tries to read or change what belongs to tenant "mallory2".
 type attack struct {
 	spec object
-	// refused are the reasons of Ready, one of which is wanted; none are wanted where the API server
-	// refuses the manifest.
+	// refused are the allowed reasons of Ready. If there are none, the API server must refuse the manifest.
 	refused []string
-	// own are the names of the keys that the Secret gets, of the attacker's own secrets alone, where the
-	// manifest is not refused but comes to nothing.
+	// own are the keys of the Secret, all from the attacker's own secrets, for a manifest that is accepted and
+	// harmless.
 	own []string
 }
 
-// reading is an attack by what is read.
+// reading is an attack by the secret that is read.
 func reading(secretID string, auth object, refused ...string) attack {
 	return attack{spec: object{"source": object{"secretID": secretID}, "auth": auth}, refused: refused}
 }
 
-// from is an attack by the other fields of the source.
+// from is an attack by other fields of the source.
 func from(source object, refused ...string) attack {
 	return attack{spec: object{"source": source}, refused: refused}
 }
 
-// to is an attack by what is written, of a secret that the attacker may read.
+// to is an attack by where a secret is written that the attacker may read.
 func to(own string, spec object, refused ...string) attack {
 	whole := object{"source": object{"secretID": own}}
 	maps.Copy(whole, spec)
@@ -63,7 +62,7 @@ const (
 	unavailable, notFound                    = v1alpha1.ReasonCredentialsUnavailable, v1alpha1.ReasonSecretNotFound
 )
 
-// byTheOperatorsIdentity tries to have the operator read with what it may itself.
+// byTheOperatorsIdentity tries to read with the operator's own permissions.
 func byTheOperatorsIdentity(setup *attackSetup) map[string]attack {
 	theirs := setup.victim
 	return map[string]attack{
@@ -88,7 +87,7 @@ func byTheOperatorsIdentity(setup *attackSetup) map[string]attack {
 	}
 }
 
-// byRoles tries roles of others, on top of the operator's identity or of their own ServiceAccount.
+// byRoles tries roles of other tenants, on top of the operator's identity or of the attacker's ServiceAccount.
 func byRoles(setup *attackSetup) map[string]attack {
 	own, theirs := setup.attacker, setup.victim
 	return map[string]attack{
@@ -108,7 +107,7 @@ func byRoles(setup *attackSetup) map[string]attack {
 	}
 }
 
-// byServiceAccounts tries the ServiceAccounts of others, and tokens for other purposes.
+// byServiceAccounts tries the ServiceAccounts of other tenants, and tokens with other audiences.
 func byServiceAccounts(setup *attackSetup) map[string]attack {
 	theirs := setup.victim
 	return map[string]attack{
@@ -123,7 +122,7 @@ func byServiceAccounts(setup *attackSetup) map[string]attack {
 	}
 }
 
-// byTargets tries to write where others are, or what others would take for something else.
+// byTargets tries to write Secrets of other owners, or Secrets that other controllers would act on.
 func byTargets(setup *attackSetup) map[string]attack {
 	own, theirs := setup.attacker.secretID, setup.victim
 	target := func(fields object, refused ...string) attack { return to(own, object{"target": fields}, refused...) }
@@ -138,17 +137,17 @@ func byTargets(setup *attackSetup) map[string]attack {
 		"a mark of ownership":                  target(object{"annotations": object{"secretsync.dev/owner": "other"}}),
 		"the operator's label":                 target(object{"labels": object{"secretsync.dev/managed": "true"}}),
 		"a field for owner references":         target(object{"ownerReferences": []any{object{"kind": "Secret", "name": "own"}}}),
-		"a Secret of somebody else":            target(object{"name": "taken"}, v1alpha1.ReasonTargetConflict),
+		"a Secret of another owner":            target(object{"name": "taken"}, v1alpha1.ReasonTargetConflict),
 	}
 }
 
-// attackSetup is what the attacks are about.
+// attackSetup has the two tenants of the attacks, and what the attacker must not get.
 type attackSetup struct {
 	attacker, victim *tenant
-	// hub is a role for every namespace, which reads what is tagged for the namespace. behindHub trusts it
-	// for the victim, external the operator with an external id.
+	// hub is a role for every namespace, which reads secrets that are tagged for the namespace. behindHub trusts hub
+	// for the victim's namespace; external trusts the operator with an external ID.
 	hub, behindHub, external string
-	// tagged is shared with the victim alone, by the tag of the operator's rules; abroad is the victim's in
+	// tagged is shared with the victim alone, by the tag of the operator's rules; abroad is a secret of the victim in
 	// another account.
 	tagged, abroad string
 	values         []string
@@ -156,7 +155,7 @@ type attackSetup struct {
 
 func newAttackSetup(t *testing.T) *attackSetup {
 	t.Helper()
-	// The one's name begins with the other's.
+	// The victim's name begins with the attacker's.
 	setup := &attackSetup{attacker: newTenant(t, "mallory"), victim: newTenant(t, "mallory2")}
 	abac := `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
 		"Condition": {"StringEquals": {"secretsmanager:ResourceTag/kubernetes-namespace": "${aws:PrincipalTag/kubernetes-namespace}"}}}}`
@@ -192,8 +191,8 @@ func newAttackSetup(t *testing.T) *attackSetup {
 	return setup
 }
 
-// TestNoTenantGetsAtAnothers: whatever a tenant writes into a SecretSync, nobody reads what is another's for
-// it, and nothing is written.
+// TestNoTenantGetsAtAnothers: whatever a tenant writes into a SecretSync, no identity reads a secret of another tenant for
+// it, and no Secret of another tenant is written.
 func TestNoTenantGetsAtAnothers(t *testing.T) {
 	setup := newAttackSetup(t)
 	setup.victim.sync("own", setup.victim.secretID, v1alpha1.SourceAuth{})
@@ -218,8 +217,8 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 					}
 				}
 				if a.own != nil {
-					// The operator may see that the Secret is gone before it sees that the SecretSync is, and make it once
-					// more; the garbage collector takes that too.
+					// The operator may see the deletion of the Secret before that of the SecretSync, and recreate the
+					// Secret; the garbage collector deletes it again.
 					await(t, "the Secret of the attack is gone for good", func() bool { return len(difference(before, secrets(t, ""))) == 0 })
 				}
 				if touched := difference(before, secrets(t, "")); len(touched) > 0 {
@@ -238,7 +237,7 @@ func TestNoTenantGetsAtAnothers(t *testing.T) {
 	}
 }
 
-// attack creates the SecretSync, wants it refused, and takes it away again.
+// attack creates the SecretSync, checks that it is refused, and deletes it.
 func (s *tenant) attack(a attack) {
 	s.Helper()
 	made := &unstructured.Unstructured{Object: object{"metadata": object{"name": "attack", "namespace": s.namespace}, "spec": a.spec}}
@@ -249,7 +248,7 @@ func (s *tenant) attack(a attack) {
 	err := shared.Client.Create(s.Context(), made, client.FieldValidation("Strict"))
 	if len(a.refused) == 0 {
 		if err == nil {
-			s.Error("the API server takes it")
+			s.Error("the API server accepts it")
 			_ = shared.Client.Delete(s.Context(), made)
 		}
 		return
@@ -261,7 +260,7 @@ func (s *tenant) attack(a attack) {
 		if err := client.IgnoreNotFound(shared.Client.Delete(s.Context(), made)); err != nil {
 			s.Error(err)
 		}
-		await(s.T, "the SecretSync is gone", func() bool { // One that merges has a finalizer.
+		await(s.T, "the SecretSync is gone", func() bool { // A SecretSync that merges has a finalizer.
 			return apierrors.IsNotFound(shared.Client.Get(s.Context(), client.ObjectKeyFromObject(made), made))
 		})
 	}()
@@ -271,7 +270,7 @@ func (s *tenant) attack(a attack) {
 	}
 }
 
-// mustHoldItsOwn wants the Secret of an attack to have these keys alone, and takes it away.
+// mustHoldItsOwn checks that the Secret of an attack has these keys alone, and deletes it.
 func (s *tenant) mustHoldItsOwn(keys []string) {
 	s.Helper()
 	found := &corev1.Secret{ObjectMeta: metaOf(s.namespace, "attack")}
@@ -286,7 +285,7 @@ func (s *tenant) mustHoldItsOwn(keys []string) {
 			s.Errorf("key %s holds a value of the victim's", key)
 		}
 	}
-	// The SecretSync goes first, or it would mend what is deleted.
+	// The SecretSync is deleted first, or it would recreate the Secret.
 	if err := shared.Client.Delete(s.Context(), &v1alpha1.SecretSync{ObjectMeta: found.ObjectMeta}); err != nil {
 		s.Error(err)
 	}
@@ -296,8 +295,8 @@ func (s *tenant) mustHoldItsOwn(keys []string) {
 	})
 }
 
-// difference are the Secrets that were written, and those of the two tenants that are gone. Those of others
-// may still be on their way out after their own tests.
+// difference are the Secrets that were written, and those of the two tenants that are gone. Secrets of other namespaces
+// may still be deleted after their own tests.
 func difference(before, after map[string]string) (touched []string) {
 	for name, version := range after {
 		if before[name] != version {

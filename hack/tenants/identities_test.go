@@ -31,7 +31,7 @@ func readers(arn string) (calls []localaws.Call) {
 	return calls
 }
 
-// mustHaveRead wants a secret to have been read once, by a session of that role and name.
+// mustHaveRead fails the test unless a secret was read once, by a session of that role and name.
 func mustHaveRead(t *testing.T, arn, role, session string) localaws.Call {
 	t.Helper()
 	calls := readers(arn)
@@ -82,7 +82,7 @@ func TestAChainOfRolesBeginsWithTheServiceAccount(t *testing.T) {
 	}
 }
 
-// TestOneRoleForAll: a role for every namespace gives each what is tagged as its own.
+// TestOneRoleForAll: one role serves all namespaces, and gives each the secrets that are tagged for it.
 func TestOneRoleForAll(t *testing.T) {
 	first, second := newTenant(t, "abac-one"), newTenant(t, "abac-other")
 	role := first.role("abac", trustRole(operator, ""), `{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
@@ -96,8 +96,8 @@ func TestOneRoleForAll(t *testing.T) {
 	mustMention(t, second.awaitReason("own", v1alpha1.ReasonAccessDenied), "assumed-role/abac/tests.abac-other.abac", "secretsmanager:GetSecretValue")
 }
 
-// assumptions counts how often a ServiceAccount's token was handed in for a role. What other tests left
-// behind goes on asking for theirs.
+// assumptions counts how often a role was assumed with a token of a ServiceAccount. Objects of earlier tests may still
+// assume other roles.
 func assumptions(role string) (count int) {
 	for _, call := range shared.AWS.Calls() {
 		if call.Operation == "AssumeRoleWithWebIdentity" && call.Role == role {
@@ -107,7 +107,7 @@ func assumptions(role string) (count int) {
 	return count
 }
 
-// TestManyShareAnIdentity: credentials are got once for each identity, and each version is read once.
+// TestManyShareAnIdentity: credentials are fetched once for each identity, and each version is read once.
 func TestManyShareAnIdentity(t *testing.T) {
 	const each = 100
 	var tenants []*tenant
@@ -125,7 +125,7 @@ func TestManyShareAnIdentity(t *testing.T) {
 		for i := range each {
 			s.awaitValue(fmt.Sprintf("sync-%d", i), s.value)
 		}
-		// A value is kept for a minute, which a slow machine may need for less than all of them.
+		// A value is cached for a minute; a slow machine may need longer than that for all of them.
 		if read, most := len(readers(s.arn)), 1+int(time.Since(began)/time.Minute); read < 1 || read > most {
 			t.Errorf("the secret of %s was read %d times", s.namespace, read)
 		}
@@ -135,15 +135,15 @@ func TestManyShareAnIdentity(t *testing.T) {
 			t.Errorf("the role of %s was assumed %d times", s.namespace, assumed)
 		}
 	}
-	for _, s := range tenants { // Nobody else's tests shall wait for their polls.
+	for _, s := range tenants { // Other tests must not wait for their polls.
 		if err := shared.Client.DeleteAllOf(t.Context(), &v1alpha1.SecretSync{}, client.InNamespace(s.namespace)); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// TestARoleThatIsTakenAwayAndGivenBack: it is explained at the next poll, the Secret keeps what it has, and
-// everything heals by itself.
+// TestARoleThatIsTakenAwayAndGivenBack: the next poll reports it, the Secret keeps its values, and the SecretSync recovers
+// without help.
 func TestARoleThatIsTakenAwayAndGivenBack(t *testing.T) {
 	s := newTenant(t, "revoked")
 	s.sync("own", s.secretID, byAccount("app"))
@@ -161,7 +161,7 @@ func TestARoleThatIsTakenAwayAndGivenBack(t *testing.T) {
 	s.awaitValue("own", s.value)
 }
 
-// refresh asks for a look at once, as somebody does who has just mended something.
+// refresh asks for an immediate refresh, as a user does who has just fixed something.
 func (s *tenant) refresh(name string) {
 	s.Helper()
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"secretsync.dev/refresh-requested-at":"`+value()+`"}}}`))
@@ -192,14 +192,14 @@ func TestServiceAccountsThatCannotBeUsed(t *testing.T) {
 		s.sync(account, s.secretID, byAccount(account))
 		mustMention(t, s.awaitReason(account, want.reason), want.mention...)
 	}
-	// What was missing may come, and heals what waits for it.
+	// What was missing may be created later; then the SecretSync recovers.
 	s.account("missing", map[string]string{"eks.amazonaws.com/role-arn": s.role("missing", trustAccount("broken", "missing"),
 		`{"Statement": {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}}`)})
 	s.refresh("missing")
 	s.awaitValue("missing", s.value)
 }
 
-// TestWithoutThePermissionToHaveTokensMade: a default installation says what it lacks.
+// TestWithoutThePermissionToHaveTokensMade: a default installation says which permission it lacks.
 func TestWithoutThePermissionToHaveTokensMade(t *testing.T) {
 	s := newTenant(t, "untrusted")
 	binding := &rbacv1.ClusterRoleBinding{}
@@ -221,8 +221,8 @@ func TestWithoutThePermissionToHaveTokensMade(t *testing.T) {
 	s.awaitValue("own", s.value)
 }
 
-// operatorMayHaveTokens says whether the API server would make a token of the tenant's for the operator now: of roles
-// that change it learns a moment later.
+// operatorMayHaveTokens says whether the API server would issue a token of the tenant's ServiceAccount to the operator now.
+// It sees changed roles a moment later.
 func (s *tenant) operatorMayHaveTokens() bool {
 	s.Helper()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
@@ -234,8 +234,8 @@ func (s *tenant) operatorMayHaveTokens() bool {
 	return review.Status.Allowed
 }
 
-// TestRulesForTheOperatorsOwnIdentity: patterns and the owner's tag; what was synced stays when the tag
-// takes the namespace away.
+// TestRulesForTheOperatorsOwnIdentity: name patterns and the owner's tag apply. What was synced stays when the tag no
+// longer names the namespace.
 func TestRulesForTheOperatorsOwnIdentity(t *testing.T) {
 	s := newTenant(t, "ruled")
 	s.sync("own", s.secretID, v1alpha1.SourceAuth{})

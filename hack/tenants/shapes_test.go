@@ -12,7 +12,7 @@ const valueRejected, templateFailed = v1alpha1.ReasonValueRejected, v1alpha1.Rea
 // shaped is an attack by a whole spec.
 func shaped(spec object, refused ...string) attack { return attack{spec: spec, refused: refused} }
 
-// harmless is one that is not refused and gives the attacker's own alone, under these keys.
+// harmless is an attack that is accepted and gives only the attacker's own values, under these keys.
 func harmless(spec object, keys ...string) attack {
 	return attack{spec: spec, refused: []string{v1alpha1.ReasonSynced}, own: keys}
 }
@@ -24,15 +24,15 @@ func with(spec object, field string, value any) object {
 	return more
 }
 
-// oneKey is a spec of one key alone.
+// oneKey is a spec with a single key.
 func oneKey(source object) object {
 	return object{"data": []any{object{"key": "k", "source": source}}}
 }
 
-// whole is a spec of one entry of dataFrom.
+// whole is a spec with a single entry of dataFrom.
 func whole(entry object) object { return object{"dataFrom": []any{entry}} }
 
-// bySources tries to have single keys, and entries, read what the spec as a whole may not.
+// bySources tries to read, by keys and entries, what the spec as a whole may not read.
 func bySources(setup *attackSetup) map[string]attack {
 	own, theirs := setup.attacker.secretID, setup.victim
 	replica := strings.Replace(theirs.arn, "eu-west-1", otherRegion, 1)
@@ -76,7 +76,7 @@ func bySources(setup *attackSetup) map[string]attack {
 	}
 }
 
-// byFind tries to have secrets found that are another's.
+// byFind tries to find secrets of another tenant.
 func byFind(setup *attackSetup) map[string]attack {
 	setup.attacker.account("lister", map[string]string{"eks.amazonaws.com/role-arn": setup.attacker.role("lister", trustAccount("mallory", "lister"),
 		`{"Statement": [{"Effect": "Allow", "Action": "secretsmanager:ListSecrets", "Resource": "*"},
@@ -122,7 +122,7 @@ func byFind(setup *attackSetup) map[string]attack {
 	}
 }
 
-// byTemplates tries to have a template reach out of its values, or never end. All is of one's own secret.
+// byTemplates tries templates that read more than their values, or never end. All use the attacker's own secret.
 func byTemplates(setup *attackSetup) map[string]attack {
 	all := map[string]attack{}
 	for name, text := range map[string]string{
@@ -153,7 +153,7 @@ func byTemplates(setup *attackSetup) map[string]attack {
 	return all
 }
 
-// byShapes tries what else a spec has.
+// byShapes tries the remaining fields of a spec.
 func byShapes(setup *attackSetup) map[string]attack {
 	own, theirs := setup.attacker.secretID, setup.victim
 	listed := func(workload object) attack {

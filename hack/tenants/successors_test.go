@@ -26,8 +26,9 @@ func (s *tenant) remove(object client.Object) {
 	})
 }
 
-// TestTheSuccessorOfATenantGetsNothing: a tenant who has a namespace, or a ServiceAccount, after another one gets nothing by
-// the sessions of that one, in whatever order things are made again. Each row says what goes, and what comes then.
+// TestTheSuccessorOfATenantGetsNothing: a tenant that gets a namespace or a ServiceAccount after another tenant gets nothing
+// by the sessions of the former one, in whatever order objects are recreated. Each row says what is deleted and what is
+// created then.
 func TestTheSuccessorOfATenantGetsNothing(t *testing.T) {
 	const noRole, noAccount, denied = "names no role", "there is no ServiceAccount app", "assumed-role/successor-"
 	namespace := func(s *tenant) client.Object { return &corev1.Namespace{ObjectMeta: metaOf("", s.namespace)} }
@@ -57,7 +58,7 @@ func TestTheSuccessorOfATenantGetsNothing(t *testing.T) {
 		sync  string
 		// says is in the message of Ready.
 		says string
-		// stays says that the SecretSync is that of before, and so is what its Secret holds.
+		// stays says that the SecretSync was not recreated, so that its Secret keeps its values.
 		stays bool
 	}{
 		"namespace":                         {[]thing{namespace}, []string{"namespace", "account", "sync"}, "own", noRole, false},

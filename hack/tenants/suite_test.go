@@ -12,10 +12,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// otherRegion has replicas, otherAccount secrets of its own.
+// otherRegion has replicas; otherAccount has secrets of its own.
 const otherRegion, otherAccount = "us-east-1", "444455556666"
 
-// shared is the stand of all tests, and provider the cluster's OIDC provider in IAM. TestMain sets them.
+// shared is the environment of all tests, and provider the cluster's OIDC provider in IAM. TestMain sets them.
 var (
 	shared   *testenv.Environment
 	provider localaws.OIDCProvider
@@ -32,7 +32,7 @@ func runAll(ctx context.Context, m *testing.M, env *testenv.Environment) (code i
 	if err := identify(ctx); err != nil {
 		return 1, err
 	}
-	// The rules are for the operator's own identity; what ServiceAccounts may read is for AWS to say.
+	// These rules are for the operator's own identity; AWS decides what ServiceAccounts may read.
 	manager, err := env.StartManager("tenants", "--secret-name-patterns=/{namespace}/*,/shared/*", "--namespaces-tag=Honor")
 	if err != nil {
 		return 1, err
@@ -45,8 +45,8 @@ func runAll(ctx context.Context, m *testing.M, env *testenv.Environment) (code i
 	return code, errors.Join(err, manager.Stop())
 }
 
-// identify tells the local AWS who there is: the operator, which may read and assume anything that lets it;
-// an administrator; and the cluster.
+// identify creates the identities in the local AWS: the operator, which may read everything and assume every role that
+// trusts it; two administrators; and the cluster.
 func identify(ctx context.Context) error {
 	aws := shared.AWS
 	aws.AddPrincipal("tester", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/administrator"})

@@ -74,7 +74,7 @@ func trustAccount(namespace, account string) string {
 
 const operator = "arn:aws:iam::111122223333:user/operator"
 
-// trustOperator is a trust policy that lets the operator in for one namespace.
+// trustOperator is a trust policy that lets the operator assume a role for one namespace.
 func trustOperator(namespace string) string {
 	return fmt.Sprintf(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": %q}, "Action": ["sts:AssumeRole", "sts:TagSession"],
 		"Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": %q, "aws:RequestTag/kubernetes-cluster": "tests"}}}}`, operator, namespace)
@@ -106,7 +106,7 @@ func (s *tenant) create(object client.Object) {
 	}
 }
 
-// secret makes a secret among the tenant's own, with tags of keys and values in turn.
+// secret creates a secret of the tenant; tags are keys and values in turn.
 func (s *tenant) secret(name, content string, tags ...string) (id, arn, version string) {
 	s.Helper()
 	id = "/" + s.namespace + "/" + name

@@ -19,7 +19,7 @@ import (
 
 // Manager is a manager that runs as a process.
 type Manager struct {
-	// Health and Metrics are addresses; Metrics answers plain HTTP.
+	// Health and Metrics are addresses, as host:port; both serve plain HTTP.
 	Health, Metrics string
 
 	command *exec.Cmd
@@ -30,8 +30,8 @@ type Manager struct {
 // readyWithin is how long a manager may take to get ready; the machine may be slow and busy.
 const readyWithin = 60 * time.Second
 
-// StartManager starts a manager and waits until it is ready. Its log goes to a file of that name in
-// the control plane's directory.
+// StartManager starts a manager and waits until it is ready. It logs to the file name.log in the control plane's
+// directory.
 func (e *Environment) StartManager(name string, flags ...string) (*Manager, error) {
 	m := &Manager{log: filepath.Join(e.Plane.Directory(), name+".log"), ended: make(chan error, 1)}
 	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -60,7 +60,7 @@ func (e *Environment) StartManager(name string, flags ...string) (*Manager, erro
 	return m, m.awaitReady()
 }
 
-// environment is a manager's. What AWS_... variables and files the developer has stay out of it.
+// environment gives the environment variables of a manager. The developer's own AWS_... variables and files are left out.
 func (e *Environment) environment() []string {
 	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "AWS_") })
 	credentials := e.Credentials
@@ -90,10 +90,10 @@ func (m *Manager) awaitReady() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the manager did not get ready: %s", m.Tail())
+	return fmt.Errorf("the manager did not become ready: %s", m.Tail())
 }
 
-// Stop asks the manager to end, as the kubelet does, and wants it to end well.
+// Stop ends the manager by SIGTERM, as the kubelet does. It returns an error if the manager exits with another code than 0.
 func (m *Manager) Stop() error {
 	if err := m.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (m *Manager) Stop() error {
 	return <-m.ended
 }
 
-// Kill ends the manager without asking.
+// Kill ends the manager by SIGKILL.
 func (m *Manager) Kill() error {
 	if err := m.command.Process.Kill(); err != nil {
 		return err
@@ -112,20 +112,18 @@ func (m *Manager) Kill() error {
 	return nil
 }
 
-// Quit ends the manager as one that hangs is ended for a look at it: its log shows what each of its
-// goroutines was doing.
+// Quit ends the manager by SIGQUIT, so that its log shows the stacks of all goroutines. It is for managers that hang.
 func (m *Manager) Quit() error {
 	if err := m.command.Process.Signal(syscall.SIGQUIT); err != nil {
 		return err
 	}
 	if err := <-m.ended; err == nil {
-		return errors.New("the manager ended by itself before it was told to")
+		return errors.New("the manager ended by itself before SIGQUIT")
 	}
 	return nil
 }
 
-// DataRace is what the race detector reported of the manager first, or nothing. It can only report
-// where the manager was built with it.
+// DataRace is the first report of the race detector, or empty. There is one only if the manager was built with Race.
 func (m *Manager) DataRace() (string, error) {
 	content, err := m.Log()
 	if err != nil {
@@ -139,10 +137,10 @@ func (m *Manager) DataRace() (string, error) {
 	return "WARNING: DATA RACE" + report[:min(len(report), most)], nil
 }
 
-// Log is all that the manager has said.
+// Log is the whole log of the manager.
 func (m *Manager) Log() ([]byte, error) { return os.ReadFile(m.log) }
 
-// PID is the process's id.
+// PID is the process ID.
 func (m *Manager) PID() int { return m.command.Process.Pid }
 
 // Tail is the end of the log.
@@ -155,8 +153,8 @@ func (m *Manager) Tail() string {
 	return string(content[max(0, len(content)-most):])
 }
 
-// freeAddress is one that nobody listens on. Its port is below those that Linux gives to whoever asks for any
-// (ip_local_port_range begins at 32768): one of those may be another's before the manager listens on it.
+// freeAddress is an address that no process listens on. Its port is below the range from which Linux takes ports for
+// outgoing connections (ip_local_port_range begins at 32768): one of those could be taken before the manager listens.
 func freeAddress() (string, error) {
 	const least, most, tries = 20000, 32000, 20
 	var problem error

@@ -39,10 +39,10 @@ func (m *Manager) ProcessorTime() (time.Duration, error) {
 // ResidentMemory is the resident set size of the manager's process, in bytes (proc(5), /proc/pid/status).
 func (m *Manager) ResidentMemory() (int64, error) { return m.memory("VmRSS") }
 
-// PeakMemory is the most that its resident set size has been so far.
+// PeakMemory is the largest resident set size so far, in bytes.
 func (m *Manager) PeakMemory() (int64, error) { return m.memory("VmHWM") }
 
-// ResetPeakMemory makes PeakMemory count from what is resident now (proc(5), /proc/pid/clear_refs).
+// ResetPeakMemory makes PeakMemory start again from the present resident set size (proc(5), /proc/pid/clear_refs).
 func (m *Manager) ResetPeakMemory() error {
 	const resetPeak = "5"
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", m.PID()), []byte(resetPeak), 0)

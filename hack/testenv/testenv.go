@@ -31,43 +31,42 @@ const (
 	OperatorAccount   = "secretsync"
 )
 
-// Options say how to set a stand up.
+// Options say what New sets up.
 type Options struct {
 	// Root is the directory of the repository.
 	Root string
 	// Race builds the manager with the race detector.
 	Race bool
-	// Release builds the manager as it is released: small, and with nothing that the build cache has
-	// for tests.
+	// Release builds the manager as it is released, without debug information and without the race detector.
 	Release bool
 	// Binary is a manager that was built already; empty builds one.
 	Binary string
-	// Audit has the control plane write down what ServiceAccounts ask of the API server.
+	// Audit has the API server log the requests of ServiceAccounts.
 	Audit bool
 	// ServiceAccountTokens lets the operator act as ServiceAccounts, as the component service-account-tokens does.
 	ServiceAccountTokens bool
-	// Bare leaves the installation to the caller, Kubeconfig with it.
+	// Bare installs neither the CRD nor the roles, and sets no Kubeconfig; the caller does.
 	Bare bool
 }
 
-// Stand is a control plane, a local AWS and a manager's binary, ready for a manager to start.
+// Environment is a control plane, a local AWS and a manager's binary. StartManager starts managers in it.
 type Environment struct {
 	Plane *controlplane.ControlPlane
 	AWS   *localaws.Running
-	// Client is an administrator's, and knows SecretSyncs.
+	// Client has an administrator's permissions, and SecretSyncs in its scheme.
 	Client client.Client
-	// Binary is the manager's.
+	// Binary is the path of the manager's binary.
 	Binary string
-	// Environment is added to that of managers that are started from now on, as "NAME=value".
+	// Variables are added to the environment of managers that are started from now on, as "NAME=value".
 	Variables []string
-	// Credentials are the part of that environment by which the AWS SDK finds the operator's credentials.
-	// Default: static keys that the local AWS takes for the account's, as long as it knows no identities.
+	// Credentials are the environment variables by which the AWS SDK finds the operator's credentials.
+	// Default: static keys, which the local AWS accepts until it has identities.
 	Credentials []string
-	// Kubeconfig is the operator's own: it may do what its role lets it, and nothing else.
+	// Kubeconfig is the path of the operator's kubeconfig, with the permissions of its role alone.
 	Kubeconfig string
 }
 
-// New sets a stand up. Close it even after an error, unless it is nil.
+// New sets an environment up. The caller closes it, after an error too, unless it is nil.
 func New(ctx context.Context, options Options) (*Environment, error) {
 	e := &Environment{}
 	var err error
@@ -100,9 +99,9 @@ func New(ctx context.Context, options Options) (*Environment, error) {
 	return e, e.build(ctx, options)
 }
 
-// install puts in place what an installation has: the CRD, the operator's roles and nothing more, and the policy that
-// holds it to its finalizer, so that all that runs on a stand shows that it needs no more. The policy about Secrets is
-// left out: TestTokenSecrets shows what the roles would let it do.
+// install installs the CRD, the operator's roles and no other permission, and the policy that restricts the operator to
+// its finalizer. So every test shows that the operator needs no more. The policy about Secrets is left out:
+// TestTokenSecrets shows what the roles allow without it.
 func (e *Environment) install(ctx context.Context, root string, roles []string) error {
 	_, err := envtest.InstallCRDs(e.Plane.Config(), envtest.CRDInstallOptions{
 		Paths: []string{filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml")}, ErrorIfPathMissing: true})
@@ -128,7 +127,7 @@ func (e *Environment) install(ctx context.Context, root string, roles []string) 
 	return e.ActAs(ctx, OperatorNamespace, OperatorAccount)
 }
 
-// grant gives the operator the role of a file, in all namespaces.
+// grant binds the role of a file to the operator, in all namespaces.
 func (e *Environment) grant(ctx context.Context, file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -145,7 +144,7 @@ func (e *Environment) grant(ctx context.Context, file string) error {
 	}))
 }
 
-// restrict puts a policy about the operator in force, with its binding. The API server takes a moment for that.
+// restrict creates a policy about the operator and its binding. The API server enforces it a moment later.
 func (e *Environment) restrict(ctx context.Context, file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -153,7 +152,7 @@ func (e *Environment) restrict(ctx context.Context, file string) error {
 	}
 	first, second, found := strings.Cut(string(content), "\n---\n")
 	if !found {
-		return fmt.Errorf("%s is no policy with a binding", file)
+		return fmt.Errorf("%s does not hold a policy and a binding", file)
 	}
 	policy, binding := &admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.ValidatingAdmissionPolicyBinding{}
 	if err := errors.Join(yaml.UnmarshalStrict([]byte(first), policy), yaml.UnmarshalStrict([]byte(second), binding)); err != nil {
@@ -162,8 +161,8 @@ func (e *Environment) restrict(ctx context.Context, file string) error {
 	return errors.Join(e.Client.Create(ctx, policy), e.Client.Create(ctx, binding))
 }
 
-// ActAs makes managers that are started from now on act as a ServiceAccount, which may do what RBAC
-// lets it.
+// ActAs makes managers that are started from now on authenticate as a ServiceAccount, with the permissions that RBAC
+// gives it.
 func (e *Environment) ActAs(ctx context.Context, namespace, account string) error {
 	config, err := e.Plane.ServiceAccountConfig(ctx, namespace, account)
 	if err != nil {

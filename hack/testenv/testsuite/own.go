@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// Namespace makes a namespace of the test's own, and gives its name, which begins with a prefix.
+// Namespace creates a namespace for one test and gives its name, which begins with prefix.
 func Namespace(t testing.TB, in client.Client, prefix string) string {
 	t.Helper()
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}
@@ -22,7 +22,7 @@ func Namespace(t testing.TB, in client.Client, prefix string) string {
 	return made.Name
 }
 
-// WithOwnAWS is a stand with a local AWS of the test's own, which ends with it.
+// WithOwnAWS copies an environment and gives the copy a local AWS of its own, which is closed when the test ends.
 func WithOwnAWS(t testing.TB, shared *testenv.Environment, server *localaws.Server) *testenv.Environment {
 	t.Helper()
 	running, err := localaws.Start(server, "127.0.0.1:0")
@@ -39,19 +39,19 @@ func WithOwnAWS(t testing.TB, shared *testenv.Environment, server *localaws.Serv
 	return &own
 }
 
-// CheckLog wants a manager that has ended to have had no data race, to have said something, and nothing that is
-// hidden: values, keys and tokens. It does not quote them either.
+// CheckLog fails the test if the log of a manager that has ended is empty, reports a data race, or contains one of the
+// hidden values, keys or tokens. Its messages do not quote them.
 func CheckLog(t testing.TB, manager *testenv.Manager, hidden []string) {
 	t.Helper()
 	if race, err := manager.DataRace(); err != nil || race != "" {
 		t.Error(race, err)
 	}
-	said, err := manager.Log()
-	if err != nil || len(said) == 0 {
-		t.Errorf("the manager's log has %d bytes: %v", len(said), err)
+	log, err := manager.Log()
+	if err != nil || len(log) == 0 {
+		t.Errorf("the manager's log has %d bytes: %v", len(log), err)
 	}
 	for number, secret := range hidden {
-		if bytes.Contains(said, []byte(secret)) {
+		if bytes.Contains(log, []byte(secret)) {
 			t.Errorf("the manager's log has secret %d of the test in it", number)
 		}
 	}

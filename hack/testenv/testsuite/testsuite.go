@@ -1,7 +1,7 @@
-// Package standtest is what the packages of tests on a stand share: how they begin and end, what each test has of
-// its own, how they wait, and how they read a Secret.
+// Package testsuite has what the test packages on a testenv.Environment share: TestMain, namespaces and a local AWS for
+// one test, waiting, and reading a Secret.
 //
-// It may import stand, localaws, testing and Kubernetes clients. Tests alone import it.
+// It may import testenv, localaws, testing and Kubernetes clients. Only tests import it.
 package testsuite
 
 import (
@@ -20,16 +20,16 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// Root is the repository's, seen from a folder of hack.
+// Root is the directory of the repository, relative to a package in hack.
 const Root = "../.."
 
-// Deadline is how long anything awaited may take; the machine may be slow and busy.
+// Deadline is how long Await waits; the machine may be slow and busy.
 const Deadline = 2 * time.Minute
 
-// Main sets a stand up, with a manager that finds data races unless it is to be as it is released, has the tests run on it, takes it down and ends the process. What the tests' code does
-// not tell, an error does.
+// Main sets an environment up, runs the tests in it, takes it down and exits. The manager is built with the race detector
+// unless options.Release is set. An error is printed, and makes the exit code at least 1.
 func Main(name string, options testenv.Options, tests func(ctx context.Context, env *testenv.Environment) (code int, err error)) {
-	ctrl.SetLogger(logr.Discard()) // What the clients would log, errors and the manager's own log tell.
+	ctrl.SetLogger(logr.Discard()) // Errors and the manager's own log say what the clients would log.
 	code, err := run(options, tests)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
@@ -51,8 +51,8 @@ func run(options testenv.Options, tests func(context.Context, *testenv.Environme
 	return tests(ctx, env)
 }
 
-// Await waits until a condition holds, and says what it waited for if it never does, with a picture of how things
-// are, which has no values.
+// Await waits until holds returns true. If it does not within Deadline, the test fails with what it waited for and a
+// picture of the present state, which must not contain values.
 func Await(t testing.TB, what string, holds func() bool, picture func() string) {
 	t.Helper()
 	for end := time.Now().Add(Deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -60,10 +60,10 @@ func Await(t testing.TB, what string, holds func() bool, picture func() string) 
 			return
 		}
 	}
-	t.Fatalf("waited in vain: %s\n%s", what, picture())
+	t.Fatalf("timed out: %s\n%s", what, picture())
 }
 
-// Values are what a Secret holds; nil where there is none.
+// Values are the values of a Secret by key; nil if the Secret does not exist.
 func Values(t testing.TB, from client.Client, namespace, name string) map[string]string {
 	t.Helper()
 	found := &corev1.Secret{}

@@ -1,4 +1,4 @@
-// Command controlplane makes the programs of a Kubernetes control plane, or runs one until it is
+// Command controlplane downloads or builds the programs of a Kubernetes control plane, or runs one until it is
 // interrupted:
 //
 //	go run ./hack/controlplane/cmd/controlplane build [minor]
