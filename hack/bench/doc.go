@@ -4,5 +4,5 @@
 // plain loop that reads the same values and applies the same Secrets and does nothing else.
 //
 // It runs the manager as a process of its own against a real control plane and the local AWS. It may
-// import stand, localaws, the API and clients of AWS and Kubernetes; it does not import the rooms.
+// import testenv, localaws, the API and clients of AWS and Kubernetes; it does not import the packages of controllers.
 package main

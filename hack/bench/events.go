@@ -13,15 +13,15 @@ import (
 const (
 	// rotationPause is the time between two rotations: a hundred a second would be a very busy account.
 	rotationPause = 20 * time.Millisecond
-	// idleWindow is for how long calls are counted while nothing happens.
+	// idleWindow is how long calls are counted while nothing changes.
 	idleWindow = 30 * time.Second
-	// soon is what the change has to be in the Secret within, once its event is in the queue.
+	// soon is how long a change may take from the queue to the Secret.
 	soon = time.Second
 )
 
-// follow rotates each secret once, in turn, and measures from when the event is in the queue to when the
-// Secret holds the new version; first by the floor, a loop that reads the queue, the value, and applies the
-// Secret; then by the operator, which polls for nothing.
+// follow rotates each secret once, in turn, and measures the time from the event in the queue to the new version in the
+// Secret. It does so first for the floor, a loop that reads the queue and the value and applies the Secret, then for the
+// operator, which does not poll.
 func follow(ctx context.Context, b *bench) error {
 	var queues [2]string
 	for i, name := range []string{"changes", "floor"} {
@@ -65,7 +65,7 @@ func follow(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// idleCalls counts what AWS is asked while nothing happens, but for the long polls of the queue.
+// idleCalls counts calls of AWS while nothing changes, without the long polls of the queue.
 func (b *bench) idleCalls(ctx context.Context) error {
 	b.AWS.ResetCalls()
 	if err := b.pass(ctx, idleWindow); err != nil {
@@ -78,14 +78,14 @@ func (b *bench) idleCalls(ctx context.Context) error {
 	return nil
 }
 
-// rotateAll gives each secret a new value, one after another, and tells when the event of each was in the queue.
+// rotateAll gives each secret a new value, one after another, and returns when the event of each was in the queue.
 func (b *bench) rotateAll(ctx context.Context, content string) (map[string]time.Time, error) {
 	sent := map[string]time.Time{}
 	for i := range b.n {
 		if err := b.fleet.secret(ctx, i, content); err != nil {
 			return nil, err
 		}
-		sent[secretID(i)] = time.Now() // The event comes with the answer, without delay.
+		sent[secretID(i)] = time.Now() // The event is in the queue when the call is answered.
 		if err := sleep(ctx, rotationPause); err != nil {
 			return nil, err
 		}
@@ -109,13 +109,13 @@ func at(sorted []time.Duration, percent int) time.Duration {
 	return sorted[min(len(sorted)-1, len(sorted)*percent/100)]
 }
 
-// followByFloor does it all with nothing but a loop.
+// followByFloor measures the floor.
 func (b *bench) followByFloor(ctx context.Context, queue string) ([]time.Duration, error) {
 	floor, err := b.newFloor(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := floor.run(ctx); err != nil { // So that the Secrets are there, as the operator's are.
+	if _, err := floor.run(ctx); err != nil { // The Secrets must exist, as they do for the operator.
 		return nil, err
 	}
 	if _, err := b.AWS.AddEventRule(localaws.EventRule{Queue: queue}); err != nil {

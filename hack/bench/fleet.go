@@ -20,17 +20,17 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// setupUser and floorUser are the access keys of what is not the operator.
+// setupUser and floorUser are the access keys of the benchmark itself.
 const setupUser, floorUser = "setup", "floor"
 
-// setupWorkers is how many things are set up at once.
+// setupWorkers is how many objects are created concurrently.
 const setupWorkers = 16
 
 // fleet is what a scenario works on: secrets in AWS, and SecretSyncs that follow them.
 type fleet struct {
 	env *testenv.Environment
 	aws *secretsmanager.Client
-	// follows says which secret a SecretSync, and the Secret of its name, holds.
+	// follows gives the secret of a SecretSync, and so of the Secret of its name.
 	follows map[types.NamespacedName]string
 
 	mutex sync.Mutex
@@ -55,12 +55,12 @@ func awsClient(url, accessKeyID string) *secretsmanager.Client {
 // secretID names the i-th secret.
 func secretID(i int) string { return fmt.Sprintf("/bench/%05d", i) }
 
-// secrets puts n secrets into AWS, or gives those that are there a new value.
+// secrets creates n secrets in AWS, or gives existing ones a new value.
 func (f *fleet) secrets(ctx context.Context, n int, content string) error {
 	return each(n, func(i int) error { return f.secret(ctx, i, content) })
 }
 
-// secret puts the i-th secret into AWS, or gives it a new value.
+// secret creates the i-th secret in AWS, or gives it a new value.
 func (f *fleet) secret(ctx context.Context, i int, content string) error {
 	id, text := secretID(i), fmt.Sprintf(`{"username":"user-%05d","password":"%s-%05d","host":"db.example.com","port":5432}`, i, content, i)
 	f.mutex.Lock()
@@ -89,8 +89,8 @@ func (f *fleet) secret(ctx context.Context, i int, content string) error {
 // nameOf names the i-th SecretSync, and its Secret.
 func nameOf(i int) string { return fmt.Sprintf("s-%05d", i) }
 
-// syncs makes n SecretSyncs in a namespace, each following the secret that secretOf says, with a role on top
-// of the operator where one is named.
+// syncs creates a namespace with n SecretSyncs, each of the secret that secretOf gives. They assume roleARN, unless it is
+// empty.
 func (f *fleet) syncs(ctx context.Context, namespace string, n int, poll time.Duration, roleARN string, secretOf func(i int) string) error {
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if err := f.env.Client.Create(ctx, made); err != nil {
@@ -122,7 +122,7 @@ func (f *fleet) wanted() map[types.NamespacedName]string {
 	return all
 }
 
-// only forgets all SecretSyncs but some, which are not expected to be synced.
+// only keeps these SecretSyncs in the fleet. The others are not expected to be synced.
 func (f *fleet) only(these map[types.NamespacedName]string) {
 	maps.DeleteFunc(f.follows, func(at types.NamespacedName, _ string) bool {
 		_, stays := these[at]
@@ -130,7 +130,7 @@ func (f *fleet) only(these map[types.NamespacedName]string) {
 	})
 }
 
-// each does a thing n times, some at once.
+// each calls do for 0 to n-1, setupWorkers at a time.
 func each(n int, do func(i int) error) error { return eachOf(setupWorkers, n, do) }
 
 func eachOf(workers, n int, do func(i int) error) error {

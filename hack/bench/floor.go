@@ -17,8 +17,7 @@ import (
 
 const floorNamespace = "floor"
 
-// floor is the least that has to be done: read each value, apply each Secret. It does as many at once
-// as the operator does.
+// floor does the minimum: it reads each value and applies each Secret, with the operator's concurrency.
 type floor struct {
 	b       *bench
 	clients kubernetes.Interface
@@ -39,7 +38,7 @@ func (b *bench) newFloor(ctx context.Context) (*floor, error) {
 	return &floor{b: b, clients: clients, aws: awsClient(b.AWS.URL(), floorUser)}, nil
 }
 
-// run syncs all once, and gives how long that took.
+// run syncs all once, and returns how long that took.
 func (f *floor) run(ctx context.Context) (time.Duration, error) {
 	started := time.Now()
 	err := eachOf(f.b.workers, f.b.n, func(i int) error { return f.copySecret(ctx, i) })

@@ -21,12 +21,12 @@ import (
 // Limits of the queue (page "Amazon SQS message quotas").
 const messagesMost, waitMost = 10, 20
 
-// applications are when the floor has applied the Secret of each secret.
+// applications records when the floor applied the Secret of each secret.
 type applications struct {
 	mutex  sync.Mutex
 	at     map[string]time.Time
 	wanted int
-	// done is closed when there are as many as wanted.
+	// done is closed when all wanted ones are recorded.
 	done chan struct{}
 	err  error
 }

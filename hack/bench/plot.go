@@ -10,7 +10,7 @@ import (
 // row is one comparison of the picture.
 type row struct {
 	label string
-	// scenario and figures say what was measured here; several figures are added up.
+	// scenario and figures name what was measured; several figures are added up.
 	scenario string
 	figures  []string
 	unit     string
@@ -33,7 +33,7 @@ func rows() []row {
 	}
 }
 
-// measured adds up the figures of a row, and says whether all are there.
+// measured adds up the figures of a row, and says whether all exist.
 func (r row) measured(figures []figure) (sum float64, all bool) {
 	found := 0
 	for _, f := range figures {
@@ -54,7 +54,7 @@ const (
 	plotTop                         = 44
 )
 
-// plot draws the rows that were measured. Bars are as long as their part of the larger of the two.
+// plot draws the rows that were measured. The larger of the two bars of a row has the full length.
 func plot(figures []figure) string {
 	var out strings.Builder
 	drawn := 0
@@ -91,7 +91,7 @@ func bar(out *strings.Builder, class string, top int, value, most float64, unit 
 		class, barLeft, top, width, barHeight, barLeft+width+8, top+barHeight-3, short(value), unit)
 }
 
-// short has as many digits as say something in a picture.
+// short formats a value with few digits, for the picture.
 func short(value float64) string {
 	switch {
 	case value >= 10 || value == float64(int64(value)):

@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 )
 
-// figure is one thing measured.
+// figure is one measured value.
 type figure struct {
 	Scenario string   `json:"scenario"`
 	Name     string   `json:"figure"`
@@ -20,7 +20,7 @@ type figure struct {
 	Floor    *float64 `json:"floor,omitempty"`
 }
 
-// ratio is the value in terms of the floor's.
+// ratio is the value divided by the floor's.
 func (f figure) ratio() float64 { return f.Value / *f.Floor }
 
 // String is the line that programs read.
@@ -32,7 +32,7 @@ func (f figure) String() string {
 	return line
 }
 
-// number has three digits behind the point where they say something.
+// number formats a value, with three decimal places if it is small.
 func number(value float64) string {
 	if value == float64(int64(value)) {
 		return fmt.Sprintf("%d", int64(value))
@@ -40,7 +40,7 @@ func number(value float64) string {
 	return fmt.Sprintf("%.3f", value)
 }
 
-// report is all that was measured, in order.
+// report has all figures, in order.
 type report struct{ Figures []figure }
 
 func (r *report) add(f figure) {
@@ -59,10 +59,10 @@ func (r *report) table(w io.Writer) {
 		}
 		fmt.Fprintf(columns, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Scenario, f.Name, number(f.Value), f.Unit, floor, ratio)
 	}
-	_ = columns.Flush() // Goes to a person's terminal.
+	_ = columns.Flush() // An error of the terminal has no consequence.
 }
 
-// save writes all figures for programs. Those of other scenarios that the file has already stay.
+// save writes all figures as JSON. Figures of other scenarios that the file already has stay.
 func (r *report) save(path string) error {
 	kept, err := load(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

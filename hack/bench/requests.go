@@ -13,8 +13,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// requests are those that the API server has had, by verb and resource, for the resources that the
-// operator works with. Watches are not among them: there is one for as long as the operator runs.
+// requests counts the requests to the API server by verb and resource, for the resources that the operator uses. Watches
+// are not counted, as each lasts as long as the operator.
 type requests map[string]float64
 
 func (b *bench) requests(ctx context.Context) (requests, error) {
@@ -45,7 +45,7 @@ func (b *bench) requests(ctx context.Context) (requests, error) {
 	return counted, nil
 }
 
-// since takes away what had been counted before.
+// since subtracts an earlier count.
 func (r requests) since(before requests) requests {
 	left := requests{}
 	for what, count := range r {
@@ -63,7 +63,7 @@ func (r requests) total() (sum float64) {
 	return sum
 }
 
-// writes are the requests that change something.
+// writes is the number of requests that change an object.
 func (r requests) writes() (sum float64) {
 	for what, count := range r {
 		if !strings.HasPrefix(what, "GET ") && !strings.HasPrefix(what, "LIST ") {

@@ -65,7 +65,7 @@ func choose(list string) ([]scenario, error) {
 	return chosen, nil
 }
 
-// bench is one scenario under way.
+// bench is a running scenario.
 type bench struct {
 	options
 	*testenv.Environment
@@ -77,14 +77,14 @@ type bench struct {
 	manager *testenv.Manager
 	// used is the manager's processor time before what is measured.
 	used time.Duration
-	// pprof is where the manager serves its profiles, if it does.
+	// pprof is the address where the manager serves profiles; empty if it does not.
 	pprof string
 }
 
 // defaultWorkers is the default of the manager's flag.
 const defaultWorkers = 64
 
-// measure sets a scenario up, runs it and takes everything down again.
+// measure sets a scenario up, runs it and takes it down.
 func measure(ctx context.Context, o options, s scenario, figures *report) (err error) {
 	ctx, cancel := context.WithCancel(ctx) // The control plane waits for watches to end.
 	defer cancel()
@@ -112,7 +112,7 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 	}
 	if err := s.run(ctx, b); err != nil {
 		if b.manager != nil {
-			err = fmt.Errorf("%w\n\nthe manager's last words:\n%s", err, b.manager.Tail())
+			err = fmt.Errorf("%w\n\nthe end of the manager's log:\n%s", err, b.manager.Tail())
 		}
 		return err
 	}
@@ -122,7 +122,7 @@ func measure(ctx context.Context, o options, s scenario, figures *report) (err e
 	return nil
 }
 
-// goStale makes reads of the operator stale, if that is wanted, and of nothing else.
+// goStale makes the operator's reads stale, if options.stale is set; other clients' reads stay fresh.
 func (b *bench) goStale(aws *localaws.Running) error {
 	if b.stale == 0 {
 		return nil
@@ -133,7 +133,8 @@ func (b *bench) goStale(aws *localaws.Running) error {
 	return aws.SetStaleness(localaws.Staleness{Principal: "*:root", Random: b.stale})
 }
 
-// start starts the manager and puts it into b. What has changed before, no event tells it: reads are fresh by then.
+// start starts the manager and sets b.manager. It first waits until reads are fresh again, as no event reports earlier
+// changes.
 func (b *bench) start() (err error) {
 	time.Sleep(b.stale)
 	flags := []string{"--log-level=info", fmt.Sprintf("--workers=%d", b.workers)}
@@ -160,12 +161,12 @@ func (b *bench) figure(name string, value float64, unit string) {
 	b.report.add(figure{Scenario: b.name, Name: name, Value: value, Unit: unit})
 }
 
-// against reports a time with the floor's.
+// against reports a time, and the floor's with it.
 func (b *bench) against(name string, seconds, floor float64) {
 	b.report.add(figure{Scenario: b.name, Name: name, Value: seconds, Unit: "s", Floor: &floor})
 }
 
-// enter prints what a scenario is about to do: some take minutes.
+// enter prints the next step of a scenario, as some take minutes.
 func (b *bench) enter(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "# %s: %s\n", b.name, fmt.Sprintf(format, args...))
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// sickRole is an identity whose calls are taken and never answered.
-const sickRole = "arn:aws:iam::111122223333:role/sick"
+// hangingRole is an identity whose calls are accepted and never answered.
+const hangingRole = "arn:aws:iam::111122223333:role/hanging"
 
-// slowAccount has one identity hang that a fifth as many SecretSyncs read with each second, and measures
-// what those of other identities feel of it: the time from a request for a refresh to the Secret.
+// slowAccount makes one identity hang, with which a fifth as many SecretSyncs read every second. It measures the effect on
+// the SecretSyncs of other identities: the time from a requested refresh to the Secret.
 func slowAccount(ctx context.Context, b *bench) error {
 	if err := b.own(ctx, idle); err != nil {
 		return err
@@ -31,7 +31,7 @@ func slowAccount(ctx context.Context, b *bench) error {
 	}
 	b.AWS.SetFaults(localaws.Fault{Latency: b.latency}, localaws.Fault{Principal: "*:assumed-role/sick/*", Hang: true})
 	healthy := b.fleet.wanted()
-	if err := b.fleet.syncs(ctx, "sick", b.n/5, time.Second, sickRole, secretID); err != nil {
+	if err := b.fleet.syncs(ctx, "sick", b.n/5, time.Second, hangingRole, secretID); err != nil {
 		return err
 	}
 	b.fleet.only(healthy)
@@ -47,8 +47,7 @@ func slowAccount(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// refreshed gives each secret a new value and asks for a refresh, a few at a time, and gives how many
-// seconds each took.
+// refreshed gives each secret a new value and requests a refresh, a few at a time, and gives how many seconds each took.
 func (b *bench) refreshed(ctx context.Context, content string) ([]float64, error) {
 	const atOnce = 4
 	asked := make([]time.Time, b.n)
@@ -76,7 +75,7 @@ func (b *bench) refreshed(ctx context.Context, content string) ([]float64, error
 	return took, nil
 }
 
-// percentile is the value that the given part of all, in percent, does not exceed.
+// percentile is the value that the given percentage of all values does not exceed.
 func percentile(sorted []float64, percent int) float64 {
 	return sorted[(len(sorted)-1)*percent/100]
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// polled measures some time in which a fleet that is in sync is polled so many times.
+// polled measures a time in which a fleet in sync is polled a number of times.
 func (b *bench) polled(ctx context.Context, window time.Duration, polls int) error {
 	before, err := b.requests(ctx)
 	if err != nil {
@@ -50,13 +50,13 @@ func steadyPoll(ctx context.Context, b *bench) error {
 // sweptPoll is the shortest poll interval at which ListSecrets is used.
 const sweptPoll = 5 * time.Minute
 
-// swept waits until all are in sync and polled by sweeps, and the first sweep for all is over.
+// swept waits until all are in sync and polled by sweeps, and the first sweep of all is over.
 func (b *bench) swept(ctx context.Context) error {
 	if err := b.synced(ctx); err != nil {
 		return err
 	}
 	b.enter("waiting up to %s, until all are polled at one moment", 3*sweptPoll)
-	// Each is polled at its own moment first; those before the first sweep once more.
+	// Each is first polled at a time of its own; those before the first sweep once more.
 	if err := sleep(ctx, 2*sweptPoll); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (b *bench) swept(ctx context.Context) error {
 	return fmt.Errorf("no sweep has begun within %s", 2*sweptPoll)
 }
 
-// steadySweep polls secrets that do not change, seldom enough for sweeps.
+// steadySweep polls secrets that do not change, with an interval that is long enough for sweeps.
 func steadySweep(ctx context.Context, b *bench) error {
 	if err := b.own(ctx, sweptPoll); err != nil {
 		return err
@@ -117,7 +117,7 @@ func sharedSecret(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// memory is what the manager holds once it has synced all and polled all once.
+// memory measures the manager's memory once it has synced all and polled all once.
 func memory(ctx context.Context, b *bench) error {
 	if err := b.own(ctx, sweptPoll); err != nil {
 		return err

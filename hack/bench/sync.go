@@ -9,16 +9,16 @@ import (
 
 const (
 	namespace = "bench"
-	// patience is how long a scenario waits for what must come.
+	// patience is how long a scenario waits for a result.
 	patience = 15 * time.Minute
-	// idle is a poll interval during which nothing is polled while a scenario runs.
+	// idle is a poll interval that does not end while a scenario runs.
 	idle = 24 * time.Hour
 )
 
 // valueCalls are the operations that read values, and so decrypt.
 func valueCalls() []string { return []string{"GetSecretValue", "BatchGetSecretValue"} }
 
-// own makes n secrets and a SecretSync for each, or fewer secrets that they share.
+// own creates n secrets and a SecretSync for each, or fewer secrets that they share.
 func (b *bench) own(ctx context.Context, poll time.Duration) error {
 	secrets := b.secrets
 	if secrets == 0 {
@@ -42,7 +42,7 @@ func (b *bench) synced(ctx context.Context) error {
 	return b.settled(ctx)
 }
 
-// settled waits until the API server has had no request about what the operator works with for a while.
+// settled waits until the API server has had no request of the operator for a while.
 func (b *bench) settled(ctx context.Context) error {
 	const quiet = 3 * time.Second
 	for end := time.Now().Add(patience); time.Now().Before(end); {
@@ -103,8 +103,8 @@ func firstSync(ctx context.Context, b *bench) error {
 	return b.reportWrites(ctx, before, least)
 }
 
-// reportWrites waits until all Secrets hold what they should, and reports how long that took from the
-// first read of a value on, and what it cost.
+// reportWrites waits until all Secrets hold their wanted versions, and reports how long that took from the first read of a
+// value, and what it cost.
 func (b *bench) reportWrites(ctx context.Context, before requests, least time.Duration) error {
 	last, err := b.watcher.await(ctx, b.fleet.wanted())
 	if err != nil {
@@ -143,8 +143,8 @@ func (b *bench) reportMemory(name string) error {
 	return nil
 }
 
-// massRotation gives all secrets a new value at once, which the next sweep finds out. That may take a
-// poll interval; what is measured begins with the first read of a value.
+// massRotation gives all secrets a new value at once, which the next sweep finds. That may take a poll interval; the
+// measured time begins with the first read of a value.
 func massRotation(ctx context.Context, b *bench) error {
 	if err := b.own(ctx, sweptPoll); err != nil {
 		return err
@@ -179,7 +179,7 @@ func massRotation(ctx context.Context, b *bench) error {
 	return b.reportWrites(ctx, before, least)
 }
 
-// restart starts the operator anew while all is in sync.
+// restart restarts the operator while all is in sync.
 func restart(ctx context.Context, b *bench) error {
 	const poll, window = 10 * time.Second, 20 * time.Second
 	if err := b.own(ctx, poll); err != nil {
@@ -212,7 +212,7 @@ func restart(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// throttled lets AWS refuse what comes faster than a set rate, half of what the polls would take.
+// throttled makes AWS throttle at half the rate that the polls need.
 func throttled(ctx context.Context, b *bench) error {
 	const poll, perSecond, adapted = 10 * time.Second, 50, 60 * time.Second
 	if err := b.own(ctx, poll); err != nil {
@@ -242,7 +242,7 @@ func throttled(ctx context.Context, b *bench) error {
 	return b.newcomer(ctx, "first-sync-meanwhile")
 }
 
-// newcomer measures how long one more SecretSync takes to be synced, from its creation on.
+// newcomer measures the time from the creation of one more SecretSync until it is synced.
 func (b *bench) newcomer(ctx context.Context, name string) error {
 	began := time.Now()
 	if err := b.fleet.syncs(ctx, "newcomer", 1, idle, "", secretID); err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// watcher sees each Secret as it is written, by the operator or by the floor.
+// watcher watches the Secrets that the operator or the floor writes.
 type watcher struct {
 	mutex sync.Mutex
 	// versions that the Secrets hold, and when that was seen.
@@ -63,14 +63,14 @@ func (w *watcher) see(secret *corev1.Secret) {
 	}
 }
 
-// arrived is when a Secret came to hold the version that it holds.
+// arrived is when a Secret got its present version.
 func (w *watcher) arrived(at types.NamespacedName) time.Time {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	return w.versions[at].at
 }
 
-// await waits until each Secret holds the version wanted, and gives when the last one came to do so.
+// await waits until each Secret holds its wanted version, and gives when the last one did.
 func (w *watcher) await(ctx context.Context, wanted map[types.NamespacedName]string) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

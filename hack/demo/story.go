@@ -125,7 +125,7 @@ func (s *story) rollBack(ctx context.Context) error {
 }
 
 func (s *story) repair(ctx context.Context) error {
-	s.heading("Somebody edits the Secret; it is repaired at once")
+	s.heading("A user edits the Secret; the operator repairs it at once")
 	password, err := s.ask(ctx, "get", "secret", name, "-n", namespace, "-o", "jsonpath={.data.password}")
 	if err != nil {
 		return err

@@ -21,10 +21,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// finalizersAlone is the policy that every stand has.
+// finalizersAlone is the policy that every environment has.
 const finalizersAlone = "secretsync-operator-finalizers-alone"
 
-// held makes a SecretSync that the operator leaves alone, with all that metadata can have.
+// held creates a suspended SecretSync, with all fields that metadata can have.
 func (s *setup) held(name string, finalizers ...string) *v1alpha1.SecretSync {
 	s.Helper()
 	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
@@ -38,7 +38,7 @@ func (s *setup) held(name string, finalizers ...string) *v1alpha1.SecretSync {
 			Target: v1alpha1.SecretTarget{CreationPolicy: v1alpha1.CreationPolicyMerge}},
 	}
 	s.put(made)
-	s.Cleanup(func() { // Before it is removed.
+	s.Cleanup(func() { // Runs before the SecretSync is removed.
 		if err := s.env.Client.Patch(context.Background(), made.DeepCopy(), merge(`{"metadata":{"finalizers":null}}`)); client.IgnoreNotFound(err) != nil {
 			s.Error(err)
 		}
@@ -48,8 +48,8 @@ func (s *setup) held(name string, finalizers ...string) *v1alpha1.SecretSync {
 
 func merge(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
 
-// TestFinalizersAlone: of a SecretSync, a thief of the operator's token can change the operator's finalizer and status,
-// and nothing else.
+// TestFinalizersAlone: with the operator's stolen token, only the operator's finalizer and the status of a SecretSync can be
+// changed.
 func TestFinalizersAlone(t *testing.T) {
 	s := newSetup(t)
 	operator := s.actingAs(testenv.OperatorAccount)
@@ -109,7 +109,7 @@ func TestFinalizersAlone(t *testing.T) {
 	s.checkLargeOnes(operator)
 }
 
-// checkWiderRoles wants the policy to hold where roles let the operator do more to SecretSyncs than its own do.
+// checkWiderRoles checks that the policy refuses changes that wider roles than the operator's own would allow.
 func (s *setup) checkWiderRoles(operator client.Client, there *v1alpha1.SecretSync) {
 	s.Helper()
 	wide := metav1.ObjectMeta{Namespace: s.namespace, Name: "wide"}
@@ -144,7 +144,7 @@ func (s *setup) checkWiderRoles(operator client.Client, there *v1alpha1.SecretSy
 	}
 }
 
-// checkLargeOnes wants the finalizer of a large SecretSync to be no work that the API server refuses to do.
+// checkLargeOnes checks that the policy's expressions stay within the API server's cost limit for a large SecretSync.
 func (s *setup) checkLargeOnes(operator client.Client) {
 	s.Helper()
 	large := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "large", Labels: map[string]string{},
@@ -164,8 +164,8 @@ func (s *setup) checkLargeOnes(operator client.Client) {
 	}
 }
 
-// TestAForgedStatusReadsNothingElse: with the operator's token any status can be written. What is read is named by the
-// spec alone, whatever a status says of another secret, and what is deleted by the marks on a Secret.
+// TestAForgedStatusReadsNothingElse: with the operator's token any status can be written. But only the spec names what is
+// read, whatever the status says, and only the marks on a Secret decide what is deleted.
 func TestAForgedStatusReadsNothingElse(t *testing.T) {
 	s := newSetup(t)
 	operator := s.actingAs(testenv.OperatorAccount)
@@ -204,7 +204,7 @@ func TestAForgedStatusReadsNothingElse(t *testing.T) {
 	}
 }
 
-// TestAQuotaBoundsSecretSyncs tries the command of docs/security.md.
+// TestAQuotaBoundsSecretSyncs runs the command of docs/security.md.
 func TestAQuotaBoundsSecretSyncs(t *testing.T) {
 	s := newSetup(t)
 	const command = "create quota secretsyncs --namespace payments --hard=count/secretsyncs.secretsync.dev=50"
@@ -223,7 +223,7 @@ func TestAQuotaBoundsSecretSyncs(t *testing.T) {
 	create := func(name string) error {
 		return s.env.Client.Create(t.Context(), &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: spec})
 	}
-	// The API server's admission learns of the quota's status by a watch of its own.
+	// The API server's admission sees the quota's status by a watch of its own.
 	s.await("the quota admits one", func() bool {
 		err := create("first")
 		if err != nil && !strings.Contains(err.Error(), "status unknown for quota") {

@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// withTokensOf is a client of whoever has stolen a ServiceAccount's token.
+// withTokensOf is a client with the stolen token of a ServiceAccount.
 func (s *setup) withTokensOf(namespace, account string) *kubernetes.Clientset {
 	s.Helper()
 	config, err := s.env.Plane.ServiceAccountConfig(s.Context(), namespace, account)
@@ -28,7 +28,7 @@ func (s *setup) withTokensOf(namespace, account string) *kubernetes.Clientset {
 	return clients
 }
 
-// token asks for a token of a ServiceAccount, as the operator does.
+// token requests a token of a ServiceAccount, as the operator does.
 func (s *setup) token(by kubernetes.Interface, namespace, account string, audiences ...string) (string, error) {
 	s.Helper()
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: audiences}}
@@ -39,8 +39,8 @@ func (s *setup) token(by kubernetes.Interface, namespace, account string, audien
 	return made.Status.Token, nil
 }
 
-// TestTokenAudience: the operator's token is good for tokens that AWS takes, and not for any that the API
-// server takes. Others have tokens made as ever.
+// TestTokenAudience: with the operator's token one can get tokens that AWS accepts, but none that the API server accepts.
+// Other clients are not affected.
 func TestTokenAudience(t *testing.T) {
 	s := newSetup(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})
@@ -85,12 +85,12 @@ func TestTokenAudience(t *testing.T) {
 	}
 }
 
-// checkTokenIsForAWS wants the API server not to know the bearer of a token that the operator has had made.
+// checkTokenIsForAWS checks that the API server does not accept a token that the operator has requested.
 func (s *setup) checkTokenIsForAWS(operator kubernetes.Interface) {
 	s.Helper()
 	for audience, known := range map[string]bool{"sts.amazonaws.com": false, "": true} {
 		by, audiences := operator, []string{audience}
-		if known { // The other way round, so that the refusal means something.
+		if known { // The opposite case, which shows that the check can fail.
 			administrator, err := kubernetes.NewForConfig(s.env.Plane.Config())
 			if err != nil {
 				s.Fatal(err)
@@ -114,8 +114,7 @@ func (s *setup) checkTokenIsForAWS(operator kubernetes.Interface) {
 	}
 }
 
-// TestTokenSecrets: the operator writes Secrets, but none that Kubernetes would put a token into or take
-// for one.
+// TestTokenSecrets: the operator writes Secrets, but none that Kubernetes would put a token into or accept as a token.
 func TestTokenSecrets(t *testing.T) {
 	s := newSetup(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})

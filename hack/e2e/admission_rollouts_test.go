@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// TestRestartsAlone: whoever has the operator's token and the permission of the component rollouts can restart
-// workloads, and change nothing else of them.
+// TestRestartsAlone: with the operator's token and the permission of the component rollouts one can restart workloads, and
+// change nothing else in them.
 func TestRestartsAlone(t *testing.T) {
 	s := newSetup(t)
 	s.may(rolloutsRole)

@@ -20,9 +20,9 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// enforce puts the policies of a file in config/admission in force, in the setup's namespace alone and
-// under names of its own, as other tests share the server; probe is a request that they refuse. ConfigMaps
-// of the file get lists.
+// enforce creates the policies of a file in config/admission. They apply to the setup's namespace alone and have unique
+// names, as other tests share the server. probe is a request that they refuse. lists become the data of the file's
+// ConfigMaps.
 func (s *setup) enforce(file string, lists map[string]string, probe func() error) {
 	s.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "config/admission", file))
@@ -58,10 +58,10 @@ func (s *setup) enforce(file string, lists map[string]string, probe func() error
 	s.checkTypes(names[0])
 }
 
-// unique is a name that no other test's policy has.
+// unique is a name that no policy of another test has.
 func (s *setup) unique(name string) string { return name + "-" + s.namespace }
 
-// put creates an object and removes it when the test has ended.
+// put creates an object and deletes it when the test ends.
 func (s *setup) put(object client.Object) {
 	s.Helper()
 	if err := s.env.Client.Create(s.Context(), object); err != nil {
@@ -74,13 +74,12 @@ func (s *setup) put(object client.Object) {
 	})
 }
 
-// refusedBy says whether a policy has refused, as a matter of permission.
+// refusedBy says whether a policy has refused a request as forbidden.
 func refusedBy(err error, policy string) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "ValidatingAdmissionPolicy '"+policy+"'")
 }
 
-// checkTypes wants Kubernetes to have looked at the policy's expressions, and to have found no field in them
-// that there is not.
+// checkTypes checks that Kubernetes has type-checked the policy's expressions and found no unknown field in them.
 func (s *setup) checkTypes(name string) {
 	s.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{}
@@ -95,7 +94,7 @@ func (s *setup) checkTypes(name string) {
 	}
 }
 
-// try asks the API server whether it would take a SecretSync of the setup's namespace.
+// try asks the API server, by a dry run, whether it would accept a SecretSync in the setup's namespace.
 func (s *setup) try(spec v1alpha1.SecretSyncSpec) error {
 	return s.env.Client.Create(s.Context(), &v1alpha1.SecretSync{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "tried"}, Spec: spec}, client.DryRunAll)
@@ -105,7 +104,7 @@ func following(id string) v1alpha1.SecretSyncSpec {
 	return v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}
 }
 
-// TestNamingConvention holds the sample against secrets named in each way that AWS takes.
+// TestNamingConvention tests the sample with secrets named in each way that AWS accepts.
 func TestNamingConvention(t *testing.T) {
 	s := newSetup(t)
 	s.enforce("naming-convention.yaml", nil, func() error { return s.try(following("elsewhere")) })
@@ -151,8 +150,8 @@ func TestNamingConvention(t *testing.T) {
 	}
 }
 
-// TestPoliciesLeaveWhatWasThere: a SecretSync from before the policy goes on, can be labelled and deleted,
-// its finalizer with it, and cannot be edited into another that the policy refuses.
+// TestPoliciesLeaveWhatWasThere: a SecretSync from before the policy is still synced. It can be labelled and deleted, with
+// its finalizer, and cannot be edited into another spec that the policy refuses.
 func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", value())
@@ -187,8 +186,7 @@ func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	})
 }
 
-// TestNamingConventionKnowsEverySecretID: a field by which a SecretSync names a secret is one that the
-// convention must look at.
+// TestNamingConventionKnowsEverySecretID: the convention must check every field by which a SecretSync names a secret.
 func TestNamingConventionKnowsEverySecretID(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml"))
 	if err != nil {
@@ -208,7 +206,7 @@ func TestNamingConventionKnowsEverySecretID(t *testing.T) {
 	}
 }
 
-// TestNamingConventionLooksEverywhere: at single keys, at whole secrets, and at what is looked for.
+// TestNamingConventionLooksEverywhere: it checks single keys, whole secrets, and finds.
 func TestNamingConventionLooksEverywhere(t *testing.T) {
 	s := newSetup(t)
 	s.enforce("naming-convention.yaml", nil, func() error { return s.try(following("elsewhere")) })
@@ -249,7 +247,7 @@ func TestNamingConventionLooksEverywhere(t *testing.T) {
 	}
 }
 
-// secretsNamed are the paths below a field by which secrets are named or looked for.
+// secretsNamed are the paths below a field by which secrets are named or found.
 func secretsNamed(path string, schema *apiextensionsv1.JSONSchemaProps) (paths []string) {
 	for name, property := range schema.Properties {
 		if name == "secretID" || name == "find" {
@@ -263,7 +261,7 @@ func secretsNamed(path string, schema *apiextensionsv1.JSONSchemaProps) (paths [
 	return paths
 }
 
-// reading asks whether the API server would take a SecretSync that reads in this way.
+// reading asks whether the API server would accept a SecretSync that reads with an identity.
 func (s *setup) reading(auth v1alpha1.SourceAuth) error {
 	spec := following("db")
 	spec.Auth = auth
@@ -282,7 +280,7 @@ func byRole() v1alpha1.SourceAuth {
 // byOperator is the operator's own identity.
 func byOperator() v1alpha1.SourceAuth { return v1alpha1.SourceAuth{} }
 
-// TestListsOfServiceAccounts holds the sample against the identities that a namespace with a list can name.
+// TestListsOfServiceAccounts tests the sample with the identities that a namespace with a list can name.
 func TestListsOfServiceAccounts(t *testing.T) {
 	s := newSetup(t)
 	policy := s.unique("secretsync-service-accounts")
@@ -314,8 +312,8 @@ func TestListsOfServiceAccounts(t *testing.T) {
 	}
 }
 
-// TestListsOfServiceAccountsChange: what a namespace without a list may, and that nothing is allowed where
-// no list says so.
+// TestListsOfServiceAccountsChange: a namespace without a list may use what the default allows; without any list nothing
+// is allowed.
 func TestListsOfServiceAccountsChange(t *testing.T) {
 	s := newSetup(t)
 	policy := s.unique("secretsync-service-accounts")
@@ -335,7 +333,7 @@ func TestListsOfServiceAccountsChange(t *testing.T) {
 		}
 	}
 	for name, data := range map[string]map[string]string{"an empty list": {s.namespace: "", "_others": "_operator"}, "no list at all": {}} {
-		// What the list before has refused must not be taken for this one's doing.
+		// A refusal by the former list must not be mistaken for one by this list.
 		update(map[string]string{"_others": "_operator else"})
 		s.await("something is allowed before "+name, func() bool { return s.reading(byOperator()) == nil && s.reading(as("else")) == nil })
 		update(data)

@@ -17,8 +17,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// earlierCRD is the CRD as a release before this one could have had it: without some of the optional
-// fields and without the rules, which let more through.
+// earlierCRD is the CRD as an earlier release could have had it: without some optional fields and without the rules, so
+// that it accepts more.
 func earlierCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "config/crd/secretsync.dev_secretsyncs.yaml"))
@@ -41,8 +41,7 @@ func earlierCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 }
 
 // TestCRDUpgrade upgrades the CRD, as "helm upgrade" does, while objects of an earlier form are stored
-// and in sync: nothing is lost, nothing is written again, and what was let through before can still be
-// read, and mended.
+// and in sync. Nothing is lost or written again, and what the earlier CRD accepted can still be read, and fixed.
 func TestCRDUpgrade(t *testing.T) {
 	c := newCluster(t)
 	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{earlierCRD(t)}}); err != nil {
@@ -54,7 +53,7 @@ func TestCRDUpgrade(t *testing.T) {
 	id, version := c.createSecret("db", content)
 	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	c.awaitReady("db")
-	// Both at once is refused by a rule that the earlier form did not have.
+	// A rule that the earlier form did not have refuses both at once.
 	c.sync("lax", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionStage: "AWSCURRENT", VersionID: version}})
 	before, secret := c.get("db"), c.secret("db")
 
@@ -71,7 +70,7 @@ func TestCRDUpgrade(t *testing.T) {
 		t.Errorf("the status changed by the upgrade (-before +after):\n%s", diff)
 	}
 	polls := c.called("DescribeSecret")
-	c.await("two polls", func() bool { return c.called("DescribeSecret") >= polls+2 }) // The second begins once all that the first sets off is done.
+	c.await("two polls", func() bool { return c.called("DescribeSecret") >= polls+2 }) // The second poll begins once everything that the first one triggered is done.
 	if now := c.secret("db"); now.ResourceVersion != secret.ResourceVersion {
 		t.Error("the Secret was written again because of the upgrade")
 	}
@@ -86,8 +85,8 @@ func TestCRDUpgrade(t *testing.T) {
 	c.stop(manager)
 }
 
-// TestCRDUpgradeByKubectl upgrades the CRD as those do who do without Helm: spec and status of what is
-// stored stay as they are, and what the newer form forbids is refused in its words.
+// TestCRDUpgradeByKubectl upgrades the CRD with kubectl instead of Helm: spec and status of stored objects stay as they are,
+// and what the newer form forbids is refused with its messages.
 func TestCRDUpgradeByKubectl(t *testing.T) {
 	c := newCluster(t)
 	earlier, err := yaml.Marshal(earlierCRD(t))

@@ -11,7 +11,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// laxCRD is a CRD that lets every spec pass.
+// laxCRD is a CRD that accepts every spec.
 func laxCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	crd, lax := earlierCRD(t), true
@@ -19,8 +19,8 @@ func laxCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	return crd
 }
 
-// TestASpecThatCannotBeReadHidesNoOther stores SecretSyncs whose fields the operator can't read, under a CRD that lets
-// them pass, with the operator as it runs, after it was started again, and after the CRD was upgraded.
+// TestASpecThatCannotBeReadHidesNoOther stores SecretSyncs whose fields the operator cannot decode, under a CRD that accepts
+// them. Other SecretSyncs must be synced while the operator runs, after a restart, and after an upgrade of the CRD.
 func TestASpecThatCannotBeReadHidesNoOther(t *testing.T) {
 	c := newCluster(t)
 	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{laxCRD(t)}}); err != nil {

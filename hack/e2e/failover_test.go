@@ -16,11 +16,11 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// replicaRegion has the replicas. The secret's own region is one for each test: the operator leaves one alone for
-// a while that was down.
+// replicaRegion has the replicas. Each test has another primary region, because the operator avoids a region for a while
+// after it was down.
 const replicaRegion = "eu-south-1"
 
-// replicated is a secret at home with a replica elsewhere, and a client of each region.
+// replicated is a secret with a replica in another region, and a client of each region.
 type replicated struct {
 	*setup
 	id, homeRegion string
@@ -28,7 +28,7 @@ type replicated struct {
 	spec           v1alpha1.SecretSyncSpec
 }
 
-// newReplicated makes the secret; its version is from two hours ago.
+// newReplicated creates the secret; its version is two hours old.
 func newReplicated(t *testing.T, homeRegion, content string) *replicated {
 	t.Helper()
 	s := newSetup(t)
@@ -50,7 +50,7 @@ func newReplicated(t *testing.T, homeRegion, content string) *replicated {
 	return r
 }
 
-// outage takes the secret's own region down, or brings it back.
+// outage takes the primary region down, or brings it back.
 func (r *replicated) outage(kind string) {
 	r.Helper()
 	var outages []localaws.Outage
@@ -72,7 +72,7 @@ func (r *replicated) put(client *secretsmanager.Client, region, content string, 
 	return *put.VersionId
 }
 
-// awaitRegion waits until status tells that a region has answered.
+// awaitRegion waits until status names the region that has answered.
 func (r *replicated) awaitRegion(name, region string) v1alpha1.SourceStatus {
 	r.Helper()
 	var read v1alpha1.SourceStatus
@@ -85,8 +85,8 @@ func (r *replicated) awaitRegion(name, region string) v1alpha1.SourceStatus {
 	return read
 }
 
-// TestFailover: while a region is down its replicas are read, by who was synced before and by who was not,
-// and once it is back it is read itself.
+// TestFailover: while a region is down, replicas are read, both for SecretSyncs that were synced before and for new ones.
+// Once the region is back, it is read again.
 func TestFailover(t *testing.T) {
 	for kind, homeRegion := range map[string]string{localaws.OutageCut: "eu-west-2", localaws.OutageUnavailable: "eu-west-3"} {
 		t.Run(kind, func(t *testing.T) {
@@ -118,8 +118,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// TestFailoverIsNoStepBack: a replica that lags is not followed back; one that was made a secret of its own,
-// and has got a newer version, is followed.
+// TestFailoverIsNoStepBack: a lagging replica does not set the Secret back. A replica that was promoted and has a newer
+// version is followed.
 func TestFailoverIsNoStepBack(t *testing.T) {
 	r := newReplicated(t, "eu-north-1", value())
 	r.env.AWS.SetReplicationLag(time.Hour)
@@ -144,7 +144,7 @@ func TestFailoverIsNoStepBack(t *testing.T) {
 	r.awaitRegion("db", replicaRegion)
 }
 
-// TestRefusalsAreNotGotRound: where the secret's own region refuses, no replica is asked.
+// TestRefusalsAreNotGotRound: if the primary region refuses, no replica is read.
 func TestRefusalsAreNotGotRound(t *testing.T) {
 	r := newReplicated(t, "eu-central-2", value())
 	if _, err := r.home.RemoveRegionsFromReplication(t.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{
@@ -161,7 +161,7 @@ func TestRefusalsAreNotGotRound(t *testing.T) {
 	}
 	r.sync("db", r.spec)
 	r.awaitReason("db", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound)
-	// Nor is a secret of the name a replica because the region is down.
+	// A secret of the same name is not treated as a replica because the region is down.
 	r.outage(localaws.OutageCut)
 	r.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Source.VersionStage = "AWSCURRENT" })
 	r.await("it is not taken for a replica", func() bool {

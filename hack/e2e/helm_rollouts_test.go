@@ -12,8 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestChartAndComponentGiveTheSameRollouts: the chart's value and the component are one thing. A default
-// installation has nothing of it.
+// TestChartAndComponentGiveTheSameRollouts: the chart's value and the component install the same. A default
+// installation has none of it.
 func TestChartAndComponentGiveTheSameRollouts(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "values.yaml")
 	if err := os.WriteFile(file, []byte("rollouts: {enabled: true}\n"), 0o600); err != nil {
@@ -47,7 +47,7 @@ func TestChartAndComponentGiveTheSameRollouts(t *testing.T) {
 	}
 }
 
-// TestNamespacedRolloutsReachNoOtherNamespace: nothing that restarts is bound in the whole cluster.
+// TestNamespacedRolloutsReachNoOtherNamespace: permissions to restart are not bound in the whole cluster.
 func TestNamespacedRolloutsReachNoOtherNamespace(t *testing.T) {
 	in := map[string]bool{}
 	for _, grant := range rendered(t, chart(t, filepath.Join(root, "config/chart/ci/namespaced-values.yaml"))).Grants {

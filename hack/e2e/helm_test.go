@@ -24,11 +24,11 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// cluster is a control plane of its own, on which nothing is installed yet but what Helm installs.
+// cluster is a control plane of the test's own, with nothing installed but what Helm installs.
 type cluster struct {
 	*setup
 	helm string
-	// release is the one that Helm works on.
+	// release is the name of the Helm release.
 	release string
 }
 
@@ -80,7 +80,7 @@ func (c *cluster) install(arguments ...string) {
 	c.run("install", append([]string{filepath.Join(root, "config/chart"), "--create-namespace"}, arguments...)...)
 }
 
-// startAsInstalled starts the manager with the flags, and the ServiceAccount, of the Deployment.
+// startAsInstalled starts the manager with the flags and the ServiceAccount of the Deployment.
 func (c *cluster) startAsInstalled(deployment string) *testenv.Manager {
 	c.Helper()
 	installed := &appsv1.Deployment{}
@@ -100,8 +100,8 @@ func (c *cluster) startAsInstalled(deployment string) *testenv.Manager {
 	return manager
 }
 
-// awaitInstalled waits until the API server serves SecretSyncs and lets the operator do what it does first. Helm waits
-// for neither; a manager ends without the one, and what it is forbidden without the other stays in the audit log.
+// awaitInstalled waits until the API server serves SecretSyncs and enforces the operator's roles. Helm waits for neither.
+// Without SecretSyncs a manager exits; without roles the audit log has refused requests.
 func (c *cluster) awaitInstalled(account string) {
 	c.Helper()
 	c.await("SecretSyncs are served", c.served)
@@ -111,13 +111,13 @@ func (c *cluster) awaitInstalled(account string) {
 	})
 }
 
-// served says whether SecretSyncs can be had. The API server takes a moment for that once their CRD is there.
+// served says whether the API server serves SecretSyncs, which it does a moment after the creation of the CRD.
 func (c *cluster) served() bool {
 	return c.env.Client.List(c.Context(), &v1alpha1.SecretSyncList{}, client.InNamespace(c.namespace)) == nil
 }
 
-// elsewhere leaves the flags as they are, but for the ports, of which a machine has only one each, and for the hook
-// of change events, whose files the kubelet would mount.
+// elsewhere replaces the ports in flags, as tests share the machine, and removes the hook of change events, whose files the
+// kubelet would mount.
 func (c *cluster) elsewhere(flags []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool {
 		return strings.HasPrefix(flag, "--metrics-bind-address=") || strings.HasPrefix(flag, "--health-probe-bind-address=") ||
@@ -132,8 +132,8 @@ func (c *cluster) stop(manager *testenv.Manager) {
 	}
 }
 
-// TestHelm installs, upgrades to everything that the chart has, uninstalls and installs again; no
-// Secret is lost or written anew on the way.
+// TestHelm installs, upgrades to everything that the chart has, uninstalls and installs again. No Secret is lost or
+// rewritten.
 func TestHelm(t *testing.T) {
 	c := newCluster(t)
 	c.install()
@@ -175,7 +175,7 @@ func TestHelm(t *testing.T) {
 	}
 }
 
-// checkMetricsAreGuarded wants metrics by TLS, for those alone who may get them.
+// checkMetricsAreGuarded checks that metrics are served by TLS, and only to clients with the permission.
 func (c *cluster) checkMetricsAreGuarded(manager *testenv.Manager) {
 	c.Helper()
 	config, err := c.env.Plane.ServiceAccountConfig(c.Context(), "other", "default")
@@ -183,7 +183,7 @@ func (c *cluster) checkMetricsAreGuarded(manager *testenv.Manager) {
 		c.Fatal(err)
 	}
 	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	status := func() int { // Zero before the port is open.
+	status := func() int { // 0 before the port is open.
 		request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "https://"+manager.Metrics+"/metrics", nil)
 		if err != nil {
 			c.Fatal(err)
@@ -197,7 +197,7 @@ func (c *cluster) checkMetricsAreGuarded(manager *testenv.Manager) {
 		return answer.StatusCode
 	}
 	got := 0
-	c.await("metrics are served", func() bool { // A manager is ready before it has made the key of their certificate.
+	c.await("metrics are served", func() bool { // A manager is ready before it has created the key of the certificate.
 		got = status()
 		return got != 0
 	})
@@ -215,7 +215,7 @@ func (c *cluster) checkMetricsAreGuarded(manager *testenv.Manager) {
 	c.await("metrics are readable for those who may", func() bool { return status() == http.StatusOK })
 }
 
-// checkLeaseIsReleased wants a manager that has ended to leave the way free for the next.
+// checkLeaseIsReleased checks that a stopped manager has released its Lease.
 func (c *cluster) checkLeaseIsReleased() {
 	c.Helper()
 	lease := &coordinationv1.Lease{}
@@ -227,13 +227,13 @@ func (c *cluster) checkLeaseIsReleased() {
 	}
 }
 
-// addServiceMonitors makes the kind known that the Prometheus operator brings.
+// addServiceMonitors installs a CRD for the ServiceMonitors of the Prometheus operator.
 func (c *cluster) addServiceMonitors() {
 	c.Helper()
 	c.addKind("monitoring.coreos.com", "v1", "servicemonitors", "ServiceMonitor")
 }
 
-// TestHelmNamespaced: an installation for some namespaces works there, and may do nothing elsewhere.
+// TestHelmNamespaced: an installation for some namespaces works there, and has no permissions in others.
 func TestHelmNamespaced(t *testing.T) {
 	c := newCluster(t)
 	c.install("--values", filepath.Join(root, "config/chart/ci/namespaced-values.yaml"))
@@ -263,13 +263,13 @@ func TestHelmNamespaced(t *testing.T) {
 	c.stop(manager)
 }
 
-// may asks what the operator may do with Secrets of a namespace, or of all.
+// may asks what the operator may do with Secrets of a namespace, or of all if it is empty.
 func (c *cluster) may(verb, namespace string) bool {
 	c.Helper()
 	return c.allowed("secretsync", authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "secrets"})
 }
 
-// allowed asks what a ServiceAccount of the operator's namespace may do, without having it try.
+// allowed asks the API server what a ServiceAccount of the operator's namespace may do, without trying it.
 func (s *setup) allowed(account string, what authorizationv1.ResourceAttributes) bool {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), testsuite.Deadline)

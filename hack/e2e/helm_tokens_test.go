@@ -19,7 +19,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// overlay builds config/default with more of config on top, as an overlay of one's own does.
+// overlay builds config/default with more resources and components of config, as a user's overlay does.
 func overlay(t *testing.T, resources []string, components ...string) []byte {
 	t.Helper()
 	directory, err := filepath.EvalSymlinks(t.TempDir())
@@ -48,7 +48,7 @@ func overlay(t *testing.T, resources []string, components ...string) []byte {
 	return output(t, tool(t, "kustomize"), "build", directory)
 }
 
-// withTokens are values that have the chart install what the component service-account-tokens does, and more.
+// withTokens are values with which the chart installs everything, including what the component service-account-tokens does.
 func withTokens(t *testing.T, more string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "values.yaml")
@@ -58,8 +58,8 @@ func withTokens(t *testing.T, more string) string {
 	return file
 }
 
-// admission is what a way of installing has the API server look at, as far as the ways must agree. Names differ at
-// the beginning, so that one way is not in the other's: they are without it.
+// admission is what a way of installing adds to admission, as far as the ways must agree. Names are without their prefix,
+// in which the ways differ.
 type admission struct {
 	Policies []admissionv1.ValidatingAdmissionPolicySpec
 	Bindings []admissionv1.ValidatingAdmissionPolicyBindingSpec
@@ -85,7 +85,7 @@ func admissionOf(t *testing.T, manifests []byte) (all admission) {
 	return all
 }
 
-// bound are the names of the policies that are bound.
+// bound are the names of the policies that have a binding.
 func (a admission) bound() (names []string) {
 	for _, binding := range a.Bindings {
 		names = append(names, binding.PolicyName)
@@ -93,7 +93,7 @@ func (a admission) bound() (names []string) {
 	return names
 }
 
-// TestEveryInstallationHoldsTheOperator: by default, unless restrictOperator is false.
+// TestEveryInstallationHoldsTheOperator: the policies about the operator are installed unless restrictOperator is false.
 func TestEveryInstallationHoldsTheOperator(t *testing.T) {
 	byChart := admissionOf(t, chart(t))
 	if diff := cmp.Diff([]string{"finalizers-alone", "token-secrets"}, byChart.bound()); diff != "" || len(byChart.Policies) != 2 {
@@ -111,8 +111,8 @@ func TestEveryInstallationHoldsTheOperator(t *testing.T) {
 	}
 }
 
-// TestChartAndComponentGiveTheSameTokens: the chart's value and the component are one thing. A default
-// installation has nothing of it.
+// TestChartAndComponentGiveTheSameTokens: the chart's value and the component install the same. A default
+// installation has none of it.
 func TestChartAndComponentGiveTheSameTokens(t *testing.T) {
 	byChart, byComponent := chart(t, withTokens(t, "")), overlay(t, nil, "service-account-tokens")
 	policies := admissionOf(t, byChart)
@@ -139,8 +139,8 @@ func TestChartAndComponentGiveTheSameTokens(t *testing.T) {
 	}
 }
 
-// TestHelmServiceAccountTokens: what the operator of a release gets tokens for, as its values become wider
-// and narrower.
+// TestHelmServiceAccountTokens: for which ServiceAccounts the operator of a release may request tokens, as values widen and
+// narrow.
 func TestHelmServiceAccountTokens(t *testing.T) {
 	c := newCluster(t)
 	for _, account := range []string{"payments/reader", "payments/other", "shipping/reader"} {
@@ -196,7 +196,7 @@ func TestHelmServiceAccountTokens(t *testing.T) {
 	c.await("no tokens any more", func() bool { return unauthorized(ask("payments", "other", aws)) })
 }
 
-// tokenSecret asks whether a Secret would be taken that Kubernetes puts a token into.
+// tokenSecret asks whether the API server would accept a Secret that Kubernetes puts a token into.
 func (c *cluster) tokenSecret(by kubernetes.Interface) error {
 	_, err := by.CoreV1().Secrets("payments").Create(c.Context(), &corev1.Secret{Type: corev1.SecretTypeServiceAccountToken,
 		ObjectMeta: metav1.ObjectMeta{Name: "stolen", Annotations: map[string]string{corev1.ServiceAccountNameKey: "other"}},

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// known leaves out the one kind that the Prometheus operator brings.
+// known leaves out ServiceMonitors, the only kind that the scheme does not have.
 func known(t *testing.T, manifests []byte) []runtime.Object {
 	t.Helper()
 	documents := bytes.Split(manifests, []byte("\n---\n"))
@@ -24,8 +24,8 @@ func known(t *testing.T, manifests []byte) []runtime.Object {
 	}), []byte("\n---\n")))
 }
 
-// TestInstallationsAreHardened wants each way of installing to install one workload that is locked up, and
-// nothing that decides over others.
+// TestInstallationsAreHardened checks that each way of installing installs one hardened workload, and no policy or webhook
+// for other clients.
 func TestInstallationsAreHardened(t *testing.T) {
 	installable := []string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Deployment", "Namespace", "NetworkPolicy",
 		"PodDisruptionBudget", "Role", "RoleBinding", "Service", "ServiceAccount",
@@ -47,7 +47,7 @@ func TestInstallationsAreHardened(t *testing.T) {
 	}
 }
 
-// checkPod wants more than the restricted Pod Security Standard, which lets the root file system be written.
+// checkPod checks for more than the restricted Pod Security Standard, which allows a writable root file system.
 func checkPod(t *testing.T, way string, pod corev1.PodSpec) {
 	t.Helper()
 	yes, no := true, false
@@ -67,7 +67,7 @@ func checkPod(t *testing.T, way string, pod corev1.PodSpec) {
 		t.Errorf("%s: the pod sees its host", way)
 	}
 	for _, volume := range pod.Volumes {
-		hook := strings.HasPrefix(volume.Name, "change-hook") // Its token and its certificate, where it is asked for.
+		hook := strings.HasPrefix(volume.Name, "change-hook") // The hook's token and certificate, if it is turned on.
 		if volume.HostPath != nil || volume.Secret != nil && !hook {
 			t.Errorf("%s: the pod mounts %s from its host or from a Secret", way, volume.Name)
 		}
@@ -77,7 +77,7 @@ func checkPod(t *testing.T, way string, pod corev1.PodSpec) {
 	}
 }
 
-// TestTheNetworkPolicyLetsLittleThrough: chart value and kustomize component, both.
+// TestTheNetworkPolicyLetsLittleThrough: tests both the chart's value and the kustomize component.
 func TestTheNetworkPolicyLetsLittleThrough(t *testing.T) {
 	everything := chart(t, filepath.Join(root, "config/chart/ci/everything-values.yaml"))
 	component := output(t, "cat", filepath.Join(root, "config/components/network-policy/network_policy.yaml"))
@@ -121,8 +121,8 @@ func only[O runtime.Object](t *testing.T, way string, objects []runtime.Object) 
 	return found
 }
 
-// TestNamespacedInstallationsHaveNoSecretsElsewhere: what is bound in the whole cluster says nothing of Secrets,
-// ServiceAccounts or SecretSyncs; TestHelmNamespaced asks the API server about Secrets.
+// TestNamespacedInstallationsHaveNoSecretsElsewhere: no role that is bound in the whole cluster has rules for Secrets,
+// ServiceAccounts or SecretSyncs. TestHelmNamespaced asks the API server about Secrets.
 func TestNamespacedInstallationsHaveNoSecretsElsewhere(t *testing.T) {
 	namespaced := rendered(t, chart(t, filepath.Join(root, "config/chart/ci/namespaced-values.yaml")))
 	in := map[string]bool{}
@@ -150,7 +150,7 @@ func TestNamespacedInstallationsHaveNoSecretsElsewhere(t *testing.T) {
 	}
 }
 
-// TestNoInstallationHasTokensMadeUnlessAsked: whoever may have tokens made can act as any ServiceAccount.
+// TestNoInstallationHasTokensMadeUnlessAsked: a client that may request tokens can act as any ServiceAccount.
 func TestNoInstallationHasTokensMadeUnlessAsked(t *testing.T) {
 	for way, content := range map[string][]byte{"chart": chart(t), "kustomize": kustomized(t)} {
 		for _, r := range rendered(t, content).Roles {

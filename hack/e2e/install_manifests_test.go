@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// manifests are all that is installed in one way or another, by what the way is.
+// manifests are the manifests of each way of installing, by its name.
 func manifests(t *testing.T) map[string][]byte {
 	t.Helper()
 	ci := filepath.Join(root, "config/chart/ci")
@@ -27,7 +27,7 @@ func manifests(t *testing.T) map[string][]byte {
 	}
 }
 
-// apply applies manifests as a person does who wants to hear of every field that is not known.
+// apply applies manifests with strict field validation.
 func (c *cluster) apply(manifests string, flags ...string) (string, error) {
 	command := exec.CommandContext(c.Context(), c.env.Plane.Kubectl(), append([]string{
 		"--kubeconfig", c.env.Plane.Kubeconfig(), "apply", "--server-side", "--validate=strict", "-f", "-"}, flags...)...)
@@ -36,8 +36,8 @@ func (c *cluster) apply(manifests string, flags ...string) (string, error) {
 	return string(output), err
 }
 
-// TestManifestsAreAccepted: the API server knows every field of all that is installed, and lets its pods
-// into a namespace that takes restricted ones alone.
+// TestManifestsAreAccepted: the API server knows every field of what is installed, and accepts its pods in a namespace with
+// the restricted Pod Security Standard.
 func TestManifestsAreAccepted(t *testing.T) {
 	c := newCluster(t)
 	c.addServiceMonitors()
@@ -46,7 +46,7 @@ func TestManifestsAreAccepted(t *testing.T) {
 	if err := c.env.Client.Create(t.Context(), restricted); err != nil {
 		t.Fatal(err)
 	}
-	c.await("pods find a ServiceAccount", func() bool { // Without it they are refused before their security is looked at.
+	c.await("pods find a ServiceAccount", func() bool { // Without it they are refused before their security is checked.
 		return c.exists(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: restricted.Name, Name: "default"}})
 	})
 	c.checkGuards()
@@ -63,7 +63,7 @@ func TestManifestsAreAccepted(t *testing.T) {
 	}
 }
 
-// checkGuards wants the API server to refuse what this test says that it lets through.
+// checkGuards checks that the API server does refuse unknown fields and pods that are not restricted.
 func (c *cluster) checkGuards() {
 	c.Helper()
 	const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: lax, namespace: " + testenv.OperatorNamespace + "}\nspec: {containers: [{name: a, image: b}]}\n"
@@ -77,7 +77,7 @@ func (c *cluster) checkGuards() {
 	}
 }
 
-// awaitPods waits until the one Deployment of the operator's namespace has the pods that it asks for.
+// awaitPods waits until the Deployment of the operator's namespace has all its pods.
 // Without nodes they stay pending.
 func (c *cluster) awaitPods(way string) {
 	c.Helper()

@@ -25,21 +25,21 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// role is what may be done, and to which roles of Kubernetes' own it is added.
+// role has rules, and the built-in roles that it is aggregated to.
 type role struct {
 	Rules []rbacv1.PolicyRule
 	AddTo []string
 }
 
-// grant is a role, by what it allows, in the hands of somebody.
+// grant is a binding: what its role allows, and to whom.
 type grant struct {
 	Kind, Namespace string
 	Subjects        []rbacv1.Subject
 	Rules           []rbacv1.PolicyRule
 }
 
-// installed is what an installation puts into a cluster, as far as both ways of installing must agree:
-// without the names of roles, and without flags, which kustomize leaves at their defaults.
+// installed is what an installation creates in a cluster, as far as both ways of installing must agree: without the names
+// of roles, and without flags, which kustomize leaves at their defaults.
 type installed struct {
 	CRDs     []apiextensionsv1.CustomResourceDefinitionSpec
 	Roles    map[string]role
@@ -125,7 +125,7 @@ func decoded(t *testing.T, manifests []byte) (objects []runtime.Object) {
 	return objects
 }
 
-// tool builds one of the pinned tools if it is not there.
+// tool builds one of the pinned tools if it is missing.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join("bin", name)
@@ -161,7 +161,7 @@ func kustomized(t *testing.T) []byte {
 	return output(t, tool(t, "kustomize"), "build", filepath.Join(root, "config/default"))
 }
 
-// TestChartAndKustomizeInstallTheSame: one source of truth for the CRD, the roles and the pod.
+// TestChartAndKustomizeInstallTheSame: the CRD, the roles and the pod have one source.
 func TestChartAndKustomizeInstallTheSame(t *testing.T) {
 	byChart, byKustomize := rendered(t, chart(t)), rendered(t, kustomized(t))
 	if len(byChart.CRDs) != 1 || len(byChart.Roles) != 6 || len(byChart.Grants) != 3 || len(byChart.Services) != 1 || len(byChart.Pod.Containers) != 1 {
@@ -176,8 +176,8 @@ func TestChartAndKustomizeInstallTheSame(t *testing.T) {
 	}
 }
 
-// TestChartSetsFlagsToTheirDefaults wants the chart's values, as they come, to be the manager's defaults,
-// which are what kustomize installs.
+// TestChartSetsFlagsToTheirDefaults checks that the chart's default values equal the manager's defaults, which kustomize
+// installs.
 func TestChartSetsFlagsToTheirDefaults(t *testing.T) {
 	help, err := exec.CommandContext(t.Context(), shared.Binary, "--help").CombinedOutput()
 	if err != nil && !bytes.Contains(help, []byte("-poll-interval")) {
@@ -190,7 +190,7 @@ func TestChartSetsFlagsToTheirDefaults(t *testing.T) {
 	for _, flag := range flags {
 		name, value, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
 		if name == "leader-election-namespace" {
-			continue // Empty means the pod's own namespace, which is the release's.
+			continue // Empty means the pod's own namespace, which is that of the release.
 		}
 		found := regexp.MustCompile(`(?m)^  -` + name + `\b.*\n.*?(?: \(default "?([^"]*?)"?\))?$`).FindSubmatch(help)
 		if found == nil || !sameSetting(value, string(found[1])) {
@@ -199,8 +199,8 @@ func TestChartSetsFlagsToTheirDefaults(t *testing.T) {
 	}
 }
 
-// sameSetting compares as text or, as 5m is 5m0s, as durations. A help text leaves out that false is the
-// default (package flag, "PrintDefaults").
+// sameSetting compares as text or, as 5m equals 5m0s, as durations. A help text leaves out the default false (package flag,
+// "PrintDefaults").
 func sameSetting(set, help string) bool {
 	x, notX := time.ParseDuration(set)
 	y, notY := time.ParseDuration(help)

@@ -31,16 +31,15 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// heard is what managers have told that is not there any more at the end, by where it was told.
-var heard = map[string][]byte{}
+// outputs are the outputs of managers that are gone at the end of the tests, by where they come from.
+var outputs = map[string][]byte{}
 
-// window is how many characters of a value, in any form, count as a leak of it.
+// window is how many characters of a value, in any form, count as a leak.
 const window = 12
 
-// needles are all the texts of a window's length by which a value is found: every part of it, in
-// plain (which escapes of URLs, JSON and Go leave alone, as values are made) and in capitals, in hexadecimal, and
-// in base64, once or twice over, wherever in a longer text it stands; and the beginnings of its digests, which let
-// a value be guessed and tried. Each leads to the value's number.
+// needles are all texts of a window's length by which a value is found, each with the value's number: every part of it as
+// it is (values have no characters that URLs, JSON or Go escape), in capitals, in hexadecimal, and in base64, encoded once
+// or twice, at any offset in a longer text. The beginnings of its digests are included, as they allow testing a guess.
 func needles(values []string) map[string]int {
 	found := map[string]int{}
 	for number, value := range values {
@@ -49,7 +48,7 @@ func needles(values []string) map[string]int {
 			whole := value[shift : shift+(len(value)-shift)/3*3]
 			encoded := base64.StdEncoding.EncodeToString([]byte(whole))
 			forms = append(forms, encoded, base64.URLEncoding.EncodeToString([]byte(whole)))
-			for again := range 3 { // As in the file of a registry's credentials, in a manifest.
+			for again := range 3 { // For example a registry's credentials file in a manifest is encoded twice.
 				forms = append(forms, base64.StdEncoding.EncodeToString([]byte(encoded[again:again+(len(encoded)-again)/3*3])))
 			}
 		}
@@ -69,7 +68,7 @@ func needles(values []string) map[string]int {
 	return found
 }
 
-// leaks are the numbers of the values that a text gives away, in order.
+// leaks are the numbers of the values that a text contains, in order.
 func leaks(content []byte, needles map[string]int) []int {
 	found := map[int]bool{}
 	for at := range len(content) - window + 1 {
@@ -80,14 +79,14 @@ func leaks(content []byte, needles map[string]int) []int {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// searchForValues looks for every value that a test has put into a secret in all that the operator
-// has said: logs, events, statuses, metrics, requests, and what Secrets have besides their data.
+// searchForValues searches for every value that a test has put into a secret in all outputs of the operator: logs, events,
+// statuses, metrics, requests, and what Secrets have besides their data.
 func searchForValues(ctx context.Context, w *testenv.Environment) error {
 	said, err := said(ctx, w)
 	if err != nil {
 		return err
 	}
-	maps.Copy(said, heard)
+	maps.Copy(said, outputs)
 	used.Lock()
 	defer used.Unlock()
 	if len(used.values) == 0 {
@@ -109,9 +108,9 @@ func searchForValues(ctx context.Context, w *testenv.Environment) error {
 	return errors.Join(found...)
 }
 
-// TestSearchFindsValues: the search at the end would find a value, whatever form it leaks in.
+// TestSearchFindsValues: the search at the end finds a value in whatever form it leaks.
 func TestSearchFindsValues(t *testing.T) {
-	// Nearly as value makes them; that one's would be searched for in all seriousness.
+	// Similar to what value makes; its values would be searched for after the last test.
 	const leaked, other = "sought-0123456789abcdef01234567", "sought-fedcba9876543210fedcba98"
 	searched := needles([]string{other, leaked})
 	sum := sha256.Sum256([]byte(leaked))
@@ -183,20 +182,20 @@ func said(ctx context.Context, w *testenv.Environment) (map[string][]byte, error
 	return said, nil
 }
 
-// end ends a manager, in the way given, once its metrics are kept for the search.
+// end ends a manager by one of its methods, after keeping its metrics for the search.
 func end(ctx context.Context, manager *testenv.Manager, how func(*testenv.Manager) error) error {
 	metrics, err := scrape(ctx, manager)
 	if err != nil {
 		return fmt.Errorf("reading metrics: %w", err)
 	}
-	heard[fmt.Sprintf("metrics of manager %d", len(heard)+1)] = metrics
+	outputs[fmt.Sprintf("metrics of manager %d", len(outputs)+1)] = metrics
 	if err := how(manager); err != nil {
 		return fmt.Errorf("ending the manager: %w: %s", err, manager.Tail())
 	}
 	return nil
 }
 
-// scrape reads the metrics of a manager that runs, and wants its own among them.
+// scrape reads the metrics of a running manager, and checks that they include the operator's own.
 func scrape(ctx context.Context, manager *testenv.Manager) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+manager.Metrics+"/metrics", nil)
 	if err != nil {

@@ -61,8 +61,8 @@ func TestSpecEdit(t *testing.T) {
 	s.awaitEvent("edited", "SecretUpdated", "added only", "removed a, b")
 }
 
-// TestKilled kills an operator in the middle of many syncs; the next one ends them, and reads nothing
-// again that was in sync.
+// TestKilled kills an operator in the middle of many syncs. The next one finishes them, and reads nothing again that was in
+// sync.
 func TestKilled(t *testing.T) {
 	s := newSetup(t)
 	const many = 200
@@ -78,7 +78,7 @@ func TestKilled(t *testing.T) {
 	s.await("a part is in sync", func() bool { return s.env.AWS.ValuesRead(mine) > many/10 })
 	s.end((*testenv.Manager).Kill)
 	group.Wait()
-	// What was under way when it was killed is answered, and counted, a moment later.
+	// Calls in flight when it was killed are answered, and counted, a moment later.
 	readBefore := -1
 	s.await("AWS has answered all that was asked", func() bool {
 		before := readBefore
@@ -96,7 +96,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestRestartCostsNothing: what was in sync when the operator stopped is neither read nor written again.
+// TestRestartCostsNothing: what was in sync when the operator stopped is neither read nor written again after its restart.
 func TestRestartCostsNothing(t *testing.T) {
 	const some = 5
 	s := newSetup(t)
@@ -119,7 +119,7 @@ func TestRestartCostsNothing(t *testing.T) {
 	}
 }
 
-// readyCount is how many SecretSyncs of the setup are ready.
+// readyCount is how many SecretSyncs of the setup are Ready.
 func (s *setup) readyCount() int {
 	s.Helper()
 	var list v1alpha1.SecretSyncList

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// mishapsOfSlips are values that are usable by themselves, and would take every key out of a Secret in use.
+// mishapsOfSlips are values that are valid by themselves, but would remove every key from a Secret in use.
 func mishapsOfSlips() map[string]mishap {
 	const rejected, invalid = v1alpha1.ReasonValueRejected, v1alpha1.ReasonInvalidValue
 	twice, _ := json.Marshal(pair())
@@ -49,7 +49,7 @@ func withFormer(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 	spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: fast.Duration * 3600}}
 }
 
-// merged has the keys written into a Secret that was there before, with a key of others.
+// merged writes the keys into an existing Secret with a foreign key.
 func merged(s *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "slip-merged", Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("x")}}
@@ -59,21 +59,21 @@ func merged(s *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 	spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge
 }
 
-// finding takes all secrets below a name, of which there is one.
+// finding finds all secrets below a name; there is one.
 func finding(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 	s.Helper()
 	s.createSecret(strings.TrimPrefix(id, s.secretID(""))+"/one", value())
 	spec.DataFrom = []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: id + "/"}}}
 }
 
-// replaceFound puts another secret into the place of the one that was found.
+// replaceFound replaces the found secret by another one.
 func replaceFound(s *setup, id string) {
 	s.Helper()
 	s.delete(id+"/one", false)
 	s.createSecret(strings.TrimPrefix(id, s.secretID(""))+"/two", value())
 }
 
-// TestASlipTakesNoKeyOut follows one slip from the condition that names it to the value that ends it; another to the
+// TestASlipTakesNoKeyOut follows one slip from the condition that reports it to the value that fixes it, and another to the
 // edit that allows it.
 func TestASlipTakesNoKeyOut(t *testing.T) {
 	s := newSetup(t)
@@ -114,7 +114,7 @@ func TestASlipTakesNoKeyOut(t *testing.T) {
 	s.awaitReady("slip")
 }
 
-// TestAnObjectTakesNoTextOut: what was one key is not replaced by others, until the spec asks for it.
+// TestAnObjectTakesNoTextOut: an object does not replace the single key of a text, unless the spec allows it.
 func TestAnObjectTakesNoTextOut(t *testing.T) {
 	s, text := newSetup(t), value()
 	id, _ := s.createSecret("text", text)
@@ -131,8 +131,8 @@ func TestAnObjectTakesNoTextOut(t *testing.T) {
 	s.awaitReady("text")
 }
 
-// TestADeletedSecretComesBackWholeAfterASlip: the keys of the last sync are known though the Secret is gone, and a
-// rollback to the version before brings them back.
+// TestADeletedSecretComesBackWholeAfterASlip: the operator knows the keys of the last sync although the Secret is gone, and
+// a rollback to the former version restores them.
 func TestADeletedSecretComesBackWholeAfterASlip(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()

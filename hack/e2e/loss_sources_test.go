@@ -16,10 +16,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// other is the name of a secret that stands beside the one of a mishap.
+// other is the name of the second secret of a mishap.
 func other(id string) string { return id + "-other" }
 
-// createOther makes that secret.
+// createOther creates that secret.
 func (s *setup) createOther(id, content string) {
 	s.Helper()
 	name, key := other(id), keyOf(other(id))
@@ -29,7 +29,7 @@ func (s *setup) createOther(id, content string) {
 	}
 }
 
-// withOther has a key taken from the other secret.
+// withOther takes a key from the other secret.
 func withOther(optional bool) func(*setup, string, *v1alpha1.SecretSyncSpec) {
 	return func(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 		s.createOther(id, pair())
@@ -38,14 +38,14 @@ func withOther(optional bool) func(*setup, string, *v1alpha1.SecretSyncSpec) {
 	}
 }
 
-// withAllOfOther has all of the other secret taken, at a label of our own.
+// withAllOfOther takes all of the other secret, at a custom label.
 func withAllOfOther(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 	s.createOther(id, pair())
 	s.putValue(other(id), pair(), customStage)
 	spec.DataFrom = []v1alpha1.DataFrom{{}, {Source: &v1alpha1.EntrySource{SecretID: other(id), VersionStage: customStage}, Prefix: "other_"}}
 }
 
-// withFound has the other secret found.
+// withFound finds the other secret.
 func withFound(find func(id string) v1alpha1.Find) func(*setup, string, *v1alpha1.SecretSyncSpec) {
 	return func(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 		s.createOther(id, pair())
@@ -59,19 +59,19 @@ func byTag(id string) v1alpha1.Find {
 	return v1alpha1.Find{Tags: map[string]string{"found": id}, Take: v1alpha1.FindTakeFields}
 }
 
-// withTemplate has a key made by a template.
+// withTemplate renders a key by a template.
 func withTemplate(text string) func(*setup, string, *v1alpha1.SecretSyncSpec) {
 	return func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) {
 		spec.Template = &v1alpha1.Template{Data: map[string]string{"made": text}, MergePolicy: v1alpha1.TemplateMergeReplace}
 	}
 }
 
-// withGuards has values held against guards.
+// withGuards checks values by guards.
 func withGuards(guards v1alpha1.Guards) func(*setup, string, *v1alpha1.SecretSyncSpec) {
 	return func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) { spec.Guards = &guards }
 }
 
-// rotating rotates the first secret, and then has something befall the other one, or both.
+// rotating rotates the first secret, and then applies a mishap to the other one, or both.
 func rotating(befall func(s *setup, id string)) func(*setup, string) {
 	return func(s *setup, id string) {
 		befall(s, id)
@@ -79,8 +79,8 @@ func rotating(befall func(s *setup, id string)) func(*setup, string) {
 	}
 }
 
-// mishapsOfSeveral befall one of several secrets, or what is made of the values. The first secret is rotated
-// meanwhile, and none of that is published either.
+// mishapsOfSeveral are mishaps of one of several secrets, or of what is rendered from the values. The first secret is
+// rotated meanwhile, and its new value must not be published either.
 func mishapsOfSeveral() map[string]mishap {
 	gone := rotating(func(s *setup, id string) { s.delete(other(id), true) })
 	nothing := func(*setup, string) {}
@@ -98,7 +98,7 @@ func mishapsOfSeveral() map[string]mishap {
 		"found-pending-deletion": {reason: v1alpha1.ReasonSecretNotFound, shape: withFound(byTag), befall: rotating(func(s *setup, id string) { s.delete(other(id), false) })},
 		"found-no-longer-tagged": {reason: v1alpha1.ReasonSecretNotFound, shape: withFound(byTag), befall: rotating(func(s *setup, id string) {
 			s.untagOther(id)
-			// What a list said a moment ago still counts: lists lag by minutes in AWS anyway.
+			// A recent list is still used: lists lag by minutes in AWS anyway.
 			s.awaitReason("found-no-longer-tagged", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound)
 		})},
 		"found-denied":            {reason: v1alpha1.ReasonAccessDenied, shape: withFound(byPrefix), denied: "secretsmanager:*", of: "-other", befall: rotating(nothing)},
@@ -112,19 +112,19 @@ func mishapsOfSeveral() map[string]mishap {
 	}
 }
 
-// withKey has one key alone.
+// withKey has a single key.
 func withKey(key v1alpha1.DataKey) func(*setup, string, *v1alpha1.SecretSyncSpec) {
 	key.Key = "taken"
 	return func(_ *setup, _ string, spec *v1alpha1.SecretSyncSpec) { spec.Data = []v1alpha1.DataKey{key} }
 }
 
-// withEncoded has one key decoded.
+// withEncoded decodes a single key.
 func withEncoded(s *setup, id string, spec *v1alpha1.SecretSyncSpec) {
 	s.putValue(id, fmt.Sprintf(`{"password":%q}`, base64.StdEncoding.EncodeToString([]byte(value()))))
 	withKey(v1alpha1.DataKey{Property: "password", Decode: v1alpha1.DecodingBase64})(s, id, spec)
 }
 
-// untagOther takes the tag off the other secret.
+// untagOther removes the tag of the other secret.
 func (s *setup) untagOther(id string) {
 	s.Helper()
 	name := other(id)
@@ -133,7 +133,7 @@ func (s *setup) untagOther(id string) {
 	}
 }
 
-// TestADeniedListLosesNothing: what was found stays when secrets may not be listed any more.
+// TestADeniedListLosesNothing: what was found stays when ListSecrets is denied.
 func TestADeniedListLosesNothing(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("listed", pair())
@@ -147,7 +147,7 @@ func TestADeniedListLosesNothing(t *testing.T) {
 	t.Cleanup(func() { s.rule() })
 	s.rule(localaws.Rule{Deny: true, Action: "secretsmanager:ListSecrets"})
 	before := kept{"listed": s.secret("listed")}
-	// A pass that was given the list before follows the next value, and may.
+	// A reconcile that got the list before the denial may follow the next value.
 	s.awaitReason("listed", metav1.ConditionFalse, v1alpha1.ReasonAccessDenied)
 	s.putValue(other(id), value())
 	asked := s.called("ListSecrets")
@@ -159,9 +159,8 @@ func TestADeniedListLosesNothing(t *testing.T) {
 	s.awaitKeys("listed", map[string]string{"other": content})
 }
 
-// TestNothingIsLostBetweenTwoReads: one secret of two can be read and the other one can't, or hangs, while
-// both have been rotated. Nothing is published of either, also when the operator is killed meanwhile, and
-// both come once AWS is well.
+// TestNothingIsLostBetweenTwoReads: after both of two secrets were rotated, one can be read and the other one is refused or
+// hangs. Nothing of either is published, even if the operator is killed meanwhile. Both are published once AWS works.
 func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 	s := newSetup(t)
 	far := *s
@@ -189,7 +188,7 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 		test.fault.Region, test.fault.Operation = troubled, "*GetSecretValue"
 		s.env.AWS.SetFaults(test.fault)
 		a, b = value(), value()
-		far.putValue(id, b) // First: its former value may still be in the operator's memory, and would go well with a new one.
+		far.putValue(id, b) // This one first: the operator may still cache its former value, and would combine that with a new one.
 		s.putValue(near, a)
 		if test.reason != "" {
 			s.await(test.name+" is told as "+test.reason, func() bool { return s.trouble("both") == test.reason })
@@ -207,8 +206,8 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 	s.awaitReady("both")
 }
 
-// TestABatchOfWhichAPartIsRefused: the values of one answer, of which AWS refuses one, are used for those who
-// need nothing else; who needs the refused one too keeps all.
+// TestABatchOfWhichAPartIsRefused: AWS refuses one value of a batch. SecretSyncs that do not need that value use the others;
+// a SecretSync that needs it keeps all its keys.
 func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s := newSetup(t)
 	a, b, c := value(), value(), value()
@@ -225,7 +224,7 @@ func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s.env.AWS.DenyKey(keyOf(other(firstID)), "*")
 	before := kept{"whole": s.secret("whole")}
 	a, b, c = value(), value(), value()
-	s.putValue(other(firstID), b) // First: its former value may still be in the operator's memory, and would go well with a new one.
+	s.putValue(other(firstID), b) // This one first: the operator may still cache its former value, and would combine that with a new one.
 	s.putValue(firstID, a)
 	s.putValue(thirdID, c)
 	s.awaitKeys("part", map[string]string{"one": a, "three": c})

@@ -18,16 +18,16 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// mishap is one that befalls a single secret whose value is in sync, and that only an edit heals.
+// mishap is a problem of a single SecretSync in sync, which only an edit or a change in AWS fixes.
 type mishap struct {
 	reason string
 	befall func(s *setup, id string)
-	// denied is the action that a policy takes away. Policies are set for all secrets at once. of is what the
-	// name of the secret ends with that it is taken away for, where that is another one.
+	// denied is the action that a policy denies. Policies are set for all secrets at once. of is the suffix of the
+	// secret's name that it is denied for, if that is another secret.
 	denied, of string
-	// shape changes the spec, and makes what it needs besides.
+	// shape changes the spec, and creates what that needs.
 	shape func(s *setup, id string, spec *v1alpha1.SecretSyncSpec)
-	// data, target and stage are the SecretSync's.
+	// data, target and stage are fields of the SecretSync.
 	data   []v1alpha1.DataKey
 	target v1alpha1.SecretTarget
 	stage  string
@@ -55,7 +55,7 @@ func mishaps() map[string]mishap {
 
 const (
 	customStage = "LIVE"
-	// mostBytes is how much a secret may hold (page "AWS Secrets Manager quotas").
+	// mostBytes is the maximum size of a secret's value (page "AWS Secrets Manager quotas").
 	mostBytes = 65536
 )
 
@@ -69,7 +69,7 @@ func becomes(content string) func(*setup, string) {
 	return func(s *setup, id string) { s.putValue(id, content) }
 }
 
-// copies are that many keys, each with the whole value.
+// copies are n keys, each with the whole value.
 func copies(many int) (data []v1alpha1.DataKey) {
 	for i := range many {
 		data = append(data, v1alpha1.DataKey{Key: fmt.Sprintf("copy-%d", i)})
@@ -77,7 +77,7 @@ func copies(many int) (data []v1alpha1.DataKey) {
 	return data
 }
 
-// removeLabel takes the custom label off the version that carries it.
+// removeLabel removes the custom label from the version that has it.
 func (s *setup) removeLabel(id string) {
 	s.Helper()
 	described, err := s.aws.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
@@ -93,7 +93,7 @@ func (s *setup) removeLabel(id string) {
 	}
 }
 
-// moveLabel moves the label of our own; from or to may be empty.
+// moveLabel moves the custom label; from or to may be empty.
 func (s *setup) moveLabel(id, to, from string) {
 	s.Helper()
 	stage := customStage
@@ -109,10 +109,10 @@ func (s *setup) moveLabel(id, to, from string) {
 	}
 }
 
-// kept are Secrets as they were when all was well.
+// kept are Secrets as they were before the mishaps.
 type kept map[string]*corev1.Secret
 
-// check wants each Secret to be just as it was: no key lost or changed, and not written at all.
+// check fails the test unless each Secret is exactly as before: no key lost or changed, and no write at all.
 func (k kept) check(s *setup, when string) {
 	s.Helper()
 	for name, before := range k {
@@ -128,8 +128,8 @@ func (k kept) check(s *setup, when string) {
 	}
 }
 
-// TestNothingIsLost has each mishap befall a SecretSync of its own. The Secrets stay as they are, also
-// when the operator is killed meanwhile and its successor knows of nothing but the trouble.
+// TestNothingIsLost applies each mishap to a SecretSync of its own. The Secrets stay as they are, even if the operator is
+// killed meanwhile and the next one sees only the mishap.
 func TestNothingIsLost(t *testing.T) {
 	s, all, before := newSetup(t), mishaps(), kept{}
 	maps.Copy(all, mishapsOfSeveral())
@@ -190,7 +190,7 @@ func (s *setup) createForMishap(name string, m mishap) {
 	s.sync(name, spec)
 }
 
-// awaitCalls waits for that many more calls on behalf of the setup's SecretSyncs.
+// awaitCalls waits for n more calls for the setup's SecretSyncs.
 func (s *setup) awaitCalls(more int) {
 	s.Helper()
 	made := func() int {
@@ -200,8 +200,8 @@ func (s *setup) awaitCalls(more int) {
 	s.await(fmt.Sprintf("%d more calls", more), func() bool { return made() >= before+more })
 }
 
-// TestNothingIsLostOnTheWay has AWS fail while a new version waits to be fetched: nothing of it is
-// published, nothing of the last one is lost, and all of it comes once AWS is well.
+// TestNothingIsLostOnTheWay makes AWS fail while a new version waits to be fetched. Nothing of it is published, nothing of
+// the last one is lost, and all of the new one is published once AWS works.
 func TestNothingIsLostOnTheWay(t *testing.T) {
 	const reading = "*GetSecretValue"
 	s := newSetup(t)
@@ -235,7 +235,7 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 	}
 }
 
-// trouble is the reason of Reconciling or Stalled; empty while all is well.
+// trouble is the reason of Reconciling or Stalled; empty without a problem.
 func (s *setup) trouble(name string) string {
 	s.Helper()
 	conditions := s.get(name).Status.Conditions

@@ -16,8 +16,8 @@ func (s *setup) readyMessage(name string) string {
 	return meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady).Message
 }
 
-// TestObserveWritesNothing: it says what it would create and change, by names alone, reads no value twice
-// for it, and writes once the mode is changed.
+// TestObserveWritesNothing: in mode Observe, status names the keys that would be created and changed. No value is read twice
+// for that, and the Secret is written once the mode changes.
 func TestObserveWritesNothing(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()
@@ -49,7 +49,7 @@ func TestObserveWritesNothing(t *testing.T) {
 	s.never("it is written", func() bool { return string(s.secret("seen").Data["password"]) != first })
 }
 
-// theirs makes a Secret as another tool has made it.
+// theirs creates a Secret as another tool would.
 func (s *setup) theirs(data map[string]string) *corev1.Secret {
 	s.Helper()
 	theirs := &corev1.Secret{
@@ -61,8 +61,8 @@ func (s *setup) theirs(data map[string]string) *corev1.Secret {
 	return theirs
 }
 
-// TestASecretIsTakenOverWithoutAGap is the runbook of docs/migrating.md: what another tool has made is
-// observed, annotated, compared, handed over, and never away for a moment.
+// TestASecretIsTakenOverWithoutAGap follows docs/migrating.md: a Secret of another tool is observed, annotated, compared and
+// handed over, and exists at every moment.
 func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -89,9 +89,9 @@ func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	s.awaitEvent("theirs", "SecretUpdated", "which was there before", "keys password, user")
 }
 
-// TestNobodyIsToldThatAGuessIsRight: whoever may make SecretSyncs, and not read Secrets, learns nothing of what
-// a Secret of others holds: a right guess is answered as a wrong one is, whatever the mode and the policy.
-func TestNobodyIsToldThatAGuessIsRight(t *testing.T) {
+// TestAGuessIsNotConfirmed: a user who may create SecretSyncs but not read Secrets learns nothing about the values of foreign
+// Secrets. A right guess gets the same answer as a wrong one, whatever the mode and the policy.
+func TestAGuessIsNotConfirmed(t *testing.T) {
 	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("any", `{"user":"app"}`)

@@ -85,7 +85,7 @@ func (s *setup) remove(name string, options ...client.DeleteOption) {
 	})
 }
 
-// patchSecret edits a Secret as another program does.
+// patchSecret edits a Secret as another field manager.
 func (s *setup) patchSecret(name string, change func(*corev1.Secret)) {
 	s.Helper()
 	secret := s.secret(name)
@@ -171,8 +171,8 @@ func TestRename(t *testing.T) {
 	s.awaitReady("renamed")
 }
 
-// TestMergeNeedsTheOwnersWord: nothing is merged into a Secret, whatever the key, until its annotation names the
-// SecretSync; nor is anything updated once the annotation no longer does.
+// TestMergeNeedsTheOwnersWord: nothing is merged into a Secret, whatever the key, until its annotation names the SecretSync,
+// and nothing is updated once the annotation no longer does.
 func TestMergeNeedsTheOwnersWord(t *testing.T) {
 	s := newSetup(t)
 	app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app"}, Data: map[string][]byte{"theirs": []byte("1")}}

@@ -18,14 +18,14 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// unusable is a value that something refuses whose errors might quote it.
+// unusable is a value that is refused, by code whose errors might quote it.
 type unusable struct {
 	content string
 	spec    v1alpha1.SecretSyncSpec
 	reason  string
 }
 
-// unusableByTemplates are values that functions of templates, or text/template itself, can do nothing with.
+// unusableByTemplates are values that functions of templates, or text/template itself, refuse.
 func unusableByTemplates() map[string]unusable {
 	all := map[string]unusable{}
 	for number, text := range []string{
@@ -50,7 +50,7 @@ func unusableByTemplates() map[string]unusable {
 	return all
 }
 
-// unusableBySpecs are values that the rest of a spec can do nothing with.
+// unusableBySpecs are values that other fields of a spec refuse.
 func unusableBySpecs() map[string]unusable {
 	onlyKey := func(key v1alpha1.DataKey) v1alpha1.SecretSyncSpec {
 		key.Key = "taken"
@@ -103,8 +103,8 @@ func unusableBySpecs() map[string]unusable {
 	return all
 }
 
-// TestNoErrorQuotesAValue: values that something can do nothing with are refused without a character of them;
-// the search behind the last test looks through logs and events too.
+// TestNoErrorQuotesAValue: unusable values are refused without quoting a character of them. The search after the last test
+// covers logs and events too.
 func TestNoErrorQuotesAValue(t *testing.T) {
 	s, all := newSetup(t), unusableByTemplates()
 	maps.Copy(all, unusableBySpecs())
@@ -141,8 +141,8 @@ func TestNoErrorQuotesAValue(t *testing.T) {
 	}
 }
 
-// TestWhatTemplatesMakeOfValuesIsSearchedFor: values go through encodings, digests and documents into the
-// Secret, are rotated, repaired and refused; the search behind the last test knows what they were made into.
+// TestWhatTemplatesMakeOfValuesIsSearchedFor: values go through encodings, digests and documents into the Secret, are
+// rotated, repaired and refused. The search after the last test knows all these forms.
 func TestWhatTemplatesMakeOfValuesIsSearchedFor(t *testing.T) {
 	s := newSetup(t)
 	content := func(password string) string {
@@ -167,14 +167,14 @@ func TestWhatTemplatesMakeOfValuesIsSearchedFor(t *testing.T) {
 		if len(data) != len(made)+6 {
 			t.Fatalf("the Secret has %d keys", len(data))
 		}
-		// Nobody else can work out a hash with a salt.
+		// The test cannot compute a hash with a random salt.
 		_, crypt, _ := strings.Cut(strings.TrimSpace(string(data["crypt"])), "$6$9aKx0pQz$")
 		used.Lock()
 		used.values = append(used.values, crypt)
 		used.Unlock()
 		searched := needles([]string{password, crypt})
 		for key := range made {
-			if len(leaks(data[key], searched)) == 0 { // Nor would it find that form in a log.
+			if len(leaks(data[key], searched)) == 0 { // The search would not find that form in a log either.
 				t.Errorf("the search does not know the value in key %s", key)
 			}
 		}

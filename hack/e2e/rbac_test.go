@@ -38,13 +38,13 @@ func roleOf(file string) ([]string, error) {
 	return allowed, nil
 }
 
-// fallback says whether a permission is for clusters whose API server does not stream lists: there
-// watches begin with a list (page "Kubernetes API Concepts", "Streaming lists").
+// fallback says whether a permission is only needed if the API server does not stream lists: there watches begin with a
+// list (page "Kubernetes API Concepts", "Streaming lists").
 func fallback(allowed string) bool {
 	return strings.HasPrefix(allowed, "list ")
 }
 
-// requests are those that the operator has made about objects in the setup's namespace.
+// requests are the operator's requests about objects in the setup's namespace.
 func (s *setup) requests() (own []controlplane.Request) {
 	s.Helper()
 	all, err := s.env.Plane.Requests()
@@ -59,8 +59,8 @@ func (s *setup) requests() (own []controlplane.Request) {
 	return own
 }
 
-// checkRoles holds roles against what the operator has asked the API server for: nothing may have been
-// forbidden, and nothing may be allowed that was never needed.
+// checkRoles compares roles with the operator's requests to the API server: no request may have been forbidden, and no
+// permission unused.
 func checkRoles(plane *controlplane.ControlPlane, account string, files ...string) error {
 	requests, err := plane.Requests()
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// awaitTrouble waits until a condition other than Ready tells of a reason.
+// awaitTrouble waits until a condition other than Ready has a reason.
 func (s *setup) awaitTrouble(name, condition, reason string) {
 	s.Helper()
 	s.await(name+" has "+condition+" for "+reason, func() bool {
@@ -31,7 +31,7 @@ func (s *setup) awaitTrouble(name, condition, reason string) {
 	})
 }
 
-// TestQuotaForbids: what Kubernetes does not let the operator write is said, and tried again.
+// TestQuotaForbids: a write that Kubernetes forbids is reported and retried.
 func TestQuotaForbids(t *testing.T) {
 	s := newSetup(t)
 	quota := &corev1.ResourceQuota{
@@ -55,7 +55,7 @@ func TestQuotaForbids(t *testing.T) {
 	s.awaitKeys("db", map[string]string{"value": content})
 }
 
-// TestAdmissionInTrouble: a webhook of somebody else's that does not answer is trouble that time heals.
+// TestAdmissionInTrouble: a foreign webhook that does not answer is a transient error.
 func TestAdmissionInTrouble(t *testing.T) {
 	s := newSetup(t)
 	nowhere, fail, none, all := "https://127.0.0.1:1/", admissionv1.Fail, admissionv1.SideEffectClassNone, admissionv1.AllScopes

@@ -18,16 +18,16 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// operatorARN is whom the local AWS takes the operator for.
+// operatorARN is the operator's principal in the local AWS.
 const operatorARN = "arn:aws:iam::" + localaws.DefaultAccount + ":root"
 
-// TestRefusals brings about every refusal while a Secret is in sync: each is explained by its reason,
-// takes nothing away, and is over when its cause is.
+// TestRefusals causes every refusal while a Secret is in sync. Each is explained by its reason, removes nothing, and ends
+// with its cause.
 func TestRefusals(t *testing.T) {
 	const key = "alias/payments"
 	for name, test := range map[string]struct {
 		cause, cure func(s *setup, id string)
-		// again asks for the value anew, where only a read of it is refused.
+		// again triggers another read of the value, if only a read of it is refused.
 		again    bool
 		reason   string
 		mentions []string
@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 			s.sync("kept", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 			s.awaitReady("kept")
 
-			t.Cleanup(func() { // What other tests would feel, even after a failure.
+			t.Cleanup(func() { // Other tests would be affected, even after a failure.
 				s.rule()
 				s.env.AWS.DenyKey(key)
 				s.env.AWS.DisableKey(key, false)
@@ -118,7 +118,7 @@ func (s *setup) delete(id string, force bool) {
 
 func (s *setup) rule(rules ...localaws.Rule) { s.env.AWS.SetRules(rules...) }
 
-// TestRefusedFromTheStart covers what can't be brought about while a Secret is in sync.
+// TestRefusedFromTheStart covers refusals that cannot happen while a Secret is in sync.
 func TestRefusedFromTheStart(t *testing.T) {
 	for name, test := range map[string]struct {
 		content string
@@ -182,11 +182,11 @@ func TestRefusedFromTheStart(t *testing.T) {
 	}
 }
 
-// troubled is a region of one test's own: in one where AWS throttles everything, the SecretSyncs of all other
+// troubled is a region that only one test uses. If AWS throttled everything in a shared region, the SecretSyncs of all other
 // tests would wait for the same few calls.
 const troubled = "eu-south-2"
 
-// TestTroubleThatTimeHeals: a throttled or silent AWS does not turn Ready false while the value is fresh.
+// TestTroubleThatTimeHeals: throttling or no answer from AWS does not make Ready False while the value is fresh.
 func TestTroubleThatTimeHeals(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault  localaws.Fault
@@ -224,7 +224,7 @@ func TestTroubleThatTimeHeals(t *testing.T) {
 	}
 }
 
-// TestDescribeDenied: GetSecretValue alone is enough, and a hint says what would be cheaper.
+// TestDescribeDenied: the permission for GetSecretValue alone is enough, and a hint says what would be cheaper.
 func TestDescribeDenied(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()
@@ -240,7 +240,7 @@ func TestDescribeDenied(t *testing.T) {
 	s.awaitKeys("modest", map[string]string{"value": second})
 }
 
-// TestImmutableTarget: what Kubernetes does not let change is explained.
+// TestImmutableTarget: a change that Kubernetes does not allow is explained.
 func TestImmutableTarget(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -261,7 +261,7 @@ func TestImmutableTarget(t *testing.T) {
 	}
 }
 
-// TestQuiet: an object in sync costs one DescribeSecret a poll and nothing else.
+// TestQuiet: an object in sync costs one DescribeSecret per poll and nothing else.
 func TestQuiet(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("quiet", value())
@@ -291,7 +291,7 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// called counts the calls that the operator has made for a SecretSync of this setup.
+// called counts the operator's calls of AWS for the SecretSyncs of this setup.
 func (s *setup) called(operation string) int {
 	count := 0
 	for _, call := range s.env.AWS.Calls() {
@@ -302,7 +302,7 @@ func (s *setup) called(operation string) int {
 	return count
 }
 
-// read counts the calls that have read a secret's value, alone or in a batch with others'.
+// read counts the calls that have read a secret's value, alone or in a batch.
 func (s *setup) read(arn string) int {
 	count := 0
 	for _, call := range s.env.AWS.Calls() {
@@ -315,7 +315,7 @@ func (s *setup) read(arn string) int {
 
 func (s *setup) described() int { return s.called("DescribeSecret") }
 
-// exists says whether an object is there.
+// exists says whether an object exists.
 func (s *setup) exists(object client.Object) bool {
 	s.Helper()
 	err := s.env.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
@@ -325,7 +325,7 @@ func (s *setup) exists(object client.Object) bool {
 	return err == nil
 }
 
-// never gives something that must not happen some time to happen.
+// never fails the test if something happens within some time that must not happen.
 func (s *setup) never(what string, happens func() bool) {
 	s.Helper()
 	const watched = 2 * time.Second

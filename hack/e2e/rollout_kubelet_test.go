@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// playKubelet has the pods of the setup run, until the test has ended: each becomes ready as judged once, when it is
-// new, as environment variables do not change while a container runs. Pods without a node go as soon as they are
-// deleted.
+// playKubelet sets the status of the setup's pods, as a kubelet does, until the test ends. Each pod becomes ready or not
+// once, when it is new, as environment variables do not change while a container runs. Pods without a node vanish as soon
+// as they are deleted.
 func (s *setup) playKubelet(ready func(*corev1.Pod) bool) {
 	s.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.Context()))
@@ -40,7 +40,7 @@ func (s *setup) playKubelet(ready func(*corev1.Pod) bool) {
 	})
 }
 
-// runPods writes the status of the pods that have none yet.
+// runPods writes the status of new pods.
 func (s *setup) runPods(ctx context.Context, ready func(*corev1.Pod) bool) error {
 	var pods corev1.PodList
 	if err := s.env.Client.List(ctx, &pods, client.InNamespace(s.namespace)); err != nil {
@@ -77,8 +77,8 @@ func (s *setup) orderly(name string, pod corev1.PodSpec) *appsv1.StatefulSet {
 	return made
 }
 
-// age makes all that the API server has noted of a workload's field managers so much older. It takes new times only
-// with another change.
+// age makes the times of a workload's managed fields older. The API server accepts them only together with another
+// change.
 func (s *setup) age(workload client.Object, by time.Duration) {
 	s.Helper()
 	s.await(workload.GetName()+" is made older", func() bool {
@@ -95,7 +95,7 @@ func (s *setup) age(workload client.Object, by time.Duration) {
 	})
 }
 
-// messages are those of the workloads that status names.
+// messages are the messages in status, by workload.
 func (s *setup) messages(sync string) map[string]string {
 	s.Helper()
 	all := map[string]string{}

@@ -22,8 +22,8 @@ import (
 // rolloutsRole is what the component rollouts allows.
 const rolloutsRole = "components/rollouts/role.yaml"
 
-// actAs ends the manager of all namespaces and starts one as another ServiceAccount, which has the operator's own
-// roles and those of some files, until the test has ended.
+// actAs replaces the manager of all namespaces, until the test ends, by one with another ServiceAccount, which has the
+// operator's own roles and those of some files.
 func (s *setup) actAs(account string, flags []string, roles ...string) {
 	s.Helper()
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: account}})
@@ -35,7 +35,7 @@ func (s *setup) actAs(account string, flags []string, roles ...string) {
 		})
 	}
 	bind("secretsync-manager")
-	bind("secretsync-service-account-tokens") // SecretSyncs that other tests have left are polled as well.
+	bind("secretsync-service-account-tokens") // SecretSyncs of earlier tests are polled as well.
 	s.awaitRules(account, s.namespace, []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"secretsyncs"}, Verbs: []string{"watch"}}})
 	for _, file := range roles {
 		content, err := os.ReadFile(filepath.Join(root, "config", file))
@@ -81,7 +81,7 @@ func (s *setup) actingAs(account string) client.Client {
 	return made
 }
 
-// may gives the operator a role of a file, in the setup's namespace.
+// may gives the operator the role of a file, in the setup's namespace.
 func (s *setup) may(file string) {
 	s.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "config", file))
@@ -97,11 +97,11 @@ func (s *setup) may(file string) {
 	s.put(&rbacv1.RoleBinding{ObjectMeta: objectMeta,
 		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: testenv.OperatorAccount}},
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: component.Name}})
-	// Asked for, not tried: what the operator's account is forbidden is held against its roles after the last test.
+	// This asks and does not try: after the last test, a forbidden request of the operator's account counts as a failure.
 	s.awaitRules(testenv.OperatorAccount, s.namespace, component.Rules)
 }
 
-// awaitRules waits until a ServiceAccount of the operator's namespace may do what rules say.
+// awaitRules waits until the API server enforces rules for a ServiceAccount of the operator's namespace.
 func (s *setup) awaitRules(account, namespace string, rules []rbacv1.PolicyRule) {
 	s.Helper()
 	for _, rule := range rules {
@@ -128,8 +128,8 @@ func template(name string, pod corev1.PodSpec) (corev1.PodTemplateSpec, *metav1.
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod}, &metav1.LabelSelector{MatchLabels: labels}
 }
 
-// deploy creates a Deployment without pods, which rolls out as soon as its controller has seen it: there is no
-// kubelet to make pods ready. It waits until that is so.
+// deploy creates a Deployment without replicas, as no kubelet makes pods ready, and waits until its controller has rolled it
+// out.
 func (s *setup) deploy(name string, pod corev1.PodSpec, changes ...func(*appsv1.DeploymentSpec)) *appsv1.Deployment {
 	s.Helper()
 	made := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: appsv1.DeploymentSpec{Replicas: new(int32)}}
@@ -144,12 +144,12 @@ func (s *setup) deploy(name string, pod corev1.PodSpec, changes ...func(*appsv1.
 	return made
 }
 
-// stampOf is what a pod template says that it was restarted for.
+// stampOf is the annotation of a pod template that says what it was restarted for.
 func stampOf(template *corev1.PodTemplateSpec, sync string) string {
 	return template.Annotations["restart.secretsync.dev/"+sync]
 }
 
-// generation is how often the spec of a workload was written.
+// generation is the generation of a workload: how often its spec was written.
 func (s *setup) generation(workload client.Object) int64 {
 	s.Helper()
 	if !s.exists(workload) {
@@ -170,7 +170,7 @@ func (s *setup) awaitRollout(name, reason, revision string) *v1alpha1.SecretSync
 	return found
 }
 
-// refresh asks for a look at AWS and waits for its end.
+// refresh requests a refresh and waits until it is done.
 func (s *setup) refresh(token string, names ...string) {
 	s.Helper()
 	for _, name := range names {
@@ -183,7 +183,7 @@ func (s *setup) refresh(token string, names ...string) {
 	}
 }
 
-// states are those of the workloads that status names.
+// states are the states in status, by workload.
 func states(secretSync *v1alpha1.SecretSync) map[string]string {
 	all := map[string]string{}
 	for _, workload := range secretSync.Status.Rollout.Workloads {
@@ -192,7 +192,7 @@ func states(secretSync *v1alpha1.SecretSync) map[string]string {
 	return all
 }
 
-// everyWay are pods that use a Secret, each in another way.
+// everyWay are pod specs that use a Secret, each in another way.
 func everyWay(secret string) map[string]corev1.PodSpec {
 	reference := corev1.LocalObjectReference{Name: secret}
 	key := corev1.EnvVar{Name: "PASSWORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: reference, Key: "password"}}}

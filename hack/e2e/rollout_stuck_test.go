@@ -16,9 +16,9 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// followsAGoodValue: a bad value is rotated in, and a good one after it, while the pods with the bad one do not
-// become ready. The Deployment follows at once. The StatefulSet is marked at once; but its controller waits for the
-// pod with the bad value, which the operator may not delete: it says so, and fails after a while.
+// followsAGoodValue: a bad value is rotated in, and then a good one, while the pods with the bad one do not become ready.
+// The Deployment follows at once. The StatefulSet is stamped at once, but its controller waits for the pod with the bad
+// value, which the operator may not delete. The operator reports that, and fails after a while.
 func followsAGoodValue(t *testing.T) {
 	s := newSetup(t)
 	two := int32(2)
@@ -63,7 +63,7 @@ func followsAGoodValue(t *testing.T) {
 	}
 }
 
-// restartsAfterATakeover: the Secret outlives its SecretSync, and the next one finds another value in AWS; or the
+// restartsAfterATakeover: the Secret outlives its SecretSync, and the next SecretSync finds another value in AWS, or the
 // same.
 func restartsAfterATakeover(t *testing.T) {
 	s := newSetup(t)
@@ -97,7 +97,7 @@ func restartsAfterATakeover(t *testing.T) {
 	}
 }
 
-// restartsBesideKeepPrevious: a key is taken out of the spec that keepPrevious keeps former values for.
+// restartsBesideKeepPrevious: a key whose former values keepPrevious keeps is removed from the spec.
 func restartsBesideKeepPrevious(t *testing.T) {
 	s := newSetup(t)
 	web := s.deploy("web", uses("db"))
@@ -129,7 +129,7 @@ func restartsBesideKeepPrevious(t *testing.T) {
 	}
 }
 
-// waitsForTheOnlyNode: a DaemonSet whose only node is not Ready has nothing to run, and runs with the former content.
+// waitsForTheOnlyNode: a DaemonSet whose only node is not Ready starts no new pod, and its pod runs with the former content.
 func waitsForTheOnlyNode(t *testing.T) {
 	s := newSetup(t)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: s.namespace, Labels: map[string]string{"only": s.namespace}}}
@@ -156,7 +156,7 @@ func waitsForTheOnlyNode(t *testing.T) {
 	agent.Spec.Template, agent.Spec.Selector = template("agent", pod)
 	s.put(agent)
 	runs := &corev1.Pod{}
-	// bound does what scheduler and kubelet do: a node that is silent for 50 seconds is no longer Ready.
+	// bound does what scheduler and kubelet do. A node without a heartbeat for 50 seconds is no longer Ready.
 	bound := func() bool {
 		if time.Since(beat) > 10*time.Second {
 			ready(corev1.ConditionTrue)
@@ -195,11 +195,11 @@ func waitsForTheOnlyNode(t *testing.T) {
 		return client.IgnoreNotFound(s.env.Client.Delete(t.Context(), runs, &client.DeleteOptions{GracePeriodSeconds: &now})) == nil
 	})
 	s.await("the new pod is on the node", func() bool { return bound() && runs.Annotations["restart.secretsync.dev/db"] == version })
-	s.await("the restart is done", func() bool { // The node's heartbeat goes on.
+	s.await("the restart is done", func() bool { // The node keeps sending heartbeats.
 		if !bound() {
 			return false
 		}
-		// When a node is no longer Ready, its pods are marked so too, at times the next one as well: a kubelet tells again.
+		// When a node is no longer Ready, its pods are marked not ready too, sometimes also the new one: write the status again.
 		before := runs.DeepCopy()
 		for i := range runs.Status.Conditions {
 			runs.Status.Conditions[i].Status = corev1.ConditionTrue

@@ -35,7 +35,7 @@ func TestRollouts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, object := range decoded(t, bytes.ReplaceAll(policy, []byte(":secretsync-system:secretsync'"), []byte(":secretsync-system:"+account+"'"))) {
-		s.put(object.(client.Object)) // What restarts must get past the policy that comes with the role.
+		s.put(object.(client.Object)) // Restarts must pass the policy that is installed with the role.
 	}
 	tests, ran := []struct {
 		name string
@@ -59,7 +59,7 @@ func TestRollouts(t *testing.T) {
 		})
 	}
 	if ran < len(tests) {
-		return // Not all that the role is for was needed.
+		return // Not all permissions of the role were used.
 	}
 	if err := checkRoles(s.env.Plane, account, rolloutsRole); err != nil {
 		t.Error(err)
@@ -75,8 +75,8 @@ func content(keys ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// restartsEveryUse: what uses the Secret restarts, once, and nothing else; not at the first sync, nor after a
-// restart of the operator, nor for a repair.
+// restartsEveryUse: what uses the Secret restarts, once, and nothing else. Nothing restarts at the first sync, after a restart
+// of the operator, or for a repair.
 func restartsEveryUse(t *testing.T) {
 	s := newSetup(t)
 	var using, others []client.Object
@@ -240,8 +240,8 @@ func restartsThoseListed(t *testing.T) {
 	}
 }
 
-// restartsArgoRollouts: the CRD comes while the operator runs. There is no controller of Argo Rollouts here: the
-// test says that the restart has come through.
+// restartsArgoRollouts: the CRD is installed while the operator runs. There is no controller of Argo Rollouts here, so the
+// test writes the status that says that the restart is done.
 func restartsArgoRollouts(t *testing.T) {
 	s := newSetup(t)
 	anything := true
@@ -294,7 +294,7 @@ func restartsArgoRollouts(t *testing.T) {
 	s.awaitRollout("db", v1alpha1.ReasonRolledOut, version)
 }
 
-// TestRolloutsAreOffUnlessInstalled: it is said to whoever asks for restarts, and to nobody else.
+// TestRolloutsAreOffUnlessInstalled: SecretSyncs that ask for restarts report it, and no others.
 func TestRolloutsAreOffUnlessInstalled(t *testing.T) {
 	s := newSetup(t)
 	web := s.deploy("web", uses("asks", "is-silent", "says-never", "leaves-it-open"))
@@ -331,7 +331,7 @@ func TestRolloutsAreOffUnlessInstalled(t *testing.T) {
 	}
 }
 
-// TestRolloutsThatRBACForbids: a flag without the role says so, and the Secret is synced all the same.
+// TestRolloutsThatRBACForbids: with the flag but without the role, the condition says so and the Secret is still synced.
 func TestRolloutsThatRBACForbids(t *testing.T) {
 	s := newSetup(t)
 	s.actAs("secretsync-without-role", []string{"--rollouts"})

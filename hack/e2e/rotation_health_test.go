@@ -20,7 +20,7 @@ const (
 	goodFunction  = "arn:aws:lambda:eu-west-1:111122223333:function:works"
 )
 
-// rotationSetup has two rotation functions: one that works, and one that never gets past its first step.
+// rotationSetup has two rotation functions: one works, and one never finishes its first step.
 func rotationSetup(t *testing.T) *setup {
 	s := newSetup(t)
 	s.env.AWS.RegisterRotationFunction(goodFunction, s.env.AWS.RotatePassword())
@@ -50,25 +50,25 @@ func (s *setup) setTimes(times localaws.Times) {
 	}
 }
 
-// TestRotationHealth brings about each state of a rotation.
+// TestRotationHealth causes each state of a rotation.
 func TestRotationHealth(t *testing.T) {
 	s := rotationSetup(t)
 	long := time.Now().Add(-48 * time.Hour)
 	for name, test := range map[string]struct {
 		maxAge time.Duration
-		// first is done before the secret is followed; nil does nothing.
+		// first is called before the SecretSync is created; nil does nothing.
 		first  func(id string)
 		cause  func(name, id string)
 		reason string
-		// says is part of the event; empty for a state that is none to tell of.
+		// says is part of the event; empty for a state without an event.
 		says string
 	}{
 		"off":         {cause: func(string, string) {}, reason: v1alpha1.ReasonRotationDisabled},
 		"on-schedule": {cause: func(_, id string) { s.rotate(id, goodFunction, true) }, reason: v1alpha1.ReasonRotationOnSchedule},
 		"in-progress": {cause: func(_, id string) { s.rotate(id, stuckFunction, true) }, reason: v1alpha1.ReasonRotationInProgress},
-		"stuck": {first: func(id string) { // LastChangedDate never goes back, so it is set before it is seen.
+		"stuck": {first: func(id string) { // LastChangedDate never goes back, so it is set before the operator sees it.
 			s.rotate(id, stuckFunction, true)
-			s.await("the version under AWSPENDING has its value", func() bool { // The label comes first, and both are changes.
+			s.await("the version under AWSPENDING has its value", func() bool { // The label is set first, and both are changes.
 				_, err := s.aws.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: aws.String("AWSPENDING")})
 				return err == nil
 			})
@@ -107,7 +107,7 @@ func TestRotationHealth(t *testing.T) {
 	}
 }
 
-// TestRotationRecovers: what was unhealthy is told of once when it is well again.
+// TestRotationRecovers: an event reports once that an unhealthy rotation is healthy again.
 func TestRotationRecovers(t *testing.T) {
 	s := rotationSetup(t)
 	id, _ := s.createSecret("db", `{"password":"`+value()+`"}`)

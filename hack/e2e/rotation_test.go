@@ -19,9 +19,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// rotator is a rotation function behind a URL, which does its four steps through the SDK, as a
-// function of a user's own does. It waits in testSecret, where a function tries the new credentials,
-// until it is told to go on.
+// rotator is a rotation function behind a URL, which does its four steps through the SDK, as a user's function does. It
+// waits in testSecret, where a function tests the new credentials, until the test lets it continue.
 type rotator struct {
 	client  *secretsmanager.Client
 	content string
@@ -78,8 +77,7 @@ func (r *rotator) finish(ctx context.Context, event localaws.RotationEvent) erro
 	return err
 }
 
-// TestWholeRotation follows a rotation by a function of the user's own through its four steps, by
-// each of the labels that take part in it.
+// TestWholeRotation follows a rotation by a user's function through its four steps, with a SecretSync for each staging label.
 func TestWholeRotation(t *testing.T) {
 	s := newSetup(t)
 	old, fresh := value(), value()
@@ -120,12 +118,12 @@ func TestWholeRotation(t *testing.T) {
 	}
 }
 
-// TestCustomLabel: a label of the user's own is followed to and fro, and AWSCURRENT is no concern of it.
+// TestCustomLabel: a custom label is followed in both directions, independently of AWSCURRENT.
 func TestCustomLabel(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()
 	id, firstVersion := s.createSecret("api", first)
-	secondVersion := s.putValue(id, second) // AWSPREVIOUS is on version one now.
+	secondVersion := s.putValue(id, second) // Now AWSPREVIOUS is on the first version.
 	s.moveLabel(id, firstVersion, "")
 	s.sync("api", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionStage: customStage}, PollInterval: fast})
 	s.awaitKeys("api", map[string]string{"value": first})

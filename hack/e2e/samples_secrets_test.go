@@ -23,7 +23,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// keysOfSamples are the keys of the Secret of each SecretSync in the samples; none for one that writes nothing.
+// keysOfSamples are the keys of the Secret of each SecretSync in the samples; none for a SecretSync that writes nothing.
 func keysOfSamples() map[string][]string {
 	return map[string][]string{
 		"stripe": {"value"}, "stripe-by-service-account": {"value"}, "signing-key": {"value"}, "signing-key-by-role": {"value"},
@@ -39,7 +39,7 @@ func keysOfSamples() map[string][]string {
 	}
 }
 
-// sampleSecrets makes the secrets that the samples follow, and gives the ARN that one of them names.
+// sampleSecrets creates the secrets of the samples, and gives the ARN that one sample names.
 func (s *setup) sampleSecrets() (signing string) {
 	s.Helper()
 	const pinned = "5f3c1c5e-8a4b-4d0e-9b8e-2f7d6a1c9e44"
@@ -95,7 +95,7 @@ func object(parts ...any) string {
 	return string(encoded)
 }
 
-// keyPair is a certificate that signs itself, with its private key, in PEM.
+// keyPair is a self-signed certificate with its private key, in PEM.
 func keyPair() (certificate, key string) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -116,7 +116,7 @@ func keyPair() (certificate, key string) {
 	return block("CERTIFICATE", signed), block("PRIVATE KEY", encoded)
 }
 
-// awaitSamples waits until each SecretSync of the samples has given the keys that it says.
+// awaitSamples waits until the Secret of each SecretSync of the samples has its keys.
 func (s *setup) awaitSamples() {
 	s.Helper()
 	var syncs v1alpha1.SecretSyncList

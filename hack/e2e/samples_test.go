@@ -25,8 +25,7 @@ func (s *setup) kubectl(input string, arguments ...string) string {
 	return string(output)
 }
 
-// TestSamples applies every sample as a user does, and wants each of its SecretSyncs to give the keys that it
-// says.
+// TestSamples applies every sample as a user does, and checks that each SecretSync gives its keys.
 func TestSamples(t *testing.T) {
 	s := newSetup(t)
 	signing := s.sampleSecrets()
@@ -49,8 +48,8 @@ func TestSamples(t *testing.T) {
 	s.checkPodOfWorkload()
 }
 
-// checkPodOfWorkload wants the Pod that the sample's Deployment makes to find each key that it asks
-// for, under names that a process's environment takes.
+// checkPodOfWorkload checks that the Pod of the sample's Deployment finds each key that it asks for, under names that are
+// valid environment variables.
 func (s *setup) checkPodOfWorkload() {
 	s.Helper()
 	var pods corev1.PodList

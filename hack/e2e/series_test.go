@@ -13,8 +13,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestEventsThatAreAlikeAreCounted: client-go makes a series of events that are alike, and patches it. Most events of the
-// operator are of a resourceVersion of their own, and so unlike any other; one that is told again after a conflict is not.
+// TestEventsThatAreAlikeAreCounted: client-go combines similar events into a series, and patches it. Most events of the
+// operator are for different resourceVersions and so are not similar; an event that is sent again after a conflict is.
 func TestEventsThatAreAlikeAreCounted(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", value())

@@ -25,7 +25,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// setup is a namespace of its own, with the clients that a test needs.
+// setup is a namespace for one test, with the clients that it needs.
 type setup struct {
 	*testing.T
 	env       *testenv.Environment
@@ -38,7 +38,7 @@ func newSetup(t *testing.T) *setup {
 	return &setup{T: t, env: shared, namespace: testsuite.Namespace(t, shared.Client, "e2e-"), aws: awsClient(shared.AWS.URL(), "tester")}
 }
 
-// awsClient is the AWS SDK's, as somebody who may do anything.
+// awsClient is a client of Secrets Manager, which may do anything unless accessKeyID is that of an identity.
 func awsClient(url, accessKeyID string) *secretsmanager.Client {
 	return awsClientIn(localaws.DefaultRegion, url, accessKeyID)
 }
@@ -50,14 +50,13 @@ func awsClientIn(region, url, accessKeyID string) *secretsmanager.Client {
 	})
 }
 
-// used are the values that tests put into secrets; after the last test they are searched for where
-// they must not be.
+// used are the values that tests put into secrets. After the last test, all outputs are searched for them.
 var used struct {
 	sync.Mutex
 	values []string
 }
 
-// value makes a value that can be found again.
+// value makes a random value, which is searched for after the last test.
 func value() string {
 	random := make([]byte, 12)
 	_, _ = rand.Read(random) // Never fails (package crypto/rand).
@@ -90,7 +89,7 @@ func (s *setup) putValue(id, content string, stages ...string) (version string) 
 	return *put.VersionId
 }
 
-// fast is a poll interval that tests don't wait long for.
+// fast is a poll interval that ends soon.
 var fast = &metav1.Duration{Duration: time.Second}
 
 func (s *setup) sync(name string, spec v1alpha1.SecretSyncSpec) {
@@ -125,7 +124,7 @@ func (s *setup) edit(name string, change func(*v1alpha1.SecretSync)) {
 	}
 }
 
-// secret reads a Secret; nil where there is none.
+// secret reads a Secret; nil if it does not exist.
 func (s *setup) secret(name string) *corev1.Secret {
 	s.Helper()
 	found := &corev1.Secret{}
@@ -137,7 +136,7 @@ func (s *setup) secret(name string) *corev1.Secret {
 	return found
 }
 
-// end ends the manager of all namespaces in the way given: stopped, killed, or told to show its stacks.
+// end ends the manager of all namespaces by one of its methods: Stop, Kill or Quit.
 func (s *setup) end(how func(*testenv.Manager) error) {
 	s.Helper()
 	if err := end(s.Context(), running, how); err != nil {
@@ -154,13 +153,13 @@ func (s *setup) start(name string) {
 	}
 }
 
-// await waits until a condition holds, and says what it waited for if it never does.
+// await waits until a condition holds, and otherwise fails with what it waited for.
 func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	testsuite.Await(s, what, holds, s.picture)
 }
 
-// picture is the namespace as it is, without values, for the message of a failed test.
+// picture shows the state of the namespace, without values, for the message of a failed test.
 func (s *setup) picture() string {
 	var syncs v1alpha1.SecretSyncList
 	if err := s.env.Client.List(context.Background(), &syncs, client.InNamespace(s.namespace)); err != nil {
@@ -210,7 +209,7 @@ func text(data map[string][]byte) map[string]string {
 	return all
 }
 
-// checkStatus holds every status against the rules that tools rely on.
+// checkStatus checks a status by the rules that tools rely on.
 func (s *setup) checkStatus(found *v1alpha1.SecretSync) {
 	s.Helper()
 	conditions := found.Status.Conditions
@@ -253,7 +252,7 @@ func containsAll(text string, parts []string) bool {
 	return true
 }
 
-// events are the notes of the events with a reason about an object.
+// events are the notes of an object's events with a reason.
 func (s *setup) events(name, reason string) (notes []string) {
 	s.Helper()
 	for _, event := range s.recorded(name, reason) {
@@ -262,7 +261,7 @@ func (s *setup) events(name, reason string) (notes []string) {
 	return notes
 }
 
-// recorded are the events with a reason about an object.
+// recorded are an object's events with a reason.
 func (s *setup) recorded(name, reason string) (found []eventsv1.Event) {
 	s.Helper()
 	var list eventsv1.EventList

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// selectorsAsked are the label selectors of all requests for SecretSyncs by which operators fill their
+// selectorsAsked are the label selectors of all list and watch requests for SecretSyncs, by which operators fill their
 // caches, each once.
 func (c *cluster) selectorsAsked() []string {
 	c.Helper()
@@ -36,7 +36,7 @@ func (c *cluster) selectorsAsked() []string {
 	return slices.Compact(selectors)
 }
 
-// holders are the holders of Leases in the operator's namespace, by the Lease.
+// holders are the holders of the Leases in the operator's namespace, by the name of the Lease.
 func (c *cluster) holders() map[string]string {
 	c.Helper()
 	var leases coordinationv1.LeaseList
@@ -52,8 +52,8 @@ func (c *cluster) holders() map[string]string {
 	return held
 }
 
-// TestShardsElectTheirOwnLeaders: as Helm installs them, two shards work side by side in one namespace,
-// a second replica of a shard stands by and takes over, and no shard is sent what is another's.
+// TestShardsElectTheirOwnLeaders: as Helm installs them, two shards work in one namespace at the same time. A second replica
+// of a shard waits and takes over, and no shard is sent objects of another shard.
 func TestShardsElectTheirOwnLeaders(t *testing.T) {
 	c := newCluster(t)
 	c.install("--set", "watchLabelSelector=!"+shardKey)

@@ -18,14 +18,13 @@ import (
 // shardKey is the label that the documentation suggests.
 const shardKey = "sharding.secretsync.dev/key"
 
-// shards starts an operator for the SecretSyncs of shard a, and one for those of no shard, in place of
-// the one that works on all.
+// shards replaces the manager of all SecretSyncs by one for the SecretSyncs of shard a and one for those without a shard.
 func (s *setup) shards() (a, rest *testenv.Manager) {
 	s.Helper()
 	s.end((*testenv.Manager).Stop)
 	s.Cleanup(func() { s.start("after-shards") })
 	shard := func(name, selector string) *testenv.Manager {
-		// In this namespace alone: what other tests have left may still be written.
+		// Only in this namespace: objects of earlier tests may still be written.
 		manager, err := s.env.StartManager(name, "--watch-label-selector="+selector, "--watch-namespaces="+s.namespace)
 		if err != nil {
 			s.Fatal(err)
@@ -40,7 +39,7 @@ func (s *setup) shards() (a, rest *testenv.Manager) {
 	return shard("shard-a", shardKey+"=a"), shard("shard-rest", "!"+shardKey)
 }
 
-// writes is how many Secrets an operator has written so far.
+// writes is how many writes of Secrets an operator has done so far.
 func (s *setup) writes(by *testenv.Manager) (sum int) {
 	s.Helper()
 	metrics, err := scrape(s.Context(), by)
@@ -84,8 +83,8 @@ func (s *setup) moveTo(shard string, names ...string) {
 	}
 }
 
-// TestShards: each operator works on its own SecretSyncs, and one that is moved to another is neither
-// written again nor lost.
+// TestShards: each operator works on its own SecretSyncs. The Secret of a SecretSync that moves to another shard is neither
+// rewritten nor lost.
 func TestShards(t *testing.T) {
 	s := newSetup(t)
 	a, rest := s.shards()
@@ -106,7 +105,7 @@ func TestShards(t *testing.T) {
 	before, merged := s.secret("in-none"), s.secret("others")
 	s.env.AWS.ResetCalls()
 	s.moveTo("a", "in-none", "merged")
-	time.Sleep(3 * fast.Duration) // Nothing may happen; a poll or two would show it.
+	time.Sleep(3 * fast.Duration) // Nothing may happen within a few polls.
 	after, still := s.secret("in-none"), s.secret("others")
 	if after == nil || after.UID != before.UID || after.ResourceVersion != before.ResourceVersion || still.ResourceVersion != merged.ResourceVersion {
 		t.Error("Secrets were written again, or deleted, because their SecretSyncs moved to another shard")

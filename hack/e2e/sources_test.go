@@ -15,8 +15,8 @@ import (
 // from names the secret of an entry.
 func from(id string) *v1alpha1.EntrySource { return &v1alpha1.EntrySource{SecretID: id} }
 
-// TestSeveralSourcesInOneSecret: keys of other secrets, whole secrets, and precedence; one that rotates is
-// noticed whichever it is.
+// TestSeveralSourcesInOneSecret: keys of other secrets, whole secrets, and precedence. A rotation of any of them is
+// followed.
 func TestSeveralSourcesInOneSecret(t *testing.T) {
 	s := newSetup(t)
 	user, password, stripe, flag, late := value(), value(), value(), value(), value()
@@ -28,7 +28,7 @@ func TestSeveralSourcesInOneSecret(t *testing.T) {
 		Source: v1alpha1.SecretSource{SecretID: db}, PollInterval: fast,
 		Data: []v1alpha1.DataKey{
 			{Key: "STRIPE_KEY", Source: from(other)},
-			{Key: "flag", Source: from(flags), Property: "flag"}, // Goes before dataFrom's key of that name.
+			{Key: "flag", Source: from(flags), Property: "flag"}, // Overrides dataFrom's key of that name.
 			{Key: "LATER", Source: from(missing), Optional: true},
 		},
 		DataFrom: []v1alpha1.DataFrom{{}, {Source: from(flags), Prefix: "FLAG_", Include: []string{"b*"}}},
@@ -47,7 +47,7 @@ func TestSeveralSourcesInOneSecret(t *testing.T) {
 	s.createSecret("later", late)
 	want["LATER"] = late
 	s.awaitKeys("several", want)
-	// What was synced stays when it is deleted in AWS, optional or not, and nothing else moves meanwhile.
+	// What was synced stays when it is deleted in AWS, optional or not, and no other key changes meanwhile.
 	s.delete(missing, true)
 	s.awaitReason("several", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound)
 	s.putValue(other, value())
@@ -55,7 +55,7 @@ func TestSeveralSourcesInOneSecret(t *testing.T) {
 	s.awaitKeys("several", want)
 }
 
-// TestWhatClashesIsRefused: two whole secrets that give the same key.
+// TestWhatClashesIsRefused: two whole secrets give the same key.
 func TestWhatClashesIsRefused(t *testing.T) {
 	s := newSetup(t)
 	firstID, _ := s.createSecret("one", `{"key":"`+value()+`"}`)
@@ -70,8 +70,8 @@ func TestWhatClashesIsRefused(t *testing.T) {
 	}
 }
 
-// TestFindFollowsSecretsThatComeAndGo: by prefix and tags, with what ListSecrets can't tell apart; the last
-// one that goes takes nothing with it.
+// TestFindFollowsSecretsThatComeAndGo: finds by prefix and tags, more precisely than ListSecrets filters. Deleting the last
+// found secret removes no key.
 func TestFindFollowsSecretsThatComeAndGo(t *testing.T) {
 	s := newSetup(t)
 	made := func(name, content string, tags ...string) string {

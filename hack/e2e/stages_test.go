@@ -15,8 +15,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestStagesStayConsistent: whoever reads the Secret while AWS rotates again and again sees the two versions
-// that stood side by side at some moment, never twice the same one nor a mix of two rotations.
+// TestStagesStayConsistent: a reader of the Secret sees, while AWS rotates repeatedly, two versions that had the two labels
+// at the same moment, never the same version twice nor a mix of two rotations.
 func TestStagesStayConsistent(t *testing.T) {
 	const rotations = 200
 	s := newSetup(t)
@@ -37,7 +37,7 @@ func TestStagesStayConsistent(t *testing.T) {
 		versions = append(versions, next)
 		s.putValue(id, next)
 		switch n % 5 {
-		case 0: // The rotations after this one come while values are read for it.
+		case 0: // The next rotations happen while values are read for this one.
 			s.askForRefresh("pair", fmt.Sprint(n))
 		case 4:
 			s.askForRefresh("pair", fmt.Sprint(n))
@@ -62,7 +62,7 @@ func TestStagesStayConsistent(t *testing.T) {
 	}
 }
 
-// pairs are the values that stood side by side in a Secret.
+// pairs are the pairs of values that a Secret held at the same time.
 type pairs struct {
 	all map[[2]string]bool
 	err error
@@ -70,7 +70,7 @@ type pairs struct {
 
 func newPairs() *pairs { return &pairs{all: map[[2]string]bool{}} }
 
-// read watches a Secret until it is told to stop.
+// read watches a Secret until the test stops it.
 func (p *pairs) read(ctx context.Context, s *setup, stop <-chan struct{}) {
 	for {
 		select {
@@ -86,7 +86,7 @@ func (p *pairs) read(ctx context.Context, s *setup, stop <-chan struct{}) {
 	}
 }
 
-// askForRefresh asks for a look at once, and does not wait for it.
+// askForRefresh requests a refresh, and does not wait for it.
 func (s *setup) askForRefresh(name, token string) {
 	s.Helper()
 	s.edit(name, func(secretSync *v1alpha1.SecretSync) {
@@ -94,8 +94,8 @@ func (s *setup) askForRefresh(name, token string) {
 	})
 }
 
-// TestFormerValuesStayBesideTheirSuccessors: keepPrevious adds them with a rotation and takes them away
-// by itself, also where the operator was not there when their time was over.
+// TestFormerValuesStayBesideTheirSuccessors: keepPrevious adds former values at a rotation and removes them in time, or after
+// a restart if the operator was stopped when they expired.
 func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
 	s := newSetup(t)
 	old, young := value(), value()
@@ -106,14 +106,14 @@ func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
 	s.putValue(id, `{"password":"`+young+`"}`)
 	s.awaitKeys("grace", map[string]string{"password": young, "password_previous": old})
 	var found *v1alpha1.SecretSync
-	s.await("status tells how long they stay", func() bool { // It is written after the Secret is.
+	s.await("status tells how long they stay", func() bool { // Status is written after the Secret.
 		found = s.get("grace")
 		return found.Status.PreviousUntil != nil
 	})
 	if until := found.Status.PreviousUntil; time.Until(until.Time) < 50*time.Minute {
 		t.Errorf("they stay until %v", until)
 	}
-	// Its time is over: nothing that the spec says has changed.
+	// The former values have expired; the spec has not changed.
 	before := found.DeepCopy()
 	found.Status.PreviousUntil = &metav1.Time{Time: time.Now().Add(-time.Second)}
 	if err := s.env.Client.Status().Patch(t.Context(), found, client.MergeFrom(before)); err != nil {

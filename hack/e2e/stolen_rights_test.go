@@ -19,7 +19,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// rightsEverywhere are those that the operator has in each namespace of an installation with everything.
+// rightsEverywhere are the operator's permissions in each namespace, in an installation with everything.
 func (f *thief) rightsEverywhere() map[string]right {
 	all := f.rightsOfMetrics()
 	maps.Copy(all, f.rightsOnSecrets())
@@ -57,7 +57,7 @@ func (f *thief) watch(all client.ObjectList) func() error {
 	}
 }
 
-// rightsOfMetrics are those by which the operator asks who scrapes its metrics.
+// rightsOfMetrics are the permissions by which the operator authenticates clients of its metrics.
 func (f *thief) rightsOfMetrics() map[string]right {
 	return map[string]right{
 		"create authentication.k8s.io tokenreviews": {remains: attempts{"whose another token is": func() error {
@@ -121,7 +121,7 @@ func (f *thief) rightsOnSecretSyncs() map[string]right {
 	}
 }
 
-// otherWorkloads are one of each kind that is restarted, but for Deployments.
+// otherWorkloads are one object of each kind that is restarted, except Deployment.
 func (c *cluster) otherWorkloads(name string) []client.Object {
 	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: name}, Spec: appsv1.StatefulSetSpec{Replicas: new(int32)}}
 	set.Spec.Template, set.Spec.Selector = template(name, uses("db"))
@@ -201,7 +201,7 @@ func (f *thief) rightsOnEvents() map[string]right {
 	}
 }
 
-// rightsAtHome are those in the operator's own namespace alone: by its Leases, replicas agree who works.
+// rightsAtHome are the permissions in the operator's own namespace alone, for leader election by Leases.
 func (f *thief) rightsAtHome() map[string]right {
 	at := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: f.home, Name: name} }
 	key := client.ObjectKey{Namespace: f.home, Name: "another"}
@@ -222,7 +222,7 @@ func (f *thief) rightsAtHome() map[string]right {
 	}
 }
 
-// addKind makes a kind known that others bring, whose objects may hold anything.
+// addKind installs a CRD for a foreign kind, whose objects may have any fields.
 func (c *cluster) addKind(group, version, plural, kind string) {
 	c.Helper()
 	anything := true

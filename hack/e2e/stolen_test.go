@@ -18,26 +18,26 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// thief has stolen the token of an installation's operator. What it tries is never done: it asks for dry runs.
+// thief has stolen the token of an installation's operator. It only requests dry runs.
 type thief struct {
 	*cluster
-	// home is the operator's namespace, and policies how the names of the policies about it begin.
+	// home is the operator's namespace; policies is the prefix of the names of the policies about the operator.
 	home, policies string
 	by             client.WithWatch
 	clients        kubernetes.Interface
 }
 
-// attempts are what a thief tries, by what it is.
+// attempts are what a thief tries, by description.
 type attempts map[string]func() error
 
-// right is a permission of the operator: what it is good for in the wrong hands, and what a policy refuses.
+// right is a permission of the operator: what a thief can do with it, and what a policy refuses.
 type right struct {
 	remains, refused attempts
 	policy           string
 }
 
-// TestWhatAStolenTokenMayDo tries each permission that the API server says the operator's token has, in an installation
-// with everything, by each way of installing: what a policy refuses, and what remains. A new permission needs a row.
+// TestWhatAStolenTokenMayDo tries each permission of the operator's token, as the API server lists them, in an installation
+// with everything, for each way of installing: what a policy refuses, and what remains. A new permission needs a row.
 func TestWhatAStolenTokenMayDo(t *testing.T) {
 	c := newCluster(t)
 	c.await("a namespace for the chart", func() bool {
@@ -86,7 +86,7 @@ func (c *cluster) thief(home, account, policies string) *thief {
 	return &thief{cluster: c, home: home, policies: policies, by: by, clients: c.withTokensOf(home, account)}
 }
 
-// addLoot makes what a thief may be after.
+// addLoot creates objects that a thief may want.
 func (c *cluster) addLoot() {
 	c.Helper()
 	c.addKind("argoproj.io", "v1alpha1", "rollouts", "Rollout")
@@ -107,7 +107,7 @@ func (c *cluster) addLoot() {
 	}
 }
 
-// try wants attempts to be refused by the policy, which takes a moment after an installation, and others to succeed.
+// try checks that the policy refuses some attempts, a moment after an installation, and that others succeed.
 func (f *thief) try(name string, tried right) {
 	f.Helper()
 	if len(tried.remains)+len(tried.refused) == 0 {
@@ -127,8 +127,8 @@ func (f *thief) try(name string, tried right) {
 	}
 }
 
-// checkRules wants the permissions that the API server says the token has in a namespace, beyond those of every
-// ServiceAccount, to be these, each as "verb group resource".
+// checkRules compares the token's permissions in a namespace, as the API server lists them, with these, each as "verb group
+// resource". Permissions of every ServiceAccount are left out.
 func (f *thief) checkRules(namespace string, rights map[string]right) {
 	f.Helper()
 	want := slices.Sorted(maps.Keys(rights))
@@ -143,7 +143,7 @@ func (f *thief) checkRules(namespace string, rights map[string]right) {
 	}
 }
 
-// rulesOf asks the API server what a token may do in a namespace.
+// rulesOf asks the API server for the permissions of a token in a namespace.
 func (f *thief) rulesOf(token kubernetes.Interface, namespace string) []string {
 	f.Helper()
 	review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
@@ -172,7 +172,7 @@ func flat(rules []authorizationv1.ResourceRule) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// checkForbidden names what would be worst, though the rules have said already that it is not allowed.
+// checkForbidden tries the worst attempts, although checkRules has shown already that they are not allowed.
 func (f *thief) checkForbidden() {
 	f.Helper()
 	for _, what := range []string{

@@ -10,11 +10,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// root is the repository's, seen from this folder.
+// root is the directory of the repository, relative to this package.
 const root = testsuite.Root
 
-// shared is the stand of all tests, with one manager and many namespaces. TestMain sets it; tests
-// read it.
+// shared is the environment of all tests, with one manager and many namespaces. TestMain sets it, and tests read it.
 var shared *testenv.Environment
 
 // running is the manager that works in all namespaces.
@@ -35,7 +34,7 @@ func runAll(ctx context.Context, m *testing.M, env *testenv.Environment) (code i
 	if err := end(ctx, running, (*testenv.Manager).Stop); err != nil {
 		return 1, err
 	}
-	if flag.Lookup("test.run").Value.String() == "" { // All tests have run, and so all that the operator does.
+	if flag.Lookup("test.run").Value.String() == "" { // All tests have run, so that the operator has used all its permissions.
 		err = checkRoles(env.Plane, testenv.OperatorAccount, "rbac/role.yaml", "components/service-account-tokens/role.yaml")
 	}
 	return code, errors.Join(err, searchForValues(ctx, env))

@@ -82,7 +82,7 @@ func TestPinnedVersion(t *testing.T) {
 	s.sync("api", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id, VersionID: version}, PollInterval: fast})
 	s.awaitReady("api")
 	s.putValue(id, value())
-	s.putValue(id, value()) // Now the pinned version has no staging label left.
+	s.putValue(id, value()) // Now the pinned version has no staging label.
 	polls := s.env.AWS.Count("DescribeSecret")
 	s.await("two more polls", func() bool { return s.env.AWS.Count("DescribeSecret") >= polls+2 })
 	s.awaitKeys("api", map[string]string{"value": first})
@@ -105,8 +105,7 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// TestKeysAreReplacedAtOnce: whoever reads the Secret at any moment finds the keys of one spec, never those
-// of two.
+// TestKeysAreReplacedAtOnce: a reader of the Secret finds the keys of one spec at any moment, never those of two.
 func TestKeysAreReplacedAtOnce(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", pair())

@@ -20,14 +20,14 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// wire is what a manager reaches the API server by. It holds the next write of one path back, as a process does that
-// is stopped, or a network that stalls, just after the write was sent.
+// wire is a proxy between a manager and the API server. It delays the next write to one path, as if the process or the
+// network stopped just after the write was sent.
 type wire struct {
 	path string
 	held chan struct{}
 	free chan struct{}
 	once sync.Once
-	// statuses are the answers to the writes of that path, in order.
+	// statuses are the answers to the writes to that path, in order.
 	mutex    sync.Mutex
 	armed    bool
 	statuses []int
@@ -45,7 +45,7 @@ func (w *wire) answers() []int {
 	return append([]int(nil), w.statuses...)
 }
 
-// holds says whether a request is to be held back: one, once it is armed.
+// holds says whether a request is delayed: a single one, after wire was armed.
 func (w *wire) holds(request *http.Request) bool {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -61,7 +61,7 @@ func (w *wire) writes(request *http.Request) bool {
 // release lets the write through.
 func (w *wire) release() { w.once.Do(func() { close(w.free) }) }
 
-// throughWire is a stand whose managers reach the API server by a wire, and the wire.
+// throughWire is an environment whose managers reach the API server through a wire, and the wire.
 func (s *setup) throughWire(path string) (*testenv.Environment, *wire) {
 	s.Helper()
 	operator, err := clientcmd.BuildConfigFromFlags("", s.env.Kubeconfig)
@@ -108,8 +108,8 @@ func (s *setup) throughWire(path string) (*testenv.Environment, *wire) {
 	return &behind, w
 }
 
-// TestALateWriteOfAFormerLeaderIsRefused: a replica is stopped while it writes a version, for longer than its lease runs.
-// Another one takes over and writes the next version; then the first one's write arrives.
+// TestALateWriteOfAFormerLeaderIsRefused: a replica is stopped while it writes a version, until its lease has expired.
+// Another replica takes over and writes the next version; then the write of the first replica arrives.
 func TestALateWriteOfAFormerLeaderIsRefused(t *testing.T) {
 	for name, target := range map[string]v1alpha1.SecretTarget{
 		"its own Secret":          {Name: "db"},
@@ -125,7 +125,7 @@ func testLateWrite(s *setup, into v1alpha1.SecretTarget) {
 	s.Cleanup(func() { s.start("after-" + strings.ReplaceAll(s.Name(), "/", "-")) })
 	manager := func(on *testenv.Environment, name string) {
 		s.Helper()
-		// No Lease: neither of the two knows of the other, as long as the first one is stopped.
+		// There is no Lease: the two do not know of each other, as if the first were stopped.
 		started, err := on.StartManager(s.namespace+name, "--watch-namespaces="+s.namespace)
 		if err != nil {
 			s.Fatal(err)

@@ -35,7 +35,7 @@ func (s *setup) inNamespace() *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: s.namespace}}
 }
 
-// webhook has the API server ask an admission webhook before it creates or changes a Secret of the setup's namespace.
+// webhook makes the API server call an admission webhook before it creates or changes a Secret of the setup's namespace.
 func (s *setup) webhook(name, url string, bundle []byte) {
 	s.Helper()
 	fail, none, all := admissionv1.Fail, admissionv1.SideEffectClassNone, admissionv1.AllScopes
@@ -53,7 +53,7 @@ func (s *setup) webhook(name, url string, bundle []byte) {
 	s.awaitRefusal()
 }
 
-// answering has a webhook answer each review in a way, in a text that repeats the object with its values.
+// answering is a webhook that answers each review with a text that quotes the object with its values.
 func (s *setup) answering(answer func(http.ResponseWriter, *admissionreviewv1.AdmissionReview)) {
 	s.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
@@ -86,7 +86,7 @@ func (s *setup) denying(code int32, reason metav1.StatusReason) {
 	})
 }
 
-// policy has an admission policy refuse every Secret of the setup's namespace, in a text that repeats its values.
+// policy makes an admission policy refuse every Secret of the setup's namespace, with a text that quotes its values.
 func (s *setup) policy(reason *metav1.StatusReason) {
 	s.Helper()
 	s.put(&admissionv1.ValidatingAdmissionPolicy{
@@ -128,8 +128,8 @@ func (s *setup) awaitRefusal() {
 	s.await("Secrets are refused", func() bool { return s.env.Client.Create(s.Context(), probe.DeepCopy(), client.DryRunAll) != nil })
 }
 
-// TestRefusalsByTheClusterNameWhoRefuses runs each way in which a cluster refuses a Secret: the message says what
-// refuses which request, and never repeats the text of a policy or a webhook, which may hold values.
+// TestRefusalsByTheClusterNameWhoRefuses runs each way in which a cluster refuses a Secret. The message says what refuses
+// which request, and never quotes the text of a policy or a webhook, which may contain values.
 func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 	denied := []string{v1alpha1.ConditionStalled, v1alpha1.ReasonAdmissionDenied}
 	retried := []string{v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetFailed}
@@ -162,7 +162,7 @@ func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSetup(t)
 			test.refuse(s)
-			// It is not among the values that are searched for: the API server itself logs what webhooks say.
+			// This value is not one of those that are searched for: the API server itself logs the answers of webhooks.
 			content := "quoted-" + rand.Text()
 			id, _ := s.createSecret("db", content)
 			s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
@@ -178,7 +178,7 @@ func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 	}
 }
 
-// checkUnsaid looks for a value in all that the operator says of a SecretSync.
+// checkUnsaid searches for a value in all outputs of the operator about a SecretSync.
 func (s *setup) checkUnsaid(name, content string) {
 	s.Helper()
 	status, err := json.Marshal(s.get(name))
@@ -195,7 +195,7 @@ func (s *setup) checkUnsaid(name, content string) {
 	}
 }
 
-// TestAnUpdateThatIsRefused is said to be one, and the Secret keeps what it has.
+// TestAnUpdateThatIsRefused: the message says that an update was refused, and the Secret keeps its values.
 func TestAnUpdateThatIsRefused(t *testing.T) {
 	s := newSetup(t)
 	first := value()
@@ -212,7 +212,7 @@ func TestAnUpdateThatIsRefused(t *testing.T) {
 	s.awaitKeys("db", map[string]string{"value": first})
 }
 
-// TestWithoutARole: who may not do what is said as RBAC says it.
+// TestWithoutARole: the message has the missing permission as RBAC names it.
 func TestWithoutARole(t *testing.T) {
 	s := newSetup(t)
 	s.awaitAccount()
@@ -233,14 +233,14 @@ func TestWithoutARole(t *testing.T) {
 	}
 }
 
-// blind sees no Secret: it stands for a cache in which there is none.
+// blind is a client that sees no Secret, as with an empty cache.
 type blind struct{ client.Client }
 
 func (blind) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
 	return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
 }
 
-// TestLabelsThatKubernetesRefuses are said to be labels, by their names.
+// TestLabelsThatKubernetesRefuses: the message names the labels.
 func TestLabelsThatKubernetesRefuses(t *testing.T) {
 	for field, spec := range map[string]v1alpha1.SecretTarget{
 		"spec.target.labels":      {Labels: map[string]string{"team": "a b", "fine": "x"}},
@@ -257,8 +257,8 @@ func TestLabelsThatKubernetesRefuses(t *testing.T) {
 	}
 }
 
-// TestARefusedUpdateIsNoEdit: what the operator itself does to the records of a Secret's fields, before an update that
-// is then refused, is not taken for an edit by others.
+// TestARefusedUpdateIsNoEdit: the operator changes a Secret's managed fields before an update. If the update is then refused,
+// that change is not reported as an edit by another field manager.
 func TestARefusedUpdateIsNoEdit(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", `{"username":"app","password":"`+value()+`"}`)
@@ -282,7 +282,7 @@ func TestARefusedUpdateIsNoEdit(t *testing.T) {
 	}
 }
 
-// written counts the requests by which the operator has written a kind of object in the setup's namespace.
+// written counts the operator's writes of a resource in the setup's namespace.
 func (s *setup) written(kind string) (count int) {
 	s.Helper()
 	for _, request := range s.requests() {
@@ -293,8 +293,8 @@ func (s *setup) written(kind string) (count int) {
 	return count
 }
 
-// TestWhatOthersAddIsNoEdit: annotations, labels and keys of others in a Secret are no reason to write anything, and
-// after a restart none to read anything.
+// TestWhatOthersAddIsNoEdit: annotations, labels and keys of other field managers in a Secret cause no write, and after a
+// restart no read.
 func TestWhatOthersAddIsNoEdit(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -334,13 +334,13 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 	if s.read(arn) != read || s.described() == described {
 		t.Errorf("after the restart the value was read %d times", s.read(arn)-read)
 	}
-	// What is ours is restored all the same, and the keys of others stay.
+	// The operator's own keys are still restored, and foreign keys stay.
 	s.patchSecret("db", func(secret *corev1.Secret) { secret.Data["value"] = []byte("by hand") })
 	s.awaitKeys("db", map[string]string{"value": content, "theirs": "9"})
 	s.awaitEvent("db", "SecretRepaired", "intruder")
 }
 
-// looked counts the reads of Secrets with their values by the operator.
+// looked counts the operator's reads of Secrets with their values.
 func (s *setup) looked() (count int) {
 	s.Helper()
 	for _, request := range s.requests() {
@@ -351,7 +351,7 @@ func (s *setup) looked() (count int) {
 	return count
 }
 
-// TestMergedKeysAreNoEditOfTheOwner: a key that another SecretSync merges into the Secret of a SecretSync.
+// TestMergedKeysAreNoEditOfTheOwner: a key that another SecretSync merges into a SecretSync's Secret is not drift.
 func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 	s := newSetup(t)
 	own, merged := value(), value()
@@ -370,7 +370,7 @@ func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 	})
 }
 
-// TestAnEditThatChangesNothingWritesNothing: an edit of the poll interval, the first after the creation.
+// TestAnEditThatChangesNothingWritesNothing: an edit of the poll interval, the first after the creation, writes nothing.
 func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", value())
@@ -386,7 +386,7 @@ func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
 		t.Errorf("the last sync moved from %s to %s", before.Status.LastSyncTime, after.Status.LastSyncTime)
 	}
 	s.never("a change is told of", func() bool { return len(s.events("db", "SecretUpdated")) > 0 })
-	// What an edit drops is taken out all the same.
+	// A key that an edit drops is still removed.
 	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
 	s.await("the key has its new name", func() bool {
 		now := s.secret("db")

@@ -16,11 +16,10 @@ import (
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// promptly is how soon what waits for a Secret has to have it: far sooner than the next try of a SecretSync that has
-// failed some times.
+// promptly is how soon a SecretSync that waits for a Secret must have it: much sooner than its backoff ends.
 const promptly = 10 * time.Second
 
-// failing has a SecretSync fail some times more, so that its next try is far away.
+// failing makes a SecretSync fail a few more times, so that its backoff is long.
 func (s *setup) failing(name, reason string) {
 	s.Helper()
 	for n := range 4 {
@@ -31,7 +30,7 @@ func (s *setup) failing(name, reason string) {
 	s.awaitReason(name, metav1.ConditionFalse, reason)
 }
 
-// within wants something to be true soon after it was called.
+// within fails the test unless a condition holds promptly after the call.
 func (s *setup) within(what string, since time.Time, holds func() bool) {
 	s.Helper()
 	s.await(what, holds)
@@ -48,14 +47,14 @@ func (s *setup) messageOf(name string) string {
 	return ""
 }
 
-// holds says whether a Secret belongs to a SecretSync, and has its one key.
+// holds says whether a Secret belongs to a SecretSync and has its key.
 func (s *setup) holds(secret, owner, content string) bool {
 	s.Helper()
 	now := s.secret(secret)
 	return now != nil && metav1.IsControlledBy(now, s.get(owner)) && len(now.Data) == 1 && string(now.Data["value"]) == content
 }
 
-// rivals makes two SecretSyncs that want one Secret, of which the second has failed some times.
+// rivals creates two SecretSyncs of the same Secret. The second has failed a few times.
 func (s *setup) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
 	s.Helper()
 	first, second = value(), value()
@@ -70,9 +69,9 @@ func (s *setup) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
 	return first, second
 }
 
-// knownToCollector waits until Kubernetes' garbage collector knows of all SecretSyncs and Secrets that are there. It
-// looks for kinds every half a minute, and learns of objects in their order: a Secret that it does not know of yet is
-// not orphaned with its SecretSync, and found without an owner later.
+// knownToCollector waits until Kubernetes' garbage collector knows all present SecretSyncs and Secrets. It discovers kinds
+// every half a minute, and sees objects in order. A Secret that it does not know yet is not deleted with its SecretSync, but
+// later, as one without an owner.
 func (s *setup) knownToCollector() {
 	s.Helper()
 	s.sync("last", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "none"}, Suspend: true})
@@ -84,7 +83,7 @@ func (s *setup) knownToCollector() {
 	s.await("what goes with a SecretSync is gone", func() bool { return s.secret("last") == nil })
 }
 
-// TestTheSuccessorOfADeletedSecretSync has the Secret as soon as Kubernetes has deleted it.
+// TestTheSuccessorOfADeletedSecretSync: it gets the Secret as soon as Kubernetes has deleted the former one.
 func TestTheSuccessorOfADeletedSecretSync(t *testing.T) {
 	s := newSetup(t)
 	_, second := s.rivals("")
@@ -93,7 +92,7 @@ func TestTheSuccessorOfADeletedSecretSync(t *testing.T) {
 	s.awaitReady("second")
 }
 
-// TestTheSuccessorOfARenamedTarget has the Secret at once, and it is never missing.
+// TestTheSuccessorOfARenamedTarget: it gets the Secret at once, and the Secret is never missing.
 func TestTheSuccessorOfARenamedTarget(t *testing.T) {
 	s := newSetup(t)
 	first, second := s.rivals("")
@@ -111,7 +110,7 @@ func TestTheSuccessorOfARenamedTarget(t *testing.T) {
 	s.never("that of its successor goes with it", func() bool { return !s.holds("shared", "second", second) })
 }
 
-// TestTheSuccessorOfAKeptSecret is told how to have it handed over, in a command that works as it stands.
+// TestTheSuccessorOfAKeptSecret: the message has a command that hands the Secret over, and works as it is.
 func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 	for name, test := range map[string]struct {
 		policy  v1alpha1.DeletionPolicy
@@ -156,8 +155,8 @@ func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 	}
 }
 
-// TestSecretsAreExchanged: each of some SecretSyncs takes the name of the next one's Secret. No Secret is missing at
-// any time, each ends with the one it wants, and with its own keys alone.
+// TestSecretsAreExchanged: each of several SecretSyncs takes the name of the next one's Secret. No Secret is missing at any
+// time. Each SecretSync ends with the Secret that it asks for, with its own keys alone.
 func TestSecretsAreExchanged(t *testing.T) {
 	for _, many := range []int{2, 3} {
 		t.Run(fmt.Sprint(many), func(t *testing.T) {
@@ -169,7 +168,7 @@ func TestSecretsAreExchanged(t *testing.T) {
 				id, _ := s.createSecret(name(n), fmt.Sprintf(`{"key-%d":%q,"same":%q}`, n, contents[n], contents[n]))
 				s.sync(name(n), v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
 				s.awaitReady(name(n))
-				if n == 0 { // Written by an apply too, not by a create alone.
+				if n == 0 { // Written by an apply too, not only by the create.
 					s.putValue(id, fmt.Sprintf(`{"key-%d":%q,"same":%q}`, n, contents[n], contents[n]))
 					s.askForRefresh(name(n), "apply")
 					s.await("the refresh is echoed", func() bool { return s.get(name(n)).Status.LastHandledRefresh == "apply" })
@@ -204,7 +203,7 @@ func TestSecretsAreExchanged(t *testing.T) {
 	}
 }
 
-// TestRetainedSecretsAreNotExchanged: nothing of what a SecretSync is to keep is written over; how to go on is said.
+// TestRetainedSecretsAreNotExchanged: nothing that a SecretSync retains is overwritten, and the message says what to do.
 func TestRetainedSecretsAreNotExchanged(t *testing.T) {
 	s := newSetup(t)
 	contents := map[string]string{"a": value(), "b": value()}
@@ -225,7 +224,7 @@ func TestRetainedSecretsAreNotExchanged(t *testing.T) {
 	}
 }
 
-// TestASecretThatComes: what a SecretSync is to merge into, made after it, and without a label of ours.
+// TestASecretThatComes: the Secret to merge into is created after the SecretSync, without the operator's label.
 func TestASecretThatComes(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -239,7 +238,7 @@ func TestASecretThatComes(t *testing.T) {
 	s.awaitReady("db")
 }
 
-// TestAForeignSecretThatGoes: a Secret that no SecretSync has made is deleted, or handed over.
+// TestAForeignSecretThatGoes: a Secret that no SecretSync manages is deleted, or handed over.
 func TestAForeignSecretThatGoes(t *testing.T) {
 	for name, leave := range map[string]func(s *setup){
 		"deleted": func(s *setup) {
@@ -270,7 +269,7 @@ func TestAForeignSecretThatGoes(t *testing.T) {
 	}
 }
 
-// TestAKeyThatIsLetGo: two SecretSyncs want one key, and the one that has it no longer wants it.
+// TestAKeyThatIsLetGo: two SecretSyncs merge the same key, and the one that has it drops it.
 func TestAKeyThatIsLetGo(t *testing.T) {
 	for name, own := range map[string]bool{"in a foreign Secret": false, "in the Secret of the first": true} {
 		t.Run(name, func(t *testing.T) {

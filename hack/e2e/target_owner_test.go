@@ -17,7 +17,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestAStrippedSecretIsRepaired: a tool that writes the whole Secret takes off what says that it is ours.
+// TestAStrippedSecretIsRepaired: a tool that replaces the whole Secret removes the marks of the operator.
 func TestAStrippedSecretIsRepaired(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -36,9 +36,9 @@ func TestAStrippedSecretIsRepaired(t *testing.T) {
 	s.awaitReady("stripped")
 }
 
-// TestMadeAnew: a SecretSync that is deleted and made again under its name, before its Secret was
-// collected, ends with a Secret that is its own.
-func TestMadeAnew(t *testing.T) {
+// TestRecreated: a SecretSync that is deleted and recreated before its Secret is garbage-collected ends with a Secret of its
+// own.
+func TestRecreated(t *testing.T) {
 	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("anew", content)
@@ -60,8 +60,8 @@ func TestMadeAnew(t *testing.T) {
 	}
 }
 
-// TestFormerOwnerIsGone: the Secret of a SecretSync that is gone is taken over with the former owner's
-// reference still on it, as it is for a moment after every deletion.
+// TestFormerOwnerIsGone: the Secret of a deleted SecretSync is taken over while it still has the owner reference of the former
+// one, as it has for a moment after every deletion.
 func TestFormerOwnerIsGone(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -69,7 +69,7 @@ func TestFormerOwnerIsGone(t *testing.T) {
 	left := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.namespace, Name: "heir",
-			// A finalizer, so that the garbage collector does not take the Secret before the test has looked.
+			// A finalizer, so that the garbage collector does not delete the Secret before the test has checked it.
 			Finalizers: []string{"example.com/hold"},
 		},
 	}
@@ -92,8 +92,8 @@ func TestFormerOwnerIsGone(t *testing.T) {
 	s.awaitKeys("heir", map[string]string{"value": content})
 }
 
-// TestHandedOverWithItsController: a Secret that another operator still controls is not taken by an
-// annotation; the message says what to do, and doing it is enough.
+// TestHandedOverWithItsController: the annotation does not hand over a Secret that another operator still controls. The
+// message says what to do, and doing it is enough.
 func TestHandedOverWithItsController(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -120,15 +120,15 @@ func TestHandedOverWithItsController(t *testing.T) {
 	s.awaitKeys("handed", map[string]string{"value": content})
 }
 
-// TestASecretThatCannotGo: while somebody's finalizer holds a deleted Secret back, it is not fought over,
-// and made anew once it is gone.
+// TestASecretThatCannotGo: while a foreign finalizer blocks the deletion of a Secret, the operator does not write it. Once it
+// is gone, the operator recreates it.
 func TestASecretThatCannotGo(t *testing.T) {
 	s := newSetup(t)
 	content := value()
 	id, _ := s.createSecret("lingering", content)
 	s.sync("lingering", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("lingering")
-	looked := s.looked() // Of the two edits that follow, the operator may see but the last.
+	looked := s.looked() // Of the next two edits, the operator may see only the last.
 	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = []string{"example.com/hold"} })
 	first := s.secret("lingering")
 	if err := s.env.Client.Delete(t.Context(), first); err != nil {
@@ -142,7 +142,7 @@ func TestASecretThatCannotGo(t *testing.T) {
 	s.awaitKeys("lingering", map[string]string{"value": content})
 }
 
-// TestLongNames: names as long as Kubernetes allows work, and two that begin alike are not taken for one.
+// TestLongNames: names of the maximum length work, and two with the same beginning are distinguished.
 func TestLongNames(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("shared-by-long-names")
@@ -160,7 +160,7 @@ func TestLongNames(t *testing.T) {
 	s.awaitKeys("shared-by-long-names", map[string]string{"theirs": "1", "key-2": second})
 }
 
-// TestEditsOnTheHeels: an edit that comes while a pass is reported is not left for the next poll.
+// TestEditsOnTheHeels: an edit during the report of a reconcile triggers another reconcile before the next poll.
 func TestEditsOnTheHeels(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -168,7 +168,7 @@ func TestEditsOnTheHeels(t *testing.T) {
 	for i := range 10 {
 		name := fmt.Sprintf("heels-%d", i)
 		s.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}) // Polls every five minutes.
-		time.Sleep(time.Duration(i) * 3 * time.Millisecond)                                // Here and there within the first pass.
+		time.Sleep(time.Duration(i) * 3 * time.Millisecond)                                // At different times within the first reconcile.
 		s.edit(name, func(secretSync *v1alpha1.SecretSync) {
 			secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "b", Property: "a"}}
 		})
@@ -179,8 +179,8 @@ func TestEditsOnTheHeels(t *testing.T) {
 	}
 }
 
-// TestAStatusIsForOneObjectAlone: what the operator relies on when a SecretSync is made anew under its name
-// while a pass over the former one ends.
+// TestAStatusIsForOneObjectAlone: the API server refuses a status of a former object. The operator relies on that when a
+// SecretSync is recreated while a reconcile of the former one ends.
 func TestAStatusIsForOneObjectAlone(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("another", value())

@@ -13,8 +13,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// TestRetainWhileAWSRefuses: whoever asks for Retain because the secret in AWS is lost must not lose the
-// Secret with the SecretSync, though nothing can be written any more.
+// TestRetainWhileAWSRefuses: a user who sets Retain because the secret in AWS is lost must not lose the Secret with the
+// SecretSync, although the operator can no longer write.
 func TestRetainWhileAWSRefuses(t *testing.T) {
 	for name, stop := range map[string]func(s *setup, id string){
 		"denied": func(s *setup, id string) {
@@ -52,7 +52,7 @@ func TestRetainWhileAWSRefuses(t *testing.T) {
 	}
 }
 
-// TestRenameUnderRetain: the Secret of the former name is kept, and outlives the SecretSync too.
+// TestRenameUnderRetain: the Secret of the former name is kept, even after the deletion of the SecretSync.
 func TestRenameUnderRetain(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -71,8 +71,8 @@ func TestRenameUnderRetain(t *testing.T) {
 	s.never("a Secret goes", func() bool { return s.secret("old") == nil || s.secret("new") == nil })
 }
 
-// TestPolicyThereAndBack: Owner becomes Merge and Owner again; the keys stay throughout, and nothing is
-// taken that the SecretSync can no longer show to be its own.
+// TestPolicyThereAndBack: Owner becomes Merge and Owner again. The keys stay throughout, and the SecretSync does not take what
+// it can no longer prove to own.
 func TestPolicyThereAndBack(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -110,8 +110,8 @@ func TestPolicyThereAndBack(t *testing.T) {
 	s.await("the Secret is collected", func() bool { return s.secret("turned") == nil })
 }
 
-// TestMergedKeysAreTakenOutAfterAFailedTurn: a SecretSync that merged its keys, and then asked in vain to
-// own the Secret, still takes them out when it goes.
+// TestMergedKeysAreTakenOutAfterAFailedTurn: a SecretSync that merged its keys, and then failed to become the owner of the
+// Secret, still removes them when it is deleted.
 func TestMergedKeysAreTakenOutAfterAFailedTurn(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("app")
@@ -127,7 +127,7 @@ func TestMergedKeysAreTakenOutAfterAFailedTurn(t *testing.T) {
 	s.awaitKeys("app", map[string]string{"theirs": "1"})
 }
 
-// TestMovedMerge: keys are taken out of the former Secret, and the rest of it stays.
+// TestMovedMerge: keys are removed from the former Secret, and the rest of it stays.
 func TestMovedMerge(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("one")
@@ -148,8 +148,8 @@ func TestMovedMerge(t *testing.T) {
 	s.awaitKeys("two", map[string]string{"theirs": "1", "A": content})
 }
 
-// TestDeletionIsNotHeldUp: keys in a Secret that became immutable can't be taken out; the SecretSync goes
-// all the same, and so it does while it is suspended and AWS refuses.
+// TestDeletionIsNotHeldUp: keys in a Secret that became immutable cannot be removed. The SecretSync is deleted nevertheless,
+// also while it is suspended and AWS refuses.
 func TestDeletionIsNotHeldUp(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("frozen")
@@ -171,7 +171,7 @@ func TestDeletionIsNotHeldUp(t *testing.T) {
 // anyMayMerge is the annotation by which the owner of a Secret lets every SecretSync merge keys into it.
 func anyMayMerge() map[string]string { return map[string]string{v1alpha1.AnnotationMergeFrom: "*"} }
 
-// foreign makes a Secret that is not ours, and allows keys to be merged into it.
+// foreign creates a Secret that no SecretSync manages, and allows merging keys into it.
 func (s *setup) foreign(name string) {
 	s.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name, Annotations: anyMayMerge()}, Data: map[string][]byte{"theirs": []byte("1")}}
@@ -180,7 +180,7 @@ func (s *setup) foreign(name string) {
 	}
 }
 
-// createAs makes an object as another field manager does.
+// createAs creates an object as another field manager.
 func (s *setup) createAs(object client.Object, manager string) {
 	s.Helper()
 	if err := s.env.Client.Create(s.Context(), object, client.FieldOwner(manager)); err != nil {

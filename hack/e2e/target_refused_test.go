@@ -15,13 +15,13 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// forAccount is the annotation by which Kubernetes makes a token for a ServiceAccount, here for the one that every
-// namespace has.
+// forAccount is the annotation by which Kubernetes creates a token for a ServiceAccount, here for the default ServiceAccount
+// of a namespace.
 func forAccount() map[string]string {
 	return map[string]string{"kubernetes.io/service-account.name": "default"}
 }
 
-// coveted are targets by which more than a Secret would be gained.
+// coveted are targets that would give more than a Secret.
 func coveted() map[string]v1alpha1.SecretTarget {
 	return map[string]v1alpha1.SecretTarget{
 		"token":      {Type: string(corev1.SecretTypeServiceAccountToken), Annotations: forAccount()},
@@ -34,7 +34,7 @@ func coveted() map[string]v1alpha1.SecretTarget {
 	}
 }
 
-// TestKubectlApplyRefusesCredentialsOfKubernetes: whoever asks for such a Secret hears of it at once.
+// TestKubectlApplyRefusesCredentialsOfKubernetes: kubectl apply of such a SecretSync fails at once.
 func TestKubectlApplyRefusesCredentialsOfKubernetes(t *testing.T) {
 	c := &cluster{setup: newSetup(t)}
 	for name, target := range coveted() {
@@ -52,7 +52,7 @@ func TestKubectlApplyRefusesCredentialsOfKubernetes(t *testing.T) {
 	}
 }
 
-// withoutRules is the CRD as it would be if nobody had thought of any rule.
+// withoutRules is the CRD without any rule.
 func withoutRules(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	crd := earlierCRD(t)
@@ -67,8 +67,8 @@ func withoutRules(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	return crd
 }
 
-// TestTheControllerRefusesWithoutTheRulesOfTheCRD: where an old CRD lets everything through, nothing is written
-// all the same, and so Kubernetes makes no token.
+// TestTheControllerRefusesWithoutTheRulesOfTheCRD: even if an old CRD accepts everything, the operator writes no such Secret,
+// so that Kubernetes creates no token.
 func TestTheControllerRefusesWithoutTheRulesOfTheCRD(t *testing.T) {
 	c := newCluster(t)
 	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{withoutRules(t)}}); err != nil {
@@ -87,7 +87,7 @@ func TestTheControllerRefusesWithoutTheRulesOfTheCRD(t *testing.T) {
 	for name := range targets {
 		c.awaitReason(name, metav1.ConditionFalse, v1alpha1.ReasonPolicyDenied)
 	}
-	c.awaitReady("plain") // The operator can write here, if it wants to.
+	c.awaitReady("plain") // The operator has the permission to write here.
 	c.never("a Secret is written", func() bool { return !slices.Equal(c.secretNames(), []string{"plain"}) })
 	c.stop(manager)
 }
@@ -105,8 +105,8 @@ func (s *setup) secretNames() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// awaitAccount waits for the ServiceAccount that Kubernetes makes in a new namespace: it deletes tokens of one that
-// is not there.
+// awaitAccount waits for the default ServiceAccount of a new namespace: Kubernetes deletes tokens of a ServiceAccount that
+// does not exist.
 func (s *setup) awaitAccount() {
 	s.Helper()
 	s.await("there is a ServiceAccount", func() bool {
@@ -114,7 +114,7 @@ func (s *setup) awaitAccount() {
 	})
 }
 
-// TestCredentialsOfKubernetesAreNotAdopted: not even where somebody hands such a Secret over.
+// TestCredentialsOfKubernetesAreNotAdopted: not even if the annotation hands such a Secret over.
 func TestCredentialsOfKubernetesAreNotAdopted(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("forged", `{"token":"`+value()+`"}`)

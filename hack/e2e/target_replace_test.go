@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked: another type, and an immutable Secret whose secret rotates.
-func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
+// TestWhatMayNotChangeIsRecreatedOnlyWhenAsked: a Secret of another type, and an immutable Secret whose secret rotates.
+func TestWhatMayNotChangeIsRecreatedOnlyWhenAsked(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("fixed", `{"username":"app","password":"`+first+`"}`)
@@ -38,7 +38,7 @@ func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
 	})
 	s.awaitReady("fixed")
 	s.awaitEvent("fixed", "SecretUpdated", "edited spec")
-	// Nobody else's is ever deleted for it.
+	// A foreign Secret is never deleted for it.
 	host := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "host", Annotations: anyMayMerge()}, Immutable: new(true), Data: map[string][]byte{"theirs": []byte("1")}}
 	s.createAs(host, "owner")
 	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "host", CreationPolicy: v1alpha1.CreationPolicyMerge}})
@@ -48,8 +48,8 @@ func TestWhatMayNotChangeIsMadeAnewOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-// TestNothingIsDeletedThatCouldNotBeMadeAnew: a quota would not let the Secret be made again.
-func TestNothingIsDeletedThatCouldNotBeMadeAnew(t *testing.T) {
+// TestNothingIsDeletedThatCouldNotBeRecreated: a quota would forbid recreating the Secret.
+func TestNothingIsDeletedThatCouldNotBeRecreated(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()
 	id, _ := s.createSecret("fixed", first)

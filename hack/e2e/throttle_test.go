@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestThrottling: below a quota that is far too low all come into sync, and AWS is not hammered.
+// TestThrottling: with a quota that is far too low, all are synced in the end, and throttled calls are not repeated too often.
 func TestThrottling(t *testing.T) {
 	const many, perSecond, watched = 40, 10, 10 * time.Second
 	s := newSetup(t)
@@ -32,10 +32,10 @@ func TestThrottling(t *testing.T) {
 	}
 	for name, content := range want {
 		s.awaitKeys(name, map[string]string{"value": content})
-		s.awaitReady(name) // Status follows the Secret, the later the more there is to write.
+		s.awaitReady(name) // Status is written after the Secret, later if there is more to write.
 	}
 	before := s.env.AWS.Count("DescribeSecret")
-	time.Sleep(watched) // A span of time to count in, not a wait for something.
+	time.Sleep(watched) // Calls are counted for this time.
 	calls := s.env.AWS.Count("DescribeSecret") - before
 	if most := int(2 * perSecond * watched.Seconds()); calls > most {
 		t.Errorf("%d calls in %s at a quota of %d a second: want %d at most", calls, watched, perSecond, most)

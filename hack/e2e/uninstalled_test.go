@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// documented is the line of a page that begins like this.
+// documented is the line of a page that begins with a prefix.
 func documented(t *testing.T, page, beginning string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, page))
@@ -30,7 +30,8 @@ func documented(t *testing.T, page, beginning string) string {
 	return ""
 }
 
-// TestAFinalizerThatIsLeftBehind hangs a namespace once the operator is uninstalled; the documented command ends that.
+// TestAFinalizerThatIsLeftBehind: it blocks the deletion of a namespace once the operator is uninstalled; the documented
+// command fixes that.
 func TestAFinalizerThatIsLeftBehind(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("app")
@@ -59,7 +60,7 @@ func TestAFinalizerThatIsLeftBehind(t *testing.T) {
 	s.await("the namespace is gone", func() bool { return !s.exists(namespace) })
 }
 
-// TestTheChartWarnsOfTheFinalizer, in what it says when it is installed.
+// TestTheChartWarnsOfTheFinalizer: the chart's notes warn of it.
 func TestTheChartWarnsOfTheFinalizer(t *testing.T) {
 	notes, err := os.ReadFile(filepath.Join(root, "config/chart/templates/NOTES.txt"))
 	if err != nil {

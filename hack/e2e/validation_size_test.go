@@ -12,7 +12,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestValidationBoundsTheSize has specs as large as each part may be, and a little larger.
+// TestValidationBoundsTheSize tests specs with parts of the maximum size, and slightly larger ones.
 func TestValidationBoundsTheSize(t *testing.T) {
 	text := func(length int) string { return strings.Repeat("x", length) }
 	names := func(count, length int) (all []string) {

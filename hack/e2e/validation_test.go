@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestValidation holds the CRD's rules against manifests as people write them. Where refused is
-// empty, the manifest is accepted; else the refusal must contain it.
+// TestValidation tests the CRD's rules with manifests as people write them. If refused is empty, the manifest must be
+// accepted; otherwise the refusal must contain it.
 func TestValidation(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db-a1b2c3"
 	for name, test := range map[string]struct{ spec, refused string }{
@@ -81,7 +81,7 @@ func TestValidation(t *testing.T) {
 	}
 }
 
-// TestStatusBeforeTheController: an object that no controller has seen is not taken for a ready one.
+// TestStatusBeforeTheController: tools do not treat an object that no controller has seen as ready.
 func TestStatusBeforeTheController(t *testing.T) {
 	sync := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "secretsync.dev/v1alpha1", "kind": "SecretSync",

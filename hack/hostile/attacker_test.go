@@ -25,15 +25,15 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// attacker is a tenant with a namespace of its own, which may do there whatever Kubernetes lets it, and has secrets in AWS.
+// attacker is a tenant with secrets in AWS and a namespace, in which it may do whatever Kubernetes allows.
 type attacker struct {
 	*testing.T
 	*setup
 	namespace string
-	// objects are how many SecretSyncs it made, questions how many different things these have AWS asked: secrets, roles,
-	// lists, regions. Both bound what the operator may ask of the API server and of AWS.
+	// objects is how many SecretSyncs it created. questions is how many different things these make the operator read from
+	// AWS: secrets, roles, lists, regions. Both limit the requests that the operator may send to the API server and AWS.
 	objects, questions atomic.Int64
-	// edits are how often it edited one, asked for a refresh, or sent an event: then AWS is asked what is true now.
+	// edits is how often it edited a SecretSync, requested a refresh, or sent an event; each triggers a fresh read.
 	edits   atomic.Int64
 	secrets []string
 }
@@ -43,7 +43,7 @@ func newAttacker(t *testing.T, s *setup) *attacker {
 	return &attacker{T: t, setup: s, namespace: testsuite.Namespace(t, shared.Client, "attacker-")}
 }
 
-// parallel does n things, some at a time.
+// parallel calls do n times, some at a time.
 func (a *attacker) parallel(n int, do func(i int) error) {
 	a.Helper()
 	var group sync.WaitGroup
@@ -66,13 +66,13 @@ func (a *attacker) parallel(n int, do func(i int) error) {
 	}
 }
 
-// newID is a random id of a version.
+// newID is a random version ID.
 func newID() string { return fmt.Sprintf("%x-%s", time.Now().UnixNano(), rand.Text()) }
 
-// cut keeps what is printed short: manifests may have a megabyte.
+// cut shortens what is printed, as manifests may have a megabyte.
 func cut(text string) string { return text[:min(len(text), 2000)] }
 
-// many makes n objects in the attacker's namespace.
+// many creates n objects in the attacker's namespace.
 func (a *attacker) many(n int, object func(i int) client.Object) {
 	a.Helper()
 	a.parallel(n, func(i int) error {
@@ -82,7 +82,7 @@ func (a *attacker) many(n int, object func(i int) client.Object) {
 	})
 }
 
-// syncs makes n SecretSyncs, which poll as often as anyone may.
+// syncs creates n SecretSyncs, with the shortest poll interval that is allowed.
 func (a *attacker) syncs(n int, spec func(i int) v1alpha1.SecretSyncSpec) {
 	a.Helper()
 	a.objects.Add(int64(n))
@@ -98,7 +98,7 @@ func (a *attacker) sync(i int, spec v1alpha1.SecretSyncSpec) *v1alpha1.SecretSyn
 
 func nameOf(i int) string { return fmt.Sprintf("s-%d", i) }
 
-// refused wants the API server to refuse a SecretSync, and to say why.
+// refused fails the test unless the API server refuses a SecretSync with a reason.
 func (a *attacker) refused(spec v1alpha1.SecretSyncSpec, says string) {
 	a.Helper()
 	err := shared.Client.Create(a.Context(), a.sync(-1, spec))
@@ -111,7 +111,7 @@ func (a *attacker) refused(spec v1alpha1.SecretSyncSpec, says string) {
 	}
 }
 
-// secret makes a secret in AWS, and gives its name.
+// secret creates a secret in AWS, and gives its name.
 func (a *attacker) secret(name, content string, tags ...types.Tag) string {
 	a.Helper()
 	if err := a.newSecret(name, content, tags...); err != nil {
@@ -129,7 +129,7 @@ func (a *attacker) newSecret(name, content string, tags ...types.Tag) error {
 	return err
 }
 
-// AWS is the one of the setup.
+// AWS is the setup's local AWS.
 func (a *attacker) AWS() *localaws.Running { return a.env.AWS }
 
 // renew gives a secret a new version, and announces it.
@@ -138,7 +138,7 @@ func (a *attacker) renew(id, content string) {
 	a.announce(a.T, labelUpdated(id, a.put(a.T, id, content)))
 }
 
-// refresh asks for each of n SecretSyncs to be looked at now.
+// refresh requests a refresh of each of n SecretSyncs.
 func (a *attacker) refresh(n, round int) {
 	a.Helper()
 	a.patch(n, &v1alpha1.SecretSync{}, fmt.Sprintf(`{"metadata":{"annotations":{%q:"%d"}}}`, v1alpha1.AnnotationRefreshRequestedAt, round))
@@ -158,7 +158,7 @@ func (a *attacker) patch(n int, kind client.Object, patch string) {
 	})
 }
 
-// reasons are how many of the SecretSyncs have each reason of Ready.
+// reasons counts the SecretSyncs by their reason of Ready.
 func (a *attacker) reasons() map[string]int {
 	a.Helper()
 	var all v1alpha1.SecretSyncList
@@ -174,7 +174,7 @@ func (a *attacker) reasons() map[string]int {
 	return counts
 }
 
-// remove removes all that the attacker has, and waits until the operator has let go of it.
+// remove deletes all objects of the attacker, and waits until they are gone.
 func (a *attacker) remove() {
 	a.Helper()
 	ctx := context.WithoutCancel(a.Context())
@@ -188,13 +188,13 @@ func (a *attacker) remove() {
 		a.Error(err)
 	}
 	testsuite.Await(a, "the attacker's objects are gone", func() bool { return a.gone(ctx) }, a.manager.Tail)
-	// A pass goes on that is under way while its SecretSync is deleted.
+	// A reconcile that has begun continues while its SecretSync is deleted.
 	testsuite.Await(a, "the passes over them have ended", func() bool {
 		return a.metric(a.T, `controller_runtime_active_workers{controller="secretsync"}`) == 0
 	}, a.manager.Tail)
 }
 
-// gone says whether the attacker has no SecretSyncs and no Secrets any more, and lets go of those that it held.
+// gone says whether the attacker has no SecretSyncs and no Secrets any more. It removes its finalizer from those left.
 func (a *attacker) gone(ctx context.Context) bool {
 	a.Helper()
 	var syncs v1alpha1.SecretSyncList

@@ -14,13 +14,13 @@ import (
 // row is one way to attack: one namespace with many objects.
 type row struct {
 	name string
-	// attack makes the objects, and gives what the attacker does again before each rotation of the victim.
+	// attack creates the objects, and gives what the attacker does before each rotation of the victim.
 	attack func(a *attacker) (again func(round int))
-	// ends are the reasons of Ready that its SecretSyncs come to have, so that the row does what it says.
+	// ends are the reasons of Ready that the row's SecretSyncs must get, which show that the attack has its effect.
 	ends []string
 }
 
-// figures are what was measured of a row: alone and beside the attacker.
+// figures are the measurements of a row: without the attacker, and beside it.
 type figures struct {
 	name           string
 	objects        int
@@ -43,28 +43,27 @@ func (f figures) String() string {
 		f.calls, f.allowed, f.requests, f.most, f.lasted.Seconds(), strings.Join(reasons, ", "))
 }
 
-// Bounds of what a row may take. Those of time are relative to the run without the attacker, just before the attack: it
-// takes some tens of milliseconds for an event, where less than leastAlone is noise of a machine that does other things
-// too, and up to pollEvery for a poll.
+// Limits for a row. Those of time are relative to a run without the attacker, just before the attack. That takes some tens
+// of milliseconds for an event, and up to pollEvery for a poll. Below leastAlone it is noise of a busy machine.
 const (
 	timesAlone = 2
 	leastAlone = 500 * time.Millisecond
-	// remeasured is how often it is measured again where it took longer: what an attacker holds up stays held up, and what
-	// another program of the machine does ends.
+	// remeasured is how often a row that took longer is measured again: the delay by an attacker stays, that by another
+	// program on the machine ends.
 	remeasured = 6
-	// perQuestion calls of AWS may be made for each thing that there is to ask, at the start, after each change and at each
-	// poll, and one for each SecretSync and each edit, after which it asks what is true now; perObject requests of the API
-	// server for each SecretSync, at the start and after each change.
+	// perQuestion limits the calls of AWS for each thing to read (see attacker.questions), at the start, after each change
+	// and at each poll. One more is allowed for each SecretSync and each edit, as an edit triggers a fresh read. perObject
+	// limits the requests to the API server for each SecretSync, at the start and after each change.
 	perQuestion, perObject = 5, 6
-	// besides are the calls and requests a second that may be made on top, the victim's among them.
+	// besides are calls and requests per second that are allowed on top, including the victim's.
 	besides = 20
 )
 
-// run has the attacker attack, and the victim measured meanwhile.
+// run starts the attack, and measures the victim meanwhile.
 func (s *setup) run(t *testing.T, r row) {
 	a := newAttacker(t, s)
 	defer func() {
-		if t.Failed() { // It may be busy for good.
+		if t.Failed() { // The manager may never be idle again.
 			if err := s.manager.Kill(); err != nil {
 				t.Error(err)
 			}
@@ -112,7 +111,7 @@ func (l latency) within(alone time.Duration) bool {
 	return l.event <= timesAlone*max(alone, leastAlone) && l.poll <= timesAlone*pollEvery
 }
 
-// judge holds what was measured against the bounds.
+// judge compares the measurements with the limits.
 func (f figures) judge(t *testing.T) {
 	t.Helper()
 	if !f.beside.within(f.alone) {
@@ -129,7 +128,7 @@ func (f figures) judge(t *testing.T) {
 	}
 }
 
-// await waits until the attack has come to something, and gives how many SecretSyncs have which reason of Ready.
+// await waits until the attack has its effect, and counts the SecretSyncs by their reason of Ready.
 func (r row) await(a *attacker) (reasons map[string]int) {
 	a.Helper()
 	for end := time.Now().Add(testsuite.Deadline); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
@@ -141,7 +140,7 @@ func (r row) await(a *attacker) (reasons map[string]int) {
 	return reasons
 }
 
-// judge wants the attack to have come to what it comes to.
+// judge fails the test unless the SecretSyncs have the reasons of r.ends, and no others.
 func (r row) judge(t *testing.T, reasons map[string]int) {
 	t.Helper()
 	if len(r.ends) == 0 {

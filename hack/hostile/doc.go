@@ -1,4 +1,4 @@
-// Package hostile has the tests of one hostile client or tenant beside a victim: what they do, by many objects, large
-// ones or slow ones, must neither stop the operator nor fill its memory, nor hold up others. The manager is the one
-// that is released, with the limit of memory that the chart sets.
+// Package hostile tests the operator with a hostile client or tenant beside a victim. By many, large or slow objects they
+// must neither stop the operator, nor exhaust its memory, nor delay other tenants. The manager is built as it is released,
+// with the memory limit of the chart.
 package hostile

@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// largest is a suspended SecretSync with about as many characters as the API server admits: annotations may have 256 KiB.
+// largest is a suspended SecretSync of about the largest size that the API server admits: annotations may have 256 KiB.
 func largest(namespace, name string, keys, size int) *v1alpha1.SecretSync {
 	secretSync := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	secretSync.Spec.Source.SecretID, secretSync.Spec.Suspend = "db", true
@@ -26,7 +26,7 @@ func largest(namespace, name string, keys, size int) *v1alpha1.SecretSync {
 	return secretSync
 }
 
-// Many objects of the largest size that is admitted take little memory, also when the operator starts and lists them all.
+// Many objects of the largest admitted size take little memory, even when the operator starts and lists them all.
 func TestManyLargeSecretSyncsTakeLittleMemory(t *testing.T) {
 	const objects = 300
 	namespace := "large"
@@ -57,5 +57,5 @@ func TestManyLargeSecretSyncsTakeLittleMemory(t *testing.T) {
 			return ready != nil && ready.Reason == v1alpha1.ReasonSuspended
 		}, func() string { return "" })
 	}
-	mustFit(t, manager, memoryLimit/2) // Kept whole, they take it nearly all: 239 MiB.
+	mustFit(t, manager, memoryLimit/2) // Cached as a whole, they would take nearly all of it: 239 MiB.
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// flood opens connections from one address of this machine until the test ends, and sends headers that never end.
+// flood opens connections from one address of this machine until the test ends, and sends headers without end.
 func flood(t *testing.T, address string, connections int) {
 	ctx, stop := context.WithCancel(context.Background())
 	var floods sync.WaitGroup
@@ -35,7 +35,7 @@ func flood(t *testing.T, address string, connections int) {
 				connection, err := dialer.DialContext(ctx, "tcp", address)
 				if err == nil {
 					fmt.Fprint(connection, "GET / HTTP/1.1\r\nHost: x\r\n")
-					_, _ = connection.Write(header) // An error is what is wanted.
+					_, _ = connection.Write(header) // An error is expected.
 				}
 				if first {
 					opened.Done()
@@ -50,7 +50,7 @@ func flood(t *testing.T, address string, connections int) {
 	opened.Wait()
 }
 
-// answers wants a probe to be answered by the manager, as the kubelet asks for it: by a connection of its own.
+// answers fails the test unless the manager answers a probe that comes, as the kubelet's, by a new connection.
 func answers(t *testing.T, manager *testenv.Manager) {
 	t.Helper()
 	kubelet := &http.Client{Timeout: testsuite.Deadline, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -105,7 +105,7 @@ func create(t *testing.T, object client.Object) {
 	}
 }
 
-// token has a token made of a ServiceAccount that it makes.
+// token creates a ServiceAccount and a token of it.
 func token(t *testing.T, name string, rules ...rbacv1.PolicyRule) string {
 	t.Helper()
 	create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}})

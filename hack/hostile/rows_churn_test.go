@@ -22,10 +22,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// hold is a finalizer that only the attacker takes off.
+// hold is a finalizer that only the attacker removes.
 const hold = "attacker.example.com/hold"
 
-// copies are n SecretSyncs of one secret, and what becomes of them before each of the victim's rotations.
+// copies is an attack by n SecretSyncs of one secret, which calls again before each of the victim's rotations.
 func copies(n int, spec func(v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec, again func(a *attacker, id string, round int)) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		id := a.secret("db", "x")
@@ -40,7 +40,7 @@ func copies(n int, spec func(v1alpha1.SecretSyncSpec) v1alpha1.SecretSyncSpec, a
 	}
 }
 
-// written waits until so many Secrets of the attacker are there.
+// written waits until the attacker has n Secrets.
 func (a *attacker) written(n int) {
 	a.Helper()
 	testsuite.Await(a, "the attacker's Secrets are there", func() bool {
@@ -57,7 +57,7 @@ func (a *attacker) removeAll(kind client.Object) {
 	}
 }
 
-// held are objects that are being deleted, and that the attacker does not let go of.
+// held is an attack by objects that are being deleted, and whose finalizer the attacker does not remove.
 func held(kind client.Object) func(*attacker) func(int) {
 	const n = 64
 	return func(a *attacker) func(int) {
@@ -72,7 +72,7 @@ func held(kind client.Object) func(*attacker) func(int) {
 	}
 }
 
-// quota lets the attacker's namespace have no Secrets, and waits until the API server knows.
+// quota forbids Secrets in the attacker's namespace, and waits until the API server enforces that.
 func (a *attacker) quota() {
 	a.Helper()
 	none := corev1.ResourceList{"count/secrets": resource.MustParse("0")}
@@ -162,7 +162,7 @@ func TestBesideChurn(t *testing.T) {
 		}, func(a *attacker, id string, round int) { a.renew(id, fmt.Sprint(round)) }), []string{v1alpha1.ReasonWouldChange}},
 		{"change events, forged", copies(n, nil, func(a *attacker, id string, round int) {
 			for i := range 30 {
-				a.edits.Add(1) // AWS is asked after each event.
+				a.edits.Add(1) // AWS is called after each event.
 				a.announce(a.T, labelUpdated(id, fmt.Sprint(round, "-", i)))
 			}
 		}), []string{synced}},

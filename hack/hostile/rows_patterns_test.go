@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// dear is a regular expression of many states: ten for each character of it that it has.
-func dear(length int) string { return strings.Repeat(".{0,999}", (length-1)/8) + "Z" }
+// expensive is a regular expression with many states: ten for each of its characters.
+func expensive(length int) string { return strings.Repeat(".{0,999}", (length-1)/8) + "Z" }
 
 // whole is a spec of one secret.
 func whole(id string) v1alpha1.SecretSyncSpec {
@@ -36,7 +36,7 @@ func fieldsNamed(n, size int, name string) string {
 	return "{" + text.String()[1:] + "}"
 }
 
-// attackOf is an attack of n SecretSyncs that all read one secret, which gets its content once more before each of the
+// attackOf is an attack by n SecretSyncs of one secret, which gets a new version of the same content before each of the
 // victim's rotations.
 func attackOf(n int, content string, spec func(id string, i int) v1alpha1.SecretSyncSpec) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
@@ -72,7 +72,7 @@ func dataRow(name string, n int, content string, entries int, entry func(i int) 
 	})}
 }
 
-// refusing is a row whose attacker tries more first, which the API server has to refuse.
+// refusing is a row whose attacker first tries a spec that the API server must refuse.
 func refusing(r row, says string, more func(*v1alpha1.SecretSyncSpec)) row {
 	admitted := r.attack
 	r.attack = func(a *attacker) func(int) {
@@ -114,7 +114,7 @@ func finds(n, each int, suspended bool, pattern string) func(*attacker) func(int
 	}
 }
 
-// nested is JSON in which objects stand in each other.
+// nested is JSON with nested objects.
 func nested(depth int) string {
 	return strings.Repeat(`{"a":`, depth) + `"x"` + strings.Repeat("}", depth)
 }
@@ -126,7 +126,7 @@ func TestBesidePatterns(t *testing.T) {
 		return v1alpha1.DataKey{Property: strings.Repeat("a.", 499) + "z0", Optional: true}
 	}
 	beside(t, newSetup(t), []row{
-		guardsRow("guards.keys.pattern, dear", 8, strings.Repeat("x", 4096), dear(1024), invalid),
+		guardsRow("guards.keys.pattern, expensive", 8, strings.Repeat("x", 4096), expensive(1024), invalid),
 		guardsRow("guards.keys.pattern, long value", 20, long, `(x+x?)+y`, rejected),
 		{"guards.keys, 64 patterns of one value", attackOf(20, fields(1, 60_000), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			var all []v1alpha1.KeyGuard
@@ -142,7 +142,7 @@ func TestBesidePatterns(t *testing.T) {
 			}
 			return guarded(id, all...)
 		}), []string{synced}},
-		fromRow("dataFrom.rename, dear", 10, fields(300, 20), v1alpha1.DataFrom{Rename: renames(16, dear(512))}, synced, invalid),
+		fromRow("dataFrom.rename, expensive", 10, fields(300, 20), v1alpha1.DataFrom{Rename: renames(16, expensive(512))}, synced, invalid),
 		fromRow("dataFrom.rename, growing", 20, fields(10, 20), v1alpha1.DataFrom{Rename: []v1alpha1.Rename{
 			{Match: "$", Replace: strings.Repeat("x", 500)}, {Match: "x", Replace: strings.Repeat("y", 500)}, {Match: "y", Replace: strings.Repeat("z", 500)}}}, invalid),
 		refusing(fromRow("dataFrom.exclude, 120 of a long name", 10, fieldsNamed(1, 10, long+"%d"), v1alpha1.DataFrom{Exclude: globs(120, strings.Repeat("*x", 250))}, invalid),
@@ -165,8 +165,8 @@ func TestBesidePatterns(t *testing.T) {
 		dataRow("data.jmesPath, sorting", 10, `{"a":[`+strings.Repeat("1,", 30_000)+`1]}`, 64, func(int) v1alpha1.DataKey {
 			return v1alpha1.DataKey{JMESPath: "sort_by(a,&max_by([@,@],&@))[-1]"}
 		}, synced, invalid),
-		{"find.namePattern, dear", finds(20, 8, false, dear(500)), []string{v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSourceFailed, invalid}},
-		{"find.namePattern, suspended", finds(100, 32, true, dear(500)), []string{v1alpha1.ReasonSuspended}},
+		{"find.namePattern, expensive", finds(20, 8, false, expensive(500)), []string{v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSourceFailed, invalid}},
+		{"find.namePattern, suspended", finds(100, 32, true, expensive(500)), []string{v1alpha1.ReasonSuspended}},
 		{"rollout.ignoreKeys, wildcards", attackOf(10, fields(200, 1), func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
 			spec.Rollout = &v1alpha1.Rollout{IgnoreKeys: globs(64, strings.Repeat("f*", 100))}

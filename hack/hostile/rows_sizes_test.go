@@ -48,7 +48,7 @@ func certificate(t *testing.T) (certificate, key string) {
 func object(texts map[string]string) string {
 	content, err := json.Marshal(texts)
 	if err != nil {
-		panic(err) // A map of texts.
+		panic(err) // A map of texts always encodes.
 	}
 	return string(content)
 }
@@ -65,14 +65,14 @@ func suspended(n int, spec func() v1alpha1.SecretSyncSpec) func(*attacker) func(
 	}
 }
 
-// manySecrets is an attack by which each of n SecretSyncs has many large secrets in one Secret.
+// manySecrets is an attack by n SecretSyncs, each with many large secrets in one Secret.
 func manySecrets(n, each, size int, more func(i int, spec *v1alpha1.SecretSyncSpec)) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		content := strings.Repeat("x", size)
 		for i := range each {
 			a.secret(fmt.Sprintf("large-%d", i), content)
 		}
-		a.edits.Add(int64(n * each)) // Each asks at its start about each of them.
+		a.edits.Add(int64(n * each)) // Each reads each of them at its start.
 		a.syncs(n, func(i int) v1alpha1.SecretSyncSpec {
 			var spec v1alpha1.SecretSyncSpec
 			for n := range each {
@@ -107,7 +107,7 @@ func pairs(t *testing.T) (content string, guards *v1alpha1.Guards) {
 	return object(texts), guards
 }
 
-// required are 256 keys that must be there.
+// required are 256 keys that must exist.
 func required() (keys []string) {
 	for i := range 256 {
 		keys = append(keys, fmt.Sprintf("field-%d", i))
@@ -115,7 +115,7 @@ func required() (keys []string) {
 	return keys
 }
 
-// annotated is an attack by the metadata of Secrets that the attacker makes itself, as if they were the operator's.
+// annotated is an attack by the metadata of Secrets that the attacker creates as if the operator managed them.
 func annotated(a *attacker) func(int) {
 	a.many(200, func(i int) client.Object {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: nameOf(i), Labels: map[string]string{v1alpha1.LabelManaged: "true"},
@@ -148,7 +148,7 @@ func TestBesideSizes(t *testing.T) {
 		{"data, Secrets of 1 MB", manySecrets(30, 17, 60_000, func(int, *v1alpha1.SecretSyncSpec) {}), []string{synced}},
 		{"data, 32 roles that read 256 secrets of 60 kB", func(a *attacker) func(int) {
 			const roles, secrets = 32, 256
-			a.questions.Add((roles - 1) * secrets) // Each role asks for itself.
+			a.questions.Add((roles - 1) * secrets) // Each role reads on its own.
 			return manySecrets(roles, secrets, 60_000, func(i int, spec *v1alpha1.SecretSyncSpec) {
 				spec.Auth.RoleARN = roleARN(fmt.Sprint("reader-", i))
 			})(a)
@@ -164,7 +164,7 @@ func TestBesideSizes(t *testing.T) {
 		}, []string{v1alpha1.ReasonTargetTooLarge}},
 		{"keepPrevious, Secrets of 1 MB", func(a *attacker) func(int) {
 			const secrets = 8
-			a.questions.Add(secrets) // Each secret is asked for two of its versions.
+			a.questions.Add(secrets) // Two versions of each secret are read.
 			return manySecrets(10, secrets, 60_000, func(_ int, spec *v1alpha1.SecretSyncSpec) {
 				spec.KeepPrevious = &v1alpha1.KeepPrevious{For: metav1.Duration{Duration: time.Hour}}
 			})(a)

@@ -26,7 +26,7 @@ func entries(n int, id func(i int) string) v1alpha1.SecretSyncSpec {
 	return spec
 }
 
-// missing are SecretSyncs of secrets that are not there, of which there are so many for each.
+// missing is an attack by SecretSyncs of secrets that do not exist, several for each secret.
 func missing(n, each, questions int, id func(i, entry int) string) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		a.questions.Add(int64(questions))
@@ -37,7 +37,7 @@ func missing(n, each, questions int, id func(i, entry int) string) func(*attacke
 	}
 }
 
-// regional are n SecretSyncs of one secret in regions of their own.
+// regional is an attack by n SecretSyncs of one secret, each in another region.
 func regional(n int, region func(i int) string) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		a.questions.Add(int64(n))
@@ -52,7 +52,7 @@ func regional(n int, region func(i int) string) func(*attacker) func(int) {
 
 func invented(i int) string { return fmt.Sprintf("eu-invented-%d", i) }
 
-// inventedBeforeARestart has the manager learn of the victim's region after those of the attacker.
+// inventedBeforeARestart makes the manager see the attacker's regions before the victim's.
 func inventedBeforeARestart(a *attacker) func(int) {
 	regional(100, invented)(a)
 	if err := a.manager.Stop(); err != nil {
@@ -67,7 +67,7 @@ func inventedBeforeARestart(a *attacker) func(int) {
 	return func(int) { a.renew(id, "x") }
 }
 
-// hanging has a region hang in which the attacker reads.
+// hanging is an attack by reads in a region that does not answer.
 func hanging(n int, spec func(a *attacker, i int) v1alpha1.SecretSyncSpec) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		if err := a.AWS().SetOutages(localaws.Outage{Region: hangs, Kind: localaws.OutageHang, Services: []string{"secretsmanager", "sts"}}); err != nil {
@@ -79,7 +79,7 @@ func hanging(n int, spec func(a *attacker, i int) v1alpha1.SecretSyncSpec) func(
 	}
 }
 
-// found are n SecretSyncs that find what of many secrets they look for.
+// found is an attack by n SecretSyncs that find secrets among many.
 func found(n, secrets int, find func(a *attacker) v1alpha1.Find) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		team, key := "attackers", "team"
@@ -158,7 +158,7 @@ func byRole(id, role string) v1alpha1.SecretSyncSpec {
 	return spec
 }
 
-// readingAs are n SecretSyncs that read one secret, each by an identity of its own, or another version of it.
+// readingAs is an attack by n SecretSyncs that read one secret, each by an identity of its own, or another version of it.
 func readingAs(n int, spec func(id string, i int) v1alpha1.SecretSyncSpec) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		a.questions.Add(int64(n))
@@ -166,7 +166,7 @@ func readingAs(n int, spec func(id string, i int) v1alpha1.SecretSyncSpec) func(
 	}
 }
 
-// deny has STS refuse the roles whose names begin so.
+// deny makes STS refuse the roles whose names begin with a prefix.
 func (a *attacker) deny(prefix string) {
 	a.AWS().SetRules(localaws.Rule{Deny: true, Action: "sts:*", Resource: "*:role/" + prefix + "*"})
 }
@@ -179,7 +179,7 @@ func (a *attacker) accounts(n int, role func(i int) string) {
 	})
 }
 
-// byAccounts are n SecretSyncs of one secret, each read by a ServiceAccount of its own.
+// byAccounts is an attack by n SecretSyncs of one secret, each with a ServiceAccount of its own.
 func byAccounts(n int, role func(i int) string, questions int) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		a.deny("denied")

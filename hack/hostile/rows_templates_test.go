@@ -8,7 +8,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// templates is a spec of one secret with n templates of one text.
+// templates is a spec of one secret with n templates of the same text.
 func templates(id string, n int, text string) v1alpha1.SecretSyncSpec {
 	spec := whole(id)
 	spec.Template = &v1alpha1.Template{Data: map[string]string{}, MergePolicy: v1alpha1.TemplateMergeReplace}

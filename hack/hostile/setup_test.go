@@ -23,20 +23,20 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// tester is the access key of the tests; every call that another one has signed is the operator's.
+// tester is the access key of the tests; all calls that are signed by another key are the operator's.
 const tester = "tester"
 
-// patience is how long the victim is waited for. It is a multiple of what any row may take, so that a row that holds the
-// victim up for good ends.
+// patience is how long a test waits for the victim: a multiple of what any row may take, so that a row that blocks the
+// victim for good ends.
 const patience = 30 * time.Second
 
-// setup is what the rows of a group share: an AWS, a victim, and a manager under its default settings, which takes change
+// setup is what the rows of a group share: an AWS, a victim, and a manager with default settings, which receives change
 // events by its hook.
 type setup struct {
 	env    *testenv.Environment
 	aws    *secretsmanager.Client
 	victim *victim
-	// flags are the manager's, beside the memory limit.
+	// flags are the manager's flags, besides the memory limit.
 	flags   []string
 	manager *testenv.Manager
 	hook    string
@@ -66,7 +66,7 @@ func newSetup(t *testing.T, flags ...string) *setup {
 	return s
 }
 
-// start starts a manager, and waits until it takes change events.
+// start starts a manager, and waits until it accepts change events.
 func (s *setup) start(t *testing.T) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -87,8 +87,8 @@ func (s *setup) start(t *testing.T) {
 	}, s.manager.Tail)
 }
 
-// announce posts an event to the hook as EventBridge does: again, where it is refused for now. It gives whether it was
-// taken within patience.
+// announce posts an event to the hook as EventBridge does, with retries. It says whether the hook accepted it within
+// patience.
 func (s *setup) announce(t *testing.T, body []byte) bool {
 	t.Helper()
 	var status int
@@ -101,7 +101,7 @@ func (s *setup) announce(t *testing.T, body []byte) bool {
 	return false
 }
 
-// post posts an event once. Zero is for no answer.
+// post posts an event once and gives the status of the answer; 0 means no answer.
 func (s *setup) post(t *testing.T, body []byte) (status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -119,7 +119,7 @@ func (s *setup) post(t *testing.T, body []byte) (status int) {
 	return answer.StatusCode
 }
 
-// calls are how many the operator has made of AWS.
+// calls is how many calls of AWS the operator has made.
 func (s *setup) calls() (count int) {
 	for _, call := range s.env.AWS.Calls() {
 		if call.AccessKeyID != tester {
@@ -129,13 +129,13 @@ func (s *setup) calls() (count int) {
 	return count
 }
 
-// requests are how many the operator has made of the API server, by its own metric.
+// requests is how many requests the operator has made to the API server, by its own metric.
 func (s *setup) requests(t *testing.T) (count int) {
 	t.Helper()
 	return s.metric(t, "rest_client_requests_total{")
 }
 
-// metric is the sum of the operator's metrics whose lines begin so.
+// metric is the sum of the operator's series whose lines begin with a prefix.
 func (s *setup) metric(t *testing.T, begins string) (sum int) {
 	t.Helper()
 	answer := s.scrape(t)
@@ -159,7 +159,7 @@ func (s *setup) metric(t *testing.T, begins string) (sum int) {
 	return sum
 }
 
-// scrape gets the operator's metrics, of which it answers some requests a second.
+// scrape gets the operator's metrics; the endpoint is rate-limited.
 func (s *setup) scrape(t *testing.T) *http.Response {
 	t.Helper()
 	client := &http.Client{Timeout: testsuite.Deadline}

@@ -8,10 +8,10 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// memoryLimit is the operator's, in bytes, where its chart is installed with the values that it comes with.
+// memoryLimit is the operator's memory limit in bytes, if its chart is installed with default values.
 const memoryLimit = 256 << 20
 
-// shared is the stand of all tests. TestMain sets it.
+// shared is the environment of all tests. TestMain sets it.
 var shared *testenv.Environment
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func startManager(t *testing.T, flags ...string) *testenv.Manager {
 	return manager
 }
 
-// mustFit wants the manager to have had, at all times, no more memory than so many bytes.
+// mustFit fails the test if the manager's peak memory was larger than most bytes.
 func mustFit(t *testing.T, manager *testenv.Manager, most int64) {
 	t.Helper()
 	peak, err := manager.PeakMemory()

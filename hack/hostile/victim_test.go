@@ -24,14 +24,14 @@ const (
 	pollEvery       = 2 * time.Second
 )
 
-// victim is a namespace that has done nothing wrong.
+// victim is a namespace whose rotations are measured.
 type victim struct {
 	namespace string
 	arrivals  *arrivals
 }
 
-// latency is how long rotations take to be in the victim's Secret: the median of those that an event announces, and
-// one that a poll finds.
+// latency is how long rotations take to reach the victim's Secret: the median of rotations that an event announces, and one
+// that a poll finds.
 type latency struct{ event, poll time.Duration }
 
 func newVictim(t *testing.T, s *setup) *victim {
@@ -54,11 +54,11 @@ func newVictim(t *testing.T, s *setup) *victim {
 
 func (v *victim) secretID(name string) string { return "/" + v.namespace + "/" + name }
 
-// rotations is how many are announced by events in each row.
+// rotations is how many rotations events announce in each row.
 const rotations = 5
 
-// measure rotates the victim's secrets, and says how long that took. Before each rotation that is announced the attacker
-// does again what it does. What never came counts as patience, and ends the measure.
+// measure rotates the victim's secrets, and gives how long that took. Before each announced rotation it calls again, the
+// attacker's part. A rotation that does not arrive counts as patience, and ends the measurement.
 func (s *setup) measure(t *testing.T, again func(round int)) (took latency, rounds int) {
 	t.Helper()
 	content, began := rand.Text(), time.Now()
@@ -71,7 +71,7 @@ func (s *setup) measure(t *testing.T, again func(round int)) (took latency, roun
 	return took, len(all)
 }
 
-// rotateTimes is how long each of some rotations took. One that never came is the last, and counts for all.
+// rotateTimes gives how long each rotation took. If one does not arrive, it alone is returned.
 func (s *setup) rotateTimes(t *testing.T, again func(round int)) (all []time.Duration) {
 	t.Helper()
 	for round := range rotations {
@@ -87,7 +87,7 @@ func (s *setup) rotateTimes(t *testing.T, again func(round int)) (all []time.Dur
 
 func median(all []time.Duration) time.Duration { return slices.Sorted(slices.Values(all))[len(all)/2] }
 
-// rotate gives the victim's secret a new version, announces it, and says how long the Secret took to have it.
+// rotate gives the victim's secret a new version, announces it, and gives how long the Secret took to hold it.
 func (s *setup) rotate(t *testing.T) time.Duration {
 	t.Helper()
 	id, content := s.victim.secretID(byEvent), rand.Text()
@@ -110,12 +110,12 @@ func eventOf(detailType string, resources []string, detail any) []byte {
 		Time: time.Now().UTC().Format(time.RFC3339), Region: localaws.DefaultRegion, Resources: resources, Detail: detail,
 	})
 	if err != nil {
-		panic(err) // A struct of texts.
+		panic(err) // A struct of texts always encodes.
 	}
 	return body
 }
 
-// arrivals are when values came to be in the Secrets of a namespace.
+// arrivals records when values arrived in the Secrets of a namespace.
 type arrivals struct {
 	mutex sync.Mutex
 	at    map[string]time.Time
@@ -151,7 +151,7 @@ func (a *arrivals) see(content string, at time.Time) {
 	}
 }
 
-// await waits until a value is there, and gives since when; not came is one that is not there within patience.
+// await waits until a value has arrived, and gives when; came is false if it has not within patience.
 func (a *arrivals) await(content string) (at time.Time, came bool) {
 	for end := time.Now().Add(patience); !came && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		a.mutex.Lock()

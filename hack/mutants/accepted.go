@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// accepted are the survivors that are known, by key, with the reason why no unit test has to notice each.
+// accepted are the known survivors by key, each with the reason why no unit test has to fail.
 type accepted map[string]string
 
 // readAccepted reads a file of keys, each followed by an indented line with the reason. Lines that start with # are comments.
@@ -42,7 +42,7 @@ func readAccepted(path string) (accepted, error) {
 	return reasons, nil
 }
 
-// of are the keys of the files of one folder.
+// of are the keys whose files are in a folder.
 func (a accepted) of(folder string) []string {
 	var keys []string
 	for key := range a {

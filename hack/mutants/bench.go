@@ -21,14 +21,14 @@ import (
 
 // bench runs the tests of a package with one mutant or none.
 type bench struct {
-	// binary is the test binary that holds all mutants; folder is where it runs, the package's.
+	// binary is the test binary with all mutants; folder is the package's folder, in which it runs.
 	binary, folder, scratch string
 	parallel                int
 	patience                time.Duration
 	tests                   []test
 }
 
-// test is one of the package's tests.
+// test is a test of the package.
 type test struct {
 	name    string
 	took    time.Duration
@@ -63,13 +63,13 @@ func build(loaded *code, files map[string]string, mutants int, scratch string) (
 	return binary, nil
 }
 
-// run runs some tests, and says whether all pass. Past the time-out it ends the process and all that it started.
+// run runs tests, and says whether all pass. After the timeout it kills the process and all that it started.
 func (b *bench) run(ctx context.Context, timeout time.Duration, environment []string, arguments ...string) (output string, passed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, b.binary, arguments...)
 	command.Dir = b.folder
-	// Nothing of the developer's environment decides what a test does, or is shown by one.
+	// The developer's environment must neither change what a test does nor appear in its output.
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + b.scratch}, environment...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
@@ -78,7 +78,7 @@ func (b *bench) run(ctx context.Context, timeout time.Duration, environment []st
 	command.Stdout, command.Stderr = text, text
 	err = command.Run()
 	if command.Process != nil {
-		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // What a test left behind.
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // Processes that a test left behind.
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) || ctx.Err() != nil || errors.Is(err, exec.ErrWaitDelay) {
@@ -87,7 +87,7 @@ func (b *bench) run(ctx context.Context, timeout time.Duration, environment []st
 	return text.String(), err == nil, err
 }
 
-// watched is the output of tests. The first failure ends them: with -test.failfast those that run already go on.
+// watched is the output of tests. It ends them at the first failure, because -test.failfast lets running tests continue.
 type watched struct {
 	strings.Builder
 	failed func()
@@ -100,10 +100,10 @@ func (w *watched) Write(more []byte) (int, error) {
 	return w.Builder.Write(more)
 }
 
-// errFailed is that of a test binary that ran and did not pass.
+// errFailed says that a test binary ran and failed.
 var errFailed = errors.New("it does not pass")
 
-// measure runs each test by itself, to learn what it reaches and how long it takes.
+// measure runs each test by itself, to learn which mutants it reaches and how long it takes.
 func (b *bench) measure(ctx context.Context) error {
 	names, err := b.list(ctx)
 	if err != nil {
@@ -161,14 +161,14 @@ func pattern(names []string) string {
 	return "^(" + strings.Join(quoted, "|") + ")$"
 }
 
-// quick is how long tests may take together that are tried before the others.
+// quick is the total time of the tests that are run before the others.
 const quick = time.Second
 
-// kills says whether a test fails with a mutant, and whether any reaches it.
+// kills says whether a test fails with a mutant, and whether any test reaches it.
 func (b *bench) kills(ctx context.Context, number int) (killed, reached bool, err error) {
 	var first, second []string
 	var together, later time.Duration
-	for _, each := range b.tests { // The quickest first.
+	for _, each := range b.tests { // The fastest first.
 		switch {
 		case !each.reaches[number]:
 		case len(first) == 0 || together+each.took < quick:
@@ -187,7 +187,7 @@ func (b *bench) kills(ctx context.Context, number int) (killed, reached bool, er
 	return !passed, true, err
 }
 
-// try runs tests with a mutant. One that takes several times as long as it should be fails.
+// try runs tests with a mutant. A run that takes several times as long as without it counts as failed.
 func (b *bench) try(ctx context.Context, number int, names []string, took time.Duration) (passed bool, err error) {
 	environment := []string{fmt.Sprintf("MUTANT=%d", number)}
 	_, passed, err = b.run(ctx, b.patience+5*took, environment, "-test.failfast", "-test.run", pattern(names))

@@ -19,11 +19,11 @@ type finder struct {
 	file     sourceFile
 	wraps    []*wrap
 	function string
-	// above are the nodes around the one that is visited, the outermost first.
+	// above are the nodes around the visited node, the outermost first.
 	above []ast.Node
 }
 
-// find gives all mutants of a package, and its files with all of them in.
+// find gives all mutants of a package, and the files rewritten to contain them.
 func find(loaded *code) (mutants []mutant, files map[string]string) {
 	f := &finder{code: loaded, keys: map[string]int{}}
 	files = map[string]string{}
@@ -41,7 +41,7 @@ func find(loaded *code) (mutants []mutant, files map[string]string) {
 	return f.mutants, files
 }
 
-// name is what a declaration declares: Type.Method, Function, or the first name of others.
+// name is the name that a declaration declares: Type.Method, Function, or the first name of others.
 func name(declaration ast.Decl) string {
 	switch declaration := declaration.(type) {
 	case *ast.FuncDecl:
@@ -61,7 +61,7 @@ func name(declaration ast.Decl) string {
 	return "-"
 }
 
-// add notes a mutant: what is between two places is written as write says.
+// add adds a mutant, which rewrites the code between two positions by write.
 func (f *finder) add(operator string, of ast.Node, write func(n int, inner func(from, to token.Pos) string) string) {
 	n := f.number(operator, of.Pos(), of.End())
 	f.wrap(of, func(inner func(from, to token.Pos) string) string { return write(n, inner) })
@@ -89,7 +89,7 @@ func (f *finder) number(operator string, from, to token.Pos) int {
 	return n
 }
 
-// walk visits what is below a node, but for what is constant to the compiler, types, and what is not mutated.
+// walk visits what is below a node, without constants of the compiler, types, and what is not mutated.
 func (f *finder) walk(root ast.Node) {
 	ast.Inspect(root, func(node ast.Node) bool {
 		if node == nil {
@@ -123,7 +123,7 @@ func (f *finder) visit(node ast.Node) bool {
 	return true
 }
 
-// up is the node that stands so many above the visited one, or nil.
+// up is the node n levels above the visited node, or nil.
 func (f *finder) up(levels int) ast.Node {
 	if levels > len(f.above) {
 		return nil
@@ -142,7 +142,7 @@ func (f *finder) expression(node ast.Expr) bool {
 		return false
 	}
 	if f.asConditions(node) {
-		// A loop that never ends is noticed by every test; a field that is left out is false.
+		// Every test fails with a loop that never ends, and leaving a field out makes it false.
 		_, loop := f.up(1).(*ast.ForStmt)
 		_, field := f.up(1).(*ast.KeyValueExpr)
 		f.condition(node, !loop, !field)
@@ -158,7 +158,7 @@ func (f *finder) expression(node ast.Expr) bool {
 	return true
 }
 
-// asConditions says whether an expression is a condition of its own: no part of another, and not just a name for one.
+// asConditions says whether an expression is a condition: not a part of another condition, and not just a name for one.
 func (f *finder) asConditions(node ast.Expr) bool {
 	if found := f.info.Types[node]; !found.IsValue() || !isBool(found.Type) {
 		return false
@@ -191,7 +191,7 @@ func isBool(of types.Type) bool {
 	return ok && (basic.Kind() == types.Bool || basic.Kind() == types.UntypedBool)
 }
 
-// condition has a condition hold always or never, and leaves out each operand of && and ||.
+// condition makes a condition always true or always false, and leaves out each operand of && and ||.
 func (f *finder) condition(node ast.Expr, always, never bool) {
 	switch node := node.(type) {
 	case *ast.ParenExpr:
@@ -219,7 +219,8 @@ func (f *finder) condition(node ast.Expr, always, never bool) {
 	f.decide(node, always, never)
 }
 
-// decide has an expression be true or false. Where it is so already, the mutant makes no difference and is not reached.
+// decide makes an expression true or false. If it has that value already, the mutant makes no difference and does not count
+// as reached.
 func (f *finder) decide(node ast.Expr, always, never bool) {
 	if f.info.Types[node].Value != nil || !isBool(f.info.Types[node].Type) {
 		return

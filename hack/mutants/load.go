@@ -16,9 +16,9 @@ import (
 	"strings"
 )
 
-// code is a package with what the compiler knows of it.
+// code is a package with its types.
 type code struct {
-	// dir is the package's folder; its files are named as they are from the root of the module.
+	// dir is the package's folder; its files are named relative to the root of the module.
 	dir, root string
 	set       *token.FileSet
 	files     []sourceFile
@@ -32,7 +32,7 @@ type sourceFile struct {
 	syntax  *ast.File
 }
 
-// listed is what go list tells of a package.
+// listed is the output of go list for a package.
 type listed struct {
 	ImportPath, Dir, Export string
 	GoFiles                 []string
@@ -40,7 +40,7 @@ type listed struct {
 	Module                  *struct{ Dir string }
 }
 
-// load parses and checks the package of a pattern as ./controllers/accesspolicy.
+// load parses and type-checks the package of a pattern such as ./controllers/accesspolicy.
 func load(pattern string) (*code, error) {
 	packages, err := list(pattern)
 	if err != nil {
@@ -72,7 +72,7 @@ func load(pattern string) (*code, error) {
 	return loaded, loaded.check(main.ImportPath, syntax, exports)
 }
 
-// list has go list build what the package imports, whose types are read from the build cache.
+// list makes go list build the imports of the package, whose types are then read from the build cache.
 func list(pattern string) ([]listed, error) {
 	command := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly,Module", pattern)
 	command.Stderr = os.Stderr
@@ -119,7 +119,7 @@ func (c *code) check(path string, syntax []*ast.File, exports map[string]string)
 	return err
 }
 
-// relative names a file as from the root of the module.
+// relative is the path of a file relative to the root of the module.
 func (c *code) relative(path string) string {
 	if relative, err := filepath.Rel(c.root, path); err == nil {
 		return filepath.ToSlash(relative)
@@ -127,7 +127,7 @@ func (c *code) relative(path string) string {
 	return path
 }
 
-// text is a type as it can be written at a place, or nothing where its name means something else there.
+// text is a type as it can be written at a position, or empty if its name means something else there.
 func (c *code) text(of types.Type, at token.Pos) string {
 	if of == nil {
 		return ""
@@ -145,7 +145,7 @@ func (c *code) text(of types.Type, at token.Pos) string {
 	return text
 }
 
-// importedAs is the name under which the file of a place imports a package.
+// importedAs is the name by which the file of a position imports a package.
 func (c *code) importedAs(pkg *types.Package, at token.Pos) string {
 	for _, file := range c.files {
 		if at < file.syntax.FileStart || at > file.syntax.FileEnd {

@@ -20,13 +20,13 @@ import (
 type options struct {
 	accepted string
 	parallel int
-	// progress is where a long run says how far it is.
+	// progress gets lines about the progress of a long run.
 	progress io.Writer
-	// patience is how long a mutant may take at least, before it counts as one that hangs.
+	// patience is the least time after which a mutant counts as hanging.
 	patience time.Duration
 	// only are the keys of the mutants that are tried, or nil for all.
 	only *regexp.Regexp
-	// list prints survivors as they stand in accepted.txt.
+	// list prints survivors in the format of accepted.txt.
 	list bool
 }
 
@@ -60,14 +60,13 @@ func main() {
 	}
 }
 
-// fate is what became of a mutant.
+// fate is the result of a mutant.
 type fate struct {
 	killed, reached bool
 	err             error
 }
 
-// run holds all mutants of a package against its tests, and fails where a survivor is not accepted, or what is accepted
-// survives no more.
+// run tests all mutants of a package. It fails if a survivor is not accepted, or if an accepted mutant no longer survives.
 func run(ctx context.Context, out io.Writer, pattern string, with options) error {
 	began := time.Now()
 	known, err := readAccepted(with.accepted)
@@ -102,7 +101,7 @@ func run(ctx context.Context, out io.Writer, pattern string, with options) error
 			fmt.Fprintf(with.progress, "%s: %d of %d\n", pattern, done, len(mutants))
 		}
 		fates[n].killed, fates[n].reached, fates[n].err = tests.kills(ctx, mutants[n].number)
-		if fates[n].killed && known[mutants[n].key] != "" { // Once may be chance, on a busy machine.
+		if fates[n].killed && known[mutants[n].key] != "" { // One failure may be chance, on a busy machine.
 			fates[n].killed, fates[n].reached, fates[n].err = tests.kills(ctx, mutants[n].number)
 		}
 	})
@@ -114,13 +113,13 @@ func run(ctx context.Context, out io.Writer, pattern string, with options) error
 	return result.print(out, loaded.relative(loaded.dir), with.list)
 }
 
-// open begins the reason of a survivor that is known, and that a test is still to kill.
+// open begins the reason of a known survivor for which a test is still missing.
 const open = "open:"
 
-// result is what a run has found.
+// result is the result of a run.
 type result struct {
 	mutants, killed, accepted, open int
-	// survivors are not accepted; gone are accepted and no survivors.
+	// survivors are survivors that are not accepted; gone are keys of accepted mutants that do not survive.
 	survivors []survivor
 	gone      []string
 	errors    []error

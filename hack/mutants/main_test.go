@@ -24,8 +24,8 @@ func mutate(t *testing.T, known, only string) (lines []string, err error) {
 
 const weak = "hack/mutants/testdata/weak/weak.go"
 
-// TestAWeakTestIsNoticed: what TestIgnored reaches and does not look at survives, and nothing that the others look at,
-// but a mutant that makes no difference.
+// TestAWeakTestIsNoticed: mutants of what TestIgnored reaches without checking it survive. Of what other tests check, only
+// a mutant that makes no difference survives.
 func TestAWeakTestIsNoticed(t *testing.T) {
 	equivalent := weak + " sum boundary: number < 0\n\tadding 0 or skipping it is the same\n" +
 		weak + " Ignored boundary: count > most\n\topen: no test fails\n"

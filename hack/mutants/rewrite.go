@@ -9,24 +9,24 @@ import (
 
 // mutant is one way to break the code in one place.
 type mutant struct {
-	// number chooses it, counted from 1 in the order in which mutants stand in the package.
+	// number chooses it, counted from 1 in the order of the package's code.
 	number int
-	// key names it in accepted.txt, by nothing that changes when other code does.
+	// key names it in accepted.txt. It does not change when other code changes.
 	key  string
 	file string
 	line int
-	// what says what is broken: the operator, and the code that it is applied to.
+	// what describes the change: the mutation operator, and the code that it is applied to.
 	what string
 }
 
-// wrap is a part of a file that is written differently. It renders what is inside itself, once or more, by the function.
+// wrap is a part of a file that is rewritten. Its function renders the code inside it, once or more.
 type wrap struct {
 	from, to token.Pos
 	write    func(inner func(from, to token.Pos) string) string
 	inside   []*wrap
 }
 
-// nest puts wraps into those around them. Of two with the same extent the first stands around the second.
+// nest puts wraps into the wraps around them. Of two with the same extent the first encloses the second.
 func nest(wraps []*wrap) *wrap {
 	slices.SortStableFunc(wraps, func(a, b *wrap) int {
 		if a.from != b.from {
@@ -67,7 +67,7 @@ func rewrite(file sourceFile, wraps []*wrap) string {
 	return render(nest(wraps), base, file.syntax.FileEnd)
 }
 
-// schema is the source of what the rewritten files call.
+// schema is the source code of the functions that rewritten files call.
 func schema(pkg string, mutants int) string { return fmt.Sprintf(schemaSource, pkg, mutants+1) }
 
 const schemaSource = `package %s
@@ -86,7 +86,7 @@ var (
 	mutantsSeen               [%d]atomic.Bool
 )
 
-// mutantsStart bounds the memory that a mutant may take, and reads which one is active.
+// mutantsStart limits the memory of a mutant, and reads which one is active.
 func mutantsStart() (int, *os.File) {
 	syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 4 << 30, Max: 4 << 30})
 	active, _ := strconv.Atoi(os.Getenv("MUTANT"))
@@ -143,7 +143,7 @@ func mutantsEither[T any](n int, value, other T) T {
 	return value
 }
 
-// mutantsOther is a value that a switch does not look for.
+// mutantsOther is a value that no case of a switch has.
 func mutantsOther[T ~string | ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr](n int, value T) T {
 	if !mutantsIs(n) {
 		return value
@@ -159,7 +159,7 @@ func mutantsOther[T ~string | ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | 
 	return value
 }
 
-// mutantsWithout leaves one option out, the one whose number is active.
+// mutantsWithout leaves out the option whose number is active.
 func mutantsWithout[T any](first int, options ...T) []T {
 	for n := range options {
 		if mutantsIs(first + n) {

@@ -41,7 +41,7 @@ func (f *finder) statement(node ast.Stmt) bool {
 	return true
 }
 
-// skip leaves a statement out, where it is one of a list of them.
+// skip leaves out a statement of a list of statements.
 func (f *finder) skip(node ast.Stmt) {
 	switch above := f.up(1).(type) {
 	case *ast.BlockStmt, *ast.CaseClause:
@@ -57,8 +57,8 @@ func (f *finder) skip(node ast.Stmt) {
 	})
 }
 
-// skipAfterOthers leaves out the end of an if without else that does more than to end: where it does nothing else, the
-// condition that never holds does the same. The compiler does not count on the end of such an if.
+// skipAfterOthers leaves out the terminating statement of an if without else whose body has other statements too. Without
+// others, the condition that is never true has the same effect. The compiler does not need the termination of such an if.
 func (f *finder) skipAfterOthers(node ast.Stmt) {
 	block, ok := f.up(1).(*ast.BlockStmt)
 	if !ok || len(block.List) < 2 {
@@ -80,7 +80,7 @@ func (f *finder) assignment(node *ast.AssignStmt) {
 	f.skip(node)
 }
 
-// returned has nil returned for an error.
+// returned makes a function return nil instead of an error.
 func (f *finder) returned(node *ast.ReturnStmt) {
 	results := f.results()
 	if results == nil || results.Len() != len(node.Results) {
@@ -96,7 +96,7 @@ func (f *finder) returned(node *ast.ReturnStmt) {
 	}
 }
 
-// results are those of the function around the visited node.
+// results are the results of the function around the visited node.
 func (f *finder) results() *types.Tuple {
 	for _, above := range slices.Backward(f.above) {
 		switch above := above.(type) {
@@ -109,7 +109,7 @@ func (f *finder) results() *types.Tuple {
 	return nil
 }
 
-// loop has a loop find nothing to loop over.
+// loop makes a loop have no iterations.
 func (f *finder) loop(node *ast.RangeStmt) {
 	over := f.info.Types[node.X]
 	switch over.Type.Underlying().(type) {
@@ -127,7 +127,7 @@ func (f *finder) loop(node *ast.RangeStmt) {
 	})
 }
 
-// caseClause has each constant of a case, or each condition of one, be another, and goes on to its statements.
+// caseClause changes each constant or condition of a case, and visits its statements.
 func (f *finder) caseClause(node *ast.CaseClause) bool {
 	f.above = append(f.above, node)
 	defer func() { f.above = f.above[:len(f.above)-1] }()

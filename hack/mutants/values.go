@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// binary finds the boundaries of comparisons, and sums and products.
+// binary mutates the boundaries of comparisons, and sums and products.
 func (f *finder) binary(node *ast.BinaryExpr) {
 	basic, ok := f.info.Types[node.X].Type.Underlying().(*types.Basic)
 	if !ok || basic.Info()&types.IsOrdered == 0 {
@@ -39,8 +39,8 @@ func (f *finder) binary(node *ast.BinaryExpr) {
 	}
 }
 
-// constant has a number or a duration be ten times as large. 0 and 1 are left alone, which conditions and boundaries
-// show better, and what only indexes, or sizes what is made.
+// constant multiplies a number or a duration by ten. It skips 0 and 1, which mutants of conditions and boundaries cover
+// better, and numbers that are only an index or the size of an allocation.
 func (f *finder) constant(node ast.Expr, of types.Type) {
 	if isBool(of) {
 		f.flip(node)
@@ -68,7 +68,7 @@ func (f *finder) constant(node ast.Expr, of types.Type) {
 	})
 }
 
-// sizes says whether a number only indexes, or sizes what is made.
+// sizes says whether a number is only an index or the size of an allocation.
 func (f *finder) sizes(node ast.Expr) bool {
 	switch above := f.up(1).(type) {
 	case *ast.IndexExpr, *ast.SliceExpr:
@@ -81,7 +81,7 @@ func (f *finder) sizes(node ast.Expr) bool {
 	return false
 }
 
-// flip has true be false and false be true, where it is returned or given to a function.
+// flip swaps true and false where they are returned or passed to a function.
 func (f *finder) flip(node ast.Expr) {
 	switch f.up(1).(type) {
 	case *ast.ReturnStmt, *ast.CallExpr:
@@ -119,7 +119,7 @@ func field(of *types.Struct, key ast.Expr) types.Type {
 	return nil
 }
 
-// zero has a value be the zero value of the type that is wanted.
+// zero replaces a value by the zero value of its type.
 func (f *finder) zero(operator string, of ast.Node, value ast.Expr, wanted types.Type) {
 	found := f.info.Types[value]
 	if literal, ok := value.(*ast.CompositeLit); ok && literal.Type == nil || found.IsNil() || found.Type == nil {
@@ -139,7 +139,7 @@ func (f *finder) zero(operator string, of ast.Node, value ast.Expr, wanted types
 	})
 }
 
-// call finds what is left of a call without one of its options, or without the call.
+// call leaves out an option of a call, or the call itself.
 func (f *finder) call(node *ast.CallExpr) bool {
 	if f.ignored(node) {
 		return false
@@ -169,7 +169,7 @@ func (f *finder) call(node *ast.CallExpr) bool {
 	return true
 }
 
-// unwrapped has a call give its receiver or its first argument, where that is of the same type as its result.
+// unwrapped replaces a call by its receiver or its first argument, if that has the type of its result.
 func (f *finder) unwrapped(node *ast.CallExpr) {
 	switch f.up(1).(type) {
 	case *ast.ExprStmt, *ast.DeferStmt, *ast.GoStmt:
@@ -197,7 +197,7 @@ func (f *finder) unwrapped(node *ast.CallExpr) {
 	})
 }
 
-// firstOf is the first argument of a call, where it is of a type and no constant.
+// firstOf is the first argument of a call that has a type and is not constant.
 func (f *finder) firstOf(node *ast.CallExpr, of types.Type) ast.Expr {
 	if len(node.Args) == 0 || len(node.Args) == 1 && node.Ellipsis.IsValid() {
 		return nil
@@ -209,7 +209,7 @@ func (f *finder) firstOf(node *ast.CallExpr, of types.Type) ast.Expr {
 	return node.Args[0]
 }
 
-// ignored says whether a call is not mutated, nor what it is given: a logger's, a lock's, or the end of a context.
+// ignored says whether a call and its arguments are not mutated: calls of loggers and locks, and cancelling a context.
 func (f *finder) ignored(node *ast.CallExpr) bool {
 	if of, ok := f.info.Types[node.Fun].Type.(*types.Named); ok && of.String() == "context.CancelFunc" {
 		return true

@@ -1,4 +1,4 @@
-// Package weak has a place for every operator, which its tests hold, and the same place once more, which they do not.
+// Package weak has code for every mutation operator twice: once checked by its tests, and once only called by them.
 package weak
 
 import (
@@ -8,7 +8,7 @@ import (
 
 const most = 5
 
-// Owned is held by its tests.
+// Owned is checked by its tests.
 func Owned(owner, wanted string, count int) (bool, error) {
 	if owner == "" || owner == "nobody" {
 		return false, errors.New("no owner")
@@ -64,7 +64,7 @@ func describe(kind string, all ...error) string {
 	return describe("all", errors.New(kind), errors.New("other"))
 }
 
-// waits ends only where its condition comes true.
+// waits ends only if its condition becomes true.
 func waits(until int) int {
 	n := 0
 	for n < until {
