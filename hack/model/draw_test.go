@@ -15,8 +15,8 @@ import (
 // longestPause is the longest time between two steps.
 const longestPause = 80 * time.Millisecond
 
-// kinds are what a step may be, each with a weight: how often it is drawn. A step that can't be taken
-// as things are does nothing, and another one is drawn.
+// kinds are the kinds of steps, each with a weight: how often it is drawn. If a step is not possible at present, another
+// one is drawn.
 func (r *run) kinds() []kind {
 	return []kind{
 		{20, r.rotate}, {5, r.stage}, {6, r.rollBack}, {4, r.moveLabel}, {8, r.moveFollowed}, {10, r.flip},
@@ -24,14 +24,14 @@ func (r *run) kinds() []kind {
 		{4, r.deny}, {4, r.allow}, {2, r.throttle}, {3, r.fault}, {3, r.heal},
 		{3, r.goStale}, {2, r.freshen}, {6, r.waver},
 		{5, r.deliver}, {3, r.flush}, {3, r.deliverWell}, {1, r.loseQueue}, {4, r.restoreQueue}, {1, r.denyQueue}, {1, r.faultQueue}, {2, r.editPoll},
-		{1, r.stop}, {1, r.kill}, {10, r.comeBack}, // Seldom, as a start cures much that is wrong.
+		{1, r.stop}, {1, r.kill}, {10, r.comeBack}, // Rarely, as a restart hides many errors.
 		{4, r.editKey}, {3, r.dropKey}, {2, r.addKey}, {3, r.deleteSecret}, {3, r.dropLabel}, {2, r.playWithShared}, {3, r.editMerged},
 		{6, r.editSource}, {3, r.editData}, {4, r.editMore}, {3, r.editShape}, {3, r.observe}, {5, r.endObserving}, {2, r.editPolicy}, {2, r.rename}, {2, r.suspend}, {6, r.resume},
 		{3, r.deleteSync}, {5, r.recreateSync}, {2, r.refresh},
 	}
 }
 
-// kind is a kind of step; take says whether there was anything to take.
+// kind is a kind of step; take says whether the step was possible.
 type kind struct {
 	weight int
 	take   func() bool
@@ -56,10 +56,10 @@ func (r *run) step() {
 	r.pause(longestPause)
 }
 
-// chance comes true that often of a hundred times.
+// chance is true with a probability in percent.
 func (r *run) chance(percent int) bool { return r.random.IntN(100) < percent }
 
-// any draws one of those that a condition holds for.
+// anyOf draws an element for which a condition holds.
 func anyOf[T any](r *run, all []T, holds func(T) bool) (drawn T, found bool) {
 	var fitting []T
 	for _, candidate := range all {
@@ -75,7 +75,7 @@ func anyOf[T any](r *run, all []T, holds func(T) bool) (drawn T, found bool) {
 
 func pick[T any](r *run, all ...T) T { return all[r.random.IntN(len(all))] }
 
-// shape is what a value looks like.
+// shape is the format of a value.
 type shape string
 
 const (
@@ -100,7 +100,7 @@ func (r *run) drawShape() shape {
 	return broken
 }
 
-// drawContent makes the content of a secret's next version, of values that no other has.
+// drawContent makes the content of a secret's next version, with unique values.
 func (r *run) drawContent(of *secret, shape shape) content {
 	where := fmt.Sprintf("%s life %d v%d", of.name, of.life, len(of.versions)+1)
 	if isGone(of) {
@@ -140,7 +140,7 @@ func (r *run) drawContent(of *secret, shape shape) content {
 	return made
 }
 
-// value makes a value and remembers where it comes from.
+// value makes a unique value and records where it comes from.
 func (r *run) value(origin string) string {
 	made := "model-" + hex.EncodeToString(r.bytes(12))
 	r.origins[made] = origin
@@ -163,7 +163,7 @@ func (r *run) versionID() string {
 
 // drawSpec makes a spec for a slot.
 func (r *run) drawSpec(of *slot) spec {
-	drawn := spec{target: of.names()[0], merge: of.merge, retain: r.chance(30), poll: pick(r, often, often, alone, seldom)}
+	drawn := spec{target: of.names()[0], merge: of.merge, retain: r.chance(30), poll: pick(r, often, often, alone, rarely)}
 	if !of.merge && r.chance(15) {
 		drawn.target = of.names()[1]
 	}
@@ -174,7 +174,7 @@ func (r *run) drawSpec(of *slot) spec {
 	return drawn
 }
 
-// drawShapeOf chooses what is made of the values, and how the Secret is kept.
+// drawShapeOf chooses what is rendered from the values, and how the Secret is kept.
 func (r *run) drawShapeOf(of *slot, drawn *spec) {
 	drawn.guarded, drawn.made, drawn.alone, drawn.former, drawn.immutable = false, "", false, false, false
 	hasPassword := len(drawn.data) == 0 || drawn.data[0].Key == "password"
@@ -189,8 +189,7 @@ func (r *run) drawShapeOf(of *slot, drawn *spec) {
 	drawn.former = len(drawn.data) == 0 && r.chance(25)
 }
 
-// drawMore chooses what is read from elsewhere, seldom more than two things. A spec that reads whole
-// secrets too lists its own keys.
+// drawMore chooses further entries, rarely more than two. A spec with whole secrets among them lists its own keys.
 func (r *run) drawMore(of *slot, drawn *spec) {
 	drawn.more = nil
 	if len(drawn.data) == 0 || r.chance(40) {
@@ -202,11 +201,11 @@ func (r *run) drawMore(of *slot, drawn *spec) {
 			drawn.more = append(drawn.more, next)
 		}
 	}
-	// The operator reads those of data first, and tells of them first.
+	// The operator reads entries of data first, and reports them first.
 	slices.SortStableFunc(drawn.more, func(a, b entry) int { return strings.Compare(b.key, a.key) })
 }
 
-// drawEntry makes an entry, whose keys say what it reads.
+// drawEntry makes an entry; its keys are named after what it reads.
 func (r *run) drawEntry(of *slot, beside *spec) entry {
 	made := entry{reading: reading{from: pick(r, r.secrets...), label: pick(r, current, current, current, previous, live, blue, pending)}, optional: r.chance(50)}
 	made.id = made.from.name
@@ -226,10 +225,10 @@ func (r *run) drawEntry(of *slot, beside *spec) entry {
 	return made
 }
 
-// drawSource chooses a secret, how to call it, and what to follow.
+// drawSource chooses a secret, how to name it, and which label to follow.
 func (r *run) drawSource(of *spec) {
 	of.from = pick(r, r.secrets...)
-	of.more = nil // Some are of the same secret.
+	of.more = nil // Some entries read the same secret.
 	of.id, of.life, of.label, of.pinned = of.from.name, 0, "", nil
 	switch arn := of.from.arn; r.random.IntN(5) {
 	case 0:
@@ -253,7 +252,7 @@ func (r *run) drawSource(of *spec) {
 	}
 }
 
-// drawData chooses keys. Those of somebody else's Secret are always listed, by names of the slot's own.
+// drawData chooses keys. Keys that are merged into a shared Secret are always listed, with names of the slot's own.
 func (r *run) drawData(of *slot) []v1alpha1.DataKey {
 	if of.merge {
 		keys := []v1alpha1.DataKey{{Key: of.name + "-user", Property: "username"}, {Key: of.name + "-password", Property: "password"}, {Key: of.name + "-all"}}

@@ -14,12 +14,12 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// foreignHand remembers what somebody else did to Secrets.
+// foreignHand records what another field manager did to Secrets.
 type foreignHand struct {
-	// writes are the resourceVersions that it made, deleted the Secrets that it deleted.
+	// writes are the resourceVersions of its writes; deleted are the Secrets that it deleted.
 	writes  map[string]bool
 	deleted map[types.UID]bool
-	// states are the keys that its writes left behind since all was last settled.
+	// states are the keys after its writes since the last settling.
 	states map[place][]map[string]string
 }
 
@@ -30,11 +30,11 @@ func newForeignHand() *foreignHand {
 const (
 	// foreignManager is the field manager of the foreign hand.
 	foreignManager = "somebody"
-	// foreignValue leads its values, foreignKey the keys that it adds.
+	// foreignValue is the prefix of its values, foreignKey that of the keys that it adds.
 	foreignValue, foreignKey = "foreign-", "foreign."
 )
 
-// withoutForeign leaves out the keys that hold a value of the foreign hand.
+// withoutForeign leaves out the keys with a value of the foreign hand.
 func withoutForeign(keys map[string]string) map[string]string {
 	kept := maps.Clone(keys)
 	maps.DeleteFunc(kept, func(_, value string) bool { return strings.HasPrefix(value, foreignValue) })
@@ -53,7 +53,7 @@ func keysOf(secret *corev1.Secret) map[string]string {
 	return keys
 }
 
-// secretAt reads a Secret; nil where there is none.
+// secretAt reads a Secret; nil if it does not exist.
 func (r *run) secretAt(at place) *corev1.Secret {
 	r.Helper()
 	found := &corev1.Secret{}
@@ -65,7 +65,7 @@ func (r *run) secretAt(at place) *corev1.Secret {
 	return found
 }
 
-// touch edits a Secret as another program does, if it is there.
+// touch edits a Secret as another program, if it exists.
 func (r *run) touch(at place, change func(*corev1.Secret)) {
 	r.Helper()
 	found := r.secretAt(at)
@@ -76,13 +76,13 @@ func (r *run) touch(at place, change func(*corev1.Secret)) {
 	change(found)
 	err := r.env.Client.Patch(r.Context(), found, client.MergeFrom(before), client.FieldOwner(foreignManager))
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) && r.isFrozen(at) {
-		return // The operator has deleted it meanwhile, or made one that nobody can change.
+		return // The operator has deleted it meanwhile, or created an immutable one.
 	}
 	r.must(err)
 	r.foreign.wrote(found)
 }
 
-// isFrozen says whether nobody can change a Secret.
+// isFrozen says whether a Secret is immutable.
 func (r *run) isFrozen(at place) bool {
 	r.Helper()
 	found := r.secretAt(at)
@@ -105,7 +105,7 @@ func (r *run) remove(at place) {
 	uid := found.UID
 	err := r.env.Client.Delete(r.Context(), found, client.Preconditions{UID: &uid})
 	if apierrors.IsConflict(err) {
-		return // The operator has made it anew meanwhile.
+		return // The operator has recreated it meanwhile.
 	}
 	r.must(client.IgnoreNotFound(err))
 }
@@ -119,7 +119,7 @@ func (r *run) anyOwned() place {
 	return place{of.namespace, pick(r, of.names()...)}
 }
 
-// nth gives a key of a Secret by a number that was drawn before it was known how many there are.
+// nth gives a key of a Secret by a number that was drawn before the number of keys was known.
 func nth(secret *corev1.Secret, number int) (key string, found bool) {
 	keys := slices.Sorted(maps.Keys(secret.Data))
 	if len(keys) == 0 {
@@ -179,7 +179,7 @@ func (r *run) dropLabel() bool {
 	return true
 }
 
-// createShared makes the Secret that SecretSyncs of a namespace merge into, if it is not there.
+// createShared creates the Secret that SecretSyncs of a namespace merge into, if it does not exist.
 func (r *run) createShared(namespace string) {
 	r.Helper()
 	if r.secretAt(place{namespace, sharedName}) != nil {
@@ -194,7 +194,7 @@ func (r *run) createShared(namespace string) {
 	r.foreign.wrote(made)
 }
 
-// playWithShared edits what others merge into, deletes it, or makes it again.
+// playWithShared edits, deletes or recreates the shared Secret.
 func (r *run) playWithShared() bool {
 	at, value, deletes := place{pick(r, r.namespaces...), sharedName}, r.foreignValueNow(), r.chance(30)
 	switch there := r.secretAt(at) != nil; {
@@ -210,8 +210,8 @@ func (r *run) playWithShared() bool {
 	return true
 }
 
-// editMerged edits a key that a SecretSync has merged. One whose status does not tell of the key would
-// rightly take it for somebody else's, so it must have been in sync for a while.
+// editMerged edits a key that a SecretSync has merged. The SecretSync must have been in sync for a while: as long as its
+// status does not list the key, it would rightly treat the key as foreign.
 func (r *run) editMerged() bool {
 	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.merge && s.exists && s.calm })
 	if !found {

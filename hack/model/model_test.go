@@ -2,20 +2,19 @@ package model
 
 import "strings"
 
-// Staging labels that are played with: AWS's own, and two of somebody's.
+// Staging labels in use: those of AWS, and two custom ones.
 const (
 	current, previous, pending = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
 	live, blue                 = "LIVE", "BLUE"
 )
 
-// content is what a version holds.
+// content is the value of a version.
 type content struct {
 	text   string
 	binary bool
-	// fields are those of a JSON object, by name, each as the text that it becomes in a Secret; nil for
-	// any other content.
+	// fields are the fields of a JSON object by name, each as the text in a Secret; nil for any other content.
 	fields map[string]string
-	// broken says that the text begins like a JSON object and is none.
+	// broken says that the text begins like a JSON object but is not valid.
 	broken bool
 }
 
@@ -26,7 +25,7 @@ type version struct {
 	id           string
 }
 
-// condition is what has become of a secret.
+// condition says whether a secret exists, is being deleted, or is gone.
 type condition int
 
 const (
@@ -35,16 +34,16 @@ const (
 	gone
 )
 
-// state is what a secret is like at one moment.
+// state is the state of a secret at one moment.
 type state struct {
 	arn string
 	is  condition
-	// life counts how often the secret was created: one made anew has another ARN and no old version.
+	// life counts how often the secret was created: a recreated secret has another ARN and no old versions.
 	life   int
 	labels map[string]*version
 }
 
-// moment is what all secrets are like at one time. What is published together stood side by side at one.
+// moment is the state of all secrets at one time. Values that are published together must be of the same moment.
 type moment map[*secret]state
 
 // secret is one secret in AWS, as it is now.
@@ -87,25 +86,25 @@ func (s *secret) move(label string, to *version) {
 	}
 }
 
-// slot is a SecretSync that comes and goes.
+// slot is a SecretSync that is deleted and recreated at times.
 type slot struct {
 	namespace, name string
 	merge           bool
 	exists          bool
 	spec            spec
-	// lately are the specs that it had since it was last settled.
+	// lately are the specs that it had since the last settling.
 	lately []spec
-	// moved says that it was deleted, or given another target, since it was last settled.
+	// moved says that it was deleted, or got another target, since the last settling.
 	moved bool
-	// fingered says that a foreign hand holds one of its keys in somebody else's Secret.
+	// fingered says that the foreign hand has written one of its keys in a shared Secret.
 	fingered bool
-	// calm says that nothing was done to it since it was last seen in sync.
+	// calm says that no step has changed it since it was last in sync.
 	calm bool
-	// late says that since all was last settled the operator began to look at it, or at another spec of it, while
-	// reads of its secrets may have been stale.
+	// late says that since the last settling the operator first reconciled it, or a new spec of it, while reads of its
+	// secrets could be stale.
 	late bool
-	// reached says how far the writes of the operator have come since all was last settled, by each of its latest
-	// specs; nil where nothing was written, or where no write can be by that spec any more.
+	// reached is the progress of the operator's writes since the last settling, by each of its latest specs; nil if
+	// nothing was written, or if no write can be by that spec any more.
 	reached []progress
 }
 
@@ -117,18 +116,18 @@ func (s *slot) takes(next spec) {
 	s.lately = append(s.lately, next)
 }
 
-// goes ends the life of the SecretSync.
+// goes records that the SecretSync was deleted.
 func (s *slot) goes() { s.exists, s.calm, s.moved = false, false, true }
 
-// settled says that the operator has done all that there was to do.
+// settled records that the operator has done all its work.
 func (s *slot) settled(ready bool) {
 	s.calm, s.late, s.reached = ready, false, nil
 	if s.exists && s.spec.observes && !s.spec.suspended {
-		s.lately = []spec{s.spec} // What is left to tidy is left until it writes again.
+		s.lately = []spec{s.spec} // What is left to clean up stays until it writes again.
 		return
 	}
 	if s.exists && !ready {
-		return // What the operator can't do now it does later.
+		return // What the operator cannot do now, it does later.
 	}
 	s.moved, s.fingered, s.lately = false, false, nil
 	if s.exists {
@@ -136,11 +135,11 @@ func (s *slot) settled(ready bool) {
 	}
 }
 
-// deletes says whether one of the latest specs lets the Secret go, retains whether one keeps it.
+// deletes says whether one of the latest specs deletes the Secret with the SecretSync; retains whether one retains it.
 func (s *slot) deletes() bool { return s.some(func(by *spec) bool { return !by.retain }) }
 func (s *slot) retains() bool { return s.some(func(by *spec) bool { return by.retain }) }
 
-// replaces says whether one of the latest specs has the Secret deleted and made anew to change it.
+// replaces says whether one of the latest specs recreates the Secret to change it.
 func (s *slot) replaces() bool { return s.some(func(by *spec) bool { return by.immutable }) }
 
 func (s *slot) some(holds func(*spec) bool) bool {
@@ -152,7 +151,7 @@ func (s *slot) some(holds func(*spec) bool) bool {
 	return false
 }
 
-// names are those of the Secrets that the slot may write.
+// names are the names of the Secrets that the slot may write.
 func (s *slot) names() []string {
 	if s.merge {
 		return []string{sharedName}
@@ -160,7 +159,7 @@ func (s *slot) names() []string {
 	return []string{s.name, s.name + "-too"}
 }
 
-// part is what of a Secret's keys is the slot's.
+// part are the slot's keys in a Secret.
 func (s *slot) part(keys map[string]string) map[string]string {
 	if !s.merge {
 		return keys

@@ -10,21 +10,21 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// appearance is how a secret may have looked to the operator, and at which moments it was like that, oldest
-// first. Without moments, nothing is known of when.
+// appearance is a state of a secret that the operator may have seen, and the moments of that state, oldest first. Without
+// moments, it is not known when.
 type appearance struct {
 	state
 	at []int
 }
 
-// awsView is how the secrets that a spec reads may have looked to the operator, all in one pass.
+// awsView is what the operator may have seen of a spec's secrets, all in one reconcile.
 type awsView struct {
 	moment
 	at map[*secret][]int
 }
 
-// awsViews are all that a spec may have led the operator to see since all was last settled. Where no read
-// was stale, the secrets stood side by side at one moment. Otherwise each may be of a moment of its own.
+// awsViews are all views that the operator may have had by a spec since the last settling. Without stale reads, all secrets
+// are of the same moment. Otherwise each may be of a moment of its own.
 func (r *run) awsViews(by *spec) (all []awsView) {
 	if !r.stale.lately {
 		for i, m := range r.moments {
@@ -51,7 +51,7 @@ func (r *run) awsViews(by *spec) (all []awsView) {
 	return all
 }
 
-// secrets are those that a spec reads, each once.
+// secrets are the secrets that a spec reads, each once.
 func (s *spec) secrets() (all []*secret) {
 	for i := range 1 + len(s.more) {
 		if of := s.readingAt(i).from; !slices.Contains(all, of) {
@@ -61,7 +61,7 @@ func (s *spec) secrets() (all []*secret) {
 	return all
 }
 
-// readings are those of one secret.
+// readings are the spec's readings of one secret.
 func (s *spec) readings(of *secret) (all []reading) {
 	for i := range 1 + len(s.more) {
 		if found := s.readingAt(i); found.from == of {
@@ -74,7 +74,7 @@ func (s *spec) readings(of *secret) (all []reading) {
 	return all
 }
 
-// appearances are the states of a secret since all was last settled, as far as the spec can tell them apart.
+// appearances are the states of a secret since the last settling, as far as the spec distinguishes them.
 func (r *run) appearances(by *spec, of *secret) (all []appearance) {
 	readings := by.readings(of)
 	for i, m := range r.moments {
@@ -100,7 +100,7 @@ func (r *reading) seesSame(a, b state) bool {
 	return v == otherV && reason == otherReason
 }
 
-// mixed are all appearances that come of labels which are read one by one, each as it was at some moment.
+// mixed are all appearances that can result from reading labels one by one, each at some moment.
 func mixed(all []appearance, readings []reading) []appearance {
 	var mixes []appearance
 	for _, looks := range all {
@@ -129,12 +129,12 @@ func mixed(all []appearance, readings []reading) []appearance {
 	return mixes
 }
 
-// progress is of some secrets a moment since all was last settled: what is written later can't be of an earlier one,
-// as the operator follows what AWS does to a secret forward alone.
+// progress gives, for some secrets, a moment since the last settling. Later writes cannot be of an earlier moment, as the
+// operator never goes back to an older state of a secret.
 type progress map[*secret]int
 
-// carried is the progress of a spec as far as it holds for the next one: one that makes the SecretSync, or reads a
-// secret otherwise, may begin with an old state.
+// carried is the progress of a spec as far as it applies to the next spec. A spec that creates the SecretSync, or reads a
+// secret in another way, may begin with an old state.
 func (p progress) carried(from, to *spec) progress {
 	kept := progress{}
 	for of, at := range p {
@@ -145,7 +145,7 @@ func (p progress) carried(from, to *spec) progress {
 	return kept
 }
 
-// earlier takes the earlier moment of each secret; nil is later than any.
+// earlier gives the earlier moment of each secret; nil counts as later than any.
 func (p progress) earlier(other progress) progress {
 	switch {
 	case p == nil:
@@ -162,8 +162,7 @@ func (p progress) earlier(other progress) progress {
 	return least
 }
 
-// trace holds keys that the operator has written against all that the slot may have led it to, and notes the
-// progress.
+// trace compares keys that the operator has written with all that the slot's specs may lead to, and records the progress.
 func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
 	wanted, possible := false, false
 	next, came := make([]progress, len(s.lately)), progress(nil)
@@ -179,7 +178,7 @@ func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
 			came = came.earlier(s.reached[i])
 		}
 		if by.observes {
-			continue // It wants nothing written.
+			continue // This spec writes nothing.
 		}
 		for _, here := range r.awsViews(by) {
 			if !slices.ContainsFunc(by.past([]moment{here.moment}, former), func(wanted map[string]string) bool { return holds(keys, wanted) }) {
@@ -202,12 +201,12 @@ func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
 	return ""
 }
 
-// after gives the progress of a write that shows a awsView, where one came so far before; nil is impossible.
+// after gives the progress after a write of a view, given the progress before; nil if the write is impossible.
 func (r *run) after(here awsView, came progress) progress {
 	reached := progress{}
 	for of, moments := range here.at {
 		if r.stale.undated[of] {
-			continue // The operator can't know.
+			continue // The operator cannot know.
 		}
 		next := slices.IndexFunc(moments, func(at int) bool { return at >= came[of] })
 		if next < 0 {
@@ -218,8 +217,8 @@ func (r *run) after(here awsView, came progress) progress {
 	return reached
 }
 
-// past gives all the keys that the slot may have wanted since all was last settled. A pass that works by a spec may
-// meet a version that came after the next spec: each may go with each. What observes wants nothing written.
+// past gives all keys that the slot may have had to write since the last settling. A reconcile by a spec may read a version
+// that is newer than the next spec, so every spec is combined with every moment. Specs in mode Observe write nothing.
 func (r *run) past(s *slot) (all []map[string]string) {
 	for i := range s.lately {
 		by := &s.lately[i]
@@ -233,18 +232,18 @@ func (r *run) past(s *slot) (all []map[string]string) {
 	return all
 }
 
-// holds says whether keys are, as a whole, those that are wanted. What a foreign hand has put beside them is its own.
+// holds says whether keys are exactly the wanted ones, apart from keys of the foreign hand.
 func holds(keys, wanted map[string]string) bool {
 	return contains(keys, wanted) && len(withoutForeign(without(keys, wanted))) == 0
 }
 
-// TestTheModelSeesAStepBack is of the model itself: what it lets a Secret become after what it was.
+// TestTheModelSeesAStepBack tests the model itself: which writes it allows after which.
 func TestTheModelSeesAStepBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		stale, undated bool
-		// again and otherwise say that the SecretSync was made again, or reads b otherwise, before the last write.
+		// again says that the SecretSync was recreated before the last write, otherwise that it reads b in another way.
 		again, otherwise bool
-		// writes are what the Secret holds, one write after the other.
+		// writes are the contents of the Secret, in order.
 		writes []map[string]string
 		wrong  string
 	}{

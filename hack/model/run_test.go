@@ -22,23 +22,23 @@ import (
 )
 
 const (
-	// root is the repository's, seen from this folder.
+	// root is the directory of the repository, relative to this package.
 	root = "../.."
-	// seedVariable and stepsVariable make a run like a former one.
+	// seedVariable and stepsVariable are the environment variables that repeat a run.
 	seedVariable, stepsVariable = "SECRETSYNC_MODEL_SEED", "SECRETSYNC_MODEL_STEPS"
-	// defaultSteps are as many as the run of all tests has time for.
+	// defaultSteps is how many steps a run of all tests has time for.
 	defaultSteps = 200
-	// window is how many steps there are from one time that all settles to the next.
+	// window is the number of steps between two settlings.
 	window = 50
 
 	howManySecrets, howManyOwners, howManyMergers = 12, 19, 6
-	// testerARN is whom the local AWS takes the test for; nothing is refused to it.
+	// testerARN is the test's principal in the local AWS, which may do everything.
 	testerARN = "arn:aws:iam::" + localaws.DefaultAccount + ":user/tester"
-	// operatorARN is whom it takes the operator for.
+	// operatorARN is the operator's principal.
 	operatorARN = "arn:aws:iam::" + localaws.DefaultAccount + ":root"
 )
 
-// run is one run, with the world as it is and as the model has it.
+// run is one run: the real environment, and the model of it.
 type run struct {
 	*testing.T
 	random  *rand.Rand
@@ -53,13 +53,13 @@ type run struct {
 	secrets    []*secret
 	slots      []*slot
 	rules      map[string]localaws.Rule
-	// origins say where a value comes from, so that nothing else of it need be told.
+	// origins say where each value comes from; messages have that instead of the value.
 	origins map[string]string
 	steps   []string
-	// moments are what all secrets were like since all was last settled, the last one as they are now.
+	// moments are the states of all secrets since the last settling; the last one is the present.
 	moments []moment
-	// found are the Secrets as they were when all was last settled; left those of them that no SecretSync
-	// answers for any more, frozen those that nobody can change: whoever writes them next makes them anew.
+	// found are the Secrets at the last settling. left are those of them that no SecretSync manages any more; frozen are
+	// the immutable ones, which the next write must recreate.
 	found        map[place]map[string]string
 	left         map[place]bool
 	frozen       map[place]bool
@@ -67,13 +67,13 @@ type run struct {
 	stale        staleness
 }
 
-// place is a Secret's.
+// place is the namespace and name of a Secret.
 type place struct{ namespace, name string }
 
 func (p place) String() string { return p.namespace + "/" + p.name }
 
-// TestModel takes random steps and wants the Secrets to be what the model says: never anything that is
-// not, and in the end all that is.
+// TestModel takes random steps and compares the Secrets with the model: they must never hold anything that the model does
+// not allow, and hold all that it wants in the end.
 func TestModel(t *testing.T) {
 	seed, steps := fromEnvironment(t, seedVariable, uint64(rand.Uint32())), int(fromEnvironment(t, stepsVariable, defaultSteps))
 	t.Logf("%s=%d %s=%d", seedVariable, seed, stepsVariable, steps)
@@ -139,7 +139,7 @@ func newRun(t *testing.T, seed uint64) *run {
 	return r
 }
 
-// now is what all secrets are like.
+// now is the present state of all secrets.
 func (r *run) now() moment {
 	m := moment{}
 	for _, of := range r.secrets {
@@ -150,14 +150,14 @@ func (r *run) now() moment {
 	return m
 }
 
-// happened notes that something in AWS has changed.
+// happened records that something in AWS has changed.
 func (r *run) happened() {
 	now := r.now()
 	r.changed(now)
 	r.moments = append(r.moments, now)
 }
 
-// close tells what happened if anything is wrong, and takes all down.
+// close prints the steps if the test has failed, and takes everything down.
 func (r *run) close() {
 	if r.Failed() {
 		r.Logf("the steps were:\n%s", strings.Join(r.steps, "\n"))
@@ -175,7 +175,7 @@ func (r *run) close() {
 	}
 }
 
-// populate makes all secrets and SecretSyncs and starts the operator.
+// populate creates all secrets and SecretSyncs and starts the operator.
 func (r *run) populate() {
 	for i := range howManySecrets {
 		made := &secret{name: fmt.Sprintf("/model/s%02d", i), state: state{is: gone}}
@@ -199,12 +199,12 @@ func (r *run) populate() {
 	r.start()
 }
 
-// note writes down a step; it never tells a value.
+// note records a step, without values.
 func (r *run) note(format string, arguments ...any) {
 	r.steps = append(r.steps, fmt.Sprintf("%s %d. ", time.Now().Format("15:04:05.000"), len(r.steps)+1)+fmt.Sprintf(format, arguments...))
 }
 
-// must ends the run where the test itself is refused something.
+// must ends the run if a call of the test itself fails.
 func (r *run) must(err error) {
 	r.Helper()
 	if err != nil {
@@ -217,7 +217,7 @@ func (r *run) start() {
 	r.Helper()
 	r.starts++
 	for _, of := range r.slots {
-		r.begins(of) // Of an event that was taken before the end, the operator knows nothing any more.
+		r.begins(of) // An event that was received before the end is lost.
 	}
 	manager, err := r.env.StartManager(fmt.Sprintf("manager-%d", r.starts), "--change-queue-url="+r.queueURL(), "--poll-interval="+firstLook.String())
 	r.manager = manager
@@ -226,7 +226,7 @@ func (r *run) start() {
 	}
 }
 
-// end ends the operator in the way given, and wants no data race of it.
+// end ends the operator by one of the manager's methods, and checks that it had no data race.
 func (r *run) end(how func(*testenv.Manager) error) {
 	r.Helper()
 	ended := r.manager
@@ -249,7 +249,7 @@ func (r *run) checkRaces(manager *testenv.Manager) {
 	}
 }
 
-// pause lets the operator get here and there before the next step.
+// pause waits for a random time, so that the next step meets the operator at different points.
 func (r *run) pause(longest time.Duration) {
 	select {
 	case <-time.After(time.Duration(r.random.Int64N(int64(longest)))):
@@ -257,7 +257,7 @@ func (r *run) pause(longest time.Duration) {
 	}
 }
 
-// await waits until nothing is wrong, and gives what still is after patience.
+// await waits until there is no problem, and gives the problems that remain after patience.
 func await(ctx context.Context, wrong func() []string) []string {
 	for end := time.Now().Add(patience); ; {
 		problems := wrong()

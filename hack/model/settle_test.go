@@ -17,12 +17,11 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// patience is how long the operator may take to settle; the machine may be slow and busy, and the
-// operator's pace and its waits after failures are part of it. So is Kubernetes' garbage collector, which
-// learns of a new kind by a look every 30 seconds.
+// patience is how long the operator may take to settle. The machine may be slow and busy. The time includes the operator's
+// rate limits and backoff, and Kubernetes' garbage collector, which discovers new kinds every 30 seconds.
 const patience = 90 * time.Second
 
-// snapshot is the cluster at one time.
+// snapshot are the SecretSyncs and Secrets at one time.
 type snapshot struct {
 	syncs   map[client.ObjectKey]*v1alpha1.SecretSync
 	secrets map[place]*corev1.Secret
@@ -46,8 +45,8 @@ func (r *run) look() snapshot {
 	return seen
 }
 
-// settle ends what the operator can't be blamed for, waits until all is as the model has it, and judges
-// what was seen on the way.
+// settle ends faults that are not the operator's, waits until everything is as the model wants it, and judges what was
+// seen meanwhile.
 func (r *run) settle() {
 	r.Helper()
 	r.note("settle")
@@ -56,7 +55,7 @@ func (r *run) settle() {
 	r.restoreQueue()
 	r.deliverWell()
 	if r.chance(35) {
-		r.freshen() // Otherwise reads get fresh by themselves, as nothing changes any more.
+		r.freshen() // Otherwise reads become fresh by themselves, as nothing changes any more.
 	}
 	r.comeBack()
 	r.checkModel()
@@ -67,7 +66,7 @@ func (r *run) settle() {
 		r.askFollowers(seen, refreshed)
 		return slices.Concat(r.differences(seen), r.unseen(seen), r.unfollowed(), r.lagging())
 	})
-	r.freshen() // What is settled has no former states.
+	r.freshen() // After settling there are no former states.
 	r.judge()
 	for _, problem := range problems {
 		r.Error(problem)
@@ -82,7 +81,7 @@ func (r *run) settle() {
 	r.begin(seen)
 }
 
-// quote shows what the operator has said last of the SecretSyncs that problems name.
+// quote shows the last log lines about the SecretSyncs that problems name.
 func (r *run) quote(problems []string) {
 	const most = 30
 	log, err := r.manager.Log()
@@ -106,7 +105,7 @@ func (r *run) quote(problems []string) {
 	}
 }
 
-// tally tells how much the run has met, as a run that meets nothing proves nothing.
+// tally logs how often things happened in the run, as a run in which nothing happens proves nothing.
 func (r *run) tally(seen snapshot, took time.Duration) {
 	r.Helper()
 	verdicts := map[string]int{}
@@ -121,17 +120,17 @@ func (r *run) tally(seen snapshot, took time.Duration) {
 		len(r.steps), took.Round(time.Millisecond), verdicts, r.changeEvents.asked, r.env.AWS.StaleReads(), r.seen.judged, len(r.foreign.writes), r.starts)
 }
 
-// staySettled wants all to stay as it is while the operator goes on polling.
+// staySettled checks that nothing changes while the operator keeps polling.
 func (r *run) staySettled() {
 	r.Helper()
-	time.Sleep(3 * time.Second) // A span of time to look at, not a wait for something.
+	time.Sleep(3 * time.Second) // Nothing may change during this time.
 	r.judge()
 	for _, problem := range r.differences(r.look()) {
 		r.Error("it did not last: " + problem)
 	}
 }
 
-// checkModel holds the model of AWS against the local AWS: a slip in it would blame the operator.
+// checkModel compares the model of AWS with the local AWS: an error in the model would be reported as the operator's.
 func (r *run) checkModel() {
 	r.Helper()
 	for _, of := range r.secrets {
@@ -157,7 +156,7 @@ func (r *run) checkModel() {
 	}
 }
 
-// awaitDeleted waits for the end of a deletion by force, which the service does in the background.
+// awaitDeleted waits for the end of a forced deletion, which the service does in the background.
 func (r *run) awaitDeleted(of *secret) {
 	r.Helper()
 	for _, problem := range await(r.Context(), func() []string {
@@ -170,8 +169,8 @@ func (r *run) awaitDeleted(of *secret) {
 	}
 }
 
-// endTruces asks for a refresh where the foreign hand went so far that the operator puts repairs off, as
-// the condition's message would have somebody do once the other writer is stopped.
+// endTruces requests a refresh of SecretSyncs for which the operator has postponed repairs because of the foreign hand. The
+// condition's message tells users to do so once the other writer is stopped.
 func (r *run) endTruces(seen snapshot, refreshed map[*slot]bool) {
 	r.Helper()
 	for _, of := range r.slots {
@@ -187,7 +186,7 @@ func (r *run) endTruces(seen snapshot, refreshed map[*slot]bool) {
 	}
 }
 
-// unseen are the Secrets whose last state the watch has not brought yet.
+// unseen are the Secrets whose last state the watch has not seen yet.
 func (r *run) unseen(seen snapshot) (problems []string) {
 	r.seen.mutex.Lock()
 	defer r.seen.mutex.Unlock()
@@ -211,7 +210,7 @@ func (r *run) unseen(seen snapshot) (problems []string) {
 	return nil
 }
 
-// differences are those of the cluster to what the model says.
+// differences are the differences between the cluster and the model.
 func (r *run) differences(seen snapshot) (problems []string) {
 	for _, of := range r.slots {
 		problems = append(problems, r.differencesOf(of, seen)...)
@@ -224,10 +223,10 @@ func (r *run) differences(seen snapshot) (problems []string) {
 	return problems
 }
 
-// verdict is what the model says of a SecretSync: in sync with versions and these keys, or not for a reason.
+// verdict is what the model wants of a SecretSync: in sync with versions and keys, or not in sync for a reason.
 type verdict struct {
 	outcome
-	// keeps says that former values are kept; observed that nothing is written, and what would be is told.
+	// keeps says that former values are kept; observed that nothing is written, and status has what would be.
 	keeps, observed bool
 }
 
@@ -238,7 +237,7 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 	if secretSync := seen.syncs[of.key()]; secretSync != nil {
 		status = secretSync.Status
 	}
-	// Whether an entry was ever synced is a matter of moments: the status tells.
+	// Whether an entry was ever synced depends on timing, so the status decides.
 	led := of.spec.wants(now, func(e *entry) bool {
 		return slices.ContainsFunc(status.Sources, func(s v1alpha1.SourceStatus) bool {
 			return s.SecretID == e.id && s.VersionStage == e.label && s.VersionID != ""
@@ -262,7 +261,7 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 		}
 	default:
 		says.reason = v1alpha1.ReasonSynced
-		// So is whether the operator has seen a rotation.
+		// Whether the operator has seen a rotation does too.
 		if says.keeps = of.spec.keepsFormer() && status.PreviousUntil != nil; says.keeps {
 			says.keys = of.spec.withFormer(led.keys, now)
 			says.versions = append(says.versions, now[of.spec.from].labels[previous])
@@ -271,8 +270,8 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 	return says
 }
 
-// slips says whether what a spec leads to is refused for what the Secret has: before a template is looked at, where an
-// object is lost.
+// slips says whether the result of a spec is refused because of what the Secret holds. The loss of an object is refused
+// before templates are rendered.
 func slips(of *slot, secretSync *v1alpha1.SecretSync, led outcome) bool {
 	switch led.reason {
 	case "":
@@ -283,7 +282,7 @@ func slips(of *slot, secretSync *v1alpha1.SecretSync, led outcome) bool {
 	return false
 }
 
-// takesAllOut says whether keys may not be written, as the same spec has written others, none of which would stay.
+// takesAllOut says whether writing keys is refused because it would remove all keys that the same spec has written.
 func takesAllOut(secretSync *v1alpha1.SecretSync, keys map[string]string) bool {
 	return writtenBySpec(secretSync) && !slices.ContainsFunc(secretSync.Status.Secret.Keys, func(was string) bool {
 		_, stays := keys[was]
@@ -291,8 +290,8 @@ func takesAllOut(secretSync *v1alpha1.SecretSync, keys map[string]string) bool {
 	})
 }
 
-// losesObject says whether keys may not be written, as the same spec has written those of an object, in whose place
-// there is something else now.
+// losesObject says whether writing keys is refused because the same spec has written the keys of an object, and the value
+// is no object any more.
 func losesObject(of *slot, secretSync *v1alpha1.SecretSync, keys map[string]string) bool {
 	const whole = "value"
 	if _, isWhole := keys[whole]; !isWhole || len(of.spec.data) > 0 || len(of.spec.more) > 0 || !writtenBySpec(secretSync) {
@@ -336,19 +335,19 @@ func (r *run) differencesOf(of *slot, seen snapshot) (problems []string) {
 	return problems
 }
 
-// mustBeGone says whether a Secret that the slot does not write now can't be there any more.
+// mustBeGone says whether a Secret that the slot does not write now must be deleted by now.
 func (r *run) mustBeGone(of *slot, says verdict) bool {
 	return !of.retains() && (!of.exists || says.inSync())
 }
 
-// orphaned says whether the garbage collector is about to remove a Secret.
+// orphaned says whether the garbage collector will delete a Secret.
 func orphaned(secret *corev1.Secret, secretSync *v1alpha1.SecretSync) bool {
 	return slices.ContainsFunc(secret.OwnerReferences, func(owner metav1.OwnerReference) bool {
 		return secretSync == nil || owner.UID != secretSync.UID
 	})
 }
 
-// statusDifferences are those of the status.
+// statusDifferences are the differences of the status from the model.
 func (v verdict) statusDifferences(of *slot, secretSync *v1alpha1.SecretSync) (problems []string) {
 	status := &secretSync.Status
 	wrong := func(format string, arguments ...any) {
@@ -359,7 +358,7 @@ func (v verdict) statusDifferences(of *slot, secretSync *v1alpha1.SecretSync) (p
 		wrong("status does not speak of the present spec")
 		return problems
 	}
-	// What would be taken out, or belongs to somebody else, is for the operator to say.
+	// The model does not know which keys would be removed, or are foreign.
 	either := v.observed && ready.Reason == v1alpha1.ReasonWouldChange
 	if ready.Reason != v.reason && (v.or == "" || ready.Reason != v.or) && !either {
 		wrong("Ready is %s for %s, want %s: %s", ready.Status, ready.Reason, v.reason, ready.Message)
@@ -374,7 +373,7 @@ func (v verdict) statusDifferences(of *slot, secretSync *v1alpha1.SecretSync) (p
 	return append(problems, v.syncedDifferences(of, status)...)
 }
 
-// syncedDifferences are those of the status of what is in sync.
+// syncedDifferences are the differences of the status of a SecretSync in sync.
 func (v verdict) syncedDifferences(of *slot, status *v1alpha1.SecretSyncStatus) (problems []string) {
 	wrong := func(format string, arguments ...any) {
 		problems = append(problems, of.String()+": "+fmt.Sprintf(format, arguments...))
@@ -393,8 +392,8 @@ func (v verdict) syncedDifferences(of *slot, status *v1alpha1.SecretSyncStatus) 
 	return problems
 }
 
-// sources are the versions that a status has to name, each once: the spec's own, those of its entries, and the
-// former one. One that is not there has neither id nor ARN.
+// sources are the versions that a status must list, each once: the spec's own, those of its entries, and the former one.
+// A missing version has neither ID nor ARN.
 func (v *verdict) sources(of *spec) (all []string) {
 	for i, read := range v.versions {
 		from := &of.reading
@@ -416,7 +415,7 @@ func (v *verdict) sources(of *spec) (all []string) {
 	return all
 }
 
-// toldOf are the versions that a status names.
+// toldOf are the versions that a status lists.
 func toldOf(status *v1alpha1.SecretSyncStatus) (all []string) {
 	for i := range status.Sources {
 		source := &status.Sources[i]
@@ -429,13 +428,13 @@ func toldOf(status *v1alpha1.SecretSyncStatus) (all []string) {
 	return all
 }
 
-// exactly wants a Secret to have the keys and bytes that the model says, and to be marked as the slot's.
+// exactly compares the keys and bytes of a Secret with the model, and checks that it is marked as the slot's.
 func (r *run) exactly(of *slot, secretSync *v1alpha1.SecretSync, says verdict, secret *corev1.Secret) (problems []string) {
 	at := place{of.namespace, of.spec.target}
 	if secret == nil {
 		return []string{fmt.Sprintf("Secret %s of %s is missing", at, of)}
 	}
-	// What a foreign hand has put beside our keys is its own.
+	// Keys of the foreign hand are left out.
 	part := of.part(keysOf(secret))
 	others := withoutForeign(without(part, says.keys))
 	if !contains(part, says.keys) || len(others) > 0 {
@@ -459,8 +458,8 @@ func (r *run) exactly(of *slot, secretSync *v1alpha1.SecretSync, says verdict, s
 	return problems
 }
 
-// oneOfFormer wants a Secret that is not written now to have what it had, or something that the slot
-// wanted since: when exactly the operator last wrote it nobody knows. No key is lost: the watch tells.
+// oneOfFormer checks that a Secret that is not written now holds what it had at the last settling, or what the slot wanted
+// since: the test does not know when exactly the operator last wrote it. The watch checks that no key was lost.
 func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 	part := of.part(keysOf(secret))
 	former := append(r.past(of), r.foreign.states[at]...)
@@ -478,7 +477,7 @@ func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 	return []string{fmt.Sprintf("Secret %s has %s, which %s did not want lately", at, r.told(part), of)}
 }
 
-// begin notes how things are now that all is settled.
+// begin records the state after settling.
 func (r *run) begin(seen snapshot) {
 	r.foreign.states = map[place][]map[string]string{}
 	r.found, r.frozen = map[place]map[string]string{}, map[place]bool{}

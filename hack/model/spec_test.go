@@ -14,11 +14,11 @@ import (
 // reading is which version of which secret is read.
 type reading struct {
 	from *secret
-	// id is how the secret is called: by name, ARN or partial ARN.
+	// id names the secret: a name, an ARN or a partial ARN.
 	id string
-	// life is the one that the ARN is of; zero where any is meant.
+	// life is the life of the secret that the ARN belongs to; zero means any.
 	life int
-	// label is followed; empty where a version is pinned.
+	// label is followed; empty if a version is pinned.
 	label  string
 	pinned *version
 }
@@ -27,42 +27,42 @@ type reading struct {
 type spec struct {
 	reading
 	data []v1alpha1.DataKey
-	// more are keys, or whole secrets, that are read from elsewhere than the rest.
+	// more are keys or whole secrets with a source of their own.
 	more []entry
-	// poll is how often AWS is asked without being told of a change.
+	// poll is the poll interval.
 	poll   time.Duration
 	target string
 	merge  bool
 	retain bool
-	// suspended stops all work on it, observes what is written.
+	// suspended stops all work on it; observes stops writes.
 	suspended, observes bool
-	// immutable has the Secret made anew whenever it changes.
+	// immutable makes the Secret immutable, so that every change recreates it.
 	immutable bool
-	// guarded refuses what has no password, or one that ends as no password may.
+	// guarded refuses values without a password, or with one that ends in refusedEnd.
 	guarded bool
-	// made is the key that a template makes of the password; alone says that it is the only one.
+	// made is the key that a template renders from the password; alone says that it is the only key.
 	made  string
 	alone bool
-	// former keeps the values of before a rotation.
+	// former keeps the values from before a rotation.
 	former bool
-	// first says that the SecretSync was made with this spec.
+	// first says that the SecretSync was created with this spec.
 	first bool
 }
 
-// entry is one of data or dataFrom with a source of its own.
+// entry is an entry of data or dataFrom with a source of its own.
 type entry struct {
 	reading
 	// beside says that it reads another version of the secret that the spec reads.
 	beside bool
-	// key is filled from property; where it is empty, all fields are taken, with prefix.
+	// key gets the value of property; if it is empty, all fields are taken, with prefix.
 	key, property, prefix string
 	optional              bool
 }
 
 const (
-	// refusedEnd is what no password may end with where guards are set.
+	// refusedEnd is an ending of passwords that guards refuse.
 	refusedEnd = "f"
-	// madeKey is the key of templates, formerSuffix ends the keys of former values.
+	// madeKey is the key of templates; formerSuffix is the suffix of the keys of former values.
 	madeKey, formerSuffix = "made", "_former"
 )
 
@@ -85,8 +85,8 @@ func (r *reading) points(m moment) (*version, string) {
 	return v, ""
 }
 
-// lookup is the version that an entry reads: nil where the entry can do without one that is not there. A
-// secret that is gone is missed where it was there before: a deletion in AWS takes no key away.
+// lookup is the version that an entry reads; nil if it is missing and the entry is optional. A deleted secret that existed
+// before is an error even then: a deletion in AWS removes no key.
 func (s *spec) lookup(e *entry, m moment, was bool) (*version, string) {
 	v, reason := e.points(m)
 	if s.optional(&e.reading) && (reason == v1alpha1.ReasonVersionNotFound || reason == v1alpha1.ReasonSecretNotFound && !was) {
@@ -95,17 +95,17 @@ func (s *spec) lookup(e *entry, m moment, was bool) (*version, string) {
 	return v, reason
 }
 
-// optional says whether all that read a version can do without it.
+// optional says whether all entries that read a version are optional.
 func (s *spec) optional(of *reading) bool {
 	return !s.same(of) && !slices.ContainsFunc(s.more, func(e entry) bool { return !e.optional && e.same(of) })
 }
 
-// same says whether two readings are of one version.
+// same says whether two readings are of the same version.
 func (r *reading) same(other *reading) bool {
 	return r.id == other.id && r.label == other.label && r.pinned == other.pinned
 }
 
-// readingAt is that of the spec itself, or behind it of an entry.
+// readingAt is the reading of the spec itself at 0, and of its entries after that.
 func (s *spec) readingAt(place int) *reading {
 	if place == 0 {
 		return &s.reading
@@ -113,20 +113,20 @@ func (s *spec) readingAt(place int) *reading {
 	return &s.more[place-1].reading
 }
 
-// keepsFormer says whether a rotation leaves former values behind.
+// keepsFormer says whether former values are kept after a rotation.
 func (s *spec) keepsFormer() bool { return s.former && s.label == current && s.pinned == nil }
 
-// outcome is what a spec leads to at one moment.
+// outcome is the result of a spec at one moment.
 type outcome struct {
-	// versions are those of the spec's own secret and of the entries, nil for one that is not there.
+	// versions are the versions of the spec's own secret and of the entries, nil for missing ones.
 	versions []*version
 	keys     map[string]string
-	// reason says why the Secret keeps what it has; or is another that is as true. A pinned version is missed only
-	// when it is read, which may be after all labels were looked up.
+	// reason says why the Secret keeps its values; or is another reason that is also right. A missing pinned version is
+	// only noticed when it is read, which may be after all labels were resolved.
 	reason, or string
 }
 
-// wants gives what the Secret must have at a moment. was says of an entry whether it was there before.
+// wants gives what the Secret must hold at a moment. was says whether an entry existed before.
 func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
 	v, reason := s.points(m)
 	o.versions, o.reason = []*version{v}, reason
@@ -150,10 +150,10 @@ func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
 	return o
 }
 
-// render gives the keys that versions become, or the reason why they can't.
+// render gives the keys of versions, or the reason why they cannot be rendered.
 func (s *spec) render(versions []*version) (map[string]string, string) {
 	keys := map[string]string{}
-	for i, e := range s.more { // Whole secrets first, as single keys go before theirs.
+	for i, e := range s.more { // Whole secrets first, as single keys override theirs.
 		v := versions[i+1]
 		if e.key != "" || v == nil {
 			continue
@@ -196,7 +196,7 @@ func (s *spec) renderOwn(v *version, keys map[string]string) (reason string) {
 	return ""
 }
 
-// take fills one key.
+// take sets one key.
 func (v *version) take(keys map[string]string, key, property string, optional bool) (reason string) {
 	field, known := v.fields[property]
 	switch {
@@ -212,7 +212,7 @@ func (v *version) take(keys map[string]string, key, property string, optional bo
 	return ""
 }
 
-// template makes a key of the password.
+// template renders a key from the password.
 func (s *spec) template(keys map[string]string) (reason string) {
 	password, there := keys["password"]
 	if !there {
@@ -233,7 +233,7 @@ func (s *spec) guard(keys map[string]string) (reason string) {
 	return ""
 }
 
-// withFormer adds the values of before a rotation, where there are some at this moment.
+// withFormer adds the values from before a rotation, if there are some at this moment.
 func (s *spec) withFormer(keys map[string]string, m moment) map[string]string {
 	v := m[s.from].labels[previous]
 	if v == nil {
@@ -250,8 +250,8 @@ func (s *spec) withFormer(keys map[string]string, m moment) map[string]string {
 	return both
 }
 
-// past gives all the keys that the spec has led to at one of these moments. was are the keys that were there
-// before: an entry whose secret is gone can't be left out where it had given one.
+// past gives all results of the spec at these moments. was are the keys that existed before: an entry whose secret is gone
+// cannot be left out if it had given a key.
 func (s *spec) past(moments []moment, was map[string]string) (all []map[string]string) {
 	for _, m := range moments {
 		led := s.wants(m, func(e *entry) bool { return e.gave(was) })
@@ -266,7 +266,7 @@ func (s *spec) past(moments []moment, was map[string]string) (all []map[string]s
 	return all
 }
 
-// gave says whether one of the keys is the entry's.
+// gave says whether one of the keys is from the entry.
 func (e *entry) gave(keys map[string]string) bool {
 	for key := range keys {
 		if key == e.key || e.prefix != "" && strings.HasPrefix(key, e.prefix) {

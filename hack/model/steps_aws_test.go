@@ -19,7 +19,7 @@ import (
 func isThere(s *secret) bool { return s.is == there }
 func isGone(s *secret) bool  { return s.is == gone }
 
-// create makes a secret, anew if need be.
+// create creates or recreates a secret.
 func (r *run) create(of *secret, holds content) {
 	r.Helper()
 	id := r.versionID()
@@ -33,7 +33,7 @@ func (r *run) create(of *secret, holds content) {
 	r.happened()
 }
 
-// createOnceFree creates a secret, again and again while the name's last secret is being deleted by force, which the
+// createOnceFree creates a secret. It retries while an earlier secret of that name is being deleted by force, which the
 // service does in the background.
 func (r *run) createOnceFree(input *secretsmanager.CreateSecretInput) (*secretsmanager.CreateSecretOutput, error) {
 	const pause, most = 20 * time.Millisecond, 500
@@ -67,7 +67,7 @@ func wire(holds content) (text *string, binary []byte) {
 	return &holds.text, nil
 }
 
-// describe says what a content is without saying what it has.
+// describe describes a content without its values.
 func describe(holds content) string {
 	switch {
 	case holds.broken:
@@ -88,7 +88,7 @@ func (r *run) rotate() bool {
 	return found
 }
 
-// stage adds a version that is not the current one.
+// stage adds a version that does not become the current one.
 func (r *run) stage() bool {
 	to, found := anyOf(r, r.secrets, isThere)
 	if found {
@@ -105,7 +105,7 @@ func (r *run) rollBack() bool {
 	return found
 }
 
-// moveLabel moves a label to any version, or takes it off.
+// moveLabel moves a label to any version, or removes it.
 func (r *run) moveLabel() bool {
 	of, found := anyOf(r, r.secrets, isThere)
 	return found && r.moveOff(of, pick(r, live, live, blue, pending, pending, previous))
@@ -119,7 +119,7 @@ func (r *run) moveFollowed() bool {
 	return found && r.moveOff(by.spec.from, by.spec.label)
 }
 
-// flip moves labels that one SecretSync follows while it reads, as some answers come late.
+// flip moves labels that a SecretSync follows while it reads; some answers are delayed for that.
 func (r *run) flip() bool {
 	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && len(s.spec.more) > 0 })
 	if !found {
@@ -134,14 +134,14 @@ func (r *run) flip() bool {
 		if at.from.is != there || at.pinned != nil || len(at.from.versions) < 2 {
 			continue
 		}
-		// Never off all: what lacks a label is not read.
+		// Never remove it from all: a missing label is not read.
 		to, _ := anyOf(r, at.from.versions, func(v *version) bool { return v != at.from.labels[at.label] })
 		r.label(at.from, at.label, to)
 	}
 	return r.heal()
 }
 
-// moveOff moves a label off the version that it is on.
+// moveOff moves a label to another version.
 func (r *run) moveOff(of *secret, label string) bool {
 	to, found := anyOf(r, of.versions, func(v *version) bool { return v != of.labels[label] })
 	if off := of.labels[label] != nil && r.chance(15); off || !found {
@@ -185,7 +185,7 @@ func (r *run) markForDeletion() bool {
 	return found
 }
 
-// deleteForGood takes a secret away, rather one that somebody says to be able to do without.
+// deleteForGood deletes a secret without recovery, preferably one that is optional for a SecretSync.
 func (r *run) deleteForGood() bool {
 	optional := map[*secret]bool{}
 	for _, by := range r.slots {
@@ -207,7 +207,7 @@ func (r *run) deleteForGood() bool {
 	return found
 }
 
-// bringBack restores a secret, or makes it anew.
+// bringBack restores or recreates a secret.
 func (r *run) bringBack() bool {
 	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is != there })
 	if found {
@@ -229,10 +229,10 @@ func (r *run) revive(of *secret) {
 	r.happened()
 }
 
-// soft denials are those that the operator can do without.
+// soft denials are of permissions that the operator does not need.
 func soft(action string) bool { return action == "DescribeSecret" || action == "BatchGetSecretValue" }
 
-// deny takes a permission away from the operator, for one secret or for all.
+// deny denies a permission to the operator, for one secret or for all.
 func (r *run) deny() bool {
 	action := pick(r, "DescribeSecret", "BatchGetSecretValue", "GetSecretValue", "*")
 	rule := localaws.Rule{Deny: true, Principal: operatorARN, Action: "secretsmanager:" + action}
@@ -282,7 +282,7 @@ func (r *run) fault() bool {
 	return true
 }
 
-// heal ends all that time would heal.
+// heal ends all transient faults.
 func (r *run) heal() bool {
 	r.note("end faults and throttling")
 	r.env.AWS.SetFaults()
@@ -292,7 +292,7 @@ func (r *run) heal() bool {
 	return true
 }
 
-// allowAll ends all denials but, now and then, those that the operator can do without.
+// allowAll ends all denials; soft ones stay at times.
 func (r *run) allowAll() {
 	keepSoft := r.chance(50)
 	for _, key := range slices.Sorted(maps.Keys(r.rules)) {
@@ -305,7 +305,7 @@ func (r *run) allowAll() {
 	r.env.AWS.SetRules(slices.Collect(maps.Values(r.rules))...)
 }
 
-// revived makes every secret readable again, so that nothing is left that can't be synced.
+// revived makes every secret readable again, so that everything can be synced.
 func (r *run) revived() {
 	for _, of := range r.secrets {
 		if !isThere(of) {

@@ -16,32 +16,32 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// How often SecretSyncs poll: so often that nothing else is needed, so seldom that within a run nothing is polled
-// twice, or not at all. The last two follow change events.
+// Poll intervals of SecretSyncs: often needs no events, rarely is longer than a run, and alone turns polls off. The last
+// two depend on change events.
 const (
 	often  = time.Second
-	seldom = 24 * time.Hour
+	rarely = 24 * time.Hour
 	alone  = time.Duration(0)
 )
 
 const (
 	queueName = "changes"
-	// longestDelay is the longest time that an event takes.
+	// longestDelay is the longest delay of an event.
 	longestDelay = 1500 * time.Millisecond
-	// firstLook is how soon after its start the operator looks at what follows events: one may have ended with the
-	// process before, which took it from the queue.
+	// firstLook is how soon after its start the operator reads what follows events: the former process may have received
+	// an event and ended before it had an effect.
 	firstLook = 2 * time.Second
 )
 
 // changes is what the model knows of change events.
 type changeEvents struct {
 	queue string
-	// gone says that there is no queue now, lossy that some events are lost on their way to it.
+	// gone says that the queue does not exist now; lossy that some events are lost on their way to it.
 	gone, lossy bool
-	// touched are the secrets that have changed since all was last settled, untold those of whose last change the
-	// event may be lost.
+	// touched are the secrets that have changed since the last settling; untold are those for whose last change the event
+	// may be lost.
 	touched, untold map[*secret]bool
-	// asked counts the refreshes that followers needed to come right.
+	// asked counts the refreshes that SecretSyncs which follow events needed to be in sync.
 	asked int
 }
 
@@ -53,8 +53,8 @@ func (s *spec) reads(some map[*secret]bool) bool {
 	return some[s.from] || slices.ContainsFunc(s.more, func(e entry) bool { return some[e.from] })
 }
 
-// makeQueue makes the queue, and the rule that feeds it. It has no dead letters: what comes again and again in
-// times of trouble is not given up.
+// makeQueue creates the queue, and the rule that sends events to it. It has no dead-letter queue, so that an event is never
+// given up, however often it is received.
 func (r *run) makeQueue() {
 	r.Helper()
 	var err error
@@ -71,8 +71,8 @@ func (r *run) queueURL() string {
 	return r.env.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
 }
 
-// changed notes the secrets that have changed since the last moment, and whether that is told for certain: an event
-// makes up for those before it that were lost.
+// changed records the secrets that have changed since the last moment, and whether the event is certain to arrive: an event
+// makes up for earlier ones that were lost.
 func (r *run) changed(now moment) {
 	if len(r.moments) == 0 {
 		return
@@ -86,7 +86,7 @@ func (r *run) changed(now moment) {
 	}
 }
 
-// deliver changes how events fare on their way.
+// deliver changes how events are delivered.
 func (r *run) deliver() bool {
 	next := localaws.Delivery{Seed: r.random.Uint64()}
 	delay := time.Duration(r.random.Int64N(int64(longestDelay)))
@@ -115,14 +115,14 @@ func (r *run) setDelivery(next localaws.Delivery) {
 	r.changeEvents.lossy = next.Lost > 0
 }
 
-// flush brings the events that are on their way.
+// flush delivers the delayed events.
 func (r *run) flush() bool {
 	r.note("bring all events that are on their way")
 	r.env.AWS.FlushEvents()
 	return true
 }
 
-// deliverWell ends the trouble of events.
+// deliverWell ends faults of the delivery.
 func (r *run) deliverWell() bool {
 	r.note("events come at once, and each once")
 	r.setDelivery(localaws.Delivery{})
@@ -130,7 +130,7 @@ func (r *run) deliverWell() bool {
 	return true
 }
 
-// loseQueue deletes the queue with all that is in it, and all that comes until it is made again.
+// loseQueue deletes the queue and its messages. Events are lost until it is recreated.
 func (r *run) loseQueue() bool {
 	if r.changeEvents.gone {
 		return false
@@ -153,7 +153,7 @@ func (r *run) restoreQueue() bool {
 	return true
 }
 
-// denyQueue keeps the operator from taking events, or from deleting those it took: they wait, or come again.
+// denyQueue denies receiving or deleting messages: events wait, or are received again.
 func (r *run) denyQueue() bool {
 	action := pick(r, "ReceiveMessage", "DeleteMessage", "*")
 	key := "sqs:" + action + " "
@@ -177,11 +177,11 @@ func (r *run) faultQueue() bool {
 
 // editPoll changes how often a SecretSync polls.
 func (r *run) editPoll() bool {
-	return r.editAny(nil, func(_ *slot, next *spec) { next.poll = pick(r, often, alone, seldom) })
+	return r.editAny(nil, func(_ *slot, next *spec) { next.poll = pick(r, often, alone, rarely) })
 }
 
-// untold are reasons that no change in AWS ends and of whose end no event tells: permissions and faults in AWS, and a
-// Secret that somebody else has yet to make. Who polls finds out; who follows events tries again ever more seldom.
+// untold are reasons that end without a change in AWS, and so without an event: permissions and faults in AWS, and a Secret
+// to merge into that does not exist yet. A SecretSync that polls recovers; one that follows events retries with backoff.
 func untold(reason string) bool {
 	return slices.Contains([]string{
 		v1alpha1.ReasonAccessDenied, v1alpha1.ReasonKMSAccessDenied, v1alpha1.ReasonSourceFailed, v1alpha1.ReasonThrottled,
@@ -189,14 +189,14 @@ func untold(reason string) bool {
 	}, reason)
 }
 
-// askFollowers asks followers for a refresh where the promise of events does not reach: Who polls often is right
-// within a poll, whatever came of events. Who follows them is right once those of all changes have come; where one may
-// have been lost, or what failed was no change, once a later event or a refresh tells it.
+// askFollowers requests a refresh of SecretSyncs that events may not have reached. A SecretSync that polls often is in sync
+// after a poll, whatever happened to events. One that follows events is in sync once the events of all changes have
+// arrived. If an event may be lost, or the failure was not a change, it needs a later event or a refresh.
 func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 	r.Helper()
 	for _, of := range r.slots {
 		secretSync := seen.syncs[of.key()]
-		// A refresh while reads may be stale would be in vain.
+		// A refresh has no effect while reads may be stale.
 		if secretSync == nil || !of.exists || !of.spec.follows() || refreshed[of] || r.lags(of) || len(r.differencesOf(of, seen)) == 0 {
 			continue
 		}
@@ -214,8 +214,8 @@ func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 	}
 }
 
-// unfollowed is told while the operator is not at the queue: its waits after failures would add up from one time that
-// all settles to the next.
+// unfollowed is reported while the operator does not receive from the queue: otherwise its backoff would grow from one
+// settling to the next.
 func (r *run) unfollowed() []string {
 	if r.env.AWS.Polling(r.changeEvents.queue) == 0 {
 		return []string{"the operator does not wait at the queue of change events"}
@@ -223,7 +223,7 @@ func (r *run) unfollowed() []string {
 	return nil
 }
 
-// awaitDrained wants every event to be taken in the end.
+// awaitDrained waits until every event was received.
 func (r *run) awaitDrained() {
 	r.Helper()
 	problems := await(r.Context(), func() []string {

@@ -40,7 +40,7 @@ func (s *spec) api(name string) v1alpha1.SecretSyncSpec {
 	return made
 }
 
-// shape adds what is made of the values, and how the Secret is kept.
+// shape adds what is rendered from the values, and how the Secret is kept.
 func (s *spec) shape(made *v1alpha1.SecretSyncSpec) {
 	made.Data = slices.Clone(made.Data)
 	if s.observes {
@@ -175,8 +175,7 @@ func (r *run) deleteSync() bool {
 	return found
 }
 
-// recreateSync makes a SecretSync again that was deleted. One with a finalizer goes only while the
-// operator is up.
+// recreateSync recreates a deleted SecretSync. One with a finalizer is only deleted while the operator runs.
 func (r *run) recreateSync() bool {
 	of, found := anyOf(r, r.slots, func(s *slot) bool { return !s.exists && (!s.merge || r.manager != nil) })
 	if found {
@@ -225,7 +224,7 @@ func (r *run) askRefresh(of *slot) {
 	r.must(r.env.Client.Patch(r.Context(), of.object(), client.RawPatch("application/merge-patch+json", []byte(patch))))
 }
 
-// stop and kill leave the operator down for some steps.
+// stop and kill end the operator for some steps.
 func (r *run) stop() bool {
 	if r.manager == nil {
 		return false
@@ -253,7 +252,7 @@ func (r *run) comeBack() bool {
 	return true
 }
 
-// recovered makes every SecretSync one that must come into sync.
+// recovered changes every SecretSync so that it must get in sync.
 func (r *run) recovered() {
 	for _, of := range r.slots {
 		led := of.spec.wants(r.now(), func(*entry) bool { return true })
@@ -270,14 +269,14 @@ func (r *run) recovered() {
 	}
 }
 
-// recover makes a spec one that must come into sync. One that calls its secret by another name from now on keeps no
-// former values: those of before would have to run out first.
+// recover changes a spec so that it must get in sync. If it names its secret differently from now on, it keeps no former
+// values, which would have to expire first.
 func (s *spec) recover() {
 	s.former = s.former && s.id == s.from.name
 	s.id, s.life, s.label, s.pinned, s.more, s.suspended, s.observes = s.from.name, 0, current, nil, nil, false, false
 }
 
-// recover mends all that the steps have left broken.
+// recover fixes all that the steps have left broken.
 func (r *run) recover() {
 	r.revived()
 	for _, namespace := range r.namespaces {

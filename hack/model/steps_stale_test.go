@@ -7,17 +7,17 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// shortestStale and longestStale bound how long after a change a read may see the state before it.
+// shortestStale and longestStale limit how long after a change a read may see the state before it.
 const shortestStale, longestStale = time.Second, 5 * time.Second
 
-// staleness is what the model knows of reads that are stale.
+// staleness is what the model knows of stale reads.
 type staleness struct {
-	// lasts is how long after a change a read may be stale; zero while none is.
+	// lasts is how long after a change a read may be stale; 0 while none is.
 	lasts time.Duration
-	// lately says that reads may have been stale since all was last settled.
+	// lately says that reads may have been stale since the last settling.
 	lately bool
-	// undated are the secrets of which DescribeSecret was denied since all was last settled: the answers of
-	// GetSecretValue have no date by which the operator could tell that they are old.
+	// undated are the secrets for which DescribeSecret was denied since the last settling: answers of GetSecretValue have
+	// no date by which the operator could see that they are old.
 	undated map[*secret]bool
 	// changed is when a secret changed last.
 	changed map[*secret]time.Time
@@ -46,8 +46,8 @@ func (r *run) setStaleness(next localaws.Staleness) {
 	r.stale.lasts, r.stale.lately = max(r.stale.lasts, next.Lag+next.Random), true
 }
 
-// waver rotates a secret that a SecretSync follows, and asks for one refresh after the other while each read sees the
-// secret as it was before or after that.
+// waver rotates a secret that a SecretSync follows, and requests repeated refreshes while each read sees the secret before
+// or after the rotation.
 func (r *run) waver() bool {
 	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.calm && s.exists && s.spec.from.is == there && s.spec.label == current })
 	if !found {
@@ -62,7 +62,7 @@ func (r *run) waver() bool {
 	return true
 }
 
-// freshen ends that.
+// freshen ends stale reads.
 func (r *run) freshen() bool {
 	if r.stale.lasts == 0 {
 		return false
@@ -75,10 +75,10 @@ func (r *run) freshen() bool {
 	return true
 }
 
-// mayLag says whether what is read of a secret now may be stale.
+// mayLag says whether a read of a secret may be stale now.
 func (r *run) mayLag(of *secret) bool { return time.Since(r.stale.changed[of]) < r.stale.lasts }
 
-// lags says whether what a slot reads now may be stale.
+// lags says whether a read of a slot's secrets may be stale now.
 func (r *run) lags(of *slot) bool {
 	for i := range 1 + len(of.spec.more) {
 		if r.mayLag(of.spec.readingAt(i).from) {
@@ -88,7 +88,8 @@ func (r *run) lags(of *slot) bool {
 	return false
 }
 
-// lagging tells while reads may be stale: what goes back then goes back for moments alone, and is to be seen.
+// lagging is reported while reads may be stale: then a Secret that is set back may be so only for a moment, which the watch
+// must see.
 func (r *run) lagging() []string {
 	if slices.ContainsFunc(r.secrets, r.mayLag) {
 		return []string{"reads are still stale"}
@@ -96,11 +97,11 @@ func (r *run) lagging() []string {
 	return nil
 }
 
-// begins notes that the operator looks at a SecretSync for the first time, or by another spec: the event of
-// a change before that is over, so that nothing tells the operator when it reads a state from before the change.
+// begins records that the operator reconciles a SecretSync for the first time, or by a new spec. The event of an earlier
+// change is over by then, so that nothing tells the operator that it reads a state from before the change.
 func (r *run) begins(of *slot) { of.late = of.late || of.exists && r.lags(of) }
 
-// noteUndated notes the secrets of which DescribeSecret is denied.
+// noteUndated records the secrets for which DescribeSecret is denied.
 func (r *run) noteUndated() {
 	for _, of := range r.secrets {
 		_, all := r.rules["DescribeSecret "]

@@ -13,12 +13,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// watcher sees every state that a Secret is ever in.
+// watcher records every state of the Secrets.
 type watcher struct {
 	mutex  sync.Mutex
 	events []sighting
 	ended  bool
-	// last is every Secret as it was judged last.
+	// last is the last judged state of every Secret.
 	last map[place]sighting
 	// judged counts the sightings that were judged.
 	judged int
@@ -69,7 +69,7 @@ func (w *watcher) add(seen sighting) {
 	w.events = append(w.events, seen)
 }
 
-// take gives what was seen and not judged yet.
+// take gives the sightings that were not judged yet.
 func (w *watcher) take() (events []sighting, ended bool) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -77,8 +77,8 @@ func (w *watcher) take() (events []sighting, ended bool) {
 	return events, w.ended
 }
 
-// judge holds all that was seen against what may ever be: a Secret goes only where it was deleted or is
-// to go, and is written whole, with values that its secret has had where the SecretSync pointed.
+// judge checks all sightings: a Secret may only vanish if the test deleted it or the model allows it, and every write must
+// be complete, with values that the secret has had at the label that the SecretSync follows.
 func (r *run) judge() {
 	r.Helper()
 	events, ended := r.seen.take()
@@ -104,8 +104,7 @@ func (r *run) judge() {
 	}
 }
 
-// mayGo says whether a Secret goes with its SecretSync, or because that writes another one now, or makes it
-// anew.
+// mayGo says whether a Secret may vanish: with its SecretSync, or because that now writes another Secret, or recreates it.
 func (r *run) mayGo(at place) bool {
 	return slices.ContainsFunc(r.writersOf(at), func(s *slot) bool { return !s.merge && (s.moved && s.deletes() || s.replaces() || r.frozen[at]) })
 }
@@ -133,7 +132,7 @@ func (r *run) judgeWrite(before, now sighting) (problems []string) {
 			continue
 		}
 		if taken := len(withoutForeign(part)) == 0; taken && s.merge && s.moved {
-			continue // The keys of a SecretSync that is deleted go.
+			continue // The keys of a deleted SecretSync are removed.
 		}
 		if problem := r.trace(s, part, former); problem != "" {
 			problems = append(problems, problem)
@@ -158,7 +157,7 @@ func without(whole, part map[string]string) map[string]string {
 	return rest
 }
 
-// told tells of keys where their values come from, and never the values.
+// told says where the values of keys come from, without the values.
 func (r *run) told(keys map[string]string) string {
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
