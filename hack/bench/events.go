@@ -20,8 +20,8 @@ const (
 )
 
 // follow rotates each secret once, in turn, and measures the time from the event in the queue to the new version in the
-// Secret. It does so first for the floor, a loop that reads the queue and the value and applies the Secret, then for the
-// operator, which does not poll.
+// Secret. It does so first for the floor, a loop that reads the queue and the value and applies the Secret, then for
+// the operator, which does not poll.
 func follow(ctx context.Context, b *bench) error {
 	var queues [2]string
 	for i, name := range []string{"changes", "floor"} {
@@ -68,7 +68,7 @@ func follow(ctx context.Context, b *bench) error {
 // idleCalls counts calls of AWS while nothing changes, without the long polls of the queue.
 func (b *bench) idleCalls(ctx context.Context) error {
 	b.AWS.ResetCalls()
-	if err := b.pass(ctx, idleWindow); err != nil {
+	if err := b.wait(ctx, idleWindow); err != nil {
 		return err
 	}
 	polls := b.AWS.Count("ReceiveMessage")

@@ -89,8 +89,8 @@ func (f *fleet) secret(ctx context.Context, i int, content string) error {
 // nameOf names the i-th SecretSync, and its Secret.
 func nameOf(i int) string { return fmt.Sprintf("s-%05d", i) }
 
-// syncs creates a namespace with n SecretSyncs, each of the secret that secretOf gives. They assume roleARN, unless it is
-// empty.
+// syncs creates a namespace with n SecretSyncs, each of the secret that secretOf gives. They assume roleARN, unless it
+// is empty.
 func (f *fleet) syncs(ctx context.Context, namespace string, n int, poll time.Duration, roleARN string, secretOf func(i int) string) error {
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if err := f.env.Client.Create(ctx, made); err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// pass waits for a time. If profiles are wanted, it records a CPU profile of the manager meanwhile.
-func (b *bench) pass(ctx context.Context, window time.Duration) error {
+// wait waits for a time. If profiles are wanted, it records a CPU profile of the manager meanwhile.
+func (b *bench) wait(ctx context.Context, window time.Duration) error {
 	if b.profiles == "" {
 		return sleep(ctx, window)
 	}
@@ -22,8 +22,8 @@ func (b *bench) pass(ctx context.Context, window time.Duration) error {
 	return b.saveProfile(ctx, "heap", "heap")
 }
 
-// saveProfile saves one of the profiles that net/http/pprof serves, under the scenario's name. A later profile of the same
-// kind replaces it.
+// saveProfile saves one of the profiles that net/http/pprof serves, under the scenario's name. A later profile of the
+// same kind replaces it.
 func (b *bench) saveProfile(ctx context.Context, kind, path string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.pprof+"/debug/pprof/"+path, nil)
 	if err != nil {

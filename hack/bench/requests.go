@@ -13,8 +13,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// requests counts the requests to the API server by verb and resource, for the resources that the operator uses. Watches
-// are not counted, as each lasts as long as the operator.
+// requests counts the requests to the API server by verb and resource, for the resources that the operator uses.
+// Watches are not counted, as each lasts as long as the operator.
 type requests map[string]float64
 
 func (b *bench) requests(ctx context.Context) (requests, error) {

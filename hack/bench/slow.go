@@ -16,8 +16,8 @@ import (
 // hangingRole is an identity whose calls are accepted and never answered.
 const hangingRole = "arn:aws:iam::111122223333:role/hanging"
 
-// slowAccount makes one identity hang, with which a fifth as many SecretSyncs read every second. It measures the effect on
-// the SecretSyncs of other identities: the time from a requested refresh to the Secret.
+// slowAccount makes one identity hang, with which a fifth as many SecretSyncs read every second. It measures the effect
+// on the SecretSyncs of other identities: the time from a requested refresh to the Secret.
 func slowAccount(ctx context.Context, b *bench) error {
 	if err := b.own(ctx, idle); err != nil {
 		return err
@@ -29,9 +29,9 @@ func slowAccount(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.AWS.SetFaults(localaws.Fault{Latency: b.latency}, localaws.Fault{Principal: "*:assumed-role/sick/*", Hang: true})
+	b.AWS.SetFaults(localaws.Fault{Latency: b.latency}, localaws.Fault{Principal: "*:assumed-role/hanging/*", Hang: true})
 	healthy := b.fleet.wanted()
-	if err := b.fleet.syncs(ctx, "sick", b.n/5, time.Second, hangingRole, secretID); err != nil {
+	if err := b.fleet.syncs(ctx, "hanging", b.n/5, time.Second, hangingRole, secretID); err != nil {
 		return err
 	}
 	b.fleet.only(healthy)
@@ -47,7 +47,8 @@ func slowAccount(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// refreshed gives each secret a new value and requests a refresh, a few at a time, and gives how many seconds each took.
+// refreshed gives each secret a new value and requests a refresh, a few at a time, and gives how many seconds each
+// took.
 func (b *bench) refreshed(ctx context.Context, content string) ([]float64, error) {
 	const atOnce = 4
 	asked := make([]time.Time, b.n)

@@ -17,7 +17,7 @@ func (b *bench) polled(ctx context.Context, window time.Duration, polls int) err
 		return err
 	}
 	b.AWS.ResetCalls()
-	if err := b.pass(ctx, window); err != nil {
+	if err := b.wait(ctx, window); err != nil {
 		return err
 	}
 	usedAfter, err := b.manager.ProcessorTime()
@@ -102,7 +102,7 @@ func sharedSecret(ctx context.Context, b *bench) error {
 	}
 	b.figure("values-read-at-first", float64(b.AWS.Count("GetSecretValue")+b.AWS.Count("BatchGetSecretValue")), "calls")
 	b.AWS.ResetCalls()
-	if err := b.pass(ctx, polls*poll); err != nil {
+	if err := b.wait(ctx, polls*poll); err != nil {
 		return err
 	}
 	b.figure("describes-per-interval", float64(b.AWS.Count("DescribeSecret"))/polls, "calls")
@@ -128,7 +128,7 @@ func memory(ctx context.Context, b *bench) error {
 	if err := b.reportMemory("after-first-sync"); err != nil {
 		return err
 	}
-	if err := b.pass(ctx, sweptPoll); err != nil {
+	if err := b.wait(ctx, sweptPoll); err != nil {
 		return err
 	}
 	return b.reportMemory("steady")

@@ -103,8 +103,8 @@ func firstSync(ctx context.Context, b *bench) error {
 	return b.reportWrites(ctx, before, least)
 }
 
-// reportWrites waits until all Secrets hold their wanted versions, and reports how long that took from the first read of a
-// value, and what it cost.
+// reportWrites waits until all Secrets hold their wanted versions, and reports how long that took from the first read
+// of a value, and what it cost.
 func (b *bench) reportWrites(ctx context.Context, before requests, least time.Duration) error {
 	last, err := b.watcher.await(ctx, b.fleet.wanted())
 	if err != nil {
@@ -199,7 +199,7 @@ func restart(ctx context.Context, b *bench) error {
 	if err := b.start(); err != nil {
 		return err
 	}
-	if err := b.pass(ctx, window); err != nil {
+	if err := b.wait(ctx, window); err != nil {
 		return err
 	}
 	after, err := b.requests(ctx)
@@ -227,7 +227,7 @@ func throttled(ctx context.Context, b *bench) error {
 	}
 	b.figure("converged", time.Since(began).Seconds(), "s")
 	b.AWS.ResetCalls()
-	if err := b.pass(ctx, adapted); err != nil {
+	if err := b.wait(ctx, adapted); err != nil {
 		return err
 	}
 	refused, all := 0, 0

@@ -59,8 +59,8 @@ func (p *ControlPlane) audit(server *envtest.APIServer) error {
 	return nil
 }
 
-// Requests are the requests of ServiceAccounts since the start. Watches are included from their beginning, when they are
-// answered.
+// Requests are the requests of ServiceAccounts since the start. Watches are included from their beginning, when they
+// are answered.
 func (p *ControlPlane) Requests() ([]Request, error) {
 	content, err := os.ReadFile(p.auditLog())
 	if err != nil {

@@ -25,9 +25,9 @@ func (p *ControlPlane) Backup() (*Backup, error) {
 	return backup, nil
 }
 
-// Restore restores etcd's data from a backup, as the page "Operating etcd clusters for Kubernetes" tells administrators to:
-// kube-apiserver is stopped meanwhile, and kube-controller-manager is restarted, because it caches what it has read.
-// Operators are not restarted.
+// Restore restores etcd's data from a backup, as the page "Operating etcd clusters for Kubernetes" tells administrators
+// to: kube-apiserver is stopped meanwhile, and kube-controller-manager is restarted, because it caches what it has
+// read. Operators are not restarted.
 func (p *ControlPlane) Restore(backup *Backup) error {
 	data := p.environment.ControlPlane.Etcd.DataDir
 	replaced := func() error {

@@ -119,8 +119,8 @@ func pinned(ctx context.Context, module string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// build downloads or builds the programs in a temporary directory and renames that at the end, so that an interrupted run
-// leaves no directory that looks complete.
+// build downloads or builds the programs in a temporary directory and renames that at the end, so that an interrupted
+// run leaves no directory that looks complete.
 func build(ctx context.Context, module, version, directory string, progress io.Writer) error {
 	half := directory + ".half"
 	if err := errors.Join(os.RemoveAll(half), os.Mkdir(half, 0o750)); err != nil { // A killed run leaves a temporary directory.

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// compiler puts a fake go command first in PATH. It reports a version, "builds" by running a script, and appends each build
-// to a file. It returns that file and the cache's directory, both empty.
+// compiler puts a fake go command first in PATH. It reports a version, "builds" by running a script, and appends each
+// build to a file. It returns that file and the cache's directory, both empty.
 func compiler(t *testing.T, build string) (builds, cache string) {
 	t.Helper()
 	folder := t.TempDir()

@@ -28,8 +28,8 @@ type Options struct {
 	Progress io.Writer
 }
 
-// ControlPlane is a running control plane. Stop ends its processes and removes its files. So does the end of the process
-// that started it, even if that is killed.
+// ControlPlane is a running control plane. Stop ends its processes and removes its files. So does the end of the
+// process that started it, even if that is killed.
 type ControlPlane struct {
 	keeper      *keeper
 	environment *envtest.Environment

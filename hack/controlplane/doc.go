@@ -8,7 +8,8 @@
 // KUBEBUILDER_ASSETS names a directory with all four programs, that is used instead; envtest's own archives lack
 // kube-controller-manager and are not used.
 //
-// Stop leaves no process and no file behind. The same holds if the parent is killed or interrupted before it calls Stop.
+// Stop leaves no process and no file behind. The same holds if the parent is killed or interrupted before it calls
+// Stop.
 //
 // It is for tests and the demo, and may import controller-runtime's envtest.
 package controlplane

@@ -48,8 +48,8 @@ func newDownloads(version string) *downloads {
 	return d
 }
 
-// get downloads a program, checks its checksum and makes it executable. Once a server cannot be reached, later calls fail
-// at once.
+// get downloads a program, checks its checksum and makes it executable. Once a server cannot be reached, later calls
+// fail at once.
 func (d *downloads) get(ctx context.Context, p program, into string) error {
 	if !strings.HasPrefix(p.pkg, "k8s.io/kubernetes/") {
 		return errors.New("it is released as an archive only")

@@ -10,9 +10,9 @@ import (
 )
 
 // keeping is a shell script that reads its input to the end. The input ends when the process at its other end ends, in
-// whatever way. Then the script kills the programs that still run. It knows them by their process IDs and by the directory
-// in their arguments, because an ID may have been reused. Last it removes the directory, repeatedly, as programs that are
-// being killed may still write.
+// whatever way. Then the script kills the programs that still run. It knows them by their process IDs and by the
+// directory in their arguments, because an ID may have been reused. Last it removes the directory, repeatedly, as
+// programs that are being killed may still write.
 const keeping = `
 while read -r _; do :; done
 for file in "$1"/run/*.pid; do
@@ -22,8 +22,8 @@ for try in 1 2 3 4 5; do rm -rf -- "$1" && exit 0; sleep 1; done
 exit 1
 `
 
-// keeper is a process that outlives the one that started it, and cleans a control plane up. It is needed because envtest
-// starts etcd and kube-apiserver so that neither a signal nor the end of their parent ends them.
+// keeper is a process that outlives the one that started it, and cleans a control plane up. It is needed because
+// envtest starts etcd and kube-apiserver so that neither a signal nor the end of their parent ends them.
 type keeper struct {
 	command *exec.Cmd
 	input   io.Closer
@@ -56,8 +56,8 @@ func (k *keeper) end() error {
 	return nil
 }
 
-// kept writes a script that registers a program with the keeper and runs it. envtest, which runs the script, does not give
-// the process ID.
+// kept writes a script that registers a program with the keeper and runs it. envtest, which runs the script, does not
+// give the process ID.
 func (p *ControlPlane) kept(program string) (path string, err error) {
 	path = filepath.Join(p.directory, "run", program)
 	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s' \"$@\"\n", p.pidFile(program), filepath.Join(p.binaries, program))

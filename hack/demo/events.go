@@ -46,7 +46,7 @@ func (f *fragile) step(ctx context.Context, event localaws.RotationEvent) error 
 
 // atOnce rotates a secret whose SecretSync does not poll.
 func (s *story) atOnce(ctx context.Context) error {
-	s.heading("Nobody polls any more, and a rotation is in the Secret at once: AWS sends an event")
+	s.heading("Without polls, a rotation is in the Secret at once: AWS sends an event")
 	if _, err := s.kubectl(ctx, "patch", resource, "-n", namespace, "--type=merge", "-p", `{"spec":{"pollInterval":"0"}}`); err != nil {
 		return err
 	}

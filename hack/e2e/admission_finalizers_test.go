@@ -48,8 +48,8 @@ func (s *setup) held(name string, finalizers ...string) *v1alpha1.SecretSync {
 
 func merge(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
 
-// TestFinalizersAlone: with the operator's stolen token, only the operator's finalizer and the status of a SecretSync can be
-// changed.
+// TestFinalizersAlone: with the operator's stolen token, only the operator's finalizer and the status of a SecretSync
+// can be changed.
 func TestFinalizersAlone(t *testing.T) {
 	s := newSetup(t)
 	operator := s.actingAs(testenv.OperatorAccount)
@@ -164,8 +164,8 @@ func (s *setup) checkLargeOnes(operator client.Client) {
 	}
 }
 
-// TestAForgedStatusReadsNothingElse: with the operator's token any status can be written. But only the spec names what is
-// read, whatever the status says, and only the marks on a Secret decide what is deleted.
+// TestAForgedStatusReadsNothingElse: with the operator's token any status can be written. But only the spec names what
+// is read, whatever the status says, and only the marks on a Secret decide what is deleted.
 func TestAForgedStatusReadsNothingElse(t *testing.T) {
 	s := newSetup(t)
 	operator := s.actingAs(testenv.OperatorAccount)

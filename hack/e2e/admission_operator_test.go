@@ -39,8 +39,8 @@ func (s *setup) token(by kubernetes.Interface, namespace, account string, audien
 	return made.Status.Token, nil
 }
 
-// TestTokenAudience: with the operator's token one can get tokens that AWS accepts, but none that the API server accepts.
-// Other clients are not affected.
+// TestTokenAudience: with the operator's token one can get tokens that AWS accepts, but none that the API server
+// accepts. Other clients are not affected.
 func TestTokenAudience(t *testing.T) {
 	s := newSetup(t)
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "payments"}})
@@ -58,7 +58,7 @@ func TestTokenAudience(t *testing.T) {
 		refused   string
 	}{
 		"AWS":                    {[]string{aws}, ""},
-		"nobody in particular":   {nil, "not for https://"},
+		"no audience":            {nil, "not for https://"},
 		"an API server":          {[]string{api}, "not for " + api},
 		"AWS and an API server":  {[]string{aws, api}, "not for " + aws + ", " + api},
 		"AWS of another country": {[]string{aws + ".cn"}, "not for " + aws + ".cn"},
@@ -81,7 +81,7 @@ func TestTokenAudience(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.token(administrator, s.namespace, "payments"); err != nil {
-		t.Errorf("somebody else's request: %v", err)
+		t.Errorf("another client's request: %v", err)
 	}
 }
 
@@ -149,6 +149,6 @@ func TestTokenSecrets(t *testing.T) {
 		}
 	}
 	if err := s.env.Client.Create(t.Context(), made("administrator", corev1.SecretTypeServiceAccountToken)); err != nil {
-		t.Errorf("somebody else's Secret: %v", err)
+		t.Errorf("another client's Secret: %v", err)
 	}
 }

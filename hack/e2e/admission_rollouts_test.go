@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// TestRestartsAlone: with the operator's token and the permission of the component rollouts one can restart workloads, and
-// change nothing else in them.
+// TestRestartsAlone: with the operator's token and the permission of the component rollouts one can restart workloads,
+// and change nothing else in them.
 func TestRestartsAlone(t *testing.T) {
 	s := newSetup(t)
 	s.may(rolloutsRole)
@@ -67,7 +67,7 @@ func TestRestartsAlone(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := patch(s.env.Client, web, change); err != nil {
-			t.Errorf("%s by somebody else: %v", name, err)
+			t.Errorf("%s by another client: %v", name, err)
 		}
 	}
 }

@@ -150,8 +150,8 @@ func TestNamingConvention(t *testing.T) {
 	}
 }
 
-// TestPoliciesLeaveWhatWasThere: a SecretSync from before the policy is still synced. It can be labelled and deleted, with
-// its finalizer, and cannot be edited into another spec that the policy refuses.
+// TestPoliciesLeaveWhatWasThere: a SecretSync from before the policy is still synced. It can be labelled and deleted,
+// with its finalizer, and cannot be edited into another spec that the policy refuses.
 func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", value())
@@ -285,7 +285,7 @@ func TestListsOfServiceAccounts(t *testing.T) {
 	s := newSetup(t)
 	policy := s.unique("secretsync-service-accounts")
 	s.enforce("service-accounts.yaml", map[string]string{s.namespace: "payments-read,\n reports ", "_others": "_operator else"},
-		func() error { return s.reading(as("nobody")) })
+		func() error { return s.reading(as("unlisted")) })
 	for name, test := range map[string]struct {
 		auth    v1alpha1.SourceAuth
 		refused string
@@ -312,8 +312,8 @@ func TestListsOfServiceAccounts(t *testing.T) {
 	}
 }
 
-// TestListsOfServiceAccountsChange: a namespace without a list may use what the default allows; without any list nothing
-// is allowed.
+// TestListsOfServiceAccountsChange: a namespace without a list may use what the default allows; without any list
+// nothing is allowed.
 func TestListsOfServiceAccountsChange(t *testing.T) {
 	s := newSetup(t)
 	policy := s.unique("secretsync-service-accounts")

@@ -85,8 +85,8 @@ func TestCRDUpgrade(t *testing.T) {
 	c.stop(manager)
 }
 
-// TestCRDUpgradeByKubectl upgrades the CRD with kubectl instead of Helm: spec and status of stored objects stay as they are,
-// and what the newer form forbids is refused with its messages.
+// TestCRDUpgradeByKubectl upgrades the CRD with kubectl instead of Helm: spec and status of stored objects stay as they
+// are, and what the newer form forbids is refused with its messages.
 func TestCRDUpgradeByKubectl(t *testing.T) {
 	c := newCluster(t)
 	earlier, err := yaml.Marshal(earlierCRD(t))

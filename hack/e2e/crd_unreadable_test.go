@@ -19,8 +19,9 @@ func laxCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	return crd
 }
 
-// TestASpecThatCannotBeReadHidesNoOther stores SecretSyncs whose fields the operator cannot decode, under a CRD that accepts
-// them. Other SecretSyncs must be synced while the operator runs, after a restart, and after an upgrade of the CRD.
+// TestASpecThatCannotBeReadHidesNoOther stores SecretSyncs whose fields the operator cannot decode, under a CRD that
+// accepts them. Other SecretSyncs must be synced while the operator runs, after a restart, and after an upgrade of the
+// CRD.
 func TestASpecThatCannotBeReadHidesNoOther(t *testing.T) {
 	c := newCluster(t)
 	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{laxCRD(t)}}); err != nil {

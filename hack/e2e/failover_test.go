@@ -16,8 +16,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// replicaRegion has the replicas. Each test has another primary region, because the operator avoids a region for a while
-// after it was down.
+// replicaRegion has the replicas. Each test has another primary region, because the operator avoids a region for a
+// while after it was down.
 const replicaRegion = "eu-south-1"
 
 // replicated is a secret with a replica in another region, and a client of each region.
@@ -85,8 +85,8 @@ func (r *replicated) awaitRegion(name, region string) v1alpha1.SourceStatus {
 	return read
 }
 
-// TestFailover: while a region is down, replicas are read, both for SecretSyncs that were synced before and for new ones.
-// Once the region is back, it is read again.
+// TestFailover: while a region is down, replicas are read, both for SecretSyncs that were synced before and for new
+// ones. Once the region is back, it is read again.
 func TestFailover(t *testing.T) {
 	for kind, homeRegion := range map[string]string{localaws.OutageCut: "eu-west-2", localaws.OutageUnavailable: "eu-west-3"} {
 		t.Run(kind, func(t *testing.T) {

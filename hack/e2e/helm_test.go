@@ -100,8 +100,8 @@ func (c *cluster) startAsInstalled(deployment string) *testenv.Manager {
 	return manager
 }
 
-// awaitInstalled waits until the API server serves SecretSyncs and enforces the operator's roles. Helm waits for neither.
-// Without SecretSyncs a manager exits; without roles the audit log has refused requests.
+// awaitInstalled waits until the API server serves SecretSyncs and enforces the operator's roles. Helm waits for
+// neither. Without SecretSyncs a manager exits; without roles the audit log has refused requests.
 func (c *cluster) awaitInstalled(account string) {
 	c.Helper()
 	c.await("SecretSyncs are served", c.served)
@@ -116,8 +116,8 @@ func (c *cluster) served() bool {
 	return c.env.Client.List(c.Context(), &v1alpha1.SecretSyncList{}, client.InNamespace(c.namespace)) == nil
 }
 
-// elsewhere replaces the ports in flags, as tests share the machine, and removes the hook of change events, whose files the
-// kubelet would mount.
+// elsewhere replaces the ports in flags, as tests share the machine, and removes the hook of change events, whose files
+// the kubelet would mount.
 func (c *cluster) elsewhere(flags []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool {
 		return strings.HasPrefix(flag, "--metrics-bind-address=") || strings.HasPrefix(flag, "--health-probe-bind-address=") ||
@@ -168,7 +168,7 @@ func TestHelm(t *testing.T) {
 	c.await("a poll", func() bool { return c.called("DescribeSecret") > polls })
 	c.stop(manager)
 	if after := c.secret("db"); after.UID != before.UID || after.ResourceVersion != before.ResourceVersion {
-		t.Error("the Secret was written anew by installing again")
+		t.Error("the Secret was rewritten by installing again")
 	}
 	if err := checkRoles(c.env.Plane, "secretsync", "rbac/leader_election_role.yaml", "rbac/metrics_auth_role.yaml"); err != nil {
 		t.Error(err)
@@ -202,7 +202,7 @@ func (c *cluster) checkMetricsAreGuarded(manager *testenv.Manager) {
 		return got != 0
 	})
 	if got != http.StatusForbidden {
-		c.Errorf("metrics for somebody without permission answered %d, want 403", got)
+		c.Errorf("metrics without permission answered %d, want 403", got)
 	}
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "scraper"},

@@ -48,7 +48,8 @@ func overlay(t *testing.T, resources []string, components ...string) []byte {
 	return output(t, tool(t, "kustomize"), "build", directory)
 }
 
-// withTokens are values with which the chart installs everything, including what the component service-account-tokens does.
+// withTokens are values with which the chart installs everything, including what the component service-account-tokens
+// does.
 func withTokens(t *testing.T, more string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "values.yaml")
@@ -58,8 +59,8 @@ func withTokens(t *testing.T, more string) string {
 	return file
 }
 
-// admission is what a way of installing adds to admission, as far as the ways must agree. Names are without their prefix,
-// in which the ways differ.
+// admission is what a way of installing adds to admission, as far as the ways must agree. Names are without their
+// prefix, in which the ways differ.
 type admission struct {
 	Policies []admissionv1.ValidatingAdmissionPolicySpec
 	Bindings []admissionv1.ValidatingAdmissionPolicyBindingSpec
@@ -93,7 +94,8 @@ func (a admission) bound() (names []string) {
 	return names
 }
 
-// TestEveryInstallationHoldsTheOperator: the policies about the operator are installed unless restrictOperator is false.
+// TestEveryInstallationHoldsTheOperator: the policies about the operator are installed unless restrictOperator is
+// false.
 func TestEveryInstallationHoldsTheOperator(t *testing.T) {
 	byChart := admissionOf(t, chart(t))
 	if diff := cmp.Diff([]string{"finalizers-alone", "token-secrets"}, byChart.bound()); diff != "" || len(byChart.Policies) != 2 {
@@ -139,8 +141,8 @@ func TestChartAndComponentGiveTheSameTokens(t *testing.T) {
 	}
 }
 
-// TestHelmServiceAccountTokens: for which ServiceAccounts the operator of a release may request tokens, as values widen and
-// narrow.
+// TestHelmServiceAccountTokens: for which ServiceAccounts the operator of a release may request tokens, as values widen
+// and narrow.
 func TestHelmServiceAccountTokens(t *testing.T) {
 	c := newCluster(t)
 	for _, account := range []string{"payments/reader", "payments/other", "shipping/reader"} {
@@ -171,7 +173,7 @@ func TestHelmServiceAccountTokens(t *testing.T) {
 	c.await("Secrets by which tokens are handed out refused by default", func() bool { return refusedBy(c.tokenSecret(operator), secrets) })
 
 	set("serviceAccountTokens.names={reader}")
-	c.await("tokens for AWS, of the ServiceAccounts named, and for nobody else", func() bool {
+	c.await("tokens for AWS, of the named ServiceAccounts, and of no others", func() bool {
 		return ask("payments", "reader", aws) == nil && ask("shipping", "reader", aws) == nil && refusedBy(ask("payments", "reader"), audience)
 	})
 	if err := ask("payments", "other", aws); !unauthorized(err) {
@@ -190,7 +192,7 @@ func TestHelmServiceAccountTokens(t *testing.T) {
 	}
 
 	set("serviceAccountTokens.restrictAudience=false", "restrictOperator=false")
-	c.await("tokens for anybody, without the policies", func() bool { return ask("payments", "other") == nil && c.tokenSecret(operator) == nil })
+	c.await("tokens of all ServiceAccounts, without the policies", func() bool { return ask("payments", "other") == nil && c.tokenSecret(operator) == nil })
 
 	set("serviceAccountTokens.enabled=false")
 	c.await("no tokens any more", func() bool { return unauthorized(ask("payments", "other", aws)) })

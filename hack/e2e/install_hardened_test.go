@@ -24,8 +24,8 @@ func known(t *testing.T, manifests []byte) []runtime.Object {
 	}), []byte("\n---\n")))
 }
 
-// TestInstallationsAreHardened checks that each way of installing installs one hardened workload, and no policy or webhook
-// for other clients.
+// TestInstallationsAreHardened checks that each way of installing installs one hardened workload, and no policy or
+// webhook for other clients.
 func TestInstallationsAreHardened(t *testing.T) {
 	installable := []string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Deployment", "Namespace", "NetworkPolicy",
 		"PodDisruptionBudget", "Role", "RoleBinding", "Service", "ServiceAccount",

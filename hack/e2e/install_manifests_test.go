@@ -36,8 +36,8 @@ func (c *cluster) apply(manifests string, flags ...string) (string, error) {
 	return string(output), err
 }
 
-// TestManifestsAreAccepted: the API server knows every field of what is installed, and accepts its pods in a namespace with
-// the restricted Pod Security Standard.
+// TestManifestsAreAccepted: the API server knows every field of what is installed, and accepts its pods in a namespace
+// with the restricted Pod Security Standard.
 func TestManifestsAreAccepted(t *testing.T) {
 	c := newCluster(t)
 	c.addServiceMonitors()

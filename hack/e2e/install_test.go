@@ -38,8 +38,8 @@ type grant struct {
 	Rules           []rbacv1.PolicyRule
 }
 
-// installed is what an installation creates in a cluster, as far as both ways of installing must agree: without the names
-// of roles, and without flags, which kustomize leaves at their defaults.
+// installed is what an installation creates in a cluster, as far as both ways of installing must agree: without the
+// names of roles, and without flags, which kustomize leaves at their defaults.
 type installed struct {
 	CRDs     []apiextensionsv1.CustomResourceDefinitionSpec
 	Roles    map[string]role
@@ -176,8 +176,8 @@ func TestChartAndKustomizeInstallTheSame(t *testing.T) {
 	}
 }
 
-// TestChartSetsFlagsToTheirDefaults checks that the chart's default values equal the manager's defaults, which kustomize
-// installs.
+// TestChartSetsFlagsToTheirDefaults checks that the chart's default values equal the manager's defaults, which
+// kustomize installs.
 func TestChartSetsFlagsToTheirDefaults(t *testing.T) {
 	help, err := exec.CommandContext(t.Context(), shared.Binary, "--help").CombinedOutput()
 	if err != nil && !bytes.Contains(help, []byte("-poll-interval")) {
@@ -199,8 +199,8 @@ func TestChartSetsFlagsToTheirDefaults(t *testing.T) {
 	}
 }
 
-// sameSetting compares as text or, as 5m equals 5m0s, as durations. A help text leaves out the default false (package flag,
-// "PrintDefaults").
+// sameSetting compares as text or, as 5m equals 5m0s, as durations. A help text leaves out the default false (package
+// flag, "PrintDefaults").
 func sameSetting(set, help string) bool {
 	x, notX := time.ParseDuration(set)
 	y, notY := time.ParseDuration(help)

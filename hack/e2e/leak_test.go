@@ -37,9 +37,10 @@ var outputs = map[string][]byte{}
 // window is how many characters of a value, in any form, count as a leak.
 const window = 12
 
-// needles are all texts of a window's length by which a value is found, each with the value's number: every part of it as
-// it is (values have no characters that URLs, JSON or Go escape), in capitals, in hexadecimal, and in base64, encoded once
-// or twice, at any offset in a longer text. The beginnings of its digests are included, as they allow testing a guess.
+// needles are all texts of a window's length by which a value is found, each with the value's number: every part of it
+// as it is (values have no characters that URLs, JSON or Go escape), in capitals, in hexadecimal, and in base64,
+// encoded once or twice, at any offset in a longer text. The beginnings of its digests are included, as they allow
+// testing a guess.
 func needles(values []string) map[string]int {
 	found := map[string]int{}
 	for number, value := range values {
@@ -79,8 +80,8 @@ func leaks(content []byte, needles map[string]int) []int {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// searchForValues searches for every value that a test has put into a secret in all outputs of the operator: logs, events,
-// statuses, metrics, requests, and what Secrets have besides their data.
+// searchForValues searches for every value that a test has put into a secret in all outputs of the operator: logs,
+// events, statuses, metrics, requests, and what Secrets have besides their data.
 func searchForValues(ctx context.Context, w *testenv.Environment) error {
 	said, err := said(ctx, w)
 	if err != nil {

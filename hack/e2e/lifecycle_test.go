@@ -61,8 +61,8 @@ func TestSpecEdit(t *testing.T) {
 	s.awaitEvent("edited", "SecretUpdated", "added only", "removed a, b")
 }
 
-// TestKilled kills an operator in the middle of many syncs. The next one finishes them, and reads nothing again that was in
-// sync.
+// TestKilled kills an operator in the middle of many syncs. The next one finishes them, and reads nothing again that
+// was in sync.
 func TestKilled(t *testing.T) {
 	s := newSetup(t)
 	const many = 200
@@ -96,7 +96,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestRestartCostsNothing: what was in sync when the operator stopped is neither read nor written again after its restart.
+// TestRestartCostsNothing: what was in sync when the operator stopped is neither read nor written again after its
+// restart.
 func TestRestartCostsNothing(t *testing.T) {
 	const some = 5
 	s := newSetup(t)

@@ -73,8 +73,8 @@ func replaceFound(s *setup, id string) {
 	s.createSecret(strings.TrimPrefix(id, s.secretID(""))+"/two", value())
 }
 
-// TestASlipTakesNoKeyOut follows one slip from the condition that reports it to the value that fixes it, and another to the
-// edit that allows it.
+// TestASlipTakesNoKeyOut follows one slip from the condition that reports it to the value that fixes it, and another to
+// the edit that allows it.
 func TestASlipTakesNoKeyOut(t *testing.T) {
 	s := newSetup(t)
 	id, version := s.createSecret("slip", pair())
@@ -131,8 +131,8 @@ func TestAnObjectTakesNoTextOut(t *testing.T) {
 	s.awaitReady("text")
 }
 
-// TestADeletedSecretComesBackWholeAfterASlip: the operator knows the keys of the last sync although the Secret is gone, and
-// a rollback to the former version restores them.
+// TestADeletedSecretComesBackWholeAfterASlip: the operator knows the keys of the last sync although the Secret is gone,
+// and a rollback to the former version restores them.
 func TestADeletedSecretComesBackWholeAfterASlip(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()

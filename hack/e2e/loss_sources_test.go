@@ -159,8 +159,9 @@ func TestADeniedListLosesNothing(t *testing.T) {
 	s.awaitKeys("listed", map[string]string{"other": content})
 }
 
-// TestNothingIsLostBetweenTwoReads: after both of two secrets were rotated, one can be read and the other one is refused or
-// hangs. Nothing of either is published, even if the operator is killed meanwhile. Both are published once AWS works.
+// TestNothingIsLostBetweenTwoReads: after both of two secrets were rotated, one can be read and the other one is
+// refused or hangs. Nothing of either is published, even if the operator is killed meanwhile. Both are published once
+// AWS works.
 func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 	s := newSetup(t)
 	far := *s
@@ -206,8 +207,8 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 	s.awaitReady("both")
 }
 
-// TestABatchOfWhichAPartIsRefused: AWS refuses one value of a batch. SecretSyncs that do not need that value use the others;
-// a SecretSync that needs it keeps all its keys.
+// TestABatchOfWhichAPartIsRefused: AWS refuses one value of a batch. SecretSyncs that do not need that value use the
+// others; a SecretSync that needs it keeps all its keys.
 func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s := newSetup(t)
 	a, b, c := value(), value(), value()
@@ -232,7 +233,7 @@ func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	before.check(s, "while one value is refused")
 	s.env.AWS.DenyKey(keyOf(other(firstID)))
 	s.edit("whole", func(secretSync *v1alpha1.SecretSync) {
-		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "mended"}
+		secretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "fixed"}
 	})
 	s.awaitKeys("whole", map[string]string{"one": a, "two": b, "three": c})
 }

@@ -128,8 +128,8 @@ func (k kept) check(s *setup, when string) {
 	}
 }
 
-// TestNothingIsLost applies each mishap to a SecretSync of its own. The Secrets stay as they are, even if the operator is
-// killed meanwhile and the next one sees only the mishap.
+// TestNothingIsLost applies each mishap to a SecretSync of its own. The Secrets stay as they are, even if the operator
+// is killed meanwhile and the next one sees only the mishap.
 func TestNothingIsLost(t *testing.T) {
 	s, all, before := newSetup(t), mishaps(), kept{}
 	maps.Copy(all, mishapsOfSeveral())
@@ -200,8 +200,8 @@ func (s *setup) awaitCalls(more int) {
 	s.await(fmt.Sprintf("%d more calls", more), func() bool { return made() >= before+more })
 }
 
-// TestNothingIsLostOnTheWay makes AWS fail while a new version waits to be fetched. Nothing of it is published, nothing of
-// the last one is lost, and all of the new one is published once AWS works.
+// TestNothingIsLostOnTheWay makes AWS fail while a new version waits to be fetched. Nothing of it is published, nothing
+// of the last one is lost, and all of the new one is published once AWS works.
 func TestNothingIsLostOnTheWay(t *testing.T) {
 	const reading = "*GetSecretValue"
 	s := newSetup(t)

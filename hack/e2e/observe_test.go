@@ -16,8 +16,8 @@ func (s *setup) readyMessage(name string) string {
 	return meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady).Message
 }
 
-// TestObserveWritesNothing: in mode Observe, status names the keys that would be created and changed. No value is read twice
-// for that, and the Secret is written once the mode changes.
+// TestObserveWritesNothing: in mode Observe, status names the keys that would be created and changed. No value is read
+// twice for that, and the Secret is written once the mode changes.
 func TestObserveWritesNothing(t *testing.T) {
 	s := newSetup(t)
 	first, second := value(), value()
@@ -61,8 +61,8 @@ func (s *setup) theirs(data map[string]string) *corev1.Secret {
 	return theirs
 }
 
-// TestASecretIsTakenOverWithoutAGap follows docs/migrating.md: a Secret of another tool is observed, annotated, compared and
-// handed over, and exists at every moment.
+// TestASecretIsTakenOverWithoutAGap follows docs/migrating.md: a Secret of another tool is observed, annotated,
+// compared and handed over, and exists at every moment.
 func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -89,8 +89,8 @@ func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	s.awaitEvent("theirs", "SecretUpdated", "which was there before", "keys password, user")
 }
 
-// TestAGuessIsNotConfirmed: a user who may create SecretSyncs but not read Secrets learns nothing about the values of foreign
-// Secrets. A right guess gets the same answer as a wrong one, whatever the mode and the policy.
+// TestAGuessIsNotConfirmed: a user who may create SecretSyncs but not read Secrets learns nothing about the values of
+// foreign Secrets. A right guess gets the same answer as a wrong one, whatever the mode and the policy.
 func TestAGuessIsNotConfirmed(t *testing.T) {
 	s := newSetup(t)
 	content := value()

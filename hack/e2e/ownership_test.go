@@ -122,23 +122,23 @@ func TestDeleteAndRetain(t *testing.T) {
 func TestRepair(t *testing.T) {
 	s := newSetup(t)
 	content := value()
-	id, _ := s.createSecret("mended", content)
-	s.sync("mended", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
-	s.awaitReady("mended")
+	id, _ := s.createSecret("repaired", content)
+	s.sync("repaired", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}})
+	s.awaitReady("repaired")
 	want := map[string]string{"value": content}
 
-	s.patchSecret("mended", func(secret *corev1.Secret) { secret.Data["value"] = []byte("by hand") })
-	s.awaitKeys("mended", want)
-	s.awaitEvent("mended", "SecretRepaired", "intruder")
-	s.patchSecret("mended", func(secret *corev1.Secret) { secret.Annotations[v1alpha1.AnnotationVersionID] = "wrong" })
-	s.await("the annotation is restored", func() bool { return s.secret("mended").Annotations[v1alpha1.AnnotationVersionID] != "wrong" })
-	s.patchSecret("mended", func(secret *corev1.Secret) { secret.Labels = nil })
-	s.await("the label is restored", func() bool { return s.secret("mended").Labels[v1alpha1.LabelManaged] == "true" })
-	if err := s.env.Client.Delete(t.Context(), s.secret("mended")); err != nil {
+	s.patchSecret("repaired", func(secret *corev1.Secret) { secret.Data["value"] = []byte("by hand") })
+	s.awaitKeys("repaired", want)
+	s.awaitEvent("repaired", "SecretRepaired", "intruder")
+	s.patchSecret("repaired", func(secret *corev1.Secret) { secret.Annotations[v1alpha1.AnnotationVersionID] = "wrong" })
+	s.await("the annotation is restored", func() bool { return s.secret("repaired").Annotations[v1alpha1.AnnotationVersionID] != "wrong" })
+	s.patchSecret("repaired", func(secret *corev1.Secret) { secret.Labels = nil })
+	s.await("the label is restored", func() bool { return s.secret("repaired").Labels[v1alpha1.LabelManaged] == "true" })
+	if err := s.env.Client.Delete(t.Context(), s.secret("repaired")); err != nil {
 		t.Fatal(err)
 	}
-	s.awaitKeys("mended", want)
-	s.awaitEvent("mended", "SecretRepaired", "deleted")
+	s.awaitKeys("repaired", want)
+	s.awaitEvent("repaired", "SecretRepaired", "deleted")
 }
 
 func TestFightIsNamed(t *testing.T) {
@@ -171,8 +171,8 @@ func TestRename(t *testing.T) {
 	s.awaitReady("renamed")
 }
 
-// TestMergeNeedsTheOwnersWord: nothing is merged into a Secret, whatever the key, until its annotation names the SecretSync,
-// and nothing is updated once the annotation no longer does.
+// TestMergeNeedsTheOwnersWord: nothing is merged into a Secret, whatever the key, until its annotation names the
+// SecretSync, and nothing is updated once the annotation no longer does.
 func TestMergeNeedsTheOwnersWord(t *testing.T) {
 	s := newSetup(t)
 	app := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "app"}, Data: map[string][]byte{"theirs": []byte("1")}}

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestCommandsInSecurity runs the commands of the page, in its order, as a user who has installed the chart from a checkout.
+// TestCommandsInSecurity runs the commands of the page, in its order, as a user who has installed the chart from a
+// checkout.
 func TestCommandsInSecurity(t *testing.T) {
 	c := newCluster(t)
 	c.install()

@@ -103,8 +103,8 @@ func unusableBySpecs() map[string]unusable {
 	return all
 }
 
-// TestNoErrorQuotesAValue: unusable values are refused without quoting a character of them. The search after the last test
-// covers logs and events too.
+// TestNoErrorQuotesAValue: unusable values are refused without quoting a character of them. The search after the last
+// test covers logs and events too.
 func TestNoErrorQuotesAValue(t *testing.T) {
 	s, all := newSetup(t), unusableByTemplates()
 	maps.Copy(all, unusableBySpecs())

@@ -21,8 +21,8 @@ import (
 // operatorARN is the operator's principal in the local AWS.
 const operatorARN = "arn:aws:iam::" + localaws.DefaultAccount + ":root"
 
-// TestRefusals causes every refusal while a Secret is in sync. Each is explained by its reason, removes nothing, and ends
-// with its cause.
+// TestRefusals causes every refusal while a Secret is in sync. Each is explained by its reason, removes nothing, and
+// ends with its cause.
 func TestRefusals(t *testing.T) {
 	const key = "alias/payments"
 	for name, test := range map[string]struct {
@@ -182,8 +182,8 @@ func TestRefusedFromTheStart(t *testing.T) {
 	}
 }
 
-// troubled is a region that only one test uses. If AWS throttled everything in a shared region, the SecretSyncs of all other
-// tests would wait for the same few calls.
+// troubled is a region that only one test uses. If AWS throttled everything in a shared region, the SecretSyncs of all
+// other tests would wait for the same few calls.
 const troubled = "eu-south-2"
 
 // TestTroubleThatTimeHeals: throttling or no answer from AWS does not make Ready False while the value is fresh.

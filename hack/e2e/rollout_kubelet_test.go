@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// playKubelet sets the status of the setup's pods, as a kubelet does, until the test ends. Each pod becomes ready or not
-// once, when it is new, as environment variables do not change while a container runs. Pods without a node vanish as soon
-// as they are deleted.
+// playKubelet sets the status of the setup's pods, as a kubelet does, until the test ends. Each pod becomes ready or
+// not once, when it is new, as environment variables do not change while a container runs. Pods without a node vanish
+// as soon as they are deleted.
 func (s *setup) playKubelet(ready func(*corev1.Pod) bool) {
 	s.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.Context()))

@@ -97,7 +97,8 @@ func (s *setup) may(file string) {
 	s.put(&rbacv1.RoleBinding{ObjectMeta: objectMeta,
 		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: testenv.OperatorAccount}},
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: component.Name}})
-	// This asks and does not try: after the last test, a forbidden request of the operator's account counts as a failure.
+	// This asks and does not try: after the last test, a forbidden request of the operator's account counts as a
+	// failure.
 	s.awaitRules(testenv.OperatorAccount, s.namespace, component.Rules)
 }
 
@@ -128,8 +129,8 @@ func template(name string, pod corev1.PodSpec) (corev1.PodTemplateSpec, *metav1.
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod}, &metav1.LabelSelector{MatchLabels: labels}
 }
 
-// deploy creates a Deployment without replicas, as no kubelet makes pods ready, and waits until its controller has rolled it
-// out.
+// deploy creates a Deployment without replicas, as no kubelet makes pods ready, and waits until its controller has
+// rolled it out.
 func (s *setup) deploy(name string, pod corev1.PodSpec, changes ...func(*appsv1.DeploymentSpec)) *appsv1.Deployment {
 	s.Helper()
 	made := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Spec: appsv1.DeploymentSpec{Replicas: new(int32)}}

@@ -16,9 +16,9 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// followsAGoodValue: a bad value is rotated in, and then a good one, while the pods with the bad one do not become ready.
-// The Deployment follows at once. The StatefulSet is stamped at once, but its controller waits for the pod with the bad
-// value, which the operator may not delete. The operator reports that, and fails after a while.
+// followsAGoodValue: a bad value is rotated in, and then a good one, while the pods with the bad one do not become
+// ready. The Deployment follows at once. The StatefulSet is stamped at once, but its controller waits for the pod with
+// the bad value, which the operator may not delete. The operator reports that, and fails after a while.
 func followsAGoodValue(t *testing.T) {
 	s := newSetup(t)
 	two := int32(2)
@@ -63,8 +63,8 @@ func followsAGoodValue(t *testing.T) {
 	}
 }
 
-// restartsAfterATakeover: the Secret outlives its SecretSync, and the next SecretSync finds another value in AWS, or the
-// same.
+// restartsAfterATakeover: the Secret outlives its SecretSync, and the next SecretSync finds another value in AWS, or
+// the same.
 func restartsAfterATakeover(t *testing.T) {
 	s := newSetup(t)
 	web := s.deploy("web", uses("db"))
@@ -129,7 +129,8 @@ func restartsBesideKeepPrevious(t *testing.T) {
 	}
 }
 
-// waitsForTheOnlyNode: a DaemonSet whose only node is not Ready starts no new pod, and its pod runs with the former content.
+// waitsForTheOnlyNode: a DaemonSet whose only node is not Ready starts no new pod, and its pod runs with the former
+// content.
 func waitsForTheOnlyNode(t *testing.T) {
 	s := newSetup(t)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: s.namespace, Labels: map[string]string{"only": s.namespace}}}
@@ -199,7 +200,8 @@ func waitsForTheOnlyNode(t *testing.T) {
 		if !bound() {
 			return false
 		}
-		// When a node is no longer Ready, its pods are marked not ready too, sometimes also the new one: write the status again.
+		// When a node is no longer Ready, its pods are marked not ready too, sometimes also the new one: write the
+		// status again.
 		before := runs.DeepCopy()
 		for i := range runs.Status.Conditions {
 			runs.Status.Conditions[i].Status = corev1.ConditionTrue

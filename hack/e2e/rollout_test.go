@@ -75,8 +75,8 @@ func content(keys ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// restartsEveryUse: what uses the Secret restarts, once, and nothing else. Nothing restarts at the first sync, after a restart
-// of the operator, or for a repair.
+// restartsEveryUse: what uses the Secret restarts, once, and nothing else. Nothing restarts at the first sync, after a
+// restart of the operator, or for a repair.
 func restartsEveryUse(t *testing.T) {
 	s := newSetup(t)
 	var using, others []client.Object
@@ -240,8 +240,8 @@ func restartsThoseListed(t *testing.T) {
 	}
 }
 
-// restartsArgoRollouts: the CRD is installed while the operator runs. There is no controller of Argo Rollouts here, so the
-// test writes the status that says that the restart is done.
+// restartsArgoRollouts: the CRD is installed while the operator runs. There is no controller of Argo Rollouts here, so
+// the test writes the status that says that the restart is done.
 func restartsArgoRollouts(t *testing.T) {
 	s := newSetup(t)
 	anything := true
@@ -331,7 +331,8 @@ func TestRolloutsAreOffUnlessInstalled(t *testing.T) {
 	}
 }
 
-// TestRolloutsThatRBACForbids: with the flag but without the role, the condition says so and the Secret is still synced.
+// TestRolloutsThatRBACForbids: with the flag but without the role, the condition says so and the Secret is still
+// synced.
 func TestRolloutsThatRBACForbids(t *testing.T) {
 	s := newSetup(t)
 	s.actAs("secretsync-without-role", []string{"--rollouts"})

@@ -77,7 +77,8 @@ func (r *rotator) finish(ctx context.Context, event localaws.RotationEvent) erro
 	return err
 }
 
-// TestWholeRotation follows a rotation by a user's function through its four steps, with a SecretSync for each staging label.
+// TestWholeRotation follows a rotation by a user's function through its four steps, with a SecretSync for each staging
+// label.
 func TestWholeRotation(t *testing.T) {
 	s := newSetup(t)
 	old, fresh := value(), value()

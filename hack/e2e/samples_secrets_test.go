@@ -23,7 +23,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// keysOfSamples are the keys of the Secret of each SecretSync in the samples; none for a SecretSync that writes nothing.
+// keysOfSamples are the keys of the Secret of each SecretSync in the samples; none for a SecretSync that writes
+// nothing.
 func keysOfSamples() map[string][]string {
 	return map[string][]string{
 		"stripe": {"value"}, "stripe-by-service-account": {"value"}, "signing-key": {"value"}, "signing-key-by-role": {"value"},

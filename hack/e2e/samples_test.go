@@ -48,8 +48,8 @@ func TestSamples(t *testing.T) {
 	s.checkPodOfWorkload()
 }
 
-// checkPodOfWorkload checks that the Pod of the sample's Deployment finds each key that it asks for, under names that are
-// valid environment variables.
+// checkPodOfWorkload checks that the Pod of the sample's Deployment finds each key that it asks for, under names that
+// are valid environment variables.
 func (s *setup) checkPodOfWorkload() {
 	s.Helper()
 	var pods corev1.PodList

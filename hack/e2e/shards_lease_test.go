@@ -52,8 +52,8 @@ func (c *cluster) holders() map[string]string {
 	return held
 }
 
-// TestShardsElectTheirOwnLeaders: as Helm installs them, two shards work in one namespace at the same time. A second replica
-// of a shard waits and takes over, and no shard is sent objects of another shard.
+// TestShardsElectTheirOwnLeaders: as Helm installs them, two shards work in one namespace at the same time. A second
+// replica of a shard waits and takes over, and no shard is sent objects of another shard.
 func TestShardsElectTheirOwnLeaders(t *testing.T) {
 	c := newCluster(t)
 	c.install("--set", "watchLabelSelector=!"+shardKey)

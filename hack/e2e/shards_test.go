@@ -18,7 +18,8 @@ import (
 // shardKey is the label that the documentation suggests.
 const shardKey = "sharding.secretsync.dev/key"
 
-// shards replaces the manager of all SecretSyncs by one for the SecretSyncs of shard a and one for those without a shard.
+// shards replaces the manager of all SecretSyncs by one for the SecretSyncs of shard a and one for those without a
+// shard.
 func (s *setup) shards() (a, rest *testenv.Manager) {
 	s.Helper()
 	s.end((*testenv.Manager).Stop)
@@ -83,8 +84,8 @@ func (s *setup) moveTo(shard string, names ...string) {
 	}
 }
 
-// TestShards: each operator works on its own SecretSyncs. The Secret of a SecretSync that moves to another shard is neither
-// rewritten nor lost.
+// TestShards: each operator works on its own SecretSyncs. The Secret of a SecretSync that moves to another shard is
+// neither rewritten nor lost.
 func TestShards(t *testing.T) {
 	s := newSetup(t)
 	a, rest := s.shards()

@@ -70,8 +70,8 @@ func TestWhatClashesIsRefused(t *testing.T) {
 	}
 }
 
-// TestFindFollowsSecretsThatComeAndGo: finds by prefix and tags, more precisely than ListSecrets filters. Deleting the last
-// found secret removes no key.
+// TestFindFollowsSecretsThatComeAndGo: finds by prefix and tags, more precisely than ListSecrets filters. Deleting the
+// last found secret removes no key.
 func TestFindFollowsSecretsThatComeAndGo(t *testing.T) {
 	s := newSetup(t)
 	made := func(name, content string, tags ...string) string {
@@ -87,7 +87,7 @@ func TestFindFollowsSecretsThatComeAndGo(t *testing.T) {
 	}
 	a, b := value(), value()
 	first := made("extra/first", a, "team", "payments")
-	made("extra/stranger", value(), "team", "other", "owner", "payments")
+	made("extra/other-team", value(), "team", "other", "owner", "payments")
 	made("elsewhere", value(), "team", "payments")
 	s.sync("found", v1alpha1.SecretSyncSpec{PollInterval: fast, DataFrom: []v1alpha1.DataFrom{{
 		Find: &v1alpha1.Find{NamePrefix: s.secretID("extra/"), Tags: map[string]string{"team": "payments"}}, Prefix: "extra.",

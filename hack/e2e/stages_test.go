@@ -15,8 +15,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestStagesStayConsistent: a reader of the Secret sees, while AWS rotates repeatedly, two versions that had the two labels
-// at the same moment, never the same version twice nor a mix of two rotations.
+// TestStagesStayConsistent: a reader of the Secret sees, while AWS rotates repeatedly, two versions that had the two
+// labels at the same moment, never the same version twice nor a mix of two rotations.
 func TestStagesStayConsistent(t *testing.T) {
 	const rotations = 200
 	s := newSetup(t)
@@ -94,8 +94,8 @@ func (s *setup) askForRefresh(name, token string) {
 	})
 }
 
-// TestFormerValuesStayBesideTheirSuccessors: keepPrevious adds former values at a rotation and removes them in time, or after
-// a restart if the operator was stopped when they expired.
+// TestFormerValuesStayBesideTheirSuccessors: keepPrevious adds former values at a rotation and removes them in time, or
+// after a restart if the operator was stopped when they expired.
 func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
 	s := newSetup(t)
 	old, young := value(), value()

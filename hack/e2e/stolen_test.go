@@ -36,8 +36,9 @@ type right struct {
 	policy           string
 }
 
-// TestWhatAStolenTokenMayDo tries each permission of the operator's token, as the API server lists them, in an installation
-// with everything, for each way of installing: what a policy refuses, and what remains. A new permission needs a row.
+// TestWhatAStolenTokenMayDo tries each permission of the operator's token, as the API server lists them, in an
+// installation with everything, for each way of installing: what a policy refuses, and what remains. A new permission
+// needs a row.
 func TestWhatAStolenTokenMayDo(t *testing.T) {
 	c := newCluster(t)
 	c.await("a namespace for the chart", func() bool {
@@ -127,15 +128,15 @@ func (f *thief) try(name string, tried right) {
 	}
 }
 
-// checkRules compares the token's permissions in a namespace, as the API server lists them, with these, each as "verb group
-// resource". Permissions of every ServiceAccount are left out.
+// checkRules compares the token's permissions in a namespace, as the API server lists them, with these, each as "verb
+// group resource". Permissions of every ServiceAccount are left out.
 func (f *thief) checkRules(namespace string, rights map[string]right) {
 	f.Helper()
 	want := slices.Sorted(maps.Keys(rights))
-	everybody := f.rulesOf(f.withTokensOf("other", "default"), "other")
+	ofAll := f.rulesOf(f.withTokensOf("other", "default"), "other")
 	var got []string
 	f.await("the roles of the operator are in force in "+namespace, func() bool {
-		got = slices.DeleteFunc(f.rulesOf(f.clients, namespace), func(rule string) bool { return slices.Contains(everybody, rule) })
+		got = slices.DeleteFunc(f.rulesOf(f.clients, namespace), func(rule string) bool { return slices.Contains(ofAll, rule) })
 		return len(got) >= len(want)
 	})
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -35,7 +35,8 @@ func (s *setup) inNamespace() *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: s.namespace}}
 }
 
-// webhook makes the API server call an admission webhook before it creates or changes a Secret of the setup's namespace.
+// webhook makes the API server call an admission webhook before it creates or changes a Secret of the setup's
+// namespace.
 func (s *setup) webhook(name, url string, bundle []byte) {
 	s.Helper()
 	fail, none, all := admissionv1.Fail, admissionv1.SideEffectClassNone, admissionv1.AllScopes
@@ -128,8 +129,8 @@ func (s *setup) awaitRefusal() {
 	s.await("Secrets are refused", func() bool { return s.env.Client.Create(s.Context(), probe.DeepCopy(), client.DryRunAll) != nil })
 }
 
-// TestRefusalsByTheClusterNameWhoRefuses runs each way in which a cluster refuses a Secret. The message says what refuses
-// which request, and never quotes the text of a policy or a webhook, which may contain values.
+// TestRefusalsByTheClusterNameWhoRefuses runs each way in which a cluster refuses a Secret. The message says what
+// refuses which request, and never quotes the text of a policy or a webhook, which may contain values.
 func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 	denied := []string{v1alpha1.ConditionStalled, v1alpha1.ReasonAdmissionDenied}
 	retried := []string{v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetFailed}
@@ -257,8 +258,8 @@ func TestLabelsThatKubernetesRefuses(t *testing.T) {
 	}
 }
 
-// TestARefusedUpdateIsNoEdit: the operator changes a Secret's managed fields before an update. If the update is then refused,
-// that change is not reported as an edit by another field manager.
+// TestARefusedUpdateIsNoEdit: the operator changes a Secret's managed fields before an update. If the update is then
+// refused, that change is not reported as an edit by another field manager.
 func TestARefusedUpdateIsNoEdit(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", `{"username":"app","password":"`+value()+`"}`)
@@ -271,7 +272,7 @@ func TestARefusedUpdateIsNoEdit(t *testing.T) {
 	s.await("status knows the Secret as it is", func() bool {
 		return s.get("db").Status.Secret.ResourceVersion == s.secret("db").ResourceVersion
 	})
-	s.never("an edit by others is told of", func() bool {
+	s.never("an event of an edit by others", func() bool {
 		ready := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionReady)
 		return strings.Contains(ready.Message, "edited or deleted")
 	})
@@ -293,8 +294,8 @@ func (s *setup) written(kind string) (count int) {
 	return count
 }
 
-// TestWhatOthersAddIsNoEdit: annotations, labels and keys of other field managers in a Secret cause no write, and after a
-// restart no read.
+// TestWhatOthersAddIsNoEdit: annotations, labels and keys of other field managers in a Secret cause no write, and after
+// a restart no read.
 func TestWhatOthersAddIsNoEdit(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -370,7 +371,8 @@ func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 	})
 }
 
-// TestAnEditThatChangesNothingWritesNothing: an edit of the poll interval, the first after the creation, writes nothing.
+// TestAnEditThatChangesNothingWritesNothing: an edit of the poll interval, the first after the creation, writes
+// nothing.
 func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("db", value())
@@ -385,7 +387,7 @@ func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {
 	if !after.Status.LastSyncTime.Equal(before.Status.LastSyncTime) {
 		t.Errorf("the last sync moved from %s to %s", before.Status.LastSyncTime, after.Status.LastSyncTime)
 	}
-	s.never("a change is told of", func() bool { return len(s.events("db", "SecretUpdated")) > 0 })
+	s.never("an event of a change", func() bool { return len(s.events("db", "SecretUpdated")) > 0 })
 	// A key that an edit drops is still removed.
 	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
 	s.await("the key has its new name", func() bool {

@@ -69,9 +69,9 @@ func (s *setup) rivals(policy v1alpha1.DeletionPolicy) (first, second string) {
 	return first, second
 }
 
-// knownToCollector waits until Kubernetes' garbage collector knows all present SecretSyncs and Secrets. It discovers kinds
-// every half a minute, and sees objects in order. A Secret that it does not know yet is not deleted with its SecretSync, but
-// later, as one without an owner.
+// knownToCollector waits until Kubernetes' garbage collector knows all present SecretSyncs and Secrets. It discovers
+// kinds every half a minute, and sees objects in order. A Secret that it does not know yet is not deleted with its
+// SecretSync, but later, as one without an owner.
 func (s *setup) knownToCollector() {
 	s.Helper()
 	s.sync("last", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "none"}, Suspend: true})
@@ -155,8 +155,8 @@ func TestTheSuccessorOfAKeptSecret(t *testing.T) {
 	}
 }
 
-// TestSecretsAreExchanged: each of several SecretSyncs takes the name of the next one's Secret. No Secret is missing at any
-// time. Each SecretSync ends with the Secret that it asks for, with its own keys alone.
+// TestSecretsAreExchanged: each of several SecretSyncs takes the name of the next one's Secret. No Secret is missing at
+// any time. Each SecretSync ends with the Secret that it asks for, with its own keys alone.
 func TestSecretsAreExchanged(t *testing.T) {
 	for _, many := range []int{2, 3} {
 		t.Run(fmt.Sprint(many), func(t *testing.T) {
@@ -203,7 +203,8 @@ func TestSecretsAreExchanged(t *testing.T) {
 	}
 }
 
-// TestRetainedSecretsAreNotExchanged: nothing that a SecretSync retains is overwritten, and the message says what to do.
+// TestRetainedSecretsAreNotExchanged: nothing that a SecretSync retains is overwritten, and the message says what to
+// do.
 func TestRetainedSecretsAreNotExchanged(t *testing.T) {
 	s := newSetup(t)
 	contents := map[string]string{"a": value(), "b": value()}

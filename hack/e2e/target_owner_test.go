@@ -36,32 +36,32 @@ func TestAStrippedSecretIsRepaired(t *testing.T) {
 	s.awaitReady("stripped")
 }
 
-// TestRecreated: a SecretSync that is deleted and recreated before its Secret is garbage-collected ends with a Secret of its
-// own.
+// TestRecreated: a SecretSync that is deleted and recreated before its Secret is garbage-collected ends with a Secret
+// of its own.
 func TestRecreated(t *testing.T) {
 	s := newSetup(t)
 	content := value()
-	id, _ := s.createSecret("anew", content)
+	id, _ := s.createSecret("recreated", content)
 	spec := v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}}
 	for repetition := range 5 {
-		s.sync("anew", spec)
+		s.sync("recreated", spec)
 		s.await("the Secret is the present SecretSync's", func() bool {
-			secret := s.secret("anew")
-			return secret != nil && len(secret.OwnerReferences) == 1 && secret.OwnerReferences[0].UID == s.get("anew").UID
+			secret := s.secret("recreated")
+			return secret != nil && len(secret.OwnerReferences) == 1 && secret.OwnerReferences[0].UID == s.get("recreated").UID
 		})
-		s.awaitReady("anew")
-		s.awaitKeys("anew", map[string]string{"value": content})
-		if notes := s.events("anew", "SyncFailed"); len(notes) > 0 {
+		s.awaitReady("recreated")
+		s.awaitKeys("recreated", map[string]string{"value": content})
+		if notes := s.events("recreated", "SyncFailed"); len(notes) > 0 {
 			t.Errorf("round %d: %q", repetition, notes)
 		}
-		if err := s.env.Client.Delete(t.Context(), s.get("anew")); err != nil {
+		if err := s.env.Client.Delete(t.Context(), s.get("recreated")); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// TestFormerOwnerIsGone: the Secret of a deleted SecretSync is taken over while it still has the owner reference of the former
-// one, as it has for a moment after every deletion.
+// TestFormerOwnerIsGone: the Secret of a deleted SecretSync is taken over while it still has the owner reference of the
+// former one, as it has for a moment after every deletion.
 func TestFormerOwnerIsGone(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -120,8 +120,8 @@ func TestHandedOverWithItsController(t *testing.T) {
 	s.awaitKeys("handed", map[string]string{"value": content})
 }
 
-// TestASecretThatCannotGo: while a foreign finalizer blocks the deletion of a Secret, the operator does not write it. Once it
-// is gone, the operator recreates it.
+// TestASecretThatCannotGo: while a foreign finalizer blocks the deletion of a Secret, the operator does not write it.
+// Once it is gone, the operator recreates it.
 func TestASecretThatCannotGo(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -138,7 +138,7 @@ func TestASecretThatCannotGo(t *testing.T) {
 	before := s.get("lingering").ResourceVersion
 	s.never("status is written again and again", func() bool { return s.get("lingering").ResourceVersion != before })
 	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = nil })
-	s.await("the Secret is made anew", func() bool { secret := s.secret("lingering"); return secret != nil && secret.UID != first.UID })
+	s.await("the Secret is recreated", func() bool { secret := s.secret("lingering"); return secret != nil && secret.UID != first.UID })
 	s.awaitKeys("lingering", map[string]string{"value": content})
 }
 
@@ -179,8 +179,8 @@ func TestEditsOnTheHeels(t *testing.T) {
 	}
 }
 
-// TestAStatusIsForOneObjectAlone: the API server refuses a status of a former object. The operator relies on that when a
-// SecretSync is recreated while a reconcile of the former one ends.
+// TestAStatusIsForOneObjectAlone: the API server refuses a status of a former object. The operator relies on that when
+// a SecretSync is recreated while a reconcile of the former one ends.
 func TestAStatusIsForOneObjectAlone(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("another", value())

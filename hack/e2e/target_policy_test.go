@@ -71,8 +71,8 @@ func TestRenameUnderRetain(t *testing.T) {
 	s.never("a Secret goes", func() bool { return s.secret("old") == nil || s.secret("new") == nil })
 }
 
-// TestPolicyThereAndBack: Owner becomes Merge and Owner again. The keys stay throughout, and the SecretSync does not take what
-// it can no longer prove to own.
+// TestPolicyThereAndBack: Owner becomes Merge and Owner again. The keys stay throughout, and the SecretSync does not
+// take what it can no longer prove to own.
 func TestPolicyThereAndBack(t *testing.T) {
 	s := newSetup(t)
 	content := value()
@@ -110,8 +110,8 @@ func TestPolicyThereAndBack(t *testing.T) {
 	s.await("the Secret is collected", func() bool { return s.secret("turned") == nil })
 }
 
-// TestMergedKeysAreTakenOutAfterAFailedTurn: a SecretSync that merged its keys, and then failed to become the owner of the
-// Secret, still removes them when it is deleted.
+// TestMergedKeysAreTakenOutAfterAFailedTurn: a SecretSync that merged its keys, and then failed to become the owner of
+// the Secret, still removes them when it is deleted.
 func TestMergedKeysAreTakenOutAfterAFailedTurn(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("app")
@@ -148,8 +148,8 @@ func TestMovedMerge(t *testing.T) {
 	s.awaitKeys("two", map[string]string{"theirs": "1", "A": content})
 }
 
-// TestDeletionIsNotHeldUp: keys in a Secret that became immutable cannot be removed. The SecretSync is deleted nevertheless,
-// also while it is suspended and AWS refuses.
+// TestDeletionIsNotHeldUp: keys in a Secret that became immutable cannot be removed. The SecretSync is deleted
+// nevertheless, also while it is suspended and AWS refuses.
 func TestDeletionIsNotHeldUp(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("frozen")

@@ -15,8 +15,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// forAccount is the annotation by which Kubernetes creates a token for a ServiceAccount, here for the default ServiceAccount
-// of a namespace.
+// forAccount is the annotation by which Kubernetes creates a token for a ServiceAccount, here for the default
+// ServiceAccount of a namespace.
 func forAccount() map[string]string {
 	return map[string]string{"kubernetes.io/service-account.name": "default"}
 }
@@ -67,8 +67,8 @@ func withoutRules(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	return crd
 }
 
-// TestTheControllerRefusesWithoutTheRulesOfTheCRD: even if an old CRD accepts everything, the operator writes no such Secret,
-// so that Kubernetes creates no token.
+// TestTheControllerRefusesWithoutTheRulesOfTheCRD: even if an old CRD accepts everything, the operator writes no such
+// Secret, so that Kubernetes creates no token.
 func TestTheControllerRefusesWithoutTheRulesOfTheCRD(t *testing.T) {
 	c := newCluster(t)
 	if _, err := envtest.InstallCRDs(c.env.Plane.Config(), envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{withoutRules(t)}}); err != nil {
@@ -105,8 +105,8 @@ func (s *setup) secretNames() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// awaitAccount waits for the default ServiceAccount of a new namespace: Kubernetes deletes tokens of a ServiceAccount that
-// does not exist.
+// awaitAccount waits for the default ServiceAccount of a new namespace: Kubernetes deletes tokens of a ServiceAccount
+// that does not exist.
 func (s *setup) awaitAccount() {
 	s.Helper()
 	s.await("there is a ServiceAccount", func() bool {

@@ -24,7 +24,7 @@ func TestWhatMayNotChangeIsRecreatedOnlyWhenAsked(t *testing.T) {
 	s.putValue(id, `{"username":"app","password":"`+second+`"}`)
 	s.awaitReason("fixed", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
 	if now := s.secret("fixed"); now.UID != before.UID || string(now.Data["password"]) != first {
-		t.Error("it was made anew unasked")
+		t.Error("it was recreated without being asked")
 	}
 	s.edit("fixed", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.ReplacePolicy = v1alpha1.ReplaceRecreate })
 	s.awaitKeys("fixed", map[string]string{"username": "app", "password": second})
@@ -44,7 +44,7 @@ func TestWhatMayNotChangeIsRecreatedOnlyWhenAsked(t *testing.T) {
 	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "host", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReason("guest", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
 	if now := s.secret("host"); now.UID != host.UID || len(now.Data) != 1 {
-		t.Error("somebody else's Secret was touched")
+		t.Error("a foreign Secret was touched")
 	}
 }
 
@@ -67,7 +67,7 @@ func TestNothingIsDeletedThatCouldNotBeRecreated(t *testing.T) {
 	s.putValue(id, second)
 	s.awaitReason("fixed", metav1.ConditionFalse, v1alpha1.ReasonAdmissionDenied)
 	if now := s.secret("fixed"); now == nil || now.UID != before.UID || string(now.Data["value"]) != first {
-		t.Error("the Secret was deleted, and can't be made anew")
+		t.Error("the Secret was deleted, and cannot be recreated")
 	}
 	if err := s.env.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestNothingIsMergedIntoCredentialsOfKubernetes: a merged key in the Secret of a ServiceAccount's token, of a bootstrap token
-// or of a Helm release would be used as if it belonged there.
+// TestNothingIsMergedIntoCredentialsOfKubernetes: a merged key in the Secret of a ServiceAccount's token, of a
+// bootstrap token or of a Helm release would be used as if it belonged there.
 func TestNothingIsMergedIntoCredentialsOfKubernetes(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("forged", `{"token":"`+value()+`","release":"`+value()+`"}`)

@@ -10,7 +10,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestThrottling: with a quota that is far too low, all are synced in the end, and throttled calls are not repeated too often.
+// TestThrottling: with a quota that is far too low, all are synced in the end, and throttled calls are not repeated too
+// often.
 func TestThrottling(t *testing.T) {
 	const many, perSecond, watched = 40, 10, 10 * time.Second
 	s := newSetup(t)

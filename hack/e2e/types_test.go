@@ -19,8 +19,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestTypesAreHeldToWhatTheySay: Kubernetes only checks that a type's keys exist. Values that no program can use are not
-// written, and the message says how to fix them.
+// TestTypesAreHeldToWhatTheySay: Kubernetes only checks that a type's keys exist. Values that no program can use are
+// not written, and the message says how to fix them.
 func TestTypesAreHeldToWhatTheySay(t *testing.T) {
 	s := newSetup(t)
 	docker, ssh := string(corev1.SecretTypeDockerConfigJson), string(corev1.SecretTypeSSHAuth)
@@ -51,8 +51,8 @@ func TestTypesAreHeldToWhatTheySay(t *testing.T) {
 	}
 }
 
-// TestAnExpiredCertificateIsAWarning: an expired certificate is written, as there may be no other, and Ready stays True. A
-// renewed certificate ends the warning.
+// TestAnExpiredCertificateIsAWarning: an expired certificate is written, as there may be no other, and Ready stays
+// True. A renewed certificate ends the warning.
 func TestAnExpiredCertificateIsAWarning(t *testing.T) {
 	s := newSetup(t)
 	id, _ := s.createSecret("web", certificateUntil(t, time.Now().Add(-time.Hour)))

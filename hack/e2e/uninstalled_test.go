@@ -30,8 +30,8 @@ func documented(t *testing.T, page, beginning string) string {
 	return ""
 }
 
-// TestAFinalizerThatIsLeftBehind: it blocks the deletion of a namespace once the operator is uninstalled; the documented
-// command fixes that.
+// TestAFinalizerThatIsLeftBehind: it blocks the deletion of a namespace once the operator is uninstalled; the
+// documented command fixes that.
 func TestAFinalizerThatIsLeftBehind(t *testing.T) {
 	s := newSetup(t)
 	s.foreign("app")

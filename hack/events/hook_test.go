@@ -56,6 +56,6 @@ func TestTheHookIsAnotherWayIn(t *testing.T) {
 	}
 	s.awaitValue("db", content)
 	if _, queue := s.metric("secretsync_change_queue_up"); queue {
-		t.Error("a queue is told of where there is none")
+		t.Error("there are metrics of a queue without a queue")
 	}
 }

@@ -32,9 +32,9 @@ const (
 	pace = 50 * time.Millisecond
 )
 
-// TestNothingIsLostWhenTheOperatorComesAndGoes: whatever happens to the operator while secrets rotate, each Secret ends with
-// the current version. None is ever missing, empty or set back to an older version, and unchanged secrets are not read
-// again.
+// TestNothingIsLostWhenTheOperatorComesAndGoes: whatever happens to the operator while secrets rotate, each Secret ends
+// with the current version. None is ever missing, empty or set back to an older version, and unchanged secrets are not
+// read again.
 func TestNothingIsLostWhenTheOperatorComesAndGoes(t *testing.T) {
 	for name, play := range map[string]func(*fleet){
 		"stopped and started again, as by an upgrade": func(f *fleet) { f.stop((*testenv.Manager).Stop); f.startAgain() },
@@ -112,8 +112,8 @@ func (f *fleet) named(i int) string {
 	return fmt.Sprintf("quiet-%02d", i)
 }
 
-// startAgain starts a manager that may be one of several replicas. Its poll interval limits how late it finds changes that
-// happened while no manager ran: their events may have been lost with the process that received them.
+// startAgain starts a manager that may be one of several replicas. Its poll interval limits how late it finds changes
+// that happened while no manager ran: their events may have been lost with the process that received them.
 func (f *fleet) startAgain() {
 	f.Helper()
 	f.startPlain("--change-queue-url="+f.queueURL(), "--poll-interval=10s", "--leader-elect", "--leader-election-namespace="+testenv.OperatorNamespace)
@@ -267,8 +267,8 @@ func (f *fleet) watch() {
 	}()
 }
 
-// sightings are the versions that each Secret has held, in order, as far as they were seen; -1 means that the Secret was
-// missing or held no version.
+// sightings are the versions that each Secret has held, in order, as far as they were seen; -1 means that the Secret
+// was missing or held no version.
 func (f *fleet) sightings() map[string][]int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

@@ -41,8 +41,8 @@ type template struct {
 	}
 }
 
-// TestWhatThePageInstallsIsEnough sets up what docs/change-events.md has for CloudFormation, and gives the operator exactly
-// the permissions that the page lists.
+// TestWhatThePageInstallsIsEnough sets up what docs/change-events.md has for CloudFormation, and gives the operator
+// exactly the permissions that the page lists.
 func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	s := newSetup(t)
 	const ruleARN = "arn:aws:events:" + localaws.DefaultRegion + ":" + localaws.DefaultAccount + ":rule/"

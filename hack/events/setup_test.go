@@ -227,7 +227,8 @@ func (s *setup) asked() (operations []string) {
 	return operations
 }
 
-// metric is the value of a series of the manager, named with its labels as /metrics writes it; ok is false if there is none.
+// metric is the value of a series of the manager, named with its labels as /metrics writes it; ok is false if there is
+// none.
 func (s *setup) metric(name string) (value float64, ok bool) {
 	s.Helper()
 	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")

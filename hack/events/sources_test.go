@@ -48,8 +48,8 @@ func TestWhatIsFoundIsFollowedAndWhatIsNewIsFound(t *testing.T) {
 	s.awaitValues("all", map[string]string{"two": secondValue})
 }
 
-// TestAFailedRotationIsToldUntilOneSucceeds: whichever of its four steps fails, the condition reports it until a rotation
-// succeeds, and the Secret keeps the version that works.
+// TestAFailedRotationIsToldUntilOneSucceeds: whichever of its four steps fails, the condition reports it until a
+// rotation succeeds, and the Secret keeps the version that works.
 func TestAFailedRotationIsToldUntilOneSucceeds(t *testing.T) {
 	s := newSetup(t)
 	s.start()

@@ -120,14 +120,14 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 			}
 			s.await("the second update is told", func() bool { return s.told("SecretUpdated") >= 2 })
 			if got := s.told("SecretUpdated"); got != 2 {
-				t.Errorf("%d updates are told of, want two", got)
+				t.Errorf("%d events of updates, want two", got)
 			}
 		})
 	}
 }
 
-// TestAChangeEventIsFollowedUntilAWSHasCaughtUp: DescribeSecret is four seconds behind, so that the first read after the
-// event shows nothing new.
+// TestAChangeEventIsFollowedUntilAWSHasCaughtUp: DescribeSecret is four seconds behind, so that the first read after
+// the event shows nothing new.
 func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 	for name, operation := range map[string]string{"versions are behind": "DescribeSecret", "values are behind": "GetSecretValue", "all is behind": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 			}
 			s.await("the update is told", func() bool { return s.told("SecretUpdated") == 1 })
 			if got := s.told("SyncFailed"); got > 0 {
-				t.Errorf("%d failures are told of", got)
+				t.Errorf("%d events of failures", got)
 			}
 		})
 	}

@@ -30,8 +30,9 @@ type attacker struct {
 	*testing.T
 	*setup
 	namespace string
-	// objects is how many SecretSyncs it created. questions is how many different things these make the operator read from
-	// AWS: secrets, roles, lists, regions. Both limit the requests that the operator may send to the API server and AWS.
+	// objects is how many SecretSyncs it created. questions is how many different things these make the operator read
+	// from AWS: secrets, roles, lists, regions. Both limit the requests that the operator may send to the API server
+	// and AWS.
 	objects, questions atomic.Int64
 	// edits is how often it edited a SecretSync, requested a refresh, or sent an event; each triggers a fresh read.
 	edits   atomic.Int64
@@ -189,7 +190,7 @@ func (a *attacker) remove() {
 	}
 	testsuite.Await(a, "the attacker's objects are gone", func() bool { return a.gone(ctx) }, a.manager.Tail)
 	// A reconcile that has begun continues while its SecretSync is deleted.
-	testsuite.Await(a, "the passes over them have ended", func() bool {
+	testsuite.Await(a, "the reconciles of them have ended", func() bool {
 		return a.metric(a.T, `controller_runtime_active_workers{controller="secretsync"}`) == 0
 	}, a.manager.Tail)
 }

@@ -43,17 +43,17 @@ func (f figures) String() string {
 		f.calls, f.allowed, f.requests, f.most, f.lasted.Seconds(), strings.Join(reasons, ", "))
 }
 
-// Limits for a row. Those of time are relative to a run without the attacker, just before the attack. That takes some tens
-// of milliseconds for an event, and up to pollEvery for a poll. Below leastAlone it is noise of a busy machine.
+// Limits for a row. Those of time are relative to a run without the attacker, just before the attack. That takes some
+// tens of milliseconds for an event, and up to pollEvery for a poll. Below leastAlone it is noise of a busy machine.
 const (
 	timesAlone = 2
 	leastAlone = 500 * time.Millisecond
 	// remeasured is how often a row that took longer is measured again: the delay by an attacker stays, that by another
 	// program on the machine ends.
 	remeasured = 6
-	// perQuestion limits the calls of AWS for each thing to read (see attacker.questions), at the start, after each change
-	// and at each poll. One more is allowed for each SecretSync and each edit, as an edit triggers a fresh read. perObject
-	// limits the requests to the API server for each SecretSync, at the start and after each change.
+	// perQuestion limits the calls of AWS for each thing to read (see attacker.questions), at the start, after each
+	// change and at each poll. One more is allowed for each SecretSync and each edit, as an edit triggers a fresh read.
+	// perObject limits the requests to the API server for each SecretSync, at the start and after each change.
 	perQuestion, perObject = 5, 6
 	// besides are calls and requests per second that are allowed on top, including the victim's.
 	besides = 20

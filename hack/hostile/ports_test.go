@@ -144,7 +144,7 @@ func TestMetricsAreForThoseAloneWhoMayGetThem(t *testing.T) {
 		want  int
 	}{
 		"without a token":        {"", http.StatusUnauthorized},
-		"without the permission": {token(t, "stranger"), http.StatusForbidden},
+		"without the permission": {token(t, "unprivileged"), http.StatusForbidden},
 		"with it, as Prometheus": {token(t, "prometheus", rbacv1.PolicyRule{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}), http.StatusOK},
 	} {
 		if got := scrape(test.token); got != test.want {

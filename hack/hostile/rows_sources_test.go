@@ -158,7 +158,8 @@ func byRole(id, role string) v1alpha1.SecretSyncSpec {
 	return spec
 }
 
-// readingAs is an attack by n SecretSyncs that read one secret, each by an identity of its own, or another version of it.
+// readingAs is an attack by n SecretSyncs that read one secret, each by an identity of its own, or another version of
+// it.
 func readingAs(n int, spec func(id string, i int) v1alpha1.SecretSyncSpec) func(*attacker) func(int) {
 	return func(a *attacker) func(int) {
 		a.questions.Add(int64(n))

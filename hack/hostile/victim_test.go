@@ -30,8 +30,8 @@ type victim struct {
 	arrivals  *arrivals
 }
 
-// latency is how long rotations take to reach the victim's Secret: the median of rotations that an event announces, and one
-// that a poll finds.
+// latency is how long rotations take to reach the victim's Secret: the median of rotations that an event announces, and
+// one that a poll finds.
 type latency struct{ event, poll time.Duration }
 
 func newVictim(t *testing.T, s *setup) *victim {
@@ -57,8 +57,8 @@ func (v *victim) secretID(name string) string { return "/" + v.namespace + "/" +
 // rotations is how many rotations events announce in each row.
 const rotations = 5
 
-// measure rotates the victim's secrets, and gives how long that took. Before each announced rotation it calls again, the
-// attacker's part. A rotation that does not arrive counts as patience, and ends the measurement.
+// measure rotates the victim's secrets, and gives how long that took. Before each announced rotation it calls again,
+// the attacker's part. A rotation that does not arrive counts as patience, and ends the measurement.
 func (s *setup) measure(t *testing.T, again func(round int)) (took latency, rounds int) {
 	t.Helper()
 	content, began := rand.Text(), time.Now()

@@ -7,7 +7,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws/iam"
 )
 
-// Principal is who calls.
+// Principal is a caller.
 type Principal struct {
 	// Account of the principal.
 	Account string
@@ -15,21 +15,21 @@ type Principal struct {
 	ARN string
 }
 
-// Rule allows or denies, for tests. As soon as one Allow rule is there, what no rule allows is denied;
-// a Deny goes before any Allow. Patterns know * and ?.
+// Rule allows or denies calls, for tests. With at least one allowing rule, all calls that no rule allows are denied.
+// Deny overrides allow. Patterns may have the wildcards * and ?.
 type Rule struct {
-	// Deny turns an allowance into a denial.
+	// Deny makes the rule deny instead of allow.
 	Deny bool
 	// Principal, Action and Resource are patterns; empty matches all. A secret's resource is its full
 	// ARN where it exists, else what the caller wrote.
 	Principal, Action, Resource string
-	// Because is the tail of the denial's text. Default: as for an identity-based policy that lacks
+	// Because is the end of the denial's text. Default: that of an identity-based policy which lacks
 	// the action, or denies it.
 	Because string
 }
 
-// AddPrincipal makes an access key belong to a principal. Nothing checks its signatures, and no
-// identity-based policy bounds it: it is how a test has an administrator.
+// AddPrincipal assigns an access key to a principal. Its signatures are not checked, and no identity-based policy
+// limits it: tests use it as an administrator.
 func (s *Server) AddPrincipal(accessKeyID string, principal Principal) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -43,8 +43,7 @@ func (s *Server) SetRules(rules ...Rule) {
 	s.rules = slices.Clone(rules)
 }
 
-// allow says whether a call may be done, with AWS's own words where not: rules first, then policies. The
-// mutex must be held.
+// allow returns AWS's error unless a call is allowed, by the rules first and then by policies. The mutex must be held.
 func (s *Server) allow(call *request, action, resource string, on *secret) error {
 	if because := s.ruledOut(call.caller, action, resource); because != "" {
 		return denial(call, action, resource, because)
@@ -62,7 +61,7 @@ func (s *Server) allow(call *request, action, resource string, on *secret) error
 	return nil
 }
 
-// ruledOut gives why the rules deny, or nothing. The mutex must be held.
+// ruledOut gives why the rules deny a call; empty if they do not. The mutex must be held.
 func (s *Server) ruledOut(caller Principal, action, resource string) string {
 	implicit := false
 	allowed := false
@@ -89,13 +88,13 @@ func (r Rule) matches(caller Principal, action, resource string) bool {
 	return like(r.Principal, caller.ARN) && like(r.Action, action) && like(r.Resource, resource)
 }
 
-// like compares with a pattern, of which an empty one matches all.
+// like says whether a text matches a pattern; an empty pattern matches all.
 func like(pattern, text string) bool {
 	return pattern == "" || pattern == "*" || iam.Like(pattern, text)
 }
 
-// tolerated is for callers without policies of their own: one of another account has to be allowed by
-// the secret's policy, and that policy may deny anybody.
+// tolerated decides about callers without policies of their own: a caller of another account must be allowed by
+// the secret's policy, and that policy may deny any caller.
 func (s *Server) tolerated(call *request, action, resource string, on *secret) error {
 	if on == nil || on.policy == nil && accountOf(on.arn) == call.caller.Account {
 		return nil
@@ -135,7 +134,7 @@ func (s *Server) authorization(call *request, action, resource string, on *secre
 	return asked
 }
 
-// with adds a resource's policy to the actor's own.
+// with gives the actor's policies together with a resource's policy.
 func (a *actor) with(resource *iam.Policy) iam.Policies {
 	all := iam.Policies{Identity: a.policies, Resource: resource}
 	if a.session != nil {
@@ -144,7 +143,7 @@ func (a *actor) with(resource *iam.Policy) iam.Policies {
 	return all
 }
 
-// denial words a refusal as Secrets Manager does; actions on no resource in particular name none.
+// denial has the text of Secrets Manager's refusals; actions without a resource name none.
 func denial(call *request, action, resource, because string) error {
 	text := "User: " + call.caller.ARN + " is not authorized to perform: " + action
 	if resource != "*" {

@@ -47,18 +47,18 @@ func TestRulesAllowAndDeny(t *testing.T) {
 
 func TestAnotherAccountNeedsAResourcePolicy(t *testing.T) {
 	s := newSetup(t)
-	s.AddPrincipal("stranger", localaws.Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:role/app"})
-	stranger := client(s.URL(), localaws.DefaultRegion, "stranger")
+	s.AddPrincipal("foreign", localaws.Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:role/app"})
+	foreign := client(s.URL(), localaws.DefaultRegion, "foreign")
 	arn := aws.ToString(s.create("db", "x").ARN)
-	refused(t, s.read(stranger, "db"), notFound, "Secrets Manager can't find the specified secret.")
-	refused(t, s.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" because no resource-based policy allows")
+	refused(t, s.read(foreign, "db"), notFound, "Secrets Manager can't find the specified secret.")
+	refused(t, s.read(foreign, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" because no resource-based policy allows")
 	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}`
 	_, err := s.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: &policy})
 	must(t, "", err)
-	if err := s.read(stranger, arn); err != nil {
+	if err := s.read(foreign, arn); err != nil {
 		t.Error(err)
 	}
-	_, err = stranger.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn})
+	_, err = foreign.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn})
 	refused(t, err, denied, "User: arn:aws:iam::444455556666:role/app")
 	got, err := s.GetResourcePolicy(t.Context(), &secretsmanager.GetResourcePolicyInput{SecretId: aws.String("db")})
 	if aws.ToString(must(t, got, err).ResourcePolicy) != policy {
@@ -67,10 +67,10 @@ func TestAnotherAccountNeedsAResourcePolicy(t *testing.T) {
 	deny := strings.Replace(policy, `"Allow"`, `"Deny"`, 1)
 	_, err = s.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("db"), ResourcePolicy: &deny})
 	must(t, "", err)
-	refused(t, s.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a resource-based policy")
+	refused(t, s.read(foreign, arn), denied, "User: arn:aws:iam::444455556666:role/app is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in a resource-based policy")
 	_, err = s.DeleteResourcePolicy(t.Context(), &secretsmanager.DeleteResourcePolicyInput{SecretId: aws.String("db")})
 	must(t, "", err)
-	refused(t, s.read(stranger, arn), denied, "User: arn:aws:iam::444455556666:role/app")
+	refused(t, s.read(foreign, arn), denied, "User: arn:aws:iam::444455556666:role/app")
 }
 
 func TestResourcePoliciesAreChecked(t *testing.T) {
@@ -137,7 +137,7 @@ func TestAssumeRole(t *testing.T) {
 	refused(t, err, "ValidationError", "1 validation error detected: Value 'no blanks' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: ")
 }
 
-// webToken is a token as a cluster's API server makes them, without a signature.
+// webToken is a token like those of a cluster's API server, without a signature.
 func webToken(t *testing.T, claims map[string]any) *string {
 	t.Helper()
 	payload, err := json.Marshal(claims)

@@ -6,15 +6,15 @@ import (
 	"net/http"
 )
 
-// adminPath is where a server that runs as a program is set up: it has no counterpart in AWS.
+// adminPath is the path by which a server that runs as a program is set up. It has no counterpart in AWS.
 const adminPath = "/_localaws/"
 
-// serveAdmin knows GET calls, and what setUp knows by POST, each with a JSON body.
+// serveAdmin serves GET calls and events, and POST for setUp, with a JSON body.
 func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request, body []byte) {
 	what := r.URL.Path[len(adminPath):]
 	if what == "calls" && r.Method == http.MethodGet {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(s.Calls()) // The client is gone; nobody is left to tell.
+		_ = json.NewEncoder(w).Encode(s.Calls()) // An error means that the client is gone.
 		return
 	}
 	if what == "events" && r.Method == http.MethodGet {
@@ -59,7 +59,7 @@ func (s *Server) setUp(what string, body []byte) error {
 			Key      string
 			Disabled bool
 			Denied   []string
-			// Policy is the key's policy document as it is, not in a text.
+			// Policy is the key's policy document as JSON, not as a string.
 			Policy json.RawMessage
 			Grants []string
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// setUpEvents sets up what events, failover and rotations are tried out with.
+// setUpEvents sets up queues, event rules, outages and other settings for events, failover and rotations.
 func (s *Server) setUpEvents(what string, body []byte) error {
 	switch what {
 	case "queues":
@@ -28,7 +28,7 @@ func (s *Server) setUpEvents(what string, body []byte) error {
 	return nil
 }
 
-// setUpOne reads what is to be set up, and does it.
+// setUpOne decodes a body and passes it to a function.
 func setUpOne[T any](body []byte, do func(T) error) error {
 	var wanted T
 	if err := json.Unmarshal(body, &wanted); err != nil {

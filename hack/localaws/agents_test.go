@@ -24,7 +24,7 @@ func TestPodIdentity(t *testing.T) {
 	i := newIssuer(t)
 	app := s.role("app", podsTrust, allowing(reading, "*", `"StringEquals": {"aws:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
 	agent := httptest.NewServer(s.PodIdentityAgent(localaws.PodIdentity{Cluster: "prod", Issuer: issuerURL, Keys: i.jwks, Roles: map[string]string{
-		"payments/app": app, "payments/untagged": s.role("untagged", strings.Replace(podsTrust, `, "sts:TagSession"`, "", 1)), "payments/other": s.role("other", anybody), "payments/none": "arn:aws:iam::111122223333:role/none",
+		"payments/app": app, "payments/untagged": s.role("untagged", strings.Replace(podsTrust, `, "sts:TagSession"`, "", 1)), "payments/other": s.role("other", accountTrust), "payments/none": "arn:aws:iam::111122223333:role/none",
 	}}))
 	defer agent.Close()
 	pods := map[string]any{"aud": []string{"pods.eks.amazonaws.com"}}
@@ -56,10 +56,10 @@ func TestPodIdentity(t *testing.T) {
 		"a bearer's token":                {"Bearer " + i.token(pods), http.StatusBadRequest},
 		"a token for STS":                 {i.token(nil), http.StatusBadRequest},
 		"another issuer's token":          {i.token(map[string]any{"aud": "pods.eks.amazonaws.com", "iss": "https://x"}), http.StatusBadRequest},
-		"a signature by somebody else":    {impostor.token(pods), http.StatusBadRequest},
+		"a signature by another issuer":   {impostor.token(pods), http.StatusBadRequest},
 		"an expired token":                {i.token(map[string]any{"aud": "pods.eks.amazonaws.com", "exp": time.Now().Add(-time.Hour).Unix()}), http.StatusBadRequest},
 		"a token of no Pod":               {i.token(of("app", "")), http.StatusBadRequest},
-		"a ServiceAccount without a role": {i.token(of("stranger", "p")), http.StatusNotFound},
+		"a ServiceAccount without a role": {i.token(of("foreign", "p")), http.StatusNotFound},
 		"a role that does not exist":      {i.token(of("none", "p")), http.StatusBadRequest},
 		"a role for others":               {i.token(of("other", "p")), http.StatusBadRequest},
 		"a role that takes no tags":       {i.token(of("untagged", "p")), http.StatusBadRequest},
@@ -127,7 +127,7 @@ func TestInstanceRole(t *testing.T) {
 		}
 		s.Shift(-c.later)
 	}
-	s.role("path/node", anybody)
+	s.role("path/node", accountTrust)
 	_, token = get(http.MethodPut, "/latest/api/token", header+"-Ttl-Seconds", "60")
 	if _, body := get(http.MethodGet, role, header, token); !strings.Contains(body, "AssumeRoleUnauthorizedAccess") {
 		t.Error("a role that does not trust EC2 gives credentials")

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// rolePattern finds account and name, with its path, of a role.
+// rolePattern finds the account and the name, with its path, of a role's ARN.
 var rolePattern = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):role/(.+)$`)
 
 // assumedARN names a session of a role. It drops the role's path.
@@ -13,7 +13,7 @@ func assumedARN(partition, account, role, session string) string {
 	return newARN(partition, "sts", "", account, "assumed-role/"+role[strings.LastIndex(role, "/")+1:]+"/"+session)
 }
 
-// roleOf is the role of an assumed role's ARN, as far as that tells it: without its path.
+// roleOf is the role of an assumed role's ARN, without the path, which that ARN does not have.
 func roleOf(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {
@@ -27,13 +27,13 @@ func roleOf(arn string) string {
 	return newARN(parts[1], "iam", "", parts[4], "role/"+name)
 }
 
-// secretName is the name in a secret's ARN, with its suffix if there is one, and where it is.
+// secretName gives the name in a secret's ARN, with the suffix if there is one, and the secret's place.
 type secretName struct {
 	at   place
 	name string
 }
 
-// splitARN takes a secret's ARN apart; it is none without a name.
+// splitARN splits a secret's ARN; it is invalid without a name.
 func splitARN(text string) (arn secretName, is bool) {
 	parts := strings.SplitN(text, ":", 7)
 	if len(parts) < 7 || parts[0] != "arn" || parts[2] != "secretsmanager" || parts[5] != "secret" || parts[6] == "" {
@@ -42,7 +42,7 @@ func splitARN(text string) (arn secretName, is bool) {
 	return secretName{at: place{account: parts[4], region: parts[3]}, name: parts[6]}, true
 }
 
-// accountOf is the account in an ARN; empty where it is none.
+// accountOf is the account in an ARN; empty if the ARN is invalid.
 func accountOf(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {

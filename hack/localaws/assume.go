@@ -18,7 +18,7 @@ const (
 	tagAction               = "sts:TagSession"
 	sourceIdentityAction    = "sts:SetSourceIdentity"
 
-	// codeAccessDenied is STS's; Secrets Manager's ends in Exception.
+	// codeAccessDenied is the code of STS; that of Secrets Manager ends in Exception.
 	codeAccessDenied = "AccessDenied"
 )
 
@@ -51,7 +51,7 @@ func (s *Server) assumeRole(call *request, form url.Values) (any, error) {
 	return assumeAnswer(into), nil
 }
 
-// lasting is how long a session lasts: an hour where nobody asks for more or less.
+// lasting is how long a session lasts: an hour unless the caller asks for more or less.
 func lasting(asked, most time.Duration) time.Duration {
 	if asked == 0 {
 		return min(sessionDefault, most)
@@ -66,8 +66,8 @@ func assumeAnswer(h *session) assumeResult {
 	}
 }
 
-// inherit takes over from the session that the caller has its transitive tags and its source identity,
-// neither of which a caller can change (page "Pass session tags in AWS STS", "Chaining roles").
+// inherit copies the transitive tags and the source identity of the caller's session, which a caller cannot change
+// (page "Pass session tags in AWS STS", "Chaining roles").
 func (h *session) inherit(from *actor, input *assumeInput) error {
 	if from == nil || from.session == nil {
 		return nil
@@ -90,8 +90,8 @@ func (h *session) inherit(from *actor, input *assumeInput) error {
 	return nil
 }
 
-// assumable finds the role of a request if the caller may assume it, and tag and name its session as it
-// asks to. Whether a role exists is not told to others.
+// assumable finds the role of a request if the caller may assume it with the requested tags and source identity. Other
+// callers cannot see whether a role exists.
 func (s *Server) assumable(call *request, input *assumeInput) (*role, error) {
 	wanted := s.iam.roles[input.arn]
 	var trust *iam.Policy
@@ -117,7 +117,7 @@ func (s *Server) assumable(call *request, input *assumeInput) (*role, error) {
 	return wanted, nil
 }
 
-// actions are what a request asks for: to assume, and to tag and name the session where it does.
+// actions are the actions of a request: to assume, and to set tags and a source identity if it has them.
 func (i *assumeInput) actions(assume string) []string {
 	all := []string{assume}
 	if len(i.tagKeys) > 0 || i.inherited {
@@ -129,7 +129,7 @@ func (i *assumeInput) actions(assume string) []string {
 	return all
 }
 
-// assumeDenied is a denial under the code that STS gives it.
+// assumeDenied is a denial with STS's code.
 func assumeDenied(err error) error {
 	refusal := &awsError{code: codeAccessDenied, status: http.StatusForbidden}
 	if denied, is := errors.AsType[*awsError](err); is {
@@ -138,7 +138,7 @@ func assumeDenied(err error) error {
 	return refusal
 }
 
-// toleratedSession is a session of any role, for as long as there are no identities to hold it against.
+// toleratedSession is a session of any role, while the server has no identities.
 func (s *Server) toleratedSession(input *assumeInput, subject string) assumeResult {
 	user := assumedRole{Arn: assumedARN(partitionIn(input.arn), input.account, input.role, input.session), AssumedRoleId: "AROALOCAL:" + input.session}
 	key := sessionKeyPrefix + randomPassword(uppercase, 11)

@@ -47,7 +47,7 @@ func TestWhoMayAssumeARole(t *testing.T) {
 	for i, c := range []struct {
 		name, trust, own string
 		input            sts.AssumeRoleInput
-		// denied is the rest of the denial after the user; empty where there is none. R stands for the role's name.
+		// denied is the denial's text after the user; empty if the call is allowed. R stands for the role's name.
 		denied string
 	}{
 		{"the trust policy names the user", trusting(app, onlyAssume, ""), "", plain, ""},
@@ -114,7 +114,7 @@ func TestRolesOfOtherAccounts(t *testing.T) {
 func TestChainsOfRoles(t *testing.T) {
 	s := newGuardedSetup(t)
 	app := s.user("app", everything)
-	first := s.role("path/first", anybody, mayAssume)
+	first := s.role("path/first", accountTrust, mayAssume)
 	second := s.role("second", trusting(first, `"sts:*"`, ""))
 	silent := s.role("silent", trusting(first, onlyAssume, ""))
 	byRequest := s.role("by-request", trusting(first, `"sts:*"`, `"StringEquals": {"aws:RequestTag/team": "red"}`))
@@ -156,8 +156,8 @@ func TestChainsOfRoles(t *testing.T) {
 func TestLimitsOfSessions(t *testing.T) {
 	s := newGuardedSetup(t)
 	app := s.user("app", everything)
-	role := s.role("app", anybody)
-	long, err := s.AddRole(localaws.Role{Name: "long", TrustPolicy: anybody, MaxSession: 4 * time.Hour})
+	role := s.role("app", accountTrust)
+	long, err := s.AddRole(localaws.Role{Name: "long", TrustPolicy: accountTrust, MaxSession: 4 * time.Hour})
 	must(t, long, err)
 	many := func(count int) []types.Tag {
 		var all []string
@@ -216,7 +216,7 @@ func TestLimitsOfSessions(t *testing.T) {
 func TestASessionsOwnPolicyBoundsIt(t *testing.T) {
 	s := newGuardedSetup(t)
 	s.create("db", "x")
-	role := s.role("app", anybody, everything)
+	role := s.role("app", accountTrust, everything)
 	bound, err := s.session(s.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, Policy: aws.String(`{"Statement": {"Effect": "Allow", "Action": "secretsmanager:DescribeSecret", "Resource": "*"}}`)})
 	refused(t, s.read(s.secrets(must(t, bound, err)), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1 is not authorized to perform: secretsmanager:GetSecretValue on resource: "+
 		aws.ToString(s.described("db").ARN)+" because no session policy allows the secretsmanager:GetSecretValue action")
@@ -225,15 +225,15 @@ func TestASessionsOwnPolicyBoundsIt(t *testing.T) {
 func TestRevokedSessions(t *testing.T) {
 	s := newGuardedSetup(t)
 	arn := aws.ToString(s.create("db", "x").ARN)
-	app, role := s.user("app", everything), s.role("app", anybody, everything)
+	app, role := s.user("app", everything), s.role("app", accountTrust, everything)
 	before := s.mustAssume(app, role)
 	s.clock.forward(time.Second)
 	must(t, "", s.RevokeSessions(role))
 	refusedWhole(t, s.read(s.secrets(before), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1 is not authorized to perform: secretsmanager:GetSecretValue on resource: "+arn+" with an explicit deny in an identity-based policy")
 	if _, err := s.whoami(before); err != nil {
-		t.Errorf("GetCallerIdentity, which nobody can be denied: %v", err)
+		t.Errorf("GetCallerIdentity, which cannot be denied: %v", err)
 	}
-	s.role("app", anybody, everything)
+	s.role("app", accountTrust, everything)
 	refused(t, s.read(s.secrets(before), "db"), denied, "User: arn:aws:sts::111122223333:assumed-role/app/s-1")
 	s.clock.forward(time.Second)
 	if err := s.read(s.secrets(s.mustAssume(app, role)), "db"); err != nil {

@@ -25,7 +25,7 @@ var (
 	tagPattern       = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
-// assumeInput is what AssumeRole and AssumeRoleWithWebIdentity have in common.
+// assumeInput has the parameters that AssumeRole and AssumeRoleWithWebIdentity share.
 type assumeInput struct {
 	account, role, arn                  string
 	session, externalID, sourceIdentity string
@@ -33,7 +33,7 @@ type assumeInput struct {
 	tags                                map[string]string
 	tagKeys, transitive                 []string
 	bound                               *iam.Policy
-	// inherited says that the session has tags of the session before, which takes sts:TagSession too.
+	// inherited says that the session inherits tags, which needs sts:TagSession too.
 	inherited bool
 }
 
@@ -68,12 +68,12 @@ func readAssumeInput(form url.Values) (*assumeInput, error) {
 	return i, i.readTags(form)
 }
 
-// invalid words what breaks a constraint of the API as AWS does.
+// invalid has AWS's text for a parameter that violates a constraint of the API.
 func invalid(value, parameter, constraint string) error {
 	return refuse("ValidationError", "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must %s", value, parameter, constraint)
 }
 
-// namedWell bounds names of sessions and source identities.
+// namedWell checks names of sessions and source identities.
 func namedWell(parameter, name string) error {
 	switch {
 	case len(name) < 2:
@@ -147,7 +147,7 @@ func members(form url.Values, name string) []string {
 	return list
 }
 
-// fits bounds how long a session of a role may last.
+// fits checks how long a session of a role may last.
 func (i *assumeInput) fits(most time.Duration, chained bool) error {
 	if chained && i.lasts > chainedMost {
 		return refuse("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")

@@ -19,7 +19,7 @@ type actor struct {
 	session *session
 }
 
-// protocol is how a service words the refusals that come before its own.
+// protocol has a service's codes for errors of authentication.
 type protocol struct {
 	service                                         string
 	missing, incomplete, unknown, mismatch, expired string
@@ -27,7 +27,7 @@ type protocol struct {
 }
 
 // jsonProtocol and queryProtocol have the codes of page "Common Error Types" of each service, as the
-// services are seen to answer: most have another name in the one protocol than in the other.
+// services were seen to answer. Most codes differ between the protocols.
 func jsonProtocol() protocol {
 	return protocol{
 		service: "secretsmanager", missing: "MissingAuthenticationTokenException", incomplete: "IncompleteSignatureException",
@@ -57,13 +57,13 @@ const (
 // regionPattern is what AWS's regions look like.
 var regionPattern = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`)
 
-// authenticate finds out who calls. Before there are identities, the access key id is enough; from then
-// on the signature counts.
+// authenticate finds the caller. Before there are identities, the access key ID is enough; after that the signature is
+// checked.
 func (s *Server) authenticate(r *http.Request, call *request, p protocol) error {
 	if s.identify(r.Header.Get("Authorization"), call) {
 		return nil
 	}
-	// Nobody so far: a refusal is not recorded as the account's doing.
+	// No principal yet: a refusal is not recorded as a call of the account.
 	call.caller = Principal{}
 	signature, err := sigv4.Read(r)
 	if incomplete, is := errors.AsType[*sigv4.IncompleteError](err); is {
@@ -77,7 +77,7 @@ func (s *Server) authenticate(r *http.Request, call *request, p protocol) error 
 		return err
 	}
 	if partitionIn(who.ARN) != Partition(signature.Region) {
-		return p.refuse(p.unknown, textUnknown) // Partitions know nothing of each other's access keys.
+		return p.refuse(p.unknown, textUnknown) // Access keys are unknown in other partitions.
 	}
 	if problem := signature.Scope(p.service); problem != "" {
 		return p.refuse(p.mismatch, problem)
@@ -97,7 +97,7 @@ func (s *Server) authenticate(r *http.Request, call *request, p protocol) error 
 	return nil
 }
 
-// holder finds whose an access key is, and the secret that signs with it.
+// holder finds the holder of an access key, and its secret access key.
 func (s *Server) holder(accessKeyID, token string, p protocol) (who *actor, secretAccessKey string, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -117,5 +117,5 @@ func (s *Server) holder(accessKeyID, token string, p protocol) (who *actor, secr
 	return &actor{policies: slices.Concat(now.policies, now.revocations), session: held, Principal: held.principal(now)}, held.secretAccessKey, nil
 }
 
-// unshifted is the time that callers have: Shift moves the server alone.
+// unshifted is the callers' time: Shift moves only the server's.
 func (s *Server) unshifted() time.Time { return s.now().Add(-time.Duration(s.ahead.Load())) }

@@ -19,11 +19,11 @@ func TestSignaturesAreChecked(t *testing.T) {
 	s := newGuardedSetup(t)
 	s.create("db", "x")
 	good := s.user("app", everything)
-	role := s.role("app", anybody, everything)
+	role := s.role("app", accountTrust, everything)
 	held := s.mustAssume(good, role)
-	stale := s.mustAssume(good, s.role("gone", anybody, everything))
+	stale := s.mustAssume(good, s.role("gone", accountTrust, everything))
 	s.DeleteRole("arn:aws:iam::111122223333:role/gone")
-	s.role("gone", anybody, everything)
+	s.role("gone", accountTrust, everything)
 	disabled := s.user("disabled", everything)
 	s.DeleteAccessKey("disabled")
 	changed := func(c aws.Credentials, change func(*aws.Credentials)) aws.Credentials {
@@ -44,7 +44,7 @@ func TestSignaturesAreChecked(t *testing.T) {
 		"a session's wrong secret":   {changed(held, func(c *aws.Credentials) { c.SecretAccessKey = "wrong" }), "InvalidSignatureException", "SignatureDoesNotMatch", mismatch},
 		"a session without token":    {changed(held, func(c *aws.Credentials) { c.SessionToken = "" }), "UnrecognizedClientException", "InvalidClientTokenId", invalidToken},
 		"a session's wrong token":    {changed(held, func(c *aws.Credentials) { c.SessionToken = "x" }), "UnrecognizedClientException", "InvalidClientTokenId", invalidToken},
-		"a role made anew":           {stale, "UnrecognizedClientException", "InvalidClientTokenId", invalidToken},
+		"a recreated role":           {stale, "UnrecognizedClientException", "InvalidClientTokenId", invalidToken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inSecrets := s.read(s.secrets(c.by), "db")
@@ -94,7 +94,7 @@ func TestClocksThatAreOff(t *testing.T) {
 	s := newGuardedSetup(t)
 	s.create("db", "x")
 	app := s.user("app", everything)
-	s.Shift(time.Hour) // Callers' clocks are not meant.
+	s.Shift(time.Hour) // It must not affect callers' clocks.
 	if err := s.read(s.secrets(app), "db"); err != nil {
 		t.Error(err)
 	}
@@ -108,7 +108,7 @@ func TestClocksThatAreOff(t *testing.T) {
 func TestSessionsExpire(t *testing.T) {
 	s := newGuardedSetup(t)
 	s.create("db", "x")
-	held := s.mustAssume(s.user("app", everything), s.role("app", anybody, everything))
+	held := s.mustAssume(s.user("app", everything), s.role("app", accountTrust, everything))
 	if left := time.Until(held.Expires); left < 59*time.Minute || left > time.Hour+time.Second {
 		t.Errorf("the session lasts %s", left)
 	}
@@ -130,7 +130,7 @@ func TestSessionsOfSeconds(t *testing.T) {
 	}
 	defer func() { must(t, "", running.Close()) }()
 	s := &setup{T: t, Running: running, Client: client(running.URL(), localaws.DefaultRegion, "tester"), clock: moved}
-	held := s.mustAssume(s.user("app", everything), s.role("app", anybody))
+	held := s.mustAssume(s.user("app", everything), s.role("app", accountTrust))
 	if left := time.Until(held.Expires); left > 3*time.Second {
 		t.Errorf("the session lasts %s", left)
 	}

@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// Bounds of the service model, which the SDK for Go leaves to the service.
+// Limits of the service model, which the SDK for Go does not check.
 const (
 	idMost, filtersMost, filterValuesMost = 2048, 10, 10
 	daysLeast, daysMost                   = 1, 1000
 )
 
-// limited are inputs with bounds.
+// limited are inputs with limits.
 type limited interface{ check() error }
 
-// outOfBounds words a refusal as the service does that checks a request against its model. It never quotes a value.
+// outOfBounds has the service's text for a violation of its model. It never quotes a value.
 func outOfBounds(member, constraint string, args ...any) error {
 	return refuse("ValidationException", "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have %s", member, fmt.Sprintf(constraint, args...))
 }
 
-// within checks a number that the caller gave: it is 1 at least.
+// within checks a number that the caller gave, which must be at least 1.
 func within(member string, given *int64, most int64) error {
 	switch {
 	case given == nil:
@@ -125,7 +125,7 @@ func (i *listInput) check() error {
 
 func (i *versionsInput) check() error { return within("maxResults", i.MaxResults, listMost) }
 
-// check wants either ids or filters, and a page's size with filters alone (operation BatchGetSecretValue).
+// check requires either IDs or filters, and allows a page size only with filters (operation BatchGetSecretValue).
 func (i *batchInput) check() error {
 	switch {
 	case len(i.SecretIdList) > batchMost:

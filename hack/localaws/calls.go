@@ -11,8 +11,7 @@ import (
 // Call is one call that was answered, refused or cut. It never holds a value.
 type Call struct {
 	Operation string
-	// Principal is the ARN of the caller; the subject of a web identity, and nobody where a signature was
-	// refused.
+	// Principal is the ARN of the caller, or the subject of a web identity; empty if a signature was refused.
 	Principal string
 	// AccessKeyID that signed the call.
 	AccessKeyID string
@@ -23,7 +22,7 @@ type Call struct {
 	Role string
 	// Region that the call was signed for.
 	Region string
-	// Code is the error's code; empty for an answer.
+	// Code is the error's code; empty for a success.
 	Code string
 	// Read are the ARNs of the secrets whose values the answer held.
 	Read []string
@@ -61,7 +60,7 @@ func (s *Server) Calls() []Call {
 	return slices.Clone(s.log)
 }
 
-// Count is how many calls an operation has had; an empty name counts all.
+// Count is the number of calls of an operation; an empty name counts all.
 func (s *Server) Count(operation string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -74,8 +73,7 @@ func (s *Server) Count(operation string) int {
 	return count
 }
 
-// ValuesRead is how many values were read of secrets whose name begins with a prefix, one by one or in
-// batches.
+// ValuesRead is how many values of secrets whose name begins with a prefix were read, singly or in batches.
 func (s *Server) ValuesRead(prefix string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

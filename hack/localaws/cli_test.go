@@ -9,8 +9,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// TestTheCommandLine does with the aws command what the other tests do with the SDK for Go: it is
-// another implementation of the wire.
+// TestTheCommandLine tests with the aws command what the other tests do with the SDK for Go: it implements the
+// protocols independently.
 func TestTheCommandLine(t *testing.T) {
 	command, err := exec.LookPath("aws")
 	if err != nil {
@@ -18,7 +18,7 @@ func TestTheCommandLine(t *testing.T) {
 	}
 	s := newGuardedSetup(t) // So that the command's signatures are checked.
 	s.user("cli", everything)
-	s.role("app", anybody)
+	s.role("app", accountTrust)
 	s.RegisterRotationFunction(functionARN, s.RotatePassword())
 	queue, err := s.AddQueue(localaws.Queue{Name: "changes"})
 	must(t, "", s.SendMessage(must(t, queue, err), "a change"))
@@ -58,7 +58,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"sts get-caller-identity --query Account", localaws.DefaultAccount},
 		{"sts assume-role --role-arn arn:aws:iam::111122223333:role/app --role-session-name s-1 --query AssumedRoleUser.Arn", "arn:aws:sts::111122223333:assumed-role/app/s-1"},
 	} {
-		// Version 1 of the command does not look for AWS_ENDPOINT_URL where SQS is concerned.
+		// Version 1 of the command ignores AWS_ENDPOINT_URL for SQS.
 		arguments := append(strings.Fields(step.arguments), "--output", "text", "--endpoint-url", s.URL())
 		if got := run(arguments...); strings.TrimSpace(got) != strings.TrimSpace(step.want) {
 			t.Errorf("aws %s\ngives %q\nwant  %q", step.arguments, got, step.want)

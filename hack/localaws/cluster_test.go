@@ -39,7 +39,7 @@ func newCluster(t *testing.T) *cluster {
 	return &cluster{T: t, Interface: client, provider: must(t, provider, discoverErr)}
 }
 
-// token asks for a ServiceAccount's token, bound to a Pod where one is named.
+// token requests a ServiceAccount's token, bound to a Pod if one is named.
 func (c *cluster) token(account, audience, pod string) string {
 	c.Helper()
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}}}
@@ -50,7 +50,7 @@ func (c *cluster) token(account, audience, pod string) string {
 	return must(c.T, answer, err).Status.Token
 }
 
-// TestTheClustersOwnTokens has a real API server sign them.
+// TestTheClustersOwnTokens uses tokens that a real API server signs.
 func TestTheClustersOwnTokens(t *testing.T) {
 	c := newCluster(t)
 	s := newGuardedSetup(t)

@@ -9,8 +9,8 @@ const (
 	windowLeast, windowMost, windowDefault = 7, 30, 30
 	day                                    = 24 * time.Hour
 
-	// forcedDeletion is how long the service takes for a deletion by force: it goes on in the background, and
-	// the name is not free before it has ended.
+	// forcedDeletion is how long a forced deletion takes. It runs in the background, and the name is not free before it
+	// has ended.
 	forcedDeletion = 200 * time.Millisecond
 )
 
@@ -25,7 +25,7 @@ type deleteInput struct {
 	ForceDeleteWithoutRecovery bool
 }
 
-// deletion deletes a secret, and does not mind by force whether there is one (operation DeleteSecret, parameter
+// deletion deletes a secret. A forced deletion succeeds even if there is none (operation DeleteSecret, parameter
 // ForceDeleteWithoutRecovery).
 func deletion() operation {
 	known := onSecret((*Server).deleteSecret)
@@ -94,14 +94,14 @@ func (s *Server) restoreSecret(_ *request, found *secret, _ *bySecret) (any, err
 	return deletionAnswer{ARN: found.arn, Name: found.name}, nil
 }
 
-// doom notes when a secret is gone for good.
+// doom records when a secret will be gone for good.
 func (s *Server) doom(found *secret) {
 	if s.dying.IsZero() || found.forgetAt.Before(s.dying) {
 		s.dying = found.forgetAt
 	}
 }
 
-// expire forgets the secrets whose window has passed, with an event for each. The mutex must be held.
+// expire removes the secrets whose recovery window has passed, with an event for each. The mutex must be held.
 func (s *Server) expire() {
 	now := s.now()
 	if s.dying.IsZero() || now.Before(s.dying) {

@@ -48,8 +48,8 @@ func TestADeletedSecretIsThereUntilItsWindowEnds(t *testing.T) {
 	s.create("db", "new")
 }
 
-// TestADeletionByForceEndsInTheBackground: the name is free only once the deletion has ended, and nothing brings the
-// secret back meanwhile.
+// TestADeletionByForceEndsInTheBackground: the name is free only once the deletion has ended, and nothing restores the
+// secret meanwhile.
 func TestADeletionByForceEndsInTheBackground(t *testing.T) {
 	s := newSetup(t)
 	s.clock.stop() // The machine may be slow.
@@ -75,7 +75,7 @@ func TestADeletionByForceEndsInTheBackground(t *testing.T) {
 	refused(t, err, notFound, "Secrets Manager can't find the specified secret.")
 }
 
-// TestTheEndOfADeletionByForceHasAnEvent, though nothing is asked of the server meanwhile.
+// TestTheEndOfADeletionByForceHasAnEvent: the event comes although the server gets no call meanwhile.
 func TestTheEndOfADeletionByForceHasAnEvent(t *testing.T) {
 	s := newSetup(t)
 	s.create("db", "x")

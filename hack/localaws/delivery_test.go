@@ -15,7 +15,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// numbered makes a number of events whose order can be seen, and tells the order in which they arrive.
+// numbered causes events with numbers, and gives the order in which they arrive.
 func (s *setup) numbered(count int, how localaws.Delivery) (numbers []string) {
 	s.Helper()
 	if err := s.SetDelivery(how); err != nil {

@@ -8,7 +8,7 @@ type rotationRules struct {
 	ScheduleExpression     string `json:",omitempty"`
 }
 
-// description is what DescribeSecret and, as an entry, ListSecrets answer.
+// description is the answer of DescribeSecret, and an entry in that of ListSecrets.
 type description struct {
 	ARN, Name              string
 	Description            string              `json:",omitempty"`
@@ -40,7 +40,7 @@ func (s *Server) describe(found *secret) description {
 		RotationRules: found.rotation.rules, NextRotationDate: epochOrNil(found.rotation.next),
 	}
 	if !found.rotation.enabled {
-		d.LastRotatedDate, d.NextRotationDate = nil, nil // As the fields' descriptions have it.
+		d.LastRotatedDate, d.NextRotationDate = nil, nil // As the documentation of the fields says.
 	}
 	return d
 }

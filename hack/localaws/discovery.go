@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// DiscoverProvider asks an OIDC server, such as a cluster's API server, who it is as an issuer and where
-// its keys are (OpenID Connect Discovery 1.0). The keys are read from that server too, whatever host the
-// issuer shows them under, by the client that knows how to reach it.
+// DiscoverProvider gets the issuer and the keys of an OIDC server, such as a cluster's API server (OpenID Connect
+// Discovery 1.0). It reads the keys from the same server, by the same client, whatever host the issuer publishes for
+// them.
 func DiscoverProvider(ctx context.Context, client *http.Client, server string) (OIDCProvider, error) {
 	server = strings.TrimSuffix(server, "/")
 	raw, err := get(ctx, client, server+"/.well-known/openid-configuration")

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws/iam"
 )
 
-// EventRule brings events of Secrets Manager to a queue, as a rule of EventBridge on the default bus does.
+// EventRule sends events of Secrets Manager to a queue, like a rule of EventBridge on the default bus.
 type EventRule struct {
 	// Name of the rule. Default: secretsync.
 	Name string
@@ -25,27 +25,27 @@ type EventRule struct {
 	DetailTypes []string
 	// EventNames that the rule matches; none matches all. Labels have no name.
 	EventNames []string
-	// Reads lets calls that read through (page "AWS service events delivered via AWS CloudTrail", state
-	// ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS).
+	// Reads makes the rule match calls that only read too (page "AWS service events delivered via AWS CloudTrail",
+	// state ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS).
 	Reads bool
 	// CapitalARN writes aRN for arn in the response elements, as some events before February 2024 had it.
 	CapitalARN bool
 }
 
-// Delivery is how events fare on their way to queues. Its zero value brings each at once, and once.
+// Delivery says how events are delivered to queues. Its zero value delivers each at once, and once.
 type Delivery struct {
 	// Delay is how late each event comes, in real time.
 	Delay time.Duration
-	// Duplicated, Reordered and Lost are fractions of the events: 0 none, 1 all. One that is reordered lets
-	// the next one past; where there is none within a second, it comes then.
+	// Duplicated, Reordered and Lost are fractions of the events: 0 none, 1 all. A reordered event is delivered after
+	// the next one, or after a second if there is none.
 	Duplicated, Reordered, Lost float64
 	// Hold keeps all events back until FlushEvents.
 	Hold bool
-	// Seed makes the same events fare alike in each run.
+	// Seed of the random choices: the same events are delivered in the same way in each run.
 	Seed uint64
 }
 
-// bridge is EventBridge: rules, what happened, and what is on its way.
+// bridge is EventBridge: rules, past events, and events to deliver.
 type bridge struct {
 	rules    []EventRule
 	delivery Delivery
@@ -55,22 +55,22 @@ type bridge struct {
 	changes  signal
 }
 
-// parcel is an event on its way to a queue.
+// parcel is an event to deliver to a queue.
 type parcel struct {
 	queue, rule, body string
 	due               time.Time
-	// held waits for a call of FlushEvents, overtaken for another event to pass.
+	// held waits for FlushEvents; overtaken waits for another event to be delivered first.
 	held, overtaken bool
 }
 
-// pastMost is how many events are remembered.
+// pastMost is how many past events are kept.
 const pastMost = 1000
 
 // overtakeMost is how long an event waits to be overtaken.
 const overtakeMost = time.Second
 
-// AddEventRule adds a rule, or replaces the one of that name, and tells the rule's ARN. A queue that has a
-// policy gets the events only if that lets events.amazonaws.com send messages for the rule (page "Using
+// AddEventRule adds a rule, or replaces the rule of that name, and gives its ARN. A queue with a policy gets
+// events only if that lets events.amazonaws.com send messages for the rule (page "Using
 // resource-based policies for Amazon EventBridge").
 func (s *Server) AddEventRule(r EventRule) (arn string, err error) {
 	s.mutex.Lock()
@@ -94,7 +94,7 @@ func (r *EventRule) arn() string {
 	return newARN(Partition(r.Region), "events", r.Region, r.Account, "rule/"+r.Name)
 }
 
-// SetDelivery changes how events fare from now on. What is on its way is not touched.
+// SetDelivery changes how events are delivered from now on, without those that wait for delivery already.
 func (s *Server) SetDelivery(d Delivery) error {
 	for _, fraction := range []float64{d.Duplicated, d.Reordered, d.Lost} {
 		if fraction < 0 || fraction > 1 {
@@ -110,8 +110,8 @@ func (s *Server) SetDelivery(d Delivery) error {
 	return nil
 }
 
-// Events are the last thousand that happened, whether a rule wanted them or not, oldest first. Calls that
-// change nothing are among them only where a rule lets them through.
+// Events are the last thousand events, whether a rule matches them or not, oldest first. Calls that change nothing are
+// among them only if a rule has Reads.
 func (s *Server) Events() []Event {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -119,7 +119,7 @@ func (s *Server) Events() []Event {
 	return slices.Clone(s.bridge.past)
 }
 
-// FlushEvents delivers all that is on its way at once, and tells how many that were.
+// FlushEvents delivers all waiting events at once, and gives their number.
 func (s *Server) FlushEvents() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -128,7 +128,7 @@ func (s *Server) FlushEvents() int {
 	return count
 }
 
-// AwaitDelivery waits until nothing is on its way.
+// AwaitDelivery waits until no event waits for delivery.
 func (s *Server) AwaitDelivery(ctx context.Context) error {
 	for {
 		s.mutex.Lock()
@@ -145,7 +145,7 @@ func (s *Server) AwaitDelivery(ctx context.Context) error {
 	}
 }
 
-// publish notes an event and sends it on its way. The mutex must be held.
+// publish records an event and sends it to the queues of matching rules. The mutex must be held.
 func (s *Server) publish(at place, detailType string, resources []string, detail any) {
 	if resources == nil {
 		resources = []string{}
@@ -173,7 +173,7 @@ func (r *EventRule) matches(event Event) bool {
 	return (r.Reads || !record.ReadOnly) && (len(r.EventNames) == 0 || slices.Contains(r.EventNames, record.EventName))
 }
 
-// dispatch sends an event, as the delivery has it: lost, doubled, late, or behind the next one.
+// dispatch sends an event by the rules of Delivery: lost, doubled, late, or after the next one.
 func (s *Server) dispatch(rule *EventRule, event Event) {
 	how, copies := s.bridge.delivery, 1
 	if s.bridge.chance(how.Lost) {
@@ -210,14 +210,14 @@ func (b *bridge) chance(fraction float64) bool {
 	return fraction > 0 && b.dice.Float64() < fraction
 }
 
-// carryFresh delivers what is due: what was just sent before what it has overtaken.
+// carryFresh delivers what is due: what was just sent first, then what it has overtaken.
 func (s *Server) carryFresh(passed []*parcel) {
 	ready := func(p *parcel) bool { return !p.held && !p.overtaken && !time.Now().Before(p.due) }
 	s.carry(func(p *parcel) bool { return ready(p) && !slices.Contains(passed, p) })
 	s.carry(ready)
 }
 
-// carryDue delivers what is due; whoever has waited long enough to be overtaken, too.
+// carryDue delivers what is due, and events that have waited long enough to be overtaken.
 func (s *Server) carryDue(patient bool) {
 	now := time.Now()
 	s.carry(func(p *parcel) bool {
@@ -225,7 +225,7 @@ func (s *Server) carryDue(patient bool) {
 	})
 }
 
-// carry delivers some of what is on its way, in the order in which it was sent.
+// carry delivers some of the waiting events, in the order in which they were sent.
 func (s *Server) carry(some func(*parcel) bool) {
 	s.bridge.onWay = slices.DeleteFunc(s.bridge.onWay, func(p *parcel) bool {
 		if !some(p) {
@@ -239,7 +239,7 @@ func (s *Server) carry(some func(*parcel) bool) {
 	s.bridge.changes.wake()
 }
 
-// takesEvents asks a queue's policy, if it has one, about EventBridge.
+// takesEvents says whether a queue's policy, if it has one, allows EventBridge to send to it.
 func (s *Server) takesEvents(q *queue, rule string) bool {
 	if q.policy == nil {
 		return true
@@ -251,7 +251,7 @@ func (s *Server) takesEvents(q *queue, rule string) bool {
 	return iam.Policies{Resource: q.policy}.DecideOwned(asked).Allowed
 }
 
-// written is an event as the message has it.
+// written is the body of an event's message.
 func (r *EventRule) written(event Event) string {
 	if record, is := event.Detail.(*Trail); is && r.CapitalARN && record.ResponseElements["arn"] != nil {
 		older := *record
@@ -267,6 +267,6 @@ func (r *EventRule) written(event Event) string {
 	text := &bytes.Buffer{}
 	encoder := json.NewEncoder(text)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(event) // Texts, numbers and maps of them: nothing in it can fail.
+	_ = encoder.Encode(event) // Texts, numbers and maps of them always encode.
 	return string(bytes.TrimSpace(text.Bytes()))
 }

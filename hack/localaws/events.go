@@ -20,7 +20,7 @@ const (
 
 const (
 	eventSource = "secretsmanager.amazonaws.com"
-	// eventTime is how CloudTrail and EventBridge write times.
+	// eventTime is the layout of times of CloudTrail and EventBridge.
 	eventTime = "2006-01-02T15:04:05Z"
 )
 
@@ -38,8 +38,7 @@ type Event struct {
 	Detail any `json:"detail"`
 }
 
-// Trail is CloudTrail's record of a call, or of something that the service did by itself. It never holds
-// a value.
+// Trail is CloudTrail's record of a call or of an action of the service itself. It never has a value.
 type Trail struct {
 	EventVersion    string         `json:"eventVersion"`
 	UserIdentity    map[string]any `json:"userIdentity"`
@@ -66,20 +65,20 @@ type Trail struct {
 	EventCategory       string         `json:"eventCategory"`
 }
 
-// Label is what a Secret Label Updated event tells: a staging label that moved to another version. There is
-// none for AWSPENDING and AWSPREVIOUS (page "Secret Label Updated event").
+// Label is the detail of a Secret Label Updated event: a staging label has moved to another version. There are none for
+// AWSPENDING and AWSPREVIOUS (page "Secret Label Updated event").
 type Label struct {
 	Name         string `json:"name"`
 	LabelUpdated string `json:"labelUpdated"`
 	VersionID    string `json:"versionId"`
 }
 
-// wantsReads says whether anybody would see a call that changes nothing.
+// wantsReads says whether a rule matches calls that change nothing.
 func (b *bridge) wantsReads() bool {
 	return slices.ContainsFunc(b.rules, func(r EventRule) bool { return r.Reads })
 }
 
-// quiet are the operations that change nothing: no rule sees them unless it asks for reads.
+// quiet says whether an operation changes nothing; only rules with Reads match it.
 func quiet(operation string) bool {
 	for _, prefix := range []string{"Get", "BatchGet", "Describe", "List", "Validate"} {
 		if strings.HasPrefix(operation, prefix) {
@@ -99,7 +98,7 @@ func (s *Server) trail(call *request, answer any, err error) {
 	}
 	at := call.at
 	if err == nil && call.on != nil {
-		at.account = accountOf(call.on.arn) // The owner's trail has it, whoever calls.
+		at.account = accountOf(call.on.arn) // The event is in the trail of the secret's account, not in the caller's.
 	}
 	record := s.newTrail(at, call.operation)
 	record.UserIdentity, record.UserAgent, record.SourceIPAddress = identity(call), strings.TrimSpace(call.userAgent), "127.0.0.1"
@@ -116,7 +115,7 @@ func (s *Server) trail(call *request, answer any, err error) {
 	s.publish(at, ByAPICall, nil, record)
 }
 
-// newTrail is what all records of CloudTrail have in common.
+// newTrail has the fields that all records of CloudTrail share.
 func (s *Server) newTrail(at place, name string) *Trail {
 	return &Trail{
 		EventVersion: "1.11", EventTime: s.now().UTC().Format(eventTime), EventSource: eventSource, EventName: name, AWSRegion: at.region,
@@ -124,7 +123,7 @@ func (s *Server) newTrail(at place, name string) *Trail {
 	}
 }
 
-// did makes the event of something that Secrets Manager does by itself to a secret. The mutex must be held.
+// did publishes the event of an action of Secrets Manager itself. The mutex must be held.
 func (s *Server) did(what string, to *secret, more map[string]any, problem string) {
 	at := to.place()
 	record := s.newTrail(at, what)
@@ -135,7 +134,7 @@ func (s *Server) did(what string, to *secret, more map[string]any, problem strin
 	s.publish(at, ByService, nil, record)
 }
 
-// labelled makes an event for each label that moved since some labels were noted. The mutex must be held.
+// labelled publishes an event for each label that has moved compared with earlier labels. The mutex must be held.
 func (s *Server) labelled(on *secret, before map[string]string) {
 	now := on.labels()
 	var moved []string
@@ -150,7 +149,7 @@ func (s *Server) labelled(on *secret, before map[string]string) {
 	}
 }
 
-// labels are the versions that labels are on.
+// labels are the versions of labels.
 func (s *secret) labels() map[string]string {
 	all := map[string]string{}
 	for id, v := range s.versions {
@@ -185,8 +184,8 @@ func identity(call *request) map[string]any {
 	return who
 }
 
-// kept are the parameters that CloudTrail writes down. It is a list of what may be told, so that a value
-// can't slip through under another spelling.
+// kept are the parameters that CloudTrail records. It lists what is allowed, so that a value cannot leak under another
+// name.
 func kept() []string {
 	return []string{
 		"SecretId", "SecretIdList", "Name", "Description", "KmsKeyId", "ClientRequestToken", "VersionStages", "VersionStage", "VersionId",
@@ -196,8 +195,8 @@ func kept() []string {
 	}
 }
 
-// parameters are what a request says, as CloudTrail writes it: names begin in lower case, values of
-// secrets are left out.
+// parameters are a request's parameters as CloudTrail records them: names begin in lower case, and values of secrets
+// are left out.
 func parameters(body []byte) map[string]any {
 	var said map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(body))

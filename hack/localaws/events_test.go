@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// told is what a consumer reads out of an event.
+// told is the part of an event that consumers read.
 type told struct {
 	Version, ID, Source, Account, Time, Region string
 	DetailType                                 string `json:"detail-type"`
@@ -28,7 +28,7 @@ type told struct {
 	}
 }
 
-// follow makes a queue that gets the events.
+// follow creates a queue and a rule that sends events to it.
 func (s *setup) follow(rule localaws.EventRule) {
 	s.Helper()
 	arn, err := s.AddQueue(localaws.Queue{Name: "changes"})
@@ -120,7 +120,7 @@ func changingCalls(id string) map[string]changingCall {
 	}
 }
 
-// checkEnvelope holds what every event of a call has, whatever the call.
+// checkEnvelope checks the fields that every event of a call has.
 func checkEnvelope(t *testing.T, event told) {
 	t.Helper()
 	if event.Source != "aws.secretsmanager" || event.DetailType != "AWS API Call via CloudTrail" || event.Account != localaws.DefaultAccount ||

@@ -11,7 +11,7 @@ import (
 type Fault struct {
 	// Operation, Principal and Region are patterns; empty matches all.
 	Operation, Principal, Region string
-	// Latency is waited before the answer; with Slow, before that to every n-th matching call alone.
+	// Latency is the delay of the answer; with Slow, only of every n-th matching call.
 	Latency time.Duration
 	Slow    int
 	// Every n-th matching call fails; 0 fails none, 1 all.
@@ -30,13 +30,13 @@ type Fault struct {
 	seen int
 }
 
-// errCut asks for the connection to be cut, errHalf for that to happen in the middle of the answer.
+// errCut makes the server cut the connection, errHalf in the middle of the answer.
 var (
 	errCut  = errors.New("connection cut")
 	errHalf = errors.New("connection cut in the middle of the answer")
 )
 
-// SetFaults replaces the faults; none makes the server well again.
+// SetFaults replaces the faults; without arguments it removes them.
 func (s *Server) SetFaults(faults ...Fault) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -52,7 +52,7 @@ type bucket struct {
 	filled            time.Time
 }
 
-// SetRate bounds the calls a second of an operation; 0 takes the bound away.
+// SetRate limits the calls per second of an operation; 0 removes the limit.
 func (s *Server) SetRate(operation string, perSecond float64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

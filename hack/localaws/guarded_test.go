@@ -16,7 +16,7 @@ import (
 
 const (
 	otherAccount = "444455556666"
-	anybody      = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:*"}}`
+	accountTrust = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:*"}}`
 	everything   = `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 )
 
@@ -25,7 +25,7 @@ func newGuardedSetup(t *testing.T) *setup {
 	t.Helper()
 	s := newSetup(t)
 	s.AddPrincipal("tester", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::111122223333:user/administrator"})
-	s.user("somebody")
+	s.user("other")
 	return s
 }
 
@@ -42,7 +42,7 @@ func (s *setup) userOf(account, name string, policies ...string) aws.Credentials
 	return aws.Credentials{AccessKeyID: name, SecretAccessKey: "secret of " + name}
 }
 
-// role makes a role and tells its ARN.
+// role creates a role and gives its ARN.
 func (s *setup) role(name, trust string, policies ...string) string {
 	s.Helper()
 	arn, err := s.AddRole(localaws.Role{Name: name, TrustPolicy: trust, Policies: policies})

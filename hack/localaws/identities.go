@@ -17,7 +17,7 @@ type User struct {
 	Account string
 	// Partition of the account. Default: that of the server's region.
 	Partition string
-	// Name, with its path where it has one.
+	// Name, with its path if it has one.
 	Name string
 	// AccessKeyID and SecretAccessKey sign the user's requests.
 	AccessKeyID, SecretAccessKey string
@@ -33,19 +33,19 @@ type Role struct {
 	Account string
 	// Partition of the account. Default: that of the server's region.
 	Partition string
-	// Name, with its path where it has one.
+	// Name, with its path if it has one.
 	Name string
 	// TrustPolicy says in JSON who may assume the role.
 	TrustPolicy string
 	// Policies are the identity-based policies, in JSON.
 	Policies []string
-	// Tags are seen by policies as aws:PrincipalTag; those of a session go before them.
+	// Tags are seen by policies as aws:PrincipalTag; tags of a session override them.
 	Tags map[string]string
 	// MaxSession is how long a session may last. Default: an hour.
 	MaxSession time.Duration
 }
 
-// user and role are the same with their policies parsed.
+// user and role are User and Role with parsed policies.
 type user struct {
 	User
 	arn      string
@@ -61,7 +61,7 @@ type role struct {
 	revocations []*iam.Policy
 }
 
-// identities are what IAM knows. As soon as it knows something, it wants to know everybody.
+// identities are the identities in IAM. With at least one, unknown callers are refused.
 type identities struct {
 	strict    bool
 	users     map[string]*user // by access key id
@@ -72,11 +72,10 @@ type identities struct {
 	disabled map[string]bool
 }
 
-// AddUser makes a user, or replaces the one that had the access key, and tells the user's ARN.
+// AddUser creates a user, or replaces the user with that access key, and gives the user's ARN.
 //
-// With the first user, role or OIDC provider signatures begin to be checked, unknown access keys to be
-// refused, and policies to decide. Access keys of AddPrincipal stay as they are: nothing checks their
-// signatures, and only rules bind them.
+// From the first user, role or OIDC provider on, signatures are checked, unknown access keys are refused, and policies
+// decide. Access keys of AddPrincipal are not affected: their signatures are not checked, and only rules limit them.
 func (s *Server) AddUser(u User) (arn string, err error) {
 	if u.AccessKeyID == "" || u.SecretAccessKey == "" {
 		return "", errors.New("adding a user: an access key is wanted")
@@ -94,15 +93,15 @@ func (s *Server) AddUser(u User) (arn string, err error) {
 	return made.arn, nil
 }
 
-// DeleteAccessKey takes a user's access key away.
+// DeleteAccessKey deletes a user's access key.
 func (s *Server) DeleteAccessKey(accessKeyID string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	delete(s.iam.users, accessKeyID)
 }
 
-// AddRole makes a role, or changes the one of that name, whose sessions then follow the new policies. It
-// tells the role's ARN.
+// AddRole creates a role, or changes the role of that name, whose sessions then get the new policies. It gives the
+// role's ARN.
 func (s *Server) AddRole(r Role) (arn string, err error) {
 	made := &role{Role: r}
 	if made.trust, err = iam.ParseResource(r.TrustPolicy); err != nil {
@@ -128,16 +127,15 @@ func (s *Server) AddRole(r Role) (arn string, err error) {
 }
 
 // DeleteRole deletes a role. Its sessions' credentials are invalid from then on, even if a role of the
-// same name is made again.
+// same name is recreated.
 func (s *Server) DeleteRole(arn string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	delete(s.iam.roles, arn)
 }
 
-// RevokeSessions denies everything to the sessions that a role has by now, as AWS's console does: by a
-// policy about when they were issued (page "Revoke IAM role temporary security credentials"). Sessions
-// that begin later are not touched.
+// RevokeSessions denies everything to a role's present sessions, as AWS's console does: by a policy about when they
+// were issued (page "Revoke IAM role temporary security credentials"). Sessions that begin later are not touched.
 func (s *Server) RevokeSessions(arn string) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -154,7 +152,7 @@ func (s *Server) RevokeSessions(arn string) error {
 	return nil
 }
 
-// OIDCProvider is an identity provider of an account, such as a cluster is for its ServiceAccounts.
+// OIDCProvider is an OIDC identity provider of an account, for example a cluster for its ServiceAccounts.
 type OIDCProvider struct {
 	// Account that trusts the provider. Default: the server's.
 	Account string
@@ -164,11 +162,11 @@ type OIDCProvider struct {
 	Issuer string
 	// Audiences that tokens may be for. Default: sts.amazonaws.com.
 	Audiences []string
-	// Keys brings the issuer's JSON Web Key Set. It is asked for a key that is not known yet.
+	// Keys gets the issuer's JSON Web Key Set. It is called if a key is unknown.
 	Keys func(context.Context) ([]byte, error) `json:"-"`
 }
 
-// AddOIDCProvider makes an account trust an issuer, and tells the provider's ARN.
+// AddOIDCProvider makes an account trust an issuer, and gives the provider's ARN.
 func (s *Server) AddOIDCProvider(p OIDCProvider) (arn string, err error) {
 	if p.Keys == nil || !strings.HasPrefix(p.Issuer, "https://") {
 		return "", errors.New("adding an OIDC provider: its keys, and an issuer that begins with https://, are wanted")
@@ -185,23 +183,21 @@ func (s *Server) AddOIDCProvider(p OIDCProvider) (arn string, err error) {
 	return arn, nil
 }
 
-// DisableSTS makes a region one where STS is not activated, or activates it again. Requests that are not
-// signed belong to the server's own region.
+// DisableSTS deactivates or activates STS in a region. Unsigned requests belong to the server's own region.
 func (s *Server) DisableSTS(region string, disabled bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	put(&s.iam.disabled, region, disabled)
 }
 
-// ForgetIdentities takes users, roles, providers and sessions away, so that everybody may do everything
-// again.
+// ForgetIdentities removes users, roles, providers and sessions, so that all callers may do everything again.
 func (s *Server) ForgetIdentities() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.iam = identities{}
 }
 
-// issuerKey is how policies and ARNs name an issuer: without its scheme.
+// issuerKey is the name of an issuer in policies and ARNs: its URL without the scheme.
 func issuerKey(issuer string) string { return strings.TrimPrefix(issuer, "https://") }
 
 func providerARN(partition, account, issuer string) string {
@@ -227,7 +223,7 @@ func parseAll(documents []string) ([]*iam.Policy, error) {
 	return policies, nil
 }
 
-// put writes into a map that may not be there yet.
+// put writes into a map that may be nil.
 func put[K comparable, V any](into *map[K]V, key K, value V) {
 	if *into == nil {
 		*into = map[K]V{}
@@ -235,14 +231,14 @@ func put[K comparable, V any](into *map[K]V, key K, value V) {
 	(*into)[key] = value
 }
 
-// merged are tags under which others are laid.
+// merged are tags, overridden by others.
 func merged(under, over map[string]string) map[string]string {
 	all := maps.Clone(under)
 	if all == nil {
 		all = map[string]string{}
 	}
 	for key, value := range over {
-		// Keys of tags know no case: a session's Team replaces a role's team.
+		// The case of tag keys is ignored: a session's Team replaces a role's team.
 		maps.DeleteFunc(all, func(old, _ string) bool { return strings.EqualFold(old, key) })
 		all[key] = value
 	}

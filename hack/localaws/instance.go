@@ -27,14 +27,14 @@ type instance struct {
 	tokens map[string]time.Time
 }
 
-// InstanceMetadata answers as the metadata service of an EC2 instance with a role does, in version 2, as
-// far as the SDKs need it for credentials and a region (page "Use the Instance Metadata Service to access
-// instance metadata"). A test serves it on loopback, and points AWS_EC2_METADATA_SERVICE_ENDPOINT there.
+// InstanceMetadata is the metadata service of an EC2 instance with a role, in version 2, as far as the SDKs need it for
+// credentials and a region (page "Use the Instance Metadata Service to access instance metadata"). A test serves it on
+// loopback, and points AWS_EC2_METADATA_SERVICE_ENDPOINT there.
 func (s *Server) InstanceMetadata(roleARN string) http.Handler {
 	i := &instance{server: s, role: roleARN, mux: http.NewServeMux(), tokens: map[string]time.Time{}}
 	i.mux.HandleFunc("PUT /latest/api/token", i.newToken)
 	i.mux.HandleFunc("GET /latest/meta-data/iam/security-credentials/{$}", i.guarded(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(i.name())) // The client is gone; nobody is left to tell.
+		_, _ = w.Write([]byte(i.name())) // An error means that the client is gone.
 	}))
 	i.mux.HandleFunc("GET /latest/meta-data/iam/security-credentials/{role}", i.guarded(i.credentials))
 	i.mux.HandleFunc("GET /latest/meta-data/placement/region", i.guarded(func(w http.ResponseWriter, _ *http.Request) {
@@ -59,14 +59,14 @@ func (i *instance) newToken(w http.ResponseWriter, r *http.Request) {
 	i.tokens[token] = i.server.now().Add(time.Duration(seconds) * time.Second)
 	i.mutex.Unlock()
 	w.Header().Set(metadataTTLHeader, strconv.Itoa(seconds))
-	_, _ = w.Write([]byte(token)) // The client is gone; nobody is left to tell.
+	_, _ = w.Write([]byte(token)) // An error means that the client is gone.
 }
 
-// guarded wants a token, so that nobody can be tricked into a request that has none.
+// guarded requires a token, as version 2 does against forged requests.
 func (i *instance) guarded(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		i.mutex.Lock()
-		expires := i.tokens[r.Header.Get(metadataTokenHeader)] // Long ago where it is none of them.
+		expires := i.tokens[r.Header.Get(metadataTokenHeader)] // Zero for an unknown token.
 		i.mutex.Unlock()
 		if !i.server.now().Before(expires) {
 			http.Error(w, "Unauthorized", http.StatusUnauthorized)

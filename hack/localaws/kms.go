@@ -8,34 +8,34 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws/iam"
 )
 
-// kmsKey is a customer managed key. A secret without one, or with a key that was never set up here,
-// is decrypted for everybody, as with the key aws/secretsmanager.
+// kmsKey is a customer managed key. A secret without a key, or with a key that was never set up here,
+// is decrypted for all callers, as with the key aws/secretsmanager.
 type kmsKey struct {
 	disabled bool
 	denied   []string
-	// policy is the key's own; nil leaves all to the policies of the key's account, as the policy does
-	// that the console gives a key.
+	// policy is the key policy; nil leaves all to the policies of the key's account, as the console's default key
+	// policy does.
 	policy *iam.Policy
-	// granted are principals that a grant lets decrypt.
+	// granted are principals with a grant for kms:Decrypt.
 	granted []string
 }
 
-// DisableKey makes a KMS key unable to decrypt, or able again.
+// DisableKey disables or enables a KMS key.
 func (s *Server) DisableKey(key string, disabled bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.key(key).disabled = disabled
 }
 
-// DenyKey refuses a KMS key to principals that match one of the patterns; none allows all again.
+// DenyKey denies a KMS key to principals that match one of the patterns; without patterns it allows all again.
 func (s *Server) DenyKey(key string, principals ...string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.key(key).denied = principals
 }
 
-// SetKeyPolicy gives a KMS key its policy, in JSON, and grants of kms:Decrypt to principals by their ARNs.
-// It bounds callers that IAM knows; an empty policy leaves the key to the policies of its account.
+// SetKeyPolicy sets a KMS key's policy, in JSON, and grants of kms:Decrypt to principals by their ARNs. They apply to
+// callers with an identity; an empty policy leaves the key to the policies of its account.
 func (s *Server) SetKeyPolicy(key, policy string, grants ...string) error {
 	parsed, err := (*iam.Policy)(nil), error(nil)
 	if policy != "" {
@@ -83,7 +83,7 @@ func (s *Server) decrypt(call *request, on *secret) error {
 	return nil
 }
 
-// mayDecrypt asks a key's policy and grants, and the caller's policies, about a call of kms:Decrypt that
+// mayDecrypt says whether a key's policy and grants, and the caller's policies, allow the call of kms:Decrypt that
 // Secrets Manager makes for the caller (page "Secret encryption and decryption in AWS Secrets Manager").
 func (s *Server) mayDecrypt(call *request, on *secret) bool {
 	arn, region := on.kmsKey, strings.Split(on.arn, ":")[3]
@@ -108,7 +108,7 @@ func (s *Server) mayDecrypt(call *request, on *secret) bool {
 	return s.granted(call, key, call.as.with(key.policy).DecideOwned(asked))
 }
 
-// granted lets a grant make up for policies that are silent, and never for one that denies.
+// granted says whether a grant allows what no policy allows. It never overrides a deny.
 func (s *Server) granted(call *request, key *kmsKey, decision iam.Decision) bool {
 	if decision.Allowed || key == nil || strings.HasPrefix(decision.Because, "with an explicit deny") {
 		return decision.Allowed

@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// listMost is how many secrets a page of ListSecrets has at most.
+// listMost is the maximum number of secrets on a page of ListSecrets.
 const listMost = 100
 
 type filter struct {
@@ -55,7 +55,7 @@ func (s *Server) listSecrets(call *request, input *listInput) (any, error) {
 	return answer, nil
 }
 
-// matching lists the secrets that a call sees in its place by creation, then name.
+// matching lists the secrets that a call sees in its place, sorted by creation, then name.
 func (s *Server) matching(call *request, filters []filter, deleted bool) ([]*secret, error) {
 	here := s.secrets[call.at]
 	if call.sees != nil {
@@ -100,8 +100,8 @@ func sortBy(secrets []*secret, by string) error {
 	return nil
 }
 
-// matchesAll wants every filter to match. Filters on tag keys and on tag values are independent of
-// each other, as they are in AWS.
+// matchesAll says whether a secret matches every filter. As in AWS, filters on tag keys and on tag values are
+// independent of each other.
 func matchesAll(of *secret, filters []filter) (bool, error) {
 	for _, f := range filters {
 		texts, err := texts(of, f.Key)
@@ -141,7 +141,7 @@ func texts(of *secret, key string) ([]string, error) {
 	return nil, outOfBounds("filters.1.member.key", "one of the values description, name, tag-key, tag-value, primary-region, owning-service, all")
 }
 
-// matchesAny wants one of the values to match one of the texts, or none of them where it begins with "!".
+// matchesAny says whether a value matches one of the texts, or matches none of them if it begins with "!".
 func matchesAny(texts, values []string, matches func(text, value string) bool) bool {
 	for _, value := range values {
 		wanted, negated := strings.CutPrefix(value, "!")
@@ -153,7 +153,7 @@ func matchesAny(texts, values []string, matches func(text, value string) bool) b
 	return false
 }
 
-// hasWords wants each word of a value to begin a word of the text, in whatever case.
+// hasWords says whether each word of a value is the beginning of a word of the text, ignoring case.
 func hasWords(text, value string) bool {
 	has := words(text)
 	wanted := words(value)
@@ -165,7 +165,7 @@ func hasWords(text, value string) bool {
 	return len(wanted) > 0
 }
 
-// words are the parts of a text between what is neither letter nor digit, and before capitals.
+// words splits a text at characters that are neither letters nor digits, and before capitals.
 func words(text string) []string {
 	var spaced strings.Builder
 	before := ' '
@@ -190,10 +190,10 @@ func wanted(given *int64, most int) int {
 	return int(*given)
 }
 
-// tokenPrefix marks a NextToken, so that none can be taken for one that is not.
+// tokenPrefix marks a NextToken, so that other texts are not accepted as one.
 const tokenPrefix = "page-"
 
-// paginate cuts a page out of a list; tokens are offsets, which callers must not rely on.
+// paginate gives a page of a list; tokens are offsets, which callers must not rely on.
 func paginate[T any](all []T, token string, size int) (page []T, next string, err error) {
 	from := 0
 	if token != "" {
@@ -202,7 +202,7 @@ func paginate[T any](all []T, token string, size int) (page []T, next string, er
 			return nil, "", refuse("InvalidNextTokenException", "The NextToken value is invalid.")
 		}
 	}
-	from = min(from, len(all)) // The list may have become shorter since.
+	from = min(from, len(all)) // The list may be shorter by now.
 	to := min(from+size, len(all))
 	if to < len(all) {
 		next = tokenPrefix + strconv.Itoa(to)

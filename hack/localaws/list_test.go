@@ -16,7 +16,7 @@ func filter(key types.FilterNameStringType, values ...string) types.Filter {
 	return types.Filter{Key: key, Values: values}
 }
 
-// listed are the names that ListSecrets gives, in its order, and how many pages it took.
+// listed gives the names of ListSecrets in its order, and the number of pages.
 func (s *setup) listed(input *secretsmanager.ListSecretsInput) (names []string, pages int) {
 	s.Helper()
 	all := secretsmanager.NewListSecretsPaginator(s.Client, input)

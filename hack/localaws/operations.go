@@ -1,9 +1,9 @@
 package localaws
 
-// operation does a call, or refuses it.
+// operation runs a call, or refuses it.
 type operation func(*Server, *request) (any, error)
 
-// operations are those of Secrets Manager, by name.
+// operations are the operations of Secrets Manager, by name.
 func operations() map[string]operation {
 	return map[string]operation{
 		"CreateSecret":                 onInput((*Server).createSecret),
@@ -37,13 +37,13 @@ type bySecret struct{ SecretId string }
 
 func (b *bySecret) id() string { return b.SecretId }
 
-// naming are inputs with a bySecret in them.
+// naming are inputs that contain bySecret.
 type naming[I any] interface {
 	*I
 	id() string
 }
 
-// onInput makes an operation of work on its input. The mutex is held meanwhile.
+// onInput makes an operation of a function of its input. The mutex is held meanwhile.
 func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
 	return func(s *Server, call *request) (any, error) {
 		input := new(I)
@@ -65,12 +65,12 @@ func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
 	}
 }
 
-// onSecret makes an operation of work on a secret that the caller may use so, in whatever state it is.
+// onSecret makes an operation of a function of a secret, in any state, that the caller may use for it.
 func onSecret[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operation {
 	return finding[I, P]((*Server).findAllowed, work)
 }
 
-// onUsable is onSecret for a secret that is neither marked for deletion nor a replica.
+// onUsable is onSecret for secrets that are neither marked for deletion nor replicas.
 func onUsable[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operation {
 	return finding[I, P]((*Server).open, work)
 }
@@ -87,7 +87,7 @@ func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, 
 		before := on.labels()
 		answer, err := work(s, call, on, input)
 		if err == nil && !call.ignored {
-			on.changed = s.now() // In whatever way (field LastChangedDate of DescribeSecret).
+			on.changed = s.now() // Any change counts (field LastChangedDate of DescribeSecret).
 			s.labelled(on, before)
 			s.noted(on.place(), on.name)
 			s.spread(on)

@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// Kinds of outages: how a region that is down answers.
+// Kinds of outages: how a region answers while it is down.
 const (
-	// OutageCut ends every connection without an answer, as close to a refused one as one address for all
-	// regions allows.
+	// OutageCut closes every connection without an answer. All regions share an address, so that connections cannot be
+	// refused.
 	OutageCut = "Cut"
 	// OutageError answers 500 InternalServiceError.
 	OutageError = "Error"
 	// OutageUnavailable answers 503 ServiceUnavailable.
 	OutageUnavailable = "Unavailable"
-	// OutageHang answers nothing until the caller gives up.
+	// OutageHang does not answer until the caller gives up.
 	OutageHang = "Hang"
 )
 
@@ -29,7 +29,7 @@ type Outage struct {
 	Kind string
 }
 
-// SetOutages replaces the outages; none brings every region back. Calls that hang already go on doing so.
+// SetOutages replaces the outages; without arguments it ends them. Calls that hang already keep hanging.
 func (s *Server) SetOutages(outages ...Outage) error {
 	for i := range outages {
 		o := &outages[i]
@@ -57,7 +57,7 @@ func (s *Server) SetOutages(outages ...Outage) error {
 	return nil
 }
 
-// down gives how a service of a region is down, or nothing. The mutex must be held.
+// down gives the kind of outage of a service in a region; empty if there is none. The mutex must be held.
 func (s *Server) down(service, region string) (kind string) {
 	for _, o := range s.outages {
 		if like(o.Region, region) && slices.Contains(o.Services, service) {
@@ -67,7 +67,7 @@ func (s *Server) down(service, region string) (kind string) {
 	return ""
 }
 
-// reach fails where the called service is down in the called region: nothing looks at who calls then.
+// reach returns an error if the called service is down in the called region, before authentication.
 func (s *Server) reach(r *http.Request, call *request, service string) error {
 	s.mutex.Lock()
 	call.at = place{account: s.account(), region: s.region()}

@@ -128,7 +128,7 @@ func TestTimesCanBeSet(t *testing.T) {
 	s.create("db", "one")
 	second, err := s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN)})
 	must(t, "", err)
-	s.await("the rotation fails", func() bool { // The event of the call that began it may come after that.
+	s.await("the rotation fails", func() bool { // The event of the call that started it may come later.
 		return slices.ContainsFunc(s.Events(), func(event localaws.Event) bool { return strings.Contains(fmt.Sprint(event.Detail), "RotationFailed") })
 	})
 	long := time.Now().Add(-100 * 24 * time.Hour).Truncate(time.Second)

@@ -8,7 +8,7 @@ func Partition(region string) string {
 	return partition
 }
 
-// partitionAndSuffix tells a partition by how the names of its regions begin (page "Amazon Resource Names (ARNs)" of the
+// partitionAndSuffix finds a partition by the prefix of its regions' names (page "Amazon Resource Names (ARNs)" of the
 // IAM User Guide, and the list of each partition's regions), and has the end of the names of its hosts.
 func partitionAndSuffix(region string) (partition, suffix string) {
 	begins := func(with string) bool { return strings.HasPrefix(region, with) }
@@ -39,12 +39,12 @@ func partitionIn(arn string) string {
 	return "aws"
 }
 
-// newARN names something in a region, or in none.
+// newARN makes an ARN, with a region or without.
 func newARN(partition, service, region, account, resource string) string {
 	return strings.Join([]string{"arn", partition, service, region, account, resource}, ":")
 }
 
-// partitionOr is that of the server's region where none is given.
+// partitionOr is the given partition, or that of the server's region if it is empty.
 func (s *Server) partitionOr(partition string) string {
 	if partition == "" {
 		return Partition(s.region())

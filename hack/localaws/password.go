@@ -22,7 +22,7 @@ type passwordInput struct {
 	RequireEachIncludedType                                                              *bool
 }
 
-// alphabets are the types of characters that a password is made of, without those that are left out.
+// alphabets are the types of characters of a password, without excluded characters.
 func (i *passwordInput) alphabets() (all []string) {
 	for _, class := range []struct {
 		characters string
@@ -59,7 +59,7 @@ func (s *Server) getRandomPassword(call *request, input *passwordInput) (any, er
 		return nil, refuse("InvalidParameterException", "Password length is too short based on the required types.")
 	}
 	password := randomPassword(strings.Join(alphabets, ""), length-len(required))
-	for _, alphabet := range required { // Anywhere in it.
+	for _, alphabet := range required { // At a random position.
 		at, err := rand.Int(rand.Reader, big.NewInt(int64(len(password)+1)))
 		if err != nil {
 			return nil, err

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// passwordRotation rotates a password as the functions of AWS's templates do (page "AWS Secrets
+// passwordRotation rotates a password like the functions of AWS's templates (page "AWS Secrets
 // Manager rotation function templates").
 type passwordRotation struct{ server *Server }
 
@@ -17,8 +17,8 @@ const (
 	rotationPause = 50 * time.Millisecond
 )
 
-// RotatePassword is a ready-made rotation function: it gives the field "password" of a JSON secret a
-// new random value, in the four steps.
+// RotatePassword is a built-in rotation function: in the four steps, it gives the field "password" of a JSON secret a
+// new random value.
 func (s *Server) RotatePassword() RotationFunction { return passwordRotation{server: s}.step }
 
 func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
@@ -43,7 +43,7 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 	case "createSecret":
 		return p.create(found, event.ClientRequestToken)
 	case "setSecret", "testSecret":
-		return nil // There is no database behind it to set or to ask.
+		return nil // There is no database in which to set or test it.
 	case "finishSecret":
 		found.move(stageCurrent, found.versions[event.ClientRequestToken])
 		found.changed = p.server.now()
@@ -54,7 +54,7 @@ func (p passwordRotation) step(ctx context.Context, event RotationEvent) error {
 
 func (p passwordRotation) create(found *secret, token string) error {
 	if v := found.versions[token]; v != nil && !v.empty {
-		return nil // An earlier try came this far.
+		return nil // An earlier attempt has done this step.
 	}
 	current := found.carrier(stageCurrent)
 	if current == nil || current.text == nil {

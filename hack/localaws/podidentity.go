@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// PodIdentityPath is where the EKS Pod Identity agent answers.
+	// PodIdentityPath is the path of the EKS Pod Identity agent.
 	PodIdentityPath = "/v1/credentials"
 
 	podIdentityAudience = "pods.eks.amazonaws.com"
@@ -39,9 +39,9 @@ type podAgent struct {
 	issuer  provider
 }
 
-// PodIdentityAgent answers as the agent on a cluster's nodes does: to GET with a Pod's projected token in
-// the header Authorization, with credentials in JSON (page "Understand how EKS Pod Identity works"). A
-// test serves it on loopback, and points AWS_CONTAINER_CREDENTIALS_FULL_URI at PodIdentityPath there.
+// PodIdentityAgent is the agent on a cluster's nodes: it answers GET, with a Pod's projected token in the header
+// Authorization, by credentials in JSON (page "Understand how EKS Pod Identity works"). A test serves it on loopback,
+// and points AWS_CONTAINER_CREDENTIALS_FULL_URI at PodIdentityPath there.
 func (s *Server) PodIdentityAgent(cluster PodIdentity) http.Handler {
 	return &podAgent{server: s, cluster: cluster, issuer: provider{OIDCProvider: OIDCProvider{Issuer: cluster.Issuer, Keys: cluster.Keys}}}
 }
@@ -59,7 +59,7 @@ func (a *podAgent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.server.record(call, err)
 	if refusal, is := errors.AsType[*awsError](err); is {
-		// The agent's own words: plain text, with what EKS Auth has answered in it.
+		// The agent's own error: plain text that contains the answer of EKS Auth.
 		http.Error(w, "["+newUUID()+"]: ("+refusal.code+"): "+refusal.message+", fault: client", refusal.status)
 		return
 	}
@@ -74,10 +74,10 @@ func writeContainerCredentials(w http.ResponseWriter, held *session, more map[st
 	}
 	maps.Copy(answer, more)
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(answer) // The client is gone; nobody is left to tell.
+	_ = json.NewEncoder(w).Encode(answer) // An error means that the client is gone.
 }
 
-// credentials does what EKS Auth's AssumeRoleForPodIdentity does.
+// credentials does the work of EKS Auth's AssumeRoleForPodIdentity.
 func (a *podAgent) credentials(r *http.Request) (*session, error) {
 	token, err := webtoken.Read(r.Header.Get("Authorization"))
 	if err != nil {

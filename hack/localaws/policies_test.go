@@ -25,15 +25,15 @@ func (s *setup) tagged(name, key, value string) string {
 	return aws.ToString(must(s.T, made, err).ARN)
 }
 
-// TestTagsDecide is attribute-based access control: one role for all tenants, whose sessions are tagged.
+// TestTagsDecide tests attribute-based access control: one role for all tenants, whose sessions are tagged.
 func TestTagsDecide(t *testing.T) {
 	s := newGuardedSetup(t)
 	payments, orders := s.tagged("payments/db", "namespace", "payments"), s.tagged("orders/db", "namespace", "orders")
 	plain := aws.ToString(s.create("plain", "x").ARN)
 	operator := s.user("operator", everything)
-	byTag := s.role("by-tag", anybody, allowing(reading, "*", `"StringEquals": {"aws:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
-	byKey := s.role("by-key", anybody, allowing(reading, "*", `"StringEquals": {"secretsmanager:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
-	byName := s.role("by-name", anybody, allowing(reading, "arn:aws:secretsmanager:*:*:secret:${aws:PrincipalTag/kubernetes-namespace}/*", ""))
+	byTag := s.role("by-tag", accountTrust, allowing(reading, "*", `"StringEquals": {"aws:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
+	byKey := s.role("by-key", accountTrust, allowing(reading, "*", `"StringEquals": {"secretsmanager:ResourceTag/namespace": "${aws:PrincipalTag/kubernetes-namespace}"}`))
+	byName := s.role("by-name", accountTrust, allowing(reading, "arn:aws:secretsmanager:*:*:secret:${aws:PrincipalTag/kubernetes-namespace}/*", ""))
 	for _, role := range []string{byTag, byKey, byName} {
 		ofPayments := s.mustAssume(operator, role, "kubernetes-namespace", "payments")
 		for secret, mine := range map[string]bool{payments: true, orders: false, plain: false} {
@@ -210,7 +210,7 @@ func TestAcrossAccountsAllMustAllow(t *testing.T) {
 	arn := aws.ToString(must(t, made, err).ARN)
 	const shared = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "*", "Resource": "*"}}`
 	const own = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "*", "Resource": "*"}}`
-	const because = "User: arn:aws:iam::444455556666:user/stranger is not authorized to perform: secretsmanager:GetSecretValue on resource: "
+	const because = "User: arn:aws:iam::444455556666:user/foreign is not authorized to perform: secretsmanager:GetSecretValue on resource: "
 	for name, c := range map[string]struct {
 		user, secret, key string
 		text              string
@@ -224,7 +224,7 @@ func TestAcrossAccountsAllMustAllow(t *testing.T) {
 	} {
 		s.attach("db", c.secret)
 		must(t, "", s.SetKeyPolicy(keyHere, c.key))
-		err := s.read(s.secrets(s.userOf(otherAccount, "stranger", c.user)), arn)
+		err := s.read(s.secrets(s.userOf(otherAccount, "foreign", c.user)), arn)
 		if c.text != "" {
 			t.Log(name)
 			refusedWhole(t, err, denied, c.text)
@@ -234,11 +234,11 @@ func TestAcrossAccountsAllMustAllow(t *testing.T) {
 	}
 	plain := aws.ToString(s.create("plain", "x").ARN)
 	s.attach("plain", shared)
-	refusedWhole(t, s.read(s.secrets(s.userOf(otherAccount, "stranger", everything)), plain), "InvalidRequestException",
+	refusedWhole(t, s.read(s.secrets(s.userOf(otherAccount, "foreign", everything)), plain), "InvalidRequestException",
 		"You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.")
-	refused(t, s.read(s.secrets(s.userOf(otherAccount, "stranger", everything)), "plain"), notFound, "Secrets Manager can't find the specified secret.")
-	theirs, err := s.secrets(s.userOf(otherAccount, "stranger", everything)).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("plain"), SecretString: aws.String("y")})
+	refused(t, s.read(s.secrets(s.userOf(otherAccount, "foreign", everything)), "plain"), notFound, "Secrets Manager can't find the specified secret.")
+	theirs, err := s.secrets(s.userOf(otherAccount, "foreign", everything)).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("plain"), SecretString: aws.String("y")})
 	if got := aws.ToString(must(t, theirs, err).ARN); got[:len(got)-7] != "arn:aws:secretsmanager:eu-west-1:444455556666:secret:plain" {
-		t.Errorf("the stranger's own secret is %s", got)
+		t.Errorf("the foreign account's own secret is %s", got)
 	}
 }

@@ -18,7 +18,7 @@ type policyAnswer struct {
 
 type policyProblem struct{ CheckName, ErrorMessage string }
 
-// malformed says what is wrong with a resource policy, or parses it.
+// malformed parses a resource policy, or says what is wrong with it.
 func malformed(text string) (*policyProblem, *iam.Policy) {
 	if !json.Valid([]byte(text)) {
 		return &policyProblem{"INVALID_JSON", "This resource policy contains invalid Json."}, nil
@@ -39,7 +39,7 @@ func (s *Server) putResourcePolicy(_ *request, found *secret, input *policyInput
 	return policyAnswer{ARN: found.arn, Name: found.name}, nil
 }
 
-// validateResourcePolicy finds what putResourcePolicy would refuse.
+// validateResourcePolicy reports what putResourcePolicy would refuse.
 func (s *Server) validateResourcePolicy(call *request, input *policyInput) (any, error) {
 	if err := s.allow(call, "secretsmanager:ValidateResourcePolicy", "*", nil); err != nil {
 		return nil, err

@@ -34,8 +34,8 @@ type Queue struct {
 	// DeadLetterQueue is the ARN of the queue that takes messages which were received MaxReceives times.
 	DeadLetterQueue string
 	MaxReceives     int
-	// Policy is the queue's own, in JSON. With none, callers of its account are bounded by their own
-	// policies alone, and events come in without being asked for.
+	// Policy is the queue's policy, in JSON. Without it, only their own policies limit callers of its account, and
+	// EventBridge may send events.
 	Policy string
 }
 
@@ -50,7 +50,7 @@ type queue struct {
 	messages         []*message
 	// changes wakes long polls.
 	changes signal
-	// polling are the receivers that wait.
+	// polling counts the receivers that wait.
 	polling int
 }
 
@@ -65,11 +65,11 @@ type message struct {
 	received   int
 	receipt    string
 	attributes map[string]json.RawMessage
-	// from is the ARN of the queue that a dead letter comes from.
+	// from is the ARN of the former queue of a message in a dead-letter queue.
 	from string
 }
 
-// hash is the MD5 sum that SDKs check bodies by; it protects nothing.
+// hash is the MD5 sum by which SDKs check bodies; it is not for security.
 func (m *message) hash() string {
 	sum := md5.Sum([]byte(m.body))
 	return hex.EncodeToString(sum[:])
@@ -81,7 +81,7 @@ func queueARN(at place, name string) string {
 	return newARN(Partition(at.region), "sqs", at.region, at.account, name)
 }
 
-// placeOfQueue takes the ARN of a queue apart.
+// placeOfQueue splits the ARN of a queue.
 func placeOfQueue(arn string) (at place, name string, err error) {
 	parts := strings.Split(arn, ":")
 	if len(parts) != 6 || parts[2] != "sqs" {
@@ -90,7 +90,7 @@ func placeOfQueue(arn string) (at place, name string, err error) {
 	return place{account: parts[4], region: parts[3]}, parts[5], nil
 }
 
-// AddQueue makes a queue, or gives the one of that name other attributes, and tells the queue's ARN.
+// AddQueue creates a queue, or changes the attributes of the queue of that name, and gives the queue's ARN.
 func (s *Server) AddQueue(q Queue) (arn string, err error) {
 	if !queueName.MatchString(q.Name) {
 		return "", errors.New("adding a queue: the name is 1 to 80 letters, digits, - and _")
@@ -112,7 +112,7 @@ func (s *Server) AddQueue(q Queue) (arn string, err error) {
 	return made.arn, nil
 }
 
-// newQueue makes a queue, or finds the one of that name. The mutex must be held.
+// newQueue creates a queue, or finds the queue of that name. The mutex must be held.
 func (s *Server) newQueue(at place, name string) *queue {
 	if found := s.queues[at][name]; found != nil {
 		return found
@@ -145,7 +145,7 @@ func (s *Server) regionOr(region string) string {
 	return region
 }
 
-// Messages are the bodies of a queue's messages, hidden ones too, oldest first.
+// Messages are the bodies of a queue's messages, including hidden ones, oldest first.
 func (s *Server) Messages(queueARN string) []string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -169,7 +169,7 @@ func (s *Server) Polling(queueARN string) int {
 	return 0
 }
 
-// SendMessage puts a message into a queue without a call: what EventBridge, or nobody, would write.
+// SendMessage puts a message into a queue without a call, as EventBridge does. The body may be anything.
 func (s *Server) SendMessage(queueARN, body string) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -186,12 +186,12 @@ func (q *queue) add(m *message) {
 	q.changes.wake()
 }
 
-// forget drops what is older than the queue keeps.
+// forget drops messages that are older than the queue's retention period.
 func (q *queue) forget(now time.Time) {
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return now.Sub(m.sent) > q.retention })
 }
 
-// counts are the three numbers that a queue tells of itself.
+// counts are the numbers of visible, hidden and delayed messages.
 func (q *queue) counts(now time.Time) (visible, hidden, delayed int) {
 	q.forget(now)
 	for _, m := range q.messages {

@@ -77,7 +77,7 @@ func TestSignaturesOfSQSAreChecked(t *testing.T) {
 		code string
 	}{
 		"a known key":          {by: known, code: noQueue},
-		"an unknown key":       {by: aws.Credentials{AccessKeyID: "nobody", SecretAccessKey: "x"}, code: "InvalidClientTokenId"},
+		"an unknown key":       {by: aws.Credentials{AccessKeyID: "unknown", SecretAccessKey: "x"}, code: "InvalidClientTokenId"},
 		"another key's secret": {by: aws.Credentials{AccessKeyID: known.AccessKeyID, SecretAccessKey: "x"}, code: "InvalidSignatureException"},
 	} {
 		t.Run(name, func(t *testing.T) {

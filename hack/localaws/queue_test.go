@@ -284,7 +284,7 @@ func TestFaultsAndCountsHoldForSQS(t *testing.T) {
 	l := newLane(t)
 	l.SetRate("ReceiveMessage", 1)
 	l.receive(l.url, 30)
-	l.clock.forward(-time.Minute) // So that the second is not over, however long the calls take.
+	l.clock.forward(-time.Minute) // So that the second does not end, however long the calls take.
 	_, err := l.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &l.url})
 	refused(t, err, "ThrottlingException", "Rate exceeded")
 	l.SetFaults(localaws.Fault{Operation: "DeleteMessage*", Every: 1}, localaws.Fault{Operation: "SendMessage", Every: 1, Cut: true})
@@ -298,7 +298,7 @@ func TestFaultsAndCountsHoldForSQS(t *testing.T) {
 	}
 }
 
-// TestTheWireOfSQS looks at what SDKs other than Go's go by.
+// TestTheWireOfSQS checks what SDKs of other languages rely on.
 func TestTheWireOfSQS(t *testing.T) {
 	l := newLane(t)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, l.URL(), http.NoBody)

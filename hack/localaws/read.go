@@ -45,7 +45,7 @@ func (s *Server) read(call *request, secretID, versionID, stage string) (*valueA
 	}, nil
 }
 
-// pick finds a version by id, by staging label, or by both where they agree.
+// pick finds a version by ID, by staging label, or by both if they agree.
 func pick(found *secret, versionID, stage string) (*version, error) {
 	if versionID == "" {
 		if stage == "" {
@@ -114,7 +114,7 @@ func (s *Server) batch(call *request, ids []string, next string) batchAnswer {
 	single := *call
 	single.operation = "GetSecretValue"
 	for _, id := range ids {
-		single.input = &bySecret{SecretId: id} // A batch names no stage.
+		single.input = &bySecret{SecretId: id} // A batch has no staging label.
 		value, err := s.read(&single, id, "", stageCurrent)
 		if refusal, refused := errors.AsType[*awsError](err); refused {
 			answer.Errors = append(answer.Errors, batchError{SecretId: id, ErrorCode: refusal.code, Message: refusal.message})

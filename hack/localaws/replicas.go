@@ -9,7 +9,7 @@ import (
 
 type replicaRegion struct{ Region, KmsKeyId string }
 
-// replicaStatus is how it stands with one replica.
+// replicaStatus is the status of a replica.
 type replicaStatus struct {
 	Region        string
 	KmsKeyId      string `json:",omitempty"`
@@ -22,7 +22,7 @@ const (
 	replicaInProgress = "InProgress"
 	replicaFailed     = "Failed"
 
-	// managedKey is the key of a replica for which none is named.
+	// managedKey is the key of a replica for which no key is given.
 	managedKey = "alias/aws/secretsmanager"
 )
 
@@ -31,7 +31,7 @@ type replicaAnswer struct {
 	ReplicationStatus []replicaStatus `json:",omitzero"`
 }
 
-// transfer is a state of a primary on its way to a region.
+// transfer is a state of a primary that is being copied to a region.
 type transfer struct {
 	primary   *secret
 	at        place
@@ -39,13 +39,12 @@ type transfer struct {
 	versions  map[string]*version
 	tags      map[string]string
 	described string
-	// first is the one that makes the replica.
+	// first says that the transfer creates the replica.
 	first bool
 }
 
-// SetReplicationLag makes replicas follow their primary that much later, by the server's clock. 0 brings
-// what is under way at once, and from then on replicas are never behind. A region that is down for Secrets
-// Manager gets its state when it is back.
+// SetReplicationLag sets how late replicas follow their primary, by the server's clock. 0 finishes waiting copies at
+// once, and from then on replicas never lag. A region where Secrets Manager is down gets its state when it is back.
 func (s *Server) SetReplicationLag(lag time.Duration) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -74,7 +73,7 @@ func ownKey(key string) string {
 	return key
 }
 
-// replicate begins to make a secret readable in other regions, under the same name and suffix.
+// replicate starts to replicate a secret to other regions, under the same name and suffix.
 func (s *Server) replicate(at place, primary *secret, regions []replicaRegion, overwrite bool) {
 	for _, r := range regions {
 		status := &replicaStatus{Region: r.Region, KmsKeyId: cmp.Or(r.KmsKeyId, managedKey), Status: replicaInProgress}
@@ -91,7 +90,7 @@ func (s *Server) replicate(at place, primary *secret, regions []replicaRegion, o
 	s.catchUp()
 }
 
-// spread sends what a primary is now to its replicas.
+// spread sends the present state of a primary to its replicas.
 func (s *Server) spread(primary *secret) {
 	for _, status := range primary.replicas {
 		if status.Status != replicaFailed {
@@ -108,7 +107,7 @@ func (s *Server) depart(primary *secret, to *replicaStatus, first bool) {
 	s.transfers = append(s.transfers, t)
 }
 
-// twins are versions whose labels move on their own.
+// twins are copies of versions whose labels move independently.
 func twins(versions map[string]*version) map[string]*version {
 	own := map[string]*version{}
 	for id, v := range versions {
@@ -119,7 +118,7 @@ func twins(versions map[string]*version) map[string]*version {
 	return own
 }
 
-// catchUp brings the states that are due to their regions, in the order in which they were sent.
+// catchUp copies the states that are due to their regions, in the order in which they were sent.
 func (s *Server) catchUp() {
 	if len(s.transfers) == 0 {
 		return
@@ -142,7 +141,7 @@ func (s *Server) catchUp() {
 func (s *Server) arrive(t *transfer) {
 	status := t.primary.replica(t.at.region)
 	if status == nil {
-		return // It was taken out of the replication meanwhile.
+		return // The region was removed from the replication meanwhile.
 	}
 	replica := s.secrets[t.at][t.primary.name]
 	if t.first {
@@ -166,7 +165,7 @@ func (s *Server) arrive(t *transfer) {
 	}
 }
 
-// primaryRegion is the region of the primary of a secret that is replicated: its own, where it is the primary.
+// primaryRegion is the region of a replicated secret's primary: its own if it is the primary.
 func (s *secret) primaryRegion() string {
 	if s.primary == "" && len(s.replicas) > 0 {
 		return s.place().region
@@ -174,7 +173,7 @@ func (s *secret) primaryRegion() string {
 	return s.primary
 }
 
-// replica finds how it stands with a region; nil is none.
+// replica finds the status of the replica in a region; nil if there is none.
 func (s *secret) replica(region string) *replicaStatus {
 	for _, status := range s.replicas {
 		if status.Region == region {
@@ -184,7 +183,7 @@ func (s *secret) replica(region string) *replicaStatus {
 	return nil
 }
 
-// statuses are how it stands with all regions.
+// statuses are the statuses of all replicas.
 func (s *secret) statuses() []replicaStatus {
 	var all []replicaStatus
 	for _, status := range s.replicas {
@@ -224,7 +223,7 @@ func (s *Server) removeRegionsFromReplication(call *request, found *secret, inpu
 	return replicaAnswer{ARN: found.arn, ReplicationStatus: append([]replicaStatus{}, found.statuses()...)}, nil
 }
 
-// stopReplicationToReplica makes a replica a secret of its own.
+// stopReplicationToReplica promotes a replica to a standalone secret.
 func (s *Server) stopReplicationToReplica(call *request, found *secret, _ *bySecret) (any, error) {
 	if found.primary == "" {
 		return nil, refuse("InvalidRequestException", "The secret is not a replica.")

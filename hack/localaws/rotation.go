@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// rotation is how a secret is rotated.
+// rotation is the rotation configuration of a secret.
 type rotation struct {
 	enabled  bool
 	function string
@@ -18,19 +18,18 @@ type rotation struct {
 	next     time.Time
 }
 
-// RotationEvent is what a rotation function is called with, once for each step (page "Rotation by
+// RotationEvent is the input of a rotation function, which is called once for each step (page "Rotation by
 // Lambda function").
 type RotationEvent struct {
 	// Step is createSecret, setSecret, testSecret or finishSecret.
 	Step string
 	// SecretId is the ARN.
 	SecretId string
-	// ClientRequestToken is the id of the version to make and to put under AWSPENDING.
+	// ClientRequestToken is the ID of the version to create under AWSPENDING.
 	ClientRequestToken string
 }
 
-// RotationFunction does one step of a rotation. An error ends the rotation there, and leaves what the
-// earlier steps have done.
+// RotationFunction does one step of a rotation. An error ends the rotation; the results of earlier steps stay.
 type RotationFunction func(ctx context.Context, event RotationEvent) error
 
 // RegisterRotationFunction makes a function callable under an ARN. A RotationLambdaARN that begins
@@ -76,7 +75,7 @@ func (s *Server) rotateSecret(_ *request, found *secret, input *rotateInput) (an
 		}
 		return nil, refuse("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
 	}
-	// What is refused keeps nothing of what it asked for.
+	// A refused call changes nothing.
 	found.rotation = wanted
 	found.rotation.enabled = true
 	found.rotation.next = nextRotation(wanted.rules, s.now())
@@ -100,8 +99,8 @@ func (s *Server) function(arn string) (RotationFunction, error) {
 	return nil, refuse("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
 }
 
-// stagePending puts AWSPENDING on a version that has no value yet: rotation functions look for the label
-// before they make the value, and a rotation that fails early leaves it there (operation RotateSecret).
+// stagePending puts AWSPENDING on a version without a value: rotation functions check the label before they put the
+// value, and a rotation that fails early leaves it there (operation RotateSecret).
 func (s *Server) stagePending(found *secret, token string) {
 	v := found.versions[token]
 	if v == nil {
@@ -111,8 +110,8 @@ func (s *Server) stagePending(found *secret, token string) {
 	found.move(stagePending, v)
 }
 
-// rotateBy begins a rotation, or the test of one. The mutex must be held; it is free while the steps are
-// called, as the function calls back.
+// rotateBy starts a rotation, or the test of a rotation. The mutex must be held. It is released during the steps, as
+// the function calls the server.
 func (s *Server) rotateBy(found *secret, function RotationFunction, token string, steps []string) {
 	name := "Rotation"
 	if len(steps) == 1 {
@@ -137,7 +136,7 @@ func (s *Server) rotateBy(found *secret, function RotationFunction, token string
 	})
 }
 
-// callSteps calls the steps one after the other, and tells the one that failed.
+// callSteps calls the steps in order, and names the step that failed.
 func callSteps(function RotationFunction, event RotationEvent, steps []string) (failed string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -149,13 +148,13 @@ func callSteps(function RotationFunction, event RotationEvent, steps []string) (
 	return ""
 }
 
-// rotated makes the event of a rotation.
+// rotated publishes the event of a rotation.
 func (s *Server) rotated(found *secret, what, token, problem string) {
 	s.did(what, found, map[string]any{"ClientRequestToken": token}, problem)
 }
 
-// abandon ends a rotation under way where somebody else makes a new AWSCURRENT meanwhile: AWSPENDING goes,
-// so that a later rotation can succeed (page "Log AWS Secrets Manager events with AWS CloudTrail").
+// abandon ends a running rotation if another caller sets a new AWSCURRENT meanwhile: AWSPENDING is removed, so that a
+// later rotation can succeed (page "Log AWS Secrets Manager events with AWS CloudTrail").
 func (s *Server) abandon(found *secret, made *version) {
 	pending := found.carrier(stagePending)
 	if !found.rotation.enabled || pending == nil || pending == made || found.carrier(stageCurrent) != made {
@@ -187,8 +186,8 @@ func postEvent(url string) RotationFunction {
 	}
 }
 
-// nextRotation knows rules in days and rate(n hours|days) expressions; for cron expressions, which
-// nothing here waits for, it says a day.
+// nextRotation supports rules in days and rate(n hours|days) expressions. For cron expressions, which no test waits
+// for, it gives a day.
 func nextRotation(rules *rotationRules, now time.Time) time.Time {
 	if rules == nil {
 		return now.Add(day)

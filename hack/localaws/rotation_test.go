@@ -21,7 +21,7 @@ import (
 
 const functionARN = "arn:aws:lambda:eu-west-1:111122223333:function:rotate"
 
-// rotator is a rotation function as AWS's templates are: it calls back, and may fail in a step.
+// rotator is a rotation function like AWS's templates: it calls the server, and may fail in a step.
 type rotator struct {
 	s      *setup
 	fails  string

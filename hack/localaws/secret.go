@@ -19,10 +19,10 @@ const (
 
 	// maxValue and maxStages are limits of the page "AWS Secrets Manager quotas".
 	maxValue, maxStages = 65536, 20
-	// tokenLeast and tokenMost bound ClientRequestToken (its description in page "PutSecretValue").
+	// tokenLeast and tokenMost limit the length of ClientRequestToken (page "PutSecretValue").
 	tokenLeast, tokenMost = 32, 64
 
-	// defaultKey is what ListSecretVersionIds says of a version under the key aws/secretsmanager.
+	// defaultKey is the key ID in ListSecretVersionIds of a version under the key aws/secretsmanager.
 	defaultKey = "DefaultEncryptionKey"
 )
 
@@ -32,12 +32,12 @@ type secret struct {
 	created, changed, deleted, lastRotated, accessed time.Time
 	// forgetAt is when a deleted secret is gone for good.
 	forgetAt time.Time
-	// forced is a deletion that can't be undone.
+	// forced says that the deletion cannot be undone.
 	forced   bool
 	versions map[string]*version
 	// tags is nil for a secret that never had one.
 	tags map[string]string
-	// policy is the resource policy, as it was written and parsed.
+	// policy is the resource policy, as written and parsed.
 	policyText string
 	policy     *iam.Policy
 	rotation   rotation
@@ -55,7 +55,7 @@ type version struct {
 	stages            []string
 	// kmsKey is the key that the version is encrypted with; empty is the key aws/secretsmanager.
 	kmsKey string
-	// empty is a version that a rotation has begun, and that has no value yet.
+	// empty says that a rotation has created the version, and that it has no value yet.
 	empty bool
 }
 
@@ -103,7 +103,7 @@ func (s *secret) stagesByVersion() map[string][]string {
 	return all
 }
 
-// access notes that the value of a version was read, by the day.
+// access records the day on which the value of a version was read.
 func (s *secret) access(versionID string, at time.Time) {
 	s.accessed = at.UTC().Truncate(day)
 	if v := s.versions[versionID]; v != nil {
@@ -111,8 +111,8 @@ func (s *secret) access(versionID string, at time.Time) {
 	}
 }
 
-// tagList is nil for a secret that never had a tag, and empty for one that has none left: the real service
-// leaves the field out, or writes an empty list.
+// tagList is nil for a secret that never had a tag, for which the real service leaves the field out. It is empty, and
+// written, if all tags were removed.
 func (s *secret) tagList() []tag {
 	if s.tags == nil {
 		return nil
@@ -132,8 +132,8 @@ func (s *secret) tag(with []tag) {
 	}
 }
 
-// encrypt changes the key of the secret and of the versions that take part in a rotation; the others keep the
-// key that they have (operation UpdateSecret, parameter KmsKeyId).
+// encrypt changes the key of the secret and of the versions with AWS's staging labels; other versions keep their key
+// (operation UpdateSecret, parameter KmsKeyId).
 func (s *secret) encrypt(key string) {
 	s.kmsKey = key
 	for _, stage := range []string{stageCurrent, stagePending, stagePrevious} {
@@ -160,13 +160,13 @@ func secretARN(at place, name string) string {
 	return newARN(Partition(at.region), "secretsmanager", at.region, at.account, "secret:"+name)
 }
 
-// suffixed is a name that ends as a full ARN does.
+// suffixed matches a name that ends like a full ARN.
 var suffixed = regexp.MustCompile(`^(.+)-[A-Za-z0-9]{6}$`)
 
 // find looks a secret up by name, ARN, or ARN without its suffix. The mutex must be held.
 //
-// An ARN that ends in a hyphen and six characters is taken for a full one: a partial ARN of a name that itself
-// ends so finds nothing (page "Finding a secret from a partial ARN").
+// An ARN that ends in a hyphen and six characters counts as a full one: a partial ARN of a name with such an end finds
+// nothing (page "Finding a secret from a partial ARN").
 func (s *Server) find(at place, id string) (*secret, error) {
 	found := find(at, id, s.latest)
 	if found == nil || s.forgotten(found) {
@@ -179,10 +179,10 @@ func notFound() error {
 	return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
-// latest is what a secret is now.
+// latest is the latest state of a secret.
 func (s *Server) latest(of secretName) *secret { return s.secrets[of.at][of.name] }
 
-// find looks a secret up as Server.find does, where get gives what it is like; nil is none.
+// find finds a secret like Server.find. get gives a state of it, or nil if there is none.
 func find(at place, id string, get func(secretName) *secret) *secret {
 	arn, is := splitARN(id)
 	switch {
@@ -201,12 +201,12 @@ func find(at place, id string, get func(secretName) *secret) *secret {
 	return nil
 }
 
-// forgotten says whether a secret's deletion has come to its end.
+// forgotten says whether a secret's deletion has ended.
 func (s *Server) forgotten(found *secret) bool {
 	return !found.forgetAt.IsZero() && !s.now().Before(found.forgetAt)
 }
 
-// usable refuses what can't be done with a secret that is marked for deletion.
+// usable returns an error for a secret that is marked for deletion.
 func usable(found *secret) error {
 	if !found.deleted.IsZero() {
 		return refuse("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")

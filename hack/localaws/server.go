@@ -14,16 +14,16 @@ const (
 	DefaultAccount = "111122223333"
 )
 
-// Server is the local AWS. Its zero value works; set fields before it serves.
+// Server is the local AWS. Its zero value is ready; set fields before it serves.
 type Server struct {
 	// Region that requests without a signature belong to. Default: DefaultRegion.
 	Region string
 	// Account that unknown access keys belong to. Default: DefaultAccount.
 	Account string
-	// Now tells the time. Default: time.Now.
+	// Now gives the time. Default: time.Now.
 	Now func() time.Time
-	// SessionLifetime is how long sessions last, whatever their callers ask for, so that an expiry can be
-	// waited for. Default: what they ask for, 15 minutes at least.
+	// SessionLifetime is how long sessions last, whatever callers request, so that tests can wait for the expiry.
+	// Default: what they request, at least 15 minutes.
 	SessionLifetime time.Duration
 
 	// ahead is how far Shift has moved the clock.
@@ -49,10 +49,10 @@ type Server struct {
 	rotating   sync.WaitGroup
 }
 
-// place is where a secret lives.
+// place is the account and region of a secret or queue.
 type place struct{ account, region string }
 
-// Running is a Server that listens.
+// Running is a listening Server.
 type Running struct {
 	*Server
 	listener net.Listener
@@ -70,22 +70,22 @@ func Start(server *Server, address string) (*Running, error) {
 		listener: listener,
 		http:     &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second},
 	}
-	go func() { _ = running.http.Serve(listener) }() // Ends with Close, which is no failure.
+	go func() { _ = running.http.Serve(listener) }() // Ends by Close, which is no failure.
 	return running, nil
 }
 
-// URL is what AWS_ENDPOINT_URL should be.
+// URL is the value for AWS_ENDPOINT_URL.
 func (r *Running) URL() string { return "http://" + r.listener.Addr().String() }
 
-// Close stops listening, cuts connections and waits for rotations that are under way.
+// Close stops listening, closes connections and waits for running rotations.
 func (r *Running) Close() error {
 	err := r.http.Close()
-	_ = r.listener.Close() // Where Serve has not begun, the server does not know it yet.
+	_ = r.listener.Close() // Before Serve has begun, the http.Server does not know the listener.
 	r.rotating.Wait()
 	return err
 }
 
-// Shift moves the server's clock, back where by is negative, so that what takes weeks can be seen.
+// Shift moves the server's clock, back if by is negative, for tests of what takes weeks.
 func (s *Server) Shift(by time.Duration) { s.ahead.Add(int64(by)) }
 
 func (s *Server) now() time.Time {

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// serviceEvents are the names of what the service did to a secret by itself.
+// serviceEvents are the names of the events of the service itself about a secret.
 func (s *setup) serviceEvents(arn string) (names []string) {
 	s.Helper()
 	for _, event := range s.arrived() {

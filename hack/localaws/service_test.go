@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What the service model says, what AWS's pages say and what the real service was seen to answer, where a local
-// AWS is easily wrong.
+// These tests check details that a local AWS easily gets wrong, by the service model, AWS's pages and seen answers of
+// the real service.
 
 const (
 	validation  = "ValidationException"
@@ -76,7 +76,7 @@ func TestACreationThatIsSentAgainIsIgnored(t *testing.T) {
 	refused(t, err, "ResourceExistsException", "The operation failed because the secret db already exists.")
 }
 
-// TestAPutTakesAWSPENDINGOff, from the version that loses AWSCURRENT, and no label of the user's own.
+// TestAPutTakesAWSPENDINGOff: a put removes AWSPENDING from the version that loses AWSCURRENT, and no custom label.
 func TestAPutTakesAWSPENDINGOff(t *testing.T) {
 	s := newSetup(t)
 	first := aws.ToString(s.create("db", "one").VersionId)
@@ -180,7 +180,7 @@ func TestABatchWantsIDsOrFilters(t *testing.T) {
 	}
 }
 
-// TestARefusedRotationKeepsNothing of the rules and of the function that it asked for.
+// TestARefusedRotationKeepsNothing: it sets neither the rules nor the function.
 func TestARefusedRotationKeepsNothing(t *testing.T) {
 	s := newSetup(t)
 	s.RegisterRotationFunction(functionARN, (&rotator{s: s, fails: "createSecret"}).step)
@@ -204,7 +204,7 @@ func TestARefusedRotationKeepsNothing(t *testing.T) {
 	}
 }
 
-// TestIDsThatCanBeNone of a secret are refused by every operation that takes one.
+// TestIDsThatCanBeNone: every operation refuses IDs that no secret can have.
 func TestIDsThatCanBeNone(t *testing.T) {
 	s := newSetup(t)
 	s.create("db", "x")
@@ -232,7 +232,7 @@ func TestAnARNOfAnotherRegionIsNotFound(t *testing.T) {
 	}
 }
 
-// TestAPartialARNOfANameThatEndsLikeAnARN: what ends in a hyphen and six characters is taken for a full ARN.
+// TestAPartialARNOfANameThatEndsLikeAnARN: an ARN that ends in a hyphen and six characters counts as a full ARN.
 func TestAPartialARNOfANameThatEndsLikeAnARN(t *testing.T) {
 	s := newSetup(t)
 	for name, found := range map[string]bool{"db-a1b2c3": false, "db-a1b2c3-": true, "db-a1b2": true} {
@@ -249,7 +249,7 @@ func TestAPartialARNOfANameThatEndsLikeAnARN(t *testing.T) {
 	}
 }
 
-// TestAReplicaIsReadAlone: whatever would change it is refused, and the call belongs into the primary's region.
+// TestAReplicaIsReadAlone: changes are refused, with the primary's region in the text.
 func TestAReplicaIsReadAlone(t *testing.T) {
 	s := newSetup(t)
 	_, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: aws.String("x"),
@@ -313,7 +313,7 @@ func TestABadNextToken(t *testing.T) {
 	}
 }
 
-// TestVersionsHaveKeysAndAccesses: accesses by day.
+// TestVersionsHaveKeysAndAccesses: the date of the last access is a day.
 func TestVersionsHaveKeysAndAccesses(t *testing.T) {
 	s := newSetup(t)
 	first := aws.ToString(s.create("db", "one").VersionId)
@@ -330,7 +330,7 @@ func TestVersionsHaveKeysAndAccesses(t *testing.T) {
 	for _, version := range must(t, listed, err).Versions {
 		id, want := aws.ToString(version.VersionId), []string{"alias/own"}
 		if id == first {
-			want = []string{"DefaultEncryptionKey"} // It has no label, and so is not encrypted again.
+			want = []string{"DefaultEncryptionKey"} // It has no label, and so is not re-encrypted.
 		}
 		if !slices.Equal(version.KmsKeyIds, want) {
 			t.Errorf("version %s has keys %v, want %v", id, version.KmsKeyIds, want)
@@ -359,7 +359,7 @@ func TestTagsAfterUntagging(t *testing.T) {
 	}
 }
 
-// TestBoundsOfTheModel are those that the SDK for Go leaves to the service.
+// TestBoundsOfTheModel tests the limits that the SDK for Go does not check.
 func TestBoundsOfTheModel(t *testing.T) {
 	s := newSetup(t)
 	s.create("db", "x")
@@ -410,7 +410,7 @@ func TestBoundsOfTheModel(t *testing.T) {
 	must(t, "", list(secretsmanager.ListSecretsInput{Filters: filters(10), MaxResults: aws.Int32(100)}))
 }
 
-// TestPasswordsHaveEachType of characters, unless the caller does without.
+// TestPasswordsHaveEachType: passwords have each type of characters, unless the caller turns that off.
 func TestPasswordsHaveEachType(t *testing.T) {
 	s := newSetup(t)
 	for range 50 {
@@ -447,7 +447,7 @@ func (s *setup) raw(operation, input string) (status int, body string) {
 	return answer.StatusCode, string(must(s.T, content, err))
 }
 
-// TestACallWithoutAToken is one that no SDK sends: they fill it in.
+// TestACallWithoutAToken: no SDK sends such calls, as they fill the token in.
 func TestACallWithoutAToken(t *testing.T) {
 	s := newSetup(t)
 	for operation, code := range map[string]string{

@@ -6,21 +6,21 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws/iam"
 )
 
-// session is what temporary credentials stand for.
+// session is the session of temporary credentials.
 type session struct {
 	role                                *role
 	name, sourceIdentity                string
 	accessKeyID, secretAccessKey, token string
 	issued, expires                     time.Time
-	// tags were given to the session, those inherited from the session before among them; transitive
-	// are the keys of those that the next session inherits.
+	// tags are the session tags, including inherited ones; transitive are the keys of those that the next session
+	// inherits.
 	tags       map[string]string
 	transitive []string
-	// bound is the session's own policy, if it was given one.
+	// bound is the session policy; nil if there is none.
 	bound *iam.Policy
 }
 
-// arn is that of the assumed role, which drops the role's path.
+// arn is the ARN of the assumed role, which lacks the role's path.
 func (h *session) arn() string {
 	return assumedARN(partitionIn(h.role.arn), h.role.Account, h.role.Name, h.name)
 }
@@ -32,7 +32,7 @@ func (h *session) principal(now *role) iam.Principal {
 	}
 }
 
-// begin gives a session its credentials and its times. The mutex must be held.
+// begin sets a session's credentials and times. The mutex must be held.
 func (s *Server) begin(h *session, lasts time.Duration) *session {
 	if s.SessionLifetime > 0 {
 		lasts = s.SessionLifetime
@@ -44,7 +44,7 @@ func (s *Server) begin(h *session, lasts time.Duration) *session {
 	return h
 }
 
-// expiry is when what begins now ends, in whole seconds as AWS tells it.
+// expiry is when a session that begins now ends, in whole seconds as in AWS.
 func (s *Server) expiry(lasts time.Duration) time.Time {
 	return s.now().Add(lasts + time.Second - 1).Truncate(time.Second)
 }

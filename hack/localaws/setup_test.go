@@ -17,7 +17,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// setup is a local AWS whose time can be moved, and the AWS SDK's client of it.
+// setup is a local AWS with a clock that tests can move, and a client of it.
 type setup struct {
 	*testing.T
 	*localaws.Running
@@ -28,7 +28,7 @@ type setup struct {
 type clock struct {
 	mutex sync.Mutex
 	ahead time.Duration
-	// since is when the clock was stopped; it goes on only as it is moved.
+	// since is when the clock was stopped; zero while it runs.
 	since time.Time
 }
 
@@ -75,7 +75,7 @@ func client(url, region, accessKeyID string) *secretsmanager.Client {
 	})
 }
 
-// must ends the test unless a call was answered.
+// must ends the test if a call failed.
 func must[O any](t *testing.T, output O, err error) O {
 	t.Helper()
 	if err != nil {
@@ -84,7 +84,7 @@ func must[O any](t *testing.T, output O, err error) O {
 	return output
 }
 
-// refused wants a call to be refused with a code, and its text to begin with some words.
+// refused checks that a call was refused with a code and a text that begins with text.
 func refused(t *testing.T, err error, code, text string) {
 	t.Helper()
 	var refusal smithy.APIError
@@ -97,7 +97,7 @@ func refused(t *testing.T, err error, code, text string) {
 	}
 }
 
-// refusedWhole wants a call to be refused with a code and a text to its end.
+// refusedWhole checks that a call was refused with a code and exactly this text.
 func refusedWhole(t *testing.T, err error, code, text string) {
 	t.Helper()
 	refused(t, err, code, text)
@@ -107,14 +107,14 @@ func refusedWhole(t *testing.T, err error, code, text string) {
 	}
 }
 
-// create makes a secret of a text.
+// create creates a secret with a text.
 func (s *setup) create(name, text string) *secretsmanager.CreateSecretOutput {
 	s.Helper()
 	output, err := s.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &text})
 	return must(s.T, output, err)
 }
 
-// put gives a secret another value, under labels, and tells its version.
+// put puts a new value under labels, and gives its version.
 func (s *setup) put(id, text string, stages ...string) string {
 	s.Helper()
 	output, err := s.PutSecretValue(s.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: &text, VersionStages: stages})
@@ -145,7 +145,7 @@ func (s *setup) text(id, stage string) string {
 	return aws.ToString(must(s.T, output, err).SecretString)
 }
 
-// await waits until something holds; the machine may be slow and busy.
+// await waits until a condition holds; the machine may be slow and busy.
 func (s *setup) await(what string, holds func() bool) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)

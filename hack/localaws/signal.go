@@ -1,6 +1,6 @@
 package localaws
 
-// signal wakes everybody who waits for something to change. Its zero value works; the mutex must be held.
+// signal wakes all goroutines that wait for a change. Its zero value is ready; the mutex must be held.
 type signal struct{ next chan struct{} }
 
 // wait gives a channel that is closed by the next wake.

@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// sqsTarget begins the X-Amz-Target of SQS.
+// sqsTarget is the prefix of the X-Amz-Target of SQS.
 const sqsTarget = "AmazonSQS"
 
-// queueCall is a call of SQS on its way through an operation.
+// queueCall is a call of SQS.
 type queueCall struct {
 	*request
 	ctx context.Context
-	// base is the server as the client addresses it: queues' URLs begin with it.
+	// base is the server's URL as the client uses it: queues' URLs begin with it.
 	base string
 }
 
-// queueOperation does a call of SQS, or refuses it. The mutex is held.
+// queueOperation runs a call of SQS, or refuses it. The mutex is held.
 type queueOperation func(*Server, *queueCall) (any, error)
 
-// queueOperations are those of SQS, by name.
+// queueOperations are the operations of SQS, by name.
 func queueOperations() map[string]queueOperation {
 	return map[string]queueOperation{
 		"CreateQueue":                  onQueueInput((*Server).createQueue),
@@ -50,7 +50,7 @@ type byURL struct{ QueueUrl string }
 
 func (b *byURL) url() string { return b.QueueUrl }
 
-// addressing are inputs with a byURL in them.
+// addressing are inputs that contain byURL.
 type addressing[I any] interface {
 	*I
 	url() string
@@ -66,7 +66,7 @@ func onQueueInput[I any](work func(*Server, *queueCall, *I) (any, error)) queueO
 	}
 }
 
-// onQueue makes an operation of work on a queue that the caller may use so.
+// onQueue makes an operation of a function of a queue that the caller may use for it.
 func onQueue[I any, P addressing[I]](work func(*Server, *queueCall, *queue, *I) (any, error)) queueOperation {
 	return onQueueInput(func(s *Server, call *queueCall, input *I) (any, error) {
 		on, err := s.findQueue(call, P(input).url())
@@ -77,8 +77,8 @@ func onQueue[I any, P addressing[I]](work func(*Server, *queueCall, *queue, *I) 
 	})
 }
 
-// findQueue finds a queue by its URL, whose host does not matter, if the caller may use it. A queue of
-// another region is none.
+// findQueue finds a queue by its URL, whose host does not matter, if the caller may use it. Queues of
+// other regions are not found.
 func (s *Server) findQueue(call *queueCall, address string) (*queue, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || address == "" {
@@ -102,7 +102,7 @@ func noQueue() error { return refuse("QueueDoesNotExist", "The specified queue d
 // permissions").
 func sqsAction(operation string) string { return "sqs:" + strings.TrimSuffix(operation, "Batch") }
 
-// allowQueue says whether a call may be done on a queue. SQS words the action of a denial in lower case.
+// allowQueue returns an error unless a call on a queue is allowed. SQS writes the action of a denial in lower case.
 func (s *Server) allowQueue(call *queueCall, arn string, on *queue) error {
 	action := sqsAction(call.operation)
 	if because := s.ruledOut(call.caller, action, arn); because != "" {
@@ -171,7 +171,7 @@ func (s *Server) sqs(r *http.Request, call *request) (any, error) {
 	return answer, err
 }
 
-// queryCodes are the codes that errors had before SQS spoke JSON: SDKs still go by them, from a header.
+// queryCodes are the codes of errors in the former Query protocol. SDKs still read them from a header.
 func queryCodes() map[string]string {
 	return map[string]string{
 		"QueueDoesNotExist":                 "AWS.SimpleQueueService.NonExistentQueue",
@@ -193,7 +193,7 @@ func queryCodes() map[string]string {
 	}
 }
 
-// sqsOwn are the errors of SQS itself; the others are common to AWS.
+// sqsOwn says whether an error is of SQS itself; the others are common to AWS.
 func sqsOwn(code string) bool {
 	return queryCodes()[code] != "" && !strings.HasSuffix(code, "Exception")
 }
@@ -222,7 +222,7 @@ func writeSQS(w http.ResponseWriter, answer any, err error) {
 	if answer == nil {
 		return // Some operations have an empty answer.
 	}
-	_ = json.NewEncoder(w).Encode(answer) // The client is gone; nobody is left to tell.
+	_ = json.NewEncoder(w).Encode(answer) // An error means that the client is gone.
 }
 
 type queueURLAnswer struct{ QueueUrl string }

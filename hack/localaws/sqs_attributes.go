@@ -16,7 +16,7 @@ type redrivePolicy struct {
 	MaxReceiveCount     json.RawMessage `json:"maxReceiveCount"`
 }
 
-// attributes are all that a queue tells of itself. The mutex must be held.
+// attributes are all attributes of a queue. The mutex must be held.
 func (s *Server) attributes(on *queue) map[string]string {
 	visible, hidden, delayed := on.counts(s.now())
 	all := map[string]string{
@@ -75,7 +75,7 @@ func (s *Server) setQueueAttributes(_ *queueCall, on *queue, input *setAttribute
 	return nil, s.set(on, input.Attributes)
 }
 
-// set changes attributes, all of them or none. The mutex must be held.
+// set changes attributes: all of them, or none after an error. The mutex must be held.
 func (s *Server) set(on *queue, attributes map[string]string) error {
 	changed := *on
 	for name, value := range attributes {
@@ -85,7 +85,7 @@ func (s *Server) set(on *queue, attributes map[string]string) error {
 	}
 	changed.changed = s.now()
 	*on = changed
-	on.changes.wake() // What waits may have to wait less.
+	on.changes.wake() // Receivers may have to wait less.
 	return nil
 }
 
@@ -105,7 +105,7 @@ func (q *queue) setOne(name, value string) error {
 	case "RedrivePolicy":
 		return q.setRedrive(value)
 	case "MaximumMessageSize", "SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds":
-		// They change nothing that can be seen here.
+		// These have no effect here.
 	default:
 		return refuse("InvalidAttributeName", "Unknown Attribute %s.", name)
 	}

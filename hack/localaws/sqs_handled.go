@@ -46,8 +46,8 @@ func (q *queue) eachHandled(input *handledBatchInput, do func(*handledEntry) err
 	})
 }
 
-// delete deletes a message. As in SQS a receipt of an earlier receive deletes nothing and is no failure,
-// and neither is a message that is gone (page "DeleteMessage").
+// delete deletes a message. As in SQS, the receipt of an earlier receive deletes nothing and is no error, and neither
+// is a deleted message (page "DeleteMessage").
 func (q *queue) delete(entry *handledEntry) error {
 	if err := wellFormed(entry.ReceiptHandle); err != nil {
 		return err

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// receiveMost is how many messages one call receives.
+	// receiveMost is the maximum number of messages of a call.
 	receiveMost = 10
-	// lookAgain is how often a long poll looks at the clock, which may be moved under it.
+	// lookAgain is how often a long poll reads the clock, which tests may move meanwhile.
 	lookAgain = 50 * time.Millisecond
 )
 
@@ -30,8 +30,8 @@ type receiveAnswer struct {
 	Messages []receivedMessage `json:",omitempty"`
 }
 
-// receiveMessage takes what is there, or waits for it. The wait is in real time, whatever the server's
-// clock says, as the client waits so too; the mutex is not held meanwhile.
+// receiveMessage receives messages, or waits for them. The wait is in real time, not by the server's clock, as the
+// client waits in real time too. The mutex is not held meanwhile.
 func (s *Server) receiveMessage(call *queueCall, on *queue, input *receiveInput) (any, error) {
 	most, hidden, wait := 1, on.VisibilityTimeout, on.wait
 	if input.MaxNumberOfMessages != nil {
@@ -63,8 +63,7 @@ func (s *Server) receiveMessage(call *queueCall, on *queue, input *receiveInput)
 	return answer, nil
 }
 
-// takeWithin takes messages as soon as there are some. The mutex must be held; it is given away while
-// nothing is there.
+// takeWithin takes messages as soon as there are some. The mutex must be held; it is released during the wait.
 func (s *Server) takeWithin(call *queueCall, on *queue, most int, hidden, wait time.Duration) ([]*message, error) {
 	enough := time.NewTimer(wait)
 	defer enough.Stop()
@@ -72,7 +71,7 @@ func (s *Server) takeWithin(call *queueCall, on *queue, most int, hidden, wait t
 	defer func() { on.polling-- }()
 	for {
 		if call.ctx.Err() != nil {
-			return nil, errCut // Nobody is there to have the messages.
+			return nil, errCut // The client is gone: the messages stay.
 		}
 		taken := s.take(on, most, hidden)
 		if len(taken) > 0 || wait == 0 {
@@ -87,7 +86,7 @@ func (s *Server) takeWithin(call *queueCall, on *queue, most int, hidden, wait t
 	}
 }
 
-// pause waits for a change of the queue, and says whether the wait has come to its end.
+// pause waits for a change of the queue, and says whether the time is over.
 func (s *Server) pause(call *queueCall, on *queue, enough <-chan time.Time) (ended bool, err error) {
 	changed := on.changes.wait()
 	s.mutex.Unlock()
@@ -126,7 +125,7 @@ func (s *Server) take(on *queue, most int, hidden time.Duration) []*message {
 	return taken
 }
 
-// told is a message as the receiver gets it, with the attributes that it asked for.
+// told is a message as the receiver gets it, with the requested attributes.
 func (m *message) told(input *receiveInput) receivedMessage {
 	told := receivedMessage{MessageId: m.id, ReceiptHandle: m.receipt, MD5OfBody: m.hash(), Body: m.body}
 	wanted := slices.Concat(input.AttributeNames, input.MessageSystemAttributeNames)
@@ -151,7 +150,7 @@ func (m *message) told(input *receiveInput) receivedMessage {
 	return told
 }
 
-// redrive moves what was received too often to the dead-letter queue, if that is there.
+// redrive moves messages that were received too often to the dead-letter queue, if that exists.
 func (s *Server) redrive(on *queue, now time.Time) {
 	dead := s.queueByARN(on.DeadLetterQueue)
 	if dead == nil {

@@ -9,7 +9,7 @@ import (
 // messageMost is the largest message in bytes, and the largest batch (page "Amazon SQS message quotas").
 const messageMost = 1 << 20
 
-// batchOfQueueMost is how many entries a batch has.
+// batchOfQueueMost is the maximum number of entries of a batch.
 const batchOfQueueMost = 10
 
 type sendEntry struct {
@@ -68,7 +68,7 @@ type batchResult struct {
 
 var entryID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// inBatch does the entries of a batch one by one; a batch that is wrong as a whole is refused.
+// inBatch runs the entries of a batch one by one. A batch that is invalid as a whole is refused.
 func inBatch[E any](entries []E, id func(*E) string, do func(*E) (any, error)) (any, error) {
 	if len(entries) == 0 {
 		return nil, refuse("EmptyBatchRequest", "There should be at least one entry in the request.")

@@ -10,27 +10,27 @@ import (
 	"time"
 )
 
-// Staleness makes reads answer with an older state of a secret, as a service with replicas does that are
-// behind. A read sees a secret as it was at one moment: dates, labels, tags and versions together, not
-// there yet, or still there.
+// Staleness makes reads answer with an older state of a secret, like a service whose replicas lag. A read sees a secret
+// as it was at one moment: dates, labels, tags and versions together. It may also see it as not created yet, or not
+// deleted yet.
 //
-// What changed before staleness was set is seen by every read. Access rules, policies, quotas, events and
-// counts of calls know the latest state alone.
+// All reads see changes from before staleness was set. Access rules, policies, quotas, events and counts of calls use
+// only the latest state.
 type Staleness struct {
 	// Operation, Principal and Region are patterns; empty matches all. Operation matches those of
 	// DescribeSecret, GetSecretValue, BatchGetSecretValue, ListSecrets and ListSecretVersionIds; no other
 	// operation is ever stale.
 	Operation, Principal, Region string
-	// Lag is how long ago the state is that a read sees, by the server's clock.
+	// Lag is the age of the state that a read sees, by the server's clock.
 	Lag time.Duration
-	// Random is how long after a change, and after Lag, each read sees the state before it or after it, at
-	// random. Where there were more changes in that time, it sees any of the states.
+	// Random is how long after a change, in addition to Lag, each read sees the state before it or after it, at
+	// random. After several changes in that time, it sees any of the states.
 	Random time.Duration
 	// Seed of what is random. The same reads in the same order see the same.
 	Seed uint64
 }
 
-// staleOperations are those whose answers may be stale.
+// staleOperations are the operations whose answers may be stale.
 func staleOperations() []string {
 	return []string{"DescribeSecret", "GetSecretValue", "BatchGetSecretValue", "ListSecrets", "ListSecretVersionIds"}
 }
@@ -45,8 +45,8 @@ func (o *Staleness) check() error {
 	return nil
 }
 
-// SetStaleness replaces what makes reads stale; of several that match a read the first one counts. None
-// lets every read see the latest state again.
+// SetStaleness replaces the rules that make reads stale. The first rule that matches a read applies. Without rules
+// every read sees the latest state again.
 func (s *Server) SetStaleness(all ...Staleness) error {
 	for i := range all {
 		if err := all[i].check(); err != nil {
@@ -59,19 +59,19 @@ func (s *Server) SetStaleness(all ...Staleness) error {
 	return nil
 }
 
-// StaleReads is how many reads have seen a secret otherwise than it was by then.
+// StaleReads is how many reads have seen an outdated state of a secret.
 func (s *Server) StaleReads() int {
 	s.past.mutex.Lock()
 	defer s.past.mutex.Unlock()
 	return s.past.stale
 }
 
-// noted keeps what a secret is like now, after a change, where reads may be stale. The mutex must be held.
+// noted keeps the state of a secret after a change, if reads may be stale. The mutex must be held.
 func (s *Server) noted(at place, name string) {
 	s.past.add(secretName{at, name}, s.secrets[at][name], s.now())
 }
 
-// look gives what a call sees of the secrets; nil is their latest state. The mutex must be held.
+// look gives the view of a call on the secrets; nil means their latest state. The mutex must be held.
 func (s *Server) look(call *request) *view {
 	rule := s.past.rule(call)
 	if rule == nil {
@@ -80,7 +80,7 @@ func (s *Server) look(call *request) *view {
 	return &view{past: &s.past, by: rule, now: s.now(), seen: map[secretName]*secret{}}
 }
 
-// mostStates bounds how many states of a secret are kept.
+// mostStates is the maximum number of states of a secret that are kept.
 const mostStates = 256
 
 // past keeps former states of secrets for as long as a read may see them.
@@ -94,20 +94,20 @@ type past struct {
 	stale int
 }
 
-// staleRule is a Staleness at work.
+// staleRule is a Staleness with its source of random numbers.
 type staleRule struct {
 	Staleness
 	random *rand.Rand
 }
 
-// pastState is what a secret was like from a moment on, until the next state began.
+// pastState is the state of a secret from a moment until the next state.
 type pastState struct {
 	since time.Time
-	// is a copy; nil where there was no such secret.
+	// is a copy of the secret; nil if there was none.
 	is *secret
 }
 
-// want replaces the rules. States are kept from the first rule on, beginning with what is there.
+// want replaces the rules. States are kept from the first rule on, beginning with the present ones.
 func (p *past) want(all []Staleness, there map[place]map[string]*secret) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -132,7 +132,7 @@ func (p *past) want(all []Staleness, there map[place]map[string]*secret) {
 	}
 }
 
-// rule finds what makes a call stale; nil is nothing.
+// rule finds the rule that makes a call stale; nil if there is none.
 func (p *past) rule(call *request) *staleRule {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -156,14 +156,14 @@ func (p *past) add(of secretName, is *secret, since time.Time) {
 	}
 	states := p.states[of]
 	if len(states) == 0 {
-		states = []pastState{{}} // What has no state was not there.
+		states = []pastState{{}} // Without a state, it did not exist.
 	}
 	states = append(states, pastState{since: since, is: is.copied()})
 	first := max(stateAt(states, since.Add(-p.keeps)), len(states)-mostStates)
 	p.states[of] = slices.Delete(states, 0, first)
 }
 
-// stateAt finds what a secret was like at a moment: the last state that had begun, or the first one kept.
+// stateAt finds the state of a secret at a moment: the last state that had begun, or the first one that is kept.
 func stateAt(states []pastState, moment time.Time) int {
 	for i := len(states) - 1; i > 0; i-- {
 		if !states[i].since.After(moment) {
@@ -187,7 +187,7 @@ func (s *secret) copied() *secret {
 	return &twin
 }
 
-// view is what one call sees of the secrets: of each the same state, however often the call looks.
+// view is what a call sees of the secrets: always the same state of each, however often the call reads it.
 type view struct {
 	past *past
 	by   *staleRule
@@ -195,7 +195,7 @@ type view struct {
 	seen map[secretName]*secret
 }
 
-// get gives the state that the call sees; nil is a secret that is not there.
+// get gives the state that the call sees; nil means that the secret does not exist.
 func (v *view) get(of secretName) *secret {
 	if is, drawn := v.seen[of]; drawn {
 		return is
@@ -224,7 +224,7 @@ func (v *view) all(at place) map[string]*secret {
 	names := slices.SortedFunc(maps.Keys(v.past.states), func(a, b secretName) int { return strings.Compare(a.name, b.name) })
 	v.past.mutex.Unlock()
 	all := map[string]*secret{}
-	for _, of := range names { // In this order, as the draws have to be the same again.
+	for _, of := range names { // Sorted, so that the random choices are repeatable.
 		if of.at != at {
 			continue
 		}

@@ -84,7 +84,7 @@ func carrier(stages map[string][]string) string {
 	return ""
 }
 
-// seen is what a read gives, with the code of a refusal in place of a version.
+// seen is the result of a read, with the code of a refusal in place of a version.
 func (s *setup) seen(by staleReading) string {
 	s.Helper()
 	got, err := by(s.Context(), s)
@@ -106,7 +106,7 @@ func (s *setup) remove(forGood bool) {
 	must(s.T, "", err)
 }
 
-// newStoppedSetup is a setup whose time passes only as the test has it.
+// newStoppedSetup is a setup whose clock moves only when the test moves it.
 func newStoppedSetup(t *testing.T) *setup {
 	t.Helper()
 	began, moved := time.Now(), &clock{}
@@ -164,7 +164,7 @@ func TestReadsThatLag(t *testing.T) {
 			}
 			s.clock.forward(10 * time.Second)
 			s.remove(true)
-			s.clock.forward(time.Second) // A deletion by force takes a moment.
+			s.clock.forward(time.Second) // A forced deletion takes a moment.
 			want("before the secret is gone", second)
 			s.clock.forward(10 * time.Second)
 			if got := s.seen(read); got != notFound {
@@ -264,7 +264,7 @@ func TestAStaleReadSeesOneMoment(t *testing.T) {
 	}
 }
 
-// TestARotationMovesTheDateOfTheLastChange as any change does: readers tell by it which of two answers is newer.
+// TestARotationMovesTheDateOfTheLastChange: readers see by that date which of two answers is newer.
 func TestARotationMovesTheDateOfTheLastChange(t *testing.T) {
 	s := newSetup(t)
 	rotate, before := s.RotatePassword(), make(chan time.Time, 1)
@@ -283,7 +283,7 @@ func TestARotationMovesTheDateOfTheLastChange(t *testing.T) {
 	}
 }
 
-// TestWhatIsNeverStale are refusals, quotas, events and counts of calls.
+// TestWhatIsNeverStale: refusals, quotas, events and counts of calls use the latest state.
 func TestWhatIsNeverStale(t *testing.T) {
 	s := newSetup(t)
 	s.stale(localaws.Staleness{Lag: time.Hour})
@@ -293,7 +293,7 @@ func TestWhatIsNeverStale(t *testing.T) {
 		t.Error("an event waits until the change is seen")
 	}
 	s.SetRules(localaws.Rule{Deny: true, Action: "secretsmanager:GetSecretValue", Resource: "*:db-*"})
-	refused(t, s.read(s.Client, "db"), denied, "") // By its full ARN, which a stale read does not know.
+	refused(t, s.read(s.Client, "db"), denied, "") // The policy is about the full ARN, which a stale read does not know.
 	s.SetRules()
 	s.SetRate("GetSecretValue", 0.5)
 	refused(t, s.read(s.Client, "db"), "ThrottlingException", "")

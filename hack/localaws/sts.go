@@ -51,7 +51,7 @@ func (s *Server) sts(r *http.Request, call *request, form url.Values) (any, erro
 		return nil, err
 	}
 	if call.operation == "AssumeRoleWithWebIdentity" {
-		s.identify("", call) // Its token takes the place of a signature.
+		s.identify("", call) // Its token replaces a signature.
 	} else if err := s.authenticate(r, call, queryProtocol()); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (s *Server) sts(r *http.Request, call *request, form url.Values) (any, erro
 	return nil, refuse("InvalidAction", "Could not find operation %s for version 2011-06-15", call.operation)
 }
 
-// activated refuses regions where the account has no STS.
+// activated refuses calls in regions where STS is not activated.
 func (s *Server) activated(call *request) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -95,7 +95,7 @@ func writeXML(w http.ResponseWriter, operation string, result any, err error) {
 			refusal = &awsError{code: "InternalFailure", message: err.Error(), status: http.StatusInternalServerError}
 		}
 		w.WriteHeader(refusal.status)
-		_ = xml.NewEncoder(w).Encode(struct { // The client is gone; nobody is left to tell.
+		_ = xml.NewEncoder(w).Encode(struct { // An error means that the client is gone.
 			XMLName xml.Name `xml:"ErrorResponse"`
 			Xmlns   string   `xml:"xmlns,attr"`
 			Error   struct{ Type, Code, Message string }

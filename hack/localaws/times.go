@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Times are dates of a secret that a test sets: a rotation that is overdue, that never was, or that is
-// stuck for long. A zero time changes nothing.
+// Times are dates of a secret that a test sets, for example for a rotation that is overdue, never happened, or is
+// stuck. A zero time changes nothing.
 type Times struct {
-	// SecretId is a name or an ARN; a name is one of the server's own account.
+	// SecretId is an ARN, or a name in the server's account.
 	SecretId string
 	// Region of a name. Default: the server's.
 	Region string
-	// Created, LastChanged, LastRotated and NextRotation are what DescribeSecret tells.
+	// Created, LastChanged, LastRotated and NextRotation are dates in DescribeSecret.
 	Created, LastChanged, LastRotated, NextRotation time.Time
-	// NeverRotated takes LastRotated away.
+	// NeverRotated removes LastRotated.
 	NeverRotated bool
-	// Versions are when versions were made, by their ids.
+	// Versions are the creation times of versions, by their IDs.
 	Versions map[string]time.Time
 }
 
-// SetTimes sets dates of a secret, all of them or none.
+// SetTimes sets dates of a secret: all of them, or none after an error.
 func (s *Server) SetTimes(t Times) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -15,11 +15,11 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// TestTheTrailSaysWhoCalled is what CloudTrail would tell of a call.
+// TestTheTrailSaysWhoCalled: CloudTrail's record has the caller.
 func TestTheTrailSaysWhoCalled(t *testing.T) {
 	s := newGuardedSetup(t)
 	arn := aws.ToString(s.create("db", "x").ARN)
-	role := s.role("app", anybody, everything)
+	role := s.role("app", accountTrust, everything)
 	held, err := s.session(s.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("prod-payments"), SourceIdentity: aws.String("prod"), Tags: sessionTags("kubernetes-namespace", "payments")})
 	must(t, held, err)
 	client := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: static(held), AppID: "secretsync"})
@@ -79,7 +79,7 @@ func TestIdentitiesOfAProgram(t *testing.T) {
 		{"users", localaws.User{Name: "app", AccessKeyID: "app", SecretAccessKey: "s", Policies: []string{"{"}}, http.StatusBadRequest},
 		{"users", localaws.User{Name: "app", AccessKeyID: "app", SecretAccessKey: "s", Policies: []string{everything}}, http.StatusOK},
 		{"roles", localaws.Role{Name: "app", TrustPolicy: "{"}, http.StatusBadRequest},
-		{"roles", localaws.Role{Name: "app", TrustPolicy: anybody, Policies: []string{anybody}}, http.StatusBadRequest},
+		{"roles", localaws.Role{Name: "app", TrustPolicy: accountTrust, Policies: []string{accountTrust}}, http.StatusBadRequest},
 		{"roles", localaws.Role{Name: "app", TrustPolicy: irsa, Policies: []string{everything}}, http.StatusOK},
 		{"providers", map[string]any{"Issuer": "issuer", "JWKS": json.RawMessage(jwks)}, http.StatusBadRequest},
 		{"providers", map[string]any{"Issuer": issuerURL, "JWKS": json.RawMessage(jwks)}, http.StatusOK},

@@ -13,7 +13,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws/webtoken"
 )
 
-// provider is an OIDC provider with those of its keys that were seen.
+// provider is an OIDC provider with its known keys.
 type provider struct {
 	OIDCProvider
 	arn   string
@@ -59,7 +59,7 @@ func (s *Server) provider(input *assumeInput, issuer string) (trusted *provider,
 	return s.iam.providers[providerARN(partitionIn(input.arn), input.account, issuer)], s.iam.strict
 }
 
-// believed takes a token for what it says, for as long as there are no identities.
+// believed accepts a token without checks, while there are no identities.
 func (s *Server) believed(call *request, input *assumeInput, token *webtoken.Token) (any, error) {
 	if err := s.timely(token); err != nil {
 		return nil, err
@@ -75,12 +75,12 @@ func (s *Server) believed(call *request, input *assumeInput, token *webtoken.Tok
 	return s.toleratedSession(input, token.Subject), nil
 }
 
-// notAuthorized is all that STS tells a web identity.
+// notAuthorized is STS's only reason for refusing a web identity.
 func notAuthorized() error {
 	return &awsError{code: codeAccessDenied, message: "Not authorized to perform " + assumeWebIdentityAction, status: http.StatusForbidden}
 }
 
-// timely holds a token's times against the clock.
+// timely checks a token's times by the clock.
 func (s *Server) timely(token *webtoken.Token) error {
 	now := s.now()
 	if !token.Expires.IsZero() && now.After(token.Expires.Time) {
@@ -92,7 +92,7 @@ func (s *Server) timely(token *webtoken.Token) error {
 	return nil
 }
 
-// verify checks a token's signature. A key that is not known is looked for once more at the issuer.
+// verify checks a token's signature. If the key is unknown, it gets the issuer's keys once more.
 func (p *provider) verify(ctx context.Context, token *webtoken.Token) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -119,7 +119,7 @@ func (p *provider) verify(ctx context.Context, token *webtoken.Token) error {
 	return nil
 }
 
-// vouched asks the role's trust policy about a token that is proven.
+// vouched checks a verified token by the role's trust policy.
 func (s *Server) vouched(call *request, input *assumeInput, token *webtoken.Token, by *provider, audience string) (any, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -90,7 +90,7 @@ func TestWebIdentities(t *testing.T) {
 	must(t, provider, err)
 	app := s.role("app", irsa, everything)
 	many := s.role("many", `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "`+provider+`"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"issuer.example/cluster:sub": "system:serviceaccount:payments:*"}}}}`)
-	byRole := s.role("by-role", anybody)
+	byRole := s.role("by-role", accountTrust)
 	elsewhere, err := s.AddRole(localaws.Role{Account: otherAccount, Name: "app", TrustPolicy: irsa})
 	must(t, elsewhere, err)
 	const unauthorized = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
@@ -110,7 +110,7 @@ func TestWebIdentities(t *testing.T) {
 		"a role that is not there":        {"arn:aws:iam::111122223333:role/none", i.token(nil), accessDenied, unauthorized},
 		"an account without the provider": {elsewhere, i.token(nil), "InvalidIdentityToken", "No OpenIDConnect provider found in your account for " + issuerURL},
 		"another issuer":                  {app, i.token(claims("iss", "https://issuer.example/other")), "InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://issuer.example/other"},
-		"a signature by somebody else":    {app, impostor.token(nil), "InvalidIdentityToken", "The ID Token provided is not valid"},
+		"a signature by another issuer":   {app, impostor.token(nil), "InvalidIdentityToken", "The ID Token provided is not valid"},
 		"another audience":                {app, i.token(claims("aud", []string{"https://kubernetes.default.svc"})), "InvalidIdentityToken", "Incorrect token audience"},
 		"an expired token":                {app, i.token(claims("exp", now.Add(-time.Second).Unix())), "ExpiredTokenException", "Token expired: current date/time "},
 		"a token for later":               {app, i.token(claims("nbf", now.Add(time.Hour).Unix())), "InvalidIdentityToken", "Token is not yet valid"},
@@ -166,7 +166,7 @@ func TestIssuersThatChange(t *testing.T) {
 	}
 }
 
-// tokenFile is a token as the SDK's provider reads it anew for each session.
+// tokenFile is a token that the SDK's provider reads again for each session.
 type tokenFile func() string
 
 func (f tokenFile) GetIdentityToken() ([]byte, error) { return []byte(f()), nil }
@@ -190,7 +190,7 @@ func TestTheSDKsWebIdentityProvider(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfTheIssuer are what a fault has to bring about: no issuer here revokes claims.
+// TestRefusalsOfTheIssuer: a fault causes them, as no issuer here revokes claims.
 func TestRefusalsOfTheIssuer(t *testing.T) {
 	s := newGuardedSetup(t)
 	i := newIssuer(t)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// awsError is an answer that refuses.
+// awsError is an error response.
 type awsError struct {
 	code    string
 	message string
@@ -26,7 +26,7 @@ func refuse(code, format string, args ...any) *awsError {
 	return &awsError{code: code, message: fmt.Sprintf(format, args...), status: http.StatusBadRequest}
 }
 
-// request is what is known of a call before it is looked at more closely.
+// request is a call, with what is known of it so far.
 type request struct {
 	operation string
 	// accessKeyID that the caller claims.
@@ -35,17 +35,17 @@ type request struct {
 	at          place
 	body        []byte
 	userAgent   string
-	// as is the caller as IAM knows it; nil where nothing but rules bounds the caller.
+	// as is the caller's identity in IAM; nil if only rules limit the caller.
 	as *actor
-	// input tells policies its condition keys; nil where it has none.
+	// input gives condition keys to policies; nil if it has none.
 	input conditioned
-	// assumed is the role that the caller wants to have.
+	// assumed is the role that the caller requests.
 	assumed string
 	// on is the secret that the call is about, once it is found.
 	on *secret
-	// ignored is a call that is answered and changes nothing, as it has been done before.
+	// ignored says that the call changes nothing, because it repeats an earlier call.
 	ignored bool
-	// sees is what a stale read sees of the secrets; nil is their latest state.
+	// sees is the view of a stale read on the secrets; nil means their latest state.
 	sees *view
 	// read are the ARNs of the secrets whose values the answer holds.
 	read []string
@@ -61,10 +61,10 @@ func (r *request) decode(into any) error {
 	return nil
 }
 
-// credential finds access key id and region in the Authorization header of Signature Version 4.
+// credential finds the access key ID and the region in the Authorization header of Signature Version 4.
 var credential = regexp.MustCompile(`Credential=([^/]+)/\d+/([^/]+)/`)
 
-// maxBody is more than the largest request: a batch of SQS, whose bodies JSON may make longer.
+// maxBody is more than the largest request, a batch of SQS with bodies that JSON escapes.
 const maxBody = 4 << 20
 
 // ServeHTTP answers Secrets Manager and SQS (by their X-Amz-Target header) and STS (by its form).
@@ -100,7 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, answer, err)
 }
 
-// answer does a Secrets Manager call: faults and quotas first, as in front of the real service.
+// answer runs a call of Secrets Manager. Faults and quotas apply first, as with the real service.
 func (s *Server) answer(r *http.Request, call *request) (any, error) {
 	operation, known := operations()[call.operation]
 	if !known {
@@ -125,10 +125,9 @@ func (s *Server) answer(r *http.Request, call *request) (any, error) {
 	return answer, err
 }
 
-// identify tells who calls and for which region. An unknown key is the account's root user.
+// identify finds the caller and the region. An unknown key counts as the account's root user.
 //
-// It says whether that is settled: it is where the key is one of AddPrincipal, and for as long as IAM
-// knows nobody.
+// It says whether that is final: it is for keys of AddPrincipal, and while IAM has no identities.
 func (s *Server) identify(authorization string, call *request) (settled bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -156,7 +155,7 @@ func writeJSON(w http.ResponseWriter, answer any, err error) {
 		w.WriteHeader(refusal.status)
 		answer = map[string]string{"__type": refusal.code, "Message": refusal.message}
 	}
-	_ = json.NewEncoder(w).Encode(answer) // The client is gone; nobody is left to tell.
+	_ = json.NewEncoder(w).Encode(answer) // An error means that the client is gone.
 }
 
 // writeHalf announces an answer, and cuts the connection in the middle of it.
@@ -167,7 +166,7 @@ func writeHalf(w http.ResponseWriter, answer any) {
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.Header().Set("Content-Length", strconv.Itoa(len(whole)))
-	_, _ = w.Write(whole[:len(whole)/2])      // The client may be gone, which is as good.
+	_, _ = w.Write(whole[:len(whole)/2])      // An error means that the client is gone, which is as good.
 	_ = http.NewResponseController(w).Flush() // Likewise.
 	panic(http.ErrAbortHandler)
 }

@@ -61,7 +61,7 @@ func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 	return answer, nil
 }
 
-// existing refuses a name that is taken, and answers a call that is sent again as the first was answered
+// existing refuses a name that is taken, and answers a repeated call like the first one
 // (operation CreateSecret, parameter ClientRequestToken).
 func (s *Server) existing(call *request, old *secret, input *createInput) (any, error) {
 	if !old.deleted.IsZero() {
@@ -98,9 +98,8 @@ func (s *Server) add(at place, name string) *secret {
 	return made
 }
 
-// addVersion adds a version under its labels. A token that is known with the same value changes
-// nothing, and moves no label; with another it is refused (operation PutSecretValue, parameter
-// ClientRequestToken).
+// addVersion adds a version under its labels. A known token with the same value changes nothing and moves no label;
+// with another value it is refused (operation PutSecretValue, parameter ClientRequestToken).
 func (s *Server) addVersion(to *secret, input *valueInput, stages []string) (v *version, added bool, err error) {
 	v, known := to.versions[input.ClientRequestToken]
 	if known && !v.empty {
@@ -220,13 +219,13 @@ func (s *Server) open(call *request, id string) (*secret, error) {
 	return found, nil
 }
 
-// onReplica refuses what changes a replica.
+// onReplica refuses changes of a replica.
 func onReplica() error {
 	return refuse("InvalidParameterException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.")
 }
 
-// findAllowed finds a secret if the caller may use it; whether a secret exists is not told to others. What
-// a stale read may use is judged by the latest state, as far as there is one.
+// findAllowed finds a secret if the caller may use it; other callers cannot see whether it exists. Permissions of a
+// stale read are decided by the latest state, if there is one.
 func (s *Server) findAllowed(call *request, id string) (*secret, error) {
 	action := "secretsmanager:" + call.operation
 	if err := checkID(id); err != nil {

@@ -15,8 +15,8 @@ import (
 // longestPause is the longest time between two steps.
 const longestPause = 80 * time.Millisecond
 
-// kinds are the kinds of steps, each with a weight: how often it is drawn. If a step is not possible at present, another
-// one is drawn.
+// kinds are the kinds of steps, each with a weight: how often it is drawn. If a step is not possible at present,
+// another one is drawn.
 func (r *run) kinds() []kind {
 	return []kind{
 		{20, r.rotate}, {5, r.stage}, {6, r.rollBack}, {4, r.moveLabel}, {8, r.moveFollowed}, {10, r.flip},

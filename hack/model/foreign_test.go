@@ -29,7 +29,7 @@ func newForeignHand() *foreignHand {
 
 const (
 	// foreignManager is the field manager of the foreign hand.
-	foreignManager = "somebody"
+	foreignManager = "another-writer"
 	// foreignValue is the prefix of its values, foreignKey that of the keys that it adds.
 	foreignValue, foreignKey = "foreign-", "foreign."
 )
@@ -210,8 +210,8 @@ func (r *run) playWithShared() bool {
 	return true
 }
 
-// editMerged edits a key that a SecretSync has merged. The SecretSync must have been in sync for a while: as long as its
-// status does not list the key, it would rightly treat the key as foreign.
+// editMerged edits a key that a SecretSync has merged. The SecretSync must have been in sync for a while: as long as
+// its status does not list the key, it would rightly treat the key as foreign.
 func (r *run) editMerged() bool {
 	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.merge && s.exists && s.calm })
 	if !found {

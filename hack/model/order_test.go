@@ -10,8 +10,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// appearance is a state of a secret that the operator may have seen, and the moments of that state, oldest first. Without
-// moments, it is not known when.
+// appearance is a state of a secret that the operator may have seen, and the moments of that state, oldest first.
+// Without moments, it is not known when.
 type appearance struct {
 	state
 	at []int
@@ -23,8 +23,8 @@ type awsView struct {
 	at map[*secret][]int
 }
 
-// awsViews are all views that the operator may have had by a spec since the last settling. Without stale reads, all secrets
-// are of the same moment. Otherwise each may be of a moment of its own.
+// awsViews are all views that the operator may have had by a spec since the last settling. Without stale reads, all
+// secrets are of the same moment. Otherwise each may be of a moment of its own.
 func (r *run) awsViews(by *spec) (all []awsView) {
 	if !r.stale.lately {
 		for i, m := range r.moments {
@@ -129,12 +129,12 @@ func mixed(all []appearance, readings []reading) []appearance {
 	return mixes
 }
 
-// progress gives, for some secrets, a moment since the last settling. Later writes cannot be of an earlier moment, as the
-// operator never goes back to an older state of a secret.
+// progress gives, for some secrets, a moment since the last settling. Later writes cannot be of an earlier moment, as
+// the operator never goes back to an older state of a secret.
 type progress map[*secret]int
 
-// carried is the progress of a spec as far as it applies to the next spec. A spec that creates the SecretSync, or reads a
-// secret in another way, may begin with an old state.
+// carried is the progress of a spec as far as it applies to the next spec. A spec that creates the SecretSync, or reads
+// a secret in another way, may begin with an old state.
 func (p progress) carried(from, to *spec) progress {
 	kept := progress{}
 	for of, at := range p {
@@ -162,7 +162,8 @@ func (p progress) earlier(other progress) progress {
 	return least
 }
 
-// trace compares keys that the operator has written with all that the slot's specs may lead to, and records the progress.
+// trace compares keys that the operator has written with all that the slot's specs may lead to, and records the
+// progress.
 func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
 	wanted, possible := false, false
 	next, came := make([]progress, len(s.lately)), progress(nil)
@@ -217,8 +218,9 @@ func (r *run) after(here awsView, came progress) progress {
 	return reached
 }
 
-// past gives all keys that the slot may have had to write since the last settling. A reconcile by a spec may read a version
-// that is newer than the next spec, so every spec is combined with every moment. Specs in mode Observe write nothing.
+// past gives all keys that the slot may have had to write since the last settling. A reconcile by a spec may read a
+// version that is newer than the next spec, so every spec is combined with every moment. Specs in mode Observe write
+// nothing.
 func (r *run) past(s *slot) (all []map[string]string) {
 	for i := range s.lately {
 		by := &s.lately[i]

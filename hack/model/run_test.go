@@ -58,8 +58,8 @@ type run struct {
 	steps   []string
 	// moments are the states of all secrets since the last settling; the last one is the present.
 	moments []moment
-	// found are the Secrets at the last settling. left are those of them that no SecretSync manages any more; frozen are
-	// the immutable ones, which the next write must recreate.
+	// found are the Secrets at the last settling. left are those of them that no SecretSync manages any more; frozen
+	// are the immutable ones, which the next write must recreate.
 	found        map[place]map[string]string
 	left         map[place]bool
 	frozen       map[place]bool
@@ -72,8 +72,8 @@ type place struct{ namespace, name string }
 
 func (p place) String() string { return p.namespace + "/" + p.name }
 
-// TestModel takes random steps and compares the Secrets with the model: they must never hold anything that the model does
-// not allow, and hold all that it wants in the end.
+// TestModel takes random steps and compares the Secrets with the model: they must never hold anything that the model
+// does not allow, and hold all that it wants in the end.
 func TestModel(t *testing.T) {
 	seed, steps := fromEnvironment(t, seedVariable, uint64(rand.Uint32())), int(fromEnvironment(t, stepsVariable, defaultSteps))
 	t.Logf("%s=%d %s=%d", seedVariable, seed, stepsVariable, steps)

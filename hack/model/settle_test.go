@@ -17,8 +17,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// patience is how long the operator may take to settle. The machine may be slow and busy. The time includes the operator's
-// rate limits and backoff, and Kubernetes' garbage collector, which discovers new kinds every 30 seconds.
+// patience is how long the operator may take to settle. The machine may be slow and busy. The time includes the
+// operator's rate limits and backoff, and Kubernetes' garbage collector, which discovers new kinds every 30 seconds.
 const patience = 90 * time.Second
 
 // snapshot are the SecretSyncs and Secrets at one time.
@@ -169,8 +169,8 @@ func (r *run) awaitDeleted(of *secret) {
 	}
 }
 
-// endTruces requests a refresh of SecretSyncs for which the operator has postponed repairs because of the foreign hand. The
-// condition's message tells users to do so once the other writer is stopped.
+// endTruces requests a refresh of SecretSyncs for which the operator has postponed repairs because of the foreign hand.
+// The condition's message tells users to do so once the other writer is stopped.
 func (r *run) endTruces(seen snapshot, refreshed map[*slot]bool) {
 	r.Helper()
 	for _, of := range r.slots {
@@ -217,7 +217,7 @@ func (r *run) differences(seen snapshot) (problems []string) {
 	}
 	for at, secret := range seen.secrets {
 		if len(r.writersOf(at)) == 0 {
-			problems = append(problems, fmt.Sprintf("Secret %s is nobody's", client.ObjectKeyFromObject(secret)))
+			problems = append(problems, fmt.Sprintf("Secret %s belongs to no SecretSync", client.ObjectKeyFromObject(secret)))
 		}
 	}
 	return problems
@@ -290,8 +290,8 @@ func takesAllOut(secretSync *v1alpha1.SecretSync, keys map[string]string) bool {
 	})
 }
 
-// losesObject says whether writing keys is refused because the same spec has written the keys of an object, and the value
-// is no object any more.
+// losesObject says whether writing keys is refused because the same spec has written the keys of an object, and the
+// value is no object any more.
 func losesObject(of *slot, secretSync *v1alpha1.SecretSync, keys map[string]string) bool {
 	const whole = "value"
 	if _, isWhole := keys[whole]; !isWhole || len(of.spec.data) > 0 || len(of.spec.more) > 0 || !writtenBySpec(secretSync) {
@@ -392,8 +392,8 @@ func (v verdict) syncedDifferences(of *slot, status *v1alpha1.SecretSyncStatus) 
 	return problems
 }
 
-// sources are the versions that a status must list, each once: the spec's own, those of its entries, and the former one.
-// A missing version has neither ID nor ARN.
+// sources are the versions that a status must list, each once: the spec's own, those of its entries, and the former
+// one. A missing version has neither ID nor ARN.
 func (v *verdict) sources(of *spec) (all []string) {
 	for i, read := range v.versions {
 		from := &of.reading
@@ -458,8 +458,8 @@ func (r *run) exactly(of *slot, secretSync *v1alpha1.SecretSync, says verdict, s
 	return problems
 }
 
-// oneOfFormer checks that a Secret that is not written now holds what it had at the last settling, or what the slot wanted
-// since: the test does not know when exactly the operator last wrote it. The watch checks that no key was lost.
+// oneOfFormer checks that a Secret that is not written now holds what it had at the last settling, or what the slot
+// wanted since: the test does not know when exactly the operator last wrote it. The watch checks that no key was lost.
 func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 	part := of.part(keysOf(secret))
 	former := append(r.past(of), r.foreign.states[at]...)

@@ -85,8 +85,8 @@ func (r *reading) points(m moment) (*version, string) {
 	return v, ""
 }
 
-// lookup is the version that an entry reads; nil if it is missing and the entry is optional. A deleted secret that existed
-// before is an error even then: a deletion in AWS removes no key.
+// lookup is the version that an entry reads; nil if it is missing and the entry is optional. A deleted secret that
+// existed before is an error even then: a deletion in AWS removes no key.
 func (s *spec) lookup(e *entry, m moment, was bool) (*version, string) {
 	v, reason := e.points(m)
 	if s.optional(&e.reading) && (reason == v1alpha1.ReasonVersionNotFound || reason == v1alpha1.ReasonSecretNotFound && !was) {
@@ -250,8 +250,8 @@ func (s *spec) withFormer(keys map[string]string, m moment) map[string]string {
 	return both
 }
 
-// past gives all results of the spec at these moments. was are the keys that existed before: an entry whose secret is gone
-// cannot be left out if it had given a key.
+// past gives all results of the spec at these moments. was are the keys that existed before: an entry whose secret is
+// gone cannot be left out if it had given a key.
 func (s *spec) past(moments []moment, was map[string]string) (all []map[string]string) {
 	for _, m := range moments {
 		led := s.wants(m, func(e *entry) bool { return e.gave(was) })

@@ -16,8 +16,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// Poll intervals of SecretSyncs: often needs no events, rarely is longer than a run, and alone turns polls off. The last
-// two depend on change events.
+// Poll intervals of SecretSyncs: often needs no events, rarely is longer than a run, and alone turns polls off. The
+// last two depend on change events.
 const (
 	often  = time.Second
 	rarely = 24 * time.Hour
@@ -28,8 +28,8 @@ const (
 	queueName = "changes"
 	// longestDelay is the longest delay of an event.
 	longestDelay = 1500 * time.Millisecond
-	// firstLook is how soon after its start the operator reads what follows events: the former process may have received
-	// an event and ended before it had an effect.
+	// firstLook is how soon after its start the operator reads what follows events: the former process may have
+	// received an event and ended before it had an effect.
 	firstLook = 2 * time.Second
 )
 
@@ -38,8 +38,8 @@ type changeEvents struct {
 	queue string
 	// gone says that the queue does not exist now; lossy that some events are lost on their way to it.
 	gone, lossy bool
-	// touched are the secrets that have changed since the last settling; untold are those for whose last change the event
-	// may be lost.
+	// touched are the secrets that have changed since the last settling; untold are those for whose last change the
+	// event may be lost.
 	touched, untold map[*secret]bool
 	// asked counts the refreshes that SecretSyncs which follow events needed to be in sync.
 	asked int
@@ -53,8 +53,8 @@ func (s *spec) reads(some map[*secret]bool) bool {
 	return some[s.from] || slices.ContainsFunc(s.more, func(e entry) bool { return some[e.from] })
 }
 
-// makeQueue creates the queue, and the rule that sends events to it. It has no dead-letter queue, so that an event is never
-// given up, however often it is received.
+// makeQueue creates the queue, and the rule that sends events to it. It has no dead-letter queue, so that an event is
+// never given up, however often it is received.
 func (r *run) makeQueue() {
 	r.Helper()
 	var err error
@@ -71,8 +71,8 @@ func (r *run) queueURL() string {
 	return r.env.AWS.URL() + "/" + localaws.DefaultAccount + "/" + queueName
 }
 
-// changed records the secrets that have changed since the last moment, and whether the event is certain to arrive: an event
-// makes up for earlier ones that were lost.
+// changed records the secrets that have changed since the last moment, and whether the event is certain to arrive: an
+// event makes up for earlier ones that were lost.
 func (r *run) changed(now moment) {
 	if len(r.moments) == 0 {
 		return
@@ -180,8 +180,9 @@ func (r *run) editPoll() bool {
 	return r.editAny(nil, func(_ *slot, next *spec) { next.poll = pick(r, often, alone, rarely) })
 }
 
-// untold are reasons that end without a change in AWS, and so without an event: permissions and faults in AWS, and a Secret
-// to merge into that does not exist yet. A SecretSync that polls recovers; one that follows events retries with backoff.
+// untold are reasons that end without a change in AWS, and so without an event: permissions and faults in AWS, and a
+// Secret to merge into that does not exist yet. A SecretSync that polls recovers; one that follows events retries with
+// backoff.
 func untold(reason string) bool {
 	return slices.Contains([]string{
 		v1alpha1.ReasonAccessDenied, v1alpha1.ReasonKMSAccessDenied, v1alpha1.ReasonSourceFailed, v1alpha1.ReasonThrottled,
@@ -189,9 +190,9 @@ func untold(reason string) bool {
 	}, reason)
 }
 
-// askFollowers requests a refresh of SecretSyncs that events may not have reached. A SecretSync that polls often is in sync
-// after a poll, whatever happened to events. One that follows events is in sync once the events of all changes have
-// arrived. If an event may be lost, or the failure was not a change, it needs a later event or a refresh.
+// askFollowers requests a refresh of SecretSyncs that events may not have reached. A SecretSync that polls often is in
+// sync after a poll, whatever happened to events. One that follows events is in sync once the events of all changes
+// have arrived. If an event may be lost, or the failure was not a change, it needs a later event or a refresh.
 func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 	r.Helper()
 	for _, of := range r.slots {

@@ -269,8 +269,8 @@ func (r *run) recovered() {
 	}
 }
 
-// recover changes a spec so that it must get in sync. If it names its secret differently from now on, it keeps no former
-// values, which would have to expire first.
+// recover changes a spec so that it must get in sync. If it names its secret differently from now on, it keeps no
+// former values, which would have to expire first.
 func (s *spec) recover() {
 	s.former = s.former && s.id == s.from.name
 	s.id, s.life, s.label, s.pinned, s.more, s.suspended, s.observes = s.from.name, 0, current, nil, nil, false, false

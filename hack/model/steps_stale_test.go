@@ -16,8 +16,8 @@ type staleness struct {
 	lasts time.Duration
 	// lately says that reads may have been stale since the last settling.
 	lately bool
-	// undated are the secrets for which DescribeSecret was denied since the last settling: answers of GetSecretValue have
-	// no date by which the operator could see that they are old.
+	// undated are the secrets for which DescribeSecret was denied since the last settling: answers of GetSecretValue
+	// have no date by which the operator could see that they are old.
 	undated map[*secret]bool
 	// changed is when a secret changed last.
 	changed map[*secret]time.Time
@@ -46,8 +46,8 @@ func (r *run) setStaleness(next localaws.Staleness) {
 	r.stale.lasts, r.stale.lately = max(r.stale.lasts, next.Lag+next.Random), true
 }
 
-// waver rotates a secret that a SecretSync follows, and requests repeated refreshes while each read sees the secret before
-// or after the rotation.
+// waver rotates a secret that a SecretSync follows, and requests repeated refreshes while each read sees the secret
+// before or after the rotation.
 func (r *run) waver() bool {
 	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.calm && s.exists && s.spec.from.is == there && s.spec.label == current })
 	if !found {
@@ -88,8 +88,8 @@ func (r *run) lags(of *slot) bool {
 	return false
 }
 
-// lagging is reported while reads may be stale: then a Secret that is set back may be so only for a moment, which the watch
-// must see.
+// lagging is reported while reads may be stale: then a Secret that is set back may be so only for a moment, which the
+// watch must see.
 func (r *run) lagging() []string {
 	if slices.ContainsFunc(r.secrets, r.mayLag) {
 		return []string{"reads are still stale"}
@@ -97,8 +97,8 @@ func (r *run) lagging() []string {
 	return nil
 }
 
-// begins records that the operator reconciles a SecretSync for the first time, or by a new spec. The event of an earlier
-// change is over by then, so that nothing tells the operator that it reads a state from before the change.
+// begins records that the operator reconciles a SecretSync for the first time, or by a new spec. The event of an
+// earlier change is over by then, so that nothing tells the operator that it reads a state from before the change.
 func (r *run) begins(of *slot) { of.late = of.late || of.exists && r.lags(of) }
 
 // noteUndated records the secrets for which DescribeSecret is denied.

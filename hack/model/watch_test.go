@@ -77,13 +77,13 @@ func (w *watcher) take() (events []sighting, ended bool) {
 	return events, w.ended
 }
 
-// judge checks all sightings: a Secret may only vanish if the test deleted it or the model allows it, and every write must
-// be complete, with values that the secret has had at the label that the SecretSync follows.
+// judge checks all sightings: a Secret may only vanish if the test deleted it or the model allows it, and every write
+// must be complete, with values that the secret has had at the label that the SecretSync follows.
 func (r *run) judge() {
 	r.Helper()
 	events, ended := r.seen.take()
 	if ended && r.Context().Err() == nil {
-		r.Fatal("the watch of Secrets ended: there may be states that nobody saw")
+		r.Fatal("the watch of Secrets ended: states may have been missed")
 	}
 	r.seen.judged += len(events)
 	for _, now := range events {
@@ -91,7 +91,7 @@ func (r *run) judge() {
 		if now.gone {
 			delete(r.seen.last, now.at)
 			if !r.foreign.deleted[now.uid] && !r.mayGo(now.at) {
-				r.Errorf("Secret %s was deleted, and nobody asked for that", now.at)
+				r.Errorf("Secret %s was deleted, which no SecretSync asked for", now.at)
 			}
 			continue
 		}
@@ -104,7 +104,8 @@ func (r *run) judge() {
 	}
 }
 
-// mayGo says whether a Secret may vanish: with its SecretSync, or because that now writes another Secret, or recreates it.
+// mayGo says whether a Secret may vanish: with its SecretSync, or because that now writes another Secret, or recreates
+// it.
 func (r *run) mayGo(at place) bool {
 	return slices.ContainsFunc(r.writersOf(at), func(s *slot) bool { return !s.merge && (s.moved && s.deletes() || s.replaces() || r.frozen[at]) })
 }

@@ -3,7 +3,8 @@ package moto
 // Where the sources below are.
 const (
 	model = "service model: "
-	// recorded are answers of the real service in public snapshot tests (LocalStack, tests/aws/services/secretsmanager).
+	// recorded are answers of the real service in public snapshot tests (LocalStack,
+	// tests/aws/services/secretsmanager).
 	recorded = "recorded from the real service: "
 	// reported are answers of the real service in public bug reports.
 	reported = "reported of the real service: "

@@ -20,8 +20,8 @@ func ticking() func() time.Time {
 	return func() time.Time { return begin.Add(time.Duration(looks.Add(1)) * time.Microsecond) }
 }
 
-// TestTheLocalAWSAgainstMoto sends the same calls to both. Each difference must be in the list of known differences, and
-// each entry of that list must be needed.
+// TestTheLocalAWSAgainstMoto sends the same calls to both. Each difference must be in the list of known differences,
+// and each entry of that list must be needed.
 func TestTheLocalAWSAgainstMoto(t *testing.T) {
 	server, err := Start(t.Context())
 	if errors.Is(err, ErrNotInstalled) {

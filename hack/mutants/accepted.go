@@ -10,7 +10,8 @@ import (
 // accepted are the known survivors by key, each with the reason why no unit test has to fail.
 type accepted map[string]string
 
-// readAccepted reads a file of keys, each followed by an indented line with the reason. Lines that start with # are comments.
+// readAccepted reads a file of keys, each followed by an indented line with the reason. Lines that start with # are
+// comments.
 func readAccepted(path string) (accepted, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

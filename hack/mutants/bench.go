@@ -87,7 +87,8 @@ func (b *bench) run(ctx context.Context, timeout time.Duration, environment []st
 	return text.String(), err == nil, err
 }
 
-// watched is the output of tests. It ends them at the first failure, because -test.failfast lets running tests continue.
+// watched is the output of tests. It ends them at the first failure, because -test.failfast lets running tests
+// continue.
 type watched struct {
 	strings.Builder
 	failed func()
@@ -101,7 +102,7 @@ func (w *watched) Write(more []byte) (int, error) {
 }
 
 // errFailed says that a test binary ran and failed.
-var errFailed = errors.New("it does not pass")
+var errFailed = errors.New("it fails")
 
 // measure runs each test by itself, to learn which mutants it reaches and how long it takes.
 func (b *bench) measure(ctx context.Context) error {

@@ -219,8 +219,8 @@ func (f *finder) condition(node ast.Expr, always, never bool) {
 	f.decide(node, always, never)
 }
 
-// decide makes an expression true or false. If it has that value already, the mutant makes no difference and does not count
-// as reached.
+// decide makes an expression true or false. If it has that value already, the mutant makes no difference and does not
+// count as reached.
 func (f *finder) decide(node ast.Expr, always, never bool) {
 	if f.info.Types[node].Value != nil || !isBool(f.info.Types[node].Type) {
 		return

@@ -66,7 +66,8 @@ type fate struct {
 	err             error
 }
 
-// run tests all mutants of a package. It fails if a survivor is not accepted, or if an accepted mutant no longer survives.
+// run tests all mutants of a package. It fails if a survivor is not accepted, or if an accepted mutant no longer
+// survives.
 func run(ctx context.Context, out io.Writer, pattern string, with options) error {
 	began := time.Now()
 	known, err := readAccepted(with.accepted)

@@ -24,20 +24,20 @@ func mutate(t *testing.T, known, only string) (lines []string, err error) {
 
 const weak = "hack/mutants/testdata/weak/weak.go"
 
-// TestAWeakTestIsNoticed: mutants of what TestIgnored reaches without checking it survive. Of what other tests check, only
-// a mutant that makes no difference survives.
+// TestAWeakTestIsNoticed: mutants of what TestIgnored reaches without checking it survive. Of what other tests check,
+// only a mutant that makes no difference survives.
 func TestAWeakTestIsNoticed(t *testing.T) {
 	equivalent := weak + " sum boundary: number < 0\n\tadding 0 or skipping it is the same\n" +
 		weak + " Ignored boundary: count > most\n\topen: no test fails\n"
 	lines, err := mutate(t, equivalent, "")
 	if err == nil {
-		t.Error("the run passes")
+		t.Error("the run succeeds")
 	}
 	survivors, total := lines[:len(lines)-1], lines[len(lines)-1]
 	want := []string{
-		`:24 always: owner == "" || owner == "nobody" (no test fails)`,
+		`:24 always: owner == "" || owner == "none" (no test fails)`,
 		`:24 never: owner == "" (no test reaches it)`,
-		`:24 never: owner == "nobody" (no test reaches it)`,
+		`:24 never: owner == "none" (no test reaches it)`,
 		`:25 nil-error: errors.New("no owner") (no test reaches it)`,
 		`:25 flipped: false (no test reaches it)`,
 		`:27 always: count > most (no test fails)`,
@@ -63,7 +63,7 @@ func TestAWeakTestIsNoticed(t *testing.T) {
 func TestWhatIsGoneFromAcceptedFails(t *testing.T) {
 	lines, err := mutate(t, weak+" Owned boundary: count > most\n\tkilled meanwhile\n"+weak+" removed never: x\n\tof code that is no more\n", "Owned|removed")
 	if err == nil {
-		t.Error("the run passes")
+		t.Error("the run succeeds")
 	}
 	all := strings.Join(lines, "\n")
 	for _, gone := range []string{"Owned boundary: count > most", "removed never: x"} {

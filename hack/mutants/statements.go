@@ -57,8 +57,9 @@ func (f *finder) skip(node ast.Stmt) {
 	})
 }
 
-// skipAfterOthers leaves out the terminating statement of an if without else whose body has other statements too. Without
-// others, the condition that is never true has the same effect. The compiler does not need the termination of such an if.
+// skipAfterOthers leaves out the terminating statement of an if without else whose body has other statements too.
+// Without others, the condition that is never true has the same effect. The compiler does not need the termination of
+// such an if.
 func (f *finder) skipAfterOthers(node ast.Stmt) {
 	block, ok := f.up(1).(*ast.BlockStmt)
 	if !ok || len(block.List) < 2 {

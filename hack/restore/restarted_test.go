@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// TestRestoreBeforeAStart restores etcd while no operator runs. The operator that is started then follows rotations at its
-// polls, and on a requested refresh.
+// TestRestoreBeforeAStart restores etcd while no operator runs. The operator that is started then follows rotations at
+// its polls, and on a requested refresh.
 func TestRestoreBeforeAStart(t *testing.T) {
 	s := newSetup(t)
 	s.start()

@@ -17,8 +17,8 @@ func TestRestoreUnderAThousand(t *testing.T) {
 	s.restoreUnder(200, 800)
 }
 
-// TestRestoreBehindALoadBalancer restores etcd while the operator reaches the API server only when that is ready. So only
-// the restore makes its watches restart.
+// TestRestoreBehindALoadBalancer restores etcd while the operator reaches the API server only when that is ready. So
+// only the restore makes its watches restart.
 func TestRestoreBehindALoadBalancer(t *testing.T) {
 	s := newSetup(t)
 	s.balance()
@@ -26,8 +26,8 @@ func TestRestoreBehindALoadBalancer(t *testing.T) {
 	s.restoreUnder(5, 5)
 }
 
-// restoreUnder restores etcd, while the operator runs, to the state before a rotation that the operator has followed. Some
-// SecretSyncs are polled every few seconds, the others once an hour.
+// restoreUnder restores etcd, while the operator runs, to the state before a rotation that the operator has followed.
+// Some SecretSyncs are polled every few seconds, the others once an hour.
 func (s *setup) restoreUnder(polled, idle int) {
 	often, rarely := s.follow("polled", polled, soon), s.follow("idle", idle, later)
 	all := slices.Concat(often, rarely)
@@ -45,15 +45,15 @@ func (s *setup) restoreUnder(polled, idle int) {
 
 	s.restore(backup)
 	delete(s.wanted, made) // It is in no backup.
-	began, before := time.Now(), s.passes()
+	began, before := time.Now(), s.reconciles()
 	s.awaitRight("all are right after the restore")
-	took, passes := time.Since(began), s.passes()-before
-	s.Logf("%d SecretSyncs were right %s after the restore, by %.0f passes", len(all), took.Round(time.Second), passes)
+	took, reconciles := time.Since(began), s.reconciles()-before
+	s.Logf("%d SecretSyncs were right %s after the restore, by %.0f reconciles", len(all), took.Round(time.Second), reconciles)
 	if took > most {
 		s.Errorf("it took %s, more than %s", took, most)
 	}
-	if passes > float64(len(all))*(took.Seconds()+1) {
-		s.Errorf("%.0f passes are more than one a second for each of %d SecretSyncs in %s", passes, len(all), took)
+	if reconciles > float64(len(all))*(took.Seconds()+1) {
+		s.Errorf("%.0f reconciles are more than one a second for each of %d SecretSyncs in %s", reconciles, len(all), took)
 	}
 	if stale := s.metric("secretsync_stale_objects", ""); stale != 0 {
 		s.Errorf("%.0f SecretSyncs are said to be stale", stale)

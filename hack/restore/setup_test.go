@@ -31,8 +31,8 @@ import (
 const (
 	// soon is a poll interval that ends while a test waits; later is one that does not.
 	soon, later = 5 * time.Second, time.Hour
-	// rightWithin is how long everything may take to be right after a restore. On a machine that is too busy for that, it
-	// may take slowness times as long as a rotation of everything took before the restore.
+	// rightWithin is how long everything may take to be right after a restore. On a machine that is too busy for that,
+	// it may take slowness times as long as a rotation of everything took before the restore.
 	rightWithin, slowness = time.Minute, 3
 	// deadline is how long a test waits; a thousand SecretSyncs take long on a busy machine.
 	deadline = 5 * time.Minute
@@ -265,7 +265,7 @@ func (s *setup) metric(name, labels string) (sum float64) {
 	return sum
 }
 
-// passes is how many reconciles the manager has done.
-func (s *setup) passes() float64 {
+// reconciles is how many reconciles the manager has done.
+func (s *setup) reconciles() float64 {
 	return s.metric("controller_runtime_reconcile_total", `controller="secretsync"`)
 }

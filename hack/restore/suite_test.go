@@ -8,7 +8,8 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// shared is the environment of all tests: its control plane and its manager's binary. TestMain sets it, and tests read it.
+// shared is the environment of all tests: its control plane and its manager's binary. TestMain sets it, and tests read
+// it.
 var shared *testenv.Environment
 
 func TestMain(m *testing.M) {

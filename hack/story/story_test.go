@@ -216,8 +216,8 @@ func (s *setup) find(expect *expected) {
 	s.awaitAll("less is found", expect)
 }
 
-// event checks that the operator finds a change by its event alone. moto makes no events of Secrets Manager, so the test
-// sends to both what an EventBridge rule would send.
+// event checks that the operator finds a change by its event alone. moto makes no events of Secrets Manager, so the
+// test sends to both what an EventBridge rule would send.
 func (s *setup) event() {
 	s.Helper()
 	before, after := s.value(), s.value()

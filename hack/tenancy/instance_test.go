@@ -29,7 +29,8 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
-// TestInstanceRoleIsRefused: the condition distinguishes an instance without a role from one whose role EC2 may not assume.
+// TestInstanceRoleIsRefused: the condition distinguishes an instance without a role from one whose role EC2 may not
+// assume.
 func TestInstanceRoleIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		metadata func(s *setup) http.Handler

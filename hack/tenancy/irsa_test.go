@@ -26,8 +26,8 @@ func (s *setup) trustCluster() {
 	}
 }
 
-// synced makes a setup with IRSA and short sessions, so that their renewal can be seen. It mounts a token with a lifetime
-// and waits until the Secret holds the secret's content.
+// synced makes a setup with IRSA and short sessions, so that their renewal can be seen. It mounts a token with a
+// lifetime and waits until the Secret holds the secret's content.
 func synced(t *testing.T, lifetime time.Duration) (s *setup, mounted *volume, id, content string) {
 	t.Helper()
 	s = newSetup(t, 3*time.Second)
@@ -42,8 +42,8 @@ func synced(t *testing.T, lifetime time.Duration) (s *setup, mounted *volume, id
 	return s, mounted, id, content
 }
 
-// TestIRSA: the operator assumes a role with a token of the cluster. Its sessions are short, so that their renewal is seen;
-// CloudTrail shows who read what.
+// TestIRSA: the operator assumes a role with a token of the cluster. Its sessions are short, so that their renewal is
+// seen; CloudTrail shows who read what.
 func TestIRSA(t *testing.T) {
 	s, _, _, content := synced(t, longToken)
 	s.awaitCalls(byToken, 3)

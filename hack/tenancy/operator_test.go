@@ -25,7 +25,8 @@ const (
 	// podService is the principal of EKS Pod Identity, and the audience of its tokens.
 	podService      = "pods.eks.amazonaws.com"
 	instanceService = "ec2.amazonaws.com"
-	// shortToken is the shortest lifetime of a token that API servers give, longToken the longest without a request for more.
+	// shortToken is the shortest lifetime of a token that API servers give, longToken the longest without a request for
+	// more.
 	shortToken, longToken = 10 * time.Minute, time.Hour
 )
 

@@ -28,7 +28,8 @@ const administrator = "administrator"
 // name names the secret, the SecretSync and the Secret of a setup.
 const name = "db"
 
-// setup is a namespace with one SecretSync, a local AWS with one secret, and a manager that watches only that namespace.
+// setup is a namespace with one SecretSync, a local AWS with one secret, and a manager that watches only that
+// namespace.
 type setup struct {
 	*testing.T
 	// env is the shared environment with a local AWS of the setup's own.
@@ -174,7 +175,7 @@ func (s *setup) calls(operation string) []localaws.Call {
 // awaitCalls waits until an operation was called n times, and fails if a call was refused.
 func (s *setup) awaitCalls(operation string, count int) {
 	s.Helper()
-	s.await(operation+" is called anew", func() bool { return len(s.calls(operation)) >= count })
+	s.await(operation+" is called again", func() bool { return len(s.calls(operation)) >= count })
 	for _, call := range s.calls(operation) {
 		if call.Code != "" {
 			s.Errorf("%s was refused with %s", operation, call.Code)

@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
-// TestCredentialsThatCannotBeSent: a variable that ends in a line break is not reported as an outage of AWS. The message
-// names the variable and what is wrong with it, without the value, and AWS is not called.
+// TestCredentialsThatCannotBeSent: a variable that ends in a line break is not reported as an outage of AWS. The
+// message names the variable and what is wrong with it, without the value, and AWS is not called.
 func TestCredentialsThatCannotBeSent(t *testing.T) {
 	s := newSetup(t, 0)
 	secretAccessKey := s.hide(rand.Text())

@@ -174,8 +174,8 @@ func newAttackSetup(t *testing.T) *attackSetup {
 	createSecret(t, setup.victim.aws, "/shared/any", value())
 	foreign := awsClient("foreign")
 	setup.abroad, _ = createSecret(t, foreign, "/mallory2/abroad", setup.values[3])
-	everybody := `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "secretsmanager:*", "Resource": "*"}}`
-	if _, err := foreign.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &setup.abroad, ResourcePolicy: &everybody}); err != nil {
+	account := `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "secretsmanager:*", "Resource": "*"}}`
+	if _, err := foreign.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &setup.abroad, ResourcePolicy: &account}); err != nil {
 		t.Fatal(err)
 	}
 	// Both have a secret with a tag of the same text, and the victim one with fields.
@@ -191,8 +191,8 @@ func newAttackSetup(t *testing.T) *attackSetup {
 	return setup
 }
 
-// TestNoTenantGetsAtAnothers: whatever a tenant writes into a SecretSync, no identity reads a secret of another tenant for
-// it, and no Secret of another tenant is written.
+// TestNoTenantGetsAtAnothers: whatever a tenant writes into a SecretSync, no identity reads a secret of another tenant
+// for it, and no Secret of another tenant is written.
 func TestNoTenantGetsAtAnothers(t *testing.T) {
 	setup := newAttackSetup(t)
 	setup.victim.sync("own", setup.victim.secretID, v1alpha1.SourceAuth{})

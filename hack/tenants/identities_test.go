@@ -142,8 +142,8 @@ func TestManyShareAnIdentity(t *testing.T) {
 	}
 }
 
-// TestARoleThatIsTakenAwayAndGivenBack: the next poll reports it, the Secret keeps its values, and the SecretSync recovers
-// without help.
+// TestARoleThatIsTakenAwayAndGivenBack: the next poll reports it, the Secret keeps its values, and the SecretSync
+// recovers without help.
 func TestARoleThatIsTakenAwayAndGivenBack(t *testing.T) {
 	s := newTenant(t, "revoked")
 	s.sync("own", s.secretID, byAccount("app"))
@@ -174,7 +174,7 @@ func (s *tenant) refresh(name string) {
 func TestServiceAccountsThatCannotBeUsed(t *testing.T) {
 	s := newTenant(t, "broken")
 	s.account("bare", nil)
-	s.account("stranger", map[string]string{"eks.amazonaws.com/role-arn": s.web})
+	s.account("untrusted", map[string]string{"eks.amazonaws.com/role-arn": s.web})
 	s.account("vault", map[string]string{"eks.amazonaws.com/role-arn": s.web, "eks.amazonaws.com/audience": "vault"})
 	s.account("endless", map[string]string{"eks.amazonaws.com/role-arn": s.web + strings.Repeat("x", 200_000)})
 	s.account("norole", map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/none"})
@@ -182,12 +182,12 @@ func TestServiceAccountsThatCannotBeUsed(t *testing.T) {
 		reason  string
 		mention []string
 	}{
-		"missing":  {v1alpha1.ReasonCredentialsUnavailable, []string{"no ServiceAccount missing in namespace broken", "spec.auth.serviceAccountRef"}},
-		"bare":     {v1alpha1.ReasonCredentialsUnavailable, []string{"broken/bare names no role", "eks.amazonaws.com/role-arn"}},
-		"stranger": {v1alpha1.ReasonAssumeRoleDenied, []string{s.web, "system:serviceaccount:broken:stranger"}},
-		"vault":    {v1alpha1.ReasonCredentialsUnavailable, []string{"audience", "ServiceAccount broken/vault"}},
-		"endless":  {v1alpha1.ReasonCredentialsUnavailable, []string{"broken/endless is not the ARN of an IAM role", "correct it"}},
-		"norole":   {v1alpha1.ReasonAssumeRoleDenied, []string{"role/none", "broken/norole"}},
+		"missing":   {v1alpha1.ReasonCredentialsUnavailable, []string{"no ServiceAccount missing in namespace broken", "spec.auth.serviceAccountRef"}},
+		"bare":      {v1alpha1.ReasonCredentialsUnavailable, []string{"broken/bare names no role", "eks.amazonaws.com/role-arn"}},
+		"untrusted": {v1alpha1.ReasonAssumeRoleDenied, []string{s.web, "system:serviceaccount:broken:untrusted"}},
+		"vault":     {v1alpha1.ReasonCredentialsUnavailable, []string{"audience", "ServiceAccount broken/vault"}},
+		"endless":   {v1alpha1.ReasonCredentialsUnavailable, []string{"broken/endless is not the ARN of an IAM role", "correct it"}},
+		"norole":    {v1alpha1.ReasonAssumeRoleDenied, []string{"role/none", "broken/norole"}},
 	} {
 		s.sync(account, s.secretID, byAccount(account))
 		mustMention(t, s.awaitReason(account, want.reason), want.mention...)
@@ -221,8 +221,8 @@ func TestWithoutThePermissionToHaveTokensMade(t *testing.T) {
 	s.awaitValue("own", s.value)
 }
 
-// operatorMayHaveTokens says whether the API server would issue a token of the tenant's ServiceAccount to the operator now.
-// It sees changed roles a moment later.
+// operatorMayHaveTokens says whether the API server would issue a token of the tenant's ServiceAccount to the operator
+// now. It sees changed roles a moment later.
 func (s *tenant) operatorMayHaveTokens() bool {
 	s.Helper()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{

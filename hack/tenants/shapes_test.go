@@ -169,7 +169,7 @@ func byShapes(setup *attackSetup) map[string]attack {
 		"a workload's namespace":                 listed(object{"kind": "Deployment", "name": "app", "namespace": theirs.namespace}),
 		"a workload of another kind":             listed(object{"kind": "Pod", "name": "app"}),
 		"restarts of all, in a field of its own": to(own, object{"rollout": object{"restart": "Auto", "namespaces": []any{theirs.namespace}}}),
-		"another's Secret, made anew":            to(own, object{"target": object{"name": "taken", "replacePolicy": "Recreate", "immutable": true}}, v1alpha1.ReasonTargetConflict),
+		"another's Secret, recreated":            to(own, object{"target": object{"name": "taken", "replacePolicy": "Recreate", "immutable": true}}, v1alpha1.ReasonTargetConflict),
 		"another's key, of the same name":        to(own, object{"target": object{"name": "taken", "creationPolicy": "Merge"}}, v1alpha1.ReasonMergeNotAllowed),
 		"a key of one's own in another's Secret": shaped(object{"source": object{"secretID": own}, "data": []any{object{"key": "LD_PRELOAD"}},
 			"target": object{"name": "taken", "creationPolicy": "Merge"}}, v1alpha1.ReasonMergeNotAllowed),

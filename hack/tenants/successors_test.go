@@ -26,9 +26,9 @@ func (s *tenant) remove(object client.Object) {
 	})
 }
 
-// TestTheSuccessorOfATenantGetsNothing: a tenant that gets a namespace or a ServiceAccount after another tenant gets nothing
-// by the sessions of the former one, in whatever order objects are recreated. Each row says what is deleted and what is
-// created then.
+// TestTheSuccessorOfATenantGetsNothing: a tenant that gets a namespace or a ServiceAccount after another tenant gets
+// nothing by the sessions of the former one, in whatever order objects are recreated. Each row says what is deleted and
+// what is created then.
 func TestTheSuccessorOfATenantGetsNothing(t *testing.T) {
 	const noRole, noAccount, denied = "names no role", "there is no ServiceAccount app", "assumed-role/successor-"
 	namespace := func(s *tenant) client.Object { return &corev1.Namespace{ObjectMeta: metaOf("", s.namespace)} }

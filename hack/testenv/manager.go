@@ -60,7 +60,8 @@ func (e *Environment) StartManager(name string, flags ...string) (*Manager, erro
 	return m, m.awaitReady()
 }
 
-// environment gives the environment variables of a manager. The developer's own AWS_... variables and files are left out.
+// environment gives the environment variables of a manager. The developer's own AWS_... variables and files are left
+// out.
 func (e *Environment) environment() []string {
 	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "AWS_") })
 	credentials := e.Credentials
@@ -93,7 +94,8 @@ func (m *Manager) awaitReady() error {
 	return fmt.Errorf("the manager did not become ready: %s", m.Tail())
 }
 
-// Stop ends the manager by SIGTERM, as the kubelet does. It returns an error if the manager exits with another code than 0.
+// Stop ends the manager by SIGTERM, as the kubelet does. It returns an error if the manager exits with another code
+// than 0.
 func (m *Manager) Stop() error {
 	if err := m.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return err

@@ -18,7 +18,7 @@ type condition struct {
 	negated bool
 	// ifExists makes an absent key match.
 	ifExists bool
-	// set is how keys of several values are compared.
+	// set says how keys with several values are compared.
 	set setOperator
 }
 
@@ -100,7 +100,7 @@ func date(relation string) comparison {
 	}
 }
 
-// stands says whether a difference is of a kind.
+// stands says whether a difference satisfies a relation.
 func stands(difference float64, relation string) bool {
 	switch relation {
 	case "Equals":

@@ -1,25 +1,25 @@
 package iam
 
-// Decision is what policies say of a request, in words of AWS's page "Troubleshoot access denied error
-// messages".
+// Decision is the result of policies for a request, with the texts of AWS's page "Troubleshoot access denied
+// error messages".
 type Decision struct {
-	// Allowed is the answer.
+	// Allowed says whether the request is allowed.
 	Allowed bool
-	// Because ends the text of a denial; empty where AWS gives no reason.
+	// Because is the end of a denial's text; empty if AWS gives no reason.
 	Because string
 }
 
-// Policies are all that have a say in a request.
+// Policies are all policies that apply to a request.
 type Policies struct {
-	// Identity are those of the user or role that asks.
+	// Identity are the policies of the caller's user or role.
 	Identity []*Policy
-	// Session bounds what a session may do of what its role may; nil bounds nothing.
+	// Session limits the permissions of a session; nil does not limit them.
 	Session *Policy
-	// Resource is that of the resource; nil where it has none.
+	// Resource is the resource's policy; nil if it has none.
 	Resource *Policy
 }
 
-// verdict is what the statements of some policies come to.
+// verdict is the combined result of the statements of some policies.
 type verdict struct {
 	denied  bool
 	allowed match
@@ -39,14 +39,14 @@ func (r *Request) verdict(policies []*Policy) verdict {
 }
 
 func (v *verdict) add(r *Request, s *statement) {
-	reach := directly // Statements of identities name nobody: they are for whom they are attached to.
+	reach := directly // Statements of identity-based policies have no principal: they apply to the identity they are attached to.
 	if s.principals != nil {
 		reach = s.principals.names(&r.Principal)
 	}
 	if s.notPrincipals != nil {
-		reach = directIf(s.notPrincipals.names(&r.Principal) == nobody)
+		reach = directIf(s.notPrincipals.names(&r.Principal) == noMatch)
 	}
-	if reach == nobody || !s.covers(r) {
+	if reach == noMatch || !s.covers(r) {
 		return
 	}
 	for i := range s.conditions {
@@ -61,14 +61,14 @@ func (v *verdict) add(r *Request, s *statement) {
 	v.allowed = max(v.allowed, reach)
 }
 
-// verdicts are those of all that have a say.
+// verdicts are the verdicts of all policies that apply.
 type verdicts struct{ identity, resource, session verdict }
 
 func (p Policies) verdicts(r *Request) verdicts {
 	return verdicts{r.verdict(p.Identity), r.verdict([]*Policy{p.Resource}), r.verdict([]*Policy{p.Session})}
 }
 
-// denial tells of an explicit deny, which no permission outweighs; empty where there is none.
+// denial is the text of an explicit deny, which overrides every allow; empty if there is none.
 func (v verdicts) denial() string {
 	switch {
 	case v.identity.denied:
@@ -81,8 +81,8 @@ func (v verdicts) denial() string {
 	return ""
 }
 
-// Decide is for resources whose policy is optional: within an account the principal's policies or the
-// resource's must allow, across accounts both (page "Policy evaluation logic").
+// Decide is for resources with an optional policy: within an account the principal's policies or the resource's must
+// allow, across accounts both (page "Policy evaluation logic").
 func (p Policies) Decide(r *Request) Decision {
 	all := p.verdicts(r)
 	across := r.Principal.Account != r.Account
@@ -90,18 +90,18 @@ func (p Policies) Decide(r *Request) Decision {
 		return Decision{Because: denial}
 	}
 	switch {
-	case across && all.resource.allowed == nobody:
+	case across && all.resource.allowed == noMatch:
 		return r.notAllowedBy("resource-based")
-	case all.identity.allowed == nobody && (across || all.resource.allowed != directly):
+	case all.identity.allowed == noMatch && (across || all.resource.allowed != directly):
 		return r.notAllowedBy("identity-based")
-	case p.Session != nil && all.session.allowed == nobody:
+	case p.Session != nil && all.session.allowed == noMatch:
 		return r.notAllowedBy("session")
 	}
 	return Decision{Allowed: true}
 }
 
-// DecideOwned is for resources whose policy always has to allow, as a role's trust policy and a key's
-// policy do. Where it names an account, and across accounts, the principal's own policies must allow too.
+// DecideOwned is for resources whose policy must always allow, such as a role's trust policy and a key's policy. If
+// that names an account, and across accounts, the principal's own policies must allow too.
 func (p Policies) DecideOwned(r *Request) Decision {
 	all := p.verdicts(r)
 	both := all.resource.allowed == account || r.Principal.Account != r.Account
@@ -110,11 +110,11 @@ func (p Policies) DecideOwned(r *Request) Decision {
 		return Decision{Because: denial}
 	}
 	switch {
-	case all.resource.allowed == nobody:
+	case all.resource.allowed == noMatch:
 		return Decision{}
-	case both && all.identity.allowed == nobody:
+	case both && all.identity.allowed == noMatch:
 		return r.notAllowedBy("identity-based")
-	case p.Session != nil && all.session.allowed == nobody:
+	case p.Session != nil && all.session.allowed == noMatch:
 		return r.notAllowedBy("session")
 	}
 	return Decision{Allowed: true}
@@ -124,9 +124,9 @@ func (r *Request) notAllowedBy(kind string) Decision {
 	return Decision{Because: "because no " + kind + " policy allows the " + r.Action + " action"}
 }
 
-// Names says whether the policy of a resource allows a request to a caller of whatever account.
-// It is what callers without policies of their own are held against.
+// Names says whether the policy of a resource allows a request by a caller of any account. It decides about callers
+// without policies of their own.
 func (p *Policy) Names(r *Request) (allowed, denied bool) {
 	v := r.verdict([]*Policy{p})
-	return v.allowed != nobody, v.denied
+	return v.allowed != noMatch, v.denied
 }

@@ -1,7 +1,7 @@
-// Package iam decides as AWS Identity and Access Management does: policies, the conditions in them, and
-// what several policies come to together within an account and across accounts.
+// Package iam evaluates policies as AWS Identity and Access Management does: their conditions, and the combination of
+// several policies within an account and across accounts.
 //
-// It knows no service and keeps nothing: hack/localaws tells it who asks for what, and in which
-// circumstances. Where it does not understand a policy it refuses to parse it, so that no statement is
-// passed over in silence. It imports the standard library alone.
+// It has no state and no knowledge of services: hack/localaws passes it the caller, the action, the resource and the
+// condition keys. It refuses to parse a policy that it does not understand, so that no statement is ignored silently.
+// It imports the standard library alone.
 package iam

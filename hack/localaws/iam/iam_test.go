@@ -60,7 +60,7 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ policy, want string }{
 		"no principal":               {`{"Statement": {"Effect": "Allow", "Action": "a:b"}}`, "one of Principal and NotPrincipal"},
 		"a principal that is a text": {`{"Statement": {"Effect": "Allow", "Action": "a:b", "Principal": "me"}}`, `the principal is "me"`},
-		"an unknown kind":            {`{"Statement": {"Effect": "Allow", "Action": "a:b", "Principal": {"Somebody": "*"}}}`, "Somebody"},
+		"an unknown kind":            {`{"Statement": {"Effect": "Allow", "Action": "a:b", "Principal": {"Unknown": "*"}}}`, "Unknown"},
 	} {
 		if _, err := ParseResource(c.policy); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)
@@ -89,7 +89,7 @@ func readDB(who Principal) *Request {
 	return asked
 }
 
-// TestConditions holds each condition against one request: the reading of /prod/payments/db by the tenant.
+// TestConditions evaluates each condition for the same request: the tenant reads /prod/payments/db.
 func TestConditions(t *testing.T) {
 	for _, c := range []struct {
 		condition string
@@ -221,39 +221,39 @@ func decided(t *testing.T, account, identity, resource, session string) (Policie
 // TestPoliciesTogether is the table of page "Policy evaluation logic". An empty text allows.
 func TestPoliciesTogether(t *testing.T) {
 	const (
-		ownRole   = `{"AWS": "arn:aws:iam::111122223333:role/app/tenants"}`
-		root      = `{"AWS": "arn:aws:iam::111122223333:root"}`
-		strangers = `{"AWS": "444455556666"}`
-		nobodyIn  = "because no identity-based policy allows the secretsmanager:GetSecretValue action"
-		nobodyOn  = "because no resource-based policy allows the secretsmanager:GetSecretValue action"
-		denied    = "with an explicit deny in a"
+		ownRole          = `{"AWS": "arn:aws:iam::111122223333:role/app/tenants"}`
+		root             = `{"AWS": "arn:aws:iam::111122223333:root"}`
+		otherAccount     = `{"AWS": "444455556666"}`
+		noIdentityAllows = "because no identity-based policy allows the secretsmanager:GetSecretValue action"
+		noResourceAllows = "because no resource-based policy allows the secretsmanager:GetSecretValue action"
+		denied           = "with an explicit deny in a"
 	)
 	for name, c := range map[string]struct {
 		account, identity, resource, session string
 		optional, owned                      string
 	}{
-		"nobody allows":                               {here, "", "", "", nobodyIn, "-"},
-		"the identity allows":                         {here, allowAll, "", "", "", "-"},
-		"the resource names the role":                 {here, "", named("Allow", ownRole), "", "", ""},
-		"the resource names the session":              {here, "", named("Allow", `{"AWS": "arn:aws:sts::111122223333:assumed-role/tenants/prod-payments"}`), "", "", ""},
-		"the resource names everybody":                {here, "", named("Allow", `"*"`), "", "", ""},
-		"the resource names another role":             {here, "", named("Allow", `{"AWS": "arn:aws:iam::111122223333:role/tenants"}`), "", nobodyIn, "-"},
-		"the resource leaves it to the account":       {here, "", named("Allow", root), "", nobodyIn, nobodyIn},
-		"the resource and the account agree":          {here, allowAll, named("Allow", root), "", "", ""},
-		"the identity denies":                         {here, denyAll, named("Allow", ownRole), "", denied + "n identity-based policy", denied + "n identity-based policy"},
-		"the resource denies the role":                {here, allowAll, named("Deny", ownRole), "", denied + " resource-based policy", denied + " resource-based policy"},
-		"the resource denies the account":             {here, allowAll, named("Deny", root), "", denied + " resource-based policy", denied + " resource-based policy"},
-		"the resource denies everybody else":          {here, allowAll, `{"Statement": {"Effect": "Deny", "NotPrincipal": ` + ownRole + `, "Action": "*"}}`, "", "", "-"},
-		"the resource denies everybody but another":   {here, allowAll, `{"Statement": {"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::111122223333:role/x"}, "Action": "*"}}`, "", denied + " resource-based policy", denied + " resource-based policy"},
-		"the session's policy allows":                 {here, allowAll, "", allowAll, "", "-"},
-		"the session's policy is silent":              {here, allowAll, named("Allow", ownRole), `{"Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}}`, "because no session policy allows the secretsmanager:GetSecretValue action", "because no session policy allows the secretsmanager:GetSecretValue action"},
-		"the session's policy denies":                 {here, allowAll, named("Allow", ownRole), denyAll, denied + " session policy", denied + " session policy"},
-		"a stranger's own policies allow":             {there, allowAll, "", "", nobodyOn, "-"},
-		"a stranger is let in, and may not":           {there, "", named("Allow", strangers), "", nobodyIn, nobodyIn},
-		"a stranger is let in, and may":               {there, allowAll, named("Allow", strangers), "", "", ""},
-		"a stranger's role is let in, and may not":    {there, "", named("Allow", `{"AWS": "arn:aws:iam::444455556666:role/app/tenants"}`), "", nobodyIn, nobodyIn},
-		"a stranger where another stranger is let in": {there, allowAll, named("Allow", `{"AWS": "777788889999"}`), "", nobodyOn, "-"},
-		"a stranger is let in and denied by his own":  {there, denyAll, named("Allow", strangers), "", denied + "n identity-based policy", denied + "n identity-based policy"},
+		"no policy allows":                                {here, "", "", "", noIdentityAllows, "-"},
+		"the identity allows":                             {here, allowAll, "", "", "", "-"},
+		"the resource names the role":                     {here, "", named("Allow", ownRole), "", "", ""},
+		"the resource names the session":                  {here, "", named("Allow", `{"AWS": "arn:aws:sts::111122223333:assumed-role/tenants/prod-payments"}`), "", "", ""},
+		"the resource names *":                            {here, "", named("Allow", `"*"`), "", "", ""},
+		"the resource names another role":                 {here, "", named("Allow", `{"AWS": "arn:aws:iam::111122223333:role/tenants"}`), "", noIdentityAllows, "-"},
+		"the resource leaves it to the account":           {here, "", named("Allow", root), "", noIdentityAllows, noIdentityAllows},
+		"the resource and the account agree":              {here, allowAll, named("Allow", root), "", "", ""},
+		"the identity denies":                             {here, denyAll, named("Allow", ownRole), "", denied + "n identity-based policy", denied + "n identity-based policy"},
+		"the resource denies the role":                    {here, allowAll, named("Deny", ownRole), "", denied + " resource-based policy", denied + " resource-based policy"},
+		"the resource denies the account":                 {here, allowAll, named("Deny", root), "", denied + " resource-based policy", denied + " resource-based policy"},
+		"the resource denies all others":                  {here, allowAll, `{"Statement": {"Effect": "Deny", "NotPrincipal": ` + ownRole + `, "Action": "*"}}`, "", "", "-"},
+		"the resource denies all but another":             {here, allowAll, `{"Statement": {"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::111122223333:role/x"}, "Action": "*"}}`, "", denied + " resource-based policy", denied + " resource-based policy"},
+		"the session's policy allows":                     {here, allowAll, "", allowAll, "", "-"},
+		"the session's policy is silent":                  {here, allowAll, named("Allow", ownRole), `{"Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}}`, "because no session policy allows the secretsmanager:GetSecretValue action", "because no session policy allows the secretsmanager:GetSecretValue action"},
+		"the session's policy denies":                     {here, allowAll, named("Allow", ownRole), denyAll, denied + " session policy", denied + " session policy"},
+		"another account's own policies allow":            {there, allowAll, "", "", noResourceAllows, "-"},
+		"another account is let in, and may not":          {there, "", named("Allow", otherAccount), "", noIdentityAllows, noIdentityAllows},
+		"another account is let in, and may":              {there, allowAll, named("Allow", otherAccount), "", "", ""},
+		"another account's role is let in, and may not":   {there, "", named("Allow", `{"AWS": "arn:aws:iam::444455556666:role/app/tenants"}`), "", noIdentityAllows, noIdentityAllows},
+		"another account where a third account is let in": {there, allowAll, named("Allow", `{"AWS": "777788889999"}`), "", noResourceAllows, "-"},
+		"another account is let in and denied by its own": {there, denyAll, named("Allow", otherAccount), "", denied + "n identity-based policy", denied + "n identity-based policy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all, asked := decided(t, c.account, c.identity, c.resource, c.session)
@@ -278,7 +278,7 @@ func TestFederatedAndServicePrincipals(t *testing.T) {
 		"the provider":         {`{"Federated": "` + provider + `"}`, Principal{Account: here, Federated: provider}, true},
 		"another provider":     {`{"Federated": "` + provider + `/x"}`, Principal{Account: here, Federated: provider}, false},
 		"the provider as AWS":  {`{"AWS": "` + provider + `"}`, Principal{Account: here, Federated: provider}, false},
-		"everybody of AWS":     {`{"AWS": "*"}`, Principal{Account: here, Federated: provider}, false},
+		"all of AWS":           {`{"AWS": "*"}`, Principal{Account: here, Federated: provider}, false},
 		"the service":          {`{"Service": ["ec2.amazonaws.com", "pods.eks.amazonaws.com"]}`, Principal{Account: here, Service: "pods.eks.amazonaws.com"}, true},
 		"another service":      {`{"Service": "ec2.amazonaws.com"}`, Principal{Account: here, Service: "pods.eks.amazonaws.com"}, false},
 		"a role for a service": {`{"Service": "pods.eks.amazonaws.com"}`, tenant(), false},

@@ -2,12 +2,11 @@ package iam
 
 import "strings"
 
-// Like compares a text with a pattern in which * stands for any characters and ? for one, slashes and
-// colons among them.
+// Like says whether a text matches a pattern, in which * stands for any characters and ? for a single character,
+// including slashes and colons.
 func Like(pattern, text string) bool { return wildcards(pattern).like(text) }
 
-// pattern is a text in pieces; some were written and hold wildcards, others came from a policy variable
-// and mean nothing but themselves.
+// pattern is a text in pieces. Pieces of the policy may have wildcards; those from a policy variable are literal.
 type pattern []piece
 
 type piece struct {
@@ -17,7 +16,7 @@ type piece struct {
 
 func wildcards(text string) pattern { return pattern{{text: text}} }
 
-// like walks along the text and returns to the last * where a guess was wrong.
+// like matches the text from left to right, and backtracks to the last *.
 func (p pattern) like(text string) bool {
 	tokens, given := p.tokens(), []rune(text)
 	at, in, star, resume := 0, 0, -1, 0
@@ -64,7 +63,7 @@ func (p pattern) tokens() []rune {
 	return tokens
 }
 
-// String is the pattern's text, wildcards and all.
+// String is the pattern's text, including wildcards.
 func (p pattern) String() string {
 	var text strings.Builder
 	for _, part := range p {

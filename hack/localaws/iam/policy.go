@@ -115,7 +115,7 @@ func (d document) statement() (statement, error) {
 	return s, nil
 }
 
-// texts is a list in which one text may stand alone. Numbers and booleans are texts too.
+// texts is a list, which JSON may write as a single text. Numbers and booleans become texts.
 type texts []string
 
 // UnmarshalJSON reads a text, a number, a boolean or a list of them.
@@ -141,7 +141,7 @@ func (t *texts) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// covers says whether a statement speaks of an action on a resource, whoever asks.
+// covers says whether a statement applies to an action on a resource, for any principal.
 func (s *statement) covers(r *Request) bool {
 	like := func(text string) func(string) bool {
 		return func(pattern string) bool { return Like(strings.ToLower(pattern), strings.ToLower(text)) }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Principal is who asks.
+// Principal is the caller of a request.
 type Principal struct {
 	// Account of the principal.
 	Account string
@@ -25,7 +25,7 @@ type Principal struct {
 	SourceIdentity string
 	// Federated is the ARN of the identity provider that vouches for a web identity.
 	Federated string
-	// Service is the name of an AWS service that asks for itself.
+	// Service is the name of an AWS service that calls for itself.
 	Service string
 }
 
@@ -37,7 +37,7 @@ func (p *Principal) Identity() string {
 	return p.ARN
 }
 
-// values are those of the condition keys that describe the principal, by their names in lower case.
+// values are the condition keys that describe the principal, by their names in lower case.
 func (p *Principal) values(key string) []string {
 	text := ""
 	switch key {
@@ -68,7 +68,7 @@ func (p *Principal) values(key string) []string {
 	return []string{text}
 }
 
-// tag finds a tag by its key, which knows no case.
+// tag finds a tag by its key, ignoring case.
 func (p *Principal) tag(name string) []string {
 	for key, value := range p.Tags {
 		if strings.EqualFold(key, name) {
@@ -80,7 +80,7 @@ func (p *Principal) tag(name string) []string {
 
 // principals is the Principal element of a statement.
 type principals struct {
-	anybody                 bool
+	anyone                  bool
 	aws, federated, service []string
 }
 
@@ -88,7 +88,7 @@ type principals struct {
 func (p *principals) UnmarshalJSON(raw []byte) error {
 	var all string
 	if json.Unmarshal(raw, &all) == nil {
-		if p.anybody = all == "*"; !p.anybody {
+		if p.anyone = all == "*"; !p.anyone {
 			return fmt.Errorf("the principal is %q", all)
 		}
 		return nil
@@ -98,18 +98,18 @@ func (p *principals) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	p.aws, p.federated, p.service = byType.AWS, byType.Federated, byType.Service
-	p.anybody = slices.Contains(p.aws, "*")
+	p.anyone = slices.Contains(p.aws, "*")
 	return nil
 }
 
-// match is how far a statement's principal and a caller agree.
+// match says how a statement's principal matches a caller.
 type match int
 
 const (
-	nobody match = iota
-	// account means that the caller's whole account is named: its own policies have the last word.
+	noMatch match = iota
+	// account means that the caller's whole account is named, so that its own policies must allow too.
 	account
-	// directly means that the user, the role, the session, or everybody is named.
+	// directly means that the user, the role, the session, or * is named.
 	directly
 )
 
@@ -119,12 +119,12 @@ func (p *principals) names(who *Principal) match {
 		return directIf(slices.Contains(p.service, who.Service))
 	case who.Federated != "":
 		return directIf(slices.Contains(p.federated, who.Federated))
-	case p.anybody || slices.Contains(p.aws, who.ARN) || who.RoleARN != "" && slices.Contains(p.aws, who.RoleARN):
+	case p.anyone || slices.Contains(p.aws, who.ARN) || who.RoleARN != "" && slices.Contains(p.aws, who.RoleARN):
 		return directly
 	case slices.Contains(p.aws, who.Account) || slices.Contains(p.aws, "arn:"+partitionIn(who.ARN)+":iam::"+who.Account+":root"):
 		return account
 	}
-	return nobody
+	return noMatch
 }
 
 // partitionIn is the partition in an ARN.
@@ -139,5 +139,5 @@ func directIf(is bool) match {
 	if is {
 		return directly
 	}
-	return nobody
+	return noMatch
 }

@@ -2,13 +2,13 @@ package iam
 
 import "strings"
 
-// Request is a question to policies: may this principal do that?
+// Request is what policies decide about: a principal's action on a resource.
 type Request struct {
-	// Principal who asks.
+	// Principal is the caller.
 	Principal Principal
 	// Action, as "secretsmanager:GetSecretValue".
 	Action string
-	// Resource is an ARN, or "*" where the action has none.
+	// Resource is an ARN, or "*" if the action has none.
 	Resource string
 	// Account that the resource belongs to.
 	Account string
@@ -16,10 +16,10 @@ type Request struct {
 	Context Context
 }
 
-// Context holds the values of condition keys. Names of keys know no case.
+// Context has the values of condition keys. The case of their names is ignored.
 type Context map[string][]string
 
-// Set gives a key its values; none takes the key away, as an absent tag or parameter is.
+// Set sets the values of a key; without values it removes the key, as for an absent tag or parameter.
 func (c Context) Set(key string, values ...string) {
 	if len(values) == 0 {
 		delete(c, strings.ToLower(key))

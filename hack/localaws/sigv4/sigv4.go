@@ -1,8 +1,8 @@
 // Package sigv4 reads and checks signatures of AWS Signature Version 4 in the Authorization header (page
 // "Create a signed AWS API request").
 //
-// It calculates them anew from the request as it came over the wire, apart from any SDK, so that a
-// mistake of a client can't hide behind the same mistake here. It imports the standard library alone.
+// It recalculates them from the request as it was received, without any SDK, so that an error of a client
+// is not hidden by the same error here. It imports the standard library alone.
 package sigv4
 
 import (
@@ -26,17 +26,17 @@ const (
 	Tolerance = 5 * time.Minute
 )
 
-// ErrMissing is that a request has no signature.
+// ErrMissing says that a request has no signature.
 var ErrMissing = errors.New("request is missing Authentication Token")
 
-// IncompleteError is that parts of a signature are missing; it says which, as AWS does.
+// IncompleteError says that parts of a signature are missing, and which, as AWS does.
 type IncompleteError struct{ text string }
 
 func (e *IncompleteError) Error() string { return e.text }
 
-// Signature is what a request's Authorization header says.
+// Signature is a request's parsed Authorization header.
 type Signature struct {
-	// AccessKeyID, Region and Service are of the credential scope.
+	// AccessKeyID, Region and Service are from the credential scope.
 	AccessKeyID, Region, Service string
 	// At is when the request was signed, from X-Amz-Date.
 	At time.Time
@@ -80,7 +80,7 @@ func Read(r *http.Request) (*Signature, error) {
 	}, nil
 }
 
-// Scope says what is wrong with the credential scope, in AWS's words; nothing where it is right.
+// Scope says what is wrong with the credential scope, with AWS's text; empty if it is right.
 func (s *Signature) Scope(service string) string {
 	switch {
 	case s.Service != service:
@@ -98,7 +98,7 @@ func (s *Signature) Scope(service string) string {
 	return ""
 }
 
-// Skew says how far a signature's time is off, in AWS's words; nothing where it is near enough.
+// Skew says how far a signature's time is off, with AWS's text; empty within Tolerance.
 func (s *Signature) Skew(now time.Time) string {
 	minutes := strconv.Itoa(int(Tolerance.Minutes()))
 	if first := now.Add(-Tolerance); s.At.Before(first.Truncate(time.Second)) {
@@ -121,7 +121,7 @@ func (s *Signature) Verify(r *http.Request, body []byte, secretAccessKey string)
 	return hmac.Equal([]byte(hex.EncodeToString(key)), []byte(s.signature))
 }
 
-// canonical writes the request in the one form that both sides sign.
+// canonical is the canonical request, which both sides sign.
 func (s *Signature) canonical(r *http.Request, body []byte) string {
 	var text strings.Builder
 	query := strings.ReplaceAll(r.URL.Query().Encode(), "+", "%20")
@@ -137,8 +137,8 @@ func (s *Signature) canonical(r *http.Request, body []byte) string {
 	return text.String()
 }
 
-// header gives a header's values trimmed, with single blanks, and joined by commas. net/http keeps two of
-// them elsewhere.
+// header gives a header's values trimmed, with single blanks, and joined by commas. net/http keeps two headers in other
+// fields.
 func header(r *http.Request, name string) string {
 	switch name {
 	case "host":

@@ -17,10 +17,10 @@ import (
 // Keys are an issuer's public keys by their ids.
 type Keys struct{ byID map[string]crypto.PublicKey }
 
-// ErrUnknownKey is that a token was signed by a key the issuer does not show, perhaps not yet.
+// ErrUnknownKey says that a token was signed by a key that the issuer does not publish, or not yet.
 var ErrUnknownKey = errors.New("the issuer has no such key")
 
-// ErrSignature is that a token was not signed by the key it names.
+// ErrSignature says that a token was not signed by the key that it names.
 var ErrSignature = errors.New("the signature is not by that key")
 
 // jwk is one key of a JWKS (RFC 7517), of the kinds that sign tokens.
@@ -36,7 +36,7 @@ type jwk struct {
 }
 
 // ReadKeys reads a JSON Web Key Set, such as an API server's /openid/v1/jwks. Keys of other kinds, or for
-// other uses, are passed over.
+// other uses, are ignored.
 func ReadKeys(jwks []byte) (*Keys, error) {
 	var set struct {
 		Keys []jwk `json:"keys"`
@@ -126,7 +126,7 @@ func (k *Keys) Verify(token *Token) error {
 	return nil
 }
 
-// algorithm knows the signatures that AWS takes (page "Create an OpenID Connect identity provider in IAM").
+// algorithm gives the signature algorithms that AWS accepts (page "Create an OpenID Connect identity provider in IAM").
 func algorithm(name string) (family string, hash crypto.Hash) {
 	switch name {
 	case "RS256", "ES256":

@@ -1,8 +1,8 @@
 // Package webtoken reads the JSON Web Tokens that an OIDC issuer signs, a cluster's API server foremost,
 // and checks their signatures by the issuer's public keys (RFC 7515, 7517, 7518).
 //
-// It knows the signatures that AWS takes, RSA with PKCS #1 v1.5 and ECDSA, and no others: a token can't
-// choose a weaker one, nor none. What the claims are worth is for the caller to judge. It imports the
+// It supports the signatures that AWS accepts, RSA with PKCS #1 v1.5 and ECDSA, and no others: a token cannot choose a
+// weaker one, or none. The caller checks the claims. It imports the
 // standard library alone.
 package webtoken
 
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Token is a token that was read; nothing of it is proven before Keys.Verify.
+// Token is a parsed token. Nothing in it is trustworthy before Keys.Verify.
 type Token struct {
 	Claims
 	// KeyID names the key that signed it.
@@ -26,7 +26,7 @@ type Token struct {
 	signature []byte
 }
 
-// Claims are those of a token that are understood here.
+// Claims are the supported claims of a token.
 type Claims struct {
 	Issuer    string     `json:"iss"`
 	Subject   string     `json:"sub"`
@@ -44,7 +44,7 @@ type Kubernetes struct {
 	Pod            Object `json:"pod"`
 }
 
-// Object is a Kubernetes object by name and UID; empty where a token is bound to none.
+// Object is a Kubernetes object by name and UID; empty if a token is not bound to one.
 type Object struct {
 	Name string `json:"name"`
 	UID  string `json:"uid"`
@@ -63,7 +63,7 @@ func (a *Audience) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*[]string)(a))
 }
 
-// Time is a claim's time, in seconds since 1970, with a fraction at times; zero where it is absent.
+// Time is a claim's time, in seconds since 1970, possibly with a fraction; zero if it is absent.
 type Time struct{ time.Time }
 
 // UnmarshalJSON reads the number.
@@ -76,7 +76,7 @@ func (t *Time) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// Read takes a token apart.
+// Read parses a token.
 func Read(compact string) (*Token, error) {
 	parts := strings.Split(compact, ".")
 	if len(parts) != 3 {

@@ -26,8 +26,8 @@ const Root = "../.."
 // Deadline is how long Await waits; the machine may be slow and busy.
 const Deadline = 2 * time.Minute
 
-// Main sets an environment up, runs the tests in it, takes it down and exits. The manager is built with the race detector
-// unless options.Release is set. An error is printed, and makes the exit code at least 1.
+// Main sets an environment up, runs the tests in it, takes it down and exits. The manager is built with the race
+// detector unless options.Release is set. An error is printed, and makes the exit code at least 1.
 func Main(name string, options testenv.Options, tests func(ctx context.Context, env *testenv.Environment) (code int, err error)) {
 	ctrl.SetLogger(logr.Discard()) // Errors and the manager's own log say what the clients would log.
 	code, err := run(options, tests)

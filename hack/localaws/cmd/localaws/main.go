@@ -73,7 +73,7 @@ func serve(o options) error {
 	return running.Close()
 }
 
-// follow makes the queue, and brings events to it.
+// follow creates the queue, and a rule that sends events to it.
 func follow(server *localaws.Server, o options) (queue string, err error) {
 	if o.queue == "" {
 		return "", nil

@@ -10,7 +10,7 @@ const most = 5
 
 // Owned is checked by its tests.
 func Owned(owner, wanted string, count int) (bool, error) {
-	if owner == "" || owner == "nobody" {
+	if owner == "" || owner == "none" {
 		return false, errors.New("no owner")
 	}
 	if count > most {
@@ -21,7 +21,7 @@ func Owned(owner, wanted string, count int) (bool, error) {
 
 // Ignored is the same, and its test only calls it.
 func Ignored(owner, wanted string, count int) (bool, error) {
-	if owner == "" || owner == "nobody" {
+	if owner == "" || owner == "none" {
 		return false, errors.New("no owner")
 	}
 	if count > most {

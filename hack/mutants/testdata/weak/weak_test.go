@@ -11,12 +11,12 @@ func TestOwned(t *testing.T) {
 		count int
 		want  bool
 		fails bool
-	}{{"db", 1, true, false}, {"db", most, true, false}, {"db", 6, false, false}, {"other", 1, false, false}, {"", 1, false, true}, {"nobody", 1, false, true}} {
+	}{{"db", 1, true, false}, {"db", most, true, false}, {"db", 6, false, false}, {"other", 1, false, false}, {"", 1, false, true}, {"none", 1, false, true}} {
 		if got, err := Owned(test.owner, "db", test.count); got != test.want || (err != nil) != test.fails {
 			t.Errorf("%+v: %v, %v", test, got, err)
 		}
 	}
-	if got, _ := Owned("nobody", "nobody", 1); got {
+	if got, _ := Owned("none", "none", 1); got {
 		t.Error("it has no owner")
 	}
 }
