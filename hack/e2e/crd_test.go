@@ -66,8 +66,11 @@ func TestCRDUpgrade(t *testing.T) {
 		return containsAll(columns, []string{"READY", "VERSION", "MESSAGE"})
 	})
 	after := c.get("db")
-	if diff := cmp.Diff(before.Status, after.Status); diff != "" || before.UID != after.UID {
+	if diff := cmp.Diff(before.Status, after.Status); diff != "" {
 		t.Errorf("the status changed by the upgrade (-before +after):\n%s", diff)
+	}
+	if before.UID != after.UID {
+		t.Errorf("the SecretSync was recreated by the upgrade: its UID is %s, and was %s", after.UID, before.UID)
 	}
 	polls := c.called("DescribeSecret")
 	c.await("two polls", func() bool { return c.called("DescribeSecret") >= polls+2 }) // The second poll begins once everything that the first one triggered is done.

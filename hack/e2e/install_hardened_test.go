@@ -64,7 +64,7 @@ func checkPod(t *testing.T, way string, pod corev1.PodSpec) {
 		t.Errorf("%s: the container's security context (-want +got):\n%s", way, diff)
 	}
 	if pod.HostNetwork || pod.HostPID || pod.HostIPC {
-		t.Errorf("%s: the pod sees its host", way)
+		t.Errorf("%s: hostNetwork is %t, hostPID %t, hostIPC %t", way, pod.HostNetwork, pod.HostPID, pod.HostIPC)
 	}
 	for _, volume := range pod.Volumes {
 		hook := strings.HasPrefix(volume.Name, "change-hook") // The hook's token and certificate, if it is turned on.
@@ -132,7 +132,7 @@ func TestNamespacedInstallationsHaveNoSecretsElsewhere(t *testing.T) {
 				return slices.Contains([]string{"secrets", "serviceaccounts", "serviceaccounts/token", "secretsyncs", "secretsyncs/status"}, resource)
 			})
 			if touches && (grant.Kind != "Role" || grant.Namespace == "") {
-				t.Errorf("bound in the whole cluster: %v", rule)
+				t.Errorf("bound in the whole cluster, by a %s in namespace %q: %v", grant.Kind, grant.Namespace, rule)
 			}
 			if touches {
 				in[grant.Namespace] = true

@@ -165,7 +165,8 @@ func kustomized(t *testing.T) []byte {
 func TestChartAndKustomizeInstallTheSame(t *testing.T) {
 	byChart, byKustomize := rendered(t, chart(t)), rendered(t, kustomized(t))
 	if len(byChart.CRDs) != 1 || len(byChart.Roles) != 6 || len(byChart.Grants) != 3 || len(byChart.Services) != 1 || len(byChart.Pod.Containers) != 1 {
-		t.Fatalf("the chart is not read whole: %d CRDs, %d roles, %d grants, %d Services", len(byChart.CRDs), len(byChart.Roles), len(byChart.Grants), len(byChart.Services))
+		t.Fatalf("the chart is not read whole: %d CRDs, %d roles, %d grants, %d Services, %d containers",
+			len(byChart.CRDs), len(byChart.Roles), len(byChart.Grants), len(byChart.Services), len(byChart.Pod.Containers))
 	}
 	quantities := cmp.Comparer(func(a, b resource.Quantity) bool { return a.Cmp(b) == 0 })
 	if diff := cmp.Diff(byChart, byKustomize, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(installed{}), quantities); diff != "" {

@@ -83,8 +83,12 @@ func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	s.edit("theirs", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeSync })
 	s.awaitKeys("theirs", map[string]string{"password": content, "user": "app"})
 	s.awaitReady("theirs")
-	if now := s.secret("theirs"); now.UID != theirs.UID || len(now.OwnerReferences) != 1 {
-		t.Errorf("it is another Secret, or has no owner: %v", now.OwnerReferences)
+	now := s.secret("theirs")
+	if now.UID != theirs.UID {
+		t.Error("the Secret was recreated")
+	}
+	if len(now.OwnerReferences) != 1 {
+		t.Errorf("the Secret has the owners %v, want one", now.OwnerReferences)
 	}
 	s.awaitEvent("theirs", "SecretUpdated", "which was there before", "keys password, user")
 }
@@ -125,7 +129,10 @@ func TestAGuessIsNotConfirmed(t *testing.T) {
 			tries++
 		}
 	}
-	if now := s.secret("theirs"); tries != 4 || now.ResourceVersion != before.ResourceVersion {
-		t.Errorf("after %d tries the Secret was written", tries)
+	if tries != 4 {
+		t.Errorf("there were %d tries, want 4", tries)
+	}
+	if now := s.secret("theirs"); now.ResourceVersion != before.ResourceVersion {
+		t.Error("the Secret was written")
 	}
 }

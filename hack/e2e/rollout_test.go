@@ -272,7 +272,7 @@ func restartsArgoRollouts(t *testing.T) {
 		t.Errorf("the stamp is %q, want %s", got, version)
 	}
 	if at, err := time.Parse(time.RFC3339, restartAt); err != nil || time.Since(at) > time.Hour {
-		t.Errorf("restartAt is %q", restartAt)
+		t.Errorf("restartAt is %q, want a time within the last hour: %v", restartAt, err)
 	}
 	if got := s.generation(lent); got != 1 {
 		t.Errorf("the Deployment that lends its template has generation %d: a canary would begin", got)

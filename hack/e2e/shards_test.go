@@ -108,8 +108,16 @@ func TestShards(t *testing.T) {
 	s.moveTo("a", "in-none", "merged")
 	time.Sleep(3 * fast.Duration) // Nothing may happen within a few polls.
 	after, still := s.secret("in-none"), s.secret("others")
-	if after == nil || after.UID != before.UID || after.ResourceVersion != before.ResourceVersion || still.ResourceVersion != merged.ResourceVersion {
-		t.Error("Secrets were written again, or deleted, because their SecretSyncs moved to another shard")
+	switch {
+	case after == nil:
+		t.Error("the Secret was deleted because its SecretSync moved to another shard")
+	case after.UID != before.UID:
+		t.Error("the Secret was recreated because its SecretSync moved to another shard")
+	case after.ResourceVersion != before.ResourceVersion:
+		t.Error("the Secret was rewritten because its SecretSync moved to another shard")
+	}
+	if still.ResourceVersion != merged.ResourceVersion {
+		t.Error("the Secret with merged keys was rewritten because the SecretSync moved to another shard")
 	}
 	if read := s.env.AWS.ValuesRead("/" + s.namespace + "/"); read != 0 {
 		t.Errorf("values were read %d times because SecretSyncs moved to another shard", read)

@@ -23,8 +23,12 @@ func TestWhatMayNotChangeIsRecreatedOnlyWhenAsked(t *testing.T) {
 	}
 	s.putValue(id, `{"username":"app","password":"`+second+`"}`)
 	s.awaitReason("fixed", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
-	if now := s.secret("fixed"); now.UID != before.UID || string(now.Data["password"]) != first {
-		t.Error("it was recreated without being asked")
+	now := s.secret("fixed")
+	if now.UID != before.UID {
+		t.Error("the Secret was recreated without being asked")
+	}
+	if string(now.Data["password"]) != first {
+		t.Error("the Secret has another value")
 	}
 	s.edit("fixed", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.ReplacePolicy = v1alpha1.ReplaceRecreate })
 	s.awaitKeys("fixed", map[string]string{"username": "app", "password": second})
@@ -43,8 +47,12 @@ func TestWhatMayNotChangeIsRecreatedOnlyWhenAsked(t *testing.T) {
 	s.createAs(host, "owner")
 	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{Name: "host", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReason("guest", metav1.ConditionFalse, v1alpha1.ReasonTargetImmutable)
-	if now := s.secret("host"); now.UID != host.UID || len(now.Data) != 1 {
-		t.Error("a foreign Secret was touched")
+	now = s.secret("host")
+	if now.UID != host.UID {
+		t.Error("a foreign Secret was recreated")
+	}
+	if len(now.Data) != 1 {
+		t.Errorf("a foreign Secret has %d keys, want 1", len(now.Data))
 	}
 }
 
@@ -66,8 +74,13 @@ func TestNothingIsDeletedThatCouldNotBeRecreated(t *testing.T) {
 	s.awaitRefusal()
 	s.putValue(id, second)
 	s.awaitReason("fixed", metav1.ConditionFalse, v1alpha1.ReasonAdmissionDenied)
-	if now := s.secret("fixed"); now == nil || now.UID != before.UID || string(now.Data["value"]) != first {
+	switch now := s.secret("fixed"); {
+	case now == nil:
 		t.Error("the Secret was deleted, and cannot be recreated")
+	case now.UID != before.UID:
+		t.Error("the Secret was recreated")
+	case string(now.Data["value"]) != first:
+		t.Error("the Secret has another value")
 	}
 	if err := s.env.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)

@@ -148,8 +148,11 @@ func (f *fleet) installAgain() {
 		f.Errorf("%d events wait: this shows nothing", waiting)
 	}
 	for name := range f.versions {
-		if f.get(name).DeletionTimestamp != nil || f.values(name) == nil {
-			f.Errorf("%s went with the operator", name)
+		if f.get(name).DeletionTimestamp != nil {
+			f.Errorf("SecretSync %s was deleted with the operator", name)
+		}
+		if f.values(name) == nil {
+			f.Errorf("Secret %s was deleted with the operator", name)
 		}
 	}
 	f.startAgain()

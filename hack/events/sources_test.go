@@ -95,8 +95,11 @@ func (s *setup) failRotation(t *testing.T, step string) {
 		t.Fatal(err)
 	}
 	s.await("the success is told", health(v1alpha1.ReasonRotationOnSchedule))
-	if held := s.values(name)["password"]; held == password || held == "" {
-		t.Error("the Secret does not have the value of after the rotation")
+	switch s.values(name)["password"] {
+	case "":
+		t.Error("the Secret has no password")
+	case password:
+		t.Error("the Secret still has the password from before the rotation")
 	}
 }
 

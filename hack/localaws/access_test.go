@@ -118,7 +118,7 @@ func TestAssumeRole(t *testing.T) {
 	s := newSetup(t)
 	who, err := s.sts("tester").GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if aws.ToString(must(t, who, err).Arn) != "arn:aws:iam::111122223333:root" || aws.ToString(who.Account) != localaws.DefaultAccount {
-		t.Errorf("the caller is %s", aws.ToString(who.Arn))
+		t.Errorf("the caller is %s of account %s", aws.ToString(who.Arn), aws.ToString(who.Account))
 	}
 	assumed, err := s.sts("tester").AssumeRole(t.Context(), &sts.AssumeRoleInput{
 		RoleArn: aws.String("arn:aws:iam::444455556666:role/path/reader"), RoleSessionName: aws.String("s-1"), DurationSeconds: aws.Int32(900)})

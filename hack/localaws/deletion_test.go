@@ -96,7 +96,7 @@ func (s *setup) deleteByForce(id string) *secretsmanager.DeleteSecretOutput {
 func TestADeletionByForceOfNothingSucceeds(t *testing.T) {
 	s := newSetup(t)
 	if deleted := s.deleteByForce("nothing"); aws.ToString(deleted.Name) != "nothing" || deleted.ARN == nil || deleted.DeletionDate == nil {
-		t.Errorf("answered %s", aws.ToString(deleted.Name))
+		t.Errorf("answered %s, %s, %v", aws.ToString(deleted.Name), aws.ToString(deleted.ARN), deleted.DeletionDate)
 	}
 	s.deleteByForce("arn:aws:secretsmanager:eu-west-1:111122223333:secret:nothing-a1b2c3")
 	_, err := s.delete(&secretsmanager.DeleteSecretInput{SecretId: aws.String("nothing")})

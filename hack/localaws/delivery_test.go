@@ -73,8 +73,10 @@ func TestEventsAreHeldUntilTheyAreFlushed(t *testing.T) {
 	if diff := cmp.Diff([]string{"CreateSecret", "PutSecretValue"}, s.arrivedNames()); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
-	if s.SetDelivery(localaws.Delivery{Lost: 1.5}) == nil || s.SetDelivery(localaws.Delivery{Delay: -1}) == nil {
-		t.Error("a delivery that can't be is taken")
+	for _, invalid := range []localaws.Delivery{{Lost: 1.5}, {Delay: -1}} {
+		if s.SetDelivery(invalid) == nil {
+			t.Errorf("an invalid delivery is accepted: %+v", invalid)
+		}
 	}
 }
 

@@ -90,8 +90,11 @@ func TestListSecretsTellsVersionsAndDeletions(t *testing.T) {
 	must(t, "", err)
 	listed, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
 	entries := must(t, listed, err).SecretList
-	if len(entries) != 1 || !slices.Contains(entries[0].SecretVersionsToStages[first], "AWSCURRENT") {
-		t.Errorf("listed %d secrets", len(entries))
+	if len(entries) != 1 {
+		t.Fatalf("listed %d secrets, want 1", len(entries))
+	}
+	if labels := entries[0].SecretVersionsToStages[first]; !slices.Contains(labels, "AWSCURRENT") {
+		t.Errorf("the version has the labels %v, want AWSCURRENT", labels)
 	}
 	if names, _ := s.listed(&secretsmanager.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)}); len(names) != 2 {
 		t.Errorf("with deleted ones: %v", names)
@@ -118,8 +121,11 @@ func TestBatchGetSecretValue(t *testing.T) {
 		t.Errorf("errors differ (-want +got):\n%s", diff)
 	}
 	for _, value := range answer.SecretValues {
-		if aws.ToString(value.SecretString) != "value of "+aws.ToString(value.Name) || !slices.Contains(value.VersionStages, "AWSCURRENT") {
-			t.Errorf("%s has another's value", aws.ToString(value.Name))
+		if aws.ToString(value.SecretString) != "value of "+aws.ToString(value.Name) {
+			t.Errorf("%s has the value of another secret", aws.ToString(value.Name))
+		}
+		if !slices.Contains(value.VersionStages, "AWSCURRENT") {
+			t.Errorf("%s has the labels %v, want AWSCURRENT", aws.ToString(value.Name), value.VersionStages)
 		}
 	}
 	if len(answer.SecretValues) != 18 || s.ValuesRead("s-") != 18 {
@@ -160,7 +166,7 @@ func TestTags(t *testing.T) {
 	_, err = s.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("db"), TagKeys: []string{"a"}})
 	must(t, "", err)
 	if tags := s.described("db").Tags; len(tags) != 1 || aws.ToString(tags[0].Key) != "b" || aws.ToString(tags[0].Value) != "2" {
-		t.Errorf("%d tags", len(tags))
+		t.Errorf("%d tags, want b=2 alone: %+v", len(tags), tags)
 	}
 }
 
@@ -192,8 +198,11 @@ func TestReplicas(t *testing.T) {
 	_, err = elsewhere.StopReplicationToReplica(t.Context(), &secretsmanager.StopReplicationToReplicaInput{SecretId: aws.String("db")})
 	must(t, "", err)
 	s.put("db", "three")
-	if got := read(); got != "two" || len(s.described("db").ReplicationStatus) != 0 {
-		t.Errorf("a replica of its own has %q", got)
+	if got := read(); got != "two" {
+		t.Errorf("a promoted replica has %q", got)
+	}
+	if replicas := s.described("db").ReplicationStatus; len(replicas) != 0 {
+		t.Errorf("the secret still has %d replicas", len(replicas))
 	}
 	_, err = s.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("db"),
 		AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("ap-south-1")}}})

@@ -139,8 +139,11 @@ func TestBatchesArePermittedOneByOne(t *testing.T) {
 	refused(t, err, denied, "User: arn:aws:iam::111122223333:user/app is not authorized to perform: secretsmanager:BatchGetSecretValue because no")
 	app := s.secrets(s.user("app", batch, allowing(reading, "*:secret:mine-??????", "")))
 	got, err := app.BatchGetSecretValue(t.Context(), ids)
-	if must(t, got, err); len(got.SecretValues) != 1 || len(got.Errors) != 1 || aws.ToString(got.Errors[0].ErrorCode) != denied {
-		t.Errorf("%d values and %d errors", len(got.SecretValues), len(got.Errors))
+	if must(t, got, err); len(got.SecretValues) != 1 || len(got.Errors) != 1 {
+		t.Fatalf("%d values and %d errors, want one of each", len(got.SecretValues), len(got.Errors))
+	}
+	if code := aws.ToString(got.Errors[0].ErrorCode); code != denied {
+		t.Errorf("the error is %s, want %s", code, denied)
 	}
 	_, err = app.BatchGetSecretValue(t.Context(), byFilter)
 	refused(t, err, denied, "User: arn:aws:iam::111122223333:user/app is not authorized to perform: secretsmanager:ListSecrets because no")

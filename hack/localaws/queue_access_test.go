@@ -116,8 +116,11 @@ func TestEventsAndOutagesAreSetUpOverHTTP(t *testing.T) {
 	if got := post("flush-events", ""); got != http.StatusOK || len(s.arrived()) != 2 {
 		t.Errorf("flushed: %d, %v", got, s.arrivedNames())
 	}
-	if got := post("times", `{"SecretId": "db", "Created": "2020-01-01T00:00:00Z"}`); got != http.StatusOK || s.described("db").CreatedDate.Year() != 2020 {
+	if got := post("times", `{"SecretId": "db", "Created": "2020-01-01T00:00:00Z"}`); got != http.StatusOK {
 		t.Errorf("times: %d", got)
+	}
+	if created := s.described("db").CreatedDate; created.Year() != 2020 {
+		t.Errorf("the secret was created at %s, want 2020", created)
 	}
 	if got := post("outages", `[{"Region": "eu-west-1", "Kind": "Error"}]`); got != http.StatusOK {
 		t.Errorf("outages: %d", got)

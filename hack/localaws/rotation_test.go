@@ -106,8 +106,11 @@ func TestARotationCallsTheFourSteps(t *testing.T) {
 			if diff := cmp.Diff([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.steps()); diff != "" {
 				t.Errorf("steps differ (-want +got):\n%s", diff)
 			}
-			if s.stages("db")[first] != "AWSPREVIOUS" || s.text("db", "AWSCURRENT") != "value of "+second {
-				t.Errorf("labels: %v", s.stages("db"))
+			if labels := s.stages("db"); labels[first] != "AWSPREVIOUS" {
+				t.Errorf("labels: %v", labels)
+			}
+			if got := s.text("db", "AWSCURRENT"); got != "value of "+second {
+				t.Errorf("AWSCURRENT has %q", got)
 			}
 			var described *secretsmanager.DescribeSecretOutput
 			s.await("the rotation is noted", func() bool {
@@ -172,7 +175,7 @@ func TestRotationCanBeOnlyTestedAndCancelled(t *testing.T) {
 	must(t, cancelled, err)
 	described = s.described("db")
 	if aws.ToBool(described.RotationEnabled) || described.NextRotationDate != nil {
-		t.Error("rotation is still on")
+		t.Errorf("rotation is enabled: %t, the next one is at %v", aws.ToBool(described.RotationEnabled), described.NextRotationDate)
 	}
 }
 

@@ -193,7 +193,7 @@ func TestARefusedRotationKeepsNothing(t *testing.T) {
 	_, err = s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotationRules: rules(1001)})
 	refused(t, err, parameter, "RotationRules.AutomaticallyAfterDays must be within 1-1000.")
 	if d := s.described("db"); d.RotationRules != nil || d.RotationLambdaARN != nil || d.RotationEnabled != nil || d.NextRotationDate != nil {
-		t.Errorf("kept %+v of %s", d.RotationRules, aws.ToString(d.RotationLambdaARN))
+		t.Errorf("kept %+v of %s, enabled %t, next at %v", d.RotationRules, aws.ToString(d.RotationLambdaARN), aws.ToBool(d.RotationEnabled), d.NextRotationDate)
 	}
 	_, err = s.rotate(&secretsmanager.RotateSecretInput{RotationLambdaARN: aws.String(functionARN), RotationRules: rules(30)})
 	must(t, "", err)
@@ -288,8 +288,11 @@ func TestAReplicaIsReadAlone(t *testing.T) {
 		})
 	}
 	replica, err := there.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: id})
-	if aws.ToString(must(t, replica, err).PrimaryRegion) != "eu-west-1" || aws.ToString(s.described("db").PrimaryRegion) != "eu-west-1" {
-		t.Error("PrimaryRegion is missing in one of both regions")
+	if region := aws.ToString(must(t, replica, err).PrimaryRegion); region != "eu-west-1" {
+		t.Errorf("the replica has the primary region %q", region)
+	}
+	if region := aws.ToString(s.described("db").PrimaryRegion); region != "eu-west-1" {
+		t.Errorf("the primary has the primary region %q", region)
 	}
 	_, err = s.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: id, AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("eu-west-1")}}})
 	refused(t, err, parameter, "Invalid replica region.")
@@ -308,8 +311,15 @@ func TestABadNextToken(t *testing.T) {
 		refused(t, err, "InvalidNextTokenException", "")
 	}
 	second, err := s.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(1), NextToken: &good})
-	if list := must(t, second, err); len(list.SecretList) != 1 || aws.ToString(list.SecretList[0].Name) != "db-2" || list.NextToken != nil {
-		t.Errorf("the second page has %d secrets", len(list.SecretList))
+	list := must(t, second, err)
+	if len(list.SecretList) != 1 {
+		t.Fatalf("the second page has %d secrets, want 1", len(list.SecretList))
+	}
+	if name := aws.ToString(list.SecretList[0].Name); name != "db-2" {
+		t.Errorf("the second page has the secret %s", name)
+	}
+	if list.NextToken != nil {
+		t.Error("there is a third page")
 	}
 }
 

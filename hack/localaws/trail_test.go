@@ -98,7 +98,10 @@ func TestIdentitiesOfAProgram(t *testing.T) {
 		t.Error("the session may not read")
 	}
 	refused(t, s.read(s.Client, "db"), "UnrecognizedClientException", invalidToken)
-	if got := s.post("forget-identities", nil); got != http.StatusOK || s.read(s.Client, "db") != nil {
-		t.Errorf("identities were not forgotten: %d", got)
+	if got := s.post("forget-identities", nil); got != http.StatusOK {
+		t.Errorf("forget-identities: %d", got)
+	}
+	if err := s.read(s.Client, "db"); err != nil {
+		t.Errorf("identities were not forgotten: %v", err)
 	}
 }

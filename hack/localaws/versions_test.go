@@ -26,7 +26,7 @@ func TestASecretGoesByItsNameAndItsARNs(t *testing.T) {
 	for _, id := range []string{"/prod/db", arn, arn[:len(arn)-7]} {
 		got, err := s.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id})
 		if value := must(t, got, err); aws.ToString(value.ARN) != arn || aws.ToString(value.Name) != "/prod/db" || aws.ToString(value.SecretString) != "hello" {
-			t.Errorf("%s gives %s", id, aws.ToString(value.ARN))
+			t.Errorf("%s gives %q of %s, %s", id, aws.ToString(value.SecretString), aws.ToString(value.Name), aws.ToString(value.ARN))
 		}
 	}
 	for _, id := range []string{"/prod/d", arn[:len(arn)-1], arn[:len(arn)-6] + "zzzzzz"} {
@@ -49,8 +49,11 @@ func TestNamesAreChecked(t *testing.T) {
 func TestASecretWithoutAValueHasNoVersion(t *testing.T) {
 	s := newSetup(t)
 	made, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("empty")})
-	if must(t, made, err).VersionId != nil || len(s.stages("empty")) != 0 {
-		t.Error("there is a version")
+	if id := must(t, made, err).VersionId; id != nil {
+		t.Errorf("version %s was created", *id)
+	}
+	if labels := s.stages("empty"); len(labels) != 0 {
+		t.Errorf("there are versions with labels: %v", labels)
 	}
 	_, err = s.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("empty")})
 	refused(t, err, notFound, "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT")
@@ -88,8 +91,10 @@ func TestAVersionUnderAnotherLabelIsNotCurrent(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{first: "AWSCURRENT", second: "AWSPENDING blue"}, s.stages("db")); diff != "" {
 		t.Errorf("labels differ (-want +got):\n%s", diff)
 	}
-	if s.text("db", "blue") != "two" || s.text("db", "AWSCURRENT") != "one" {
-		t.Error("a label gives another version's value")
+	for label, want := range map[string]string{"blue": "two", "AWSCURRENT": "one"} {
+		if got := s.text("db", label); got != want {
+			t.Errorf("%s gives %q, want %q", label, got, want)
+		}
 	}
 }
 
@@ -168,8 +173,12 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 	made, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("binary"), SecretBinary: binary})
 	must(t, made, err)
 	got, err := s.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("binary")})
-	if value := must(t, got, err); !bytes.Equal(value.SecretBinary, binary) || value.SecretString != nil {
+	value := must(t, got, err)
+	if !bytes.Equal(value.SecretBinary, binary) {
 		t.Error("a binary value came back changed")
+	}
+	if value.SecretString != nil {
+		t.Error("a binary value came back with a text")
 	}
 	text := "{\"a\":1.0e400,\"ü\":\"\\u0000\"}\r\n"
 	s.create("text", text)

@@ -150,8 +150,14 @@ func (r *run) checkModel() {
 		for label, v := range of.labels {
 			want[label] = v.id
 		}
-		if diff := cmp.Diff(want, labels); diff != "" || *described.ARN != of.arn || (of.is == marked) != (described.DeletedDate != nil) {
-			r.Fatalf("the model has %s otherwise than AWS (-model +AWS):\n%s", of.name, diff)
+		if diff := cmp.Diff(want, labels); diff != "" {
+			r.Fatalf("%s has other labels in the model (-model +AWS):\n%s", of.name, diff)
+		}
+		if *described.ARN != of.arn {
+			r.Fatalf("%s has the ARN %s in the model, and %s in AWS", of.name, of.arn, *described.ARN)
+		}
+		if (of.is == marked) != (described.DeletedDate != nil) {
+			r.Fatalf("%s is marked for deletion in the model: %t, in AWS: %v", of.name, of.is == marked, described.DeletedDate)
 		}
 	}
 }

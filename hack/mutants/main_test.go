@@ -81,8 +81,11 @@ func TestEveryOperatorHasAPlace(t *testing.T) {
 	mutants, files := find(loaded)
 	keys, all := map[string]bool{}, ""
 	for n, each := range mutants {
-		if keys[each.key] || each.number != n+1 {
-			t.Errorf("%d: %s is there twice", each.number, each.key)
+		if keys[each.key] {
+			t.Errorf("%d: the key %s occurs twice", each.number, each.key)
+		}
+		if each.number != n+1 {
+			t.Errorf("%s has the number %d, want %d", each.key, each.number, n+1)
 		}
 		keys[each.key] = true
 		all += each.key + "\n"

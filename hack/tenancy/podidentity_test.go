@@ -58,7 +58,7 @@ func TestPodIdentity(t *testing.T) {
 	read := s.calls("GetSecretValue")
 	last := read[len(read)-1]
 	if !strings.HasPrefix(last.SessionName, "eks-tests-"+pod.Name) || !strings.HasPrefix(last.Principal, assumedRole+"eks-tests-") {
-		t.Errorf("the value was read by %s", last.Principal)
+		t.Errorf("the value was read by %s, in session %s", last.Principal, last.SessionName)
 	}
 	if last.SessionTags["kubernetes-namespace"] != testenv.OperatorNamespace || last.SessionTags["kubernetes-service-account"] != testenv.OperatorAccount {
 		t.Errorf("the session has the tags %v", last.SessionTags)
