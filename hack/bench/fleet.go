@@ -91,17 +91,17 @@ func nameOf(i int) string { return fmt.Sprintf("s-%05d", i) }
 
 // syncs creates a namespace with n SecretSyncs, each of the secret that secretOf gives. They assume roleARN, unless it
 // is empty.
-func (f *fleet) syncs(ctx context.Context, namespace string, n int, poll time.Duration, roleARN string, secretOf func(i int) string) error {
-	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+func (f *fleet) syncs(ctx context.Context, in string, n int, poll time.Duration, roleARN string, secretOf func(i int) string) error {
+	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: in}}
 	if err := f.env.Client.Create(ctx, made); err != nil {
 		return err
 	}
 	for i := range n {
-		f.follows[types.NamespacedName{Namespace: namespace, Name: nameOf(i)}] = secretOf(i)
+		f.follows[types.NamespacedName{Namespace: in, Name: nameOf(i)}] = secretOf(i)
 	}
 	return each(n, func(i int) error {
 		return f.env.Client.Create(ctx, &v1alpha1.SecretSync{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: nameOf(i)},
+			ObjectMeta: metav1.ObjectMeta{Namespace: in, Name: nameOf(i)},
 			Spec: v1alpha1.SecretSyncSpec{
 				Source:       v1alpha1.SecretSource{SecretID: secretOf(i)},
 				Auth:         v1alpha1.SourceAuth{RoleARN: roleARN},

@@ -31,8 +31,8 @@ func (b *bench) newFloor(ctx context.Context) (*floor, error) {
 	if err != nil {
 		return nil, err
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: floorNamespace}}
-	if err := b.Client.Create(ctx, namespace); err != nil {
+	created := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: floorNamespace}}
+	if err := b.Client.Create(ctx, created); err != nil {
 		return nil, err
 	}
 	return &floor{b: b, clients: clients, aws: awsClient(b.AWS.URL(), floorUser)}, nil

@@ -43,9 +43,9 @@ func run() error {
 		return err
 	}
 	figures := &report{}
-	for _, scenario := range chosen {
-		if err := measure(ctx, o, scenario, figures); err != nil {
-			return fmt.Errorf("scenario %s: %w", scenario.name, err)
+	for _, next := range chosen {
+		if err := measure(ctx, o, next, figures); err != nil {
+			return fmt.Errorf("scenario %s: %w", next.name, err)
 		}
 	}
 	figures.table(os.Stdout)

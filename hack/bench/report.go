@@ -53,11 +53,11 @@ func (r *report) table(w io.Writer) {
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(columns, "\nSCENARIO\tFIGURE\tVALUE\tUNIT\tFLOOR\tRATIO\n")
 	for _, f := range r.Figures {
-		floor, ratio := "", ""
+		ofFloor, ratio := "", ""
 		if f.Floor != nil {
-			floor, ratio = number(*f.Floor), fmt.Sprintf("%.2f", f.ratio())
+			ofFloor, ratio = number(*f.Floor), fmt.Sprintf("%.2f", f.ratio())
 		}
-		fmt.Fprintf(columns, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Scenario, f.Name, number(f.Value), f.Unit, floor, ratio)
+		fmt.Fprintf(columns, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Scenario, f.Name, number(f.Value), f.Unit, ofFloor, ratio)
 	}
 	_ = columns.Flush() // An error of the terminal has no consequence.
 }

@@ -162,8 +162,8 @@ func (b *bench) figure(name string, value float64, unit string) {
 }
 
 // against reports a time, and the floor's with it.
-func (b *bench) against(name string, seconds, floor float64) {
-	b.report.add(figure{Scenario: b.name, Name: name, Value: seconds, Unit: "s", Floor: &floor})
+func (b *bench) against(name string, seconds, ofFloor float64) {
+	b.report.add(figure{Scenario: b.name, Name: name, Value: seconds, Unit: "s", Floor: &ofFloor})
 }
 
 // enter prints the next step of a scenario, as some take minutes.

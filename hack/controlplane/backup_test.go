@@ -64,6 +64,6 @@ func TestRestorePutsBackWhatThereWas(t *testing.T) {
 		t.Errorf("what was deleted after the backup: %v, %v", found, err)
 	}
 	if _, err := maps.Get(t.Context(), "after", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		t.Errorf("what was made after the backup: %v", err)
+		t.Errorf("what was created after the backup: %v", err)
 	}
 }

@@ -19,11 +19,11 @@ const (
 	Oldest = "1.35"
 )
 
-// program is a program of the control plane and the package that it is built from.
-type program struct{ name, pkg string }
+// builtProgram is a program of the control plane and the package that it is built from.
+type builtProgram struct{ name, pkg string }
 
-func programs() []program {
-	return []program{
+func programs() []builtProgram {
+	return []builtProgram{
 		{"etcd", "go.etcd.io/etcd/server/v3"},
 		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
 		{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
@@ -128,12 +128,12 @@ func build(ctx context.Context, module, version, directory string, progress io.W
 	}
 	defer os.RemoveAll(half)
 	fmt.Fprintf(progress, "making the control plane of Kubernetes %s, once\n", version)
-	downloads := newDownloads(version)
+	getter := newDownloads(version)
 	for i, p := range programs() {
 		started, into := time.Now(), filepath.Join(half, p.name)
 		fmt.Fprintf(progress, "  %d of %d: %s …", i+1, len(programs()), p.name)
 		done := "downloaded"
-		if err := downloads.get(ctx, p, into); err != nil {
+		if err := getter.get(ctx, p, into); err != nil {
 			fmt.Fprintf(progress, " building it (%v) …", err)
 			done = "built"
 			command := goCommand(ctx, module, "build", "-trimpath", "-ldflags", linkFlags(version), "-o", into, p.pkg)

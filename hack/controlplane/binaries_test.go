@@ -35,7 +35,7 @@ func TestProgramsThatAreThereAreTaken(t *testing.T) {
 		t.Errorf("took %s, %v", got, err)
 	}
 	if complete(assets(t, "kube-controller-manager")) {
-		t.Error("envtest's own archive, which lacks one, is taken for complete")
+		t.Error("envtest's own archive, which lacks a program, counts as complete")
 	}
 }
 

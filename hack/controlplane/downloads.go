@@ -50,7 +50,7 @@ func newDownloads(version string) *downloads {
 
 // get downloads a program, checks its checksum and makes it executable. Once a server cannot be reached, later calls
 // fail at once.
-func (d *downloads) get(ctx context.Context, p program, into string) error {
+func (d *downloads) get(ctx context.Context, p builtProgram, into string) error {
 	if !strings.HasPrefix(p.pkg, "k8s.io/kubernetes/") {
 		return errors.New("it is released as an archive only")
 	}

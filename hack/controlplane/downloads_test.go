@@ -39,7 +39,7 @@ func TestDownloadsAreCheckedAndExecutable(t *testing.T) {
 		{"etcd", "go.etcd.io/etcd/server/v3", "archive"},
 	} {
 		into := filepath.Join(t.TempDir(), test.name)
-		err := d.get(t.Context(), program{test.name, test.pkg}, into)
+		err := d.get(t.Context(), builtProgram{test.name, test.pkg}, into)
 		if test.refusal != "" {
 			if err == nil || !strings.Contains(err.Error(), test.refusal) {
 				t.Errorf("%s: %v", test.name, err)
@@ -62,12 +62,12 @@ func TestWhatCannotBeReachedIsTriedOnce(t *testing.T) {
 		d := newDownloads("v1.37.2")
 		began := time.Now()
 		for range 3 {
-			if err := d.get(t.Context(), program{"kubectl", "k8s.io/kubernetes/cmd/kubectl"}, filepath.Join(t.TempDir(), "kubectl")); err == nil {
+			if err := d.get(t.Context(), builtProgram{"kubectl", "k8s.io/kubernetes/cmd/kubectl"}, filepath.Join(t.TempDir(), "kubectl")); err == nil {
 				t.Fatal("something was downloaded")
 			}
 		}
 		if d.givenUp == nil {
-			t.Errorf("from %s it goes on trying, %s so far", base, time.Since(began))
+			t.Errorf("from %s it keeps trying, %s so far", base, time.Since(began))
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestADownloadThatBreaksOffIsNotTriedAgain(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Setenv("SECRETSYNC_DOWNLOADS", server.URL)
 	d := newDownloads("v1.37.2")
-	err := d.get(t.Context(), program{"kubectl", "k8s.io/kubernetes/cmd/kubectl"}, filepath.Join(t.TempDir(), "kubectl"))
+	err := d.get(t.Context(), builtProgram{"kubectl", "k8s.io/kubernetes/cmd/kubectl"}, filepath.Join(t.TempDir(), "kubectl"))
 	if err == nil || !strings.Contains(err.Error(), "broke off") || d.givenUp == nil {
 		t.Errorf("got %v, gave up because of %v", err, d.givenUp)
 	}

@@ -47,8 +47,8 @@ func run(ctx context.Context, keep bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, manager.Stop()) }()
 
-	story := newStory(env)
-	if err := story.tell(ctx); err != nil {
+	told := newStory(env)
+	if err := told.tell(ctx); err != nil {
 		return fmt.Errorf("%w\n\nthe operator's last words:\n%s", err, manager.Tail())
 	}
 	if keep {

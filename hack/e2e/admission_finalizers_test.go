@@ -188,11 +188,11 @@ func TestAForgedStatusReadsNothingElse(t *testing.T) {
 	if err := operator.Delete(t.Context(), before.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the Secret is made again", func() bool {
+	s.await("the Secret is recreated", func() bool {
 		made := s.secret("db")
 		return made != nil && made.UID != before.UID && string(made.Data["value"]) == own
 	})
-	s.await("status tells the truth again", func() bool {
+	s.await("status is right again", func() bool {
 		status := s.get("db").Status
 		return len(status.Sources) == 1 && status.Sources[0].VersionID != otherVersion && status.Secret.Name == "db"
 	})

@@ -50,7 +50,7 @@ func TestTokenAudience(t *testing.T) {
 		_, err := s.token(operator, s.namespace, "payments", audiences...)
 		return err
 	}
-	s.await("the role alone lets the operator have tokens made for the API server", func() bool { return ask() == nil })
+	s.await("the role alone lets the operator request tokens for the API server", func() bool { return ask() == nil })
 	s.enforce("tokens/token-audience.yaml", nil, func() error { return ask() })
 	const aws, api = "sts.amazonaws.com", "https://kubernetes.default.svc"
 	for name, test := range map[string]struct {

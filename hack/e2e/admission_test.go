@@ -181,7 +181,7 @@ func TestPoliciesLeaveWhatWasThere(t *testing.T) {
 	if err := s.env.Client.Delete(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the SecretSync gone", func() bool {
+	s.await("the SecretSync is gone", func() bool {
 		return !s.exists(&v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db"}})
 	})
 }

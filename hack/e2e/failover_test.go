@@ -100,7 +100,7 @@ func TestFailover(t *testing.T) {
 			for _, name := range []string{"before", "during"} {
 				read := r.awaitRegion(name, replicaRegion)
 				if read.ARN != home.ARN || read.VersionID != home.VersionID {
-					t.Errorf("%s: %s of %s is taken for another secret or version", name, read.VersionID, read.ARN)
+					t.Errorf("%s: %s of %s is another secret or version", name, read.VersionID, read.ARN)
 				}
 				if want := "read from the replica in " + replicaRegion + " because " + homeRegion + " does not answer"; read.Hint != want {
 					t.Errorf("%s: the hint is %q", name, read.Hint)
@@ -128,7 +128,7 @@ func TestFailoverIsNoStepBack(t *testing.T) {
 	r.sync("db", r.spec)
 	r.awaitKeys("db", map[string]string{"value": fresh})
 	r.outage(localaws.OutageError)
-	r.await("the replica is told to be older", func() bool {
+	r.await("the replica is made older", func() bool {
 		reconciling := meta.FindStatusCondition(r.get("db").Status.Conditions, v1alpha1.ConditionReconciling)
 		return reconciling != nil && reconciling.Reason == v1alpha1.ReasonRegionUnavailable &&
 			strings.Contains(reconciling.Message, fmt.Sprintf("which is not newer than version %s, which is synced", second))
@@ -164,7 +164,7 @@ func TestRefusalsAreNotGotRound(t *testing.T) {
 	// A secret of the same name is not treated as a replica because the region is down.
 	r.outage(localaws.OutageCut)
 	r.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Source.VersionStage = "AWSCURRENT" })
-	r.await("it is not taken for a replica", func() bool {
+	r.await("it is not treated as a replica", func() bool {
 		ready := meta.FindStatusCondition(r.get("db").Status.Conditions, v1alpha1.ConditionReady)
 		return ready.Reason == v1alpha1.ReasonRegionUnavailable && strings.Contains(ready.Message, "it is not known to be a replica")
 	})

@@ -160,7 +160,7 @@ func TestHelm(t *testing.T) {
 	if got := c.get("db"); got.UID != object.UID {
 		t.Error("the SecretSync was replaced by uninstalling")
 	}
-	c.never("the Secret goes with the chart", func() bool { return c.secret("db") == nil })
+	c.never("the Secret is deleted with the chart", func() bool { return c.secret("db") == nil })
 
 	c.install()
 	manager = c.startAsInstalled("secretsync")

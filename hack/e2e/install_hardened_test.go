@@ -143,7 +143,7 @@ func TestNamespacedInstallationsHaveNoSecretsElsewhere(t *testing.T) {
 		t.Errorf("Secrets are reachable in %v, want in %v", in, want)
 	}
 	whole := rendered(t, chart(t))
-	if !slices.ContainsFunc(whole.Grants, func(g grant) bool {
+	if !slices.ContainsFunc(whole.Grants, func(g boundRole) bool {
 		return g.Namespace == "" && slices.ContainsFunc(g.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "secrets") })
 	}) {
 		t.Error("the search does not even find the Secrets of an installation for the whole cluster")
@@ -158,7 +158,7 @@ func TestNoInstallationHasTokensMadeUnlessAsked(t *testing.T) {
 				if slices.ContainsFunc(rule.Resources, func(resource string) bool {
 					return resource == "serviceaccounts" || resource == "serviceaccounts/token"
 				}) {
-					t.Errorf("%s: as it comes it allows %v", way, rule)
+					t.Errorf("%s: by default it allows %v", way, rule)
 				}
 			}
 		}

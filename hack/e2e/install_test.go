@@ -31,19 +31,19 @@ type role struct {
 	AddTo []string
 }
 
-// grant is a binding: what its role allows, and to whom.
-type grant struct {
+// boundRole is a binding: what its role allows, and to whom.
+type boundRole struct {
 	Kind, Namespace string
 	Subjects        []rbacv1.Subject
 	Rules           []rbacv1.PolicyRule
 }
 
-// installed is what an installation creates in a cluster, as far as both ways of installing must agree: without the
+// installation is what an installation creates in a cluster, as far as both ways of installing must agree: without the
 // names of roles, and without flags, which kustomize leaves at their defaults.
-type installed struct {
+type installation struct {
 	CRDs     []apiextensionsv1.CustomResourceDefinitionSpec
 	Roles    map[string]role
-	Grants   []grant
+	Grants   []boundRole
 	Services []corev1.ServiceSpec
 	Accounts []string
 	Pod      corev1.PodSpec
@@ -51,9 +51,9 @@ type installed struct {
 }
 
 // rendered reads the manifests that a command prints.
-func rendered(t *testing.T, manifests []byte) installed {
+func rendered(t *testing.T, manifests []byte) installation {
 	t.Helper()
-	all := installed{Roles: map[string]role{}}
+	all := installation{Roles: map[string]role{}}
 	named, bindings := map[string]role{}, []rbacv1.ClusterRoleBinding{}
 	for _, object := range decoded(t, manifests) {
 		switch o := object.(type) {
@@ -86,9 +86,9 @@ func rendered(t *testing.T, manifests []byte) installed {
 		if !found {
 			t.Errorf("%s binds %s %s, which is not there", b.Name, b.RoleRef.Kind, b.RoleRef.Name)
 		}
-		all.Grants = append(all.Grants, grant{b.RoleRef.Kind, b.Namespace, b.Subjects, r.Rules})
+		all.Grants = append(all.Grants, boundRole{b.RoleRef.Kind, b.Namespace, b.Subjects, r.Rules})
 	}
-	slices.SortFunc(all.Grants, func(a, b grant) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	slices.SortFunc(all.Grants, func(a, b boundRole) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return all
 }
 
@@ -169,7 +169,7 @@ func TestChartAndKustomizeInstallTheSame(t *testing.T) {
 			len(byChart.CRDs), len(byChart.Roles), len(byChart.Grants), len(byChart.Services), len(byChart.Pod.Containers))
 	}
 	quantities := cmp.Comparer(func(a, b resource.Quantity) bool { return a.Cmp(b) == 0 })
-	if diff := cmp.Diff(byChart, byKustomize, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(installed{}), quantities); diff != "" {
+	if diff := cmp.Diff(byChart, byKustomize, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(installation{}), quantities); diff != "" {
 		t.Errorf("the chart and config/default differ (-chart +kustomize):\n%s", diff)
 	}
 	if byKustomize.flags != nil {

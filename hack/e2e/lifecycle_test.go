@@ -80,7 +80,7 @@ func TestKilled(t *testing.T) {
 	group.Wait()
 	// Calls in flight when it was killed are answered, and counted, a moment later.
 	readBefore := -1
-	s.await("AWS has answered all that was asked", func() bool {
+	s.await("AWS has answered all calls", func() bool {
 		before := readBefore
 		readBefore = s.env.AWS.ValuesRead(mine)
 		return readBefore == before
@@ -116,7 +116,7 @@ func TestRestartCostsNothing(t *testing.T) {
 		t.Errorf("%d values were read again", again)
 	}
 	for _, request := range s.requests()[requests:] {
-		t.Errorf("the operator asked the API server to %s after the restart", request.What())
+		t.Errorf("the operator sent %s to the API server after the restart", request.What())
 	}
 }
 

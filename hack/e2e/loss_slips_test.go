@@ -80,7 +80,7 @@ func TestASlipTakesNoKeyOut(t *testing.T) {
 	id, version := s.createSecret("slip", pair())
 	s.sync("slip", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("slip")
-	before := kept{"slip": s.secret("slip")}
+	before := keptSecrets{"slip": s.secret("slip")}
 	content := pair()
 	s.putValue(id, "\uFEFF"+content)
 	refused := s.awaitReason("slip", metav1.ConditionFalse, v1alpha1.ReasonValueRejected)
@@ -121,7 +121,7 @@ func TestAnObjectTakesNoTextOut(t *testing.T) {
 	s.sync("text", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitKeys("text", map[string]string{"value": text})
 	s.awaitReady("text")
-	before := kept{"text": s.secret("text")}
+	before := keptSecrets{"text": s.secret("text")}
 	content := value()
 	s.putValue(id, fmt.Sprintf(`{"password":%q}`, content))
 	s.awaitReason("text", metav1.ConditionFalse, v1alpha1.ReasonValueRejected)
@@ -150,7 +150,7 @@ func TestADeletedSecretComesBackWholeAfterASlip(t *testing.T) {
 		return ready.Reason == v1alpha1.ReasonValueRejected && strings.Contains(ready.Message, "not restored yet")
 	})
 	if s.secret("gone") != nil {
-		t.Error("the Secret was made of the slip")
+		t.Error("the Secret was rendered from the slip")
 	}
 	s.putValue(id, fmt.Sprintf(`{"password":%q}`, second))
 	s.awaitKeys("gone", map[string]string{"password": second})

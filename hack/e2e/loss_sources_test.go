@@ -146,7 +146,7 @@ func TestADeniedListLosesNothing(t *testing.T) {
 	s.awaitReady("listed")
 	t.Cleanup(func() { s.rule() })
 	s.rule(localaws.Rule{Deny: true, Action: "secretsmanager:ListSecrets"})
-	before := kept{"listed": s.secret("listed")}
+	before := keptSecrets{"listed": s.secret("listed")}
 	// A reconcile that got the list before the denial may follow the next value.
 	s.awaitReason("listed", metav1.ConditionFalse, v1alpha1.ReasonAccessDenied)
 	s.putValue(other(id), value())
@@ -185,7 +185,7 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 		s.awaitKeys("both", map[string]string{"near": a, "far": b})
 		s.awaitReady("both")
 		s.await("the trouble before is over", func() bool { return s.trouble("both") == "" })
-		before := kept{"both": s.secret("both")}
+		before := keptSecrets{"both": s.secret("both")}
 		test.fault.Region, test.fault.Operation = troubled, "*GetSecretValue"
 		s.env.AWS.SetFaults(test.fault)
 		a, b = value(), value()
@@ -195,7 +195,7 @@ func TestNothingIsLostBetweenTwoReads(t *testing.T) {
 			s.await(test.name+" is told as "+test.reason, func() bool { return s.trouble("both") == test.reason })
 		} else {
 			described := s.described()
-			s.await("both were looked at", func() bool { return s.described() >= described+2 })
+			s.await("both were reconciled", func() bool { return s.described() >= described+2 })
 			s.end((*testenv.Manager).Kill)
 			before.check(s, "after the operator was killed")
 			s.start("between-two-reads")
@@ -223,7 +223,7 @@ func TestABatchOfWhichAPartIsRefused(t *testing.T) {
 	s.awaitReady("part")
 	t.Cleanup(func() { s.env.AWS.DenyKey(keyOf(other(firstID))) })
 	s.env.AWS.DenyKey(keyOf(other(firstID)), "*")
-	before := kept{"whole": s.secret("whole")}
+	before := keptSecrets{"whole": s.secret("whole")}
 	a, b, c = value(), value(), value()
 	s.putValue(other(firstID), b) // This one first: the operator may still cache its former value, and would combine that with a new one.
 	s.putValue(firstID, a)

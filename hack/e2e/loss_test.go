@@ -109,11 +109,11 @@ func (s *setup) moveLabel(id, to, from string) {
 	}
 }
 
-// kept are Secrets as they were before the mishaps.
-type kept map[string]*corev1.Secret
+// keptSecrets are Secrets as they were before the mishaps.
+type keptSecrets map[string]*corev1.Secret
 
 // check fails the test unless each Secret is exactly as before: no key lost or changed, and no write at all.
-func (k kept) check(s *setup, when string) {
+func (k keptSecrets) check(s *setup, when string) {
 	s.Helper()
 	for name, before := range k {
 		now := s.secret(name)
@@ -131,7 +131,7 @@ func (k kept) check(s *setup, when string) {
 // TestNothingIsLost applies each mishap to a SecretSync of its own. The Secrets stay as they are, even if the operator
 // is killed meanwhile and the next one sees only the mishap.
 func TestNothingIsLost(t *testing.T) {
-	s, all, before := newSetup(t), mishaps(), kept{}
+	s, all, before := newSetup(t), mishaps(), keptSecrets{}
 	maps.Copy(all, mishapsOfSeveral())
 	maps.Copy(all, mishapsOfSlips())
 	for name, m := range all {
@@ -223,7 +223,7 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 	} {
 		s.awaitReady("waiting")
 		s.await("the trouble before is over", func() bool { return s.trouble("waiting") == "" })
-		before := kept{"waiting": s.secret("waiting")}
+		before := keptSecrets{"waiting": s.secret("waiting")}
 		test.fault.Every, test.fault.Operation = 1, reading
 		s.env.AWS.SetFaults(test.fault)
 		content := value()

@@ -121,10 +121,10 @@ func TestAGuessIsNotConfirmed(t *testing.T) {
 	tries := 0
 	for _, mode := range []v1alpha1.SyncMode{v1alpha1.SyncModeObserve, v1alpha1.SyncModeSync} {
 		for _, policy := range []v1alpha1.CreationPolicy{v1alpha1.CreationPolicyOwner, v1alpha1.CreationPolicyMerge} {
-			reason, right := guess("guess", content, mode, policy)
+			reason, rightAnswer := guess("guess", content, mode, policy)
 			_, wrong := guess("guess", "wrong", mode, policy)
-			if right != wrong || reason == v1alpha1.ReasonSynced || reason == v1alpha1.ReasonObserved {
-				t.Errorf("%s, %s: %s: a right guess is answered by %q, a wrong one by %q", mode, policy, reason, right, wrong)
+			if rightAnswer != wrong || reason == v1alpha1.ReasonSynced || reason == v1alpha1.ReasonObserved {
+				t.Errorf("%s, %s: %s: a right guess is answered by %q, a wrong one by %q", mode, policy, reason, rightAnswer, wrong)
 			}
 			tries++
 		}

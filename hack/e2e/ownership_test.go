@@ -25,7 +25,7 @@ func TestForeignSecretIsLeftAlone(t *testing.T) {
 		t.Error("the foreign Secret was touched")
 	}
 	s.remove("taken")
-	s.never("the foreign Secret goes with the SecretSync", func() bool { return s.secret("taken") == nil })
+	s.never("the foreign Secret is deleted with the SecretSync", func() bool { return s.secret("taken") == nil })
 }
 
 func TestTwoOwnersOfOneSecret(t *testing.T) {
@@ -115,7 +115,7 @@ func TestDeleteAndRetain(t *testing.T) {
 	s.sync("kept", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, Target: v1alpha1.SecretTarget{DeletionPolicy: v1alpha1.DeletionPolicyRetain}})
 	s.awaitReady("kept")
 	if again := s.secret("kept"); again.UID != kept.UID {
-		t.Error("the retained Secret was replaced when the SecretSync came again")
+		t.Error("the retained Secret was replaced when the SecretSync was recreated")
 	}
 }
 

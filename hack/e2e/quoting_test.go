@@ -158,7 +158,7 @@ func TestWhatTemplatesMakeOfValuesIsSearchedFor(t *testing.T) {
 	}
 	s.sync("made", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Template: &v1alpha1.Template{Data: made}})
 	for range 2 {
-		s.await("the Secret is made of the value", func() bool {
+		s.await("the Secret is rendered from the value", func() bool {
 			found := s.secret("made")
 			return found != nil && string(found.Data["base64"]) == base64.StdEncoding.EncodeToString([]byte(password))
 		})

@@ -21,12 +21,12 @@ func roleOf(file string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var role rbacv1.ClusterRole
-	if err := yaml.Unmarshal(content, &role); err != nil {
+	var clusterRole rbacv1.ClusterRole
+	if err := yaml.Unmarshal(content, &clusterRole); err != nil {
 		return nil, err
 	}
 	var allowed []string
-	for _, rule := range role.Rules {
+	for _, rule := range clusterRole.Rules {
 		for _, group := range rule.APIGroups {
 			for _, resource := range rule.Resources {
 				for _, verb := range rule.Verbs {

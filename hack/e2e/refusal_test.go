@@ -207,14 +207,14 @@ func TestTroubleThatTimeHeals(t *testing.T) {
 			t.Cleanup(func() { s.env.AWS.SetFaults() })
 			test.fault.Region = troubled
 			s.env.AWS.SetFaults(test.fault)
-			s.await("Reconciling tells of "+test.reason, func() bool {
+			s.await("Reconciling has the reason "+test.reason, func() bool {
 				trouble := meta.FindStatusCondition(s.get("calm").Status.Conditions, v1alpha1.ConditionReconciling)
 				return trouble != nil && trouble.Reason == test.reason
 			})
 			found := s.get("calm")
 			s.checkStatus(found)
 			if ready := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady); ready.Status != metav1.ConditionTrue || !strings.Contains(ready.Message, "retrying") {
-				t.Errorf("Ready is %s: %q, want True and a word on the retries", ready.Status, ready.Message)
+				t.Errorf("Ready is %s: %q, want True and a message about the retries", ready.Status, ready.Message)
 			}
 			s.env.AWS.SetFaults()
 			s.await("the trouble is over", func() bool {
@@ -274,7 +274,7 @@ func TestQuiet(t *testing.T) {
 	described, requests := s.described(), len(s.requests())
 	s.await("five polls", func() bool { return s.described() >= described+5 })
 	for _, request := range s.requests()[requests:] {
-		t.Errorf("the operator asked the API server to %s though nothing changed", request.What())
+		t.Errorf("the operator sent %s to the API server although nothing had changed", request.What())
 	}
 	after := s.get("quiet")
 	if before.ResourceVersion != after.ResourceVersion {

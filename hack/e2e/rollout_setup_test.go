@@ -27,11 +27,11 @@ const rolloutsRole = "components/rollouts/role.yaml"
 func (s *setup) actAs(account string, flags []string, roles ...string) {
 	s.Helper()
 	s.put(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: account}})
-	bind := func(role string) {
+	bind := func(roleName string) {
 		s.put(&rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: account + "-" + role},
+			ObjectMeta: metav1.ObjectMeta{Name: account + "-" + roleName},
 			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.OperatorNamespace, Name: account}},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: roleName},
 		})
 	}
 	bind("secretsync-manager")
@@ -42,13 +42,13 @@ func (s *setup) actAs(account string, flags []string, roles ...string) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		role := &rbacv1.ClusterRole{}
-		if err := yaml.UnmarshalStrict(content, role); err != nil {
+		clusterRole := &rbacv1.ClusterRole{}
+		if err := yaml.UnmarshalStrict(content, clusterRole); err != nil {
 			s.Fatal(err)
 		}
-		s.put(role)
-		bind(role.Name)
-		s.awaitRules(account, s.namespace, role.Rules)
+		s.put(clusterRole)
+		bind(clusterRole.Name)
+		s.awaitRules(account, s.namespace, clusterRole.Rules)
 	}
 	become := func(ctx context.Context, account string, flags ...string) {
 		s.Helper()

@@ -88,7 +88,7 @@ func restartsAfterATakeover(t *testing.T) {
 	s.remove("db")
 	second := s.putValue(id, content("password"))
 	s.sync("db", spec)
-	s.await("the Deployment is restarted for what was taken over", func() bool {
+	s.await("the Deployment is restarted for the value that was taken over", func() bool {
 		return s.exists(web) && strings.HasPrefix(stampOf(&web.Spec.Template, "db"), second+"#1.")
 	})
 	done := s.awaitRollout("db", v1alpha1.ReasonRolledOut, stampOf(&web.Spec.Template, "db"))
@@ -120,7 +120,7 @@ func restartsBesideKeepPrevious(t *testing.T) {
 		t.Errorf("the Deployment has the annotations %v", web.Spec.Template.Annotations)
 	}
 	s.edit("db", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.KeepPrevious = nil })
-	s.await("the former values are taken out", func() bool {
+	s.await("the former values are removed", func() bool {
 		is := s.get("db").Status.Secret
 		return is.Generation == 3 && len(is.PreviousKeys) == 0 && len(is.Keys) == 1
 	})

@@ -98,7 +98,7 @@ func restartsEveryUse(t *testing.T) {
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitRollout("db", v1alpha1.ReasonRolledOut, first)
 	if asked := s.restarts(); len(asked) > 0 {
-		t.Errorf("the first sync asked for workloads: %v", asked)
+		t.Errorf("the first sync requested workloads: %v", asked)
 	}
 	second := s.putValue(id, content("password"))
 	done := s.awaitRollout("db", v1alpha1.ReasonRolledOut, second)
@@ -136,7 +136,7 @@ func restartsEveryUse(t *testing.T) {
 	}
 	s.await("polls after the restart", func() bool { return s.called("DescribeSecret") >= polls+3 })
 	if diff := cmp.Diff(asked, s.restarts()); diff != "" {
-		t.Errorf("workloads were asked for though nothing had changed (-before +after):\n%s", diff)
+		t.Errorf("workloads were requested although nothing had changed (-before +after):\n%s", diff)
 	}
 	checkOnce("after a restart of the operator")
 }
@@ -327,7 +327,7 @@ func TestRolloutsAreOffUnlessInstalled(t *testing.T) {
 		t.Errorf("the Deployment has generation %d", got)
 	}
 	if asked := s.restarts(); len(asked) > 0 {
-		t.Errorf("workloads were asked for: %v", asked)
+		t.Errorf("workloads were requested: %v", asked)
 	}
 }
 

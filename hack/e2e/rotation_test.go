@@ -108,7 +108,7 @@ func TestWholeRotation(t *testing.T) {
 	s.awaitKeys("previous", map[string]string{"password": old})
 	s.awaitEvent("current", "SecretUpdated", first, *rotated.VersionId, "changed password")
 	s.awaitTrouble("current", v1alpha1.ConditionRotationHealthy, v1alpha1.ReasonRotationOnSchedule)
-	s.await("status tells when AWS rotated, and when it will next", func() bool {
+	s.await("status says when AWS rotated, and when it will rotate next", func() bool {
 		status := s.get("current").Status
 		return status.LastRotationTime != nil && status.Sources[0].LastRotatedTime != nil && status.Sources[0].NextRotationTime != nil
 	})

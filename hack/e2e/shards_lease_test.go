@@ -74,7 +74,7 @@ func TestShardsElectTheirOwnLeaders(t *testing.T) {
 		t.Errorf("a second replica changed the leaders from %v to %v", first, now)
 	}
 	if asked := c.selectorsAsked(); !slices.Equal(asked, []string{"!" + shardKey, shardKey + "=a"}) {
-		t.Errorf("SecretSyncs were asked for by the selectors %q", asked)
+		t.Errorf("SecretSyncs were requested by the selectors %q", asked)
 	}
 
 	c.stop(a)

@@ -106,7 +106,7 @@ func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
 	s.putValue(id, `{"password":"`+young+`"}`)
 	s.awaitKeys("grace", map[string]string{"password": young, "password_previous": old})
 	var found *v1alpha1.SecretSync
-	s.await("status tells how long they stay", func() bool { // Status is written after the Secret.
+	s.await("status says how long they stay", func() bool { // Status is written after the Secret.
 		found = s.get("grace")
 		return found.Status.PreviousUntil != nil
 	})
@@ -120,5 +120,5 @@ func TestFormerValuesStayBesideTheirSuccessors(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitKeys("grace", map[string]string{"password": young})
-	s.await("status no longer tells how long they stay", func() bool { return s.get("grace").Status.PreviousUntil == nil })
+	s.await("status no longer says how long they stay", func() bool { return s.get("grace").Status.PreviousUntil == nil })
 }

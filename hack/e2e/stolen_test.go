@@ -52,24 +52,24 @@ func TestWhatAStolenTokenMayDo(t *testing.T) {
 		"--set", "serviceAccountTokens.enabled=true", "--set", "rollouts.enabled=true")
 	c.await("SecretSyncs are served", c.served)
 	c.addLoot()
-	for way, thief := range map[string]*thief{
+	for way, robber := range map[string]*thief{
 		"kustomize": c.thief(testenv.OperatorNamespace, testenv.OperatorAccount, "secretsync-operator-"),
 		"chart":     c.thief("tools", "sync-operator", "syncer-"),
 	} {
 		t.Run(way, func(t *testing.T) {
-			inTest := *thief.setup
+			inTest := *robber.setup
 			inTest.T = t
-			inCluster := *thief.cluster
+			inCluster := *robber.cluster
 			inCluster.setup = &inTest
-			thief.cluster = &inCluster
-			everywhere, atHome := thief.rightsEverywhere(), thief.rightsAtHome()
-			thief.checkRules("payments", everywhere)
+			robber.cluster = &inCluster
+			everywhere, atHome := robber.rightsEverywhere(), robber.rightsAtHome()
+			robber.checkRules("payments", everywhere)
 			maps.Copy(atHome, everywhere)
-			thief.checkRules(thief.home, atHome)
+			robber.checkRules(robber.home, atHome)
 			for name, tried := range atHome {
-				thief.try(name, tried)
+				robber.try(name, tried)
 			}
-			thief.checkForbidden()
+			robber.checkForbidden()
 		})
 	}
 }

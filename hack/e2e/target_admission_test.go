@@ -310,7 +310,7 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 			secret.Labels[fmt.Sprintf("example.com/l%d", n)] = "x"
 			secret.Data["theirs"] = fmt.Append(nil, n)
 		})
-		s.await("the operator has looked", func() bool { return s.looked() > n })
+		s.await("the operator has read it", func() bool { return s.looked() > n })
 	}
 	if writes := s.written("secrets") - secrets; writes > 0 {
 		t.Errorf("the Secret was written %d times", writes)
@@ -326,7 +326,7 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 	}
 	for _, request := range s.requests() {
 		if request.What() == "list secretsync.dev secretsyncs" {
-			t.Error("the API server was asked for the SecretSync, whose Secret was not lost")
+			t.Error("the SecretSync was requested from the API server although its Secret was not lost")
 		}
 	}
 	arn := before.Status.Sources[0].ARN
@@ -371,7 +371,7 @@ func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 		Target: v1alpha1.SecretTarget{Name: "own", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReady("guest")
 	s.awaitKeys("own", map[string]string{"value": own, "merged": merged})
-	s.await("the owner has looked", func() bool { return s.looked() > 1 })
+	s.await("the owner was reconciled", func() bool { return s.looked() > 1 })
 	s.never("the key is fought over", func() bool {
 		return len(s.events("own", "SecretRepaired"))+len(s.events("guest", "SecretRepaired")) > 0
 	})

@@ -80,7 +80,7 @@ func (s *setup) knownToCollector() {
 		s.Fatal(err)
 	}
 	s.remove("last")
-	s.await("what goes with a SecretSync is gone", func() bool { return s.secret("last") == nil })
+	s.await("what is deleted with a SecretSync is gone", func() bool { return s.secret("last") == nil })
 }
 
 // TestTheSuccessorOfADeletedSecretSync: it gets the Secret as soon as Kubernetes has deleted the former one.
@@ -107,7 +107,7 @@ func TestTheSuccessorOfARenamedTarget(t *testing.T) {
 	s.awaitReady("second")
 	s.remove("first")
 	s.await("the Secret of the first one is collected", func() bool { return s.secret("moved") == nil })
-	s.never("that of its successor goes with it", func() bool { return !s.holds("shared", "second", second) })
+	s.never("the Secret of its successor is deleted with it", func() bool { return !s.holds("shared", "second", second) })
 }
 
 // TestTheSuccessorOfAKeptSecret: the message has a command that hands the Secret over, and works as it is.
@@ -198,7 +198,7 @@ func TestSecretsAreExchanged(t *testing.T) {
 			})
 			s.remove(name(0))
 			s.await("its Secret is collected", func() bool { return s.secret(name(1)) == nil })
-			s.never("another Secret goes with it", func() bool { return s.secret(name(0)) == nil })
+			s.never("another Secret is deleted with it", func() bool { return s.secret(name(0)) == nil })
 		})
 	}
 }

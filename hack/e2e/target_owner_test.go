@@ -134,7 +134,7 @@ func TestASecretThatCannotGo(t *testing.T) {
 	if err := s.env.Client.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the operator has looked at it", func() bool { return s.looked() > looked })
+	s.await("the operator has reconciled it", func() bool { return s.looked() > looked })
 	before := s.get("lingering").ResourceVersion
 	s.never("status is written again and again", func() bool { return s.get("lingering").ResourceVersion != before })
 	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = nil })

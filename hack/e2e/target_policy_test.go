@@ -46,7 +46,7 @@ func TestRetainWhileAWSRefuses(t *testing.T) {
 				return s.get("kept").Status.Secret.ResourceVersion == s.secret("kept").ResourceVersion
 			})
 			s.remove("kept")
-			s.never("the Secret goes", func() bool { return s.secret("kept") == nil })
+			s.never("the Secret is deleted", func() bool { return s.secret("kept") == nil })
 			s.awaitKeys("kept", map[string]string{"value": content})
 		})
 	}
@@ -68,7 +68,7 @@ func TestRenameUnderRetain(t *testing.T) {
 		t.Errorf("the former Secret has the owner references %v", references)
 	}
 	s.remove("moved")
-	s.never("a Secret goes", func() bool { return s.secret("old") == nil || s.secret("new") == nil })
+	s.never("a Secret is deleted", func() bool { return s.secret("old") == nil || s.secret("new") == nil })
 }
 
 // TestPolicyThereAndBack: Owner becomes Merge and Owner again. The keys stay throughout, and the SecretSync does not
@@ -96,7 +96,7 @@ func TestPolicyThereAndBack(t *testing.T) {
 	s.awaitReason("turned", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
 	s.awaitKeys("turned", want)
 	if len(s.get("turned").Finalizers) == 0 {
-		t.Error("the finalizer is gone, though keys of ours are in a Secret that is not ours")
+		t.Error("the finalizer is gone although merged keys are in a foreign Secret")
 	}
 	s.patchSecret("turned", func(secret *corev1.Secret) {
 		secret.Annotations = map[string]string{v1alpha1.AnnotationOwner: "turned"}

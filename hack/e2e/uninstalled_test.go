@@ -46,7 +46,7 @@ func TestAFinalizerThatIsLeftBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.await("the SecretSync waits for the operator", func() bool { return !s.get("db").DeletionTimestamp.IsZero() })
-	s.await("the Secret is gone, and the namespace still is there", func() bool { return s.secret("app") == nil && s.exists(namespace) })
+	s.await("the Secret is gone, and the namespace still exists", func() bool { return s.secret("app") == nil && s.exists(namespace) })
 
 	command := documented(t, "docs/troubleshooting.md", "kubectl patch secretsyncs.secretsync.dev/stripe-key")
 	command = strings.NewReplacer("stripe-key", "db", "payments", s.namespace, "'", "", "kubectl ", "").Replace(command)

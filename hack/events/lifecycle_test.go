@@ -49,7 +49,7 @@ func TestNothingIsLostWhenTheOperatorComesAndGoes(t *testing.T) {
 			play(f)
 			f.awaitRotated()
 			f.awaitCurrent()
-			f.await("events have told, too", func() bool { return f.counted("notified") > 0 })
+			f.await("events have reported it too", func() bool { return f.counted("notified") > 0 })
 			f.again() // Events are followed as before.
 			f.awaitCurrent()
 			f.awaitDrained()
@@ -163,7 +163,7 @@ func (f *fleet) killLeader() {
 	leader, holders := f.manager, f.holders()
 	f.startAgain()
 	if now := f.holders(); !maps.Equal(holders, now) {
-		f.Fatal("a second replica has taken over from one that works")
+		f.Fatal("a second replica has taken over from a leader that works")
 	}
 	f.awaitRotated() // The start of the second may have taken longer than all rotations, so more follow.
 	before := f.done()

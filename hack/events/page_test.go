@@ -63,7 +63,7 @@ func TestWhatThePageInstallsIsEnough(t *testing.T) {
 	}
 	queue, rule := installed.Resources.Changes.Properties, installed.Resources.Rule.Properties
 	if len(rule.Targets) != 1 || rule.Targets[0].ARN != s.queue || len(rule.EventPattern.Source) != 1 || rule.EventPattern.Source[0] != "aws.secretsmanager" {
-		t.Errorf("the rule takes events of %v to %v", rule.EventPattern.Source, rule.Targets)
+		t.Errorf("the rule sends events of %v to %v", rule.EventPattern.Source, rule.Targets)
 	}
 	if _, err := s.env.AWS.AddQueue(localaws.Queue{
 		Name: queueName, DeadLetterQueue: s.dead, MaxReceives: queue.RedrivePolicy.MaxReceiveCount,

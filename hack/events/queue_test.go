@@ -44,7 +44,7 @@ func TestAChangeIsHereOnceItsEventIs(t *testing.T) {
 			s.awaitValue(name, content)
 		}
 		if described := count(s.asked(), "DescribeSecret"); described > len(all) {
-			t.Errorf("DescribeSecret was asked %d times for %d ids of one secret", described, len(all))
+			t.Errorf("DescribeSecret was called %d times for %d ids of one secret", described, len(all))
 		}
 	}
 	s.awaitDrained() // An event is counted after it was delivered.
@@ -91,7 +91,7 @@ func TestARollbackADeletionAndARestoreAreFollowed(t *testing.T) {
 	if _, err := s.aws.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, RecoveryWindowInDays: aws.Int64(7)}); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the deletion is told", func() bool {
+	s.await("the deletion is reported", func() bool {
 		ready := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionReady)
 		return ready != nil && ready.Reason == v1alpha1.ReasonSecretPendingDeletion
 	})
@@ -112,7 +112,7 @@ func TestLostEventsCostTimeAndNothingElse(t *testing.T) {
 	s.awaitValue("db", content)
 	s.awaitValue("db", s.put(s.secretID("db")))
 	if got := s.counted("notified"); got != 0 {
-		t.Errorf("%v events came: this shows nothing", got)
+		t.Errorf("%v events came: the test proves nothing", got)
 	}
 }
 
@@ -135,7 +135,7 @@ func TestDuplicatesAndDisorderDoNoHarm(t *testing.T) {
 	s.awaitDrained()
 	s.awaitValue("db", content)
 	if got := s.counted("notified"); got < 20 {
-		t.Errorf("%v events came of ten changes, each told twice", got)
+		t.Errorf("%v events came of ten changes, want two of each", got)
 	}
 }
 
@@ -191,9 +191,9 @@ func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
 		}
 		return strings.Count(string(said), "the queue of change events does not answer")
 	}
-	s.await("the log tells that the queue is gone", func() bool { return told() > 0 }) // The log is written after the metric changes.
+	s.await("the log says that the queue is gone", func() bool { return told() > 0 }) // The log is written after the metric changes.
 	if times := told(); times != 1 {
-		t.Errorf("the log tells %d times that the queue is gone", times)
+		t.Errorf("the log says %d times that the queue is gone", times)
 	}
 	s.addQueue()
 	s.awaitQueueUp(1)
@@ -236,7 +236,7 @@ func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
 			s.awaitValue("db", content)
 			s.awaitDrained()
 			if s.counted("notified") == 0 {
-				t.Error("it is not the event that has told")
+				t.Error("the event was not the cause")
 			}
 			if read := s.env.AWS.ValuesRead(s.secretID("db")); read != 1 {
 				t.Errorf("the value was read %d times", read)

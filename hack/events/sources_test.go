@@ -87,14 +87,14 @@ func (s *setup) failRotation(t *testing.T, step string) {
 			return told != nil && told.Reason == reason
 		}
 	}
-	s.await("the failure is told", health(v1alpha1.ReasonRotationFailed))
+	s.await("the failure is reported", health(v1alpha1.ReasonRotationFailed))
 	s.awaitValues(name, map[string]string{"password": password})
 	s.giveUpRotation(id)
 	s.env.AWS.RegisterRotationFunction(function, works)
 	if _, err := s.aws.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &id}); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the success is told", health(v1alpha1.ReasonRotationOnSchedule))
+	s.await("the success is reported", health(v1alpha1.ReasonRotationOnSchedule))
 	switch s.values(name)["password"] {
 	case "":
 		t.Error("the Secret has no password")

@@ -109,7 +109,7 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 			second := s.put(id)
 			s.env.AWS.ResetCalls()
 			s.awaitValue("db", second)
-			s.await("the update is told", func() bool { return s.told("SecretUpdated") == 1 })
+			s.await("the update is reported", func() bool { return s.told("SecretUpdated") == 1 })
 			meanwhile(s)
 			s.awaitAsked("DescribeSecret", 13) // By then ten seconds are over.
 			third := s.put(id)
@@ -118,7 +118,7 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 			if held := seen.all(); !slices.Equal(held, []string{first, second, third}) {
 				t.Errorf("the Secret went through %d states, want three", len(held))
 			}
-			s.await("the second update is told", func() bool { return s.told("SecretUpdated") >= 2 })
+			s.await("the second update is reported", func() bool { return s.told("SecretUpdated") >= 2 })
 			if got := s.told("SecretUpdated"); got != 2 {
 				t.Errorf("%d events of updates, want two", got)
 			}
@@ -139,7 +139,7 @@ func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 			s.awaitDrained()
 			s.sync("db", id, alone)
 			s.awaitValue("db", first)
-			s.await("status tells of the version", func() bool { return len(s.get("db").Status.Sources) == 1 })
+			s.await("status has the version", func() bool { return len(s.get("db").Status.Sources) == 1 })
 			s.stale(localaws.Staleness{Operation: operation, Lag: 4 * time.Second})
 			second := s.put(id)
 			began := time.Now()
@@ -147,7 +147,7 @@ func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 			if took := time.Since(began); took < 3*time.Second || took > 60*time.Second {
 				t.Errorf("the value was there after %s", took)
 			}
-			s.await("the update is told", func() bool { return s.told("SecretUpdated") == 1 })
+			s.await("the update is reported", func() bool { return s.told("SecretUpdated") == 1 })
 			if got := s.told("SyncFailed"); got > 0 {
 				t.Errorf("%d events of failures", got)
 			}
@@ -176,10 +176,10 @@ func TestARollbackIsFollowedAtOnce(t *testing.T) {
 	s.awaitVersion("back", latter)
 	s.awaitDrained()
 	if asked := count(s.asked(), "DescribeSecret"); asked > 2 {
-		t.Errorf("DescribeSecret was asked %d times, want once for each of the two events at most", asked)
+		t.Errorf("DescribeSecret was called %d times, want once for each of the two events at most", asked)
 	}
 	if in := s.get("back").Status.Sources[0]; in.LastChangedTime == nil || in.VersionID != former {
-		t.Errorf("status tells of version %s, changed at %v", in.VersionID, in.LastChangedTime)
+		t.Errorf("status has version %s, changed at %v", in.VersionID, in.LastChangedTime)
 	}
 }
 

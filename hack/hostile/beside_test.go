@@ -115,7 +115,7 @@ func (l latency) within(alone time.Duration) bool {
 func (f figures) judge(t *testing.T) {
 	t.Helper()
 	if !f.beside.within(f.alone) {
-		t.Errorf("beside the attacker an announced rotation takes %s, alone %s; one that is polled for each %s takes %s", f.beside.event, f.alone, pollEvery, f.beside.poll)
+		t.Errorf("beside the attacker an announced rotation takes %s, alone %s; one that a poll each %s finds takes %s", f.beside.event, f.alone, pollEvery, f.beside.poll)
 	}
 	if f.peak > memoryLimit {
 		t.Errorf("the manager had %d MiB, more than %d MiB", f.peak>>20, memoryLimit>>20)
@@ -124,7 +124,7 @@ func (f figures) judge(t *testing.T) {
 		t.Errorf("AWS was called %d times in %s, want %d at most", f.calls, f.lasted, f.allowed)
 	}
 	if f.requests > f.most {
-		t.Errorf("the API server was asked %d times in %s, want %d at most", f.requests, f.lasted, f.most)
+		t.Errorf("the API server got %d requests in %s, want %d at most", f.requests, f.lasted, f.most)
 	}
 }
 

@@ -26,7 +26,8 @@ func largest(namespace, name string, keys, size int) *v1alpha1.SecretSync {
 	return secretSync
 }
 
-// Many objects of the largest admitted size take little memory, even when the operator starts and lists them all.
+// TestManyLargeSecretSyncsTakeLittleMemory: many objects of the largest admitted size take little memory, even when the
+// operator starts and lists them all.
 func TestManyLargeSecretSyncsTakeLittleMemory(t *testing.T) {
 	const objects = 300
 	namespace := "large"

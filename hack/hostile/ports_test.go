@@ -64,7 +64,8 @@ func answers(t *testing.T, manager *testenv.Manager) {
 	}
 }
 
-// Any client of a port can send headers without end: 300 clients with a megabyte each took 400 MiB.
+// TestAFloodOfHeadersTakesNoMemoryAndNoProbe: any client of a port can send headers without end: 300 clients with a
+// megabyte each took 400 MiB.
 func TestAFloodOfHeadersTakesNoMemoryAndNoProbe(t *testing.T) {
 	manager := startManager(t)
 	before, err := manager.ResidentMemory()

@@ -98,7 +98,7 @@ func TestKMSKeys(t *testing.T) {
 		t.Errorf("a secret with another key: %v", err)
 	}
 	if aws.ToString(s.described("db").KmsKeyId) != key {
-		t.Error("DescribeSecret, which decrypts nothing, does not tell the key")
+		t.Error("DescribeSecret, which decrypts nothing, does not have the key")
 	}
 	s.DenyKey(key)
 	s.DisableKey(key, true)

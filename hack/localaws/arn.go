@@ -9,8 +9,8 @@ import (
 var rolePattern = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):role/(.+)$`)
 
 // assumedARN names a session of a role. It drops the role's path.
-func assumedARN(partition, account, role, session string) string {
-	return newARN(partition, "sts", "", account, "assumed-role/"+role[strings.LastIndex(role, "/")+1:]+"/"+session)
+func assumedARN(partition, account, roleName, sessionName string) string {
+	return newARN(partition, "sts", "", account, "assumed-role/"+roleName[strings.LastIndex(roleName, "/")+1:]+"/"+sessionName)
 }
 
 // roleOf is the role of an assumed role's ARN, without the path, which that ARN does not have.

@@ -140,9 +140,9 @@ func assumeDenied(err error) error {
 
 // toleratedSession is a session of any role, while the server has no identities.
 func (s *Server) toleratedSession(input *assumeInput, subject string) assumeResult {
-	user := assumedRole{Arn: assumedARN(partitionIn(input.arn), input.account, input.role, input.session), AssumedRoleId: "AROALOCAL:" + input.session}
+	assumed := assumedRole{Arn: assumedARN(partitionIn(input.arn), input.account, input.role, input.session), AssumedRoleId: "AROALOCAL:" + input.session}
 	key := sessionKeyPrefix + randomPassword(uppercase, 11)
-	put(&s.principals, key, Principal{Account: input.account, ARN: user.Arn})
+	put(&s.principals, key, Principal{Account: input.account, ARN: assumed.Arn})
 	lasts := lasting(input.lasts, durationMost*time.Second)
 	if s.SessionLifetime > 0 {
 		lasts = s.SessionLifetime
@@ -152,6 +152,6 @@ func (s *Server) toleratedSession(input *assumeInput, subject string) assumeResu
 			AccessKeyId: key, SecretAccessKey: randomPassword(lowercase+uppercase, 40), SessionToken: randomPassword(lowercase+uppercase, 64),
 			Expiration: s.expiry(lasts).UTC().Format(time.RFC3339),
 		},
-		AssumedRoleUser: user, SubjectFromWebIdentityToken: subject,
+		AssumedRoleUser: assumed, SubjectFromWebIdentityToken: subject,
 	}
 }

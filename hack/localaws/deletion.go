@@ -27,7 +27,7 @@ type deleteInput struct {
 
 // deletion deletes a secret. A forced deletion succeeds even if there is none (operation DeleteSecret, parameter
 // ForceDeleteWithoutRecovery).
-func deletion() operation {
+func deletion() operationFunc {
 	known := onSecret((*Server).deleteSecret)
 	return func(s *Server, call *request) (any, error) {
 		answer, err := known(s, call)

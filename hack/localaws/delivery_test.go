@@ -113,7 +113,7 @@ func TestARuleSeesItsOwnRegionAndAccount(t *testing.T) {
 	}
 	s := newSetup(t)
 	if _, err := s.AddEventRule(localaws.EventRule{Queue: queueARN}); err == nil {
-		t.Error("a rule for no queue is taken")
+		t.Error("a rule for no queue is accepted")
 	}
 }
 

@@ -37,11 +37,11 @@ func DiscoverProvider(ctx context.Context, client *http.Client, server string) (
 }
 
 func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	httpRequest, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := client.Do(request)
+	answer, err := client.Do(httpRequest)
 	if err != nil {
 		return nil, err
 	}

@@ -138,8 +138,8 @@ func (s *Server) did(what string, to *secret, more map[string]any, problem strin
 func (s *Server) labelled(on *secret, before map[string]string) {
 	now := on.labels()
 	var moved []string
-	for label, version := range now {
-		if before[label] != version && label != stagePending && label != stagePrevious {
+	for label, versionID := range now {
+		if before[label] != versionID && label != stagePending && label != stagePrevious {
 			moved = append(moved, label)
 		}
 	}

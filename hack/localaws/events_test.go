@@ -113,8 +113,8 @@ func changingCalls(id string) map[string]changingCall {
 			_, err := s.RemoveRegionsFromReplication(s.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String(id), RemoveReplicaRegions: []string{"eu-central-1"}})
 			return err
 		}},
-		"RotateSecret": {want: map[string]any{"secretId": id, "clientRequestToken": token}, code: "InvalidRequestException", do: func(s *setup) error {
-			_, err := s.RotateSecret(s.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id), ClientRequestToken: aws.String(token)})
+		"RotateSecret": {want: map[string]any{"secretId": id, "clientRequestToken": firstToken}, code: "InvalidRequestException", do: func(s *setup) error {
+			_, err := s.RotateSecret(s.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id), ClientRequestToken: aws.String(firstToken)})
 			return err
 		}},
 	}

@@ -1,11 +1,11 @@
 package localaws
 
-// operation runs a call, or refuses it.
-type operation func(*Server, *request) (any, error)
+// operationFunc runs a call, or refuses it.
+type operationFunc func(*Server, *request) (any, error)
 
 // operations are the operations of Secrets Manager, by name.
-func operations() map[string]operation {
-	return map[string]operation{
+func operations() map[string]operationFunc {
+	return map[string]operationFunc{
 		"CreateSecret":                 onInput((*Server).createSecret),
 		"PutSecretValue":               onUsable((*Server).putSecretValue),
 		"UpdateSecret":                 onUsable((*Server).updateSecret),
@@ -44,7 +44,7 @@ type naming[I any] interface {
 }
 
 // onInput makes an operation of a function of its input. The mutex is held meanwhile.
-func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
+func onInput[I any](work func(*Server, *request, *I) (any, error)) operationFunc {
 	return func(s *Server, call *request) (any, error) {
 		input := new(I)
 		if err := call.decode(input); err != nil {
@@ -66,16 +66,16 @@ func onInput[I any](work func(*Server, *request, *I) (any, error)) operation {
 }
 
 // onSecret makes an operation of a function of a secret, in any state, that the caller may use for it.
-func onSecret[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operation {
+func onSecret[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operationFunc {
 	return finding[I, P]((*Server).findAllowed, work)
 }
 
 // onUsable is onSecret for secrets that are neither marked for deletion nor replicas.
-func onUsable[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operation {
+func onUsable[I any, P naming[I]](work func(*Server, *request, *secret, *I) (any, error)) operationFunc {
 	return finding[I, P]((*Server).open, work)
 }
 
-func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, error), work func(*Server, *request, *secret, *I) (any, error)) operation {
+func finding[I any, P naming[I]](find func(*Server, *request, string) (*secret, error), work func(*Server, *request, *secret, *I) (any, error)) operationFunc {
 	return onInput(func(s *Server, call *request, input *I) (any, error) {
 		on, err := find(s, call, P(input).id())
 		if err != nil {

@@ -85,7 +85,7 @@ func TestAnOutageOfOtherServices(t *testing.T) {
 		"no region": {}, "a kind that is not there": {Region: "*", Kind: "Fire"}, "a service that is not there": {Region: "*", Services: []string{"s3"}},
 	} {
 		if l.SetOutages(wrong) == nil {
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 }

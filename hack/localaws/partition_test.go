@@ -32,7 +32,7 @@ func TestSecretsAreOfThePartitionOfTheirRegion(t *testing.T) {
 	}
 }
 
-// Users and roles are unknown in other partitions.
+// TestAccessKeysAreWorthNothingInAnotherPartition: users and roles are unknown in other partitions.
 func TestAccessKeysAreWorthNothingInAnotherPartition(t *testing.T) {
 	s := newSetup(t)
 	arn, err := s.AddUser(localaws.User{Name: "app", Partition: "aws-cn", AccessKeyID: "china", SecretAccessKey: "x",

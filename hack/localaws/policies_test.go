@@ -150,7 +150,7 @@ func TestBatchesArePermittedOneByOne(t *testing.T) {
 	staged := s.secrets(s.user("app", batch, allowing(reading, "*", `"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}`)))
 	got, err = staged.BatchGetSecretValue(t.Context(), ids)
 	if must(t, got, err); len(got.Errors) != 2 {
-		t.Error("a batch names no stage, and was taken as if it did")
+		t.Error("a batch has no staging label, and was handled as if it had one")
 	}
 }
 
@@ -203,7 +203,7 @@ func TestKeysHaveASay(t *testing.T) {
 		}
 	}
 	if s.SetKeyPolicy(keyHere, decrypts) == nil {
-		t.Error("an identity's policy was taken for a key's")
+		t.Error("a key accepts an identity's policy")
 	}
 }
 

@@ -111,7 +111,7 @@ func TestEventsAndOutagesAreSetUpOverHTTP(t *testing.T) {
 	}
 	s.create("db", "one")
 	if got := len(s.arrived()); got != 0 {
-		t.Errorf("%d events arrive that should be held", got)
+		t.Errorf("%d events arrive that should be kept back", got)
 	}
 	if got := post("flush-events", ""); got != http.StatusOK || len(s.arrived()) != 2 {
 		t.Errorf("flushed: %d, %v", got, s.arrivedNames())

@@ -168,7 +168,7 @@ func TestALongPollEndsWithItsCaller(t *testing.T) {
 	l.await("the poll ends", func() bool { return l.Polling(queueARN) == 0 })
 	l.send("one")
 	if got := bodies(l.receive(l.url, 30)); len(got) != 1 {
-		t.Errorf("a poll that was left took a message away: %q", got)
+		t.Errorf("an abandoned poll received a message: %q", got)
 	}
 	if empty, err := l.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &l.url, WaitTimeSeconds: 1}); len(must(t, empty, err).Messages) != 0 {
 		t.Error("an empty queue gives messages")

@@ -34,24 +34,24 @@ func (s *setup) putWith(id, token, text string, stages ...string) (*secretsmanag
 func TestAPutThatIsSentAgainIsIgnored(t *testing.T) {
 	s := newSetup(t)
 	s.create("db", "one")
-	first, err := s.putWith("db", token, "two")
+	first, err := s.putWith("db", firstToken, "two")
 	must(t, first, err)
 	third := s.put("db", "three")
 	before := s.described("db")
 	s.clock.forward(time.Hour)
 	for _, stages := range [][]string{nil, {"AWSCURRENT"}, {"blue"}} {
-		again, err := s.putWith("db", token, "two", stages...)
-		if got := must(t, again, err); aws.ToString(got.VersionId) != token || !slices.Equal(got.VersionStages, []string{"AWSPREVIOUS"}) {
+		again, err := s.putWith("db", firstToken, "two", stages...)
+		if got := must(t, again, err); aws.ToString(got.VersionId) != firstToken || !slices.Equal(got.VersionStages, []string{"AWSPREVIOUS"}) {
 			t.Errorf("answered %s %v", aws.ToString(got.VersionId), got.VersionStages)
 		}
 	}
-	if diff := cmp.Diff(map[string]string{third: "AWSCURRENT", token: "AWSPREVIOUS"}, s.stages("db")); diff != "" {
+	if diff := cmp.Diff(map[string]string{third: "AWSCURRENT", firstToken: "AWSPREVIOUS"}, s.stages("db")); diff != "" {
 		t.Errorf("labels differ (-want +got):\n%s", diff)
 	}
 	if !s.described("db").LastChangedDate.Equal(*before.LastChangedDate) {
 		t.Error("LastChangedDate moved")
 	}
-	_, err = s.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), ClientRequestToken: aws.String(token), SecretString: aws.String("two")})
+	_, err = s.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), ClientRequestToken: aws.String(firstToken), SecretString: aws.String("two")})
 	refused(t, err, "ResourceExistsException", "You can't use ClientRequestToken")
 }
 
@@ -60,18 +60,18 @@ func TestACreationThatIsSentAgainIsIgnored(t *testing.T) {
 	create := func(text, token string) (*secretsmanager.CreateSecretOutput, error) {
 		return s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("db"), SecretString: &text, ClientRequestToken: &token})
 	}
-	made, err := create("one", token)
+	made, err := create("one", firstToken)
 	first := must(t, made, err)
 	second := s.put("db", "two")
-	again, err := create("one", token)
-	if got := must(t, again, err); aws.ToString(got.ARN) != aws.ToString(first.ARN) || aws.ToString(got.VersionId) != token {
+	again, err := create("one", firstToken)
+	if got := must(t, again, err); aws.ToString(got.ARN) != aws.ToString(first.ARN) || aws.ToString(got.VersionId) != firstToken {
 		t.Errorf("answered %s %s", aws.ToString(got.ARN), aws.ToString(got.VersionId))
 	}
-	if diff := cmp.Diff(map[string]string{second: "AWSCURRENT", token: "AWSPREVIOUS"}, s.stages("db")); diff != "" {
+	if diff := cmp.Diff(map[string]string{second: "AWSCURRENT", firstToken: "AWSPREVIOUS"}, s.stages("db")); diff != "" {
 		t.Errorf("labels differ (-want +got):\n%s", diff)
 	}
-	_, err = create("three", token)
-	refused(t, err, "ResourceExistsException", "You can't use ClientRequestToken "+token+" because that value is already in use for a version of secret "+aws.ToString(first.ARN))
+	_, err = create("three", firstToken)
+	refused(t, err, "ResourceExistsException", "You can't use ClientRequestToken "+firstToken+" because that value is already in use for a version of secret "+aws.ToString(first.ARN))
 	_, err = create("one", strings.Repeat("2", 32))
 	refused(t, err, "ResourceExistsException", "The operation failed because the secret db already exists.")
 }

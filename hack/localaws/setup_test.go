@@ -153,7 +153,7 @@ func (s *setup) await(what string, holds func() bool) {
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			s.Fatalf("waited in vain: %s", what)
+			s.Fatalf("timed out: %s", what)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

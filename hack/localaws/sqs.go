@@ -98,7 +98,7 @@ func (s *Server) findQueue(call *queueCall, address string) (*queue, error) {
 
 func noQueue() error { return refuse("QueueDoesNotExist", "The specified queue does not exist.") }
 
-// sqsActions are the actions of batches, which have no permission of their own (page "Amazon SQS API
+// sqsAction is the action of an operation. Batches have no permission of their own (page "Amazon SQS API
 // permissions").
 func sqsAction(operation string) string { return "sqs:" + strings.TrimSuffix(operation, "Batch") }
 

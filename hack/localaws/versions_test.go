@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	notFound = "ResourceNotFoundException"
-	token    = "11111111-1111-1111-1111-111111111111"
+	notFound   = "ResourceNotFoundException"
+	firstToken = "11111111-1111-1111-1111-111111111111"
 )
 
 func TestASecretGoesByItsNameAndItsARNs(t *testing.T) {
@@ -128,7 +128,7 @@ func TestMovingLabelsIsChecked(t *testing.T) {
 	_, err = s.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: aws.String("db"), VersionStage: aws.String("a"), RemoveFromVersionId: second})
 	must(t, "", err)
 	if strings.Contains(s.stages("db")[*second], "a ") {
-		t.Error("a label of one's own can't be taken off")
+		t.Error("a custom label cannot be removed")
 	}
 }
 
@@ -139,15 +139,15 @@ func TestAClientRequestTokenIsTheVersionID(t *testing.T) {
 		return s.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("db"), SecretString: &text, ClientRequestToken: &token})
 	}
 	for range 2 {
-		got, err := put("two", token)
-		if aws.ToString(must(t, got, err).VersionId) != token {
+		got, err := put("two", firstToken)
+		if aws.ToString(must(t, got, err).VersionId) != firstToken {
 			t.Errorf("the version is %s", aws.ToString(got.VersionId))
 		}
 	}
 	if len(s.stages("db")) != 2 {
-		t.Errorf("the same value by the same token made another version: %v", s.stages("db"))
+		t.Errorf("the same value with the same token created another version: %v", s.stages("db"))
 	}
-	_, err := put("three", token)
+	_, err := put("three", firstToken)
 	refused(t, err, "ResourceExistsException", "You can't use ClientRequestToken")
 	_, err = put("three", "short")
 	refused(t, err, "InvalidParameterException", "ClientRequestToken must be 32-64 characters long.")
@@ -198,7 +198,7 @@ func TestUpdateSecret(t *testing.T) {
 	first := aws.ToString(s.create("db", "one").VersionId)
 	updated, err := s.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), Description: aws.String("new"), KmsKeyId: aws.String("alias/own")})
 	if must(t, updated, err).VersionId != nil {
-		t.Error("an update without a value made a version")
+		t.Error("an update without a value created a version")
 	}
 	updated, err = s.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("db"), SecretString: aws.String("two")})
 	want := map[string]string{aws.ToString(must(t, updated, err).VersionId): "AWSCURRENT", first: "AWSPREVIOUS"}

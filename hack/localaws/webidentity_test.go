@@ -161,7 +161,7 @@ func TestIssuersThatChange(t *testing.T) {
 	refused(t, err, "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider")
 	for _, wrong := range []localaws.OIDCProvider{{Issuer: issuerURL}, {Issuer: "http://issuer.example", Keys: i.jwks}} {
 		if _, err := s.AddOIDCProvider(wrong); err == nil {
-			t.Errorf("a provider was made of %q", wrong.Issuer)
+			t.Errorf("a provider was created from %q", wrong.Issuer)
 		}
 	}
 }

@@ -17,8 +17,8 @@ const longestPause = 80 * time.Millisecond
 
 // kinds are the kinds of steps, each with a weight: how often it is drawn. If a step is not possible at present,
 // another one is drawn.
-func (r *run) kinds() []kind {
-	return []kind{
+func (r *run) kinds() []stepKind {
+	return []stepKind{
 		{20, r.rotate}, {5, r.stage}, {6, r.rollBack}, {4, r.moveLabel}, {8, r.moveFollowed}, {10, r.flip},
 		{3, r.markForDeletion}, {4, r.deleteForGood}, {9, r.bringBack},
 		{4, r.deny}, {4, r.allow}, {2, r.throttle}, {3, r.fault}, {3, r.heal},
@@ -31,8 +31,8 @@ func (r *run) kinds() []kind {
 	}
 }
 
-// kind is a kind of step; take says whether the step was possible.
-type kind struct {
+// stepKind is a kind of step; take says whether the step was possible.
+type stepKind struct {
 	weight int
 	take   func() bool
 }
@@ -79,11 +79,11 @@ func pick[T any](r *run, all ...T) T { return all[r.random.IntN(len(all))] }
 type shape string
 
 const (
-	plain  shape = "object"
-	lean   shape = "object without password"
-	text   shape = "text"
-	binary shape = "binary"
-	broken shape = "broken object"
+	plain       shape = "object"
+	lean        shape = "object without password"
+	shapeText   shape = "text"
+	shapeBinary shape = "binary"
+	broken      shape = "broken object"
 )
 
 func (r *run) drawShape() shape {
@@ -93,28 +93,28 @@ func (r *run) drawShape() shape {
 	case drawn < 86:
 		return lean
 	case drawn < 92:
-		return text
+		return shapeText
 	case drawn < 95:
-		return binary
+		return shapeBinary
 	}
 	return broken
 }
 
 // drawContent makes the content of a secret's next version, with unique values.
-func (r *run) drawContent(of *secret, shape shape) content {
+func (r *run) drawContent(of *awsSecret, format shape) content {
 	where := fmt.Sprintf("%s life %d v%d", of.name, of.life, len(of.versions)+1)
 	if isGone(of) {
 		where = fmt.Sprintf("%s life %d v1", of.name, of.life+1)
 	}
-	switch shape {
-	case text, binary:
-		return content{text: r.value(where), binary: shape == binary}
+	switch format {
+	case shapeText, shapeBinary:
+		return content{text: r.value(where), binary: format == shapeBinary}
 	case broken:
 		return content{text: `{"password": "` + r.value(where), broken: true}
 	}
 	made := content{fields: map[string]string{"username": r.value(where + " username")}}
 	raw := map[string]any{"username": made.fields["username"]}
-	if shape == plain {
+	if format == plain {
 		made.fields["password"] = r.value(where + " password")
 		raw["password"] = made.fields["password"]
 		r.origins[base64.StdEncoding.EncodeToString([]byte("pw:"+made.fields["password"]))] = where + " password, by a template"
@@ -197,17 +197,17 @@ func (r *run) drawMore(of *slot, drawn *spec) {
 	}
 	for range 1 + r.random.IntN(3) {
 		next := r.drawEntry(of, drawn)
-		if !slices.ContainsFunc(drawn.more, func(other entry) bool { return other.key == next.key && other.prefix == next.prefix }) {
+		if !slices.ContainsFunc(drawn.more, func(other specEntry) bool { return other.key == next.key && other.prefix == next.prefix }) {
 			drawn.more = append(drawn.more, next)
 		}
 	}
 	// The operator reads entries of data first, and reports them first.
-	slices.SortStableFunc(drawn.more, func(a, b entry) int { return strings.Compare(b.key, a.key) })
+	slices.SortStableFunc(drawn.more, func(a, b specEntry) int { return strings.Compare(b.key, a.key) })
 }
 
 // drawEntry makes an entry; its keys are named after what it reads.
-func (r *run) drawEntry(of *slot, beside *spec) entry {
-	made := entry{reading: reading{from: pick(r, r.secrets...), label: pick(r, current, current, current, previous, live, blue, pending)}, optional: r.chance(50)}
+func (r *run) drawEntry(of *slot, beside *spec) specEntry {
+	made := specEntry{reading: reading{from: pick(r, r.secrets...), label: pick(r, current, current, current, previous, live, blue, pending)}, optional: r.chance(50)}
 	made.id = made.from.name
 	if r.chance(40) {
 		made.beside, made.from, made.id, made.life = true, beside.from, beside.id, beside.life

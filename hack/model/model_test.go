@@ -29,7 +29,7 @@ type version struct {
 type condition int
 
 const (
-	there condition = iota
+	present condition = iota
 	marked
 	gone
 )
@@ -44,23 +44,23 @@ type state struct {
 }
 
 // moment is the state of all secrets at one time. Values that are published together must be of the same moment.
-type moment map[*secret]state
+type moment map[*awsSecret]state
 
-// secret is one secret in AWS, as it is now.
-type secret struct {
+// awsSecret is one secret in AWS, as it is now.
+type awsSecret struct {
 	name string
 	state
 	versions []*version
 }
 
 // begin starts a life of the secret.
-func (s *secret) begin(arn string) {
+func (s *awsSecret) begin(arn string) {
 	s.life++
-	s.arn, s.is, s.versions, s.labels = arn, there, nil, map[string]*version{}
+	s.arn, s.is, s.versions, s.labels = arn, present, nil, map[string]*version{}
 }
 
 // put adds a version under its labels.
-func (s *secret) put(v *version, labels ...string) {
+func (s *awsSecret) put(v *version, labels ...string) {
 	s.versions = append(s.versions, v)
 	before := s.labels[current]
 	for _, label := range labels {
@@ -72,7 +72,7 @@ func (s *secret) put(v *version, labels ...string) {
 }
 
 // move puts a label on a version, or takes it off all. AWSPREVIOUS goes to where AWSCURRENT comes from.
-func (s *secret) move(label string, to *version) {
+func (s *awsSecret) move(label string, to *version) {
 	from := s.labels[label]
 	if from == to {
 		return

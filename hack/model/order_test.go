@@ -20,7 +20,7 @@ type appearance struct {
 // awsView is what the operator may have seen of a spec's secrets, all in one reconcile.
 type awsView struct {
 	moment
-	at map[*secret][]int
+	at map[*awsSecret][]int
 }
 
 // awsViews are all views that the operator may have had by a spec since the last settling. Without stale reads, all
@@ -28,7 +28,7 @@ type awsView struct {
 func (r *run) awsViews(by *spec) (all []awsView) {
 	if !r.stale.lately {
 		for i, m := range r.moments {
-			here := awsView{moment: m, at: map[*secret][]int{}}
+			here := awsView{moment: m, at: map[*awsSecret][]int{}}
 			for _, of := range by.secrets() {
 				here.at[of] = []int{i}
 			}
@@ -36,7 +36,7 @@ func (r *run) awsViews(by *spec) (all []awsView) {
 		}
 		return all
 	}
-	all = []awsView{{moment: moment{}, at: map[*secret][]int{}}}
+	all = []awsView{{moment: moment{}, at: map[*awsSecret][]int{}}}
 	for _, of := range by.secrets() {
 		var next []awsView
 		for _, looks := range r.appearances(by, of) {
@@ -52,7 +52,7 @@ func (r *run) awsViews(by *spec) (all []awsView) {
 }
 
 // secrets are the secrets that a spec reads, each once.
-func (s *spec) secrets() (all []*secret) {
+func (s *spec) secrets() (all []*awsSecret) {
 	for i := range 1 + len(s.more) {
 		if of := s.readingAt(i).from; !slices.Contains(all, of) {
 			all = append(all, of)
@@ -62,7 +62,7 @@ func (s *spec) secrets() (all []*secret) {
 }
 
 // readings are the spec's readings of one secret.
-func (s *spec) readings(of *secret) (all []reading) {
+func (s *spec) readings(of *awsSecret) (all []reading) {
 	for i := range 1 + len(s.more) {
 		if found := s.readingAt(i); found.from == of {
 			all = append(all, *found)
@@ -75,7 +75,7 @@ func (s *spec) readings(of *secret) (all []reading) {
 }
 
 // appearances are the states of a secret since the last settling, as far as the spec distinguishes them.
-func (r *run) appearances(by *spec, of *secret) (all []appearance) {
+func (r *run) appearances(by *spec, of *awsSecret) (all []appearance) {
 	readings := by.readings(of)
 	for i, m := range r.moments {
 		same := slices.IndexFunc(all, func(other appearance) bool {
@@ -131,7 +131,7 @@ func mixed(all []appearance, readings []reading) []appearance {
 
 // progress gives, for some secrets, a moment since the last settling. Later writes cannot be of an earlier moment, as
 // the operator never goes back to an older state of a secret.
-type progress map[*secret]int
+type progress map[*awsSecret]int
 
 // carried is the progress of a spec as far as it applies to the next spec. A spec that creates the SecretSync, or reads
 // a secret in another way, may begin with an old state.
@@ -263,9 +263,9 @@ func TestTheModelSeesAStepBack(t *testing.T) {
 		"back where another is read otherwise": {stale: true, otherwise: true, writes: []map[string]string{{"a": "a1", "b": "b2"}, {"a": "a2", "b": "b2"}, {"a": "a1", "b": "b2"}, {"a": "a2", "b": "b2"}}, wrong: "went back"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &run{T: t, origins: map[string]string{}, stale: staleness{lately: test.stale, undated: map[*secret]bool{}}}
-			versionsOf := func(name string) (*secret, []*version) {
-				of := &secret{name: name}
+			r := &run{T: t, origins: map[string]string{}, stale: staleness{lately: test.stale, undated: map[*awsSecret]bool{}}}
+			versionsOf := func(name string) (*awsSecret, []*version) {
+				of := &awsSecret{name: name}
 				of.begin(name)
 				var all []*version
 				for n := range 2 {
@@ -285,7 +285,7 @@ func TestTheModelSeesAStepBack(t *testing.T) {
 			s := &slot{name: "o"}
 			s.takes(spec{
 				reading: reading{from: a, id: "a", label: current}, data: []v1alpha1.DataKey{{Key: "a"}},
-				more: []entry{{reading: reading{from: b, id: "b", label: current}, key: "b"}},
+				more: []specEntry{{reading: reading{from: b, id: "b", label: current}, key: "b"}},
 			})
 			problem, former := "", map[string]string{}
 			for i, keys := range test.writes {

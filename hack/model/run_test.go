@@ -50,7 +50,7 @@ type run struct {
 	foreign *foreignHand
 
 	namespaces []string
-	secrets    []*secret
+	secrets    []*awsSecret
 	slots      []*slot
 	rules      map[string]localaws.Rule
 	// origins say where each value comes from; messages have that instead of the value.
@@ -112,8 +112,8 @@ func newRun(t *testing.T, seed uint64) *run {
 	r := &run{
 		T: t, random: rand.New(rand.NewPCG(seed, 0)), rules: map[string]localaws.Rule{}, origins: map[string]string{},
 		found: map[place]map[string]string{}, left: map[place]bool{}, foreign: newForeignHand(),
-		changeEvents: changeEvents{touched: map[*secret]bool{}, untold: map[*secret]bool{}},
-		stale:        staleness{undated: map[*secret]bool{}, changed: map[*secret]time.Time{}},
+		changeEvents: changeEvents{touched: map[*awsSecret]bool{}, untold: map[*awsSecret]bool{}},
+		stale:        staleness{undated: map[*awsSecret]bool{}, changed: map[*awsSecret]time.Time{}},
 	}
 	var err error
 	r.env, err = testenv.New(t.Context(), testenv.Options{Root: root, Race: true})
@@ -178,7 +178,7 @@ func (r *run) close() {
 // populate creates all secrets and SecretSyncs and starts the operator.
 func (r *run) populate() {
 	for i := range howManySecrets {
-		made := &secret{name: fmt.Sprintf("/model/s%02d", i), state: state{is: gone}}
+		made := &awsSecret{name: fmt.Sprintf("/model/s%02d", i), state: state{is: gone}}
 		r.secrets = append(r.secrets, made)
 		r.create(made, r.drawContent(made, plain))
 		r.put(made, r.drawContent(made, plain), [][]string{{live}, {pending}, {live, blue}}[i%3]...)

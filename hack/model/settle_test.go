@@ -116,7 +116,7 @@ func (r *run) tally(seen snapshot, took time.Duration) {
 			verdicts["deleted"]++
 		}
 	}
-	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; followers of events that had to be asked: %d; stale reads: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
+	r.Logf("after %d steps all settled within %s; SecretSyncs: %v; refreshes of SecretSyncs that follow events: %d; stale reads: %d; states of Secrets seen: %d, %d of them by a foreign hand; starts of the operator: %d",
 		len(r.steps), took.Round(time.Millisecond), verdicts, r.changeEvents.asked, r.env.AWS.StaleReads(), r.seen.judged, len(r.foreign.writes), r.starts)
 }
 
@@ -163,7 +163,7 @@ func (r *run) checkModel() {
 }
 
 // awaitDeleted waits for the end of a forced deletion, which the service does in the background.
-func (r *run) awaitDeleted(of *secret) {
+func (r *run) awaitDeleted(of *awsSecret) {
 	r.Helper()
 	for _, problem := range await(r.Context(), func() []string {
 		if _, err := r.aws.DescribeSecret(r.Context(), &secretsmanager.DescribeSecretInput{SecretId: &of.name}); err == nil {
@@ -244,7 +244,7 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 		status = secretSync.Status
 	}
 	// Whether an entry was ever synced depends on timing, so the status decides.
-	led := of.spec.wants(now, func(e *entry) bool {
+	led := of.spec.wants(now, func(e *specEntry) bool {
 		return slices.ContainsFunc(status.Sources, func(s v1alpha1.SourceStatus) bool {
 			return s.SecretID == e.id && s.VersionStage == e.label && s.VersionID != ""
 		})

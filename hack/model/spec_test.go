@@ -13,7 +13,7 @@ import (
 
 // reading is which version of which secret is read.
 type reading struct {
-	from *secret
+	from *awsSecret
 	// id names the secret: a name, an ARN or a partial ARN.
 	id string
 	// life is the life of the secret that the ARN belongs to; zero means any.
@@ -28,7 +28,7 @@ type spec struct {
 	reading
 	data []v1alpha1.DataKey
 	// more are keys or whole secrets with a source of their own.
-	more []entry
+	more []specEntry
 	// poll is the poll interval.
 	poll   time.Duration
 	target string
@@ -49,8 +49,8 @@ type spec struct {
 	first bool
 }
 
-// entry is an entry of data or dataFrom with a source of its own.
-type entry struct {
+// specEntry is an entry of data or dataFrom with a source of its own.
+type specEntry struct {
 	reading
 	// beside says that it reads another version of the secret that the spec reads.
 	beside bool
@@ -87,7 +87,7 @@ func (r *reading) points(m moment) (*version, string) {
 
 // lookup is the version that an entry reads; nil if it is missing and the entry is optional. A deleted secret that
 // existed before is an error even then: a deletion in AWS removes no key.
-func (s *spec) lookup(e *entry, m moment, was bool) (*version, string) {
+func (s *spec) lookup(e *specEntry, m moment, was bool) (*version, string) {
 	v, reason := e.points(m)
 	if s.optional(&e.reading) && (reason == v1alpha1.ReasonVersionNotFound || reason == v1alpha1.ReasonSecretNotFound && !was) {
 		return nil, ""
@@ -97,7 +97,7 @@ func (s *spec) lookup(e *entry, m moment, was bool) (*version, string) {
 
 // optional says whether all entries that read a version are optional.
 func (s *spec) optional(of *reading) bool {
-	return !s.same(of) && !slices.ContainsFunc(s.more, func(e entry) bool { return !e.optional && e.same(of) })
+	return !s.same(of) && !slices.ContainsFunc(s.more, func(e specEntry) bool { return !e.optional && e.same(of) })
 }
 
 // same says whether two readings are of the same version.
@@ -106,11 +106,11 @@ func (r *reading) same(other *reading) bool {
 }
 
 // readingAt is the reading of the spec itself at 0, and of its entries after that.
-func (s *spec) readingAt(place int) *reading {
-	if place == 0 {
+func (s *spec) readingAt(index int) *reading {
+	if index == 0 {
 		return &s.reading
 	}
-	return &s.more[place-1].reading
+	return &s.more[index-1].reading
 }
 
 // keepsFormer says whether former values are kept after a rotation.
@@ -127,7 +127,7 @@ type outcome struct {
 }
 
 // wants gives what the Secret must hold at a moment. was says whether an entry existed before.
-func (s *spec) wants(m moment, was func(*entry) bool) (o outcome) {
+func (s *spec) wants(m moment, was func(*specEntry) bool) (o outcome) {
 	v, reason := s.points(m)
 	o.versions, o.reason = []*version{v}, reason
 	unpinned := s.pinned != nil && reason == v1alpha1.ReasonVersionNotFound
@@ -254,7 +254,7 @@ func (s *spec) withFormer(keys map[string]string, m moment) map[string]string {
 // gone cannot be left out if it had given a key.
 func (s *spec) past(moments []moment, was map[string]string) (all []map[string]string) {
 	for _, m := range moments {
-		led := s.wants(m, func(e *entry) bool { return e.gave(was) })
+		led := s.wants(m, func(e *specEntry) bool { return e.gave(was) })
 		if led.reason != "" {
 			continue
 		}
@@ -267,7 +267,7 @@ func (s *spec) past(moments []moment, was map[string]string) (all []map[string]s
 }
 
 // gave says whether one of the keys is from the entry.
-func (e *entry) gave(keys map[string]string) bool {
+func (e *specEntry) gave(keys map[string]string) bool {
 	for key := range keys {
 		if key == e.key || e.prefix != "" && strings.HasPrefix(key, e.prefix) {
 			return true

@@ -16,11 +16,11 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-func isThere(s *secret) bool { return s.is == there }
-func isGone(s *secret) bool  { return s.is == gone }
+func isThere(s *awsSecret) bool { return s.is == present }
+func isGone(s *awsSecret) bool  { return s.is == gone }
 
 // create creates or recreates a secret.
-func (r *run) create(of *secret, holds content) {
+func (r *run) create(of *awsSecret, holds content) {
 	r.Helper()
 	id := r.versionID()
 	r.note("create %s, life %d, with %s", of.name, of.life+1, describe(holds))
@@ -48,7 +48,7 @@ func (r *run) createOnceFree(input *secretsmanager.CreateSecretInput) (*secretsm
 }
 
 // put adds a version under its labels.
-func (r *run) put(to *secret, holds content, labels ...string) {
+func (r *run) put(to *awsSecret, holds content, labels ...string) {
 	r.Helper()
 	v := &version{content: holds, number: len(to.versions) + 1, life: to.life, id: r.versionID()}
 	r.note("put v%d into %s at %s: %s", v.number, to.name, strings.Join(labels, ", "), describe(holds))
@@ -73,9 +73,9 @@ func describe(holds content) string {
 	case holds.broken:
 		return string(broken)
 	case holds.binary:
-		return string(binary)
+		return string(shapeBinary)
 	case holds.fields == nil:
-		return string(text)
+		return string(shapeText)
 	}
 	return "fields " + strings.Join(slices.Sorted(maps.Keys(holds.fields)), ", ")
 }
@@ -98,7 +98,7 @@ func (r *run) stage() bool {
 }
 
 func (r *run) rollBack() bool {
-	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is == there && len(s.versions) > 1 })
+	of, found := anyOf(r, r.secrets, func(s *awsSecret) bool { return s.is == present && len(s.versions) > 1 })
 	if found {
 		r.label(of, current, pick(r, of.versions...))
 	}
@@ -114,7 +114,7 @@ func (r *run) moveLabel() bool {
 // moveFollowed moves a label that a SecretSync follows.
 func (r *run) moveFollowed() bool {
 	by, found := anyOf(r, r.slots, func(s *slot) bool {
-		return s.exists && s.spec.from.is == there && s.spec.pinned == nil && s.spec.label != current
+		return s.exists && s.spec.from.is == present && s.spec.pinned == nil && s.spec.label != current
 	})
 	return found && r.moveOff(by.spec.from, by.spec.label)
 }
@@ -131,7 +131,7 @@ func (r *run) flip() bool {
 	for range 8 {
 		r.pause(longestPause)
 		at := by.spec.readingAt(r.random.IntN(1 + len(by.spec.more)))
-		if at.from.is != there || at.pinned != nil || len(at.from.versions) < 2 {
+		if at.from.is != present || at.pinned != nil || len(at.from.versions) < 2 {
 			continue
 		}
 		// Never remove it from all: a missing label is not read.
@@ -142,7 +142,7 @@ func (r *run) flip() bool {
 }
 
 // moveOff moves a label to another version.
-func (r *run) moveOff(of *secret, label string) bool {
+func (r *run) moveOff(of *awsSecret, label string) bool {
 	to, found := anyOf(r, of.versions, func(v *version) bool { return v != of.labels[label] })
 	if off := of.labels[label] != nil && r.chance(15); off || !found {
 		to = nil
@@ -155,7 +155,7 @@ func (r *run) moveOff(of *secret, label string) bool {
 }
 
 // label moves a label as UpdateSecretVersionStage does.
-func (r *run) label(of *secret, label string, to *version) {
+func (r *run) label(of *awsSecret, label string, to *version) {
 	r.Helper()
 	input := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &of.name, VersionStage: &label}
 	from, where := of.labels[label], "off"
@@ -187,7 +187,7 @@ func (r *run) markForDeletion() bool {
 
 // deleteForGood deletes a secret without recovery, preferably one that is optional for a SecretSync.
 func (r *run) deleteForGood() bool {
-	optional := map[*secret]bool{}
+	optional := map[*awsSecret]bool{}
 	for _, by := range r.slots {
 		for i := range by.spec.more {
 			if further := &by.spec.more[i]; by.exists && by.spec.optional(&further.reading) {
@@ -196,7 +196,7 @@ func (r *run) deleteForGood() bool {
 		}
 	}
 	rather := r.chance(70) && len(optional) > 0
-	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is != gone && (!rather || optional[s]) })
+	of, found := anyOf(r, r.secrets, func(s *awsSecret) bool { return s.is != gone && (!rather || optional[s]) })
 	if found {
 		r.note("delete %s for good", of.name)
 		_, err := r.aws.DeleteSecret(r.Context(), &secretsmanager.DeleteSecretInput{SecretId: &of.name, ForceDeleteWithoutRecovery: aws.Bool(true)})
@@ -209,14 +209,14 @@ func (r *run) deleteForGood() bool {
 
 // bringBack restores or recreates a secret.
 func (r *run) bringBack() bool {
-	of, found := anyOf(r, r.secrets, func(s *secret) bool { return s.is != there })
+	of, found := anyOf(r, r.secrets, func(s *awsSecret) bool { return s.is != present })
 	if found {
 		r.revive(of)
 	}
 	return found
 }
 
-func (r *run) revive(of *secret) {
+func (r *run) revive(of *awsSecret) {
 	r.Helper()
 	if isGone(of) {
 		r.create(of, r.drawContent(of, plain))
@@ -225,7 +225,7 @@ func (r *run) revive(of *secret) {
 	r.note("restore %s", of.name)
 	_, err := r.aws.RestoreSecret(r.Context(), &secretsmanager.RestoreSecretInput{SecretId: &of.name})
 	r.must(err)
-	of.is = there
+	of.is = present
 	r.happened()
 }
 

@@ -33,14 +33,14 @@ const (
 	firstLook = 2 * time.Second
 )
 
-// changes is what the model knows of change events.
+// changeEvents is what the model knows of change events.
 type changeEvents struct {
 	queue string
 	// gone says that the queue does not exist now; lossy that some events are lost on their way to it.
 	gone, lossy bool
 	// touched are the secrets that have changed since the last settling; untold are those for whose last change the
 	// event may be lost.
-	touched, untold map[*secret]bool
+	touched, untold map[*awsSecret]bool
 	// asked counts the refreshes that SecretSyncs which follow events needed to be in sync.
 	asked int
 }
@@ -49,8 +49,8 @@ type changeEvents struct {
 func (s *spec) follows() bool { return s.poll != often }
 
 // reads says whether a spec reads one of these secrets.
-func (s *spec) reads(some map[*secret]bool) bool {
-	return some[s.from] || slices.ContainsFunc(s.more, func(e entry) bool { return some[e.from] })
+func (s *spec) reads(some map[*awsSecret]bool) bool {
+	return some[s.from] || slices.ContainsFunc(s.more, func(e specEntry) bool { return some[e.from] })
 }
 
 // makeQueue creates the queue, and the rule that sends events to it. It has no dead-letter queue, so that an event is

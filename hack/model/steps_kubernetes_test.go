@@ -64,7 +64,7 @@ func (s *spec) shape(made *v1alpha1.SecretSyncSpec) {
 }
 
 // add adds the entry to a spec.
-func (e *entry) add(to *v1alpha1.SecretSyncSpec) {
+func (e *specEntry) add(to *v1alpha1.SecretSyncSpec) {
 	from := &v1alpha1.EntrySource{VersionStage: e.label}
 	if !e.beside {
 		from.SecretID = e.id
@@ -255,7 +255,7 @@ func (r *run) comeBack() bool {
 // recovered changes every SecretSync so that it must get in sync.
 func (r *run) recovered() {
 	for _, of := range r.slots {
-		led := of.spec.wants(r.now(), func(*entry) bool { return true })
+		led := of.spec.wants(r.now(), func(*specEntry) bool { return true })
 		switch {
 		case !of.exists:
 			r.awaitGone(of)

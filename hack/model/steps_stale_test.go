@@ -18,9 +18,9 @@ type staleness struct {
 	lately bool
 	// undated are the secrets for which DescribeSecret was denied since the last settling: answers of GetSecretValue
 	// have no date by which the operator could see that they are old.
-	undated map[*secret]bool
+	undated map[*awsSecret]bool
 	// changed is when a secret changed last.
-	changed map[*secret]time.Time
+	changed map[*awsSecret]time.Time
 }
 
 // goStale lets the operator's reads see secrets as they were before a change or after it, at random, for
@@ -49,7 +49,7 @@ func (r *run) setStaleness(next localaws.Staleness) {
 // waver rotates a secret that a SecretSync follows, and requests repeated refreshes while each read sees the secret
 // before or after the rotation.
 func (r *run) waver() bool {
-	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.calm && s.exists && s.spec.from.is == there && s.spec.label == current })
+	by, found := anyOf(r, r.slots, func(s *slot) bool { return s.calm && s.exists && s.spec.from.is == present && s.spec.label == current })
 	if !found {
 		return false
 	}
@@ -76,7 +76,7 @@ func (r *run) freshen() bool {
 }
 
 // mayLag says whether a read of a secret may be stale now.
-func (r *run) mayLag(of *secret) bool { return time.Since(r.stale.changed[of]) < r.stale.lasts }
+func (r *run) mayLag(of *awsSecret) bool { return time.Since(r.stale.changed[of]) < r.stale.lasts }
 
 // lags says whether a read of a slot's secrets may be stale now.
 func (r *run) lags(of *slot) bool {

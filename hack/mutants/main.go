@@ -109,13 +109,13 @@ func run(ctx context.Context, out io.Writer, pattern string, with options) error
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	result := judge(mutants, fates, known, known.of(loaded.relative(loaded.dir)), with)
-	result.took = time.Since(began)
-	return result.print(out, loaded.relative(loaded.dir), with.list)
+	judged := judge(mutants, fates, known, known.of(loaded.relative(loaded.dir)), with)
+	judged.took = time.Since(began)
+	return judged.print(out, loaded.relative(loaded.dir), with.list)
 }
 
-// open begins the reason of a known survivor for which a test is still missing.
-const open = "open:"
+// openReason begins the reason of a known survivor for which a test is still missing.
+const openReason = "open:"
 
 // result is the result of a run.
 type result struct {
@@ -142,7 +142,7 @@ func judge(mutants []mutant, fates []fate, known accepted, expected []string, wi
 		case fates[n].killed:
 			found.killed++
 			continue
-		case strings.HasPrefix(known[each.key], open):
+		case strings.HasPrefix(known[each.key], openReason):
 			found.open++
 		case known[each.key] != "":
 			found.accepted++
@@ -167,7 +167,7 @@ func (r result) print(out io.Writer, folder string, list bool) error {
 			how = "no test reaches it"
 		}
 		if list {
-			fmt.Fprintf(out, "%s\n\t%s %s\n", each.key, open, how)
+			fmt.Fprintf(out, "%s\n\t%s %s\n", each.key, openReason, how)
 			continue
 		}
 		fmt.Fprintf(out, "%s:%d %s (%s)\n", each.file, each.line, each.what, how)

@@ -87,11 +87,11 @@ func (f *finder) returned(node *ast.ReturnStmt) {
 	if results == nil || results.Len() != len(node.Results) {
 		return
 	}
-	for n, result := range node.Results {
+	for n, value := range node.Results {
 		wanted := results.At(n).Type()
-		if types.Identical(wanted, types.Universe.Lookup("error").Type()) && !f.info.Types[result].IsNil() {
-			f.add("nil-error", result, func(n int, inner func(from, to token.Pos) string) string {
-				return fmt.Sprintf("mutantsNil(%d, %s)", n, inner(result.Pos(), result.End()))
+		if types.Identical(wanted, types.Universe.Lookup("error").Type()) && !f.info.Types[value].IsNil() {
+			f.add("nil-error", value, func(n int, inner func(from, to token.Pos) string) string {
+				return fmt.Sprintf("mutantsNil(%d, %s)", n, inner(value.Pos(), value.End()))
 			})
 		}
 	}

@@ -155,14 +155,14 @@ func (f *finder) call(node *ast.CallExpr) bool {
 	if empty, ok := option.Underlying().(*types.Interface); len(node.Args) <= fixed || text == "" || ok && empty.Empty() {
 		return true
 	}
-	options := node.Args[fixed:]
+	given := node.Args[fixed:]
 	first := 0
-	for place, argument := range options {
+	for place, argument := range given {
 		if n := f.number("no-option", argument.Pos(), argument.End()); place == 0 {
 			first = n
 		}
 	}
-	from, to := options[0].Pos(), options[len(options)-1].End()
+	from, to := given[0].Pos(), given[len(given)-1].End()
 	f.wraps = append(f.wraps, &wrap{from: from, to: to, write: func(inner func(from, to token.Pos) string) string {
 		return fmt.Sprintf("mutantsWithout[%s](%d, %s)...", text, first, inner(from, to))
 	}})

@@ -166,7 +166,7 @@ func (s *setup) awaitRightBut(except, what string) {
 			return
 		}
 	}
-	s.Fatalf("waited in vain: %s\n%s", what, s.picture())
+	s.Fatalf("timed out: %s\n%s", what, s.picture())
 }
 
 // delete deletes an object and waits until it is gone.

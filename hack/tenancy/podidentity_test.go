@@ -64,7 +64,7 @@ func TestPodIdentity(t *testing.T) {
 		t.Errorf("the session has the tags %v", last.SessionTags)
 	}
 	if !strings.Contains(s.calls(byAgent)[0].UserAgent, "SecretSync/") {
-		t.Errorf("the agent was asked with the user agent %q", s.calls(byAgent)[0].UserAgent)
+		t.Errorf("the agent was called with the user agent %q", s.calls(byAgent)[0].UserAgent)
 	}
 }
 

@@ -25,8 +25,8 @@ import (
 // administrator is an access key with all permissions, whatever identities exist.
 const administrator = "administrator"
 
-// name names the secret, the SecretSync and the Secret of a setup.
-const name = "db"
+// secretName names the secret, the SecretSync and the Secret of a setup.
+const secretName = "db"
 
 // setup is a namespace with one SecretSync, a local AWS with one secret, and a manager that watches only that
 // namespace.
@@ -82,7 +82,7 @@ func (s *setup) hide(secret string) string {
 // createSecret creates the secret, with a random value that can be searched for.
 func (s *setup) createSecret() (id, content string) {
 	s.Helper()
-	id, content = "/"+s.namespace+"/"+name, s.hide("value-"+rand.Text())
+	id, content = "/"+s.namespace+"/"+secretName, s.hide("value-"+rand.Text())
 	if _, err := s.aws.CreateSecret(s.Context(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: &content}); err != nil {
 		s.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func (s *setup) putValue(id string) (content string) {
 func (s *setup) sync(id string) {
 	s.Helper()
 	made := &v1alpha1.SecretSync{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: secretName},
 		Spec:       v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: &metav1.Duration{Duration: time.Second}},
 	}
 	if err := s.env.Client.Create(s.Context(), made); err != nil {
@@ -114,7 +114,7 @@ func (s *setup) sync(id string) {
 func (s *setup) conditions() []metav1.Condition {
 	s.Helper()
 	found := &v1alpha1.SecretSync{}
-	if err := s.env.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: name}, found); err != nil {
+	if err := s.env.Client.Get(s.Context(), client.ObjectKey{Namespace: s.namespace, Name: secretName}, found); err != nil {
 		s.Fatal(err)
 	}
 	return found.Status.Conditions
@@ -123,7 +123,7 @@ func (s *setup) conditions() []metav1.Condition {
 // values are the values of the Secret; nil if it does not exist.
 func (s *setup) values() map[string]string {
 	s.Helper()
-	return testsuite.Values(s, s.env.Client, s.namespace, name)
+	return testsuite.Values(s, s.env.Client, s.namespace, secretName)
 }
 
 // await waits until a condition holds, and otherwise fails with what it waited for.
@@ -149,7 +149,7 @@ func (s *setup) picture() string {
 // awaitSynced waits until the Secret holds a value and the SecretSync is Ready, without a problem in another condition.
 func (s *setup) awaitSynced(content string) {
 	s.Helper()
-	s.await(name+" is synced", func() bool {
+	s.await(secretName+" is synced", func() bool {
 		conditions := s.conditions()
 		ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 		return cmp.Equal(s.values(), map[string]string{"value": content}) && ready != nil && ready.Status == metav1.ConditionTrue &&
@@ -160,7 +160,7 @@ func (s *setup) awaitSynced(content string) {
 // awaitRefusal waits until a condition has a reason, and a message that contains all mentions.
 func (s *setup) awaitRefusal(reason string, mentions ...string) {
 	s.Helper()
-	s.await(name+" is refused for "+reason+", mentioning "+strings.Join(mentions, ", "), func() bool {
+	s.await(secretName+" is refused for "+reason+", mentioning "+strings.Join(mentions, ", "), func() bool {
 		return slices.ContainsFunc(s.conditions(), func(told metav1.Condition) bool {
 			return told.Reason == reason && !slices.ContainsFunc(mentions, func(mention string) bool { return !strings.Contains(told.Message, mention) })
 		})

@@ -22,7 +22,7 @@ func TestCredentialsThatCannotBeSent(t *testing.T) {
 	s.sync(id)
 	s.awaitRefusal(v1alpha1.ReasonCredentialsUnavailable, "environment variable AWS_SECRET_ACCESS_KEY ends in a line break", "AWS was not asked")
 	if calls := s.calls("DescribeSecret"); len(calls) > 0 {
-		t.Errorf("AWS was asked: %+v", calls)
+		t.Errorf("AWS was called: %+v", calls)
 	}
 }
 

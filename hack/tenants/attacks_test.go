@@ -282,7 +282,7 @@ func (s *tenant) mustHoldItsOwn(keys []string) {
 	}
 	for key, held := range found.Data {
 		if slices.ContainsFunc(s.forbidden, func(content string) bool { return strings.Contains(string(held), content) }) {
-			s.Errorf("key %s holds a value of the victim's", key)
+			s.Errorf("key %s has a value of the victim", key)
 		}
 	}
 	// The SecretSync is deleted first, or it would recreate the Secret.

@@ -10,7 +10,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// A web identity is the one way into another partition: credentials are worth nothing there.
+// TestAServiceAccountReadsInAnotherPartition: only a web identity works in another partition, credentials do not.
 func TestAServiceAccountReadsInAnotherPartition(t *testing.T) {
 	const partition, region = "aws-cn", "cn-north-1"
 	s := newTenant(t, "china")
@@ -39,7 +39,7 @@ func TestAServiceAccountReadsInAnotherPartition(t *testing.T) {
 	mustMention(t, s.awaitReason("impossible", v1alpha1.ReasonAssumeRoleDenied), role, "partition "+partition, "spec.auth.serviceAccountRef", "AWS was not asked")
 	for _, call := range shared.AWS.Calls()[before:] {
 		if call.Operation == "AssumeRole" && call.Role == role {
-			t.Error("AWS was asked for a role of another partition")
+			t.Error("a role of another partition was requested from AWS")
 		}
 	}
 }

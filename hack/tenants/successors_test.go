@@ -12,13 +12,13 @@ import (
 )
 
 // remove deletes an object, and waits until it is gone.
-func (s *tenant) remove(object client.Object) {
+func (s *tenant) remove(removed client.Object) {
 	s.Helper()
-	if err := shared.Client.Delete(s.Context(), object); err != nil {
+	if err := shared.Client.Delete(s.Context(), removed); err != nil {
 		s.Fatal(err)
 	}
-	await(s.T, object.GetName()+" is gone", func() bool {
-		err := shared.Client.Get(s.Context(), client.ObjectKeyFromObject(object), object)
+	await(s.T, removed.GetName()+" is gone", func() bool {
+		err := shared.Client.Get(s.Context(), client.ObjectKeyFromObject(removed), removed)
 		if client.IgnoreNotFound(err) != nil {
 			s.Fatal(err)
 		}

@@ -99,9 +99,9 @@ func (s *tenant) account(name string, annotations map[string]string) {
 	s.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name, Annotations: annotations}})
 }
 
-func (s *tenant) create(object client.Object) {
+func (s *tenant) create(created client.Object) {
 	s.Helper()
-	if err := shared.Client.Create(s.Context(), object); err != nil {
+	if err := shared.Client.Create(s.Context(), created); err != nil {
 		s.Fatal(err)
 	}
 }

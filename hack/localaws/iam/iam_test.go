@@ -194,7 +194,7 @@ func named(effect, principal string) string {
 }
 
 // decided parses policies, of which empty ones are absent.
-func decided(t *testing.T, account, identity, resource, session string) (Policies, *Request) {
+func decided(t *testing.T, ofAccount, identity, resource, session string) (Policies, *Request) {
 	t.Helper()
 	var all Policies
 	var err error
@@ -213,8 +213,8 @@ func decided(t *testing.T, account, identity, resource, session string) (Policie
 	}
 	all.Resource, all.Session = parsed(resource, ParseResource), parsed(session, ParseIdentity)
 	who := tenant()
-	who.Account = account
-	who.ARN, who.RoleARN = strings.Replace(who.ARN, here, account, 1), strings.Replace(who.RoleARN, here, account, 1)
+	who.Account = ofAccount
+	who.ARN, who.RoleARN = strings.Replace(who.ARN, here, ofAccount, 1), strings.Replace(who.RoleARN, here, ofAccount, 1)
 	return all, readDB(who)
 }
 

@@ -4,7 +4,7 @@ import "strings"
 
 // Like says whether a text matches a pattern, in which * stands for any characters and ? for a single character,
 // including slashes and colons.
-func Like(pattern, text string) bool { return wildcards(pattern).like(text) }
+func Like(wanted, text string) bool { return wildcards(wanted).like(text) }
 
 // pattern is a text in pieces. Pieces of the policy may have wildcards; those from a policy variable are literal.
 type pattern []piece

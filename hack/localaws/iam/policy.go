@@ -144,13 +144,13 @@ func (t *texts) UnmarshalJSON(raw []byte) error {
 // covers says whether a statement applies to an action on a resource, for any principal.
 func (s *statement) covers(r *Request) bool {
 	like := func(text string) func(string) bool {
-		return func(pattern string) bool { return Like(strings.ToLower(pattern), strings.ToLower(text)) }
+		return func(wanted string) bool { return Like(strings.ToLower(wanted), strings.ToLower(text)) }
 	}
 	if len(s.actions) > 0 && !slices.ContainsFunc(s.actions, like(r.Action)) || slices.ContainsFunc(s.notActions, like(r.Action)) {
 		return false
 	}
-	names := func(pattern string) bool {
-		resource, defined := r.expand(pattern)
+	names := func(wanted string) bool {
+		resource, defined := r.expand(wanted)
 		return defined && resource.like(r.Resource)
 	}
 	if len(s.resources) > 0 && !slices.ContainsFunc(s.resources, names) || slices.ContainsFunc(s.notResources, names) {
