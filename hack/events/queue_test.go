@@ -200,7 +200,7 @@ func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
 	s.awaitValue("told", s.put(s.secretID("db")))
 }
 
-func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
+func TestUnmatchedEventsCauseNoCalls(t *testing.T) {
 	s := newSetup(t)
 	s.start()
 	_, content := s.create("db")
@@ -217,7 +217,7 @@ func TestEventsAboutStrangersAskNothingOfAWS(t *testing.T) {
 	s.await("the events are counted", func() bool { return s.counted("unmatched") == before+25 })
 	s.awaitDrained()
 	if asked := s.asked(); len(asked) > 0 {
-		t.Errorf("events about a secret that no SecretSync follows had the operator ask for %v", asked)
+		t.Errorf("events about a secret that no SecretSync follows made the operator call %v", asked)
 	}
 }
 
