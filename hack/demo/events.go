@@ -82,7 +82,7 @@ func (s *story) explainFailure(ctx context.Context) error {
 	if _, err := s.kubectl(ctx, "get", resource, "-n", namespace, "-o", rotation); err != nil {
 		return err
 	}
-	if err := s.tells(ctx, "RotationFailed", "failed"); err != nil {
+	if err := s.awaitEvent(ctx, "RotationFailed", "failed"); err != nil {
 		return err
 	}
 	if err := s.holds(ctx, s.second); err != nil {
@@ -110,7 +110,7 @@ func (s *story) fix(ctx context.Context) error {
 	if err := s.holds(ctx, s.second); err != nil {
 		return err
 	}
-	if err := s.tells(ctx, "RotationRecovered", ""); err != nil {
+	if err := s.awaitEvent(ctx, "RotationRecovered", ""); err != nil {
 		return err
 	}
 	_, err = s.kubectl(ctx, "wait", "--for=condition=RotationHealthy", resource, "-n", namespace, "--timeout=30s")

@@ -47,8 +47,8 @@ func run(ctx context.Context, keep bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, manager.Stop()) }()
 
-	told := newStory(env)
-	if err := told.tell(ctx); err != nil {
+	s := newStory(env)
+	if err := s.tell(ctx); err != nil {
 		return fmt.Errorf("%w\n\nthe operator's last words:\n%s", err, manager.Tail())
 	}
 	if keep {

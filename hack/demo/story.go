@@ -106,7 +106,7 @@ func (s *story) rotate(ctx context.Context) error {
 	if _, err := s.kubectl(ctx, "get", resource, "-n", namespace, "-o", "wide"); err != nil {
 		return err
 	}
-	return s.tells(ctx, "SecretUpdated", "changed password")
+	return s.awaitEvent(ctx, "SecretUpdated", "changed password")
 }
 
 func (s *story) rollBack(ctx context.Context) error {
@@ -133,7 +133,7 @@ func (s *story) repair(ctx context.Context) error {
 	if _, err := s.kubectl(ctx, "patch", "secret", name, "-n", namespace, "--type=merge", "-p", `{"stringData":{"password":"by hand"}}`); err != nil {
 		return err
 	}
-	if err := s.tells(ctx, "SecretRepaired", "kubectl"); err != nil {
+	if err := s.awaitEvent(ctx, "SecretRepaired", "kubectl"); err != nil {
 		return err
 	}
 	return s.until(ctx, "the password is the old one again", contains(password), "get", "secret", name, "-n", namespace, "-o", "jsonpath={.data.password}")
@@ -196,8 +196,8 @@ func (s *story) holds(ctx context.Context, version string) error {
 		"get", "secret", name, "-n", namespace, "-o", `jsonpath={.metadata.annotations.secretsync\.dev/version-id}`)
 }
 
-// tells waits for an event, and prints it.
-func (s *story) tells(ctx context.Context, reason, note string) error {
+// awaitEvent waits for an event, and prints it.
+func (s *story) awaitEvent(ctx context.Context, reason, note string) error {
 	arguments := []string{"get", "events", "-n", namespace, "--field-selector", "reason=" + reason, "-o", "custom-columns=REASON:.reason,MESSAGE:.message"}
 	if err := s.until(ctx, "event "+reason, contains(note), arguments...); err != nil {
 		return err

@@ -83,7 +83,7 @@ func leaks(content []byte, needles map[string]int) []int {
 // searchForValues searches for every value that a test has put into a secret in all outputs of the operator: logs,
 // events, statuses, metrics, requests, and what Secrets have besides their data.
 func searchForValues(ctx context.Context, w *testenv.Environment) error {
-	said, err := said(ctx, w)
+	said, err := outputsOf(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func TestSearchFindsValues(t *testing.T) {
 	}
 }
 
-func said(ctx context.Context, w *testenv.Environment) (map[string][]byte, error) {
+func outputsOf(ctx context.Context, w *testenv.Environment) (map[string][]byte, error) {
 	said := map[string][]byte{}
 	logs, err := filepath.Glob(filepath.Join(w.Plane.Directory(), "*.log"))
 	if err != nil {

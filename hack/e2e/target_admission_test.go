@@ -136,7 +136,7 @@ func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 	retried := []string{v1alpha1.ConditionReconciling, v1alpha1.ReasonTargetFailed}
 	for name, test := range map[string]struct {
 		refuse   func(s *setup)
-		told     []string
+		reported []string
 		mentions []string
 	}{
 		"a policy without a reason":       {func(s *setup) { s.policy(nil) }, denied, []string{"ValidatingAdmissionPolicy", "no-secrets-", "everywhere-", "kubectl describe"}},
@@ -167,13 +167,13 @@ func TestRefusalsByTheClusterNameWhoRefuses(t *testing.T) {
 			content := "quoted-" + rand.Text()
 			id, _ := s.createSecret("db", content)
 			s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
-			found := s.awaitReason("db", metav1.ConditionFalse, test.told[1])
-			s.awaitTrouble("db", test.told[0], test.told[1])
+			found := s.awaitReason("db", metav1.ConditionFalse, test.reported[1])
+			s.awaitTrouble("db", test.reported[0], test.reported[1])
 			message := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady).Message
 			if !containsAll(message, append(test.mentions, `create Secret "db"`)) || strings.Contains(message, "denied: ") {
 				t.Errorf("the message is %q", message)
 			}
-			s.awaitEvent("db", "SyncFailed", test.told[1])
+			s.awaitEvent("db", "SyncFailed", test.reported[1])
 			s.checkUnsaid("db", content)
 		})
 	}
@@ -310,7 +310,7 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 			secret.Labels[fmt.Sprintf("example.com/l%d", n)] = "x"
 			secret.Data["theirs"] = fmt.Append(nil, n)
 		})
-		s.await("the operator has read it", func() bool { return s.looked() > n })
+		s.await("the operator has read it", func() bool { return s.secretReads() > n })
 	}
 	if writes := s.written("secrets") - secrets; writes > 0 {
 		t.Errorf("the Secret was written %d times", writes)
@@ -347,8 +347,8 @@ func TestWhatOthersAddIsNoEdit(t *testing.T) {
 	s.awaitEvent("db", "SecretRepaired", "intruder")
 }
 
-// looked counts the operator's reads of Secrets with their values.
-func (s *setup) looked() (count int) {
+// secretReads counts the operator's reads of Secrets with their values.
+func (s *setup) secretReads() (count int) {
 	s.Helper()
 	for _, request := range s.requests() {
 		if request.What() == "get  secrets" {
@@ -371,7 +371,7 @@ func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 		Target: v1alpha1.SecretTarget{Name: "own", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReady("guest")
 	s.awaitKeys("own", map[string]string{"value": own, "merged": merged})
-	s.await("the owner was reconciled", func() bool { return s.looked() > 1 })
+	s.await("the owner was reconciled", func() bool { return s.secretReads() > 1 })
 	s.never("the key is fought over", func() bool {
 		return len(s.events("own", "SecretRepaired"))+len(s.events("guest", "SecretRepaired")) > 0
 	})

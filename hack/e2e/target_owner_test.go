@@ -128,13 +128,13 @@ func TestASecretThatCannotGo(t *testing.T) {
 	id, _ := s.createSecret("lingering", content)
 	s.sync("lingering", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("lingering")
-	looked := s.looked() // Of the next two edits, the operator may see only the last.
+	looked := s.secretReads() // Of the next two edits, the operator may see only the last.
 	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = []string{"example.com/hold"} })
 	first := s.secret("lingering")
 	if err := s.env.Client.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the operator has reconciled it", func() bool { return s.looked() > looked })
+	s.await("the operator has reconciled it", func() bool { return s.secretReads() > looked })
 	before := s.get("lingering").ResourceVersion
 	s.never("status is written again and again", func() bool { return s.get("lingering").ResourceVersion != before })
 	s.patchSecret("lingering", func(secret *corev1.Secret) { secret.Finalizers = nil })

@@ -184,15 +184,15 @@ func TestAQueueThatIsGoneLeavesPolling(t *testing.T) {
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("readiness is answered %d", answer.StatusCode)
 	}
-	told := func() int {
+	logged := func() int {
 		said, err := s.manager.Log()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return strings.Count(string(said), "the queue of change events does not answer")
 	}
-	s.await("the log says that the queue is gone", func() bool { return told() > 0 }) // The log is written after the metric changes.
-	if times := told(); times != 1 {
+	s.await("the log says that the queue is gone", func() bool { return logged() > 0 }) // The log is written after the metric changes.
+	if times := logged(); times != 1 {
 		t.Errorf("the log says %d times that the queue is gone", times)
 	}
 	s.addQueue()

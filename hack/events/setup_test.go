@@ -184,8 +184,8 @@ func (s *setup) picture() string {
 		s.Fatal(err)
 	}
 	for i := range all.Items {
-		for _, told := range all.Items[i].Status.Conditions {
-			fmt.Fprintf(&text, "%s %s=%s %s: %s\n", all.Items[i].Name, told.Type, told.Status, told.Reason, told.Message)
+		for _, condition := range all.Items[i].Status.Conditions {
+			fmt.Fprintf(&text, "%s %s=%s %s: %s\n", all.Items[i].Name, condition.Type, condition.Status, condition.Reason, condition.Message)
 		}
 	}
 	calls := s.env.AWS.Calls()

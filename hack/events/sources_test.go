@@ -83,8 +83,8 @@ func (s *setup) failRotation(t *testing.T, step string) {
 	}
 	health := func(reason string) func() bool {
 		return func() bool {
-			told := meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionRotationHealthy)
-			return told != nil && told.Reason == reason
+			condition := meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionRotationHealthy)
+			return condition != nil && condition.Reason == reason
 		}
 	}
 	s.await("the failure is reported", health(v1alpha1.ReasonRotationFailed))

@@ -59,8 +59,8 @@ func (v *states) all() []string {
 	return slices.Clone(v.held)
 }
 
-// told is how many events with a reason exist for the SecretSync db.
-func (s *setup) told(reason string) (count int) {
+// countEvents is how many events with a reason exist for the SecretSync db.
+func (s *setup) countEvents(reason string) (count int) {
 	s.Helper()
 	var list eventsv1.EventList
 	if err := s.env.Client.List(s.Context(), &list, client.InNamespace(s.namespace)); err != nil {
@@ -109,7 +109,7 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 			second := s.put(id)
 			s.env.AWS.ResetCalls()
 			s.awaitValue("db", second)
-			s.await("the update is reported", func() bool { return s.told("SecretUpdated") == 1 })
+			s.await("the update is reported", func() bool { return s.countEvents("SecretUpdated") == 1 })
 			meanwhile(s)
 			s.awaitAsked("DescribeSecret", 13) // By then ten seconds are over.
 			third := s.put(id)
@@ -118,8 +118,8 @@ func TestReadsThatAnswerOldOrNewDoNotTakeTheSecretBack(t *testing.T) {
 			if held := seen.all(); !slices.Equal(held, []string{first, second, third}) {
 				t.Errorf("the Secret went through %d states, want three", len(held))
 			}
-			s.await("the second update is reported", func() bool { return s.told("SecretUpdated") >= 2 })
-			if got := s.told("SecretUpdated"); got != 2 {
+			s.await("the second update is reported", func() bool { return s.countEvents("SecretUpdated") >= 2 })
+			if got := s.countEvents("SecretUpdated"); got != 2 {
 				t.Errorf("%d events of updates, want two", got)
 			}
 		})
@@ -147,8 +147,8 @@ func TestAChangeEventIsFollowedUntilAWSHasCaughtUp(t *testing.T) {
 			if took := time.Since(began); took < 3*time.Second || took > 60*time.Second {
 				t.Errorf("the value was there after %s", took)
 			}
-			s.await("the update is reported", func() bool { return s.told("SecretUpdated") == 1 })
-			if got := s.told("SyncFailed"); got > 0 {
+			s.await("the update is reported", func() bool { return s.countEvents("SecretUpdated") == 1 })
+			if got := s.countEvents("SyncFailed"); got > 0 {
 				t.Errorf("%d events of failures", got)
 			}
 		})

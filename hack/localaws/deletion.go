@@ -76,8 +76,8 @@ func (s *Server) deleteSecret(_ *request, found *secret, input *deleteInput) (an
 			s.expire()
 		})
 	}
-	s.did("StartSecretVersionDelete", found, nil, "")
-	s.doom(found)
+	s.publishServiceEvent("StartSecretVersionDelete", found, nil, "")
+	s.scheduleRemoval(found)
 	return answer, nil
 }
 
@@ -88,14 +88,14 @@ func (s *Server) restoreSecret(_ *request, found *secret, _ *bySecret) (any, err
 	case found.forced:
 		return nil, notFound()
 	case !found.deleted.IsZero():
-		s.did("CancelSecretVersionDelete", found, nil, "")
+		s.publishServiceEvent("CancelSecretVersionDelete", found, nil, "")
 	}
 	found.deleted, found.forgetAt = time.Time{}, time.Time{}
 	return deletionAnswer{ARN: found.arn, Name: found.name}, nil
 }
 
-// doom records when a secret will be gone for good.
-func (s *Server) doom(found *secret) {
+// scheduleRemoval records when a secret will be gone for good.
+func (s *Server) scheduleRemoval(found *secret) {
 	if s.dying.IsZero() || found.forgetAt.Before(s.dying) {
 		s.dying = found.forgetAt
 	}
@@ -113,11 +113,11 @@ func (s *Server) expire() {
 			switch {
 			case found.forgetAt.IsZero():
 			case now.Before(found.forgetAt):
-				s.doom(found)
+				s.scheduleRemoval(found)
 			default:
 				delete(here, name)
 				s.past.add(secretName{at, name}, nil, found.forgetAt)
-				s.did("EndSecretVersionDelete", found, nil, "")
+				s.publishServiceEvent("EndSecretVersionDelete", found, nil, "")
 			}
 		}
 	}

@@ -85,7 +85,7 @@ func TestAnEventArrivesAtAReceiver(t *testing.T) {
 	l.follow(localaws.EventRule{})
 	l.create("db", "one")
 	received, err := l.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &l.url, WaitTimeSeconds: 20})
-	var event told
+	var event receivedEvent
 	if err := json.Unmarshal([]byte(aws.ToString(must(t, received, err).Messages[0].Body)), &event); err != nil || event.Detail.EventName != "CreateSecret" {
 		t.Errorf("got %+v, %v", event, err)
 	}

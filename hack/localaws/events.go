@@ -123,8 +123,8 @@ func (s *Server) newTrail(at place, name string) *Trail {
 	}
 }
 
-// did publishes the event of an action of Secrets Manager itself. The mutex must be held.
-func (s *Server) did(what string, to *secret, more map[string]any, problem string) {
+// publishServiceEvent publishes the event of an action of Secrets Manager itself. The mutex must be held.
+func (s *Server) publishServiceEvent(what string, to *secret, more map[string]any, problem string) {
 	at := to.place()
 	record := s.newTrail(at, what)
 	record.UserIdentity = map[string]any{"accountId": at.account, "invokedBy": eventSource}
@@ -204,29 +204,29 @@ func parameters(body []byte) map[string]any {
 	if decoder.Decode(&said) != nil {
 		return nil
 	}
-	told := map[string]any{}
+	recorded := map[string]any{}
 	for _, name := range kept() {
 		if value, is := said[name]; is {
-			told[lowerFirst(name)] = lowered(value)
+			recorded[lowerFirst(name)] = lowered(value)
 		}
 	}
-	return told
+	return recorded
 }
 
 func lowered(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
-		told := map[string]any{}
+		recorded := map[string]any{}
 		for name, inner := range v {
-			told[lowerFirst(name)] = lowered(inner)
+			recorded[lowerFirst(name)] = lowered(inner)
 		}
-		return told
+		return recorded
 	case []any:
-		told := make([]any, 0, len(v))
+		recorded := make([]any, 0, len(v))
 		for _, inner := range v {
-			told = append(told, lowered(inner))
+			recorded = append(recorded, lowered(inner))
 		}
-		return told
+		return recorded
 	}
 	return value
 }

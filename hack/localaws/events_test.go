@@ -14,8 +14,8 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// told is the part of an event that consumers read.
-type told struct {
+// receivedEvent is the part of an event that consumers read.
+type receivedEvent struct {
 	Version, ID, Source, Account, Time, Region string
 	DetailType                                 string `json:"detail-type"`
 	Resources                                  []string
@@ -39,10 +39,10 @@ func (s *setup) follow(rule localaws.EventRule) {
 }
 
 // arrived are the events in the queue.
-func (s *setup) arrived() (all []told) {
+func (s *setup) arrived() (all []receivedEvent) {
 	s.Helper()
 	for _, body := range s.Messages(queueARN) {
-		var event told
+		var event receivedEvent
 		if err := json.Unmarshal([]byte(body), &event); err != nil {
 			s.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func changingCalls(id string) map[string]changingCall {
 }
 
 // checkEnvelope checks the fields that every event of a call has.
-func checkEnvelope(t *testing.T, event told) {
+func checkEnvelope(t *testing.T, event receivedEvent) {
 	t.Helper()
 	if event.Source != "aws.secretsmanager" || event.DetailType != "AWS API Call via CloudTrail" || event.Account != localaws.DefaultAccount ||
 		event.Region != localaws.DefaultRegion || event.Version != "0" || event.ID == "" || event.Resources == nil {

@@ -63,7 +63,7 @@ func (s *Server) matching(call *request, filters []filter, deleted bool) ([]*sec
 	}
 	var found []*secret
 	for _, candidate := range here {
-		if call.sees == nil && s.forgotten(candidate) || !deleted && !candidate.deleted.IsZero() {
+		if call.sees == nil && s.removed(candidate) || !deleted && !candidate.deleted.IsZero() {
 			continue
 		}
 		matches, err := matchesAll(candidate, filters)

@@ -78,11 +78,11 @@ func (s *Server) replicate(at place, primary *secret, regions []replicaRegion, o
 	for _, r := range regions {
 		status := &replicaStatus{Region: r.Region, KmsKeyId: cmp.Or(r.KmsKeyId, managedKey), Status: replicaInProgress}
 		primary.replicas = append(primary.replicas, status)
-		s.did("ReplicationStarted", primary, nil, "")
+		s.publishServiceEvent("ReplicationStarted", primary, nil, "")
 		there := s.secrets[place{account: at.account, region: r.Region}][primary.name]
 		if there != nil && !overwrite {
 			status.Status, status.StatusMessage = replicaFailed, "Replication failed: Secret name "+primary.name+" already exists in region "+r.Region+"."
-			s.did("ReplicationFailed", primary, nil, status.StatusMessage)
+			s.publishServiceEvent("ReplicationFailed", primary, nil, status.StatusMessage)
 			continue
 		}
 		s.depart(primary, status, true)
@@ -161,7 +161,7 @@ func (s *Server) arrive(t *transfer) {
 		status.Status, status.StatusMessage = replicaInSync, "Replication succeeded"
 	}
 	if t.first {
-		s.did("ReplicationSucceeded", t.primary, nil, "")
+		s.publishServiceEvent("ReplicationSucceeded", t.primary, nil, "")
 	}
 }
 

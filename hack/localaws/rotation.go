@@ -150,7 +150,7 @@ func callSteps(function RotationFunction, event RotationEvent, steps []string) (
 
 // rotated publishes the event of a rotation.
 func (s *Server) rotated(found *secret, what, token, problem string) {
-	s.did(what, found, map[string]any{"ClientRequestToken": token}, problem)
+	s.publishServiceEvent(what, found, map[string]any{"ClientRequestToken": token}, problem)
 }
 
 // abandon ends a running rotation if another caller sets a new AWSCURRENT meanwhile: AWSPENDING is removed, so that a

@@ -169,7 +169,7 @@ var suffixed = regexp.MustCompile(`^(.+)-[A-Za-z0-9]{6}$`)
 // nothing (page "Finding a secret from a partial ARN").
 func (s *Server) find(at place, id string) (*secret, error) {
 	found := find(at, id, s.latest)
-	if found == nil || s.forgotten(found) {
+	if found == nil || s.removed(found) {
 		return nil, notFound()
 	}
 	return found, nil
@@ -201,8 +201,8 @@ func find(at place, id string, get func(secretName) *secret) *secret {
 	return nil
 }
 
-// forgotten says whether a secret's deletion has ended.
-func (s *Server) forgotten(found *secret) bool {
+// removed says whether a secret's deletion has ended.
+func (s *Server) removed(found *secret) bool {
 	return !found.forgetAt.IsZero() && !s.now().Before(found.forgetAt)
 }
 

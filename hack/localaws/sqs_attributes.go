@@ -50,10 +50,10 @@ type attributesInput struct {
 }
 
 func (s *Server) getQueueAttributes(_ *queueCall, on *queue, input *attributesInput) (any, error) {
-	all, told := s.attributes(on), map[string]string{}
+	all, requested := s.attributes(on), map[string]string{}
 	for name, value := range all {
 		if slices.Contains(input.AttributeNames, "All") || slices.Contains(input.AttributeNames, name) {
-			told[name] = value
+			requested[name] = value
 		}
 	}
 	for _, name := range input.AttributeNames {
@@ -63,7 +63,7 @@ func (s *Server) getQueueAttributes(_ *queueCall, on *queue, input *attributesIn
 	}
 	return struct {
 		Attributes map[string]string `json:",omitempty"`
-	}{told}, nil
+	}{requested}, nil
 }
 
 type setAttributesInput struct {

@@ -58,7 +58,7 @@ func (s *Server) receiveMessage(call *queueCall, on *queue, input *receiveInput)
 	}
 	var answer receiveAnswer
 	for _, m := range taken {
-		answer.Messages = append(answer.Messages, m.told(input))
+		answer.Messages = append(answer.Messages, m.asReceived(input))
 	}
 	return answer, nil
 }
@@ -125,9 +125,9 @@ func (s *Server) take(on *queue, most int, hidden time.Duration) []*message {
 	return taken
 }
 
-// told is a message as the receiver gets it, with the requested attributes.
-func (m *message) told(input *receiveInput) receivedMessage {
-	told := receivedMessage{MessageId: m.id, ReceiptHandle: m.receipt, MD5OfBody: m.hash(), Body: m.body}
+// asReceived is a message as the receiver gets it, with the requested attributes.
+func (m *message) asReceived(input *receiveInput) receivedMessage {
+	answer := receivedMessage{MessageId: m.id, ReceiptHandle: m.receipt, MD5OfBody: m.hash(), Body: m.body}
 	wanted := slices.Concat(input.AttributeNames, input.MessageSystemAttributeNames)
 	all := map[string]string{
 		"ApproximateReceiveCount":          strconv.Itoa(m.received),
@@ -139,15 +139,15 @@ func (m *message) told(input *receiveInput) receivedMessage {
 	}
 	for name, value := range all {
 		if slices.Contains(wanted, "All") || slices.Contains(wanted, name) {
-			put(&told.Attributes, name, value)
+			put(&answer.Attributes, name, value)
 		}
 	}
 	for name, value := range m.attributes {
 		if slices.Contains(input.MessageAttributeNames, "All") || slices.Contains(input.MessageAttributeNames, name) {
-			put(&told.MessageAttributes, name, value)
+			put(&answer.MessageAttributes, name, value)
 		}
 	}
-	return told
+	return answer
 }
 
 // redrive moves messages that were received too often to the dead-letter queue, if that exists.

@@ -38,7 +38,7 @@ func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 	if err := elsewhere(call.at, input.AddReplicaRegions); err != nil {
 		return nil, err
 	}
-	if old := s.secrets[call.at][input.Name]; old != nil && !s.forgotten(old) {
+	if old := s.secrets[call.at][input.Name]; old != nil && !s.removed(old) {
 		return s.existing(call, old, input)
 	}
 	made := s.add(call.at, input.Name)

@@ -224,6 +224,6 @@ func (r *run) editMerged() bool {
 			secret.Data[key] = value
 		}
 	})
-	of.fingered = true
+	of.editedInShared = true
 	return true
 }

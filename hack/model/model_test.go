@@ -96,8 +96,8 @@ type slot struct {
 	lately []spec
 	// moved says that it was deleted, or got another target, since the last settling.
 	moved bool
-	// fingered says that the foreign hand has written one of its keys in a shared Secret.
-	fingered bool
+	// editedInShared says that the foreign hand has written one of its keys in a shared Secret.
+	editedInShared bool
 	// calm says that no step has changed it since it was last in sync.
 	calm bool
 	// late says that since the last settling the operator first reconciled it, or a new spec of it, while reads of its
@@ -108,16 +108,16 @@ type slot struct {
 	reached []progress
 }
 
-// takes gives the slot a spec.
-func (s *slot) takes(next spec) {
+// setSpec gives the slot a spec.
+func (s *slot) setSpec(next spec) {
 	s.moved = s.moved || s.exists && next.target != s.spec.target
 	next.first = !s.exists
 	s.exists, s.calm, s.spec = true, false, next
 	s.lately = append(s.lately, next)
 }
 
-// goes records that the SecretSync was deleted.
-func (s *slot) goes() { s.exists, s.calm, s.moved = false, false, true }
+// recordDeletion records that the SecretSync was deleted.
+func (s *slot) recordDeletion() { s.exists, s.calm, s.moved = false, false, true }
 
 // settled records that the operator has done all its work.
 func (s *slot) settled(ready bool) {
@@ -129,7 +129,7 @@ func (s *slot) settled(ready bool) {
 	if s.exists && !ready {
 		return // What the operator cannot do now, it does later.
 	}
-	s.moved, s.fingered, s.lately = false, false, nil
+	s.moved, s.editedInShared, s.lately = false, false, nil
 	if s.exists {
 		s.lately = []spec{s.spec}
 	}

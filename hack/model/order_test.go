@@ -194,9 +194,9 @@ func (r *run) trace(s *slot, keys, former map[string]string) (problem string) {
 	}
 	switch {
 	case !wanted:
-		return fmt.Sprintf("%s has not wanted that lately: it has %s, after %s", s, r.told(keys), r.told(former))
+		return fmt.Sprintf("%s has not wanted that lately: it has %s, after %s", s, r.originsOf(keys), r.originsOf(former))
 	case !possible:
-		return fmt.Sprintf("%s went back to what it had wanted before: it has %s, after %s", s, r.told(keys), r.told(former))
+		return fmt.Sprintf("%s went back to what it had wanted before: it has %s, after %s", s, r.originsOf(keys), r.originsOf(former))
 	}
 	s.reached = next
 	return ""
@@ -283,7 +283,7 @@ func TestTheModelSeesAStepBack(t *testing.T) {
 				r.moments = append(r.moments, r.now())
 			}
 			s := &slot{name: "o"}
-			s.takes(spec{
+			s.setSpec(spec{
 				reading: reading{from: a, id: "a", label: current}, data: []v1alpha1.DataKey{{Key: "a"}},
 				more: []specEntry{{reading: reading{from: b, id: "b", label: current}, key: "b"}},
 			})
@@ -296,7 +296,7 @@ func TestTheModelSeesAStepBack(t *testing.T) {
 						next.more = slices.Clone(next.more)
 						next.more[0].id = "another name of b"
 					}
-					s.takes(next)
+					s.setSpec(next)
 				}
 				if problem == "" {
 					problem = r.trace(s, keys, former)

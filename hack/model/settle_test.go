@@ -249,7 +249,7 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 			return s.SecretID == e.id && s.VersionStage == e.label && s.VersionID != ""
 		})
 	})
-	if slips(of, seen.syncs[of.key()], led) {
+	if refusedAsSlip(of, seen.syncs[of.key()], led) {
 		led.reason = v1alpha1.ReasonValueRejected
 	}
 	says := verdict{outcome: led}
@@ -276,9 +276,9 @@ func (r *run) verdictOf(of *slot, seen snapshot) verdict {
 	return says
 }
 
-// slips says whether the result of a spec is refused because of what the Secret holds. The loss of an object is refused
-// before templates are rendered.
-func slips(of *slot, secretSync *v1alpha1.SecretSync, led outcome) bool {
+// refusedAsSlip says whether the result of a spec is refused because of what the Secret holds. The loss of an object is
+// refused before templates are rendered.
+func refusedAsSlip(of *slot, secretSync *v1alpha1.SecretSync, led outcome) bool {
 	switch led.reason {
 	case "":
 		return takesAllOut(secretSync, led.keys) || losesObject(of, secretSync, led.keys)
@@ -389,7 +389,7 @@ func (v verdict) syncedDifferences(of *slot, status *v1alpha1.SecretSyncStatus) 
 			wrong("%s is still %s for %s", kind, trouble.Status, trouble.Reason)
 		}
 	}
-	if want, tells := v.sources(&of.spec), toldOf(status); !slices.Equal(tells, want) {
+	if want, tells := v.sources(&of.spec), listedSources(status); !slices.Equal(tells, want) {
 		wrong("status names the versions %v, want %v", tells, want)
 	}
 	if status.Secret == nil || status.Secret.Name != of.spec.target || !slices.Equal(status.Secret.Keys, slices.Sorted(maps.Keys(v.keys))) {
@@ -421,8 +421,8 @@ func (v *verdict) sources(of *spec) (all []string) {
 	return all
 }
 
-// toldOf are the versions that a status lists.
-func toldOf(status *v1alpha1.SecretSyncStatus) (all []string) {
+// listedSources are the versions that a status lists.
+func listedSources(status *v1alpha1.SecretSyncStatus) (all []string) {
 	for i := range status.Sources {
 		source := &status.Sources[i]
 		if source.VersionID == "" {
@@ -444,7 +444,7 @@ func (r *run) exactly(of *slot, secretSync *v1alpha1.SecretSync, says verdict, s
 	part := of.part(keysOf(secret))
 	others := withoutForeign(without(part, says.keys))
 	if !contains(part, says.keys) || len(others) > 0 {
-		problems = append(problems, fmt.Sprintf("Secret %s of %s has %s, want %s", at, of, r.told(part), r.told(says.keys)))
+		problems = append(problems, fmt.Sprintf("Secret %s of %s has %s, want %s", at, of, r.originsOf(part), r.originsOf(says.keys)))
 	}
 	if secret.Labels[v1alpha1.LabelManaged] == "" {
 		problems = append(problems, fmt.Sprintf("Secret %s of %s lacks its label", at, of))
@@ -480,7 +480,7 @@ func (r *run) oneOfFormer(of *slot, at place, secret *corev1.Secret) []string {
 			return nil
 		}
 	}
-	return []string{fmt.Sprintf("Secret %s has %s, which %s did not want lately", at, r.told(part), of)}
+	return []string{fmt.Sprintf("Secret %s has %s, which %s did not want lately", at, r.originsOf(part), of)}
 }
 
 // begin records the state after settling.

@@ -202,8 +202,8 @@ func (r *run) askFollowers(seen snapshot, refreshed map[*slot]bool) {
 			continue
 		}
 		waits := slices.ContainsFunc([]string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, func(kind string) bool {
-			told := meta.FindStatusCondition(secretSync.Status.Conditions, kind)
-			return told != nil && untold(told.Reason)
+			reported := meta.FindStatusCondition(secretSync.Status.Conditions, kind)
+			return reported != nil && untold(reported.Reason)
 		})
 		late := of.late || r.stale.lately && of.spec.reads(r.stale.undated)
 		if lost := of.spec.reads(r.changeEvents.untold); lost || waits || late {

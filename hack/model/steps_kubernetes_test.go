@@ -89,7 +89,7 @@ func (r *run) createSync(of *slot, next spec) {
 	object := of.object()
 	object.Spec = next.api(of.name)
 	r.must(r.env.Client.Create(r.Context(), object))
-	of.takes(next)
+	of.setSpec(next)
 	r.begins(of)
 }
 
@@ -104,7 +104,7 @@ func (r *run) edit(of *slot, change func(*spec)) {
 	before := object.DeepCopy()
 	object.Spec = next.api(of.name)
 	r.must(r.env.Client.Patch(r.Context(), object, client.MergeFrom(before)))
-	of.takes(next)
+	of.setSpec(next)
 	r.begins(of)
 }
 
@@ -121,7 +121,7 @@ func (r *run) editSource() bool {
 }
 
 func (r *run) editData() bool {
-	return r.editAny(func(s *slot) bool { return !s.fingered }, func(of *slot, next *spec) {
+	return r.editAny(func(s *slot) bool { return !s.editedInShared }, func(of *slot, next *spec) {
 		next.data = r.drawData(of)
 		r.drawShapeOf(of, next)
 		r.drawMore(of, next)
@@ -129,7 +129,7 @@ func (r *run) editData() bool {
 }
 
 func (r *run) editMore() bool {
-	return r.editAny(func(s *slot) bool { return !s.fingered && len(s.spec.data) > 0 }, func(of *slot, next *spec) { r.drawMore(of, next) })
+	return r.editAny(func(s *slot) bool { return !s.editedInShared && len(s.spec.data) > 0 }, func(of *slot, next *spec) { r.drawMore(of, next) })
 }
 
 func (r *run) editShape() bool {
@@ -137,7 +137,7 @@ func (r *run) editShape() bool {
 }
 
 func (r *run) observe() bool {
-	return r.editAny(func(s *slot) bool { return !s.spec.observes && !s.fingered }, func(_ *slot, next *spec) { next.observes = true })
+	return r.editAny(func(s *slot) bool { return !s.spec.observes && !s.editedInShared }, func(_ *slot, next *spec) { next.observes = true })
 }
 
 func (r *run) endObserving() bool {
@@ -166,11 +166,11 @@ func (r *run) resume() bool {
 }
 
 func (r *run) deleteSync() bool {
-	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && !s.fingered })
+	of, found := anyOf(r, r.slots, func(s *slot) bool { return s.exists && !s.editedInShared })
 	if found {
 		r.note("delete %s", of)
 		r.must(r.env.Client.Delete(r.Context(), of.object()))
-		of.goes()
+		of.recordDeletion()
 	}
 	return found
 }

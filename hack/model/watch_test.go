@@ -158,8 +158,8 @@ func without(whole, part map[string]string) map[string]string {
 	return rest
 }
 
-// told says where the values of keys come from, without the values.
-func (r *run) told(keys map[string]string) string {
+// originsOf says where the values of keys come from, without the values.
+func (r *run) originsOf(keys map[string]string) string {
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		origin, known := r.origins[keys[key]]

@@ -243,10 +243,10 @@ func (s *setup) event() {
 	s.must(err)
 	s.await("Secret events holds the second value", func() bool { return cmp.Equal(s.secret("events"), map[string]string{"value": after}) })
 	s.await("the message is deleted", func() bool {
-		told, err := s.sqs.GetQueueAttributes(s.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &s.queue, AttributeNames: []sqstypes.QueueAttributeName{
+		queue, err := s.sqs.GetQueueAttributes(s.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &s.queue, AttributeNames: []sqstypes.QueueAttributeName{
 			sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible}})
 		s.must(err)
-		return told.Attributes["ApproximateNumberOfMessages"] == "0" && told.Attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
+		return queue.Attributes["ApproximateNumberOfMessages"] == "0" && queue.Attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
 	})
 }
 

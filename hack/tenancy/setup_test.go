@@ -136,8 +136,8 @@ func (s *setup) await(what string, holds func() bool) {
 func (s *setup) picture() string {
 	s.Helper()
 	var text strings.Builder
-	for _, told := range s.conditions() {
-		fmt.Fprintf(&text, "%s=%s %s: %s\n", told.Type, told.Status, told.Reason, told.Message)
+	for _, condition := range s.conditions() {
+		fmt.Fprintf(&text, "%s=%s %s: %s\n", condition.Type, condition.Status, condition.Reason, condition.Message)
 	}
 	calls := s.env.AWS.Calls()
 	for _, call := range calls[max(0, len(calls)-5):] {
@@ -161,8 +161,8 @@ func (s *setup) awaitSynced(content string) {
 func (s *setup) awaitRefusal(reason string, mentions ...string) {
 	s.Helper()
 	s.await(secretName+" is refused for "+reason+", mentioning "+strings.Join(mentions, ", "), func() bool {
-		return slices.ContainsFunc(s.conditions(), func(told metav1.Condition) bool {
-			return told.Reason == reason && !slices.ContainsFunc(mentions, func(mention string) bool { return !strings.Contains(told.Message, mention) })
+		return slices.ContainsFunc(s.conditions(), func(condition metav1.Condition) bool {
+			return condition.Reason == reason && !slices.ContainsFunc(mentions, func(mention string) bool { return !strings.Contains(condition.Message, mention) })
 		})
 	})
 }
