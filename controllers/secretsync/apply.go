@@ -7,82 +7,113 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
+	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
+	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
+	"github.com/secretsync/secretsync/controllers/secretsync/status"
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// apply writes the Secret.
-func (c *Controller) apply(ctx context.Context, p *pass) error {
-	if err := c.guardMerge(ctx, p.sync); err != nil {
-		return err
+// apply writes the Secret. It says whether another writer has touched it meanwhile, with an error too.
+func (c *Controller) apply(ctx context.Context, a *attempt, set *resolve.Set, content content) (write *status.Write, touched bool, err error) {
+	if err := c.addFinalizer(ctx, a.secretSync); err != nil {
+		return nil, false, err
 	}
-	if !p.large && largeToWrite(p.data) {
-		return c.giveUp(p)
+	if !a.inTurn && heavyToWrite(content.data) {
+		return nil, false, c.inTurn(a, resolve.ErrTooLarge)
 	}
-	changes, err := c.compare(ctx, p)
+	digests := c.digester.Of(content.data)
+	changes, err := c.compare(ctx, a, digests)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
-	c.memories.beginWrite(p.memory)
-	result, err := c.secrets.Apply(ctx, desired(p))
-	p.touched = c.memories.endWrite(p.memory, result.ResourceVersion)
+	a.state.writes.Begin()
+	result, err := c.secrets.Apply(ctx, desired(a, set, content))
+	now := c.Clock.Now()
+	touched = a.state.writes.End(result.ResourceVersion, now)
 	if err != nil {
-		p.noteRewrite(result)
-		return err
+		a.rewritten(result)
+		return nil, touched, err
 	}
 	if result.Former != nil {
-		changes = c.takenOver(p, result.Former)
+		changes = a.state.content.TakenOver(c.digester, a.secretSync, result.Former, digests)
 	}
-	if result.Outcome == target.Unchanged {
-		p.memory.seen.Store(&result)
-	} else if p.sync.Status.Secret != nil && !writtenBySpec(p.sync) { // An edited spec may leave keys to others.
-		c.turns.add(c.wakeAll(ctx, client.ObjectKey{Namespace: p.sync.Namespace, Name: p.sync.TargetName()}, p.sync.Name, true))
+	write = &status.Write{
+		Result: &result, At: now, Keys: content.keys, PreviousKeys: content.previousKeys, Notes: content.notes, Changes: changes,
 	}
-	p.applied, p.changes, p.wrote = &result, changes, c.Clock.Now()
-	p.memory.wrote = p.wrote
-	p.memory.prints = c.printsOf(p.data)
-	if p.trigger == triggerDrift && result.Outcome != target.Unchanged {
-		p.memory.repairs = append(p.memory.repairs, c.Clock.Now())
-		p.memory.intruders = result.OverriddenManagers
-	}
-	return nil
+	a.state.content.Wrote(digests)
+	c.written(ctx, a, write)
+	c.unmark(a, set, content.data)
+	return write, touched, nil
 }
 
-func desired(p *pass) target.Desired {
-	spec, version := &p.sync.Spec, p.version()
+// written notes what a write of the Secret means for later reconciles, of other SecretSyncs too.
+func (c *Controller) written(ctx context.Context, a *attempt, write *status.Write) {
+	secretSync := a.secretSync
+	if !write.Changed() {
+		a.state.seen.Note(*write.Result)
+		return
+	}
+	if secretSync.Status.Secret != nil && !secretSync.WrittenBySpec() { // An edited spec may leave keys to others.
+		c.inserter.Add(c.wakeAll(ctx, client.ObjectKey{Namespace: secretSync.Namespace, Name: secretSync.TargetName()}, secretSync.Name, true))
+	}
+	if a.trigger == schedule.Drift {
+		a.state.fight.Repaired(write.At, write.Result.OverriddenManagers)
+	}
+}
+
+// rewritten notes a Secret whose update was refused after the records of its fields had been rewritten: that was no edit
+// by others.
+func (a *attempt) rewritten(result target.Result) {
+	if written := a.secretSync.Status.Secret; written != nil && result.ResourceVersion != "" && written.UID == result.UID {
+		a.state.seen.Note(result)
+	}
+}
+
+// compare finds what is about to change in the Secret that status has.
+func (c *Controller) compare(ctx context.Context, a *attempt, digests ownwrites.Digests) (ownwrites.Changes, error) {
+	written := a.secretSync.Status.Secret
+	if written == nil || written.Name != a.secretSync.TargetName() {
+		return ownwrites.Changes{}, nil
+	}
+	return a.state.content.Compare(c.digester, written, digests, func() (map[string][]byte, error) {
+		return c.secrets.Values(ctx, a.secretSync.Namespace, written.Name)
+	})
+}
+
+// desired is the Secret as the spec asks for it.
+func desired(a *attempt, set *resolve.Set, content content) target.Desired {
+	secretSync, version := a.secretSync, set.Version()
+	spec := &secretSync.Spec
 	annotations := maps.Clone(spec.Target.Annotations)
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
 	annotations[v1alpha1.AnnotationSecretARN] = version.ARN
 	annotations[v1alpha1.AnnotationVersionID] = version.ID
-	if stage := p.main().ref.VersionStage; stage != "" {
+	if stage := set.Main().Ref.VersionStage; stage != "" {
 		annotations[v1alpha1.AnnotationVersionStage] = stage
 	}
 	wanted := target.Desired{
-		Namespace:   p.sync.Namespace,
-		Name:        p.sync.TargetName(),
-		Owner:       p.sync.Name,
+		Namespace:   secretSync.Namespace,
+		Name:        secretSync.TargetName(),
+		Owner:       secretSync.Name,
 		Type:        spec.Target.TypeOrDefault(),
 		Labels:      spec.Target.Labels,
 		Annotations: annotations,
-		Data:        p.data,
-		Generation:  p.sync.Generation,
+		Data:        content.data,
+		Generation:  secretSync.Generation,
 		Immutable:   spec.Target.Immutable,
 		Recreate:    spec.Target.ReplacePolicy == v1alpha1.ReplaceRecreate,
 		Merge:       spec.Target.Merges(),
-		Found:       p.found,
+		Found:       a.found.State,
 	}
-	if written := p.memory.lastSeen(p.sync.Status.Secret); written != nil && written.Name == wanted.Name {
+	if written := a.state.seen.Secret().Latest(secretSync.Status.Secret); written != nil && written.Name == wanted.Name {
 		wanted.Previous = written
 	}
-	if owns(p.sync) {
-		reference := target.OwnerReference(p.sync)
+	if secretSync.OwnsSecret() {
+		reference := target.OwnerReference(secretSync)
 		wanted.OwnerReference = &reference
 	}
 	return wanted
-}
-
-// owns says whether the Secret has an owner reference to the SecretSync, and so goes with it.
-func owns(secretSync *v1alpha1.SecretSync) bool {
-	return !secretSync.Spec.Target.Merges() && !secretSync.Spec.Target.Retains()
 }

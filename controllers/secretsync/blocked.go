@@ -3,7 +3,7 @@ package secretsync
 import (
 	"context"
 	"errors"
-	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -15,15 +15,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// unblockWait is the least time between two tries of a blocked SecretSync: the Secret in its way may be written all
-// the time.
+// unblockWait is the least time between two tries of a blocked SecretSync: the Secret in its way may be written all the
+// time.
 const unblockWait = 2 * time.Second
 
-// blockage is why the last try failed, where a Secret was in the way or missing.
-type blockage struct {
+// blocked is why the last try failed, where a Secret was in the way or missing.
+type blocked struct {
 	// since is when the try failed; zero while nothing is in the way.
 	since time.Time
 	// secret is the one in the way; it does not exist where one is missing.
@@ -32,17 +33,64 @@ type blockage struct {
 	key bool
 }
 
-// noteBlocked notes what a pass has failed at, where that ends with a change of a Secret.
-func (c *Controller) noteBlocked(ctx context.Context, p *pass, f *failure) {
-	if f == nil && p.trigger == triggerNone {
+// blockage remembers it. The goroutine that reconciles the SecretSync uses it; the zero value is none.
+type blockage struct {
+	mutex sync.Mutex
+	last  blocked
+}
+
+func (b *blockage) set(last blocked) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.last = last
+}
+
+func (b *blockage) clear() { b.set(blocked{}) }
+
+func (b *blockage) get() blocked {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.last
+}
+
+// wakeups are SecretSyncs that may no longer be blocked. Any goroutine may call its methods.
+type wakeups struct {
+	mutex sync.Mutex
+	// byName is true where that was not the doing of their Secret.
+	byName map[types.NamespacedName]bool
+}
+
+func newWakeups() *wakeups { return &wakeups{byName: map[types.NamespacedName]bool{}} }
+
+// wake notes that a SecretSync may no longer be blocked. It is not sure where its Secret has changed in any way.
+func (w *wakeups) wake(name types.NamespacedName, surely bool) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.byName[name] = w.byName[name] || surely
+}
+
+func (w *wakeups) take(name types.NamespacedName) (woken, surely bool) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	surely, woken = w.byName[name]
+	delete(w.byName, name)
+	return woken, surely
+}
+
+func (w *wakeups) forget(name types.NamespacedName) { w.take(name) }
+
+// noteBlockage notes what a reconcile has failed at, where that ends with a change of a Secret.
+func (c *Controller) noteBlockage(ctx context.Context, r *report) {
+	if r.outcome.Failure == nil && r.trigger == schedule.None {
 		return // Nothing was tried.
 	}
-	p.memory.blocked = blockage{}
-	refused, ok := errors.AsType[*target.Error](p.err)
+	var last blocked
+	refused, ok := errors.AsType[*target.Error](r.err)
 	if ok && waitsForSecret(refused.Reason) {
-		p.memory.blocked = blockage{since: c.Clock.Now(), secret: refused.ConflictingSecret, key: refused.KeyConflict}
+		last = blocked{since: c.Clock.Now(), secret: refused.ConflictingSecret, key: refused.KeyConflict}
 	}
-	c.awaitSecret(ctx, p)
+	r.state.blockage.set(last)
+	c.watchSecret(ctx, r.secretSync, last)
 }
 
 // waitsForSecret says whether a change of the Secret may end a refusal.
@@ -51,69 +99,63 @@ func waitsForSecret(reason string) bool {
 }
 
 // unblock brings the next try forward where the Secret that was in the way or missing may no longer be so.
-func (c *Controller) unblock(ctx context.Context, p *pass) {
-	blocked, name := p.memory.blocked, client.ObjectKeyFromObject(p.sync)
-	woken, surely := c.memories.takeWoken(name)
-	if !woken || blocked.since.IsZero() {
+func (c *Controller) unblock(ctx context.Context, a *attempt) {
+	name := client.ObjectKeyFromObject(a.secretSync)
+	woken, surely := c.wakes.take(name)
+	last := a.state.blockage.get()
+	if !woken || last.since.IsZero() {
 		return
 	}
-	next := blocked.since.Add(unblockWait)
-	if !blocked.key {
-		seen, err := c.secrets.Cached(ctx, name.Namespace, p.sync.TargetName())
+	next := last.since.Add(unblockWait)
+	if !last.key {
+		found, err := c.secrets.Cached(ctx, name.Namespace, a.secretSync.TargetName())
 		switch {
 		case err != nil:
-		case !seen.Exists:
+		case !found.Exists:
 			next = c.Clock.Now() // Each moment without a Secret counts.
-		case !surely && seen.UID == blocked.secret.UID && seen.Owner == blocked.secret.Owner:
+		case !surely && found.UID == last.secret.UID && found.Owner == last.secret.Owner:
 			return // Only its content has changed.
 		}
 	}
-	p.memory.nextLook.set(earlier(p.memory.nextLook.get(), next))
+	a.state.schedule.Advance(next)
 }
 
-// wake notes that a SecretSync may no longer be blocked. It is not sure where its Secret has changed in any way.
-func (m *memories) wake(name types.NamespacedName, surely bool) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	m.woken[name] = m.woken[name] || surely
-}
-
-func (m *memories) takeWoken(name types.NamespacedName) (woken, surely bool) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	surely, woken = m.woken[name]
-	delete(m.woken, name)
-	return woken, surely
-}
+// targetIndex finds SecretSyncs by the name of the Secret that they write.
+const targetIndex = "target"
 
 // claimants are the SecretSyncs that want a Secret of that name.
 func (c *Controller) claimants(ctx context.Context, namespace, secret string) ([]v1alpha1.SecretSync, error) {
-	var syncs v1alpha1.SecretSyncList
-	err := c.Client.List(ctx, &syncs, client.InNamespace(namespace), client.MatchingFields{targetIndex: secret}, client.UnsafeDisableDeepCopy)
-	return syncs.Items, err
+	var list v1alpha1.SecretSyncList
+	err := c.Client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{targetIndex: secret}, client.UnsafeDisableDeepCopy)
+	return list.Items, err
 }
 
 // wakeAll wakes the SecretSyncs that want a Secret, but for one, and lists them for the queue.
 func (c *Controller) wakeAll(ctx context.Context, secret types.NamespacedName, but string, surely bool) []reconcile.Request {
-	syncs, err := c.claimants(ctx, secret.Namespace, secret.Name)
+	claimants, err := c.claimants(ctx, secret.Namespace, secret.Name)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "listing SecretSyncs of a Secret failed", "secret", secret)
 		return nil
 	}
-	requests := make([]reconcile.Request, 0, len(syncs))
-	for i := range syncs {
-		if syncs[i].Name == but {
+	requests := make([]reconcile.Request, 0, len(claimants))
+	for i := range claimants {
+		if claimants[i].Name == but {
 			continue
 		}
-		name := client.ObjectKeyFromObject(&syncs[i])
-		c.memories.wake(name, surely)
+		name := client.ObjectKeyFromObject(&claimants[i])
+		c.wakes.wake(name, surely)
 		requests = append(requests, reconcile.Request{NamespacedName: name})
 	}
 	return requests
 }
 
-// rivalsOf lists the SecretSyncs that want a Secret which another SecretSync wants or has written: its deletion, or
-// an edit of its spec, may let them have it.
+// writersOf lists the SecretSyncs that write a Secret, or would.
+func (c *Controller) writersOf(ctx context.Context, secret client.Object) []reconcile.Request {
+	return c.wakeAll(ctx, client.ObjectKeyFromObject(secret), "", false)
+}
+
+// rivalsOf lists the SecretSyncs that want a Secret which another SecretSync wants or has written: its deletion, or an
+// edit of its spec, may let them have it.
 func (c *Controller) rivalsOf(ctx context.Context, object client.Object) []reconcile.Request {
 	secretSync, ok := object.(*v1alpha1.SecretSync)
 	if !ok {
@@ -130,24 +172,8 @@ func (c *Controller) rivalsOf(ctx context.Context, object client.Object) []recon
 	return requests
 }
 
-// letsGo are the changes of a SecretSync after which another one may have its Secret.
-func letsGo() builder.Predicates {
+// freesSecret are the changes of a SecretSync after which another one may have its Secret.
+func freesSecret() builder.Predicates {
 	return builder.WithPredicates(predicate.And(predicate.GenerationChangedPredicate{},
 		predicate.Funcs{CreateFunc: func(event.CreateEvent) bool { return false }}))
-}
-
-// heir is the SecretSync that is to have a Secret which its owner no longer wants; nil where none waits for it.
-func (c *Controller) heir(ctx context.Context, owner *v1alpha1.SecretSync, secret string) (*v1alpha1.SecretSync, error) {
-	syncs, err := c.claimants(ctx, owner.Namespace, secret)
-	if err != nil {
-		return nil, err
-	}
-	syncs = slices.DeleteFunc(slices.Clone(syncs), func(secretSync v1alpha1.SecretSync) bool {
-		return secretSync.Name == owner.Name || goes(&secretSync) || secretSync.Spec.Target.Merges() || secretSync.Spec.Suspend || observes(&secretSync)
-	})
-	if len(syncs) == 0 {
-		return nil, nil
-	}
-	first := slices.MinFunc(syncs, func(a, b v1alpha1.SecretSync) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
-	return first.DeepCopy(), nil
 }

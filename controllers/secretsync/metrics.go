@@ -8,10 +8,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/controllers/target"
+	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
+	"github.com/secretsync/secretsync/controllers/secretsync/status"
 )
 
-// Metrics counts what passes did. Its labels are bounded: reasons and outcomes, never names.
+// Metrics counts what reconciles did. Its labels are bounded: reasons and outcomes, never names.
 type Metrics struct {
 	registerer  prometheus.Registerer
 	syncs       *prometheus.CounterVec
@@ -25,7 +26,7 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 		registerer: registerer,
 		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "secretsync_syncs_total",
-			Help: "Passes over SecretSyncs that asked AWS, by outcome (created, updated, unchanged, failed) and, where failed, reason.",
+			Help: "Reconciles of SecretSyncs that asked AWS, by outcome (created, updated, unchanged, failed) and, where failed, reason.",
 		}, []string{"outcome", "reason"}),
 		propagation: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "secretsync_propagation_seconds",
@@ -46,24 +47,11 @@ func propagationBuckets() []float64 {
 	return []float64{.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 24 * 3600}
 }
 
-// rolledOut measures how long the newest of these versions took from AWS to where programs run with it.
-func (m *Metrics) rolledOut(sources []v1alpha1.SourceStatus, ended time.Time) {
-	var newest time.Time
-	for i := range sources {
-		if made := madeAt(&sources[i]); made.After(newest) {
-			newest = made
-		}
-	}
-	if !newest.IsZero() {
-		m.rollouts.Observe(max(0, ended.Sub(newest).Seconds())) // AWS's clock is not ours.
-	}
-}
-
 // propagated measures how long a version took from AWS into the Secret, by when it and the one before it were
-// made. First syncs do not count, nor do rollbacks: how long ago those versions were made tells nothing.
-func (m *Metrics) propagated(made, former, written time.Time) {
-	if !former.IsZero() && made.After(former) {
-		m.propagation.Observe(max(0, written.Sub(made).Seconds())) // AWS's clock is not ours.
+// created. First syncs do not count, nor do rollbacks: how long ago those versions were created says nothing.
+func (m *Metrics) propagated(created, former, written time.Time) {
+	if !former.IsZero() && created.After(former) {
+		m.propagation.Observe(max(0, written.Sub(created).Seconds())) // AWS's clock is not the operator's.
 	}
 }
 
@@ -75,8 +63,8 @@ func rotationReasons() []string {
 	}
 }
 
-// watch registers the gauges that tell whether polling keeps up, and how rotations are. They are worked out when
-// they are asked for.
+// watch registers the gauges that show whether polling keeps up, and how rotations are. They are worked out when they are
+// scraped.
 func (m *Metrics) watch(c *Controller) error {
 	var errs []error
 	for _, reason := range rotationReasons() {
@@ -84,29 +72,57 @@ func (m *Metrics) watch(c *Controller) error {
 			Name:        "secretsync_rotation_health",
 			Help:        "SecretSyncs by the reason of their condition RotationHealthy.",
 			ConstLabels: prometheus.Labels{"reason": reason},
-		}, func() float64 { return float64(c.memories.rotations(reason)) })))
+		}, func() float64 { return float64(c.states.rotations(reason)) })))
 	}
 	errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_stale_objects",
 		Help: "SecretSyncs that the watch of the API server has shown for more than five seconds as they were before the operator's last write of them. Zero is normal.",
-	}, func() float64 { return float64(c.memories.stale(c.Clock.Now())) })))
+	}, func() float64 {
+		count, _ := c.states.stale(c.Clock.Now())
+		return float64(count)
+	})))
 	errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_parked_objects",
 		Help: "SecretSyncs that are due and wait until they may have a worker: a namespace has a share of them, and one for large SecretSyncs. For a moment, after a start or a change of many, that is normal.",
-	}, func() float64 { return float64(c.shares.parked()) })))
+	}, func() float64 { return float64(c.shares.Parked()) })))
 	return errors.Join(append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_most_overdue_seconds",
 		Help: "For how long the SecretSync that waits longest has been due to be looked at. Seconds are normal; more means that polling does not keep up.",
-	}, func() float64 { return c.memories.mostOverdue(c.Clock.Now()).Seconds() })))...)
+	}, func() float64 { return c.states.mostOverdue(c.Clock.Now()).Seconds() })))...)
 }
 
-func (m *Metrics) count(p *pass, f *failure) {
+// synced counts a sync, and measures how long new versions took into the Secret.
+func (m *Metrics) synced(outcome *status.Outcome) {
+	write := outcome.Write
+	if write.Changed() {
+		for n, input := range outcome.Set.Inputs {
+			if synced := outcome.Set.Synced(n, input); synced != nil && synced.VersionID != input.Fetched.Version.ID {
+				m.propagated(input.Fetched.Version.Created, resolve.CreatedAt(synced), write.At)
+			}
+		}
+	}
 	switch {
-	case f != nil:
-		m.syncs.WithLabelValues("failed", f.reason).Inc()
-	case p.applied != nil && p.applied.Outcome != target.Unchanged:
-		m.syncs.WithLabelValues(strings.ToLower(string(p.applied.Outcome)), "").Inc()
-	case p.observed:
+	case outcome.Failure != nil:
+		m.syncs.WithLabelValues("failed", outcome.Failure.Reason).Inc()
+	case write.Changed():
+		m.syncs.WithLabelValues(strings.ToLower(string(write.Result.Outcome)), "").Inc()
+	case outcome.Set != nil && outcome.Set.Answered:
 		m.syncs.WithLabelValues("unchanged", "").Inc()
+	}
+}
+
+// rolledOut measures how long the newest version took from AWS to where programs run with it, where a rollout has ended.
+func (m *Metrics) rolledOut(outcome *status.Outcome, after *v1alpha1.SecretSyncStatus, ended time.Time) {
+	if !status.RolloutEnded(outcome, after) {
+		return
+	}
+	var newest time.Time
+	for i := range after.Sources {
+		if created := resolve.CreatedAt(&after.Sources[i]); created.After(newest) {
+			newest = created
+		}
+	}
+	if !newest.IsZero() {
+		m.rollouts.Observe(max(0, ended.Sub(newest).Seconds())) // AWS's clock is not the operator's.
 	}
 }

@@ -12,48 +12,61 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/status"
 )
 
-// write writes status if it changed. A SecretSync that is gone needs none, nor does another one that was made
-// under its name since.
-func (c *Controller) write(ctx context.Context, p *pass) error {
-	fit(&p.sync.Status)
-	if equality.Semantic.DeepEqual(p.before.Status, p.sync.Status) || p.onlySeen() {
+// statusTries is how often a status is written while others edit the SecretSync at the same time.
+const statusTries = 4
+
+// writeStatus writes the status of a SecretSync if it changed. A SecretSync that is gone needs none, nor does another one
+// that was created under its name since.
+func (c *Controller) writeStatus(ctx context.Context, r *report, after *v1alpha1.SecretSync) error {
+	before := &r.secretSync.Status
+	if equality.Semantic.DeepEqual(before, &after.Status) || r.onlySeen(before, &after.Status) {
 		return nil
 	}
-	p.dateSources()
-	changed, err := c.writeOver(ctx, p)
+	status.DateSources(&r.outcome, &after.Status)
+	changed, err := c.writeOver(ctx, after, before)
 	switch {
 	case apierrors.IsNotFound(err), isAnother(err):
 		return nil
 	case err != nil:
 		return fmt.Errorf("patching status: %w", err)
 	}
-	p.memory.statusWritten = changed.ResourceVersion
-	p.memory.seen.Store(nil) // It is in status now, or a later write is.
+	r.state.cache.wrote(changed.ResourceVersion)
+	r.state.seen.Clear() // It is in status now, or a later write is.
 	return nil
 }
 
-// writeOver writes status over the one that the pass has read. An edit of spec or metadata in the meantime does not keep
-// it from that; another status does, which a process has written that has taken over from this one: that is an error of
-// the kind Conflict, and nothing of the pass is reported.
-func (c *Controller) writeOver(ctx context.Context, p *pass) (*v1alpha1.SecretSync, error) {
-	changed, err := c.patchStatus(ctx, p.sync, p.sync.ResourceVersion)
+// onlySeen says whether status would be written for nothing but that the Secret was seen to be as desired.
+func (r *report) onlySeen(before, after *v1alpha1.SecretSyncStatus) bool {
+	seen := r.state.seen.Secret()
+	if seen.ResourceVersion == "" || before.Secret == nil || after.Secret == nil || after.Secret.ResourceVersion != seen.ResourceVersion {
+		return false
+	}
+	former, same := *after.Secret, *after
+	former.ResourceVersion = before.Secret.ResourceVersion
+	same.Secret = &former
+	return equality.Semantic.DeepEqual(before, &same)
+}
+
+// writeOver writes status over the one that the reconcile has read. An edit of spec or metadata in the meantime does not
+// keep it from that; another status does, which a process has written that has taken over from this one: that is an error
+// of the kind Conflict, and nothing of the reconcile is reported.
+func (c *Controller) writeOver(ctx context.Context, after *v1alpha1.SecretSync, before *v1alpha1.SecretSyncStatus) (*v1alpha1.SecretSync, error) {
+	changed, err := c.patchStatus(ctx, after, after.ResourceVersion)
 	for tries := 1; apierrors.IsConflict(err) && tries < statusTries; tries++ {
-		live, problem := c.live(ctx, client.ObjectKeyFromObject(p.sync))
-		if problem != nil {
-			return nil, problem
+		live, failed := c.live(ctx, client.ObjectKeyFromObject(after))
+		if failed != nil {
+			return nil, failed
 		}
-		if live == nil || live.UID != p.sync.UID || !equality.Semantic.DeepEqual(live.Status, p.before.Status) {
+		if live == nil || live.UID != after.UID || !equality.Semantic.DeepEqual(&live.Status, before) {
 			return nil, err
 		}
-		changed, err = c.patchStatus(ctx, p.sync, live.ResourceVersion)
+		changed, err = c.patchStatus(ctx, after, live.ResourceVersion)
 	}
 	return changed, err
 }
-
-// statusTries is how often a status is written while others edit the SecretSync at the same time.
-const statusTries = 4
 
 func (c *Controller) patchStatus(ctx context.Context, secretSync *v1alpha1.SecretSync, resourceVersion string) (*v1alpha1.SecretSync, error) {
 	patch, err := statusPatch(secretSync, resourceVersion)
@@ -71,10 +84,10 @@ type operation struct {
 	Value any    `json:"value"`
 }
 
-// statusPatch puts the whole status in the place of the one that is there, and does so for the object with that UID and
-// at that resourceVersion alone: another replica may have taken over and written a newer one. What was found out about an
-// object that is gone would otherwise end up in the one that has its name now: of metadata, the API server looks at the
-// resourceVersion alone when a status is merged, and that changes with every edit.
+// statusPatch replaces the whole status, and does so for the object with that UID and at that resourceVersion alone:
+// another replica may have taken over and written a newer one. What was found out about an object that is gone would
+// otherwise end up in the one that has its name now: of metadata, the API server looks at the resourceVersion alone when a
+// status is merged, and that changes with every edit.
 func statusPatch(secretSync *v1alpha1.SecretSync, resourceVersion string) (client.Patch, error) {
 	var operations []operation
 	if secretSync.UID != "" {
@@ -91,9 +104,9 @@ func statusPatch(secretSync *v1alpha1.SecretSync, resourceVersion string) (clien
 	return client.RawPatch(types.JSONPatchType, encoded), nil
 }
 
-// isAnother says whether the API server refused a patch because the object has another UID. A status that it finds
-// invalid has causes, which name fields.
+// isAnother says whether the API server refused a patch because the object has another UID. A status that it finds invalid
+// has causes, which name fields.
 func isAnother(err error) bool {
-	status, ok := errors.AsType[*apierrors.StatusError](err)
-	return ok && apierrors.IsInvalid(err) && (status.ErrStatus.Details == nil || len(status.ErrStatus.Details.Causes) == 0)
+	refused, ok := errors.AsType[*apierrors.StatusError](err)
+	return ok && apierrors.IsInvalid(err) && (refused.ErrStatus.Details == nil || len(refused.ErrStatus.Details.Causes) == 0)
 }

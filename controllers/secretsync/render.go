@@ -7,53 +7,60 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/render"
+	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// render makes the keys of the Secret from the values, and holds them against what must be so of them.
-func (c *Controller) render(ctx context.Context, p *pass) error {
-	if err := stillFound(p); err != nil {
-		return err
+// content is what a Secret is to hold.
+type content struct {
+	data map[string][]byte
+	// keys are those of data, previousKeys those of them that hold former values, both sorted.
+	keys, previousKeys []string
+	// notes are what is worth knowing of data.
+	notes render.Notes
+}
+
+// render makes the keys of the Secret from the values, and checks what must be so of them.
+func (c *Controller) render(ctx context.Context, a *attempt, set *resolve.Set) (content, error) {
+	if err := set.StillFound(); err != nil {
+		return content{}, err
 	}
-	work, leave := c.work(ctx, p)
-	defer leave()
-	spec := &p.sync.Spec
-	material := materialOf(p, func(one *input) *source.Value {
-		if one.absent {
+	work := render.Work{Budget: set.Budget(ctx), Patterns: c.patterns}
+	defer c.heavy.Limit(work.Budget, a.secretSync.Namespace)()
+	spec := &a.secretSync.Spec
+	inputs := renderInputs(set, func(input *resolve.Input) *source.Value {
+		if input.Absent {
 			return nil
 		}
-		return &one.fetched.Value
+		return &input.Fetched.Value
 	})
-	material.SyncedKeys = syncedKeys(p.sync)
-	data, err := render.Render(work, spec, material)
+	inputs.SyncedKeys = syncedKeys(a.secretSync)
+	data, err := render.Render(work, spec, inputs)
 	if err != nil {
-		return err
+		return content{}, err
 	}
 	notes, err := publishable(work, spec, data)
 	if err != nil {
-		return err
+		return content{}, err
 	}
-	if err := render.CheckKeysRemain(data, material.SyncedKeys); err != nil {
-		return err
+	if err := render.CheckKeysRemain(data, inputs.SyncedKeys); err != nil {
+		return content{}, err
 	}
-	if data, err = withPrevious(work, p, data); err != nil {
-		return err
-	}
-	p.data, p.notes, p.keys = data, notes, slices.Sorted(maps.Keys(data))
-	return nil
+	data, previousKeys, err := withPrevious(work, spec, set, data)
+	return content{data: data, keys: slices.Sorted(maps.Keys(data)), previousKeys: previousKeys, notes: notes}, err
 }
 
-// syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit
-// asks for whatever it leads to, as does a SecretSync that was recreated.
+// syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit asks
+// for whatever it leads to, as does a SecretSync that was recreated.
 func syncedKeys(secretSync *v1alpha1.SecretSync) []string {
-	if !writtenBySpec(secretSync) {
+	if !secretSync.WrittenBySpec() {
 		return nil
 	}
 	return secretSync.Status.Secret.Keys
 }
 
-// publishable holds keys against what must be so of them: by the type of the Secret, the spec's guards, and the
-// size that Kubernetes allows.
+// publishable checks what must be so of keys: by the type of the Secret, by the guards of the spec, and by the size that
+// Kubernetes allows.
 func publishable(work render.Work, spec *v1alpha1.SecretSyncSpec, data map[string][]byte) (notes render.Notes, err error) {
 	if !spec.Target.Merges() {
 		if notes, err = render.CheckType(work, spec.Target.TypeOrDefault(), data); err != nil {
@@ -66,24 +73,24 @@ func publishable(work render.Work, spec *v1alpha1.SecretSyncSpec, data map[strin
 	return notes, render.CheckSize(data)
 }
 
-// materialOf sorts values by the entries of the spec that are made from them.
-func materialOf(p *pass, valueOf func(*input) *source.Value) render.Inputs {
-	var material render.Inputs
-	if whole := p.entries.whole; whole != nil {
-		material.Source = valueOf(whole)
-		return material
+// renderInputs sorts values by the entries of the spec that are made from them.
+func renderInputs(set *resolve.Set, valueOf func(*resolve.Input) *source.Value) render.Inputs {
+	var inputs render.Inputs
+	if whole := set.Entries.Whole; whole != nil {
+		inputs.Source = valueOf(whole)
+		return inputs
 	}
-	material.Data = make([]*source.Value, len(p.entries.data))
-	for n, one := range p.entries.data {
-		material.Data[n] = valueOf(one)
+	inputs.Data = make([]*source.Value, len(set.Entries.Data))
+	for n, input := range set.Entries.Data {
+		inputs.Data[n] = valueOf(input)
 	}
-	material.DataFrom = make([][]render.NamedValue, len(p.entries.dataFrom))
-	for n, many := range p.entries.dataFrom {
-		for _, one := range many {
-			if value := valueOf(one); value != nil {
-				material.DataFrom[n] = append(material.DataFrom[n], render.NamedValue{Name: one.name, Value: *value})
+	inputs.DataFrom = make([][]render.NamedValue, len(set.Entries.DataFrom))
+	for n, many := range set.Entries.DataFrom {
+		for _, input := range many {
+			if value := valueOf(input); value != nil {
+				inputs.DataFrom[n] = append(inputs.DataFrom[n], render.NamedValue{Name: input.Name, Value: *value})
 			}
 		}
 	}
-	return material
+	return inputs
 }

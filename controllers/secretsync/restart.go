@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -9,75 +10,87 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/rollout"
-	"github.com/secretsync/secretsync/controllers/target"
+	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
+	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
+	"github.com/secretsync/secretsync/controllers/secretsync/status"
 )
 
 // retryStep is when to take a step of a rollout again that the API server was in the way of.
 const retryStep = 10 * time.Second
 
-// restart goes on with the restart of workloads, whatever else the pass does: as long as status has a revision
-// that is not handled. Where nothing is pending, nothing is read.
+// restarted are workloads whose restart no event has reported yet. The goroutine that reconciles the SecretSync uses it;
+// the zero value has none.
+type restarted struct {
+	mutex     sync.Mutex
+	workloads []string
+}
+
+// add adds workloads, and gives all.
+func (r *restarted) add(workloads []string) []string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.workloads = append(r.workloads, workloads...)
+	return r.workloads
+}
+
+// reported forgets all: an event has them.
+func (r *restarted) reported() {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.workloads = nil
+}
+
+// restart goes on with the restart of workloads, whatever else the reconcile does: as long as status has a revision that
+// is not handled. Where nothing is pending, nothing is read. It says when the next step is due; zero for none.
 //
-// A pass that has written the Secret only says so, and status is written first: what is there is not forgotten
-// if the process ends.
-func (c *Controller) restart(ctx context.Context, p *pass) {
-	if c.Rollouts == nil || p.sync.Spec.Suspend || p.sync.Unreadable != nil {
-		return
+// A reconcile that has written the Secret only announces the restart, and status is written first: what is there is not
+// forgotten if the process ends.
+func (c *Controller) restart(ctx context.Context, a *attempt, write *status.Write) (status.Rollout, time.Duration) {
+	secretSync := a.secretSync
+	rollouts := status.Rollout{Enabled: c.Rollouts != nil, Restarted: a.state.restarted.add(nil)}
+	if c.Rollouts == nil || secretSync.Spec.Suspend || secretSync.Unreadable != nil {
+		return rollouts, 0
 	}
-	policy, wanted := c.rolloutPolicy(p.sync)
-	change, due := pendingChange(p.sync, policy)
+	policy, wanted := rollouts.Policy(secretSync)
+	change, pending := status.PendingRollout(secretSync, policy)
 	switch {
-	case wanted && p.applied != nil && (p.applied.Outcome != target.Unchanged || p.drifted && p.changes.reread): // Perhaps by a former process.
-		c.Rollouts.Announce(p.sync.Namespace, p.sync.Name, p.sync.TargetName(), policy)
-		return
-	case !wanted || !due:
-		c.Rollouts.Forget(p.sync.Namespace, p.sync.Name)
-		return
+	case wanted && write != nil && (write.Changed() || a.found.Drifted && write.Changes.Reread): // Perhaps by a former process.
+		c.Rollouts.Announce(secretSync.Namespace, secretSync.Name, secretSync.TargetName(), policy)
+		return rollouts, 0
+	case !wanted || !pending:
+		c.Rollouts.Forget(secretSync.Namespace, secretSync.Name)
+		return rollouts, 0
 	}
 	progress, err := c.Rollouts.Step(ctx, change)
-	p.memory.restarted = append(p.memory.restarted, progress.Restarted...)
+	rollouts.Restarted = a.state.restarted.add(progress.Restarted)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "restarting workloads did not go on; it is tried again")
-		p.stepAgain = retryStep
-		return
+		return rollouts, retryStep
 	}
-	p.rollout, p.stepAgain = &progress, progress.RequeueAfter
+	rollouts.Progress = &progress
+	return rollouts, progress.RequeueAfter
 }
 
-// rolloutPolicy is what is restarted. It says false where nothing is: by wish, or for want of a permission.
-func (c *Controller) rolloutPolicy(secretSync *v1alpha1.SecretSync) (policy v1alpha1.Rollout, wanted bool) {
-	if secretSync.Spec.Rollout != nil {
-		policy = *secretSync.Spec.Rollout
-	}
-	return policy, c.Rollouts != nil && policy.Restart != v1alpha1.RestartNever
-}
-
-// pendingChange is what workloads have to be restarted for, as status tells.
-func pendingChange(secretSync *v1alpha1.SecretSync, policy v1alpha1.Rollout) (change rollout.Change, pending bool) {
-	status := secretSync.Status.Rollout
-	if status == nil || status.Revision == status.HandledRevision || status.ChangedTime == nil || secretSync.Status.Secret == nil {
-		return rollout.Change{}, false
-	}
-	return rollout.Change{
-		Namespace: secretSync.Namespace, Name: secretSync.Name, Secret: secretSync.Status.Secret.Name,
-		Revision: status.Revision, Handled: status.HandledRevision, Changed: status.ChangedTime.Time, Policy: policy,
-	}, true
-}
-
-// nextTurn is when to look again: at the next poll, or at the next step of a rollout where that is earlier.
-func (c *Controller) nextTurn(p *pass) reconcile.Result {
-	poll := p.memory.nextLook.get().Sub(c.Clock.Now())
-	step := p.stepAgain
-	if policy, wanted := c.rolloutPolicy(p.sync); step == 0 && wanted && p.rollout == nil {
-		if _, pending := pendingChange(p.sync, policy); pending {
+// next is when to reconcile next: at the next poll, or at the next step of a rollout where that is earlier. The SecretSync
+// has its new status.
+func (c *Controller) next(r *report, after *v1alpha1.SecretSync) reconcile.Result {
+	poll, step := r.state.schedule.Next().Sub(c.Clock.Now()), r.nextStep
+	rollouts := r.outcome.Rollout
+	if policy, wanted := rollouts.Policy(after); step == 0 && wanted && rollouts.Progress == nil {
+		if _, pending := status.PendingRollout(after, policy); pending {
 			step = rollout.QuietPeriod
 		}
 	}
 	if step > 0 && step < poll {
-		return again(step, priorityReport)
+		return again(step, schedule.PriorityReport)
 	}
-	if p.lags || !p.memory.behind.get().IsZero() {
-		poll = min(poll, cacheLagMost)
+	if r.found.Lags || !r.state.cache.behindSince().IsZero() {
+		poll = min(poll, ownwrites.MaxWatchLag)
 	}
-	return again(poll, priorityPoll)
+	return again(poll, schedule.PriorityPoll)
+}
+
+// again reconciles once more after a wait, with a priority in the queue.
+func again(after time.Duration, priority int) reconcile.Result {
+	return reconcile.Result{RequeueAfter: max(after, time.Millisecond), Priority: &priority}
 }

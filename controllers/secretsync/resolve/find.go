@@ -1,0 +1,103 @@
+package resolve
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/arn"
+	"github.com/secretsync/secretsync/controllers/source"
+)
+
+// MaxInputs is how many versions a Secret is made of at most. Status has room for that many, twice.
+const MaxInputs = 256
+
+// find adds the secrets that the entries with find choose. Where an entry finds none, the Secret keeps what it has:
+// an empty answer is more often a mistake than an intention.
+func (r *Resolver) find(ctx context.Context, set *Set) error {
+	for n := range set.request.SecretSync.Spec.DataFrom {
+		from := &set.request.SecretSync.Spec.DataFrom[n]
+		if from.Find == nil {
+			continue
+		}
+		found, err := r.Source.Find(ctx, r.findQuery(ctx, set, int32(n)))
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 && !from.Optional {
+			return foundNone(n)
+		}
+		set.add(found, int32(n))
+	}
+	if len(set.Inputs) > MaxInputs {
+		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
+			"the Secret would be made of %d secrets, and %d are the most: name fewer under spec.data and spec.dataFrom, or narrow spec.dataFrom[].find", len(set.Inputs), MaxInputs)}
+	}
+	return nil
+}
+
+func foundNone(entry int) error {
+	return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
+		"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", entry)}
+}
+
+// StillFound is an error where an entry with find has lost all of its secrets since they were found: a list of AWS
+// lags, and has secrets that were deleted minutes ago.
+func (s *Set) StillFound() error {
+	for n, inputs := range s.Entries.DataFrom {
+		from := &s.request.SecretSync.Spec.DataFrom[n]
+		if from.Find == nil || from.Optional {
+			continue
+		}
+		if !slices.ContainsFunc(inputs, func(input *Input) bool { return !input.Absent }) {
+			return foundNone(n)
+		}
+	}
+	return nil
+}
+
+// findQuery is what an entry with find asks. What matching names costs is of the reconcile's budget, beside that of the
+// list, which is shared by all that ask the same.
+func (r *Resolver) findQuery(ctx context.Context, set *Set, entry int32) source.FindQuery {
+	secretSync, how := set.request.SecretSync, r.query(set)
+	find := secretSync.Spec.DataFrom[entry].Find
+	query := source.FindQuery{
+		NamePrefix: find.NamePrefix, NamePattern: find.NamePattern, Tags: find.Tags, Region: find.Region,
+		Identity: identityOf(secretSync), Reader: set.request.reader(),
+		MaxAge: how.MaxAge, Routine: how.Routine, Budget: set.Budget(ctx),
+	}
+	if query.Region == "" {
+		query.Region = regionOf(&secretSync.Spec.Source)
+	}
+	for i := range secretSync.Status.Sources {
+		if status := &secretSync.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry && status.ARN != "" {
+			query.Known = append(query.Known, VersionOf(status))
+		}
+	}
+	return query
+}
+
+// regionOf is the region that a source names, by itself or by its ARN; empty for the operator's.
+func regionOf(from *v1alpha1.SecretSource) string {
+	if from.Region != "" {
+		return from.Region
+	}
+	return arn.Region(from.SecretID)
+}
+
+// add makes inputs of what an entry has found.
+func (s *Set) add(found []source.Found, entry int32) {
+	for _, secret := range found {
+		named := len(s.Inputs)
+		input := s.input(source.Ref{
+			SecretID: secret.ARN, VersionStage: v1alpha1.DefaultVersionStage, Region: secret.Region,
+			Identity: identityOf(s.request.SecretSync), Reader: s.request.reader(),
+		}, true)
+		input.Name = secret.Name
+		if len(s.Inputs) > named { // The spec does not name it too.
+			input.FoundBy = &entry
+		}
+		s.Entries.DataFrom[entry] = append(s.Entries.DataFrom[entry], input)
+	}
+}
