@@ -183,7 +183,7 @@ func (s *sharing) lotIsWell(in group, of *lot) {
 	}
 	room := s.workers - s.busy - s.returning
 	may := !in.large || s.mayBeLarge(in.namespace) && s.largeReturning == 0
-	if len(of.parked) > 0 && may && s.shares.running[in.namespace]+len(of.returned) < room {
+	if len(of.parked) > 0 && may && s.Shares.running[in.namespace]+len(of.returned) < room {
 		s.t.Fatalf("%d objects of %s are parked, which has %d workers and could have another: %d are free", len(of.parked), in.namespace, s.of(in.namespace), s.free())
 	}
 }
@@ -206,9 +206,9 @@ func (s *sharing) drain(random *rand.Rand) {
 			s.t.Errorf("%s never got its pass", name)
 		}
 	}
-	if len(s.lots)+len(s.turns)+len(s.shares.running)+len(s.largeIn)+s.busy+s.returning+s.largeReturning > 0 {
+	if len(s.lots)+len(s.turns)+len(s.Shares.running)+len(s.largeIn)+s.busy+s.returning+s.largeReturning > 0 {
 		s.t.Errorf("at the end %d lots, %d turns, %d namespaces, %d passes, %d on their way back are kept",
-			len(s.lots), len(s.turns), len(s.shares.running), s.busy, s.returning)
+			len(s.lots), len(s.turns), len(s.Shares.running), s.busy, s.returning)
 	}
 }
 
