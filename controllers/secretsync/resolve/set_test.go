@@ -3,6 +3,8 @@ package resolve
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -59,6 +61,30 @@ func TestWhichSyncedVersionIsOfAnInput(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// TestWhenASetIsInSync: where status has exactly its versions, and former values as it has.
+func TestWhenASetIsInSync(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Set)
+		want   bool
+	}{
+		"all is as it was":            {func(*Set) {}, true},
+		"another version":             {func(set *Set) { set.Inputs[1].Resolution.Version.ID = "v3" }, false},
+		"another secret of the name":  {func(set *Set) { set.Inputs[1].Resolution.Version.ARN = "arn:b-2" }, false},
+		"one more than there are now": {func(set *Set) { set.Inputs = set.Inputs[:1] }, false},
+		"former values that are to be taken out": {func(set *Set) {
+			set.request.SecretSync.Status.PreviousUntil = &metav1.Time{Time: noon}
+		}, false},
+		"former values that are to come": {func(set *Set) { set.PreviousUntil = noon }, false},
+	} {
+		set := setOf(twoSecrets(), syncedAt("a", "AWSCURRENT", "v1"), syncedAt("b", "AWSCURRENT", "v2"))
+		set.Inputs[0].Resolution, set.Inputs[1].Resolution = resolution("a", "v1"), resolution("b", "v2")
+		test.change(set)
+		if got := set.InSync(); got != test.want {
+			t.Errorf("%s: in sync %v", name, got)
 		}
 	}
 }
