@@ -127,9 +127,10 @@ func calls(expression ast.Expr, method string) bool {
 	return ok && selector.Sel.Name == method
 }
 
-// TestNothingOfTheMachineIsReachable: the rooms that see what a tenant writes know no files, no environment and no
-// network. The room of the AWS SDK reads the files that AWS documents, and writes none; servers are given what they answer with. Templates have a room of
-// their own, which parses URLs and addresses, and whose functions are listed in docs/templates.md.
+// TestNothingOfTheMachineIsReachable: the packages that read what a tenant writes know no files, no
+// environment and no network. The package of the AWS SDK reads the files that AWS documents, and writes none; servers
+// are given what they answer with. Templates have a package of their own, which parses URLs and addresses, and whose
+// functions are listed in docs/templates.md.
 func TestNothingOfTheMachineIsReachable(t *testing.T) {
 	machine := []string{"os", "io/ioutil", "net", "text/template", "html/template", "plugin", "syscall", "unsafe", "github.com/Masterminds"}
 	outside := 0
@@ -141,7 +142,7 @@ func TestNothingOfTheMachineIsReachable(t *testing.T) {
 			if file.folder() == "controllers/render/template" && within(imported, []string{"text/template", "net/url", "net/netip"}) {
 				continue
 			}
-			probe := file.path == "controllers/secretsync/health.go" && imported == "net/http" // It answers probes, and asks nobody.
+			probe := file.path == "controllers/secretsync/health.go" && imported == "net/http" // It answers probes, and sends nothing.
 			hook := file.path == "controllers/notify/hook.go"                                  // It takes events, and reads the file of its token; tenants have no say in it.
 			if outside++; !probe && !hook && !within(file.folder(), []string{"cmd", "controllers/serve", "controllers/source/aws", "controllers/notify/sqs"}) {
 				t.Errorf("%s imports %s", file.path, imported)
@@ -155,7 +156,7 @@ func TestNothingOfTheMachineIsReachable(t *testing.T) {
 		}
 	}
 	if outside == 0 {
-		t.Error("not even the AWS SDK's room reads files: the search misses imports")
+		t.Error("not even the AWS SDK's package reads files: the search misses imports")
 	}
 }
 
@@ -180,6 +181,9 @@ func TestNothingIsWrittenToAWS(t *testing.T) {
 		"ReceiveMessageInput": false, "DeleteMessageBatchInput": false,
 	}
 	for _, file := range shipped(t) {
+		if !slices.ContainsFunc(file.imports(), func(imported string) bool { return within(imported, []string{"github.com/aws"}) }) {
+			continue // It can't name an input of the SDK.
+		}
 		ast.Inspect(file.syntax, func(node ast.Node) bool {
 			input, ok := node.(*ast.SelectorExpr)
 			if !ok || !strings.HasSuffix(input.Sel.Name, "Input") {
