@@ -152,12 +152,13 @@ type importRule struct {
 	allowed []string
 }
 
-// importRules are the walls of the house; checkMeetings has one more.
+// importRules say who may import whom; checkMeetings has one more.
 func importRules() []importRule {
 	const awsSDK, smithy = "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
 	const template, sourceAWSFolder = "controllers/render/template", "controllers/source/aws"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
-	render, pattern := module+"/controllers/render", module+"/controllers/pattern"
+	render, pattern, target, arn := module+"/controllers/render", module+"/controllers/pattern", module+"/controllers/target", module+"/controllers/arn"
+	const reconciling = "controllers/secretsync"
 	return []importRule{
 		{name: "api-stands-alone", folder: "api", below: true, allowed: []string{"k8s.io", module + "/api"}},
 		{name: "pattern-is-std-only", folder: "controllers/pattern", below: true, testsToo: true, allowed: []string{}},
@@ -192,9 +193,22 @@ func importRules() []importRule {
 		{name: "render-knows-no-aws", folder: "controllers/render", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, sourceAWS}},
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS, module + "/controllers/notify"}},
+		{name: "resolve-knows-the-source-alone", folder: reconciling + "/resolve", testsToo: true,
+			allowed: []string{"golang.org/x/sync/errgroup", "k8s.io/apimachinery", "k8s.io/utils/clock", "github.com/google/go-cmp/cmp", api, arn, pattern, source, reconciler + "/resolve"}},
+		{name: "failure-is-a-table", folder: reconciling + "/failure", allowed: []string{api, render, source, target, reconciler + "/resolve"}},
+		{name: "schedule-is-pure", folder: reconciling + "/schedule",
+			allowed: []string{"k8s.io/apimachinery/pkg/util/wait", "sigs.k8s.io/controller-runtime/pkg/handler", api, source, reconciler + "/failure", reconciler + "/resolve"}},
+		{name: "ownwrites-knows-the-target", folder: reconciling + "/ownwrites",
+			allowed: []string{"k8s.io/apimachinery", api, target, reconciler + "/failure", reconciler + "/schedule"}},
+		{name: "status-is-pure", folder: reconciling + "/status",
+			allowed:   []string{"k8s.io/api", "k8s.io/apimachinery", api, render, module + "/controllers/rollout", source, target, reconciler},
+			forbidden: []string{reconciler + "/queue"}},
+		{name: "queue-knows-no-reconcile", folder: reconciling + "/queue",
+			allowed: []string{"github.com/go-logr/logr", "k8s.io/apimachinery", "k8s.io/client-go/util/workqueue", "sigs.k8s.io/controller-runtime", pattern, source}},
+		{name: "arn-is-a-leaf", folder: "controllers/arn", below: true, allowed: []string{awsSDK + "/aws/arn"}},
 		{name: "rollout-knows-kubernetes-alone", folder: "controllers/rollout", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/utils", "sigs.k8s.io/controller-runtime/pkg/client", api}},
-		{name: "no-room-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},
+		{name: "no-package-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},
 		{name: "localaws-is-std-only", folder: "hack/localaws", below: true, allowed: []string{module + "/hack/localaws"}},
 		{name: "nothing-shipped-needs-hack", folder: "controllers", below: true, forbidden: []string{module + "/hack"}},
 		{name: "nothing-shipped-needs-hack", folder: "cmd", below: true, forbidden: []string{module + "/hack"}},

@@ -245,7 +245,7 @@ func tooWide(rules []rbacv1.PolicyRule) (failures []string) {
 }
 
 // TestThoseWhoEditMayNotWriteStatus: the operator believes what it finds in a status, such as which Secret it has
-// written, so that nobody else is given it.
+// written, so that no other program is given it.
 func TestThoseWhoEditMayNotWriteStatus(t *testing.T) {
 	for _, file := range []string{"config/rbac/secretsync_edit_role.yaml", "config/rbac/secretsync_view_role.yaml"} {
 		_, rules, _ := strings.Cut(read(t, file), "\nrules:")
