@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
@@ -72,15 +73,11 @@ func (o *Outcome) next(status v1alpha1.SecretSyncStatus) *Outcome {
 }
 
 // checkCondition compares status, reason and message of a condition.
-func checkCondition(t *testing.T, name string, got, want metav1.Condition) {
+func checkCondition(t *testing.T, name string, got metav1.Condition, status metav1.ConditionStatus, reason, message string) {
 	t.Helper()
-	if got.Status != want.Status {
-		t.Errorf("%s: %s is %s, want %s", name, got.Type, got.Status, want.Status)
-	}
-	if got.Reason != want.Reason {
-		t.Errorf("%s: the reason of %s is %q, want %q", name, got.Type, got.Reason, want.Reason)
-	}
-	if got.Message != want.Message {
-		t.Errorf("%s: the message of %s is %q, want %q", name, got.Type, got.Message, want.Message)
+	want := metav1.Condition{Type: got.Type, Status: status, Reason: reason, Message: message}
+	got.ObservedGeneration, got.LastTransitionTime = 0, metav1.Time{}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s: the condition (-want +got):\n%s", name, diff)
 	}
 }
