@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
@@ -36,9 +36,9 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
 }
 
-// conditionOf is a condition of a status; it is the zero condition where there is none.
-func conditionOf(status *v1alpha1.SecretSyncStatus, kind string) metav1.Condition {
-	if found := meta.FindStatusCondition(status.Conditions, kind); found != nil {
+// restartedOf is the condition WorkloadsRestarted of a status; it is the zero condition where there is none.
+func restartedOf(status *v1alpha1.SecretSyncStatus) metav1.Condition {
+	if found := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionWorkloadsRestarted); found != nil {
 		return *found
 	}
 	return metav1.Condition{}

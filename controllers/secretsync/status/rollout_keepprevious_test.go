@@ -214,7 +214,7 @@ func checkRestart(t *testing.T, name string, outcome *Outcome, status *v1alpha1.
 	if !want && !slices.Contains([]string{"v1", "v2"}, described.Revision) {
 		t.Errorf("%s: the revision is %q, want that of the present version alone", name, described.Revision)
 	}
-	got := conditionOf(status, v1alpha1.ConditionWorkloadsRestarted)
+	got := restartedOf(status)
 	denies := strings.Contains(got.Message, "has not changed")
 	if denies == want || (got.Status == metav1.ConditionTrue) == want || !strings.HasPrefix(got.Message, "Secret db ") {
 		t.Errorf("%s: the condition is %s for %s: %s", name, got.Status, got.Reason, got.Message)

@@ -166,7 +166,7 @@ func TestAStepSpeaksOfItsOwnRevision(t *testing.T) {
 	if diff := cmp.Diff(want, status.Rollout); diff != "" {
 		t.Errorf("status.rollout (-want +got):\n%s", diff)
 	}
-	if got := conditionOf(status, v1alpha1.ConditionWorkloadsRestarted); got.Reason != v1alpha1.ReasonRollingOut {
+	if got := restartedOf(status); got.Reason != v1alpha1.ReasonRollingOut {
 		t.Errorf("the condition is %+v", got)
 	}
 }

@@ -26,7 +26,7 @@ func TestStatusFollowsTheSteps(t *testing.T) {
 		outcome.Write = nil
 		outcome.Rollout.Progress = &rollout.Progress{State: state, Message: "so it is", Workloads: []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web", State: "RollingOut"}}}
 		restarts(outcome, status)
-		checkCondition(t, string(state), conditionOf(status, v1alpha1.ConditionWorkloadsRestarted), want.is, want.reason, "so it is")
+		checkCondition(t, string(state), restartedOf(status), want.is, want.reason, "so it is")
 		if len(status.Rollout.Workloads) != 1 {
 			t.Errorf("%s: status.rollout is %+v", state, status.Rollout)
 		}
@@ -67,7 +67,7 @@ func TestNothingIsRestartedAndWhy(t *testing.T) {
 		if status.Rollout != nil {
 			t.Errorf("%s: status.rollout is %+v", name, status.Rollout)
 		}
-		got := conditionOf(status, v1alpha1.ConditionWorkloadsRestarted)
+		got := restartedOf(status)
 		if got.Reason != test.reason || got.Status != test.is || !strings.Contains(got.Message, test.mention) {
 			t.Errorf("%s: the condition is %+v", name, got)
 		}

@@ -1,0 +1,131 @@
+package failure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/render"
+	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+func TestEveryRefusalHasAReasonAndARetry(t *testing.T) {
+	all := map[source.Kind]struct {
+		reason string
+		class  Class
+	}{
+		source.SecretNotFound:         {v1alpha1.ReasonSecretNotFound, Terminal},
+		source.VersionNotFound:        {v1alpha1.ReasonVersionNotFound, Terminal},
+		source.SecretPendingDeletion:  {v1alpha1.ReasonSecretPendingDeletion, Terminal},
+		source.AccessDenied:           {v1alpha1.ReasonAccessDenied, Terminal},
+		source.KMSAccessDenied:        {v1alpha1.ReasonKMSAccessDenied, Terminal},
+		source.DecryptionFailed:       {v1alpha1.ReasonDecryptionFailed, Terminal},
+		source.AssumeRoleDenied:       {v1alpha1.ReasonAssumeRoleDenied, Terminal},
+		source.PolicyDenied:           {v1alpha1.ReasonPolicyDenied, Terminal},
+		source.Throttled:              {v1alpha1.ReasonThrottled, Transient},
+		source.CredentialsUnavailable: {v1alpha1.ReasonCredentialsUnavailable, Transient},
+		source.RegionUnavailable:      {v1alpha1.ReasonRegionUnavailable, Transient},
+		source.FindTooBroad:           {v1alpha1.ReasonFindTooBroad, Terminal},
+		source.Failed:                 {v1alpha1.ReasonSourceFailed, Terminal},
+	}
+	for kind, want := range all {
+		got := Explain(fmt.Errorf("wrapped: %w", &source.Error{Kind: kind, Explanation: "because", RetryAfter: time.Minute}))
+		if diff := cmp.Diff(&Failure{Reason: want.reason, Message: "because", Class: want.class, RetryAfter: time.Minute}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
+	}
+	for _, kind := range source.Kinds() {
+		if _, listed := all[kind]; !listed && kind != source.Busy { // Busy is never reported.
+			t.Errorf("%s is missing in this test", kind)
+		}
+	}
+}
+
+// TestEveryReportedKindHasAReasonOfTheAPI: package source does not import the API, and names its reasons itself.
+func TestEveryReportedKindHasAReasonOfTheAPI(t *testing.T) {
+	reasons := declaredReasons(t)
+	for _, kind := range source.Kinds() {
+		switch reason := kind.Reason(); {
+		case kind == source.Busy:
+			if reason != "" {
+				t.Errorf("%s, which is never reported, has the reason %q", kind, reason)
+			}
+		case !reasons[reason]:
+			t.Errorf("%s has the reason %q, which api/v1alpha1 does not declare", kind, reason)
+		}
+	}
+}
+
+// declaredReasons are the values of the constants of api/v1alpha1 that begin with Reason.
+func declaredReasons(t *testing.T) map[string]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../../api/v1alpha1/conditions.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := map[string]bool{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		constant, ok := node.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(constant.Names[0].Name, "Reason") {
+			return true
+		}
+		reason, err := strconv.Unquote(constant.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reasons[reason] = true
+		return true
+	})
+	if !reasons[v1alpha1.ReasonSynced] {
+		t.Fatalf("the reasons of the API were not found: %v", reasons)
+	}
+	return reasons
+}
+
+func TestRefusalsOfTheOtherPackages(t *testing.T) {
+	known := &Failure{Reason: v1alpha1.ReasonInvalidSpec, Message: "m", Class: Contested}
+	mismatch := &resolve.Mismatch{SecretID: "db", Resolved: "v2", Read: "v1"}
+	for name, test := range map[string]struct {
+		err  error
+		want *Failure
+	}{
+		"a value that can't be rendered": {&render.Error{Reason: v1alpha1.ReasonInvalidValue, Message: "m"}, &Failure{Reason: v1alpha1.ReasonInvalidValue, Message: "m", Class: Terminal}},
+		"a Secret of another owner":      {&target.Error{Reason: v1alpha1.ReasonTargetConflict, Message: "m"}, &Failure{Reason: v1alpha1.ReasonTargetConflict, Message: "m", Class: Terminal}},
+		"a write that may go through":    {&target.Error{Reason: v1alpha1.ReasonTargetFailed, Message: "m", Transient: true}, &Failure{Reason: v1alpha1.ReasonTargetFailed, Message: "m", Class: Transient}},
+		"a namespace that is deleted":    {&target.Error{Reason: v1alpha1.ReasonTargetFailed, Terminating: true}, nil},
+		"versions that do not agree":     {mismatch, &Failure{Reason: v1alpha1.ReasonSourceFailed, Message: mismatch.Error(), Class: Transient}},
+		"a failure":                      {fmt.Errorf("wrapped: %w", known), known},
+		"the end of the process":         {context.Canceled, nil},
+		"anything else":                  {errors.New("x"), nil},
+		"nothing":                        {nil, nil},
+	} {
+		if diff := cmp.Diff(test.want, Explain(test.err)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAFightNamesTheOtherWriter: it turns Ready false at once, and waits for as long as repairs are put off.
+func TestAFightNamesTheOtherWriter(t *testing.T) {
+	for who, managers := range map[string][]string{"another writer (no field manager recorded it) keeps": nil, "field manager argocd, kubectl-edit keeps": {"argocd", "kubectl-edit"}} {
+		fight := Fight("db", managers, time.Minute)
+		if !strings.HasPrefix(fight.Message, who) || !strings.Contains(fight.Message, `Secret "db"`) || !strings.Contains(fight.Message, "spec.target.name") {
+			t.Errorf("%q", fight.Message)
+		}
+		if fight.Reason != v1alpha1.ReasonTargetConflict || fight.Class != Contested || fight.RetryAfter != time.Minute {
+			t.Errorf("it is %+v", fight)
+		}
+	}
+}
