@@ -1,0 +1,287 @@
+package secretsync
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/rollout"
+	"github.com/secretsync/secretsync/controllers/secretsync/failure"
+	"github.com/secretsync/secretsync/controllers/secretsync/status"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// counts and gauges are the names of the metrics that are created and that are watched.
+func counts() []string {
+	return []string{"secretsync_syncs_total", "secretsync_propagation_seconds", "secretsync_propagation_to_workloads_seconds"}
+}
+
+func gauges() []string {
+	return []string{"secretsync_rotation_health", "secretsync_stale_objects", "secretsync_parked_objects", "secretsync_most_overdue_seconds"}
+}
+
+func (e *environment) gathered(t *testing.T) []*dto.MetricFamily {
+	t.Helper()
+	families, err := e.Metrics.registerer.(*prometheus.Registry).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
+}
+
+// checkMeasured looks how many times a histogram has measured, and how much together.
+func checkMeasured(t *testing.T, name string, histogram prometheus.Histogram, count uint64, sum float64) {
+	t.Helper()
+	measured := &dto.Metric{}
+	if err := histogram.Write(measured); err != nil {
+		t.Fatal(err)
+	}
+	if got := measured.Histogram.GetSampleCount(); got != count {
+		t.Errorf("%s: %d measured, want %d", name, got, count)
+	}
+	if got := measured.Histogram.GetSampleSum(); got != sum {
+		t.Errorf("%s: %g seconds together, want %g", name, got, sum)
+	}
+}
+
+// TestEveryMetricIsRegisteredAndExplained: each by its name, with a help text.
+func TestEveryMetricIsRegisteredAndExplained(t *testing.T) {
+	e := newEnvironment(t, inStatus("v1"))
+	if err := e.Metrics.watch(e.Controller); err != nil {
+		t.Fatal(err)
+	}
+	e.Metrics.synced(&e.reportOf(e.stored(t), "v1").outcome)
+	missing := map[string]bool{}
+	for _, name := range append(counts(), gauges()...) {
+		missing[name] = true
+	}
+	for _, family := range e.gathered(t) {
+		delete(missing, family.GetName())
+		if family.GetHelp() == "" {
+			t.Errorf("%s has no help text", family.GetName())
+		}
+		if histogram := family.GetMetric()[0].GetHistogram(); histogram != nil {
+			buckets := histogram.GetBucket()
+			if first, last := buckets[0].GetUpperBound(), buckets[len(buckets)-1].GetUpperBound(); first != .5 || last != (24*time.Hour).Seconds() {
+				t.Errorf("%s reaches from %g to %g seconds: an event is followed at once, and a poll may come once a day", family.GetName(), first, last)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("not registered: %v", missing)
+	}
+}
+
+// TestAMetricThatCannotBeRegisteredIsSaid: a metric that is missing looks like one that is zero.
+func TestAMetricThatCannotBeRegisteredIsSaid(t *testing.T) {
+	taken := func(name string) *prometheus.Registry {
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: "of another"}))
+		return registry
+	}
+	for _, name := range counts() {
+		if _, err := NewMetrics(taken(name)); err == nil {
+			t.Errorf("%s is not registered, and there is no error", name)
+		}
+	}
+	for _, name := range gauges() {
+		metrics, err := NewMetrics(taken(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if metrics.watch(New(Options{})) == nil {
+			t.Errorf("%s is not registered, and there is no error", name)
+		}
+	}
+}
+
+// TestReconcilesAreCountedByTheirOutcome: those that did not ask AWS are not.
+func TestReconcilesAreCountedByTheirOutcome(t *testing.T) {
+	wrote := func(outcome target.Outcome) func(*status.Outcome) {
+		return func(o *status.Outcome) { o.Write = writtenAs(outcome) }
+	}
+	failing := func(reason string, change func(*status.Outcome)) func(*status.Outcome) {
+		return func(o *status.Outcome) {
+			change(o)
+			o.Failure = failedBy(reason, failure.Transient)
+		}
+	}
+	nothing := func(*status.Outcome) {}
+	for name, test := range map[string]struct {
+		change func(*status.Outcome)
+		want   map[string]float64
+	}{
+		"created":                 {wrote(target.Created), map[string]float64{"created": 1}},
+		"updated":                 {wrote(target.Updated), map[string]float64{"updated": 1}},
+		"written as it was":       {wrote(target.Unchanged), map[string]float64{"unchanged": 1}},
+		"a poll":                  {nothing, map[string]float64{"unchanged": 1}},
+		"nothing answered":        {func(o *status.Outcome) { o.Set.Answered = false }, map[string]float64{}},
+		"nothing asked":           {func(o *status.Outcome) { o.Set = nil }, map[string]float64{}},
+		"a refusal":               {failing(v1alpha1.ReasonAccessDenied, nothing), map[string]float64{"failed AccessDenied": 1}},
+		"a failure after a write": {failing(v1alpha1.ReasonRegionUnavailable, wrote(target.Updated)), map[string]float64{"failed RegionUnavailable": 1}},
+	} {
+		e := newEnvironment(t, inStatus("v1"))
+		outcome := &e.reportOf(e.stored(t), "v1").outcome
+		test.change(outcome)
+		e.Metrics.synced(outcome)
+		got := map[string]float64{}
+		for _, family := range e.gathered(t) {
+			for _, metric := range family.GetMetric() {
+				if family.GetName() == "secretsync_syncs_total" {
+					label := metric.GetLabel()[0].GetValue()
+					if reason := metric.GetLabel()[1].GetValue(); reason != "" {
+						label += " " + reason
+					}
+					got[label] = metric.GetCounter().GetValue()
+				}
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestMetricsTellOfRotations(t *testing.T) {
+	e := newEnvironment(t, fresh())
+	if err := e.Metrics.watch(e.Controller); err != nil {
+		t.Fatal(err)
+	}
+	for n, reason := range []string{v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationOnSchedule} {
+		e.states.of(types.NamespacedName{Name: string(rune('a' + n))}, "uid").rotations.judged(&v1alpha1.SecretSyncStatus{
+			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionRotationHealthy, Status: metav1.ConditionFalse, Reason: reason, Message: "because"}},
+		})
+	}
+	e.states.forget(types.NamespacedName{Name: "a"})
+	got := map[string]float64{}
+	for _, family := range e.gathered(t) {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "secretsync_rotation_health" && metric.GetGauge().GetValue() > 0 {
+				got[metric.GetLabel()[0].GetValue()] = metric.GetGauge().GetValue()
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string]float64{v1alpha1.ReasonRotationStuck: 1, v1alpha1.ReasonRotationOnSchedule: 1}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestEveryReasonOfARotationIsCounted: each that the API declares for the condition RotationHealthy.
+func TestEveryReasonOfARotationIsCounted(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []string
+	ast.Inspect(file, func(node ast.Node) bool {
+		if constant, ok := node.(*ast.ValueSpec); ok && strings.HasPrefix(constant.Names[0].Name, "ReasonRotation") {
+			reason, err := strconv.Unquote(constant.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			declared = append(declared, reason)
+		}
+		return true
+	})
+	counted := rotationReasons()
+	slices.Sort(declared)
+	slices.Sort(counted)
+	if diff := cmp.Diff(declared, counted); diff != "" {
+		t.Errorf("reasons (-declared +counted):\n%s", diff)
+	}
+}
+
+func TestPropagationIsMeasuredFromAWSIntoTheSecret(t *testing.T) {
+	e := newEnvironment(t, fresh())
+	for _, test := range []struct{ created, former, written time.Time }{
+		{noon, noon.Add(-time.Hour), noon.Add(3 * time.Second)},
+		{noon, noon.Add(-time.Hour), noon.Add(-time.Second)}, // AWS's clock is ahead.
+		{noon, time.Time{}, noon.Add(time.Minute)},           // A first sync.
+		{noon, noon.Add(time.Hour), noon.Add(time.Minute)},   // A rollback.
+		{time.Time{}, noon, noon.Add(time.Minute)},           // A version of which it is not known when it was created.
+	} {
+		e.Metrics.propagated(test.created, test.former, test.written)
+	}
+	for _, family := range e.gathered(t) {
+		if family.GetName() == "secretsync_propagation_seconds" {
+			checkMeasured(t, "propagation", e.Metrics.propagation, 2, 3)
+			return
+		}
+	}
+	t.Error("there is no such metric")
+}
+
+// TestAReportMeasuresPropagation: once for a version that came after the former one, by when the Secret was
+// written and not by when that was reported.
+func TestAReportMeasuresPropagation(t *testing.T) {
+	e := newEnvironment(t, inStatus("version-1"))
+	secretSync := e.stored(t)
+	secretSync.Status.Sources[0].VersionCreatedTime = &metav1.Time{Time: noon.Add(-time.Hour)}
+	r := e.reportOf(secretSync, "version-2")
+	r.outcome.Set.Inputs[0].Fetched.Version.Created = noon.Add(-7 * time.Second)
+	r.outcome.Write = writtenAs(target.Updated)
+	e.clock.SetTime(noon.Add(time.Minute))
+	if _, err := e.report(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	checkMeasured(t, "a rotation", e.Metrics.propagation, 1, 7)
+}
+
+// TestAnEditIsNoPropagation: the version has been in the Secret; status knows to the second when it was created.
+func TestAnEditIsNoPropagation(t *testing.T) {
+	e := newEnvironment(t, inStatus("v1"))
+	secretSync := e.stored(t)
+	secretSync.Status.Sources[0].VersionCreatedTime = &metav1.Time{Time: noon.Add(-time.Hour)}
+	r := e.reportOf(secretSync, "v1")
+	r.outcome.Set.Inputs[0].Fetched.Version.Created = noon.Add(-time.Hour + time.Millisecond)
+	r.outcome.Write = writtenAs(target.Updated)
+	if _, err := e.report(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if sent := e.sent(); len(sent) != 1 {
+		t.Errorf("events %q", sent)
+	}
+	checkMeasured(t, "an edit", e.Metrics.propagation, 0, 0)
+}
+
+// TestTheWayToWorkloadsBeginsWithTheNewestVersion: where AWS has said when that was created.
+func TestTheWayToWorkloadsBeginsWithTheNewestVersion(t *testing.T) {
+	created := func(ago ...time.Duration) (sources []v1alpha1.SourceStatus) {
+		for _, before := range ago {
+			sources = append(sources, v1alpha1.SourceStatus{VersionCreatedTime: &metav1.Time{Time: noon.Add(-before)}})
+		}
+		return sources
+	}
+	for name, test := range map[string]struct {
+		sources []v1alpha1.SourceStatus
+		count   uint64
+		sum     float64
+	}{
+		"the newest first":      {created(7*time.Second, time.Hour), 1, 7},
+		"the newest last":       {created(time.Hour, 7*time.Second), 1, 7},
+		"AWS's clock is ahead":  {created(-time.Minute), 1, 0},
+		"not known":             {[]v1alpha1.SourceStatus{{}}, 0, 0},
+		"known of one of two":   {append(created(9*time.Second), v1alpha1.SourceStatus{}), 1, 9},
+		"made of nothing there": {nil, 0, 0},
+	} {
+		e := newEnvironment(t, fresh())
+		done := &rollout.Progress{State: rollout.Done, Workloads: []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web"}}}
+		after := &v1alpha1.SecretSyncStatus{Sources: test.sources, Conditions: []metav1.Condition{
+			{Type: v1alpha1.ConditionWorkloadsRestarted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRolledOut, Message: "done"},
+		}}
+		e.Metrics.rolledOut(&status.Outcome{SecretSync: fresh(), Rollout: status.Rollout{Enabled: true, Progress: done}}, after, noon)
+		checkMeasured(t, name, e.Metrics.rollouts, test.count, test.sum)
+	}
+}
