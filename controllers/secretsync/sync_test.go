@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
@@ -228,5 +229,33 @@ func TestARecreatedSecretIsNoDrift(t *testing.T) {
 		if err != nil || found.Drifted != test.want {
 			t.Errorf("%s: drifted %v, %v", name, found.Drifted, err)
 		}
+	}
+}
+
+func TestAFightIsNoticedAndEnds(t *testing.T) {
+	const fightRepairs, firstTruce = 5, time.Minute // Package ownwrites.
+	e := newEnvironment(t, inStatus("version-1"))
+	a := e.attempt(e.stored(t), schedule.Drift)
+	for range fightRepairs {
+		if err := e.putOffFight(a); err != nil {
+			t.Fatalf("a repair was put off: %v", err)
+		}
+		a.state.fight.Repaired(e.clock.Now(), []string{"other-controller"})
+	}
+	err := e.putOffFight(a)
+	if failed := failure.Explain(err); failed == nil || failed.Reason != v1alpha1.ReasonTargetConflict || !strings.Contains(failed.Message, "other-controller") {
+		t.Fatalf("five repairs within a minute: %v", err)
+	}
+	e.after(firstTruce / 4)
+	if e.putOffFight(a) == nil {
+		t.Error("the truce is not kept")
+	}
+	e.after(firstTruce)
+	if err := e.putOffFight(a); err != nil {
+		t.Errorf("after the truce: %v", err)
+	}
+	a.trigger = schedule.Poll
+	if err := e.putOffFight(a); err != nil {
+		t.Errorf("a poll is put off: %v", err)
 	}
 }

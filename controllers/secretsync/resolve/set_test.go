@@ -2,7 +2,9 @@ package resolve
 
 import (
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -85,6 +87,40 @@ func TestWhenASetIsInSync(t *testing.T) {
 		test.change(set)
 		if got := set.InSync(); got != test.want {
 			t.Errorf("%s: in sync %v", name, got)
+		}
+	}
+}
+
+// TestTheVersionInTheSecretIsReadBackFromStatus: AWS' answers are compared with it.
+func TestTheVersionInTheSecretIsReadBackFromStatus(t *testing.T) {
+	changed := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	created := changed.Add(-time.Hour)
+	want := source.Version{ARN: "arn", ID: "v1", Region: "eu", Stages: []string{"AWSCURRENT"}, Created: created, Changed: changed}
+	got := VersionOf(&v1alpha1.SourceStatus{ARN: "arn", VersionID: "v1", Region: "eu", VersionStages: []string{"AWSCURRENT"},
+		VersionCreatedTime: &metav1.Time{Time: created}, LastChangedTime: &metav1.MicroTime{Time: changed}})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAnotherSecretIsOneOfWhoseRotationNothingIsKnown: where AWS says how the new one's is, that is reported instead.
+func TestAnotherSecretIsOneOfWhoseRotationNothingIsKnown(t *testing.T) {
+	for name, test := range map[string]struct {
+		arn      string
+		rotation *source.Rotation
+		want     bool
+	}{
+		"the same":                            {"arn", nil, false},
+		"another":                             {"another", nil, true},
+		"another, and its rotation is known":  {"another", &source.Rotation{}, false},
+		"the same, and its rotation is known": {"arn", &source.Rotation{}, false},
+	} {
+		secretSync := &v1alpha1.SecretSync{Spec: v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}}}
+		secretSync.Status.Sources = []v1alpha1.SourceStatus{{SecretID: "db", ARN: "arn", VersionStage: v1alpha1.DefaultVersionStage, VersionID: "v1"}}
+		set := NewSet(Request{SecretSync: secretSync})
+		set.Inputs[0].Resolution.Version = source.Version{ARN: test.arn, ID: "v1", Rotation: test.rotation}
+		if got := set.AnotherSecret(); got != test.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

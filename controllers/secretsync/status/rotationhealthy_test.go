@@ -177,16 +177,6 @@ func TestWhatIsNotKnownOfARotationChangesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatWasSaidOfAnotherSecretDoesNotStay: of the new secret's rotation nothing is known.
-func TestWhatWasSaidOfAnotherSecretDoesNotStay(t *testing.T) {
-	outcome := polled("version-1", "version-1")
-	outcome.Set.Inputs[0].Resolution.Version.ARN = "another"
-	outcome.SecretSync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionRotationHealthy, metav1.ConditionFalse, v1alpha1.ReasonRotationStuck, "because")}
-	if got := health(outcome, outcome.Set.Inputs[0].Resolution.Version); got != nil {
-		t.Errorf("%v", got)
-	}
-}
-
 func TestTheWorstRotationSpeaksForAll(t *testing.T) {
 	off := condition("", metav1.ConditionUnknown, v1alpha1.ReasonRotationDisabled, "")
 	well := condition("", metav1.ConditionTrue, v1alpha1.ReasonRotationOnSchedule, "")
