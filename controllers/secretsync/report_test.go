@@ -20,6 +20,16 @@ import (
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
+// stored is the SecretSync that the API server has, whatever its status is.
+func (e *environment) stored(t *testing.T) *v1alpha1.SecretSync {
+	t.Helper()
+	secretSync := &v1alpha1.SecretSync{}
+	if err := e.server.Get(t.Context(), here, secretSync); err != nil {
+		t.Fatal(err)
+	}
+	return secretSync
+}
+
 // failedBy is a failure of a class.
 func failedBy(reason string, class failure.Class) *failure.Failure {
 	return &failure.Failure{Reason: reason, Message: "message", Class: class}

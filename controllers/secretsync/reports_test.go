@@ -1,10 +1,6 @@
 package secretsync
 
 import (
-	"testing"
-
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
@@ -22,14 +18,6 @@ func inStatus(version string) *v1alpha1.SecretSync {
 	return secretSync
 }
 
-// attempt is one for a SecretSync as it was read, which nothing has been found out about yet.
-func (e *environment) attempt(secretSync *v1alpha1.SecretSync, trigger schedule.Trigger) *attempt {
-	return &attempt{
-		secretSync: secretSync, readAt: secretSync.ResourceVersion, began: e.clock.Now(), trigger: trigger,
-		state: e.states.of(client.ObjectKeyFromObject(secretSync), secretSync.UID),
-	}
-}
-
 // reportOf is the report of a poll of a SecretSync, for which AWS has named a version.
 func (e *environment) reportOf(secretSync *v1alpha1.SecretSync, named string) *report {
 	a := e.attempt(secretSync, schedule.Poll)
@@ -43,14 +31,4 @@ func (e *environment) reportOf(secretSync *v1alpha1.SecretSync, named string) *r
 // writtenAs is what a write of the Secret gives.
 func writtenAs(outcome target.Outcome) *status.Write {
 	return &status.Write{Result: &target.Result{Outcome: outcome, UID: "secret", ResourceVersion: "7"}, At: noon, Keys: []string{"a", "b"}}
-}
-
-// stored is the SecretSync that the API server has, whatever its status is.
-func (e *environment) stored(t *testing.T) *v1alpha1.SecretSync {
-	t.Helper()
-	secretSync := &v1alpha1.SecretSync{}
-	if err := e.server.Get(t.Context(), here, secretSync); err != nil {
-		t.Fatal(err)
-	}
-	return secretSync
 }
