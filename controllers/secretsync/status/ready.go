@@ -77,8 +77,11 @@ func holds(status *v1alpha1.SecretSyncStatus, now time.Time) string {
 	if from.VersionStage != "" {
 		held += " (" + from.VersionStage + ")"
 	}
-	if more := len(status.Sources) - 1; more > 0 {
-		held += fmt.Sprintf(" and what it takes of %d more", more)
+	switch more := len(status.Sources) - 1; {
+	case more == 1:
+		held += " and 1 more source"
+	case more > 1:
+		held += fmt.Sprintf(" and %d more sources", more)
 	}
 	warnings := written.Warnings
 	if expires := written.ExpirationTime; expires != nil {

@@ -53,8 +53,8 @@ func TestWhatReadySaysOfTheSecret(t *testing.T) {
 	}{
 		"one source":                {[]v1alpha1.SourceStatus{db}, nil, 0, "Secret app holds version v1 of db (AWSCURRENT)"},
 		"a pinned version":          {[]v1alpha1.SourceStatus{pinned}, nil, 0, "Secret app holds version v7 of api"},
-		"two":                       {[]v1alpha1.SourceStatus{pinned, db}, nil, 0, "Secret app holds version v7 of api and what it takes of 1 more"},
-		"an optional one not there": {[]v1alpha1.SourceStatus{missing, db, pinned}, nil, 0, "Secret app holds version v1 of db (AWSCURRENT) and what it takes of 2 more"},
+		"two":                       {[]v1alpha1.SourceStatus{pinned, db}, nil, 0, "Secret app holds version v7 of api and 1 more source"},
+		"an optional one not there": {[]v1alpha1.SourceStatus{missing, db, pinned}, nil, 0, "Secret app holds version v1 of db (AWSCURRENT) and 2 more sources"},
 		"none that is there":        {[]v1alpha1.SourceStatus{missing}, nil, 0, "Secret app holds version  of extra (AWSCURRENT)"},
 		"warnings":                  {[]v1alpha1.SourceStatus{pinned}, []string{"one", "two"}, 0, "Secret app holds version v7 of api; warning: one; warning: two"},
 		"a certificate that lasts":  {[]v1alpha1.SourceStatus{pinned}, roomy, time.Hour, "Secret app holds version v7 of api; warning: one"},
