@@ -3,7 +3,6 @@ package secretsync
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -28,7 +27,7 @@ func (c *Controller) writeStatus(ctx context.Context, r *report, after *v1alpha1
 	status.DateSources(&r.outcome, &after.Status)
 	changed, err := c.writeOver(ctx, after, before)
 	switch {
-	case apierrors.IsNotFound(err), isAnother(err):
+	case apierrors.IsNotFound(err), c.replaced(ctx, after, err):
 		return nil
 	case err != nil:
 		return fmt.Errorf("patching status: %w", err)
@@ -104,9 +103,13 @@ func statusPatch(secretSync *v1alpha1.SecretSync, resourceVersion string) (clien
 	return client.RawPatch(types.JSONPatchType, encoded), nil
 }
 
-// isAnother says whether the API server refused a patch because the object has another UID. A status that it finds invalid
-// has causes, which name fields.
-func isAnother(err error) bool {
-	refused, ok := errors.AsType[*apierrors.StatusError](err)
-	return ok && apierrors.IsInvalid(err) && (refused.ErrStatus.Details == nil || len(refused.ErrStatus.Details.Causes) == 0)
+// replaced says whether the API server refused a patch of a SecretSync because that is gone, or another one has its name:
+// the patch tests the UID. The API server calls a test that fails an invalid request, as it calls a status that it does
+// not accept, so that the SecretSync itself is read to tell the two apart.
+func (c *Controller) replaced(ctx context.Context, secretSync *v1alpha1.SecretSync, err error) bool {
+	if !apierrors.IsInvalid(err) {
+		return false
+	}
+	live, failed := c.live(ctx, client.ObjectKeyFromObject(secretSync))
+	return failed == nil && (live == nil || live.UID != secretSync.UID)
 }

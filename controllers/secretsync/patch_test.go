@@ -7,9 +7,7 @@ import (
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -40,19 +38,25 @@ func TestAReportIsForOneObjectAlone(t *testing.T) {
 }
 
 func TestARefusalOfAnotherObjectIsToldFromOthers(t *testing.T) {
-	kind := schema.GroupKind{Kind: "SecretSync"}
+	invalid := apierrors.NewGenericServerResponse(422, "", schema.GroupResource{}, "", "test failed", 0, false)
 	for name, test := range map[string]struct {
-		err  error
-		want bool
+		err     error
+		happens func(*environment)
+		want    bool
 	}{
-		"a test of the patch that failed": {apierrors.NewGenericServerResponse(422, "", schema.GroupResource{}, "", "test failed", 0, false), true},
-		"one without details":             {&apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonInvalid, Code: 422}}, true},
-		"a status that is invalid":        {apierrors.NewInvalid(kind, "db", field.ErrorList{field.Required(field.NewPath("status"), "")}), false},
-		"a conflict":                      {apierrors.NewConflict(schema.GroupResource{}, "db", nil), false},
-		"the end of the process":          {context.Canceled, false},
-		"none":                            {nil, false},
+		"another one has its name":                   {invalid, func(e *environment) { e.replace(t, "another") }, true},
+		"it is gone":                                 {invalid, func(e *environment) { _ = e.server.Delete(t.Context(), e.now(t)) }, true},
+		"a status that is invalid":                   {invalid, func(*environment) {}, false},
+		"invalid, and it can't be read":              {invalid, func(e *environment) { e.Live = e.mute() }, false},
+		"a conflict, and another one has its name":   {apierrors.NewConflict(schema.GroupResource{}, "db", nil), func(e *environment) { e.replace(t, "another") }, false},
+		"the end of the process, and another has it": {context.Canceled, func(e *environment) { e.replace(t, "another") }, false},
+		"no error, and another one has its name":     {nil, func(e *environment) { e.replace(t, "another") }, false},
 	} {
-		if got := isAnother(test.err); got != test.want {
+		e := newEnvironment(t, fresh())
+		e.settle(t)
+		secretSync := e.now(t)
+		test.happens(e)
+		if got := e.replaced(t.Context(), secretSync, test.err); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -84,7 +88,8 @@ func TestAReportMeetsChangesOfItsSecretSync(t *testing.T) {
 	}{
 		"nothing happens": {func(*environment) error { return nil }, none, 1},
 		"it is gone":      {func(e *environment) error { return e.server.Delete(t.Context(), e.now(t)) }, none, 1},
-		"another one has its name": {func(*environment) error {
+		"another one has its name": {func(e *environment) error {
+			e.replace(t, "another")
 			return apierrors.NewGenericServerResponse(422, "", schema.GroupResource{}, "", "test failed", 0, false)
 		}, none, 1},
 		"it is deleted after an edit": {func(e *environment) error {

@@ -58,7 +58,7 @@ func (c *Controller) saveSeen(ctx context.Context) error {
 				err = c.saveSeenOf(ctx, secretSync, known.uid, seen)
 			}
 		}
-		if client.IgnoreNotFound(err) != nil && !isAnother(err) && !apierrors.IsConflict(err) {
+		if client.IgnoreNotFound(err) != nil && !c.replaced(ctx, secretSync, err) && !apierrors.IsConflict(err) {
 			errs = append(errs, err)
 		}
 	}

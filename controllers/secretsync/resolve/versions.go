@@ -79,15 +79,16 @@ func (i *Input) resolved(resolution source.Resolution, err error, synced source.
 // missing is reported even where it is optional: a deletion in AWS takes no key away. What find finds follows AWS both
 // ways.
 func (i *Input) mayLack(err error, synced bool) bool {
-	switch source.KindOf(err) {
-	case source.VersionNotFound:
-		return i.Optional // As is what find finds.
-	case source.SecretNotFound:
-		return i.Optional && !synced || i.FoundBy != nil
-	case source.SecretPendingDeletion:
-		return i.FoundBy != nil
+	kind := source.KindOf(err)
+	switch {
+	case !kind.Missing():
+		return false
+	case i.FoundBy != nil:
+		return true
+	case kind == source.SecretPendingDeletion:
+		return false
 	}
-	return false
+	return i.Optional && (kind == source.VersionNotFound || !synced)
 }
 
 // each does something with all inputs, some at a time, and gives the error of the first that has one which says more
