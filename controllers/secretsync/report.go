@@ -93,7 +93,8 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 		outcome.Rotations = r.state.rotations.facts(outcome.Set, now)
 	}
 	outcome.Secret = r.state.seen.Secret()
-	after := r.secretSync.DeepCopy()
+	described := *r.secretSync // A copy of all of it would make a poll that finds nothing new dearer; nothing but status is changed.
+	after := &described
 	after.Status = status.Describe(outcome, now)
 	if err := c.writeStatus(ctx, r, after); err != nil {
 		return after, err

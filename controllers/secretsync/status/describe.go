@@ -61,8 +61,9 @@ func Describe(outcome *Outcome, now time.Time) v1alpha1.SecretSyncStatus {
 
 // apply puts a verdict into status, stamped with the generation that it speaks of.
 func apply(verdict verdict, condition string, generation int64, status *v1alpha1.SecretSyncStatus, now time.Time) {
+	old := meta.FindStatusCondition(status.Conditions, condition)
 	switch {
-	case verdict.stay:
+	case verdict.stay || verdict.set == nil && old == nil:
 		return
 	case verdict.set == nil:
 		meta.RemoveStatusCondition(&status.Conditions, condition)
@@ -70,7 +71,7 @@ func apply(verdict verdict, condition string, generation int64, status *v1alpha1
 	}
 	set := *verdict.set
 	set.Type, set.ObservedGeneration = condition, generation
-	if old := meta.FindStatusCondition(status.Conditions, condition); old == nil || old.Status != set.Status {
+	if old == nil || old.Status != set.Status {
 		set.LastTransitionTime = metav1.NewTime(now.Truncate(time.Second))
 	}
 	meta.SetStatusCondition(&status.Conditions, set)
