@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
@@ -152,3 +153,38 @@ func (s *oneState) Get(_ context.Context, key client.ObjectKey, object client.Ob
 	object.SetResourceVersion(s.version)
 	return nil
 }
+
+// errSilent is what silent answers.
+var errSilent = errors.New("the API server is away")
+
+// silent is an API server that answers no read.
+func silent() interceptor.Funcs {
+	return interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return errSilent
+		},
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errSilent
+		},
+	}
+}
+
+// mergeOf is a target whose keys are merged into a Secret of another owner.
+func mergeOf(name string, retain bool) v1alpha1.SecretTarget {
+	made := v1alpha1.SecretTarget{Name: name, CreationPolicy: v1alpha1.CreationPolicyMerge}
+	if retain {
+		made.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	}
+	return made
+}
+
+// rival is another SecretSync that wants the Secret of that name.
+func rival(name, secret string) *v1alpha1.SecretSync {
+	other := fresh()
+	other.Name, other.UID = name, types.UID("uid-of-"+name)
+	other.Spec.Target.Name = secret
+	return other
+}
+
+// requestHere asks for a reconcile.
+func requestHere() reconcile.Request { return reconcile.Request{NamespacedName: here} }

@@ -1,0 +1,218 @@
+package secretsync
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
+	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
+	"github.com/secretsync/secretsync/controllers/source"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// TestTheSecretThatASpecAsksFor, with the version that it holds, its owner, and the state that the write replaces.
+func TestTheSecretThatASpecAsksFor(t *testing.T) {
+	found, written := target.State{Exists: true, UID: "1"}, &v1alpha1.SecretStatus{Name: "db", UID: "1"}
+	pinned := "11111111-2222-3333-4444-555555555555"
+	of := func(change func(*target.Desired)) target.Desired {
+		wanted := target.Desired{
+			Namespace: "payments", Name: "db", Owner: "db", Type: corev1.SecretTypeOpaque, Generation: 1,
+			Annotations: map[string]string{v1alpha1.AnnotationSecretARN: "arn", v1alpha1.AnnotationVersionID: "v1", v1alpha1.AnnotationVersionStage: "AWSCURRENT"},
+			Data:        map[string][]byte{"value": []byte("v")}, Found: found, Previous: written,
+			OwnerReference: &metav1.OwnerReference{APIVersion: "secretsync.dev/v1alpha1", Kind: "SecretSync", Name: "db", UID: "uid", Controller: new(true)},
+		}
+		change(&wanted)
+		return wanted
+	}
+	for name, test := range map[string]struct {
+		spec v1alpha1.SecretSyncSpec
+		want target.Desired
+	}{
+		"no more than the secret": {v1alpha1.SecretSyncSpec{}, of(func(*target.Desired) {})},
+		"all that there is": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{
+			Type: "kubernetes.io/basic-auth", Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"note": "b"}, Immutable: true, ReplacePolicy: v1alpha1.ReplaceRecreate,
+		}}, of(func(wanted *target.Desired) {
+			wanted.Type, wanted.Labels, wanted.Immutable, wanted.Recreate = corev1.SecretTypeBasicAuth, map[string]string{"team": "a"}, true, true
+			wanted.Annotations["note"] = "b"
+		})},
+		"a pinned version": {v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{VersionID: pinned}},
+			of(func(wanted *target.Desired) { delete(wanted.Annotations, v1alpha1.AnnotationVersionStage) })},
+		"another name than it had": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Name: "new"}},
+			of(func(wanted *target.Desired) { wanted.Name, wanted.Previous = "new", nil })},
+		"a Secret that stays": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{DeletionPolicy: v1alpha1.DeletionPolicyRetain}},
+			of(func(wanted *target.Desired) { wanted.OwnerReference = nil })},
+		"keys in a Secret of another owner": {v1alpha1.SecretSyncSpec{Target: mergeOf("db", false)},
+			of(func(wanted *target.Desired) { wanted.OwnerReference, wanted.Merge = nil, true })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			secretSync := fresh()
+			test.spec.Source.SecretID = "db"
+			secretSync.Spec, secretSync.Status.Secret = *test.spec.DeepCopy(), written
+			set := resolve.NewSet(resolve.Request{SecretSync: secretSync})
+			set.Inputs[0].Fetched.Version = source.Version{ARN: "arn", ID: "v1"}
+			a := &attempt{secretSync: secretSync, state: &state{}, found: ownwrites.Found{State: found}}
+			if diff := cmp.Diff(test.want, desired(a, set, content{data: test.want.Data})); diff != "" {
+				t.Errorf("it wants another Secret (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.spec, secretSync.Spec); diff != "" {
+				t.Errorf("it has changed the spec (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAnEditedSpecWakesThoseWhoWantTheSecret: it may leave keys to them, which a new version does not.
+func TestAnEditedSpecWakesThoseWhoWantTheSecret(t *testing.T) {
+	secretSync, app := merging()
+	other, elsewhere := rival("rival", "app"), rival("elsewhere", "app")
+	elsewhere.Namespace = "another"
+	e := newEnvironment(t, secretSync, app, other, elsewhere)
+	wakes := func(when string, want bool) {
+		t.Helper()
+		e.settle(t)
+		if woken, surely := e.wakes.take(client.ObjectKeyFromObject(other)); woken != want || surely != want {
+			t.Errorf("%s: the other SecretSync is woken: %v, surely: %v", when, woken, surely)
+		}
+	}
+	wakes("the first write", false)
+	e.due(t, "version-2")
+	wakes("a new version", false)
+	e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}} })
+	wakes("an edited spec", true)
+	if woken, _ := e.wakes.take(client.ObjectKeyFromObject(elsewhere)); woken {
+		t.Error("a SecretSync that wants a Secret of another namespace is woken")
+	}
+}
+
+// due has AWS move to a version, and plans a poll for now.
+func (e *environment) due(t *testing.T, version string) {
+	t.Helper()
+	e.aws.version = version
+	e.pollAt(e.clock.Now())
+}
+
+// TestWhatOthersDoDuringAWriteIsReconciled at once, and the event of the write itself sets nothing off.
+func TestWhatOthersDoDuringAWriteIsReconciled(t *testing.T) {
+	for name, watched := range map[string]string{"no other write": "", "another write": "9999999"} {
+		t.Run(name, func(t *testing.T) {
+			secretSync, app := merging()
+			e := newEnvironment(t, secretSync, app)
+			e.settle(t)
+			e.due(t, "version-2")
+			e.onWrite = func(context.CancelFunc) {
+				if watched != "" && !e.state().writes.Own(watched) {
+					t.Error("what the watch shows during the write is taken for another writer's")
+				}
+			}
+			if result := e.turn(t); result.RequeueAfter <= firstLagWait != (watched != "") {
+				t.Errorf("the next reconcile comes after %s", result.RequeueAfter)
+			}
+			if !e.state().writes.Own(e.secret(t, "app").ResourceVersion) {
+				t.Error("what the watch shows of the write afterwards is taken for another writer's")
+			}
+		})
+	}
+}
+
+// TestItsOwnWriteIsNoEditWhileTheWatchLags: neither the API server is asked for it, nor is the next write held up.
+func TestItsOwnWriteIsNoEditWhileTheWatchLags(t *testing.T) {
+	for name, annotated := range map[string]bool{"after a write": false, "after a reconcile that found an annotation of another writer": true} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnvironment(t, fresh())
+			e.settle(t)
+			before := target.SecretMetadata()
+			if err := e.server.Get(t.Context(), here, before); err != nil {
+				t.Fatal(err)
+			}
+			e.due(t, "version-2")
+			e.settle(t)
+			if annotated {
+				e.tamper(t, func(secret *corev1.Secret) { secret.Annotations["note"] = "of another writer" })
+				e.settle(t)
+			}
+			e.through(caching(func(of *metav1.PartialObjectMetadata) error {
+				before.DeepCopyInto(of)
+				return nil
+			}))
+			e.liveThrough(silent())
+			e.due(t, "version-3")
+			e.turn(t)
+			if got := e.value(t); got != "of version-3" {
+				t.Errorf("the Secret has the value %q", got)
+			}
+		})
+	}
+}
+
+func spoil(secret *corev1.Secret) { secret.Data["value"] = []byte("spoilt") }
+
+// fightRepairs is how many repairs are a fight (package ownwrites).
+const fightRepairs = 5
+
+// TestRepairsThatDoNotLastArePutOff, and status names the field manager that undoes them.
+func TestRepairsThatDoNotLastArePutOff(t *testing.T) {
+	e := newEnvironment(t, fresh())
+	e.settle(t)
+	for range fightRepairs {
+		e.tamper(t, spoil)
+		if e.settle(t); e.value(t) != "of version-1" {
+			t.Fatalf("the Secret has the value %q", e.value(t))
+		}
+	}
+	e.tamper(t, spoil)
+	e.turn(t)
+	ready := meta.FindStatusCondition(e.now(t).Status.Conditions, v1alpha1.ConditionReady)
+	if e.value(t) != "spoilt" {
+		t.Errorf("after %d repairs the Secret has %q", fightRepairs, e.value(t))
+	}
+	if ready.Reason != v1alpha1.ReasonTargetConflict || !strings.Contains(ready.Message, "field manager kubectl-edit keeps changing") {
+		t.Errorf("after %d repairs Ready says %s: %s", fightRepairs, ready.Reason, ready.Message)
+	}
+}
+
+// TestWhatIsNoFight: neither new versions count as repairs nor edits of what the SecretSync does not own.
+func TestWhatIsNoFight(t *testing.T) {
+	for name, happens := range map[string]func(e *environment, n string){
+		"new versions": func(e *environment, n string) { e.due(t, "version-"+n) },
+		"annotations of another writer": func(e *environment, n string) {
+			e.tamper(t, func(secret *corev1.Secret) { secret.Annotations["note"] = n })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnvironment(t, fresh())
+			e.settle(t)
+			for n := range fightRepairs + 1 {
+				happens(e, strings.Repeat("i", n+1))
+				e.clock.SetTime(e.clock.Now().Add(time.Second))
+				e.settle(t)
+			}
+			e.tamper(t, spoil)
+			e.settle(t)
+			if e.value(t) != "of "+e.aws.version {
+				t.Errorf("the Secret has the value %q", e.value(t))
+			}
+		})
+	}
+}
+
+// TestNothingIsWrittenBeforeItIsKnownWhatChanges: the event of a write names the keys that it has changed.
+func TestNothingIsWrittenBeforeItIsKnownWhatChanges(t *testing.T) {
+	e := newEnvironment(t, fresh())
+	e.settle(t)
+	e.state().content.Forget() // As after a restart.
+	e.liveThrough(silent())
+	e.due(t, "version-2")
+	e.turn(t)
+	if e.value(t) != "of version-1" || e.now(t).FailureReason() != v1alpha1.ReasonTargetFailed {
+		t.Errorf("the Secret has %q, status has the reason %q", e.value(t), e.now(t).FailureReason())
+	}
+}
