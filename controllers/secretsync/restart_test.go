@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -484,31 +483,6 @@ func TestRestartsWaitForTheirEvent(t *testing.T) {
 	}
 	if kept := a.state.restarted.add(nil); !slices.Equal(kept, want) {
 		t.Errorf("until it has come %q are remembered, want %q", kept, want)
-	}
-}
-
-func TestWhatIsPending(t *testing.T) {
-	policy := v1alpha1.Rollout{IgnoreKeys: []string{"note"}}
-	for name, test := range map[string]struct {
-		change func(*v1alpha1.SecretSyncStatus)
-		want   bool
-	}{
-		"a revision that is not handled": {func(*v1alpha1.SecretSyncStatus) {}, true},
-		"one that is":                    {func(status *v1alpha1.SecretSyncStatus) { status.Rollout.HandledRevision = "v2" }, false},
-		"one without a time":             {func(status *v1alpha1.SecretSyncStatus) { status.Rollout.ChangedTime = nil }, false},
-		"one without a Secret":           {func(status *v1alpha1.SecretSyncStatus) { status.Secret = nil }, false},
-		"none":                           {func(status *v1alpha1.SecretSyncStatus) { status.Rollout = nil }, false},
-	} {
-		secretSync := pendingSync()
-		test.change(&secretSync.Status)
-		change, pending := status.PendingRollout(secretSync, policy)
-		want := rollout.Change{}
-		if test.want {
-			want = rollout.Change{Namespace: here.Namespace, Name: here.Name, Secret: "db", Revision: "v2", Handled: "v1", Changed: noon, Policy: policy}
-		}
-		if diff := cmp.Diff(want, change); pending != test.want || diff != "" {
-			t.Errorf("%s: pending: %v\n%s", name, pending, diff)
-		}
 	}
 }
 
