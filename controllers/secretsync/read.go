@@ -56,7 +56,7 @@ func (c *Controller) upToDate(ctx context.Context, cached *v1alpha1.SecretSync) 
 		return nil, again(nextLagWait, schedule.PriorityPoll)
 	}
 	if live == nil {
-		c.states.forget(name)
+		c.forgetState(name)
 		return nil, reconcile.Result{} // The watch will show that it is gone.
 	}
 	if live.UID != cached.UID || lag.olderThanWritten(live.ResourceVersion) || ownwrites.Older(live.ResourceVersion, cached.ResourceVersion) {
@@ -117,12 +117,17 @@ func (c *Controller) gone(name types.NamespacedName) bool {
 	return true
 }
 
-// forget forgets what is remembered of a SecretSync.
-func (c *Controller) forget(name types.NamespacedName) {
+// forgetState forgets the state of a SecretSync, and what the next reconcile would take.
+func (c *Controller) forgetState(name types.NamespacedName) {
 	c.states.forget(name)
 	c.deferred.forget(name)
 	c.changes.forget(name)
 	c.wakes.forget(name)
+}
+
+// forget forgets all that is remembered of a SecretSync.
+func (c *Controller) forget(name types.NamespacedName) {
+	c.forgetState(name)
 	c.secretWatches.end(name)
 	c.shares.Mark(name, false)
 	if c.Rollouts != nil {

@@ -116,11 +116,19 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 	if err := e.server.Delete(t.Context(), e.now(t)); err != nil {
 		t.Fatal(err)
 	}
+	e.changes.record(here, e.clock.Now(), RotationFailure{})
+	e.wakes.wake(here, true)
 	if turn := e.turn(t); turn.RequeueAfter != 0 {
 		t.Errorf("a SecretSync that is gone is reconciled again after %s", turn.RequeueAfter)
 	}
 	if e.state() != nil {
 		t.Error("a SecretSync that is gone is remembered")
+	}
+	if _, changed := e.changes.take(here); changed {
+		t.Error("a change event of a SecretSync that is gone is remembered")
+	}
+	if woken, _ := e.wakes.take(here); woken {
+		t.Error("a SecretSync that is gone is woken")
 	}
 }
 
