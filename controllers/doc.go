@@ -30,7 +30,7 @@
 //   - serviceaccount: has Kubernetes make the tokens by which a ServiceAccount assumes its role.
 //   - source: what a secret, a version, a value and a refusal are, in words of no client library.
 //   - pattern: regular expressions of users, within bounds of memory and of processor time for each pass.
-//   - source/aws/arns: reads the ARNs of secrets and roles, and the names in them.
+//   - arns: reads the ARNs of secrets and roles, and the names in them.
 //   - source/aws/sharing: lets callers share a call and its answer, and bounds what is cached for each namespace.
 //   - source/aws/pacing: bounds how many queries wait for AWS at once, and how many calls leave in a second.
 //   - source/aws/partitions: knows the partitions of AWS.

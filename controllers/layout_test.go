@@ -157,7 +157,7 @@ func importRules() []importRule {
 	const awsSDK, smithy = "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
 	const template, sourceAWSFolder = "controllers/render/template", "controllers/source/aws"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
-	render, pattern, target, arn := module+"/controllers/render", module+"/controllers/pattern", module+"/controllers/target", module+"/controllers/arn"
+	render, pattern, target, arns := module+"/controllers/render", module+"/controllers/pattern", module+"/controllers/target", module+"/controllers/arns"
 	const reconciling = "controllers/secretsync"
 	return []importRule{
 		{name: "api-stands-alone", folder: "api", below: true, allowed: []string{"k8s.io", module + "/api"}},
@@ -165,23 +165,23 @@ func importRules() []importRule {
 		{name: "source-knows-patterns-alone", folder: "controllers/source", allowed: []string{pattern}},
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
-		{name: "arns-knows-the-sdks-arn-alone", folder: sourceAWSFolder + "/arns", below: true, allowed: []string{awsSDK + "/aws/arn"}},
+		{name: "arns-knows-the-sdks-arn-alone", folder: "controllers/arns", below: true, allowed: []string{awsSDK + "/aws/arn"}},
 		{name: "pacing-knows-source-alone", folder: sourceAWSFolder + "/pacing", below: true,
 			allowed: []string{"golang.org/x/time/rate", source}, forbidden: []string{sourceAWS}},
 		{name: "identity-knows-no-secrets", folder: sourceAWSFolder + "/identity", below: true,
-			allowed:   []string{awsSDK, smithy, source, sourceAWS + "/arns", sourceAWS + "/pacing", sourceAWS + "/partitions", sourceAWS + "/refusal"},
+			allowed:   []string{awsSDK, smithy, source, arns, sourceAWS + "/pacing", sourceAWS + "/partitions", sourceAWS + "/refusal"},
 			forbidden: []string{awsSDK + "/service/secretsmanager", sourceAWS + "/sharing"}},
 		{name: "partitions-knows-the-sdk-alone", folder: sourceAWSFolder + "/partitions", below: true, allowed: []string{awsSDK}},
 		{name: "refusal-knows-no-caller", folder: sourceAWSFolder + "/refusal", below: true,
-			allowed:   []string{awsSDK, smithy, source, sourceAWS + "/arns", sourceAWS + "/partitions"},
+			allowed:   []string{awsSDK, smithy, source, arns, sourceAWS + "/partitions"},
 			forbidden: []string{sourceAWS + "/pacing", sourceAWS + "/sharing"}},
 		{name: "sharing-knows-source-alone", folder: sourceAWSFolder + "/sharing", below: true, allowed: []string{source}, forbidden: []string{sourceAWS}},
 		{name: "notify-knows-no-aws", folder: "controllers/notify", below: true, testsToo: true, except: "controllers/notify/sqs",
 			forbidden: []string{awsSDK, smithy, source}},
 		{name: "notify-sqs-knows-notify-and-the-sdk", folder: "controllers/notify/sqs", below: true, allowed: []string{awsSDK, smithy, module + "/controllers/notify"}},
-		{name: "accesspolicy-knows-source-and-patterns", folder: "controllers/accesspolicy", below: true, allowed: []string{source, pattern}, forbidden: []string{sourceAWS}},
+		{name: "accesspolicy-knows-source-and-patterns", folder: "controllers/accesspolicy", below: true, allowed: []string{source, arns, pattern}, forbidden: []string{sourceAWS}},
 		{name: "failover-knows-source-alone", folder: "controllers/failover", below: true,
-			allowed: []string{"github.com/prometheus/client_golang/prometheus", source}, forbidden: []string{sourceAWS}},
+			allowed: []string{"github.com/prometheus/client_golang/prometheus", source, arns}, forbidden: []string{sourceAWS}},
 		{name: "serviceaccount-knows-kubernetes-and-source", folder: "controllers/serviceaccount", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/controller-runtime/pkg/client", source}, forbidden: []string{sourceAWS}},
 		{name: "render-is-pure", folder: "controllers/render", below: true, except: template,
@@ -194,7 +194,7 @@ func importRules() []importRule {
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS, module + "/controllers/notify"}},
 		{name: "resolve-knows-the-source-alone", folder: reconciling + "/resolve", testsToo: true,
-			allowed: []string{"golang.org/x/sync/errgroup", "k8s.io/apimachinery", "k8s.io/utils/clock", "github.com/google/go-cmp/cmp", api, arn, pattern, source, reconciler + "/resolve"}},
+			allowed: []string{"golang.org/x/sync/errgroup", "k8s.io/apimachinery", "k8s.io/utils/clock", "github.com/google/go-cmp/cmp", api, arns, pattern, source, reconciler + "/resolve"}},
 		{name: "failure-is-a-table", folder: reconciling + "/failure", allowed: []string{api, render, source, target, reconciler + "/resolve"}},
 		{name: "schedule-is-pure", folder: reconciling + "/schedule",
 			allowed: []string{"k8s.io/apimachinery/pkg/util/wait", "sigs.k8s.io/controller-runtime/pkg/handler", api, source, reconciler + "/failure", reconciler + "/resolve"}},
@@ -205,7 +205,6 @@ func importRules() []importRule {
 			forbidden: []string{reconciler + "/queue"}},
 		{name: "queue-knows-no-reconcile", folder: reconciling + "/queue",
 			allowed: []string{"github.com/go-logr/logr", "k8s.io/apimachinery", "k8s.io/client-go/util/workqueue", "sigs.k8s.io/controller-runtime", pattern, source}},
-		{name: "arn-is-a-leaf", folder: "controllers/arn", below: true, allowed: []string{awsSDK + "/aws/arn"}},
 		{name: "rollout-knows-kubernetes-alone", folder: "controllers/rollout", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/utils", "sigs.k8s.io/controller-runtime/pkg/client", api}},
 		{name: "no-package-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/pattern"
 	"github.com/secretsync/secretsync/controllers/source"
 )
@@ -116,7 +117,7 @@ func (s *Source) checkRequest(ref source.Ref) error {
 }
 
 func (s *Source) hasARNPatterns() bool {
-	return slices.ContainsFunc(s.rules.Patterns, isARN)
+	return slices.ContainsFunc(s.rules.Patterns, arns.Is)
 }
 
 // checkAnswer refuses a secret by the ARN that AWS returned, and by its tag. It refuses what is not known.

@@ -7,8 +7,12 @@ import (
 	"math"
 	"strings"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
+
+// colons are those of arn:<partition>:secretsmanager:<region>:<account>:secret:<name>.
+const colons = 6
 
 // namespaceVariable stands in a pattern for the namespace of the SecretSync.
 const namespaceVariable = "{namespace}"
@@ -32,7 +36,7 @@ func ParsePatterns(text string) (Patterns, error) {
 			return nil, fmt.Errorf("%q: %s must be followed by \"/\", \":\" or the end of the pattern, and must not follow a wildcard: "+
 				"otherwise namespace pay may have the secrets of namespace payments", candidate, namespaceVariable)
 		}
-		if isARN(candidate) && len(strings.SplitN(candidate, ":", arnParts)) < arnParts {
+		if arns.Is(candidate) && strings.Count(candidate, ":") < colons {
 			return nil, fmt.Errorf("%q: an ARN has seven parts, arn:aws:secretsmanager:<region>:<account>:secret:<name>", candidate)
 		}
 		patterns = append(patterns, candidate)
@@ -61,7 +65,7 @@ func closed(text string) bool {
 func (p Patterns) allow(budget *pattern.Budget, namespace string, s secret) bool {
 	for _, allowed := range p {
 		text := s.name
-		if isARN(allowed) {
+		if arns.Is(allowed) {
 			text = s.arn
 		}
 		if text != "" && matches(budget, strings.ReplaceAll(allowed, namespaceVariable, namespace), text) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -88,7 +89,7 @@ func (s *Source) Resolve(ctx context.Context, query source.VersionQuery) (source
 func (s *Source) resolveReplica(ctx context.Context, query source.VersionQuery, home, region string) (source.Resolution, error) {
 	replica := query
 	replica.Ref = moved(query.Ref, region)
-	replica.Synced.ARN = inRegion(query.Synced.ARN, region)
+	replica.Synced.ARN = arns.InRegion(query.Synced.ARN, region)
 	resolution, unavailable, err := try(s.breakers.get(query.Identity, region), func() (source.Resolution, error) {
 		return s.Source.Resolve(ctx, replica)
 	})
@@ -99,7 +100,7 @@ func (s *Source) resolveReplica(ctx context.Context, query source.VersionQuery, 
 		return source.Resolution{}, err
 	}
 	version := &resolution.Version
-	version.ARN = inRegion(version.ARN, home)
+	version.ARN = arns.InRegion(version.ARN, home)
 	if version.PrimaryRegion != home && version.ARN != query.Synced.ARN {
 		return source.Resolution{}, unproven(version.PrimaryRegion, home)
 	}
@@ -150,7 +151,7 @@ func (s *Source) Fetch(ctx context.Context, ref source.Ref, resolved source.Vers
 // fetchReplica reads the resolved version, and no other, from a replica.
 func (s *Source) fetchReplica(ctx context.Context, ref source.Ref, resolved source.Version, home, region string) (source.Fetched, error) {
 	replicated := resolved
-	replicated.ARN, replicated.Region = inRegion(resolved.ARN, region), region
+	replicated.ARN, replicated.Region = arns.InRegion(resolved.ARN, region), region
 	fetched, unavailable, err := try(s.breakers.get(ref.Identity, region), func() (source.Fetched, error) {
 		return s.Source.Fetch(ctx, moved(ref, region), replicated)
 	})
@@ -160,7 +161,7 @@ func (s *Source) fetchReplica(ctx context.Context, ref source.Ref, resolved sour
 	if err != nil {
 		return source.Fetched{}, err
 	}
-	fetched.Version.ARN = inRegion(fetched.Version.ARN, home)
+	fetched.Version.ARN = arns.InRegion(fetched.Version.ARN, home)
 	if fetched.Version.ARN != resolved.ARN || fetched.Version.ID != resolved.ID {
 		return source.Fetched{}, &source.Error{Kind: source.Busy, Explanation: fmt.Sprintf(
 			"the replica of secret %s in %s has another version than the one that was resolved: it is read again", ref.SecretID, region)}
@@ -174,7 +175,7 @@ func (s *Source) regionsOf(ref source.Ref) (home string, replicas []string) {
 		return "", nil
 	}
 	if home = ref.Region; home == "" {
-		home = cmp.Or(regionIn(ref.SecretID), s.options.Region)
+		home = cmp.Or(arns.Region(ref.SecretID), s.options.Region)
 	}
 	if home == "" {
 		return "", nil
@@ -189,37 +190,8 @@ func (s *Source) regionsOf(ref source.Ref) (home string, replicas []string) {
 
 // moved is a Ref to the replica in another region.
 func moved(ref source.Ref, region string) source.Ref {
-	ref.SecretID, ref.Region, ref.FailoverRegions = inRegion(ref.SecretID, region), region, ""
+	ref.SecretID, ref.Region, ref.FailoverRegions = arns.InRegion(ref.SecretID, region), region, ""
 	return ref
-}
-
-// arnParts is the number of parts of arn:<partition>:secretsmanager:<region>:<account>:secret:<name>. arnRegion is the
-// part that replicas differ in (page "Replicate secrets across Regions").
-const arnParts, arnRegion = 7, 3
-
-// splitARN returns the parts of an ARN; not ok is a name.
-func splitARN(secretID string) (parts []string, ok bool) {
-	parts = strings.SplitN(secretID, ":", arnParts)
-	return parts, len(parts) == arnParts && parts[0] == "arn"
-}
-
-// inRegion is an ARN with another region. Names stay as they are.
-func inRegion(secretID, region string) string {
-	parts, ok := splitARN(secretID)
-	if !ok {
-		return secretID
-	}
-	parts[arnRegion] = region
-	return strings.Join(parts, ":")
-}
-
-// regionIn is the region of an ARN, and empty for a name.
-func regionIn(secretID string) string {
-	parts, ok := splitARN(secretID)
-	if !ok {
-		return ""
-	}
-	return parts[arnRegion]
 }
 
 // note explains in a few words why a replica was not used.

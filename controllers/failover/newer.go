@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -46,7 +47,7 @@ func (s *Source) resolveCreated(ctx context.Context, identity source.Identity, a
 	if version.Created.IsZero() {
 		resolved := *version
 		if at.Region != "" {
-			resolved.ARN = inRegion(version.ARN, at.Region)
+			resolved.ARN = arns.InRegion(version.ARN, at.Region)
 		}
 		fetched, err := s.Source.Fetch(ctx, at, resolved)
 		if err != nil {
@@ -65,11 +66,8 @@ func (s *Source) resolveCreated(ctx context.Context, identity source.Identity, a
 // not compared with the synced version. Two secrets of one name with different random suffixes are a secret and its
 // successor.
 func anotherName(arn, synced string) bool {
-	return synced != "" && withoutSuffix(arn) != withoutSuffix(synced)
+	return synced != "" && arns.Partial(arn) != arns.Partial(synced)
 }
-
-// withoutSuffix cuts off the random end of a full ARN, a hyphen and six characters.
-func withoutSuffix(arn string) string { return arn[:max(0, len(arn)-len("-a1B2c3"))] }
 
 // unfit is the reason why a replica is not used. It ends up in the error of the home region.
 type unfit string

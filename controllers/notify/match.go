@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/pattern"
 )
 
@@ -84,8 +85,8 @@ func referencesOf(spec *v1alpha1.SecretSyncSpec) []reference {
 
 // regionOf is the region that a spec names, or the region of the ARN, or empty.
 func regionOf(secretID, region string) string {
-	if arn, ok := parseARN(secretID); ok && region == "" {
-		return arn.region
+	if arn, ok := arns.ParseSecret(secretID); ok && region == "" {
+		return arn.Region
 	}
 	return region
 }
@@ -168,16 +169,16 @@ func accountFits(change Change, secretID string, secretSync *v1alpha1.SecretSync
 	if change.Account == "" {
 		return true
 	}
-	if arn, ok := parseARN(secretID); ok {
-		return arn.account == change.Account
+	if arn, ok := arns.ParseSecret(secretID); ok {
+		return arn.Account == change.Account
 	}
 	status := &secretSync.Status
 	if status.Secret == nil || status.Secret.Generation != secretSync.Generation {
 		return true
 	}
 	for i := range status.Sources {
-		if arn, ok := parseARN(status.Sources[i].ARN); ok && status.Sources[i].SecretID == secretID {
-			return arn.account == change.Account
+		if arn, ok := arns.ParseSecret(status.Sources[i].ARN); ok && status.Sources[i].SecretID == secretID {
+			return arn.Account == change.Account
 		}
 	}
 	return true

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/secretsync/secretsync/controllers/arns"
 )
 
 // Rotation is the state of a secret's rotation that an event reports.
@@ -187,8 +189,8 @@ func (e *envelope) change(recorded *detail) (Change, error) {
 	}
 	// A rule may forward events from another account or region: the ARN has those of the secret.
 	for _, id := range []string{change.SecretID, change.ARN} {
-		if arn, ok := parseARN(id); ok {
-			change.Region, change.Account = arn.region, arn.account
+		if arn, ok := arns.ParseSecret(id); ok {
+			change.Region, change.Account = arn.Region, arn.Account
 		}
 	}
 	for _, text := range []string{e.Time, recorded.EventTime} { // The time of CloudTrail is nearer to the change.
@@ -249,7 +251,7 @@ func (e *envelope) secretID(recorded *detail) string {
 // fullARN is the ARN that AWS has put into the event. An ARN in the request may be partial.
 func (e *envelope) fullARN(recorded *detail) string {
 	for _, id := range append([]string{recorded.ResponseElements.ARN, recorded.AdditionalEventData.SecretID, recorded.ServiceEventDetails.SecretID}, e.Resources...) {
-		if _, ok := parseARN(id); ok {
+		if _, ok := arns.ParseSecret(id); ok {
 			return id
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/controllers/arn"
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -83,7 +83,7 @@ func regionOf(from *v1alpha1.SecretSource) string {
 	if from.Region != "" {
 		return from.Region
 	}
-	return arn.Region(from.SecretID)
+	return arns.Region(from.SecretID)
 }
 
 // add makes inputs of what an entry has found.

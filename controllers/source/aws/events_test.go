@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 	"github.com/secretsync/secretsync/hack/localaws"
 )
 

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 const (

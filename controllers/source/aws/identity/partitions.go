@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 	"github.com/secretsync/secretsync/controllers/source/aws/partitions"
 )
 

@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 // denial is what a refusal by a policy tells (page "Troubleshoot access denied error messages" of the

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
-	"github.com/secretsync/secretsync/controllers/source/aws/arns"
 )
 
 // stsOperation is the call to STS in a chain of errors that failed first, or nil: a call that assumes a

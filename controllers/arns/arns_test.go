@@ -68,3 +68,37 @@ func TestWhatAWSTakesForAFullARN(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSecretOfAnARN(t *testing.T) {
+	for id, want := range map[string]Secret{
+		"arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/db-a1b2c3": {"eu-west-1", "111122223333", "prod/db-a1b2c3"},
+		"arn:aws-cn:secretsmanager:cn-north-1:111122223333:secret:db":         {"cn-north-1", "111122223333", "db"},
+		"prod/db": {},
+		"arn:aws:ssm:eu-west-1:111122223333:secret:db":             {},
+		"arn:aws:secretsmanager:eu-west-1:111122223333:replica:db": {},
+		"arn:aws:secretsmanager:eu-west-1:111122223333":            {},
+		"": {},
+	} {
+		got, ok := ParseSecret(id)
+		if got != want || ok != (want != Secret{}) {
+			t.Errorf("%q is of %+v (%t), want %+v", id, got, ok, want)
+		}
+	}
+}
+
+func TestReplicasDifferInTheRegion(t *testing.T) {
+	each(t, "in eu-central-1", func(id string) string { return InRegion(id, "eu-central-1") }, map[string]string{
+		"arn:aws:secretsmanager:eu-west-1:111122223333:secret:a:b-a1b2c3": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:a:b-a1b2c3",
+		"prod/db":                            "prod/db",
+		"arn:aws:iam::111122223333:role/app": "arn:aws:iam::111122223333:role/app",
+	})
+}
+
+func TestWhatLooksLikeASuffixIsCutOff(t *testing.T) {
+	for name, want := range map[string]string{"db-a1b2c3": "db", "db": "", "-a1b2c3": "", "db_a1b2c3": "", "a-b-c1d2e3": "a-b"} {
+		got, ok := WithoutSuffix(name)
+		if got != want || ok != (want != "") {
+			t.Errorf("%q is %q (%t), want %q", name, got, ok, want)
+		}
+	}
+}

@@ -52,6 +52,43 @@ func Partition(text string) string {
 	return parse(text).Partition
 }
 
+// Secret is what the ARN of a secret says.
+type Secret struct {
+	Region, Account string
+	// Name ends in the random suffix if the ARN is full.
+	Name string
+}
+
+// ParseSecret parses the ARN of a secret, full or partial. It is not ok for anything else.
+func ParseSecret(secretID string) (Secret, bool) {
+	parts := parse(secretID)
+	name, ok := strings.CutPrefix(parts.Resource, "secret:")
+	if !ok || parts.Service != "secretsmanager" {
+		return Secret{}, false
+	}
+	return Secret{Region: parts.Region, Account: parts.AccountID, Name: name}, true
+}
+
+// InRegion is the ARN of a secret's replica in another region: nothing else of it differs (page "Replicate secrets across
+// Regions"). What is no ARN stays as it is.
+func InRegion(secretID, region string) string {
+	if _, ok := ParseSecret(secretID); !ok {
+		return secretID
+	}
+	parts := parse(secretID)
+	parts.Region = region
+	return parts.String()
+}
+
+// WithoutSuffix cuts off the random suffix of a name, or what looks like it: a name may end in a hyphen and six characters
+// itself. It is not ok if there is no suffix.
+func WithoutSuffix(name string) (string, bool) {
+	if len(name) <= suffix || name[len(name)-suffix] != '-' {
+		return "", false
+	}
+	return name[:len(name)-suffix], true
+}
+
 // Partial is the full ARN of a secret without its random suffix, as callers may name it (page "GetSecretValue", SecretId).
 func Partial(full string) string { return full[:max(0, len(full)-suffix)] }
 
