@@ -62,9 +62,13 @@ soak: controlplane ## Take many random steps against a model; STEPS=1000, SEED=â
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) SECRETSYNC_MODEL_STEPS=$(or $(STEPS),1000) $(if $(SEED),SECRETSYNC_MODEL_SEED=$(SEED)) \
 		go test -race -count=1 -v -timeout 2h -run TestModel ./hack/model
 
+MUTANTS = accesspolicy serviceaccount target arns \
+	source/aws $(addprefix source/aws/,identity pacing partitions refusal sharing) \
+	secretsync $(addprefix secretsync/,failure ownwrites queue resolve schedule status)
+
 .PHONY: mutants
-mutants: ## Break packages in one place at a time and check if a unit test fails; PACKAGE=source/aws, ONLY='identities.go'
-	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),accesspolicy serviceaccount target source/aws secretsync))
+mutants: ## Break packages in one place at a time and check if a unit test fails; PACKAGE=target, ONLY='takeover.go'
+	go run ./hack/mutants $(if $(ONLY),-only '$(ONLY)') $(addprefix ./controllers/,$(or $(PACKAGE),$(MUTANTS)))
 
 .PHONY: controlplane
 controlplane: ## Download or build the programs of the control plane, once
