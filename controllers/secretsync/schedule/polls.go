@@ -28,7 +28,7 @@ const (
 type Polls struct {
 	// interval applies to SecretSyncs without one of their own.
 	interval time.Duration
-	// changesAlive says whether change events are known to arrive.
+	// changesAlive says whether change events are known to arrive; nil where none are configured.
 	changesAlive func() bool
 	// seed makes the places of secrets within a poll interval, phase is when within a pollSlot this process polls.
 	seed  maphash.Seed
@@ -36,11 +36,8 @@ type Polls struct {
 }
 
 // NewPolls makes the polls of a process. The interval applies to SecretSyncs without one of their own; changesAlive says
-// whether change events are known to arrive, nil that they are not.
+// whether change events are known to arrive, nil that none are configured.
 func NewPolls(interval time.Duration, changesAlive func() bool) *Polls {
-	if changesAlive == nil {
-		changesAlive = func() bool { return false }
-	}
 	return &Polls{interval: interval, changesAlive: changesAlive, seed: maphash.MakeSeed(), phase: Within(pollSlot)}
 }
 
@@ -56,7 +53,7 @@ func (p *Polls) Interval(secretSync *v1alpha1.SecretSync) time.Duration {
 // Zero is for one that is not polled.
 func (p *Polls) stretched(secretSync *v1alpha1.SecretSync) time.Duration {
 	interval := p.Interval(secretSync)
-	if !p.changesAlive() {
+	if p.changesAlive == nil || !p.changesAlive() {
 		return interval
 	}
 	return max(interval, min(stretchFactor*interval, maxStretched))
@@ -72,7 +69,7 @@ func (p *Polls) First(secretSync *v1alpha1.SecretSync, set *resolve.Set, now tim
 	first := now.Add(Within(max(p.interval, pollSlot)))
 	switch interval := p.Interval(secretSync); {
 	case interval == 0:
-	case p.changesAlive() && interval > p.interval:
+	case p.changesAlive != nil && interval > p.interval:
 		first = Earlier(first, p.tick(secretSync, set, now))
 	default:
 		first = p.tick(secretSync, set, now)
