@@ -1,0 +1,69 @@
+package schedule
+
+import (
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
+)
+
+// age is how old an answer may be at a moment.
+func age(state *State, trigger Trigger, p polled, interval time.Duration, now time.Time) time.Duration {
+	return state.Freshness(trigger, p.secretSync, interval, now).Age(now)
+}
+
+func TestAnAnswerIsSharedThatIsNewerThanTheEvent(t *testing.T) {
+	state, p := &State{}, newPolled("db", time.Hour)
+	state.Changed(noon)
+	for after, want := range map[time.Duration]time.Duration{0: 0, 3 * time.Second: 3 * time.Second, time.Minute: resolve.MaxSharedAge} {
+		if got := age(state, Event, p, time.Hour, noon.Add(after)); got != want {
+			t.Errorf("%s after the event an answer of %s will do, want %s", after, got, want)
+		}
+	}
+	now := noon.Add(3 * time.Second)
+	if got := age(state, Drift, p, time.Hour, now); got != 3*time.Second {
+		t.Errorf("an edit of the Secret has the event forgotten: an answer of %s will do", got)
+	}
+	state.changed = time.Time{}
+	if got := age(state, Drift, p, time.Hour, now); got != time.Duration(sharedPart*float64(time.Hour)) {
+		t.Errorf("without an event an answer of %s will do", got)
+	}
+}
+
+// Whatever else sets off a reconcile: what was out of date, or a failure, is not answered from what was found before it.
+func TestAnAnswerThatDidNotDoIsNotShared(t *testing.T) {
+	for _, trigger := range []Trigger{Poll, Drift, Event, Restore} {
+		state, p, now := &State{failures: 1, tried: noon}, newPolled("db", time.Hour), noon.Add(3*time.Second)
+		if got := age(state, trigger, p, time.Hour, now); got != 3*time.Second {
+			t.Errorf("%s: three seconds after a failure an answer of %s will do", trigger, got)
+		}
+		state = &State{chase: chase{since: noon, next: noon.Add(2 * time.Second)}}
+		if got := age(state, trigger, p, time.Hour, now); got != time.Second {
+			t.Errorf("%s: a second after what was out of date should be right, an answer of %s will do", trigger, got)
+		}
+	}
+}
+
+func TestHowOldAnAnswerMayBe(t *testing.T) {
+	hour := time.Duration(sharedPart * float64(time.Hour))
+	for name, test := range map[string]struct {
+		trigger Trigger
+		state   *State
+		want    time.Duration
+	}{
+		"a poll":                             {Poll, &State{}, hour},
+		"a repair":                           {Drift, &State{}, hour},
+		"anything else":                      {Restore, &State{}, 10 * time.Second},
+		"after a failure that is over":       {Poll, &State{tried: noon.Add(-time.Second)}, hour},
+		"after a failure":                    {Poll, &State{failures: 1, tried: noon.Add(-time.Minute)}, time.Minute},
+		"after a restore":                    {Poll, &State{restored: noon.Add(-2 * time.Second)}, 2 * time.Second},
+		"long after an event":                {Poll, &State{changed: noon.Add(-time.Minute)}, 10 * time.Second},
+		"before what was out of date is due": {Poll, &State{chase: chase{since: noon, next: noon.Add(time.Second)}}, hour},
+		"where the clock was set back":       {Event, &State{changed: noon.Add(time.Second)}, 0},
+		"an edit":                            {Spec, &State{}, 0},
+	} {
+		if got := age(test.state, test.trigger, newPolled("db", time.Hour), time.Hour, noon); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
