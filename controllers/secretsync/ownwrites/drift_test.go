@@ -1,0 +1,62 @@
+package ownwrites
+
+import (
+	"testing"
+	"time"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/target"
+)
+
+// TestWhatTellsThatASecretWasTouched: the cache where it can be right, and the API server where it can't.
+func TestWhatTellsThatASecretWasTouched(t *testing.T) {
+	const written = "20"
+	for name, test := range map[string]struct {
+		cached, live   string // resourceVersions; empty for a Secret that is not there
+		another        bool   // what the cache has is of the name alone
+		own            string // that of the last write of this process
+		ago            time.Duration
+		drifted, lags  bool
+		asked, forgets bool
+	}{
+		"as it was written":                         {cached: "20", live: "20", own: "20"},
+		"an edit that the cache has":                {cached: "21", live: "21", own: "20", drifted: true},
+		"our own write is on its way":               {cached: "19", live: "20", own: "20", lags: true},
+		"our own write is on its way for a while":   {cached: "19", live: "20", own: "20", ago: MaxWatchLag - 1, lags: true},
+		"our own write should be there":             {cached: "19", live: "20", own: "20", ago: MaxWatchLag, asked: true},
+		"another process wrote it":                  {cached: "19", live: "20", own: "18", asked: true},
+		"another process wrote it, and one more":    {cached: "19", live: "21", own: "18", asked: true, drifted: true},
+		"an edit that the cache has not":            {cached: "19", live: "21", own: "20", ago: MaxWatchLag, asked: true, drifted: true},
+		"not in the cache yet":                      {live: "20", own: "20", asked: true},
+		"it was recreated, on its way":              {cached: "19", live: "20", own: "20", another: true, asked: true},
+		"gone":                                      {own: "20", asked: true, drifted: true},
+		"it went back in time":                      {cached: "19", live: "19", own: "20", ago: MaxWatchLag, asked: true, drifted: true, forgets: true},
+		"it went back in time, of another process'": {cached: "19", live: "19", own: "18", asked: true, drifted: true, forgets: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache, live := &oneSecret{resourceVersion: test.cached}, &oneSecret{resourceVersion: test.live}
+			if test.another {
+				cache.uid = "former"
+			}
+			secretSync := fresh()
+			secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "secret", ResourceVersion: written}
+			var writes Writes
+			writes.End(test.own, noon.Add(-test.ago))
+			var seen Seen
+			seen.Note(target.Result{UID: "secret", ResourceVersion: written})
+			found, err := Detect(t.Context(), &target.Writer{Client: cache, Live: live}, secretSync, &writes, &seen, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found.Drifted != test.drifted || found.Lags != test.lags {
+				t.Errorf("drifted %t, lags %t", found.Drifted, found.Lags)
+			}
+			if (live.asked > 0) != test.asked {
+				t.Errorf("the API server was asked %d times", live.asked)
+			}
+			if forgotten := seen.Secret() == (Secret{}); forgotten != test.forgets {
+				t.Errorf("what was seen is forgotten: %t", forgotten)
+			}
+		})
+	}
+}
