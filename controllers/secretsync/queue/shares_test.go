@@ -18,10 +18,10 @@ type sharing struct {
 	t       *testing.T
 	ready   map[types.NamespacedName]bool
 	running map[types.NamespacedName]bool
-	// owed are the objects that something has come for which no pass has begun for yet.
+	// owed are the objects that something has come for which no reconcile has begun for yet.
 	owed map[types.NamespacedName]bool
 	gone map[types.NamespacedName]bool
-	// largeRunning are the passes that began over objects that were marked as large.
+	// largeRunning are the reconciles that began of objects that were marked as large.
 	largeRunning map[types.NamespacedName]bool
 	// handed counts how often an object was handed out.
 	handed int
@@ -39,12 +39,12 @@ func in(namespace string, number int) types.NamespacedName {
 func (s *sharing) add(name types.NamespacedName) { s.ready[name], s.owed[name] = true, !s.gone[name] }
 
 func (s *sharing) putBack(back []unparked) {
-	for _, one := range back {
-		s.ready[one.name] = true
+	for _, object := range back {
+		s.ready[object.name] = true
 	}
 }
 
-// free is how many workers have no pass.
+// free is how many workers have no reconcile.
 func (s *sharing) free() int { return s.workers - len(s.running) }
 
 // of is how many of them a namespace has.
@@ -188,7 +188,7 @@ func (s *sharing) lotIsWell(in group, of *lot) {
 	}
 }
 
-// drain lets all passes end, and wants every object to have had its own then and nothing to be kept.
+// drain lets all reconciles end, and wants every object to have had its own then and nothing to be kept.
 func (s *sharing) drain(random *rand.Rand) {
 	s.t.Helper()
 	for range 10_000 {
@@ -203,11 +203,11 @@ func (s *sharing) drain(random *rand.Rand) {
 	}
 	for name, owed := range s.owed {
 		if owed && !s.gone[name] {
-			s.t.Errorf("%s never got its pass", name)
+			s.t.Errorf("%s was never reconciled", name)
 		}
 	}
 	if len(s.lots)+len(s.turns)+len(s.Shares.running)+len(s.largeIn)+s.busy+s.returning+s.largeReturning > 0 {
-		s.t.Errorf("at the end %d lots, %d turns, %d namespaces, %d passes, %d on their way back are kept",
+		s.t.Errorf("at the end %d lots, %d turns, %d namespaces, %d reconciles, %d on their way back are kept",
 			len(s.lots), len(s.turns), len(s.Shares.running), s.busy, s.returning)
 	}
 }
@@ -236,7 +236,7 @@ func TestSharesOfSeveralNamespaces(t *testing.T) {
 	}
 }
 
-// Once passes end, those who came first give back what they have more than others.
+// Once reconciles end, those who came first give back what they have more than others.
 func TestSharesBecomeEqual(t *testing.T) {
 	s := newSharing(t, 60)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -291,7 +291,7 @@ func TestParkedObjectsComeBackInOrderAndOnce(t *testing.T) {
 	}
 }
 
-// However many are parked, a pass that ends brings back as many as it makes room for.
+// However many are parked, a reconcile that ends brings back as many as it makes room for.
 func TestNoBusyRequeue(t *testing.T) {
 	s := newSharing(t, 64)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -344,5 +344,46 @@ func TestThePlacesThatWereLeftAreLetGo(t *testing.T) {
 	heap.Pop(&places)
 	if len(places) != 0 || all[0] != nil || all[1] != nil {
 		t.Errorf("%v are held", all)
+	}
+}
+
+func TestLargeObjectsHaveOnePassANamespaceAndAShareOfTheWorkers(t *testing.T) {
+	s := newSharing(t, 64)
+	for namespace := range 10 {
+		for number := range 3 {
+			s.Mark(in(fmt.Sprint(namespace), number), true)
+			entered, want := s.hand(in(fmt.Sprint(namespace), number), 0), number == 0 && namespace < 8
+			if entered != want {
+				t.Errorf("the large object %d of namespace %d gets a worker: %v", number, namespace, entered)
+			}
+		}
+		if !s.hand(in(fmt.Sprint(namespace), 3), 0) {
+			t.Errorf("a small object of namespace %d waits for the large ones", namespace)
+		}
+	}
+	// Each reconcile of a large object that ends makes room for one, which is that of a namespace that has none.
+	s.finish(in("0", 0))
+	if len(s.ready) != 1 || !s.ready[in("8", 0)] && !s.ready[in("9", 0)] && !s.ready[in("0", 1)] {
+		t.Errorf("one reconcile has ended, and %v come back", s.ready)
+	}
+}
+
+func TestALargeObjectIsParkedOnceAndKeepsItsPlace(t *testing.T) {
+	s := newSharing(t, 4)
+	for number := range 3 {
+		s.Mark(in("a", number), true)
+	}
+	for _, number := range []int{0, 1, 2, 1} {
+		s.hand(in("a", number), 0)
+	}
+	s.nothingLost()
+	if s.Parked() != 2 {
+		t.Errorf("%d objects are parked", s.Parked())
+	}
+	if s.finish(in("a", 0)); len(s.ready) != 1 || !s.ready[in("a", 1)] {
+		t.Errorf("%v come back, and the first that was parked is number 1", s.ready)
+	}
+	if s.putBack(s.drop(in("a", 2))); s.Parked() != 0 {
+		t.Error("a large object that is gone stays parked")
 	}
 }
