@@ -54,8 +54,9 @@ func (c *Controller) saveSeen(ctx context.Context) error {
 			err = c.saveSeenOf(ctx, secretSync, known.uid, seen)
 		}
 		if apierrors.IsConflict(err) { // The watch is behind, or another process has written status since.
-			if secretSync, err = c.live(ctx, name); err == nil && secretSync != nil {
-				err = c.saveSeenOf(ctx, secretSync, known.uid, seen)
+			var live *v1alpha1.SecretSync
+			if live, err = c.live(ctx, name); err == nil && live != nil {
+				err = c.saveSeenOf(ctx, live, known.uid, seen)
 			}
 		}
 		if client.IgnoreNotFound(err) != nil && !c.replaced(ctx, secretSync, err) && !apierrors.IsConflict(err) {
