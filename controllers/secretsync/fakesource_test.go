@@ -16,6 +16,8 @@ import (
 // fakeSource is a source that answers by functions, and records what it is asked.
 type fakeSource struct {
 	mutex sync.Mutex // Several inputs are asked for at once.
+	// before is called before a query is answered, several at once; its error is the answer. Nil does nothing.
+	before func(ctx context.Context, query source.VersionQuery) error
 	// resolve answers a query.
 	resolve func(query source.VersionQuery) (source.Resolution, error)
 	// fetch answers a read. Where it is nil, the version is the resolved one, and the value its ID.
@@ -30,7 +32,12 @@ type fakeSource struct {
 	searches []source.FindQuery
 }
 
-func (f *fakeSource) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
+func (f *fakeSource) Resolve(ctx context.Context, query source.VersionQuery) (source.Resolution, error) {
+	if f.before != nil {
+		if err := f.before(ctx, query); err != nil {
+			return source.Resolution{}, err
+		}
+	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.queries = append(f.queries, query)
@@ -71,6 +78,27 @@ func (f *fakeSource) then(change func(source.VersionQuery, *source.Resolution)) 
 		change(query, &resolution)
 		return resolution, err
 	}
+}
+
+// interrupted is a source that asks another one, after a function was called.
+func interrupted(by func(ctx context.Context, query source.VersionQuery) error, next source.Source) *fakeSource {
+	return &fakeSource{
+		before: by,
+		resolve: func(query source.VersionQuery) (source.Resolution, error) {
+			return next.Resolve(context.Background(), query)
+		},
+		fetch: func(ref source.Ref, resolved source.Version) (source.Fetched, error) {
+			return next.Fetch(context.Background(), ref, resolved)
+		},
+	}
+}
+
+// interrupt has something happen each time before AWS names a version. The call ends with the reconcile.
+func (e *environment) interrupt(meanwhile func(ctx context.Context)) {
+	e.use(interrupted(func(ctx context.Context, _ source.VersionQuery) error {
+		meanwhile(ctx)
+		return ctx.Err()
+	}, e.aws))
 }
 
 // account has secrets: by their names, which version each staging label is on. The value of a version is its ID.

@@ -27,8 +27,8 @@ func TestChangesAreNamedByKeyAndNeverByValue(t *testing.T) {
 }
 
 // TestWhatAnUpdateChanges: by what this process remembers of the last write; else by the Secret itself, of which the keys
-// that others have put in are not the operator's to take out. The first write of a Secret is not compared
-// (TestTheFirstWriteIsNotCompared, of the package secretsync).
+// that others have put in are not the operator's to take out. The first write of a Secret is not compared: see the test of
+// this name in package secretsync.
 func TestWhatAnUpdateChanges(t *testing.T) {
 	digester := NewDigester()
 	remembered := digester.Of(map[string][]byte{"value": []byte("remembered")})

@@ -16,8 +16,8 @@ func repairedAgo(ago ...time.Duration) (repairs []time.Time) {
 	return repairs
 }
 
-// TestWhatIsPutOff: repairs alone, and where there were many within a minute. What else sets off a reconcile is not put
-// off at all (TestOnlyRepairsArePutOff, of the package secretsync).
+// TestWhatIsPutOff: repairs where there were many within a minute. That polls are not put off is tested in package
+// secretsync.
 func TestWhatIsPutOff(t *testing.T) {
 	many := slices.Repeat([]time.Duration{fightWindow}, fightRepairs)
 	for name, test := range map[string]struct {

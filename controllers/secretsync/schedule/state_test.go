@@ -7,25 +7,25 @@ import (
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 )
 
-// age is how old an answer may be at a moment.
-func age(state *State, trigger Trigger, p polled, interval time.Duration, now time.Time) time.Duration {
-	return state.Freshness(trigger, p.secretSync, interval, now).Age(now)
+// age is how old an answer may be at a moment, of a SecretSync that is polled every hour.
+func age(state *State, trigger Trigger, p polled, now time.Time) time.Duration {
+	return state.Freshness(trigger, p.secretSync, time.Hour, now).Age(now)
 }
 
 func TestAnAnswerIsSharedThatIsNewerThanTheEvent(t *testing.T) {
 	state, p := &State{}, newPolled("db", time.Hour)
 	state.Changed(noon)
 	for after, want := range map[time.Duration]time.Duration{0: 0, 3 * time.Second: 3 * time.Second, time.Minute: resolve.MaxSharedAge} {
-		if got := age(state, Event, p, time.Hour, noon.Add(after)); got != want {
+		if got := age(state, Event, p, noon.Add(after)); got != want {
 			t.Errorf("%s after the event an answer of %s will do, want %s", after, got, want)
 		}
 	}
 	now := noon.Add(3 * time.Second)
-	if got := age(state, Drift, p, time.Hour, now); got != 3*time.Second {
+	if got := age(state, Drift, p, now); got != 3*time.Second {
 		t.Errorf("an edit of the Secret has the event forgotten: an answer of %s will do", got)
 	}
 	state.changed = time.Time{}
-	if got := age(state, Drift, p, time.Hour, now); got != time.Duration(sharedPart*float64(time.Hour)) {
+	if got := age(state, Drift, p, now); got != time.Duration(sharedPart*float64(time.Hour)) {
 		t.Errorf("without an event an answer of %s will do", got)
 	}
 }
@@ -34,11 +34,11 @@ func TestAnAnswerIsSharedThatIsNewerThanTheEvent(t *testing.T) {
 func TestAnAnswerThatDidNotDoIsNotShared(t *testing.T) {
 	for _, trigger := range []Trigger{Poll, Drift, Event, Restore} {
 		state, p, now := &State{failures: 1, tried: noon}, newPolled("db", time.Hour), noon.Add(3*time.Second)
-		if got := age(state, trigger, p, time.Hour, now); got != 3*time.Second {
+		if got := age(state, trigger, p, now); got != 3*time.Second {
 			t.Errorf("%s: three seconds after a failure an answer of %s will do", trigger, got)
 		}
 		state = &State{chase: chase{since: noon, next: noon.Add(2 * time.Second)}}
-		if got := age(state, trigger, p, time.Hour, now); got != time.Second {
+		if got := age(state, trigger, p, now); got != time.Second {
 			t.Errorf("%s: a second after what was out of date should be right, an answer of %s will do", trigger, got)
 		}
 	}
@@ -62,8 +62,26 @@ func TestHowOldAnAnswerMayBe(t *testing.T) {
 		"where the clock was set back":       {Event, &State{changed: noon.Add(time.Second)}, 0},
 		"an edit":                            {Spec, &State{}, 0},
 	} {
-		if got := age(test.state, test.trigger, newPolled("db", time.Hour), time.Hour, noon); got != test.want {
+		if got := age(test.state, test.trigger, newPolled("db", time.Hour), noon); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
+	}
+}
+
+// TestASuspensionLeavesNothingDue: no poll, no change event, no request after an answer that was out of date.
+func TestASuspensionLeavesNothingDue(t *testing.T) {
+	state := &State{next: noon, changed: noon, failures: 3, chase: chase{since: noon, next: noon}}
+	state.Suspend()
+	if next := state.Next(); !next.IsZero() {
+		t.Errorf("it is due at %s", next)
+	}
+	if !state.changed.IsZero() {
+		t.Error("a change event is to be followed")
+	}
+	if state.failures != 0 {
+		t.Errorf("%d failures are counted", state.failures)
+	}
+	if state.chase != (chase{}) {
+		t.Errorf("AWS is to be asked again at %s", state.chase.next)
 	}
 }
