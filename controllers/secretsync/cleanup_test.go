@@ -424,7 +424,7 @@ func TestARemovalNeedsTheSecretSyncAsItWasRead(t *testing.T) {
 			_ = e.server.Update(t.Context(), labelled)
 		}, none},
 		"gone":      {func(e *environment) { _ = e.server.Delete(t.Context(), e.now(t)) }, apierrors.IsNotFound},
-		"recreated": {func(e *environment) { e.replace(t, "another") }, apierrors.IsNotFound},
+		"recreated": {func(e *environment) { e.replace(t) }, apierrors.IsNotFound},
 		"edited":    {func(e *environment) { e.edit(t, func(*v1alpha1.SecretSync) {}) }, apierrors.IsConflict},
 		"being deleted": {func(e *environment) {
 			held := e.now(t)

@@ -94,15 +94,15 @@ func (e *environment) lose(t *testing.T) {
 	}
 }
 
-// replace deletes the SecretSync and makes another one under its name.
-func (e *environment) replace(t *testing.T, uid types.UID) {
+// replace deletes the SecretSync and creates another one under its name.
+func (e *environment) replace(t *testing.T) {
 	t.Helper()
 	former := e.now(t)
 	if err := e.server.Delete(t.Context(), former); err != nil {
 		t.Fatal(err)
 	}
 	made := former.DeepCopy()
-	made.UID, made.ResourceVersion = uid, ""
+	made.UID, made.ResourceVersion = "another", ""
 	if err := e.server.Create(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}

@@ -44,13 +44,13 @@ func TestARefusalOfAnotherObjectIsToldFromOthers(t *testing.T) {
 		happens func(*environment)
 		want    bool
 	}{
-		"another one has its name":                   {invalid, func(e *environment) { e.replace(t, "another") }, true},
+		"another one has its name":                   {invalid, func(e *environment) { e.replace(t) }, true},
 		"it is gone":                                 {invalid, func(e *environment) { _ = e.server.Delete(t.Context(), e.now(t)) }, true},
 		"a status that is invalid":                   {invalid, func(*environment) {}, false},
 		"invalid, and it can't be read":              {invalid, func(e *environment) { e.Live = e.mute() }, false},
-		"a conflict, and another one has its name":   {apierrors.NewConflict(schema.GroupResource{}, "db", nil), func(e *environment) { e.replace(t, "another") }, false},
-		"the end of the process, and another has it": {context.Canceled, func(e *environment) { e.replace(t, "another") }, false},
-		"no error, and another one has its name":     {nil, func(e *environment) { e.replace(t, "another") }, false},
+		"a conflict, and another one has its name":   {apierrors.NewConflict(schema.GroupResource{}, "db", nil), func(e *environment) { e.replace(t) }, false},
+		"the end of the process, and another has it": {context.Canceled, func(e *environment) { e.replace(t) }, false},
+		"no error, and another one has its name":     {nil, func(e *environment) { e.replace(t) }, false},
 	} {
 		e := newEnvironment(t, fresh())
 		e.settle(t)
@@ -89,7 +89,7 @@ func TestAReportMeetsChangesOfItsSecretSync(t *testing.T) {
 		"nothing happens": {func(*environment) error { return nil }, none, 1},
 		"it is gone":      {func(e *environment) error { return e.server.Delete(t.Context(), e.now(t)) }, none, 1},
 		"another one has its name": {func(e *environment) error {
-			e.replace(t, "another")
+			e.replace(t)
 			return apierrors.NewGenericServerResponse(422, "", schema.GroupResource{}, "", "test failed", 0, false)
 		}, none, 1},
 		"it is deleted after an edit": {func(e *environment) error {
@@ -97,7 +97,7 @@ func TestAReportMeetsChangesOfItsSecretSync(t *testing.T) {
 			return conflict
 		}, apierrors.IsConflict, 1},
 		"another one has got its name after an edit": {func(e *environment) error {
-			e.replace(t, "another")
+			e.replace(t)
 			return conflict
 		}, apierrors.IsConflict, 1},
 		"the API server does not say how it is": {func(e *environment) error {

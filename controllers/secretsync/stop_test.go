@@ -44,7 +44,7 @@ func saving(t *testing.T, answers ...error) (e *environment, reads *int) {
 				answer := answers[0]
 				answers = answers[1:]
 				if errors.Is(answer, errReplaced) {
-					e.replace(t, "another")
+					e.replace(t)
 				}
 				return answer
 			}

@@ -20,7 +20,7 @@ func TestAConflictIsLookedAtAgain(t *testing.T) {
 	w := newEnvironment(t, secretSync, app)
 	w.conflicts = 1
 	if result := w.turn(t); result.RequeueAfter == 0 {
-		t.Fatal("after a conflict nobody comes back")
+		t.Fatal("after a conflict no reconcile follows")
 	}
 	w.settle(t)
 	if string(w.secret(t, "app").Data["value"]) != "of version-1" {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// passwordRotation rotates a password like the functions of AWS's templates (page "AWS Secrets
+// passwordRotation rotates a password like the functions of the rotation templates (page "AWS Secrets
 // Manager rotation function templates").
 type passwordRotation struct{ server *Server }
 

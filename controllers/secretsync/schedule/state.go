@@ -108,6 +108,35 @@ func (s *State) Failures() (count int, since time.Time) {
 	return s.failures, s.failingSince
 }
 
+// Trigger is the first reason to ask AWS that holds.
+func (s *State) Trigger(secretSync *v1alpha1.SecretSync, drifted bool, now time.Time) Trigger {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	due := !now.Before(s.next)
+	switch {
+	case secretSync.Generation != secretSync.Status.ObservedGeneration:
+		return Spec
+	case drifted:
+		return Drift // Even where a refresh is requested: the version alone would not tell.
+	case secretSync.RefreshRequested():
+		return Refresh
+	case s.eventDue(now):
+		return Event
+	case due && !s.restored.IsZero():
+		return Restore
+	case due:
+		return Poll
+	}
+	return None
+}
+
+// eventDue says whether AWS is to be asked because of a change event. After a failure that waits for the next try,
+// unless the event came after that reconcile began: what AWS said in it may be from before the event.
+func (s *State) eventDue(now time.Time) bool {
+	waiting := s.failures > 0 && now.Before(s.next)
+	return !s.changed.IsZero() && (!waiting || !s.changed.Before(s.tried)) || s.chase.due(now) && !waiting
+}
+
 // Freshness bounds how old answers may be that were found for another SecretSync. A poll, and the repair of a Secret,
 // can share one that is not very old. After an event whatever was asked since it came will do, so that of all that
 // follow one secret one alone asks; in the same way after an answer that was out of date, and after a failure. An edit

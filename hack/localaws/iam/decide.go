@@ -1,6 +1,6 @@
 package iam
 
-// Decision is the result of policies for a request, with the texts of AWS's page "Troubleshoot access denied
+// Decision is the result of policies for a request, with the texts of the IAM page "Troubleshoot access denied
 // error messages".
 type Decision struct {
 	// Allowed says whether the request is allowed.
