@@ -30,6 +30,7 @@ func scenarios() []scenario {
 	return []scenario{
 		{"first-sync", firstSync},
 		{"steady-poll", steadyPoll},
+		{"minute-poll", minutePoll},
 		{"steady-sweep", steadySweep},
 		{"shared-secret", sharedSecret},
 		{"mass-rotation", massRotation},

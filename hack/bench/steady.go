@@ -47,6 +47,18 @@ func steadyPoll(ctx context.Context, b *bench) error {
 	return b.polled(ctx, polls*poll, polls)
 }
 
+// minutePoll polls secrets that do not change once a minute: so few at a time that the cost of each wake-up shows.
+func minutePoll(ctx context.Context, b *bench) error {
+	const poll, polls = time.Minute, 3
+	if err := b.own(ctx, poll); err != nil {
+		return err
+	}
+	if err := b.synced(ctx); err != nil {
+		return err
+	}
+	return b.polled(ctx, polls*poll, polls)
+}
+
 // sweptPoll is the shortest poll interval at which ListSecrets is used.
 const sweptPoll = 5 * time.Minute
 
