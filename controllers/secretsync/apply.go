@@ -15,7 +15,7 @@ import (
 )
 
 // apply writes the Secret. It says whether another writer has touched it meanwhile, with an error too.
-func (c *Controller) apply(ctx context.Context, a *attempt, set *resolve.Set, content content) (write *status.Write, touched bool, err error) {
+func (c *Controller) apply(ctx context.Context, a *attempt, set *resolve.Set, content secretContent) (write *status.Write, touched bool, err error) {
 	if err := c.addFinalizer(ctx, a.secretSync); err != nil {
 		return nil, false, err
 	}
@@ -82,7 +82,7 @@ func (c *Controller) compare(ctx context.Context, a *attempt, digests ownwrites.
 }
 
 // desired is the Secret as the spec asks for it.
-func desired(a *attempt, set *resolve.Set, content content) target.Desired {
+func desired(a *attempt, set *resolve.Set, content secretContent) target.Desired {
 	secretSync, version := a.secretSync, set.Version()
 	spec := &secretSync.Spec
 	annotations := maps.Clone(spec.Target.Annotations)

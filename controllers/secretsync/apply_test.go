@@ -59,8 +59,8 @@ func TestTheSecretThatASpecAsksFor(t *testing.T) {
 			secretSync.Spec, secretSync.Status.Secret = *test.spec.DeepCopy(), written
 			set := resolve.NewSet(resolve.Request{SecretSync: secretSync})
 			set.Inputs[0].Fetched.Version = source.Version{ARN: "arn", ID: "v1"}
-			a := &attempt{secretSync: secretSync, state: &state{}, found: ownwrites.Found{State: found}}
-			if diff := cmp.Diff(test.want, desired(a, set, content{data: test.want.Data})); diff != "" {
+			a := &attempt{secretSync: secretSync, state: &objectState{}, found: ownwrites.Found{State: found}}
+			if diff := cmp.Diff(test.want, desired(a, set, secretContent{data: test.want.Data})); diff != "" {
 				t.Errorf("it wants another Secret (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.spec, secretSync.Spec); diff != "" {

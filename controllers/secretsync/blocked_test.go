@@ -121,7 +121,7 @@ func TestWhatBlocks(t *testing.T) {
 		"the Secret can't be read, and AWS is not asked": {&target.Error{Reason: v1alpha1.ReasonTargetForbidden}, schedule.None, blocked{}},
 	} {
 		e := newEnvironment(t, fresh())
-		r := &report{attempt: e.attempt(fresh(), test.trigger), synced: synced{err: test.err, outcome: status.Outcome{Failure: failure.Explain(test.err)}}}
+		r := &report{attempt: e.attempt(fresh(), test.trigger), syncResult: syncResult{err: test.err, outcome: status.Outcome{Failure: failure.Explain(test.err)}}}
 		r.state.blockage.set(former)
 		e.secrets = &target.Writer{Client: &oneState{}, Live: &oneState{}}
 		if e.noteBlockage(t.Context(), r); r.state.blockage.get() != test.want {

@@ -123,8 +123,8 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if deferred := c.deferred.take(name, secretSync.UID); deferred != nil {
 		return c.reportDeferred(ctx, secretSync, deferred)
 	}
-	attempt, err := c.start(ctx, secretSync, state, abridged)
-	r := &report{attempt: attempt, synced: c.sync(ctx, attempt, err)}
+	a, err := c.start(ctx, secretSync, state, abridged)
+	r := &report{attempt: a, syncResult: c.sync(ctx, a, err)}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return c.finishLate(ctx, r)
 	}

@@ -121,8 +121,8 @@ func TestASecretThatCouldNotBeFreedIsReported(t *testing.T) {
 	} {
 		e := retaining(t)
 		a := e.attempt(e.now(t), schedule.Spec)
-		ended := synced{outcome: status.Outcome{SecretSync: a.secretSync, Trigger: a.trigger}, err: test.err}
-		if _, err := e.finish(t.Context(), &report{attempt: a, synced: ended}); err != nil {
+		ended := syncResult{outcome: status.Outcome{SecretSync: a.secretSync, Trigger: a.trigger}, err: test.err}
+		if _, err := e.finish(t.Context(), &report{attempt: a, syncResult: ended}); err != nil {
 			t.Fatal(err)
 		}
 		if ready := e.ready(t); ready.Status != metav1.ConditionFalse || ready.Reason != test.want {
@@ -140,7 +140,7 @@ func created(t *testing.T) (*environment, *report) {
 	input := set.Inputs[0]
 	input.Resolution.Version = source.Version{ARN: "arn", ID: "version-1"}
 	input.Fetched.Version, set.Answered = input.Resolution.Version, true
-	return e, &report{attempt: a, synced: synced{outcome: status.Outcome{
+	return e, &report{attempt: a, syncResult: syncResult{outcome: status.Outcome{
 		SecretSync: a.secretSync, Trigger: a.trigger, Set: set,
 		Write: &status.Write{Result: &target.Result{Outcome: target.Created, UID: "secret", ResourceVersion: "7"}, At: noon, Keys: []string{"a", "b"}},
 	}}}

@@ -53,7 +53,7 @@ func (c *Controller) patchFinalizers(ctx context.Context, secretSync, patched *v
 // What time can heal is tried again, and status says so; so is what a policy, a webhook or a quota of the cluster does not
 // allow, as others can change that. What the API server refuses for good, as it does for a Secret that is immutable, holds
 // the deletion up no longer: the keys stay, and an event says so.
-func (c *Controller) finalize(ctx context.Context, secretSync *v1alpha1.SecretSync, state *state) (reconcile.Result, error) {
+func (c *Controller) finalize(ctx context.Context, secretSync *v1alpha1.SecretSync, state *objectState) (reconcile.Result, error) {
 	state.schedule.Stop()
 	patched := secretSync.DeepCopy()
 	if !controllerutil.RemoveFinalizer(patched, v1alpha1.FinalizerMerge) {
@@ -63,7 +63,7 @@ func (c *Controller) finalize(ctx context.Context, secretSync *v1alpha1.SecretSy
 		failed := failure.Explain(err)
 		if !failed.IsTerminal() || failed.Reason == v1alpha1.ReasonAdmissionDenied {
 			a := &attempt{secretSync: secretSync, readAt: secretSync.ResourceVersion, state: state, began: c.Clock.Now()}
-			return c.report(ctx, &report{attempt: a, synced: synced{outcome: status.Outcome{SecretSync: secretSync}, err: err}})
+			return c.report(ctx, &report{attempt: a, syncResult: syncResult{outcome: status.Outcome{SecretSync: secretSync}, err: err}})
 		}
 		c.send(secretSync, status.Warning(status.EventFailed, status.ActionRelease, "The keys stay in the Secret: "+failed.Message))
 		ctrl.LoggerFrom(ctx).Info("keys stay in the Secret", "reason", failed.Reason, "message", failed.Message)

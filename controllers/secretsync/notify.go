@@ -36,8 +36,8 @@ func (c *Controller) Notify(ctx context.Context, names []types.NamespacedName, f
 	return ctx.Err()
 }
 
-// change is what change events have reported for a SecretSync.
-type change struct {
+// pendingChange is what change events have reported for a SecretSync.
+type pendingChange struct {
 	// at is when the latest of them came.
 	at time.Time
 	// failed are when AWS said last that it could not rotate a secret, by its ARN.
@@ -47,11 +47,11 @@ type change struct {
 // pendingChanges are those that no reconcile has taken yet. Any goroutine may call its methods.
 type pendingChanges struct {
 	mutex  sync.Mutex
-	byName map[types.NamespacedName]change
+	byName map[types.NamespacedName]pendingChange
 }
 
 func newPendingChanges() *pendingChanges {
-	return &pendingChanges{byName: map[types.NamespacedName]change{}}
+	return &pendingChanges{byName: map[types.NamespacedName]pendingChange{}}
 }
 
 // record keeps a change until the next reconcile takes it.
@@ -67,7 +67,7 @@ func (p *pendingChanges) record(name types.NamespacedName, at time.Time, failure
 }
 
 // take gives the change of a SecretSync, once.
-func (p *pendingChanges) take(name types.NamespacedName) (change, bool) {
+func (p *pendingChanges) take(name types.NamespacedName) (pendingChange, bool) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	latest, known := p.byName[name]

@@ -221,7 +221,7 @@ func TestAnEventThatComesWithinAPassThatFailsIsFollowed(t *testing.T) {
 }
 
 // takeChange takes the change of the SecretSync as the start of a reconcile does.
-func (e *environment) takeChange() *state {
+func (e *environment) takeChange() *objectState {
 	state := e.states.of(here, "uid")
 	if changed, ok := e.changes.take(here); ok {
 		state.schedule.Changed(changed.at)

@@ -16,7 +16,7 @@ import (
 )
 
 // preview finds out, in mode Observe, what mode Sync would do.
-func (c *Controller) preview(ctx context.Context, a *attempt, set *resolve.Set, content content) (*status.Preview, error) {
+func (c *Controller) preview(ctx context.Context, a *attempt, set *resolve.Set, content secretContent) (*status.Preview, error) {
 	wanted := desired(a, set, content)
 	met, err := c.secrets.Inspect(ctx, wanted)
 	if err != nil {
@@ -27,7 +27,7 @@ func (c *Controller) preview(ctx context.Context, a *attempt, set *resolve.Set, 
 }
 
 // would says what mode Sync would do to a Secret, by names of keys.
-func (c *Controller) would(wanted target.Desired, content content, met target.Inspection) string {
+func (c *Controller) would(wanted target.Desired, content secretContent, met target.Inspection) string {
 	if !met.Exists {
 		return "create it with the keys " + failure.Listed(content.keys)
 	}

@@ -178,7 +178,7 @@ func TestWhatModeSyncWouldDo(t *testing.T) {
 			"leave it alone, as SecretSync did not make it, until it is annotated with secretsync.dev/owner=db, which has the values compared, too; then: not compared a, b"},
 	} {
 		wanted := target.Desired{Owner: "db", Data: same, Merge: test.merge}
-		if got := c.would(wanted, content{data: same, keys: []string{"a", "b"}}, test.met); got != test.want {
+		if got := c.would(wanted, secretContent{data: same, keys: []string{"a", "b"}}, test.met); got != test.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

@@ -80,7 +80,7 @@ func deletionStarted() predicate.Predicate {
 // changedByOthers keeps out what the watch shows of the operator's own writes of Secrets. A deletion is never one, even
 // where the watch has missed it and shows the Secret as it was.
 func (c *Controller) changedByOthers() predicate.Predicate {
-	owner := func(secret client.Object) *state {
+	owner := func(secret client.Object) *objectState {
 		return c.states.known(types.NamespacedName{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[v1alpha1.AnnotationOwner]})
 	}
 	others := func(secret client.Object) bool {

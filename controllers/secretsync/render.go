@@ -11,8 +11,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// content is what a Secret is to hold.
-type content struct {
+// secretContent is what a Secret is to hold.
+type secretContent struct {
 	data map[string][]byte
 	// keys are those of data, previousKeys those of them that hold former values, both sorted.
 	keys, previousKeys []string
@@ -21,9 +21,9 @@ type content struct {
 }
 
 // render makes the keys of the Secret from the values, and checks what must be so of them.
-func (c *Controller) render(ctx context.Context, a *attempt, set *resolve.Set) (content, error) {
+func (c *Controller) render(ctx context.Context, a *attempt, set *resolve.Set) (secretContent, error) {
 	if err := set.StillFound(); err != nil {
-		return content{}, err
+		return secretContent{}, err
 	}
 	work := render.Work{Budget: set.Budget(ctx), Patterns: c.patterns}
 	defer c.heavy.Limit(work.Budget, a.secretSync.Namespace)()
@@ -37,17 +37,17 @@ func (c *Controller) render(ctx context.Context, a *attempt, set *resolve.Set) (
 	inputs.SyncedKeys = syncedKeys(a.secretSync)
 	data, err := render.Render(work, spec, inputs)
 	if err != nil {
-		return content{}, err
+		return secretContent{}, err
 	}
 	notes, err := publishable(work, spec, data)
 	if err != nil {
-		return content{}, err
+		return secretContent{}, err
 	}
 	if err := render.CheckKeysRemain(data, inputs.SyncedKeys); err != nil {
-		return content{}, err
+		return secretContent{}, err
 	}
 	data, previousKeys, err := withPrevious(work, spec, set, data)
-	return content{data: data, keys: slices.Sorted(maps.Keys(data)), previousKeys: previousKeys, notes: notes}, err
+	return secretContent{data: data, keys: slices.Sorted(maps.Keys(data)), previousKeys: previousKeys, notes: notes}, err
 }
 
 // syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit asks

@@ -37,20 +37,20 @@ func newRendering(t *testing.T, aws source.Source, spec v1alpha1.SecretSyncSpec,
 }
 
 // run reads the values and makes the keys of them.
-func (r *rendering) run(ctx context.Context) (*resolve.Set, content, error) {
+func (r *rendering) run(ctx context.Context) (*resolve.Set, secretContent, error) {
 	set, err := r.resolver.Versions(ctx, r.request(r.attempt))
 	if err != nil {
-		return set, content{}, err
+		return set, secretContent{}, err
 	}
 	if err := r.resolver.Values(ctx, set); err != nil {
-		return set, content{}, err
+		return set, secretContent{}, err
 	}
 	made, err := r.render(ctx, r.attempt, set)
 	return set, made, err
 }
 
 // wantKeys wants the keys of the Secret to be these, as texts.
-func (r *rendering) wantKeys(t *testing.T, want map[string]string) (*resolve.Set, content) {
+func (r *rendering) wantKeys(t *testing.T, want map[string]string) (*resolve.Set, secretContent) {
 	t.Helper()
 	set, made, err := r.run(t.Context())
 	if err != nil {

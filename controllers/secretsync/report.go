@@ -20,7 +20,7 @@ import (
 // report is what a reconcile has to say.
 type report struct {
 	*attempt
-	synced
+	syncResult
 	// nextStep is when the next step of a rollout is due; zero for none.
 	nextStep time.Duration
 	// burst is when the Secret was written, where that was one of many that polls found at once.

@@ -25,7 +25,7 @@ func (e *environment) reportOf(secretSync *v1alpha1.SecretSync, named string) *r
 	set.Answered = true
 	set.Inputs[0].Resolution.Version = source.Version{ARN: "arn", ID: named}
 	set.Inputs[0].Fetched.Version = set.Inputs[0].Resolution.Version
-	return &report{attempt: a, synced: synced{outcome: status.Outcome{SecretSync: secretSync, Trigger: a.trigger, Set: set}}}
+	return &report{attempt: a, syncResult: syncResult{outcome: status.Outcome{SecretSync: secretSync, Trigger: a.trigger, Set: set}}}
 }
 
 // writtenAs is what a write of the Secret gives.

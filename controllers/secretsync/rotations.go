@@ -105,11 +105,11 @@ func (r *rotations) waits(version source.Version, now time.Time) time.Time {
 }
 
 // judged notes the condition RotationHealthy of a status.
-func (r *rotations) judged(status *v1alpha1.SecretSyncStatus) {
+func (r *rotations) judged(after *v1alpha1.SecretSyncStatus) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.condition = ""
-	if health := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionRotationHealthy); health != nil {
+	if health := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionRotationHealthy); health != nil {
 		r.condition = health.Reason
 	}
 }

@@ -19,7 +19,7 @@ type attempt struct {
 	// secretSync as it was read, but for finalizers that this reconcile has set; readAt is its resourceVersion then.
 	secretSync *v1alpha1.SecretSync
 	readAt     string
-	state      *state
+	state      *objectState
 	// began is when the reconcile did: answers of AWS may be as old as that.
 	began time.Time
 	// abridged says that the SecretSync itself is too large for the cache, inTurn that it is the one reconcile of its
@@ -33,7 +33,7 @@ type attempt struct {
 
 // start finds out whether there is anything to do. Most often there is not: after a restart of the operator, and for
 // reconciles that its own writes set off. An error comes with the attempt: it is the outcome.
-func (c *Controller) start(ctx context.Context, secretSync *v1alpha1.SecretSync, state *state, abridged bool) (*attempt, error) {
+func (c *Controller) start(ctx context.Context, secretSync *v1alpha1.SecretSync, state *objectState, abridged bool) (*attempt, error) {
 	name, now := client.ObjectKeyFromObject(secretSync), c.Clock.Now()
 	a := &attempt{
 		secretSync: secretSync, readAt: secretSync.ResourceVersion, state: state, began: now,

@@ -13,10 +13,10 @@ import (
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
 )
 
-// state is what the process remembers of a SecretSync. All of it may be lost: it saves work, and nothing depends on it
+// objectState is what the process remembers of a SecretSync. All of it may be lost: it saves work, and nothing depends on it
 // for being right. Each part is a type with a lock of its own, which says which goroutines may use it; the struct itself
 // is not changed once it is made.
-type state struct {
+type objectState struct {
 	// uid is the SecretSync's: one that was deleted and recreated under its name has nothing to remember.
 	uid types.UID
 	// since is when the process learned of the SecretSync; zero for one that was there when it began to watch.
@@ -35,8 +35,8 @@ type state struct {
 	unfinished  unfinished
 }
 
-func newState(uid types.UID, since time.Time, schedule *schedule.State) *state {
-	made := &state{uid: uid, schedule: schedule}
+func newState(uid types.UID, since time.Time, planned *schedule.State) *objectState {
+	made := &objectState{uid: uid, schedule: planned}
 	made.since.set(since)
 	return made
 }
@@ -58,15 +58,15 @@ func (m *moment) get() time.Time {
 type states struct {
 	now    func() time.Time
 	mutex  sync.Mutex
-	byName map[types.NamespacedName]*state
+	byName map[types.NamespacedName]*objectState
 }
 
 func newStates(now func() time.Time) *states {
-	return &states{now: now, byName: map[types.NamespacedName]*state{}}
+	return &states{now: now, byName: map[types.NamespacedName]*objectState{}}
 }
 
 // of is the state of a SecretSync, made at its first use.
-func (s *states) of(name types.NamespacedName, uid types.UID) *state {
+func (s *states) of(name types.NamespacedName, uid types.UID) *objectState {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	known := s.byName[name]
@@ -78,7 +78,7 @@ func (s *states) of(name types.NamespacedName, uid types.UID) *state {
 }
 
 // known is the state of a SecretSync, whatever its UID; nil where there is none.
-func (s *states) known(name types.NamespacedName) *state {
+func (s *states) known(name types.NamespacedName) *objectState {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.byName[name]
@@ -99,7 +99,7 @@ func (s *states) forget(name types.NamespacedName) {
 }
 
 // all lists the states.
-func (s *states) all() map[types.NamespacedName]*state {
+func (s *states) all() map[types.NamespacedName]*objectState {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return maps.Clone(s.byName)

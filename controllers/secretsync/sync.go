@@ -8,8 +8,8 @@ import (
 	"github.com/secretsync/secretsync/controllers/secretsync/status"
 )
 
-// synced is what the phases of a sync have found out and done, and the error that stopped them.
-type synced struct {
+// syncResult is what the phases of a sync have found out and done, and the error that stopped them.
+type syncResult struct {
 	outcome status.Outcome
 	// touched says that another writer has touched the Secret while it was written.
 	touched bool
@@ -18,8 +18,8 @@ type synced struct {
 
 // sync makes the Secret what the spec asks for, phase by phase. Each phase reads what the ones before it have made, and
 // the first error ends the sync; an error of the attempt itself is the first.
-func (c *Controller) sync(ctx context.Context, a *attempt, err error) synced {
-	done := synced{outcome: status.Outcome{SecretSync: a.secretSync, Trigger: a.trigger, Drifted: a.found.Drifted}, err: err}
+func (c *Controller) sync(ctx context.Context, a *attempt, err error) syncResult {
+	done := syncResult{outcome: status.Outcome{SecretSync: a.secretSync, Trigger: a.trigger, Drifted: a.found.Drifted}, err: err}
 	if a.trigger == schedule.None || err != nil {
 		return done
 	}

@@ -9,16 +9,16 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// judge decides one condition. The status that it gets is described already, but for conditions of judges that come
+// conditionJudge decides one condition. The status that it gets is described already, but for conditions of judges that come
 // later in the list.
-type judge struct {
+type conditionJudge struct {
 	condition string
 	decide    func(*Outcome, *v1alpha1.SecretSyncStatus, time.Time) verdict
 }
 
 // judges are those of all conditions, in the order in which a new status lists them.
-func judges() []judge {
-	return []judge{
+func judges() []conditionJudge {
+	return []conditionJudge{
 		{v1alpha1.ConditionRotationHealthy, rotationHealthy},
 		{v1alpha1.ConditionReady, ready},
 		{v1alpha1.ConditionStalled, stalled},
@@ -60,16 +60,16 @@ func Describe(outcome *Outcome, now time.Time) v1alpha1.SecretSyncStatus {
 }
 
 // apply puts a verdict into status, stamped with the generation that it speaks of.
-func apply(verdict verdict, condition string, generation int64, status *v1alpha1.SecretSyncStatus, now time.Time) {
+func apply(decided verdict, condition string, generation int64, status *v1alpha1.SecretSyncStatus, now time.Time) {
 	old := meta.FindStatusCondition(status.Conditions, condition)
 	switch {
-	case verdict.stay || verdict.set == nil && old == nil:
+	case decided.stay || decided.set == nil && old == nil:
 		return
-	case verdict.set == nil:
+	case decided.set == nil:
 		meta.RemoveStatusCondition(&status.Conditions, condition)
 		return
 	}
-	set := *verdict.set
+	set := *decided.set
 	set.Type, set.ObservedGeneration = condition, generation
 	if old == nil || old.Status != set.Status {
 		set.LastTransitionTime = metav1.NewTime(now.Truncate(time.Second))
