@@ -15,22 +15,22 @@ import (
 var version = "dev"
 
 func main() {
-	options, err := parseOptions(os.Args[1:], os.Getenv, os.Stderr)
+	o, err := parseOptions(os.Args[1:], os.Getenv, os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
 	if err != nil {
 		os.Exit(2) // parseOptions has printed why.
 	}
-	if options.showVersion {
+	if o.showVersion {
 		fmt.Println("secretsync", version)
 		return
 	}
-	log := logger(options, os.Stderr)
+	log := logger(o, os.Stderr)
 	ctrl.SetLogger(log)
 	collectOften(os.Getenv)
-	limitMemory(options.memoryLimit, os.Getenv)
-	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
+	limitMemory(o.memoryLimit, os.Getenv)
+	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
 		log.Error(err, "manager stopped")
 		os.Exit(1)
 	}

@@ -104,8 +104,8 @@ func addMetrics(ctx context.Context, manager ctrl.Manager, o *options) error {
 }
 
 // listen adds a server to a manager.
-func listen(ctx context.Context, manager ctrl.Manager, options serve.Options) error {
-	server, err := serve.Listen(ctx, options)
+func listen(ctx context.Context, manager ctrl.Manager, serving serve.Options) error {
+	server, err := serve.Listen(ctx, serving)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func cacheOptions(o *options) (cache.Options, error) {
 	if err != nil {
 		return cache.Options{}, err
 	}
-	options := cache.Options{
+	watched := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.SecretSync{}: {Label: selector, Transform: abridge},
@@ -109,12 +109,12 @@ func cacheOptions(o *options) (cache.Options, error) {
 		},
 	}
 	for _, namespace := range o.namespaces() {
-		if options.DefaultNamespaces == nil {
-			options.DefaultNamespaces = map[string]cache.Config{}
+		if watched.DefaultNamespaces == nil {
+			watched.DefaultNamespaces = map[string]cache.Config{}
 		}
-		options.DefaultNamespaces[namespace] = cache.Config{}
+		watched.DefaultNamespaces[namespace] = cache.Config{}
 	}
-	return options, nil
+	return watched, nil
 }
 
 func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Source, error) {

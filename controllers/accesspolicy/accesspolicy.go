@@ -173,10 +173,10 @@ func (s *Source) restrict(ref source.Ref, err error) error {
 	return err
 }
 
-func (s *Source) refusedByPattern(ref source.Ref, secret string) error {
+func (s *Source) refusedByPattern(ref source.Ref, secretID string) error {
 	return refuse("namespace %s may not have secret %s: --secret-name-patterns of the operator allows it secrets that match %s; "+
 		"use such a secret, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)",
-		ref.Reader.Namespace, secret, s.rules.Patterns.forNamespace(ref.Reader.Namespace))
+		ref.Reader.Namespace, secretID, s.rules.Patterns.forNamespace(ref.Reader.Namespace))
 }
 
 func refuse(format string, arguments ...any) error {

@@ -56,22 +56,22 @@ func keysOf(secretSync *v1alpha1.SecretSync) []string {
 	return slices.Compact(names)
 }
 
-// reference is a secret that a spec names, and the regions that it may be read from. An empty region is the
+// secretReference is a secret that a spec names, and the regions that it may be read from. An empty region is the
 // operator's.
-type reference struct {
+type secretReference struct {
 	secretID string
 	regions  []string
 }
 
 // referencesOf are the secrets that a spec names. An entry without a secret reads the secret of spec.source.
-func referencesOf(spec *v1alpha1.SecretSyncSpec) []reference {
-	var all []reference
+func referencesOf(spec *v1alpha1.SecretSyncSpec) []secretReference {
+	var all []secretReference
 	if own := &spec.Source; own.SecretID != "" {
-		all = append(all, reference{own.SecretID, append([]string{regionOf(own.SecretID, own.Region)}, own.FailoverRegions...)})
+		all = append(all, secretReference{own.SecretID, append([]string{regionOf(own.SecretID, own.Region)}, own.FailoverRegions...)})
 	}
 	add := func(entry *v1alpha1.EntrySource) {
 		if entry != nil && entry.SecretID != "" {
-			all = append(all, reference{entry.SecretID, []string{regionOf(entry.SecretID, entry.Region)}})
+			all = append(all, secretReference{entry.SecretID, []string{regionOf(entry.SecretID, entry.Region)}})
 		}
 	}
 	for i := range spec.Data {

@@ -31,7 +31,7 @@ func asDesired(desired Desired, secret *corev1.Secret) bool {
 }
 
 // owned says whether the Secret has the owner reference desired, and no other one of ours.
-func owned(desired Desired, secret *corev1.Secret, held fields) bool {
+func owned(desired Desired, secret *corev1.Secret, held heldFields) bool {
 	wanted := desired.OwnerReference
 	if wanted == nil {
 		return len(held.owners) == 0
@@ -43,8 +43,8 @@ func owned(desired Desired, secret *corev1.Secret, held fields) bool {
 		})
 }
 
-// fields are those of a Secret that a field manager holds.
-type fields struct {
+// heldFields are the fields of a Secret that a field manager holds.
+type heldFields struct {
 	data, labels, annotations map[string]bool
 	owners                    map[types.UID]bool
 	immutable                 bool
@@ -52,8 +52,8 @@ type fields struct {
 
 // fieldsOf lists the fields that a field manager holds, by any operation (page "Server-Side Apply" of the
 // Kubernetes documentation).
-func fieldsOf(manager string, records []metav1.ManagedFieldsEntry) fields {
-	held := fields{data: map[string]bool{}, labels: map[string]bool{}, annotations: map[string]bool{}, owners: map[types.UID]bool{}}
+func fieldsOf(manager string, records []metav1.ManagedFieldsEntry) heldFields {
+	held := heldFields{data: map[string]bool{}, labels: map[string]bool{}, annotations: map[string]bool{}, owners: map[types.UID]bool{}}
 	for _, record := range records {
 		var recorded struct {
 			Data      map[string]json.RawMessage `json:"f:data"`

@@ -17,14 +17,14 @@ import (
 
 const floorNamespace = "floor"
 
-// floor does the minimum: it reads each value and applies each Secret, with the operator's concurrency.
-type floor struct {
+// floorSyncer does the minimum: it reads each value and applies each Secret, with the operator's concurrency.
+type floorSyncer struct {
 	b       *bench
 	clients kubernetes.Interface
 	aws     *secretsmanager.Client
 }
 
-func (b *bench) newFloor(ctx context.Context) (*floor, error) {
+func (b *bench) newFloor(ctx context.Context) (*floorSyncer, error) {
 	config := b.Plane.Config()
 	config.UserAgent = "floor"
 	clients, err := kubernetes.NewForConfig(config)
@@ -35,17 +35,17 @@ func (b *bench) newFloor(ctx context.Context) (*floor, error) {
 	if err := b.Client.Create(ctx, created); err != nil {
 		return nil, err
 	}
-	return &floor{b: b, clients: clients, aws: awsClient(b.AWS.URL(), floorUser)}, nil
+	return &floorSyncer{b: b, clients: clients, aws: awsClient(b.AWS.URL(), floorUser)}, nil
 }
 
 // run syncs all once, and returns how long that took.
-func (f *floor) run(ctx context.Context) (time.Duration, error) {
+func (f *floorSyncer) run(ctx context.Context) (time.Duration, error) {
 	started := time.Now()
 	err := eachOf(f.b.workers, f.b.n, func(i int) error { return f.copySecret(ctx, i) })
 	return time.Since(started), err
 }
 
-func (f *floor) copySecret(ctx context.Context, i int) error {
+func (f *floorSyncer) copySecret(ctx context.Context, i int) error {
 	id := secretID(i)
 	got, err := f.aws.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {

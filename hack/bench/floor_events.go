@@ -41,7 +41,7 @@ func (a *applications) add(id string) {
 }
 
 // follow reads a queue until ctx ends, and applies the Secret of each secret that an event names.
-func (f *floor) follow(ctx context.Context, queueURL string, applied *applications) error {
+func (f *floorSyncer) follow(ctx context.Context, queueURL string, applied *applications) error {
 	queue := sqs.New(sqs.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(f.b.AWS.URL()), Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("floor", "not-checked", ""),
@@ -74,7 +74,7 @@ func (f *floor) follow(ctx context.Context, queueURL string, applied *applicatio
 }
 
 // applyEvent applies the Secret of the secret that an event names.
-func (f *floor) applyEvent(ctx context.Context, body string, applied *applications) error {
+func (f *floorSyncer) applyEvent(ctx context.Context, body string, applied *applications) error {
 	var event struct {
 		Detail struct {
 			RequestParameters struct {

@@ -63,7 +63,7 @@ func parse(expression string) (root parsing.ASTNode, err error) {
 }
 
 // checker has the functions that an expression may call.
-type checker map[string]function
+type checker map[string]builtin
 
 // check refuses what is in the library's dialect but not in jmespath.org, so that an expression means the same in every
 // tool. Only an argument may refer to an expression.
@@ -141,7 +141,7 @@ func literal(parsed any) (any, error) {
 		}
 		return number(text), nil
 	case []any:
-		made := &list{items: []any{}}
+		made := &listValue{items: []any{}}
 		for _, item := range parsed {
 			value, err := literal(item)
 			if err != nil {
@@ -151,7 +151,7 @@ func literal(parsed any) (any, error) {
 		}
 		return made, nil
 	case map[string]any:
-		made := &object{fields: map[string]any{}}
+		made := &objectValue{fields: map[string]any{}}
 		for name, field := range parsed {
 			value, err := literal(field)
 			if err != nil {

@@ -26,9 +26,9 @@ func (s *search) write(into *bytes.Buffer, value any) error {
 		into.WriteString(string(value))
 	case string:
 		return writeString(into, value)
-	case *list:
+	case *listValue:
 		return s.writeList(into, value)
-	case *object:
+	case *objectValue:
 		return s.writeObject(into, value)
 	case unclear:
 		return fail("%s", string(value))
@@ -38,7 +38,7 @@ func (s *search) write(into *bytes.Buffer, value any) error {
 	return nil
 }
 
-func (s *search) writeList(into *bytes.Buffer, value *list) error {
+func (s *search) writeList(into *bytes.Buffer, value *listValue) error {
 	if value.raw != nil {
 		into.Write(value.raw)
 		return nil
@@ -56,7 +56,7 @@ func (s *search) writeList(into *bytes.Buffer, value *list) error {
 	return nil
 }
 
-func (s *search) writeObject(into *bytes.Buffer, value *object) error {
+func (s *search) writeObject(into *bytes.Buffer, value *objectValue) error {
 	if value.raw != nil {
 		into.Write(value.raw)
 		return nil

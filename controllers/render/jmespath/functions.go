@@ -11,8 +11,8 @@ import (
 	"github.com/jmespath-community/go-jmespath/pkg/parsing"
 )
 
-// function is one of those that jmespath.org lists.
-type function struct {
+// builtin is a function that jmespath.org lists.
+type builtin struct {
 	// takes names for each argument the types that it may have, as kind and elements name them, separated by "|".
 	takes []string
 	// variadic lets the last argument be given again and again.
@@ -21,9 +21,9 @@ type function struct {
 }
 
 // functions has all functions by their names.
-func functions() map[string]function {
+func functions() map[string]builtin {
 	const lists = "numbers|strings"
-	return map[string]function{
+	return map[string]builtin{
 		"abs":         {takes: []string{"number"}, call: absolute},
 		"avg":         {takes: []string{"numbers"}, call: average},
 		"ceil":        {takes: []string{"number"}, call: ceil},
@@ -107,7 +107,7 @@ func suits(value any, wanted string) bool {
 
 // isListOf says whether a value is a list whose items have all that type; an empty list is a list of every type.
 func isListOf(value any, wanted string) bool {
-	list, ok := value.(*list)
+	list, ok := value.(*listValue)
 	if !ok {
 		return false
 	}
@@ -141,7 +141,7 @@ func contains(s *search, arguments []any) (any, error) {
 }
 
 func items(value any) []any {
-	if list, ok := value.(*list); ok {
+	if list, ok := value.(*listValue); ok {
 		return list.items
 	}
 	return nil
@@ -168,9 +168,9 @@ func length(_ *search, arguments []any) (any, error) {
 	switch value := arguments[0].(type) {
 	case string:
 		size = utf8.RuneCountInString(value)
-	case *list:
+	case *listValue:
 		size = len(value.items)
-	case *object:
+	case *objectValue:
 		if value.misnamed || slices.Contains(slices.Collect(maps.Values(value.fields)), any(fieldTwice)) {
 			return nil, fail("%s", string(fieldTwice))
 		}
@@ -180,8 +180,8 @@ func length(_ *search, arguments []any) (any, error) {
 }
 
 func keys(_ *search, arguments []any) (any, error) {
-	made := &list{items: []any{}}
-	if object, ok := arguments[0].(*object); ok {
+	made := &listValue{items: []any{}}
+	if object, ok := arguments[0].(*objectValue); ok {
 		if object.misnamed {
 			return nil, fail("%s", string(halfPair))
 		}
@@ -193,17 +193,17 @@ func keys(_ *search, arguments []any) (any, error) {
 }
 
 func values(_ *search, arguments []any) (any, error) {
-	made := &list{items: []any{}}
-	if object, ok := arguments[0].(*object); ok {
+	made := &listValue{items: []any{}}
+	if object, ok := arguments[0].(*objectValue); ok {
 		made.items = object.values()
 	}
 	return made, nil
 }
 
 func merge(s *search, arguments []any) (any, error) {
-	made := &object{fields: map[string]any{}}
+	made := &objectValue{fields: map[string]any{}}
 	for _, argument := range arguments {
-		object, _ := argument.(*object)
+		object, _ := argument.(*objectValue)
 		made.misnamed = made.misnamed || object.misnamed
 		maps.Copy(made.fields, object.fields)
 		if err := s.spend(len(object.fields)); err != nil {
@@ -231,7 +231,7 @@ func reverse(s *search, arguments []any) (any, error) {
 		return string(runes), s.spend(len(text))
 	}
 	given := items(arguments[0])
-	made := &list{items: make([]any, 0, len(given))}
+	made := &listValue{items: make([]any, 0, len(given))}
 	for _, item := range slices.Backward(given) {
 		made.items = append(made.items, item)
 	}
@@ -239,10 +239,10 @@ func reverse(s *search, arguments []any) (any, error) {
 }
 
 func toArray(_ *search, arguments []any) (any, error) {
-	if list, ok := arguments[0].(*list); ok {
+	if list, ok := arguments[0].(*listValue); ok {
 		return list, nil
 	}
-	return &list{items: arguments[:1:1]}, nil
+	return &listValue{items: arguments[:1:1]}, nil
 }
 
 func toString(s *search, arguments []any) (any, error) {
@@ -259,10 +259,10 @@ func toString(s *search, arguments []any) (any, error) {
 func typeOf(_ *search, arguments []any) (any, error) { return kind(arguments[0]), nil }
 
 func mapItems(s *search, arguments []any) (any, error) {
-	reference, _ := arguments[0].(*reference)
-	made := &list{items: []any{}}
+	expression, _ := arguments[0].(*reference)
+	made := &listValue{items: []any{}}
 	for _, item := range items(arguments[1]) {
-		value, err := s.eval(reference.node, item)
+		value, err := s.eval(expression.node, item)
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func (s *search) ordered(given []any, by func(any) (any, error)) (any, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(pairs, compareKeyed)
-	made := &list{items: make([]any, 0, len(pairs))}
+	made := &listValue{items: make([]any, 0, len(pairs))}
 	for _, pair := range pairs {
 		made.items = append(made.items, pair.item)
 	}

@@ -24,7 +24,7 @@ const CompilePrice = 200
 
 // search is one evaluation of an expression.
 type search struct {
-	functions map[string]function
+	functions map[string]builtin
 	budget    *pattern.Budget
 	// done is the work that was done, and paid the work for which steps were taken.
 	done, paid int
@@ -191,14 +191,14 @@ func (s *search) equal(left, right any) (bool, error) {
 		}
 		order, err := compareNumbers(left, other)
 		return order == 0, err
-	case *list:
-		other, ok := right.(*list)
+	case *listValue:
+		other, ok := right.(*listValue)
 		if !ok || len(left.items) != len(other.items) {
 			return false, nil
 		}
 		return s.equalLists(left, other)
-	case *object:
-		other, ok := right.(*object)
+	case *objectValue:
+		other, ok := right.(*objectValue)
 		if !ok || len(left.fields) != len(other.fields) {
 			return false, nil
 		}
@@ -210,7 +210,7 @@ func (s *search) equal(left, right any) (bool, error) {
 }
 
 // equalLists compares lists of the same length.
-func (s *search) equalLists(left, right *list) (bool, error) {
+func (s *search) equalLists(left, right *listValue) (bool, error) {
 	for i, item := range left.items {
 		if equal, err := s.equal(item, right.items[i]); !equal {
 			return false, err
@@ -220,7 +220,7 @@ func (s *search) equalLists(left, right *list) (bool, error) {
 }
 
 // equalObjects compares objects with the same number of fields.
-func (s *search) equalObjects(left, right *object) (bool, error) {
+func (s *search) equalObjects(left, right *objectValue) (bool, error) {
 	for _, name := range left.names() {
 		field, there := right.fields[name]
 		if !there {

@@ -8,11 +8,11 @@ import (
 func (s *search) pick(node parsing.ASTNode, current any) (any, error) {
 	switch wanted := node.Value.(type) {
 	case string:
-		if object, ok := current.(*object); ok {
+		if object, ok := current.(*objectValue); ok {
 			return object.fields[wanted], nil
 		}
 	case int:
-		if list, ok := current.(*list); ok {
+		if list, ok := current.(*listValue); ok {
 			if wanted < 0 {
 				wanted += len(list.items)
 			}
@@ -21,7 +21,7 @@ func (s *search) pick(node parsing.ASTNode, current any) (any, error) {
 			}
 		}
 	case []*int:
-		if list, ok := current.(*list); ok {
+		if list, ok := current.(*listValue); ok {
 			return s.slice(wanted, list)
 		}
 	}
@@ -29,7 +29,7 @@ func (s *search) pick(node parsing.ASTNode, current any) (any, error) {
 }
 
 // slice takes items from start to stop, which is not among them, in steps.
-func (s *search) slice(parts []*int, from *list) (any, error) {
+func (s *search) slice(parts []*int, from *listValue) (any, error) {
 	step := 1
 	if parts[2] != nil {
 		step = *parts[2]
@@ -58,7 +58,7 @@ func (s *search) slice(parts []*int, from *list) (any, error) {
 	start, stop = bound(parts[0], start), bound(parts[1], stop)
 	// A longer step would leave the list too, and may overflow.
 	step = min(max(step, -length-1), length+1)
-	taken := &list{items: []any{}}
+	taken := &listValue{items: []any{}}
 	for at := start; step > 0 && at < stop || step < 0 && at > stop; at += step {
 		taken.items = append(taken.items, from.items[at])
 	}
@@ -81,7 +81,7 @@ func (s *search) project(node parsing.ASTNode, current any) (any, error) {
 	if node.NodeType == parsing.ASTFlatten {
 		return s.flatten(items)
 	}
-	made := &list{items: []any{}}
+	made := &listValue{items: []any{}}
 	for _, item := range items {
 		if node.NodeType == parsing.ASTFilterProjection {
 			kept, err := s.eval(node.Children[2], item)
@@ -106,20 +106,20 @@ func (s *search) project(node parsing.ASTNode, current any) (any, error) {
 // many are the values of a projection: the items of a list, or the fields of an object in the order of their names.
 func many(node parsing.ASTNode, value any) ([]any, bool) {
 	if node.NodeType != parsing.ASTValueProjection {
-		list, ok := value.(*list)
+		list, ok := value.(*listValue)
 		if !ok {
 			return nil, false
 		}
 		return list.items, true
 	}
-	object, ok := value.(*object)
+	object, ok := value.(*objectValue)
 	if !ok {
 		return nil, false
 	}
 	return object.values(), true
 }
 
-func (o *object) values() []any {
+func (o *objectValue) values() []any {
 	values := make([]any, 0, len(o.fields))
 	for _, name := range o.names() {
 		values = append(values, o.fields[name])
@@ -128,10 +128,10 @@ func (o *object) values() []any {
 }
 
 func (s *search) flatten(items []any) (any, error) {
-	flat := &list{items: []any{}}
+	flat := &listValue{items: []any{}}
 	for _, item := range items {
 		added := []any{item}
-		if nested, ok := item.(*list); ok {
+		if nested, ok := item.(*listValue); ok {
 			added = nested.items
 		}
 		if err := s.spend(len(added)); err != nil {
@@ -155,9 +155,9 @@ func (s *search) multiSelect(node parsing.ASTNode, current any) (any, error) {
 		values = append(values, value)
 	}
 	if node.NodeType == parsing.ASTMultiSelectList {
-		return &list{items: values}, nil
+		return &listValue{items: values}, nil
 	}
-	made := &object{fields: make(map[string]any, len(values))}
+	made := &objectValue{fields: make(map[string]any, len(values))}
 	for i, child := range node.Children {
 		name, _ := child.Value.(string)
 		made.fields[name] = values[i]

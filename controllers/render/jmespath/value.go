@@ -10,16 +10,17 @@ import (
 	"github.com/secretsync/secretsync/controllers/render/rawjson"
 )
 
-// Values of an expression are nil, bool, string, number, *list, *object, and *reference as an argument of a function.
+// Values of an expression are nil, bool, string, number, *listValue, *objectValue, and *reference as an argument of a
+// function.
 type (
 	// number is a JSON number as it is written.
 	number string
-	// list and object have their bytes in the document; computed ones have none.
-	list struct {
+	// listValue and objectValue have their bytes in the document; computed ones have none.
+	listValue struct {
 		raw   []byte
 		items []any
 	}
-	object struct {
+	objectValue struct {
 		raw    []byte
 		fields map[string]any
 		// misnamed says that a name has half of a pair of escapes.
@@ -36,7 +37,7 @@ const (
 )
 
 // names are those of the fields, in order.
-func (o *object) names() []string { return slices.Sorted(maps.Keys(o.fields)) }
+func (o *objectValue) names() []string { return slices.Sorted(maps.Keys(o.fields)) }
 
 // Document is a JSON document to search in.
 type Document struct{ root any }
@@ -45,17 +46,17 @@ type Document struct{ root any }
 func Parse(content []byte) *Document {
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.UseNumber()
-	reader := reader{decoder: decoder, content: content}
+	reader := valueReader{decoder: decoder, content: content}
 	return &Document{root: reader.value()}
 }
 
-// reader builds values from tokens. Callers exclude content that is no JSON; it would give nulls.
-type reader struct {
+// valueReader builds values from tokens. Callers exclude content that is no JSON; it would give nulls.
+type valueReader struct {
 	decoder *json.Decoder
 	content []byte
 }
 
-func (r *reader) value() any {
+func (r *valueReader) value() any {
 	token, err := r.decoder.Token()
 	if err != nil {
 		return nil
@@ -65,9 +66,9 @@ func (r *reader) value() any {
 		start := r.decoder.InputOffset() - 1
 		if token == '[' {
 			items := r.items()
-			return &list{raw: r.since(start), items: items}
+			return &listValue{raw: r.since(start), items: items}
 		}
-		made := &object{fields: map[string]any{}}
+		made := &objectValue{fields: map[string]any{}}
 		r.fields(made)
 		made.raw = r.since(start)
 		return made
@@ -95,7 +96,7 @@ func lastString(content []byte) []byte {
 	return nil
 }
 
-func (r *reader) items() []any {
+func (r *valueReader) items() []any {
 	items := []any{}
 	for r.decoder.More() {
 		items = append(items, r.value())
@@ -103,7 +104,7 @@ func (r *reader) items() []any {
 	return items
 }
 
-func (r *reader) fields(into *object) {
+func (r *valueReader) fields(into *objectValue) {
 	for r.decoder.More() {
 		name, ok := r.value().(string)
 		value := r.value()
@@ -119,7 +120,7 @@ func (r *reader) fields(into *object) {
 }
 
 // since is the content from a position to the next closing bracket.
-func (r *reader) since(start int64) []byte {
+func (r *valueReader) since(start int64) []byte {
 	if _, err := r.decoder.Token(); err != nil {
 		return nil
 	}
@@ -135,9 +136,9 @@ func truthy(value any) bool {
 		return value
 	case string:
 		return value != ""
-	case *list:
+	case *listValue:
 		return len(value.items) > 0
-	case *object:
+	case *objectValue:
 		return len(value.fields) > 0
 	}
 	return true
@@ -154,9 +155,9 @@ func kind(value any) string {
 		return "string"
 	case number:
 		return "number"
-	case *list:
+	case *listValue:
 		return "array"
-	case *object:
+	case *objectValue:
 		return "object"
 	case unclear:
 		return "unclear"
@@ -171,9 +172,9 @@ func size(value any) int {
 		return len(value)
 	case number:
 		return len(value)
-	case *list:
+	case *listValue:
 		return len(value.items)
-	case *object:
+	case *objectValue:
 		return len(value.fields)
 	}
 	return 0

@@ -21,8 +21,8 @@ type function struct {
 	run  func(*call) any
 }
 
-// call is a call of a function. Its methods panic with *refusal if an argument is not of the kind that the function
-// takes. bind turns the panic into an error, so functions need no branch for each argument.
+// call is a call of a function. Its methods panic with *functionError if an argument is not of the kind that the
+// function takes. bind turns the panic into an error, so functions need no branch for each argument.
 type call struct {
 	name      string
 	arguments []any
@@ -35,12 +35,12 @@ func (e *execution) bind(name string, f function) func(...any) (any, error) {
 		defer func() {
 			switch failure := recover().(type) {
 			case nil:
-			case *refusal:
+			case *functionError:
 				result, err = nil, failure
 			case *exhausted:
 				result, err = nil, failure
 			default:
-				result, err = nil, &refusal{name + " failed on these values"}
+				result, err = nil, &functionError{name + " failed on these values"}
 			}
 		}()
 		c := &call{name: name, arguments: arguments, execution: e}
@@ -79,7 +79,7 @@ func plain(value any) any {
 	case reflected.CanFloat():
 		return reflected.Float()
 	}
-	panic(&refusal{"an argument is of a kind that no function takes"})
+	panic(&functionError{"an argument is of a kind that no function takes"})
 }
 
 func size(value any) int {
@@ -103,7 +103,7 @@ func (f function) takes() string {
 }
 
 func (c *call) refuse(format string, arguments ...any) {
-	panic(&refusal{c.name + ": " + fmt.Sprintf(format, arguments...)})
+	panic(&functionError{c.name + ": " + fmt.Sprintf(format, arguments...)})
 }
 
 func (c *call) count() int { return len(c.arguments) }

@@ -71,12 +71,12 @@ func empty(value any) bool {
 func required(c *call, message string) any {
 	value := c.arguments[1]
 	if text, ok := value.(string); value == nil || ok && text == "" {
-		panic(&refusal{message})
+		panic(&functionError{message})
 	}
 	return value
 }
 
 func failed(c *call, message string) any {
 	c.text(0)
-	panic(&refusal{message})
+	panic(&functionError{message})
 }

@@ -60,7 +60,7 @@ func index(c *call, shown func(string) string) any {
 			name := c.text(i)
 			value, ok := in[name]
 			if !ok {
-				panic(&refusal{missing(shown(name), c.fields)})
+				panic(&functionError{missing(shown(name), c.fields)})
 			}
 			at = value
 		case []any:

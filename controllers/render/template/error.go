@@ -44,10 +44,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("spec.template.data[%q]: %s", e.Key, e.Message)
 }
 
-// refusal is the error of a function. Its text has no part of a value.
-type refusal struct{ text string }
+// functionError is the error of a function. Its text has no part of a value.
+type functionError struct{ text string }
 
-func (r *refusal) Error() string { return r.text }
+func (e *functionError) Error() string { return e.text }
 
 // exhausted ends a template that exceeds a limit.
 type exhausted struct{ text string }
@@ -74,8 +74,8 @@ func executeError(key string, err error, fields []string) error {
 	switch {
 	case errors.As(err, new(*exhausted)):
 		message = because[*exhausted](err)
-	case errors.As(err, new(*refusal)):
-		message = because[*refusal](err)
+	case errors.As(err, new(*functionError)):
+		message = because[*functionError](err)
 	default:
 		failed, ok := errors.AsType[texttemplate.ExecError](err)
 		builtin := failedBuiltin.FindStringSubmatch(err.Error())

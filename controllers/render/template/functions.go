@@ -34,7 +34,7 @@ func library() map[string]function {
 func printed(c *call) any {
 	text, ok := scalar(c.arguments[0])
 	if !ok {
-		panic(&refusal{fmt.Sprintf("it prints %s, which has no text: name a field of it, or use toJson or join", kind(c.arguments[0]))})
+		panic(&functionError{fmt.Sprintf("it prints %s, which has no text: name a field of it, or use toJson or join", kind(c.arguments[0]))})
 	}
 	return text
 }

@@ -114,7 +114,7 @@ func weight(value any, bound int) int { return weightAt(value, bound, 0) }
 
 func weightAt(value any, bound, level int) int {
 	if level > maxLevels {
-		panic(&refusal{fmt.Sprintf("maps and lists are more than %d within each other", maxLevels)})
+		panic(&functionError{fmt.Sprintf("maps and lists are more than %d within each other", maxLevels)})
 	}
 	const each = 16
 	switch value := value.(type) {

@@ -14,22 +14,22 @@ import (
 // The result has only the keys of the templates, and is nil after an error. Errors are of type *Error, or those of
 // parent.
 func Execute(parent *pattern.Budget, templates map[string]string, data map[string][]byte) (map[string][]byte, error) {
-	execution := &execution{budget: newBudget(parent), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
-	execution.public, execution.hidden = execution.functions(), execution.sandboxFunctions()
+	e := &execution{budget: newBudget(parent), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
+	e.public, e.hidden = e.functions(), e.sandboxFunctions()
 	size := 0
 	for _, value := range data {
 		size += len(value)
 	}
-	if err := stopped(func() { execution.budget.spendBytes(size) }); err != nil {
-		return nil, cmp.Or(execution.budget.refusal, err)
+	if err := stopped(func() { e.budget.spendBytes(size) }); err != nil {
+		return nil, cmp.Or(e.budget.refusal, err)
 	}
 	for name, value := range data {
-		execution.root[name] = string(value)
+		e.root[name] = string(value)
 	}
 	made := make(map[string][]byte, len(templates))
 	for _, key := range slices.Sorted(maps.Keys(templates)) {
-		content, err := execution.makeKey(key, templates[key])
-		if refusal := execution.budget.refusal; refusal != nil {
+		content, err := e.makeKey(key, templates[key])
+		if refusal := e.budget.refusal; refusal != nil {
 			return nil, refusal
 		}
 		if err != nil {

@@ -27,17 +27,17 @@ const (
 // batches gathers requests for values that come close upon each other into one call.
 type batches struct {
 	// read reads a batch and closes each of its requests.
-	read func(context.Context, []*request)
+	read func(context.Context, []*valueRequest)
 
 	mutex     sync.Mutex
-	gathering []*request
+	gathering []*valueRequest
 	began     time.Time
 	last      time.Time
 	timer     *time.Timer
 }
 
-// request is one secret whose current value is waited for.
-type request struct {
+// valueRequest is a secret whose current value a caller waits for.
+type valueRequest struct {
 	ctx context.Context
 	ref source.Ref
 	// done is closed once the fields below it are set.
@@ -49,7 +49,7 @@ type request struct {
 }
 
 // join gathers a request into a batch, or gives nil to one that comes alone and need not wait.
-func (b *batches) join(ctx context.Context, ref source.Ref) *request {
+func (b *batches) join(ctx context.Context, ref source.Ref) *valueRequest {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	now := time.Now()
@@ -58,7 +58,7 @@ func (b *batches) join(ctx context.Context, ref source.Ref) *request {
 	if lone {
 		return nil
 	}
-	r := &request{ctx: ctx, ref: ref, done: make(chan struct{})}
+	r := &valueRequest{ctx: ctx, ref: ref, done: make(chan struct{})}
 	if len(b.gathering) == 0 {
 		b.began = now
 		b.timer = time.AfterFunc(batchIdle, b.close)
@@ -90,7 +90,7 @@ func (b *batches) send() {
 
 // readBatch reads the values of many secrets at once. What AWS refuses of a batch is read alone: only
 // GetSecretValue explains itself in full.
-func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
+func (e *endpoint) readBatch(ctx context.Context, batch []*valueRequest) {
 	if len(batch) == 1 {
 		batch[0].alone = true
 		close(batch[0].done)
@@ -118,7 +118,7 @@ func (e *endpoint) readBatch(ctx context.Context, batch []*request) {
 }
 
 // wait waits until a request is settled, or its caller gives up.
-func (r *request) wait(ctx context.Context) error {
+func (r *valueRequest) wait(ctx context.Context) error {
 	select {
 	case <-r.done:
 		return r.err

@@ -182,7 +182,7 @@ func TestAThrottledBatchIsNotMadeWorse(t *testing.T) {
 func TestACallerThatGivesUpLeavesTheBatchAlone(t *testing.T) {
 	begun, written := make(chan struct{}), make(chan struct{})
 	e := &endpoint{unbatched: newDenialCache(time.Now, denialLasts)}
-	e.batches = &batches{read: func(_ context.Context, batch []*request) {
+	e.batches = &batches{read: func(_ context.Context, batch []*valueRequest) {
 		close(begun)
 		for _, r := range batch {
 			r.fetched, r.alone = source.Fetched{Value: source.TextValue("late")}, true
@@ -228,7 +228,7 @@ func TestABatchIsSentOnceRequestsPauseOrItIsFull(t *testing.T) {
 			began := time.Now()
 			var mutex sync.Mutex
 			var sent []string
-			b := &batches{read: func(_ context.Context, batch []*request) {
+			b := &batches{read: func(_ context.Context, batch []*valueRequest) {
 				mutex.Lock()
 				defer mutex.Unlock()
 				sent = append(sent, fmt.Sprintf("%d at %d", len(batch), time.Since(began).Milliseconds()))
@@ -258,7 +258,7 @@ func TestABatchIsSentOnceRequestsPauseOrItIsFull(t *testing.T) {
 func TestABatchOutlivesWhoBeganIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended error
-		b := &batches{last: time.Now(), read: func(ctx context.Context, _ []*request) { ended = ctx.Err() }}
+		b := &batches{last: time.Now(), read: func(ctx context.Context, _ []*valueRequest) { ended = ctx.Err() }}
 		impatient, cancel := context.WithCancel(t.Context())
 		b.join(impatient, current("one"))
 		b.join(t.Context(), current("two"))
@@ -272,10 +272,10 @@ func TestABatchOutlivesWhoBeganIt(t *testing.T) {
 }
 
 // batched has AWS answer a batch of requests, and gives them.
-func (p *scriptedAWS) batched(ids ...string) (all []*request) {
+func (p *scriptedAWS) batched(ids ...string) (all []*valueRequest) {
 	p.Helper()
 	for _, id := range ids {
-		all = append(all, &request{ctx: p.Context(), ref: current(id), done: make(chan struct{})})
+		all = append(all, &valueRequest{ctx: p.Context(), ref: current(id), done: make(chan struct{})})
 	}
 	p.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).readBatch(p.Context(), all)
 	for _, r := range all {
@@ -361,9 +361,9 @@ func TestAValueOfABatchIsWhatItWouldBeAlone(t *testing.T) {
 func TestABatchIsCountedForItsRegion(t *testing.T) {
 	env := newEnvironment(t)
 	ids := env.many(t, 2)
-	batch := []*request{}
+	batch := []*valueRequest{}
 	for _, id := range ids {
-		batch = append(batch, &request{ctx: t.Context(), ref: current(id), done: make(chan struct{})})
+		batch = append(batch, &valueRequest{ctx: t.Context(), ref: current(id), done: make(chan struct{})})
 	}
 	env.source.tenants.endpoint(endpointKey{region: localaws.DefaultRegion}).readBatch(t.Context(), batch)
 	if got := env.counted(t, batchGetSecretValue, "ok", localaws.DefaultRegion); got != 1 || batch[1].err != nil {

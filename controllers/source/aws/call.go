@@ -23,12 +23,12 @@ const (
 // otherRegion stands in metrics for regions that are not known, as those of the SDK's configuration may be.
 const otherRegion = "other"
 
-// options are those of one call.
-type options = func(*secretsmanager.Options)
+// callOption is an option of the SDK for one call.
+type callOption = func(*secretsmanager.Options)
 
 // call has the SDK make one call. It is a function, as methods can't have type parameters.
 func call[I, O any](ctx context.Context, e *endpoint, c apiCall,
-	operation func(*secretsmanager.Client, context.Context, *I, ...options) (*O, error), input *I,
+	operation func(*secretsmanager.Client, context.Context, *I, ...callOption) (*O, error), input *I,
 ) (*O, error) {
 	return callBy(ctx, e, c, func(ctx context.Context, c *apiCall, input *I) (*O, error) {
 		return operation(e.client, ctx, input, e.s.audit(c.Ref.Reader), watchWire(&c.Host))

@@ -27,15 +27,15 @@ type newest struct {
 	mutex sync.Mutex
 	// recent and former have what was asked about, by the id that was asked with and by ARN. Once recent is full it
 	// takes the place of former, so that what is no longer asked about is evicted.
-	recent, former map[string]*seen
+	recent, former map[string]*newestEntry
 	// share is what may be kept besides by all that a namespace reads; nil for no such bound.
 	share *sharing.Share
 	// cleared says that nothing more is kept.
 	cleared bool
 }
 
-// seen is the newest description of a secret.
-type seen struct {
+// newestEntry is the newest description of a secret.
+type newestEntry struct {
 	described
 	// older is since when answers were older than this one, without exception; zero where the last one was not.
 	older time.Time
@@ -44,7 +44,7 @@ type seen struct {
 }
 
 func newNewest(now func() time.Time) *newest {
-	return &newest{now: now, recent: map[string]*seen{}, former: map[string]*seen{}}
+	return &newest{now: now, recent: map[string]*newestEntry{}, former: map[string]*newestEntry{}}
 }
 
 // follow gives the newest description of the secret that was asked about by an id: the answer, or what is known
@@ -67,11 +67,11 @@ func (n *newest) follow(id string, answer described) (latest described, behind b
 	}
 	switch {
 	case known == nil || known.arn != answer.arn: // A secret and its successor of the same name have an entry each.
-		known = &seen{described: answer}
+		known = &newestEntry{described: answer}
 	case known.changed.Equal(answer.changed):
 		known.described, known.older = answer, time.Time{}
 	default:
-		*known = seen{described: answer}
+		*known = newestEntry{described: answer}
 	}
 	n.keep(id, known)
 	n.keep(answer.arn, known)
@@ -107,21 +107,21 @@ func (n *newest) of(id string) (latest described, known bool) {
 	return described{}, false
 }
 
-func (n *newest) recall(id string) *seen {
+func (n *newest) recall(id string) *newestEntry {
 	if entry := n.recent[id]; entry != nil {
 		return entry
 	}
 	return n.former[id]
 }
 
-func (n *newest) keep(id string, entry *seen) {
+func (n *newest) keep(id string, entry *newestEntry) {
 	if n.recent[id] == entry || n.cleared {
 		return
 	}
 	if _, again := n.recent[id]; !again {
 		if full := len(n.recent) >= maxNewest/2; full || !n.share.Take(1) {
 			n.share.Give(len(n.former))
-			n.recent, n.former = map[string]*seen{}, n.recent
+			n.recent, n.former = map[string]*newestEntry{}, n.recent
 			if !n.share.Take(1) {
 				return
 			}

@@ -78,13 +78,13 @@ func TestWhatIsNewestIsCountedAndGivenBack(t *testing.T) {
 	n := newNewest(time.Now)
 	n.share = sharing.NewAllowance(2*maxNewest, 2*maxNewest).NewShare()
 	for i := range maxNewest / 2 {
-		n.keep(strconv.Itoa(i), &seen{described: described{arn: strconv.Itoa(i)}})
+		n.keep(strconv.Itoa(i), &newestEntry{described: described{arn: strconv.Itoa(i)}})
 	}
-	n.keep("7", &seen{described: described{arn: "successor"}})
+	n.keep("7", &newestEntry{described: described{arn: "successor"}})
 	if len(n.recent) != maxNewest/2 || n.share.Taken() != maxNewest/2 {
 		t.Errorf("%d are kept and count as %d", len(n.recent), n.share.Taken())
 	}
-	n.keep("one more", &seen{})
+	n.keep("one more", &newestEntry{})
 	if len(n.recent) != 1 || len(n.former) != maxNewest/2 {
 		t.Errorf("%d and %d are kept", len(n.recent), len(n.former))
 	}
