@@ -117,6 +117,7 @@ func check(files []goFile) []string {
 	}
 	failures = append(failures, checkMeetings(files)...)
 	failures = append(failures, checkState(files)...)
+	failures = append(failures, checkShadowing(files)...)
 	slices.Sort(failures)
 	return failures
 }
