@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// pollSlot is what the places of secrets within an interval are rounded to: waking up for some polls at once costs
-	// less than half of what it costs to wake up for each.
-	pollSlot = 500 * time.Millisecond
+	// The places of secrets within an interval are rounded to slots, of which an interval has slotsOfInterval, unless
+	// they would be shorter than minSlot or longer than maxSlot: waking up for some polls at once costs less than half of
+	// what it costs to wake up for each.
+	slotsOfInterval  = 30
+	minSlot, maxSlot = 500 * time.Millisecond, 10 * time.Second
 	// sharedPart is the part of an interval that an answer found for another SecretSync may be old.
 	sharedPart = 0.1
 	// While change events arrive, the interval is multiplied by stretchFactor, up to maxStretched.
@@ -30,7 +32,7 @@ type Polls struct {
 	interval time.Duration
 	// changesAlive says whether change events are known to arrive; nil where none are configured.
 	changesAlive func() bool
-	// seed makes the places of secrets within a poll interval, phase is when within a pollSlot this process polls.
+	// seed makes the places of secrets within a poll interval, phase is when within a slot this process polls.
 	seed  maphash.Seed
 	phase time.Duration
 }
@@ -38,7 +40,7 @@ type Polls struct {
 // NewPolls makes the polls of a process. The interval applies to SecretSyncs without one of their own; changesAlive says
 // whether change events are known to arrive, nil that none are configured.
 func NewPolls(interval time.Duration, changesAlive func() bool) *Polls {
-	return &Polls{interval: interval, changesAlive: changesAlive, seed: maphash.MakeSeed(), phase: Within(pollSlot)}
+	return &Polls{interval: interval, changesAlive: changesAlive, seed: maphash.MakeSeed(), phase: Within(maxSlot)}
 }
 
 // Interval is how often a SecretSync asks to be polled; zero is for one that follows change events alone.
@@ -66,7 +68,7 @@ func (p *Polls) First(secretSync *v1alpha1.SecretSync, set *resolve.Set, now tim
 	if !secretSync.InSync() {
 		return now
 	}
-	first := now.Add(Within(max(p.interval, pollSlot)))
+	first := now.Add(Within(max(p.interval, minSlot)))
 	switch interval := p.Interval(secretSync); {
 	case interval == 0:
 	case p.changesAlive != nil && interval > p.interval:
@@ -113,7 +115,8 @@ func (p *Polls) tick(secretSync *v1alpha1.SecretSync, set *resolve.Set, now time
 		part = float64(place.Sum64()) / math.MaxUint64
 	}
 	interval := p.stretched(secretSync)
-	offset := (time.Duration(part*float64(interval)).Truncate(pollSlot) + p.phase) % interval
+	slot := min(max(interval/slotsOfInterval, minSlot), maxSlot)
+	offset := (time.Duration(part*float64(interval)).Truncate(slot) + p.phase%slot) % interval
 	// The sum keeps the reading of the monotonic clock, which Truncate takes off.
 	tick := now.Add(now.Truncate(interval).Sub(now.Round(0)) + offset)
 	if !tick.After(now) {

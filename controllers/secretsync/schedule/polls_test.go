@@ -56,12 +56,13 @@ func TestPollsThatShareASweepKeepTogether(t *testing.T) {
 	}
 }
 
-// TestPollsComeInSlots, which are the same for all secrets of a process, and others in another process.
+// TestPollsComeInSlots, which are the same for all secrets of a process, and others in another process. The longer the
+// interval, the more secrets share a slot.
 func TestPollsComeInSlots(t *testing.T) {
 	phases := map[time.Duration]bool{}
 	for range 20 {
 		phase := NewPolls(0, nil).phase
-		if phase < 0 || phase >= pollSlot {
+		if phase < 0 || phase >= maxSlot {
 			t.Fatalf("a process polls %s after each slot begins", phase)
 		}
 		phases[phase] = true
@@ -71,16 +72,20 @@ func TestPollsComeInSlots(t *testing.T) {
 	}
 	polls := NewPolls(0, nil)
 	polls.phase = 200 * time.Millisecond
-	slots := map[time.Time]bool{}
-	for i := range 200 {
-		tick := newPolled(fmt.Sprintf("db-%d", i), time.Minute).tick(polls, noon)
-		if within := tick.Sub(noon) % pollSlot; within != polls.phase {
-			t.Fatalf("a poll comes %s after a slot begins", within)
+	for interval, slot := range map[time.Duration]time.Duration{
+		5 * time.Second: minSlot, 15 * time.Second: minSlot, time.Minute: 2 * time.Second, 5 * time.Minute: maxSlot, time.Hour: maxSlot,
+	} {
+		slots := map[time.Time]bool{}
+		for i := range 1000 {
+			tick := newPolled(fmt.Sprintf("db-%d", i), interval).tick(polls, noon)
+			if within := tick.Sub(noon) % slot; within != polls.phase {
+				t.Fatalf("at %s, a poll comes %s after a slot begins", interval, within)
+			}
+			slots[tick] = true
 		}
-		slots[tick] = true
-	}
-	if most := int(time.Minute / pollSlot); len(slots) < most/2 {
-		t.Errorf("200 secrets are polled in %d of %d slots", len(slots), most)
+		if most := min(int(interval/slot), 1000); len(slots) < most/2 || len(slots) > int(interval/slot) {
+			t.Errorf("at %s, 1,000 secrets are polled in %d of %d slots", interval, len(slots), interval/slot)
+		}
 	}
 	listed := newPolled("db", time.Minute)
 	listed.set.Inputs[0].Resolution.Listed = true
@@ -197,7 +202,7 @@ func TestFirstLooksAreSpread(t *testing.T) {
 		spread         bool
 	}{
 		"no poll of their own":         {5 * time.Minute, 0, nil, 5 * time.Minute, true},
-		"no poll at all":               {0, 0, nil, pollSlot, true},
+		"no poll at all":               {0, 0, nil, minSlot, true},
 		"events, and rare polls":       {5 * time.Minute, never, events, 5 * time.Minute, true},
 		"events, and polls as often":   {5 * time.Minute, 5 * time.Minute, events, 5 * time.Minute, false},
 		"events, and more often polls": {5 * time.Minute, time.Minute, events, time.Minute, false},
