@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,8 +20,7 @@ const statusTries = 4
 // that was created under its name since.
 func (c *Controller) writeStatus(ctx context.Context, r *report, after *v1alpha1.SecretSync) error {
 	before := &r.secretSync.Status
-	// Of values and not of pointers: what can be addressed is compared at more than twice the cost.
-	if equality.Semantic.DeepEqual(*before, after.Status) || r.onlySeen(before, &after.Status) {
+	if status.Equal(before, &after.Status) || r.onlySeen(before, &after.Status) {
 		return nil
 	}
 	status.DateSources(&r.outcome, &after.Status)
@@ -47,7 +45,7 @@ func (r *report) onlySeen(before, after *v1alpha1.SecretSyncStatus) bool {
 	former, same := *after.Secret, *after
 	former.ResourceVersion = before.Secret.ResourceVersion
 	same.Secret = &former
-	return equality.Semantic.DeepEqual(*before, same)
+	return status.Equal(before, &same)
 }
 
 // writeOver writes status over the one that the reconcile has read. An edit of spec or metadata in the meantime does not
@@ -60,7 +58,7 @@ func (c *Controller) writeOver(ctx context.Context, after *v1alpha1.SecretSync, 
 		if failed != nil {
 			return nil, failed
 		}
-		if live == nil || live.UID != after.UID || !equality.Semantic.DeepEqual(live.Status, *before) {
+		if live == nil || live.UID != after.UID || !status.Equal(&live.Status, before) {
 			return nil, err
 		}
 		changed, err = c.patchStatus(ctx, after, live.ResourceVersion)
