@@ -25,12 +25,21 @@ type cached struct {
 	secret     metav1.PartialObjectMetadata
 }
 
-func (c *cached) Get(_ context.Context, _ client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+// Get gives what the cache of controller-runtime does: a copy, or, where the reader does without, the cache's own spec,
+// status and metadata.
+func (c *cached) Get(_ context.Context, _ client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	var asked client.GetOptions
+	asked.ApplyOptions(options)
+	shared := asked.UnsafeDisableDeepCopy != nil && *asked.UnsafeDisableDeepCopy
 	switch into := object.(type) {
 	case *v1alpha1.SecretSync:
-		c.secretSync.DeepCopyInto(into)
+		if *into = *c.secretSync; !shared {
+			c.secretSync.DeepCopyInto(into)
+		}
 	case *metav1.PartialObjectMetadata:
-		c.secret.DeepCopyInto(into)
+		if *into = c.secret; !shared {
+			c.secret.DeepCopyInto(into)
+		}
 	}
 	return nil
 }

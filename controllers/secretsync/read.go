@@ -20,7 +20,8 @@ import (
 // where there is nothing to do yet, and when to come back.
 func (c *Controller) read(ctx context.Context, name types.NamespacedName) (secretSync *v1alpha1.SecretSync, large bool, wait reconcile.Result, err error) {
 	cached := &v1alpha1.SecretSync{}
-	if err := c.Client.Get(ctx, name, cached); err != nil {
+	// Spec and status are the cache's own, and nothing in them is changed: a write copies them first.
+	if err := c.Client.Get(ctx, name, cached, client.UnsafeDisableDeepCopy); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.forget(name)
 			return nil, false, reconcile.Result{}, nil
