@@ -114,7 +114,7 @@ func TestIRSA(t *testing.T) {
 		if err := end(context.Background(), running, (*testenv.Manager).Stop); err != nil { // The test's context ends before its cleanup.
 			t.Fatal(err)
 		}
-		s.env.Variables = environment
+		s.env.Variables = append([]string{detectsCacheChanges}, environment...)
 		s.start(name)
 	}
 	t.Cleanup(func() {

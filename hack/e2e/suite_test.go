@@ -16,12 +16,17 @@ const root = testsuite.Root
 // shared is the environment of all tests, with one manager and many namespaces. TestMain sets it, and tests read it.
 var shared *testenv.Environment
 
+// detectsCacheChanges has client-go compare the objects in the caches of a manager with copies of them each second, and
+// panic if one has changed: the operator reads them without a copy.
+const detectsCacheChanges = "KUBE_CACHE_MUTATION_DETECTOR=true"
+
 // running is the manager that works in all namespaces.
 var running *testenv.Manager
 
 func TestMain(m *testing.M) {
 	testsuite.Main("e2e", testenv.Options{Audit: true, ServiceAccountTokens: true}, func(ctx context.Context, env *testenv.Environment) (int, error) {
 		shared = env
+		shared.Variables = []string{detectsCacheChanges}
 		return runAll(ctx, m, env)
 	})
 }
