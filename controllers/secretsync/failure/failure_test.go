@@ -129,3 +129,49 @@ func TestAFightNamesTheOtherWriter(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAFailureOfTheOperatorsOwnSays: its reason, whether an edit alone ends it, and what to do.
+func TestWhatAFailureOfTheOperatorsOwnSays(t *testing.T) {
+	for name, test := range map[string]struct {
+		failure  *Failure
+		reason   string
+		class    Class
+		mentions []string
+	}{
+		"a spec that is too large": {SpecTooLarge(300_000), v1alpha1.ReasonInvalidSpec, Terminal,
+			[]string{"300000 bytes", strconv.Itoa(v1alpha1.SpecMostBytes) + " are the most", "shorten templates", "several SecretSyncs"}},
+		"a spec that can't be read": {Unreadable("spec.pollInterval"), v1alpha1.ReasonInvalidSpec, Terminal,
+			[]string{"spec.pollInterval", "correct the field", "upgrade the CRD"}},
+		"a reconcile that takes too long": {DeadlineExceeded(2 * time.Minute), v1alpha1.ReasonSourceFailed, Transient,
+			[]string{"within 2m0s", "it is tried again", "secretsync_aws_call_duration_seconds", "divide the SecretSync"}},
+	} {
+		if test.failure.Reason != test.reason || test.failure.Class != test.class {
+			t.Errorf("%s: reason %s, class %d", name, test.failure.Reason, test.failure.Class)
+		}
+		for _, mention := range test.mentions {
+			if !strings.Contains(test.failure.Message, mention) {
+				t.Errorf("%s: %q does not mention %q", name, test.failure.Message, mention)
+			}
+		}
+		if got, want := test.failure.Error(), test.reason+": "+test.failure.Message; got != want {
+			t.Errorf("%s: as an error it is %q", name, got)
+		}
+	}
+}
+
+// TestOnlyAnEditEndsATerminalFailure, and no failure at all is none.
+func TestOnlyAnEditEndsATerminalFailure(t *testing.T) {
+	for name, test := range map[string]struct {
+		failure *Failure
+		want    bool
+	}{
+		"terminal":  {&Failure{Class: Terminal}, true},
+		"transient": {&Failure{Class: Transient}, false},
+		"contested": {&Failure{Class: Contested}, false},
+		"none":      {nil, false},
+	} {
+		if got := test.failure.IsTerminal(); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package ownwrites
 
 import (
+	"errors"
 	"maps"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestWhatIsKnownOfASecretThatWasTakenOver(t *testing.T) {
 		}
 		return got
 	}
-	for _, step := range []struct{ was, is, want string }{{"0", "1", "changed a"}, {"1", "1", "changed a"}, {"1", "1", "changed a"}} {
+	for _, step := range []struct{ was, is, want string }{{"0", "0", "no key changed"}, {"0", "1", "changed a"}, {"1", "1", "changed a"}, {"1", "1", "changed a"}} {
 		if got := take(step.was, step.is); got.String() != step.want || got.Unreported {
 			t.Errorf("%q, unreported %t", got, got.Unreported)
 		}
@@ -78,5 +79,55 @@ func TestWhatIsKnownOfASecretThatWasTakenOver(t *testing.T) {
 	content.takenOver = &Changes{Added: []string{"b"}}
 	if got := take("1", "2").String(); got != "changed a" {
 		t.Errorf("a change is not known: %q", got)
+	}
+}
+
+// TestASecretThatWasWrittenForTheSecretSyncIsUnreported: since the SecretSync was created, by a process that ended before
+// status said so.
+func TestASecretThatWasWrittenForTheSecretSyncIsUnreported(t *testing.T) {
+	digester := NewDigester()
+	for name, test := range map[string]struct {
+		created, written time.Time
+		reported         bool // status has a Secret
+		want             bool
+	}{
+		"written later":                         {created: noon, written: noon.Add(time.Hour), want: true},
+		"written in the second of the creation": {created: noon, written: noon, want: true},
+		"written for a former SecretSync":       {created: noon, written: noon.Add(-time.Second)},
+		"never written":                         {created: noon},
+		"the creation has no date":              {written: noon},
+		"status has a Secret":                   {created: noon, written: noon.Add(time.Hour), reported: true},
+	} {
+		secretSync := fresh()
+		if secretSync.CreationTimestamp = metav1.NewTime(test.created); test.reported {
+			secretSync.Status.Secret = &v1alpha1.SecretStatus{Name: "db", UID: "former", Generation: 1}
+		}
+		content, former := &Content{}, &target.FormerContent{Written: test.written}
+		if got := content.TakenOver(digester, secretSync, former, nil).Unreported; got != test.want {
+			t.Errorf("%s: unreported %t", name, got)
+		}
+	}
+}
+
+// TestWhatIsForgottenOfTheContent: after Forget the Secret itself is compared with; after Reported a change that was
+// taken over is over; a preview is another memory.
+func TestWhatIsForgottenOfTheContent(t *testing.T) {
+	digester, content := NewDigester(), &Content{}
+	content.Wrote(digester.Of(map[string][]byte{"a": []byte("1")}))
+	content.Previewed("v1")
+	content.Forget()
+	written, failed := &v1alpha1.SecretStatus{Name: "db", Keys: []string{"a"}}, errors.New("unavailable")
+	changes, err := content.Compare(digester, written, nil, func() (map[string][]byte, error) { return nil, failed })
+	if !errors.Is(err, failed) || !changes.None() || changes.Reread {
+		t.Errorf("what can't be read has the changes %q, read again %t: %v", changes, changes.Reread, err)
+	}
+	if got := content.Preview(); got != "v1" {
+		t.Errorf("the preview is %q", got)
+	}
+	value := map[string][]byte{"a": []byte("1")}
+	content.takenOver = &Changes{Added: []string{"b"}}
+	content.Reported()
+	if got := content.TakenOver(digester, fresh(), &target.FormerContent{Values: value}, digester.Of(value)); !got.None() {
+		t.Errorf("what status has already is a change: %q", got)
 	}
 }

@@ -2,6 +2,7 @@ package ownwrites
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +80,29 @@ func TestWhoAsksForARefreshEndsATruce(t *testing.T) {
 	}
 	if fight.truces != 0 {
 		t.Errorf("%d truces are remembered", fight.truces)
+	}
+}
+
+// TestAFightNamesWhoWroteLast, at its beginning and while its truce lasts.
+func TestAFightNamesWhoWroteLast(t *testing.T) {
+	fight := &Fight{}
+	for range fightRepairs {
+		fight.Repaired(noon, []string{"kubectl-edit"})
+	}
+	fight.Repaired(noon, []string{"argocd"})
+	for _, when := range []string{"at its beginning", "in its truce"} {
+		failed := fight.PutOff("db", noon)
+		if failed == nil || !strings.Contains(failed.Message, "field manager argocd keeps") {
+			t.Errorf("%s the failure is %v", when, failed)
+		}
+	}
+}
+
+// TestAfterAFightThatIsOverTheNextTruceIsShort: the Secret was as desired in between.
+func TestAfterAFightThatIsOverTheNextTruceIsShort(t *testing.T) {
+	fight := &Fight{truces: 9, repairs: repairedAgo(slices.Repeat([]time.Duration{0}, fightRepairs)...)}
+	fight.Over()
+	if failed := fight.PutOff("db", noon); failed == nil || failed.RetryAfter > firstTruce {
+		t.Errorf("repairs are put off by %v", failed)
 	}
 }

@@ -29,11 +29,15 @@ type oneSecret struct {
 	client.Client
 	resourceVersion string
 	uid             types.UID // empty for that of the Secret in status
+	err             error     // what reading fails with; nil for no failure
 	asked           int
 }
 
 func (s *oneSecret) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
 	s.asked++
+	if s.err != nil {
+		return s.err
+	}
 	if s.resourceVersion == "" {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, key.Name)
 	}

@@ -71,3 +71,16 @@ func TestAnEditIsFoundWhateverTheWatchTellsWhen(t *testing.T) {
 		}
 	}
 }
+
+// TestAfterARestoreOfEtcdNoWriteIsOurs: the resourceVersions of former writes come again, for writes of others.
+func TestAfterARestoreOfEtcdNoWriteIsOurs(t *testing.T) {
+	var writes Writes
+	writes.End("12", noon)
+	writes.Forget()
+	if writes.Own("12") {
+		t.Error("the write of another counts as the operator's own")
+	}
+	if writes.Recent("12", noon, MaxWatchLag) {
+		t.Error("the write of another counts as one that is on its way")
+	}
+}
