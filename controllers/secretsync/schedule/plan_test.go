@@ -188,11 +188,84 @@ func TestAfterFailure(t *testing.T) {
 
 // TestBusyIsSpreadOverASecondAtLeast: however short the wait that was named.
 func TestBusyIsSpreadOverASecondAtLeast(t *testing.T) {
-	most := time.Duration(0)
+	least, most := time.Hour, time.Duration(0)
 	for range 50 {
-		most = max(most, PutOff(time.Millisecond))
+		wait := PutOff(time.Millisecond)
+		least, most = min(least, wait), max(most, wait)
 	}
-	if most < 100*time.Millisecond || most > time.Second+time.Millisecond {
-		t.Errorf("50 of them are spread over %s", most)
+	if least < time.Millisecond || most > time.Second+time.Millisecond {
+		t.Errorf("50 of them wait %s to %s", least, most)
+	}
+	if most-least < 100*time.Millisecond {
+		t.Errorf("50 of them are spread over %s", most-least)
+	}
+}
+
+// TestAfterAnAnswerThePollIsPlanned, or the next request before it, where the answer was outdated.
+func TestAfterAnAnswerThePollIsPlanned(t *testing.T) {
+	result := ended(nil, noon)
+	state := &State{}
+	if state.Plan(result, noon); !state.Next().Equal(result.NextPoll) {
+		t.Errorf("the next poll is at %s, want %s", state.Next(), result.NextPoll)
+	}
+	result.Outdated = true
+	state.Plan(result, noon)
+	if wait := state.Next().Sub(noon); wait < 2*time.Second || wait > 3*time.Second {
+		t.Errorf("after an outdated answer AWS is asked in %s", wait)
+	}
+}
+
+// TestAFailureAtItsTimeWaits: a try that is due does not make the next one due at once.
+func TestAFailureAtItsTimeWaits(t *testing.T) {
+	state, now := &State{next: noon}, noon
+	for n := range 8 {
+		state.Plan(ended(outage(), now), now)
+		full := min(maxRetry, firstRetry<<n)
+		if wait := state.Next().Sub(now); wait < full/2 || wait > full {
+			t.Errorf("after failure %d the next try comes in %s, want %s to %s", n+1, wait, full/2, full)
+		}
+		now = state.Next()
+	}
+}
+
+// TestAnOutdatedAnswerIsAskedForSoonThoughTheRetryIsFar: the wait of the refusals before does not hold it up.
+func TestAnOutdatedAnswerIsAskedForSoonThoughTheRetryIsFar(t *testing.T) {
+	state := &State{failures: 9, class: failure.Terminal, failingSince: noon}
+	result := ended(refusal(), noon)
+	result.Interval, result.Outdated = time.Hour, true
+	state.Plan(result, noon)
+	if wait := state.Next().Sub(noon); wait > 3*time.Second {
+		t.Errorf("AWS is asked in %s", wait)
+	}
+}
+
+// TestAnEventThatAFailedTryHasSeenWaitsForTheNextTry: it came before that try began.
+func TestAnEventThatAFailedTryHasSeenWaitsForTheNextTry(t *testing.T) {
+	for came, want := range map[time.Duration]Trigger{-time.Second: None, 0: Event, time.Millisecond: Event} {
+		state, p := &State{}, newPolled("db", time.Hour).inSync()
+		state.Changed(noon.Add(came))
+		result := ended(outage(), noon)
+		state.Plan(result, noon)
+		if got := state.Trigger(p.secretSync, false, noon.Add(firstRetry/4)); got != want {
+			t.Errorf("an event %s after the try began: the reason is %q, want %q", came, got, want)
+		}
+		if got := state.Trigger(p.secretSync, false, state.Next()); got != Event {
+			t.Errorf("an event %s after the try began: when the next try is due, the reason is %q", came, got)
+		}
+	}
+}
+
+// TestHowLongAValueStaysFresh: for a quarter of an hour at least, and for three polls.
+func TestHowLongAValueStaysFresh(t *testing.T) {
+	for interval, want := range map[time.Duration]time.Duration{
+		0: 15 * time.Minute, time.Minute: 15 * time.Minute, 5 * time.Minute: 15 * time.Minute, 10 * time.Minute: 30 * time.Minute, time.Hour: 3 * time.Hour,
+	} {
+		state := &State{failures: 1, failingSince: noon}
+		if !state.Fresh(interval, noon.Add(want-1)) {
+			t.Errorf("polled every %s, a value is not fresh just before %s", interval, want)
+		}
+		if state.Fresh(interval, noon.Add(want)) {
+			t.Errorf("polled every %s, a value is still fresh after %s", interval, want)
+		}
 	}
 }

@@ -233,3 +233,15 @@ func TestFirstLooksAreSpread(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOperatorsIntervalIsForThoseWithoutOne: an interval of zero is one.
+func TestTheOperatorsIntervalIsForThoseWithoutOne(t *testing.T) {
+	polls, p := NewPolls(5*time.Minute, nil), newPolled("db", 0)
+	if got := polls.Interval(p.secretSync); got != 0 {
+		t.Errorf("polled every %s, though the spec says zero", got)
+	}
+	p.secretSync.Spec.PollInterval = nil
+	if got := polls.Interval(p.secretSync); got != 5*time.Minute {
+		t.Errorf("without an interval of its own it is polled every %s", got)
+	}
+}

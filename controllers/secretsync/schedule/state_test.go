@@ -57,6 +57,8 @@ func TestHowOldAnAnswerMayBe(t *testing.T) {
 		"after a failure that is over":       {Poll, &State{tried: noon.Add(-time.Second)}, hour},
 		"after a failure":                    {Poll, &State{failures: 1, tried: noon.Add(-time.Minute)}, time.Minute},
 		"after a restore":                    {Poll, &State{restored: noon.Add(-2 * time.Second)}, 2 * time.Second},
+		"an event before a failure":          {Event, &State{failures: 1, tried: noon.Add(-time.Second), changed: noon.Add(-5 * time.Second)}, time.Second},
+		"an event after a failure":           {Event, &State{failures: 1, tried: noon.Add(-5 * time.Second), changed: noon.Add(-time.Second)}, time.Second},
 		"long after an event":                {Poll, &State{changed: noon.Add(-time.Minute)}, 10 * time.Second},
 		"before what was out of date is due": {Poll, &State{chase: chase{since: noon, next: noon.Add(time.Second)}}, hour},
 		"where the clock was set back":       {Event, &State{changed: noon.Add(time.Second)}, 0},
@@ -83,5 +85,59 @@ func TestASuspensionLeavesNothingDue(t *testing.T) {
 	}
 	if state.chase != (chase{}) {
 		t.Errorf("AWS is to be asked again at %s", state.chase.next)
+	}
+}
+
+// TestWhatWentBackInTimeIsCheckedSoon: not all at one moment, and as a restore, not as a poll.
+func TestWhatWentBackInTimeIsCheckedSoon(t *testing.T) {
+	soonest, latest, p := time.Hour, time.Duration(0), newPolled("db", time.Hour).inSync()
+	for range 200 {
+		state := RestoredState(noon)
+		wait := state.Next().Sub(noon)
+		soonest, latest = min(soonest, wait), max(latest, wait)
+		if got := state.Trigger(p.secretSync, false, noon.Add(-1)); got != None {
+			t.Fatalf("before it is due the reason is %q", got)
+		}
+		if got := state.Trigger(p.secretSync, false, state.Next()); got != Restore {
+			t.Fatalf("the reason is %q", got)
+		}
+	}
+	if soonest < 0 || latest > 10*time.Second || latest-soonest < 5*time.Second {
+		t.Errorf("they are checked in %s to %s", soonest, latest)
+	}
+}
+
+// TestWhenTheFirstRequestIsPlanned: once in this process, and anything sooner brings it forward.
+func TestWhenTheFirstRequestIsPlanned(t *testing.T) {
+	state := &State{}
+	at := func(after time.Duration) func() time.Time { return func() time.Time { return noon.Add(after) } }
+	if state.Start(at(time.Minute)); !state.Next().Equal(noon.Add(time.Minute)) {
+		t.Errorf("the first request is planned for %s", state.Next())
+	}
+	if state.Start(at(time.Second)); !state.Next().Equal(noon.Add(time.Minute)) {
+		t.Errorf("a request that is planned is planned again, for %s", state.Next())
+	}
+	if state.Advance(noon.Add(time.Hour)); !state.Next().Equal(noon.Add(time.Minute)) {
+		t.Errorf("it is put off to %s", state.Next())
+	}
+	if state.Advance(noon.Add(time.Second)); !state.Next().Equal(noon.Add(time.Second)) {
+		t.Errorf("it is not brought forward: %s", state.Next())
+	}
+	if state.Stop(); !state.Next().IsZero() {
+		t.Errorf("after the stop it is planned for %s", state.Next())
+	}
+}
+
+func TestWhetherAnEventCameSince(t *testing.T) {
+	state := &State{}
+	if state.ChangedAfter(noon.Add(-time.Hour)) {
+		t.Error("without an event one came")
+	}
+	state.Changed(noon)
+	if !state.ChangedAfter(noon.Add(-1)) {
+		t.Error("an event after the moment did not come")
+	}
+	if state.ChangedAfter(noon) {
+		t.Error("an event of the moment itself came after it")
 	}
 }
