@@ -35,7 +35,7 @@ func TestWhatFindAsks(t *testing.T) {
 		},
 	}, v1alpha1.SourceStatus{ARN: "arn:own"}, v1alpha1.SourceStatus{ARN: "arn:found", FoundBy: &first, VersionID: "v1"},
 		v1alpha1.SourceStatus{ARN: "arn:other", FoundBy: &second}, v1alpha1.SourceStatus{FoundBy: &first})
-	request.Freshness.Max = 6 * time.Minute
+	request.Freshness.Max, request.Routine = 6*time.Minute, true
 	set := NewSet(request)
 	if err := resolverOf(aws).find(t.Context(), set); err != nil {
 		t.Fatal(err)
@@ -43,8 +43,8 @@ func TestWhatFindAsks(t *testing.T) {
 	age, identity, reader := 6*time.Minute, identityOf(request.SecretSync), request.reader()
 	want := []source.FindQuery{{
 		NamePrefix: "/prod/", NamePattern: ".*x", Tags: map[string]string{"team": "pay"}, Region: "eu-west-1",
-		Identity: identity, Reader: reader, MaxAge: age, Known: []source.Version{VersionOf(&request.SecretSync.Status.Sources[1])}, Budget: set.budget,
-	}, {NamePrefix: "/", Region: "eu-north-1", Identity: identity, Reader: reader, MaxAge: age, Budget: set.budget}}
+		Identity: identity, Reader: reader, MaxAge: age, Routine: true, Known: []source.Version{VersionOf(&request.SecretSync.Status.Sources[1])}, Budget: set.budget,
+	}, {NamePrefix: "/", Region: "eu-north-1", Identity: identity, Reader: reader, MaxAge: age, Routine: true, Budget: set.budget}}
 	if diff := cmp.Diff(want, aws.searches, cmpopts.IgnoreFields(source.FindQuery{}, "Budget")); diff != "" {
 		t.Errorf("it asks (-want +got):\n%s", diff)
 	}

@@ -25,6 +25,9 @@ func TestWhatASpecReads(t *testing.T) {
 		"a secret that two entries read is read once, and optional only if both can do without": {v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{
 			{Key: "a", Source: other("x", ""), Optional: true}, {Key: "b", Source: other("x", "AWSCURRENT")}, {Key: "c", Source: other("y", ""), Optional: true},
 		}}, []string{"x AWSCURRENT ", "y AWSCURRENT  ?"}},
+		"a secret that no entry needs is optional": {v1alpha1.SecretSyncSpec{Source: db, Data: []v1alpha1.DataKey{
+			{Key: "a", Optional: true}, {Key: "b", Source: other("x", ""), Optional: true}, {Key: "c", Source: other("x", ""), Optional: true},
+		}}, []string{"db AWSCURRENT eu-west-1 ?", "x AWSCURRENT  ?"}},
 		"dataFrom after data": {v1alpha1.SecretSyncSpec{Source: db, Data: []v1alpha1.DataKey{{Key: "a", Source: other("x", "")}},
 			DataFrom: []v1alpha1.DataFrom{{Source: other("flags", "")}, {}}}, []string{"db AWSCURRENT eu-west-1", "x AWSCURRENT ", "flags AWSCURRENT "}},
 		"a secret that is needed stays so, whichever entry comes first": {v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{
@@ -72,5 +75,31 @@ func TestWhatARefTakesFromItsEntry(t *testing.T) {
 		if diff := cmp.Diff(test.want, set.refOf(test.own, source.Identity{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// TestWhichInputsAnEntryIsMadeFrom: each from its own, two from the same one where both read it, and find from what it finds.
+func TestWhichInputsAnEntryIsMadeFrom(t *testing.T) {
+	set := setOf(v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"},
+		Data:     []v1alpha1.DataKey{{Key: "a", Source: other("x", "")}, {Key: "b"}},
+		DataFrom: []v1alpha1.DataFrom{{Source: other("y", "")}, {Find: &v1alpha1.Find{NamePrefix: "z"}}, {Source: other("x", "")}}})
+	names := func(inputs []*Input) (all []string) {
+		for _, input := range inputs {
+			all = append(all, input.Ref.SecretID)
+		}
+		return all
+	}
+	got := [][]string{names(set.Entries.Data)}
+	for _, inputs := range set.Entries.DataFrom {
+		got = append(got, names(inputs))
+	}
+	if diff := cmp.Diff([][]string{{"x", "db"}, {"y"}, nil, {"x"}}, got); diff != "" {
+		t.Errorf("data, and each entry of dataFrom (-want +got):\n%s", diff)
+	}
+	if set.Entries.Data[0] != set.Entries.DataFrom[2][0] {
+		t.Error("a secret that two entries read is two inputs")
+	}
+	if set.Entries.Whole != nil {
+		t.Errorf("the Secret is made of the whole of %s too", set.Entries.Whole.Ref.SecretID)
 	}
 }

@@ -1,11 +1,13 @@
 package resolve
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -82,9 +84,12 @@ func TestHowLongFormerValuesAreKept(t *testing.T) {
 	}
 }
 
-// TestWhichFormerVersionsAreListed: those of what rotates, once, and not of what does not exist.
+// TestWhichFormerVersionsAreListed: those of what rotates, once, and not of what does not exist, or does not rotate.
 func TestWhichFormerVersionsAreListed(t *testing.T) {
-	set := setOf(twoSecrets(), syncedAt("a", "AWSCURRENT", "v1"), syncedAt("b", "AWSCURRENT", "v1"), syncedAt("b", StagePrevious, "v0"))
+	spec := twoSecrets()
+	spec.Data = append(spec.Data, v1alpha1.DataKey{Key: "c", Source: other("c", "")})
+	set := setOf(spec, syncedAt("a", "AWSCURRENT", "v1"), syncedAt("b", "AWSCURRENT", "v1"), syncedAt("c", "AWSCURRENT", "v1"), syncedAt("b", StagePrevious, "v0"))
+	set.Inputs[2].Resolution = resolution("c", "v1")
 	set.request.SecretSync.Status.PreviousUntil = &metav1.Time{Time: noon.Add(time.Minute)}
 	set.Inputs[0].Resolution, set.Inputs[1].Absent = resolution("a", "v2"), true
 	if more := set.listFormer(noon); !more || len(set.Former) != 1 {
@@ -221,5 +226,109 @@ func TestARotationWhileValuesAreReadKeepsTheFormerOnes(t *testing.T) {
 				t.Errorf("they are kept until %s", set.PreviousUntil)
 			}
 		})
+	}
+}
+
+// TestAFormerVersionThatIsKeptDoesNotLag: by its date it is from before the present one, which nothing has left.
+func TestAFormerVersionThatIsKeptDoesNotLag(t *testing.T) {
+	current := syncedAt("db", "AWSCURRENT", "v3")
+	current.VersionCreatedTime = &metav1.Time{Time: noon}
+	set := setOf(keepingPrevious(), current, syncedAt("db", StagePrevious, "v2"))
+	input := set.Inputs[0]
+	input.Resolution = resolution("db", "v3")
+	input.previous = &Input{Ref: source.Ref{SecretID: "db", VersionStage: StagePrevious}, Resolution: resolution("db", "v2")}
+	if set.previousLags() {
+		t.Error("it lags")
+	}
+}
+
+// TestFormerVersionsAreAskedForAsLongAsTheyAreKept: where keepPrevious keeps none, AWS is not asked for any, and values
+// that were read with an earlier spec are kept no longer.
+func TestFormerVersionsAreAskedForAsLongAsTheyAreKept(t *testing.T) {
+	current, former := syncedAt("db", "AWSCURRENT", "v1"), syncedAt("db", StagePrevious, "v0")
+	soon := metav1.NewTime(noon.Add(time.Minute))
+	for name, test := range map[string]struct {
+		keeps  bool
+		status v1alpha1.SecretSyncStatus
+		now    string
+		want   map[string]string
+		until  time.Time
+	}{
+		"a rotation":                       {true, v1alpha1.SecretSyncStatus{Sources: []v1alpha1.SourceStatus{current}}, "v2", map[string]string{"db AWSCURRENT": "v2", "db AWSPREVIOUS": "v1"}, noon.Add(time.Hour)},
+		"some time after it":               {true, v1alpha1.SecretSyncStatus{Sources: []v1alpha1.SourceStatus{current, former}, PreviousUntil: &soon}, "v1", map[string]string{"db AWSCURRENT": "v1", "db AWSPREVIOUS": "v0"}, soon.Time},
+		"nothing has rotated":              {true, v1alpha1.SecretSyncStatus{Sources: []v1alpha1.SourceStatus{current}}, "v1", map[string]string{"db AWSCURRENT": "v1"}, time.Time{}},
+		"a rotation of which none is kept": {false, v1alpha1.SecretSyncStatus{Sources: []v1alpha1.SourceStatus{current}}, "v2", map[string]string{"db AWSCURRENT": "v2"}, time.Time{}},
+		"none is kept any more":            {false, v1alpha1.SecretSyncStatus{Sources: []v1alpha1.SourceStatus{current, former}, PreviousUntil: &soon}, "v1", map[string]string{"db AWSCURRENT": "v1"}, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := keepingPrevious()
+			if !test.keeps {
+				spec.KeepPrevious = nil
+			}
+			request := requestFor(spec)
+			request.SecretSync.Status = test.status
+			aws := account{"db": stages(test.now, "v"+string(test.now[1]-1))}.source(nil)
+			set, err := resolverOf(aws).Versions(t.Context(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !set.PreviousUntil.Equal(test.until) {
+				t.Errorf("once resolved, former values are kept until %s, want %s", set.PreviousUntil, test.until)
+			}
+			if err := resolverOf(aws).Values(t.Context(), set); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, texts(set)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if !set.PreviousUntil.Equal(test.until) {
+				t.Errorf("former values are kept until %s, want %s", set.PreviousUntil, test.until)
+			}
+			asked := slices.ContainsFunc(aws.queries, func(query source.VersionQuery) bool { return query.VersionStage == StagePrevious })
+			if _, wanted := test.want["db AWSPREVIOUS"]; asked != wanted {
+				t.Errorf("AWS is asked for the former version: %t", asked)
+			}
+		})
+	}
+}
+
+// TestTimeThatPassesIsNoRotation: the time for which former values stay begins again with each reading of the clock, and
+// nothing is read again for that. The former version may be known from the query for the present one.
+func TestTimeThatPassesIsNoRotation(t *testing.T) {
+	aws := account{"db": stages("v2", "v1")}.source(nil)
+	r := &Resolver{Source: aws, Clock: &clocktesting.IntervalClock{Time: noon, Duration: time.Second}}
+	set, err := read(t.Context(), r, requestFor(keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(aws.fetches) != 2 || len(aws.queries) != 4 {
+		t.Errorf("%d values are read with %d queries, want 2 with 4", len(aws.fetches), len(aws.queries))
+	}
+	if last := aws.queries[len(aws.queries)-1]; last.VersionStage != StagePrevious || last.MaxAge <= 0 || last.MaxAge > 2*time.Second {
+		t.Errorf("after the values %s is asked for, by an answer of the last %s", last.VersionStage, last.MaxAge)
+	}
+	if !set.PreviousUntil.After(noon.Add(time.Hour)) {
+		t.Errorf("former values are kept until %s", set.PreviousUntil)
+	}
+}
+
+// TestARotationAfterAllWasRead: between the values and the queries that confirm them. What was read is read again, and
+// the former values with it.
+func TestARotationAfterAllWasRead(t *testing.T) {
+	aws := &fakeSource{resolve: func(n int, query source.VersionQuery) (source.Resolution, error) {
+		if query.VersionStage == StagePrevious || query.SecretID == "a" && n == 0 {
+			return resolution(query.SecretID, "v1"), nil
+		}
+		return resolution(query.SecretID, "v2"), nil
+	}}
+	spec := twoSecrets()
+	spec.KeepPrevious = keepingPrevious().KeepPrevious
+	set, err := read(t.Context(), resolverOf(aws), requestFor(spec, syncedAt("a", "AWSCURRENT", "v1"), syncedAt("b", "AWSCURRENT", "v2")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a AWSCURRENT": "v2", "a AWSPREVIOUS": "v1", "b AWSCURRENT": "v2"}
+	if diff := cmp.Diff(want, texts(set)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

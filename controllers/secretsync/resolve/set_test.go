@@ -124,3 +124,69 @@ func TestAnotherSecretIsOneOfWhoseRotationNothingIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsAnotherSecretBeforeTheFirstSync: of a secret that status does not name nothing was said.
+func TestNothingIsAnotherSecretBeforeTheFirstSync(t *testing.T) {
+	set := setOf(twoSecrets(), syncedAt("b", "AWSCURRENT", "v1"))
+	set.Inputs[0].Resolution, set.Inputs[1].Resolution = resolution("a", "v1"), resolution("b", "v1")
+	if set.AnotherSecret() {
+		t.Error("a secret that is new in the spec counts as another one")
+	}
+}
+
+// TestASetHasRotatedByWhatWasRead: another version of the same secret than the Secret holds, of any input.
+func TestASetHasRotatedByWhatWasRead(t *testing.T) {
+	a, b := syncedAt("a", "AWSCURRENT", "v1"), syncedAt("b", "AWSCURRENT", "v1")
+	for name, test := range map[string]struct {
+		synced []v1alpha1.SourceStatus
+		read   source.Resolution // of b
+		want   bool
+	}{
+		"the same versions":             {[]v1alpha1.SourceStatus{a, b}, resolution("b", "v1"), false},
+		"another version of the second": {[]v1alpha1.SourceStatus{a, b}, resolution("b", "v2"), true},
+		"another secret of the name":    {[]v1alpha1.SourceStatus{a, b}, resolution("b-2", "v2"), false},
+		"one that was not there":        {[]v1alpha1.SourceStatus{a, syncedAt("b", "AWSCURRENT", "")}, resolution("b", "v2"), false},
+		"one that is new in the spec":   {[]v1alpha1.SourceStatus{a}, resolution("b", "v2"), false},
+	} {
+		set := setOf(twoSecrets(), test.synced...)
+		set.Inputs[0].Fetched.Version, set.Inputs[1].Fetched.Version = resolution("a", "v1").Version, test.read.Version
+		if got := set.Rotated(); got != test.want {
+			t.Errorf("%s: rotated %t", name, got)
+		}
+	}
+}
+
+// TestASetIsOutdatedByOneAnswer, that for a former version too.
+func TestASetIsOutdatedByOneAnswer(t *testing.T) {
+	for name, test := range map[string]struct{ second, former, want bool }{
+		"none":                 {},
+		"one of the inputs":    {second: true, want: true},
+		"that of a former one": {former: true, want: true},
+	} {
+		set := &Set{Inputs: []*Input{{}, {Outdated: test.second}}, Former: []*Input{{Outdated: test.former}}}
+		if got := set.Outdated(); got != test.want {
+			t.Errorf("%s: outdated %t", name, got)
+		}
+	}
+}
+
+// TestHowOldAnAnswerMayBe: as old as it may be at all, and newer than the moment that it must be newer than.
+func TestHowOldAnAnswerMayBe(t *testing.T) {
+	for name, test := range map[string]struct {
+		fresh Freshness
+		want  time.Duration
+	}{
+		"asked now":                       {Freshness{}, 0},
+		"an age":                          {Freshness{Max: time.Minute}, time.Minute},
+		"an age below zero":               {Freshness{Max: -time.Minute}, 0},
+		"an age, and a later moment":      {Freshness{Max: time.Minute, Since: noon.Add(-time.Second)}, time.Second},
+		"an age, and an earlier moment":   {Freshness{Max: time.Minute, Since: noon.Add(-time.Hour)}, time.Minute},
+		"a moment that is yet to come":    {Freshness{Max: time.Minute, Since: noon.Add(time.Second)}, 0},
+		"a moment, and no age":            {Freshness{Since: noon.Add(-time.Second)}, 0},
+		"a moment, and an age below zero": {Freshness{Max: -time.Second, Since: noon.Add(-time.Second)}, 0},
+	} {
+		if got := test.fresh.Age(noon); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}

@@ -68,6 +68,17 @@ func TestWhatAWSRefusesEndsTheReconcile(t *testing.T) {
 	}
 	unread := refusing("", "", 0)
 	unread.fetch = func(int, source.Ref, source.Version) (source.Fetched, error) { return source.Fetched{}, denied }
+	meanwhile := refusing("db", StagePrevious, 0)
+	otherwise := meanwhile.resolve
+	meanwhile.resolve = func(n int, query source.VersionQuery) (source.Resolution, error) {
+		if query.VersionStage == v1alpha1.DefaultVersionStage && n == 0 {
+			return resolution("db", "v1"), nil
+		}
+		return otherwise(n, query)
+	}
+	meanwhile.fetch = func(_ int, ref source.Ref, _ source.Version) (source.Fetched, error) {
+		return source.Fetched{Version: resolution(ref.SecretID, "v2").Version}, nil
+	}
 	unfound := refusing("", "", 0)
 	unfound.find = func(source.FindQuery) ([]source.Found, error) { return nil, denied }
 	finds := twoSecrets()
@@ -82,13 +93,18 @@ func TestWhatAWSRefusesEndsTheReconcile(t *testing.T) {
 		"the value of a secret":                 {unread, twoSecrets(), 2, 2},
 		"the version of a secret after reading": {refusing("b", "AWSCURRENT", 1), twoSecrets(), 2, 4},
 		"the former version":                    {refusing("db", StagePrevious, 0), keepingPrevious(), 0, 2},
+		"the former version, rotated meanwhile": {meanwhile, keepingPrevious(), 1, 3},
 		"the former version after reading":      {refusing("db", StagePrevious, 1), keepingPrevious(), 2, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := requestFor(test.spec, syncedAt("db", "AWSCURRENT", "v1"))
 			request.Consistency.tries.Store(5)
-			if _, err := read(t.Context(), resolverOf(test.aws), request); source.KindOf(err) != source.AccessDenied {
+			set, err := read(t.Context(), resolverOf(test.aws), request)
+			if source.KindOf(err) != source.AccessDenied {
 				t.Errorf("%v", err)
+			}
+			if named := test.reads > 0; set.Answered != named {
+				t.Errorf("AWS has named all versions: %t", set.Answered)
 			}
 			if reads, queries := len(test.aws.fetches), len(test.aws.queries); reads != test.reads || queries != test.queries {
 				t.Errorf("%d reads and %d queries, want %d and %d", reads, queries, test.reads, test.queries)
@@ -124,11 +140,14 @@ func TestAValueThatAWSDoesNotHave(t *testing.T) {
 	for name, test := range map[string]struct {
 		pinned string
 		moves  bool
+		tries  int64
 		want   source.Kind
+		reads  int
 	}{
-		"of a label":                          {"", false, source.Busy},
-		"of a label that has moved meanwhile": {"", true, ""},
-		"of a pinned version":                 {"v1", false, source.VersionNotFound},
+		"of a label":                          {"", false, 0, source.Busy, 1},
+		"of a label, and that lasts":          {"", false, missingTries - 1, source.VersionNotFound, 1},
+		"of a label that has moved meanwhile": {"", true, missingTries - 1, "", 2},
+		"of a pinned version":                 {"v1", false, 0, source.VersionNotFound, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			aws := &fakeSource{
@@ -147,9 +166,14 @@ func TestAValueThatAWSDoesNotHave(t *testing.T) {
 			}
 			spec := keepingPrevious()
 			spec.Source.VersionID = test.pinned
-			set, err := read(t.Context(), resolverOf(aws), requestFor(spec))
+			request := requestFor(spec)
+			request.Consistency.tries.Store(test.tries)
+			set, err := read(t.Context(), resolverOf(aws), request)
 			if source.KindOf(err) != test.want {
 				t.Errorf("got %v", err)
+			}
+			if len(aws.fetches) != test.reads {
+				t.Errorf("%d reads, want %d: what has not moved is not read again at once", len(aws.fetches), test.reads)
 			}
 			if is := texts(set)["db AWSCURRENT"] == "v2"; is != (err == nil) {
 				t.Errorf("the value is v2: %v, though the error is %v", is, err)
@@ -225,12 +249,90 @@ func TestASetWithTooManyBytesAsksForNoMore(t *testing.T) {
 		t.Errorf("%d bytes of what is absent are held, %v", set.Size(), err)
 	}
 	input.Absent, input.Resolution.Value = false, nil
-	set.size.Store(2 * request.MaxBytes)
+	set.size.Store(request.MaxBytes)
+	if set.full() {
+		t.Error("a set with as many bytes as it may hold is full")
+	}
+	set.size.Store(request.MaxBytes + 1)
 	asked := len(aws.queries)
 	if err := r.resolve(t.Context(), set, 0, set.Inputs, source.VersionQuery{}); !errors.Is(err, ErrTooLarge) || len(aws.queries) > asked {
 		t.Errorf("it resolves %d more versions: %v", len(aws.queries)-asked, err)
 	}
 	if err := r.read(t.Context(), set, input); !errors.Is(err, ErrTooLarge) || len(aws.fetches) > 0 {
 		t.Errorf("it reads %d more values: %v", len(aws.fetches), err)
+	}
+}
+
+// TestASecretIsReadWithOneQueryAndOneRead, after which the count of requests that did not fit begins again, and the set
+// holds the bytes that were read until they are dropped.
+func TestASecretIsReadWithOneQueryAndOneRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		aws   *fakeSource
+		value string
+		reads int
+	}{
+		"that is read":                {account{"db": stages("v2", "v1")}.source(nil), "v2", 1},
+		"that comes with its version": {&fakeSource{resolve: withValue}, "resolved", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := requestFor(keepingPrevious())
+			request.Consistency.tries.Store(5)
+			set, err := read(t.Context(), resolverOf(test.aws), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !set.Answered {
+				t.Error("AWS has named all versions, and the set does not say so")
+			}
+			if queries, reads := len(test.aws.queries), len(test.aws.fetches); queries != 1 || reads != test.reads {
+				t.Errorf("%d queries and %d reads", queries, reads)
+			}
+			if tries := request.Consistency.tries.Load(); tries != 0 {
+				t.Errorf("after values that fit, %d requests that did not fit are counted", tries)
+			}
+			if got := texts(set)["db AWSCURRENT"]; got != test.value || set.Size() != int64(len(test.value)) {
+				t.Errorf("a value of %d bytes counts as %d, want %d", len(got), set.Size(), len(test.value))
+			}
+			set.DropValues()
+			if got := texts(set)["db AWSCURRENT"]; got != "" || set.Inputs[0].Resolution.Value != nil {
+				t.Errorf("after DropValues %d bytes are held", len(got))
+			}
+			if got := set.Version().ID; got == "" {
+				t.Error("the version is dropped with its value")
+			}
+		})
+	}
+}
+
+// TestBytesCountFromTheVersionOn: where reading the value is all that AWS allows, resolving it holds it already.
+func TestBytesCountFromTheVersionOn(t *testing.T) {
+	set, err := resolverOf(&fakeSource{resolve: withValue}).Versions(t.Context(), requestFor(keepingPrevious()))
+	if want := int64(len("resolved")); err != nil || set.Size() != want {
+		t.Errorf("%d bytes are held, want %d: %v", set.Size(), want, err)
+	}
+}
+
+// TestAVersionThatIsNotCertainIsNotAccepted, though its value is there.
+func TestAVersionThatIsNotCertainIsNotAccepted(t *testing.T) {
+	aws := &fakeSource{resolve: func(int, source.VersionQuery) (source.Resolution, error) {
+		answer := resolution("db", "v1")
+		answer.Uncertain = true
+		return answer, nil
+	}}
+	if _, err := read(t.Context(), resolverOf(aws), requestFor(keepingPrevious())); source.KindOf(err) != source.Busy {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestLabelsThatDoNotMoveTogetherAreWaitedFor: AWSPREVIOUS that is still where it was before the rotation. Labels that were
+// moved by hand stay like that, and do not hold the SecretSync up for good.
+func TestLabelsThatDoNotMoveTogetherAreWaitedFor(t *testing.T) {
+	for tries, want := range map[int64]source.Kind{0: source.Busy, mismatchTries - 1: source.Busy, mismatchTries: ""} {
+		aws := account{"db": stages("v3", "v1")}.source(nil)
+		request := requestFor(keepingPrevious(), syncedAt("db", "AWSCURRENT", "v2"), syncedAt("db", StagePrevious, "v1"))
+		request.Consistency.tries.Store(tries)
+		if _, err := read(t.Context(), resolverOf(aws), request); source.KindOf(err) != want {
+			t.Errorf("after %d requests: %v", tries, err)
+		}
 	}
 }

@@ -139,3 +139,34 @@ func TestWhatIsMissingGoesByWhatTheSecretHas(t *testing.T) {
 		})
 	}
 }
+
+// TestAnOutdatedAnswerIsTakenAsItIs: the version in the Secret stands in for what an outdated answer says is missing,
+// for nothing else.
+func TestAnOutdatedAnswerIsTakenAsItIs(t *testing.T) {
+	outdated := resolution("a", "v1")
+	outdated.Outdated = true
+	for name, test := range map[string]struct {
+		answer  source.Resolution
+		err     error
+		version string
+		kind    source.Kind
+	}{
+		"a version":         {outdated, nil, "v1", ""},
+		"a refusal":         {source.Resolution{}, &source.Error{Kind: source.AccessDenied, Outdated: true}, "", source.AccessDenied},
+		"a missing secret":  {source.Resolution{}, &source.Error{Kind: source.SecretNotFound, Outdated: true}, "", source.SecretNotFound},
+		"no answer at all":  {source.Resolution{}, &source.Error{Kind: source.Throttled}, "", source.Throttled},
+		"an up-to-date one": {resolution("a", "v3"), nil, "v3", ""},
+	} {
+		input := &Input{Optional: true}
+		err := input.resolved(test.answer, test.err, resolution("a", "v2").Version)
+		if source.KindOf(err) != test.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+		if input.Resolution.Version.ID != test.version || input.Uncertain || input.Absent {
+			t.Errorf("%s: version %q, uncertain %t, absent %t", name, input.Resolution.Version.ID, input.Uncertain, input.Absent)
+		}
+		if want := test.answer.Outdated || source.IsOutdated(test.err); input.Outdated != want {
+			t.Errorf("%s: outdated %t", name, input.Outdated)
+		}
+	}
+}
