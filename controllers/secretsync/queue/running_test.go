@@ -13,8 +13,9 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func TestTheStopWaitsForTheLastPass(t *testing.T) {
 	running := &Running{}
 	first, second := in("a", 1), in("a", 2)
-	running.Begin(first, noon)
-	running.Begin(second, noon.Add(time.Second))
+	if !running.Begin(first, noon) || !running.Begin(second, noon.Add(time.Second)) {
+		t.Fatal("a reconcile does not begin before the stop")
+	}
 	if name, since := running.Longest(noon.Add(time.Minute)); name != first || since != time.Minute {
 		t.Errorf("%s has been running for %s", name, since)
 	}
@@ -46,5 +47,21 @@ func isClosed(ended chan struct{}) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// TestAStopWithoutReconcilesEndsAtOnce, also where some have run before.
+func TestAStopWithoutReconcilesEndsAtOnce(t *testing.T) {
+	running := &Running{}
+	running.Begin(in("a", 1), noon)
+	running.End(in("a", 1))
+	if !isClosed(running.stopped()) {
+		t.Error("the stop waits for what has ended")
+	}
+	if left := running.Stop(t.Context()); len(left) != 0 {
+		t.Errorf("%v were left", left)
+	}
+	if name, since := running.Longest(noon); name.Name != "" || since != 0 {
+		t.Errorf("%s has been running for %s", name, since)
 	}
 }

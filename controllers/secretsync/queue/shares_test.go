@@ -387,3 +387,19 @@ func TestALargeObjectIsParkedOnceAndKeepsItsPlace(t *testing.T) {
 		t.Error("a large object that is gone stays parked")
 	}
 }
+
+// TestAMarkSaysWhetherItIsNew, and nothing is kept of an object that is not large.
+func TestAMarkSaysWhetherItIsNew(t *testing.T) {
+	s := NewShares(4)
+	for n, step := range []struct{ large, changes bool }{{false, false}, {true, true}, {true, false}, {false, true}, {false, false}, {true, true}} {
+		if changed := s.Mark(in("a", 1), step.large); changed != step.changes {
+			t.Errorf("step %d: a mark that says %t is new: %t", n, step.large, changed)
+		}
+		if got := s.IsLarge(in("a", 1)); got != step.large {
+			t.Errorf("step %d: it is large: %t", n, got)
+		}
+		if kept := len(s.large) > 0; kept != step.large {
+			t.Errorf("step %d: %d marks are kept", n, len(s.large))
+		}
+	}
+}
