@@ -296,7 +296,7 @@ func TestFormerVersionsAreAskedForAsLongAsTheyAreKept(t *testing.T) {
 // nothing is read again for that. The former version may be known from the query for the present one.
 func TestTimeThatPassesIsNoRotation(t *testing.T) {
 	aws := account{"db": stages("v2", "v1")}.source(nil)
-	r := &Resolver{Source: aws, Clock: &clocktesting.IntervalClock{Time: noon, Duration: time.Second}}
+	r := &Resolver{Source: aws, Clock: &clocktesting.SimpleIntervalClock{Time: noon, Duration: time.Second}}
 	set, err := read(t.Context(), r, requestFor(keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1")))
 	if err != nil {
 		t.Fatal(err)

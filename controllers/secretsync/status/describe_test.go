@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,5 +125,62 @@ func TestAReconcileOfARolloutAloneLeavesTheSync(t *testing.T) {
 	}
 	if diff := cmp.Diff(outcome.SecretSync.Status, Describe(outcome, noon)); diff != "" {
 		t.Errorf("status (-before +after):\n%s", diff)
+	}
+}
+
+// TestARefreshIsHandledOnce: when AWS has answered, or refuses what only an edit can change. What is tried again by itself
+// goes on, and the token of a refresh that was handled stays when its annotation goes.
+func TestARefreshIsHandledOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		token    string
+		answered bool // by AWS
+		outdated bool
+		unasked  bool
+		failed   *failure.Failure
+		want     string
+	}{
+		"an answer":                         {token: "now", answered: true, want: "now"},
+		"an answer, and the write failed":   {token: "now", answered: true, failed: outage(), want: "before"},
+		"an outage":                         {token: "now", failed: outage(), want: "before"},
+		"a refusal":                         {token: "now", failed: refused(), want: "now"},
+		"a refusal that is outdated":        {token: "now", outdated: true, failed: refused(), want: "before"},
+		"a refusal before AWS is asked":     {token: "now", unasked: true, failed: refused(), want: "now"},
+		"an answer, and no refresh":         {answered: true, want: "before"},
+		"an answer, and the refresh before": {token: "before", answered: true, want: "before"},
+	} {
+		outcome := polled("v1", "v1")
+		outcome.Failure, outcome.Set.Answered, outcome.Set.Inputs[0].Outdated = test.failed, test.answered, test.outdated
+		if test.unasked {
+			outcome.Set = nil
+		}
+		outcome.SecretSync.Status.LastHandledRefresh = "before"
+		if test.token != "" {
+			outcome.SecretSync.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: test.token}
+		}
+		if got := Describe(outcome, noon).LastHandledRefresh; got != test.want {
+			t.Errorf("%s: %q is handled, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestAStatusIsOfItsGenerationAndFits: also before the first sync, where it has no Secret, and with restarts in it where
+// the operator may restart workloads.
+func TestAStatusIsOfItsGenerationAndFits(t *testing.T) {
+	for _, former := range []string{"", "v1"} {
+		outcome := polled(former, "v1")
+		outcome.SecretSync.Generation = 3
+		outcome.Failure = &failure.Failure{Reason: v1alpha1.ReasonAccessDenied, Message: strings.Repeat("x", 2*maxMessage), Class: failure.Terminal}
+		outcome.Rollout.Enabled = true
+		status := Describe(outcome, noon)
+		if status.ObservedGeneration != 3 {
+			t.Errorf("after %q: generation %d is observed", former, status.ObservedGeneration)
+		}
+		ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil || len(ready.Message) > maxMessage {
+			t.Errorf("after %q: Ready is not there, or its message does not fit", former)
+		}
+		if (status.Rollout != nil) != (former != "") {
+			t.Errorf("after %q: status.rollout is %+v", former, status.Rollout)
+		}
 	}
 }

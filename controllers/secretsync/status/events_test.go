@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
+	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -217,6 +219,85 @@ func TestEventsTellOfRestartsOnTransitions(t *testing.T) {
 		next.Rollout = Rollout{Enabled: true}
 		if again := sent(next, after); len(again) > 0 {
 			t.Errorf("%s: the next reconcile sends %q", name, again)
+		}
+	}
+}
+
+// TestEventsAreOfWhatTheOperatorDid, each with the line of the log that goes with it.
+func TestEventsAreOfWhatTheOperatorDid(t *testing.T) {
+	written := &Write{Result: &target.Result{Outcome: target.Updated}, Keys: []string{"a"}}
+	long := &failure.Failure{Reason: v1alpha1.ReasonAccessDenied, Message: strings.Repeat("x", 2*maxMessage), Class: failure.Terminal}
+	stalled := []metav1.Condition{condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAccessDenied, "no")}
+	stuck := condition(v1alpha1.ConditionRotationHealthy, metav1.ConditionFalse, v1alpha1.ReasonRotationStuck, "because")
+	shortened := strings.Repeat("x", maxMessage-len("…")) + "…"
+	for name, test := range map[string]struct {
+		change func(*Outcome)
+		after  []metav1.Condition
+		want   Event // without its note
+	}{
+		"a write": {func(o *Outcome) { o.Write = written }, nil, Event{Type: "Normal", Reason: EventUpdated, Action: "Apply", Log: "applied Secret",
+			LogPairs: []any{"event", EventUpdated, "secret", "db", "version", "v2", "trigger", schedule.Poll}}},
+		"a failure": {func(o *Outcome) { o.Failure = long }, nil, Event{Type: "Warning", Reason: EventFailed, Action: "Sync", Log: "sync failed",
+			LogPairs: []any{"reason", v1alpha1.ReasonAccessDenied, "message", shortened}}},
+		"a recovery": {func(o *Outcome) { o.SecretSync.Status.Conditions = stalled }, nil, Event{Type: "Normal", Reason: EventRecovered, Action: "Sync", Log: "sync recovered",
+			LogPairs: []any{"from", v1alpha1.ReasonAccessDenied}}},
+		"a preview":  {func(o *Outcome) { o.Preview = &Preview{Would: "write it"} }, nil, Event{Type: "Normal", Reason: EventWouldChange, Action: "Observe"}},
+		"a rotation": {func(*Outcome) {}, []metav1.Condition{stuck}, Event{Type: "Warning", Reason: v1alpha1.ReasonRotationStuck, Action: "Observe"}},
+		"a restart": {func(o *Outcome) { o.Rollout.Restarted = []string{"Deployment web"} }, nil, Event{Type: "Normal", Reason: EventRestarted, Action: "Restart", Log: "restarted workloads",
+			LogPairs: []any{"workloads", []string{"Deployment web"}, "revision", "v2"}}},
+	} {
+		outcome := polled("v1", "v2")
+		test.change(outcome)
+		after := outcome.SecretSync.Status.DeepCopy()
+		after.Rollout = &v1alpha1.RolloutStatus{Revision: "v2"}
+		after.Conditions = append(slices.Clone(test.after), condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced, "so it is"))
+		events := Events(outcome, after)
+		for n := range events {
+			events[n].Note = ""
+		}
+		if diff := cmp.Diff([]Event{test.want}, events); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestWhenARolloutHasEnded: once, when all of its workloads have rolled out.
+func TestWhenARolloutHasEnded(t *testing.T) {
+	const rolling, out = v1alpha1.ReasonRollingOut, v1alpha1.ReasonRolledOut
+	web := []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web"}}
+	for name, test := range map[string]struct {
+		was, is string
+		state   rollout.State // empty for no step
+		none    bool          // no workload uses the Secret
+		want    bool
+	}{
+		"rolled out":                {rolling, out, rollout.Done, false, true},
+		"the first that is said":    {"", out, rollout.Done, false, true},
+		"rolled out before":         {out, out, rollout.Done, false, false},
+		"no workload uses it":       {rolling, out, rollout.Done, true, false},
+		"without a step":            {rolling, out, "", false, false},
+		"failed":                    {rolling, v1alpha1.ReasonRolloutFailed, rollout.Done, false, false},
+		"forbidden":                 {rolling, v1alpha1.ReasonRolloutForbidden, rollout.Done, false, false},
+		"going on":                  {v1alpha1.ReasonRolloutPaused, rolling, rollout.RollingOut, false, false},
+		"nothing is said of it":     {rolling, "", rollout.Done, false, false},
+		"another one, of a new key": {out, rolling, rollout.RollingOut, false, false},
+	} {
+		outcome := polled("v2", "v2")
+		after := outcome.SecretSync.Status.DeepCopy()
+		if test.was != "" {
+			outcome.SecretSync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionWorkloadsRestarted, metav1.ConditionFalse, test.was, "so it was")}
+		}
+		if test.is != "" {
+			after.Conditions = []metav1.Condition{condition(v1alpha1.ConditionWorkloadsRestarted, metav1.ConditionFalse, test.is, "so it is")}
+		}
+		if test.state != "" {
+			outcome.Rollout.Progress = &rollout.Progress{State: test.state, Workloads: web}
+			if test.none {
+				outcome.Rollout.Progress.Workloads = nil
+			}
+		}
+		if got := RolloutEnded(outcome, after); got != test.want {
+			t.Errorf("%s: it has ended: %t", name, got)
 		}
 	}
 }

@@ -90,4 +90,59 @@ func TestAFailureSaysWhatTheSecretKeeps(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+	outcome := polled("v1", "v1")
+	outcome.Trigger = schedule.Drift
+	if got := kept(outcome, &outcome.SecretSync.Status); got != ". Secret db was edited or deleted, and is not restored yet" {
+		t.Errorf("edited: %q", got)
+	}
+}
+
+// TestReadyStaysWhileAWSIsSilent: not for long, and only while the Secret is known to hold what the spec asks for.
+func TestReadyStaysWhileAWSIsSilent(t *testing.T) {
+	const held = "Secret db holds version v1 of db (AWSCURRENT)"
+	remains := is(metav1.ConditionTrue, v1alpha1.ReasonSynced, held+"; retrying: away")
+	not := func(reason, message string) verdict { return is(metav1.ConditionFalse, reason, message) }
+	const away = v1alpha1.ReasonRegionUnavailable
+	for name, test := range map[string]struct {
+		change func(*Outcome)
+		want   verdict
+	}{
+		"in sync before":                  {func(*Outcome) {}, remains},
+		"for too long":                    {func(o *Outcome) { o.Fresh = false }, not(away, "away. Secret db keeps version v1")},
+		"the spec was edited":             {func(o *Outcome) { o.SecretSync.Generation++ }, not(away, "away. Secret db keeps version v1")},
+		"the Secret was edited":           {func(o *Outcome) { o.Trigger = schedule.Drift }, not(away, "away. Secret db was edited or deleted, and is not restored yet")},
+		"never synced":                    {func(o *Outcome) { o.SecretSync.Status.Secret = nil }, not(away, "away")},
+		"a refusal":                       {func(o *Outcome) { o.Failure = refused() }, not(v1alpha1.ReasonAccessDenied, "no. Secret db keeps version v1")},
+		"not ready before":                {func(o *Outcome) { o.SecretSync.Status.Conditions[0].Status = metav1.ConditionFalse }, not(away, "away. Secret db keeps version v1")},
+		"nothing was said of it before":   {func(o *Outcome) { o.SecretSync.Status.Conditions = nil }, remains},
+		"by another trigger than a poll":  {func(o *Outcome) { o.Trigger = schedule.Event }, remains},
+		"a failure in a suspended spec":   {func(o *Outcome) { o.SecretSync.Spec.Suspend = true }, remains},
+		"a failure of a spec that is new": {func(o *Outcome) { o.SecretSync.Status.Secret.Generation = 0 }, not(away, "away. Secret db keeps version v1")},
+	} {
+		outcome := polled("v1", "v1")
+		outcome.Failure, outcome.Fresh = outage(), true
+		outcome.SecretSync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced, held)}
+		test.change(outcome)
+		if diff := cmp.Diff(test.want, ready(outcome, outcome.SecretSync.Status.DeepCopy(), noon), cmp.AllowUnexported(verdict{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestWhatReadySaysInModeObserve: what mode Sync would do; where that was not looked at, it stays as it is.
+func TestWhatReadySaysInModeObserve(t *testing.T) {
+	for name, test := range map[string]struct {
+		preview *Preview
+		want    verdict
+	}{
+		"nothing looked at": {nil, stays()},
+		"as it would be":    {&Preview{}, is(metav1.ConditionTrue, v1alpha1.ReasonObserved, "Observed: Secret db is what mode Sync would make of version v2")},
+		"something to do":   {&Preview{Would: "write it"}, is(metav1.ConditionFalse, v1alpha1.ReasonWouldChange, "Observed: with version v2 for Secret db, mode Sync would write it")},
+	} {
+		outcome := polled("v1", "v2")
+		outcome.SecretSync.Spec.Mode, outcome.Preview = v1alpha1.SyncModeObserve, test.preview
+		if diff := cmp.Diff(test.want, ready(outcome, outcome.SecretSync.Status.DeepCopy(), noon), cmp.AllowUnexported(verdict{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
 }

@@ -73,6 +73,7 @@ func TestRotationHealth(t *testing.T) {
 		"off, though it was planned":                     {RotationFacts{Version: rotating(source.Rotation{Next: noon.Add(-3 * day)})}, 0, v1alpha1.ReasonRotationDisabled, ""},
 		"never, within its schedule":                     {RotationFacts{Version: rotating(source.Rotation{Enabled: true, Every: 2 * day, Window: time.Hour})}, 2*day + time.Hour, v1alpha1.ReasonRotationOnSchedule, ""},
 
+		"under way for the first time":                   {RotationFacts{Version: rotating(source.Rotation{Enabled: true, Next: noon.Add(day), PendingVersion: "v2"})}, 0, v1alpha1.ReasonRotationInProgress, ""},
 		"under way":                                      {RotationFacts{Version: rotating(waiting)}, rotationTakes, v1alpha1.ReasonRotationInProgress, ""},
 		"waiting since nothing changed":                  {RotationFacts{Version: rotating(waiting)}, rotationTakes + 1, v1alpha1.ReasonRotationStuck, "Version v2 of secret db has waited"},
 		"waiting since it was seen first":                {RotationFacts{Version: rotating(waiting), PendingSince: noon.Add(-rotationTakes)}, 1, v1alpha1.ReasonRotationStuck, ""},
@@ -195,5 +196,15 @@ func TestTheWorstRotationSpeaksForAll(t *testing.T) {
 		if got := worstRotation(test.all...); got.Reason != test.want {
 			t.Errorf("%s: %s", name, got.Reason)
 		}
+	}
+}
+
+// TestAFailedRotationIsRememberedOverAStartOfTheOperator: AWS reports a failure once, and status has it.
+func TestAFailedRotationIsRememberedOverAStartOfTheOperator(t *testing.T) {
+	outcome := polled("version-1", "version-1")
+	outcome.SecretSync.Status.Conditions = []metav1.Condition{*formerly(v1alpha1.ReasonRotationFailed, "AWS says that a rotation of secret db failed")}
+	got := health(outcome, rotated(noon.Add(-24*time.Hour), "v2"))
+	if got == nil || got.Reason != v1alpha1.ReasonRotationFailed {
+		t.Errorf("the condition is %v", got)
 	}
 }

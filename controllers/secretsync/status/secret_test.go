@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -57,12 +58,18 @@ func TestStatusDescribesTheSecret(t *testing.T) {
 		Result: &target.Result{Outcome: target.Created, UID: "secret", ResourceVersion: "7"},
 		Keys:   []string{"a", "a_previous"}, PreviousKeys: []string{"a_previous"},
 	}
+	outcome.Write.Notes.Warnings = []string{"a warning"}
 	outcome.Set.PreviousUntil, outcome.Write.Notes.Expires = noon.Add(13*time.Second+700*time.Millisecond), noon.Add(27*time.Second+1)
 	status := Describe(outcome, noon)
 	want := &v1alpha1.SecretStatus{Name: "db", UID: "secret", ResourceVersion: "7", Generation: 3, Keys: []string{"a", "a_previous"}, PreviousKeys: []string{"a_previous"},
-		CreationPolicy: v1alpha1.CreationPolicyOwner, ExpirationTime: second(noon.Add(27 * time.Second))}
+		CreationPolicy: v1alpha1.CreationPolicyOwner, ExpirationTime: second(noon.Add(27 * time.Second)), Warnings: []string{"a warning"}}
 	if diff := cmp.Diff(want, status.Secret); diff != "" {
 		t.Errorf("status.secret (-want +got):\n%s", diff)
+	}
+	outcome.SecretSync.Spec.Target.CreationPolicy = v1alpha1.CreationPolicyMerge
+	want.CreationPolicy = v1alpha1.CreationPolicyMerge
+	if diff := cmp.Diff(want, Describe(outcome, noon).Secret); diff != "" {
+		t.Errorf("status.secret of keys that are merged (-want +got):\n%s", diff)
 	}
 	if got := status.PreviousUntil; !got.Time.Equal(noon.Add(13 * time.Second)) {
 		t.Errorf("former values are kept until %s: the API server cuts to whole seconds", got)
@@ -171,5 +178,80 @@ func TestAPreviewLeavesTheVersionsInTheSecret(t *testing.T) {
 	}
 	if got[0].VersionID != "v1" {
 		t.Errorf("status has %+v", got)
+	}
+}
+
+// TestASecretOfAFormerNameIsNotForgotten before it is cleaned up: status goes on to name it, with its versions.
+func TestASecretOfAFormerNameIsNotForgotten(t *testing.T) {
+	outcome := polled("v1", "v2")
+	outcome.SecretSync.Spec.Target.Name = "new"
+	outcome.Write = &Write{Result: &target.Result{Outcome: target.Created, UID: "new", ResourceVersion: "9"}, Leftover: true}
+	status := Describe(outcome, noon)
+	if diff := cmp.Diff(outcome.SecretSync.Status.Secret, status.Secret); diff != "" {
+		t.Errorf("status.secret (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(outcome.SecretSync.Status.Sources, status.Sources); diff != "" {
+		t.Errorf("status.sources (-want +got):\n%s", diff)
+	}
+	if status.LastSyncTime == nil {
+		t.Error("the Secret of the new name was written, and status does not say when")
+	}
+	if status.LastRotationTime != nil {
+		t.Error("a rotation is reported of which status does not have the version")
+	}
+}
+
+// TestWhichVersionsStatusHasOfASecretThatWasNotWritten: those in the Secret. Before there is one, those of a preview.
+func TestWhichVersionsStatusHasOfASecretThatWasNotWritten(t *testing.T) {
+	preview := &Preview{Would: "write it"}
+	for name, test := range map[string]struct {
+		former  string
+		observe bool
+		change  func(*Outcome)
+		want    string // empty for none
+	}{
+		"a poll that finds the Secret in sync":    {"v1", false, func(*Outcome) {}, "v2"},
+		"a write that failed":                     {"v1", false, func(o *Outcome) { o.Failure = outage() }, "v1"},
+		"a write that was refused":                {"v1", false, func(o *Outcome) { o.Failure = refused() }, "v1"},
+		"the first write, refused":                {"", false, func(o *Outcome) { o.Failure = refused() }, ""},
+		"AWS has not named all":                   {"v1", false, func(o *Outcome) { o.Set.Answered = false }, "v1"},
+		"the first preview":                       {"", true, func(o *Outcome) { o.Preview = preview }, "v2"},
+		"the first preview, refused":              {"", true, func(o *Outcome) { o.Preview, o.Failure = preview, refused() }, ""},
+		"the first preview, put off":              {"", true, func(o *Outcome) { o.Set = nil }, ""},
+		"a preview beside a Secret":               {"v1", true, func(o *Outcome) { o.Preview = preview }, "v1"},
+		"the first preview, of a suspended one":   {"", true, func(o *Outcome) { o.Preview, o.SecretSync.Spec.Suspend = preview, true }, ""},
+		"a preview that has not looked at values": {"v1", true, func(*Outcome) {}, "v1"},
+	} {
+		outcome := polled(test.former, "v2")
+		if test.observe {
+			outcome.SecretSync.Spec.Mode = v1alpha1.SyncModeObserve
+		}
+		test.change(outcome)
+		got := ""
+		if sources := Describe(outcome, noon).Sources; len(sources) > 0 {
+			got = sources[0].VersionID
+		}
+		if got != test.want {
+			t.Errorf("%s: status has version %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestStatusTakesTheStateOfTheSecretThatWasSeen: of the same Secret, and with any status that is written.
+func TestStatusTakesTheStateOfTheSecretThatWasSeen(t *testing.T) {
+	for name, test := range map[string]struct {
+		seen ownwrites.Secret
+		want string
+	}{
+		"nothing seen":   {ownwrites.Secret{}, "7"},
+		"a later state":  {ownwrites.Secret{UID: "secret", ResourceVersion: "10"}, "10"},
+		"another Secret": {ownwrites.Secret{UID: "another", ResourceVersion: "10"}, "7"},
+	} {
+		outcome := polled("v1", "v1")
+		outcome.SecretSync.Status.Secret.ResourceVersion = "7"
+		outcome.Secret = test.seen
+		if got := Describe(outcome, noon).Secret.ResourceVersion; got != test.want {
+			t.Errorf("%s: resourceVersion %s, want %s", name, got, test.want)
+		}
 	}
 }
