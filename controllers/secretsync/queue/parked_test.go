@@ -68,6 +68,11 @@ func TestWhatIsParkedComesBackWhenAReconcileEnds(t *testing.T) {
 		if got := take(queue); got != second.String() {
 			t.Errorf("%q comes back, want %s", got, second)
 		}
+		queue.Done(second)
+		queue.Add(first)
+		if got := take(queue); got != first.String() {
+			t.Errorf("%q is handed out after its reconcile has ended, want %s", got, first)
+		}
 	})
 }
 
