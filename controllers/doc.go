@@ -34,7 +34,7 @@
 //   - pattern: regular expressions of users, within bounds of memory and of processor time for each reconcile.
 //   - arns: reads the ARNs of secrets and roles, and the names in them.
 //   - source/aws: answers source's queries from AWS Secrets Manager; beside notify/sqs the only package that knows the SDK.
-//   - source/aws/refusal: explains why AWS was not reached or refuses; a new error code is a line in its table.
+//   - source/aws/refusal: explains why AWS was not reached or refuses; an error code is a line in its table.
 //   - source/aws/identity: gets credentials for the identities of namespaces, by roles and the tokens of ServiceAccounts.
 //   - source/aws/sharing: lets callers share a call and its answer, and bounds what is cached for each namespace.
 //   - source/aws/pacing: bounds how many queries wait for AWS at once, and how many calls are sent in a second.

@@ -202,7 +202,7 @@ func importRules() []importRule {
 		{name: "ownwrites-knows-the-target", folder: reconciling + "/ownwrites",
 			allowed: []string{"k8s.io/apimachinery", api, target, reconciler + "/failure", reconciler + "/schedule"}},
 		{name: "status-is-pure", folder: reconciling + "/status",
-			allowed:   []string{"k8s.io/api", "k8s.io/apimachinery", api, render, module + "/controllers/rollout", source, target, reconciler},
+			allowed:   []string{"k8s.io/api", "k8s.io/apimachinery", api, arns, render, module + "/controllers/rollout", source, target, reconciler},
 			forbidden: []string{reconciler + "/queue"}},
 		{name: "queue-knows-no-reconcile", folder: reconciling + "/queue",
 			allowed: []string{"github.com/go-logr/logr", "k8s.io/apimachinery", "k8s.io/client-go/util/workqueue", "sigs.k8s.io/controller-runtime", pattern, source}},
