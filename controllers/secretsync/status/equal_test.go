@@ -43,8 +43,8 @@ func fill(t *testing.T, value reflect.Value) {
 			fill(t, value.Index(i))
 		}
 	case reflect.Struct:
-		for i := range value.NumField() {
-			fill(t, value.Field(i))
+		for _, field := range value.Fields() {
+			fill(t, field)
 		}
 	default:
 		t.Fatalf("the test knows no field of kind %s", value.Kind())
@@ -84,8 +84,8 @@ func changes(t *testing.T, path string, value reflect.Value, changed func(path s
 			changes(t, path, value.Index(i), changed)
 		}
 	case reflect.Struct:
-		for i := range value.NumField() {
-			changes(t, path+"."+value.Type().Field(i).Name, value.Field(i), changed)
+		for field, part := range value.Fields() {
+			changes(t, path+"."+field.Name, part, changed)
 		}
 	}
 }
