@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"context"
+	"encoding/pem"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
@@ -123,6 +125,32 @@ func TestWhatOthersDoDuringAWriteIsReconciled(t *testing.T) {
 	}
 }
 
+// TestWhatOthersDoDuringARefusedWriteIsReconciled at once; without that the next try has its wait.
+func TestWhatOthersDoDuringARefusedWriteIsReconciled(t *testing.T) {
+	for name, watched := range map[string]string{"no other write": "", "another write": "9999999"} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnvironment(t, fresh())
+			e.settle(t)
+			e.due(t, "version-2")
+			e.through(interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+				if _, own := object.(*v1alpha1.SecretSync); own {
+					return c.Patch(ctx, object, patch, options...)
+				}
+				if watched != "" {
+					e.state().writes.Own(watched)
+				}
+				return forbidden(object.GetName())
+			}})
+			if result := e.turn(t); result.RequeueAfter <= firstLagWait != (watched != "") {
+				t.Errorf("the next reconcile comes after %s", result.RequeueAfter)
+			}
+			if reason := e.now(t).FailureReason(); reason != v1alpha1.ReasonTargetForbidden {
+				t.Errorf("status has the reason %q", reason)
+			}
+		})
+	}
+}
+
 // TestItsOwnWriteIsNoEditWhileTheWatchLags: neither the API server is asked for it, nor is the next write held up.
 func TestItsOwnWriteIsNoEditWhileTheWatchLags(t *testing.T) {
 	for name, annotated := range map[string]bool{"after a write": false, "after a reconcile that found an annotation of another writer": true} {
@@ -204,6 +232,24 @@ func TestWhatIsNoFight(t *testing.T) {
 	}
 }
 
+// TestStatusHasWhatIsWorthKnowingOfTheKeys, as what keeps programs from using them.
+func TestStatusHasWhatIsWorthKnowingOfTheKeys(t *testing.T) {
+	encrypted := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})
+	secretSync := fresh()
+	secretSync.Spec.Target.Type = string(corev1.SecretTypeSSHAuth)
+	secretSync.Spec.Data = []v1alpha1.DataKey{{Key: corev1.SSHAuthPrivateKey}}
+	e := newEnvironment(t, secretSync)
+	aws := account{"db": at("v1")}.source()
+	aws.fetch = func(_ source.Ref, resolved source.Version) (source.Fetched, error) {
+		return source.Fetched{Version: resolved, Value: source.TextValue(string(encrypted))}, nil
+	}
+	e.use(aws)
+	e.settle(t)
+	if warnings := e.now(t).Status.Secret.Warnings; len(warnings) != 1 || !strings.Contains(warnings[0], "is encrypted") {
+		t.Errorf("status warns of %q", warnings)
+	}
+}
+
 // TestNothingIsWrittenBeforeItIsKnownWhatChanges: the event of a write names the keys that it has changed.
 func TestNothingIsWrittenBeforeItIsKnownWhatChanges(t *testing.T) {
 	e := newEnvironment(t, fresh())
@@ -211,8 +257,14 @@ func TestNothingIsWrittenBeforeItIsKnownWhatChanges(t *testing.T) {
 	e.state().content.Forget() // As after a restart.
 	e.liveThrough(silent())
 	e.due(t, "version-2")
-	e.turn(t)
-	if e.value(t) != "of version-1" || e.now(t).FailureReason() != v1alpha1.ReasonTargetFailed {
-		t.Errorf("the Secret has %q, status has the reason %q", e.value(t), e.now(t).FailureReason())
+	result := e.turn(t)
+	if e.value(t) != "of version-1" {
+		t.Errorf("the Secret has %q", e.value(t))
+	}
+	if reason := e.now(t).FailureReason(); reason != v1alpha1.ReasonTargetFailed {
+		t.Errorf("status has the reason %q", reason)
+	}
+	if result.RequeueAfter <= firstLagWait {
+		t.Errorf("an API server that does not answer is asked again after %s", result.RequeueAfter)
 	}
 }

@@ -133,6 +133,27 @@ func TestADeletionThatFailsIsReportedAndTriedAgain(t *testing.T) {
 	}
 }
 
+// TestADeletionThatMeetsConflictsAsksTheAPIServer in the end: the watch may show another SecretSync than there is.
+func TestADeletionThatMeetsConflictsAsksTheAPIServer(t *testing.T) {
+	secretSync, app := merging()
+	e := newEnvironment(t, secretSync, app)
+	e.settle(t)
+	if err := e.server.Delete(t.Context(), e.now(t)); err != nil {
+		t.Fatal(err)
+	}
+	e.shows(t, e.now(t))
+	e.edit(t, func(*v1alpha1.SecretSync) {})
+	for n := range maxConflicts {
+		if result := e.turn(t); result.RequeueAfter < firstLagWait {
+			t.Errorf("conflict %d: it is tried again after %s", n+1, result.RequeueAfter)
+		}
+	}
+	e.turn(t)
+	if err := e.server.Get(t.Context(), here, &v1alpha1.SecretSync{}); !apierrors.IsNotFound(err) {
+		t.Errorf("after %d conflicts it is still there: %v", maxConflicts, err)
+	}
+}
+
 // TestADeletionIsNotHeldUpForGood by what the API server never allows.
 func TestADeletionIsNotHeldUpForGood(t *testing.T) {
 	secretSync, app := merging()

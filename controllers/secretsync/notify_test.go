@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -257,6 +258,21 @@ func TestTheLatestFailuresAreRemembered(t *testing.T) {
 				t.Fatalf("of %d failures number %d is remembered: %t", maxFailures+3, n, is)
 			}
 		}
+	}
+}
+
+// TestAReconcileJudgesByTheFailuresOfRotations that change events have reported.
+func TestAReconcileJudgesByTheFailuresOfRotations(t *testing.T) {
+	e := newEnvironment(t, fresh())
+	e.use(&fakeSource{resolve: func(source.VersionQuery) (source.Resolution, error) {
+		return source.Resolution{Version: waiting("arn", "")}, nil
+	}})
+	e.settle(t)
+	e.changes.record(here, noon, RotationFailure{ARN: "arn", At: noon})
+	e.settle(t)
+	health := meta.FindStatusCondition(e.now(t).Status.Conditions, v1alpha1.ConditionRotationHealthy)
+	if health == nil || health.Reason != v1alpha1.ReasonRotationFailed {
+		t.Errorf("the condition of rotations is %+v", health)
 	}
 }
 

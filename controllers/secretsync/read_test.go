@@ -113,11 +113,12 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 	cache.secretSync = atVersion(e.now(t), "1")
 	e.turn(t)
 	e.after(ownwrites.MaxWatchLag)
+	e.changes.record(here, e.clock.Now(), RotationFailure{})
+	e.wakes.wake(here, true)
+	e.deferred.put(e.reportOf(e.now(t), "version-1"))
 	if err := e.server.Delete(t.Context(), e.now(t)); err != nil {
 		t.Fatal(err)
 	}
-	e.changes.record(here, e.clock.Now(), RotationFailure{})
-	e.wakes.wake(here, true)
 	if turn := e.turn(t); turn.RequeueAfter != 0 {
 		t.Errorf("a SecretSync that is gone is reconciled again after %s", turn.RequeueAfter)
 	}
@@ -129,6 +130,9 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 	}
 	if woken, _ := e.wakes.take(here); woken {
 		t.Error("a SecretSync that is gone is woken")
+	}
+	if len(e.deferred.byName) != 0 {
+		t.Error("a report of a SecretSync that is gone is deferred")
 	}
 }
 

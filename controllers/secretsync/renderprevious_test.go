@@ -38,6 +38,13 @@ func TestFormerValuesStayForAWhile(t *testing.T) {
 		if diff := cmp.Diff(want, textsOf(e.secret(t, "db").Data)); diff != "" {
 			t.Errorf("after %s (-want +got):\n%s", after, diff)
 		}
+		var former []string
+		if _, kept := want["value_previous"]; kept {
+			former = []string{"value_previous"}
+		}
+		if diff := cmp.Diff(former, e.now(t).Status.Secret.PreviousKeys); diff != "" {
+			t.Errorf("after %s status has other keys of former values (-want +got):\n%s", after, diff)
+		}
 	}
 	first := map[string]string{"value": "v1"}
 	poll(0, first, false)

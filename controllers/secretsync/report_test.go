@@ -138,18 +138,27 @@ func (e *environment) fail(t *testing.T, failed *failure.Failure) metav1.Conditi
 	return e.ready(t)
 }
 
-// A Secret that is still good stays Ready while AWS does not answer, but not for ever.
+// A Secret that is still good stays Ready while AWS does not answer, for three poll intervals and not for ever.
 func TestReadyLastsWhileTheValueIsFresh(t *testing.T) {
-	const fresh = 15 * time.Minute // Three poll intervals, and the least.
-	e := newEnvironment(t, inStatus("version-1"))
-	outage := failedBy(v1alpha1.ReasonRegionUnavailable, failure.Transient)
-	for _, step := range []struct {
-		after time.Duration
-		want  metav1.ConditionStatus
-	}{{0, metav1.ConditionTrue}, {fresh - time.Second, metav1.ConditionTrue}, {fresh, metav1.ConditionFalse}} {
-		e.clock.SetTime(noon.Add(step.after))
-		if got := e.fail(t, outage).Status; got != step.want {
-			t.Errorf("after %s Ready is %s", step.after, got)
+	for name, test := range map[string]struct {
+		interval *metav1.Duration
+		fresh    time.Duration
+	}{
+		"the interval of the operator": {nil, 15 * time.Minute},
+		"a longer one of its own":      {&metav1.Duration{Duration: 20 * time.Minute}, time.Hour},
+	} {
+		secretSync := inStatus("version-1")
+		secretSync.Spec.PollInterval = test.interval
+		e := newEnvironment(t, secretSync)
+		outage := failedBy(v1alpha1.ReasonRegionUnavailable, failure.Transient)
+		for _, step := range []struct {
+			after time.Duration
+			want  metav1.ConditionStatus
+		}{{0, metav1.ConditionTrue}, {test.fresh - time.Second, metav1.ConditionTrue}, {test.fresh, metav1.ConditionFalse}} {
+			e.clock.SetTime(noon.Add(step.after))
+			if got := e.fail(t, outage).Status; got != step.want {
+				t.Errorf("%s: after %s Ready is %s", name, step.after, got)
+			}
 		}
 	}
 }

@@ -410,6 +410,7 @@ func TestWhatIsDoneAboutAChange(t *testing.T) {
 		steps, waits bool
 	}{
 		"nothing was written":             {nil, func(*attempt) {}, true, false},
+		"it could not be repaired":        {nil, drifted, true, false},
 		"the Secret was written":          {updated, func(*attempt) {}, false, true},
 		"it was as desired":               {unchanged, func(*attempt) {}, true, false},
 		"it was touched":                  {unchanged, drifted, true, false},
@@ -427,7 +428,11 @@ func TestWhatIsDoneAboutAChange(t *testing.T) {
 		e.Rollouts.Announce(here.Namespace, here.Name, here.Name, v1alpha1.Rollout{})
 		a := e.attempt(e.now(t), schedule.Poll)
 		test.change(a)
+		a.state.restarted.add([]string{"Deployment former"})
 		rollouts, _ := e.restart(t.Context(), a, test.write)
+		if !slices.Contains(rollouts.Restarted, "Deployment former") {
+			t.Errorf("%s: no event comes for a former restart, but for %q", name, rollouts.Restarted)
+		}
 		if steps := rollouts.Progress != nil; steps != test.steps {
 			t.Errorf("%s: a step is taken: %v", name, steps)
 		}

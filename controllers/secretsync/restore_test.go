@@ -204,6 +204,19 @@ func TestRestartsOfAnotherPastAreForgotten(t *testing.T) {
 	}
 }
 
+// TestAReportOfAnotherPastIsForgotten: it is of a Secret that may not be there any more.
+func TestAReportOfAnotherPastIsForgotten(t *testing.T) {
+	e := newEnvironment(t, fresh())
+	e.turn(t) // Writes the Secret, and defers the report.
+	if len(e.deferred.byName) != 1 {
+		t.Fatalf("%d reports are deferred", len(e.deferred.byName))
+	}
+	e.restore(e.now(t))
+	if len(e.deferred.byName) != 0 {
+		t.Errorf("%d reports are left", len(e.deferred.byName))
+	}
+}
+
 func TestTheLogSaysOnceAMinuteThatObjectsWentBack(t *testing.T) {
 	e := newEnvironment(t, fresh())
 	first := e.clock.Now()

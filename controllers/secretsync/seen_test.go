@@ -176,7 +176,8 @@ func TestARewriteIsNoted(t *testing.T) {
 		if seen := a.state.seen.Secret(); seen != (ownwrites.Secret{}) {
 			t.Errorf("%s: a Secret is noted that is not in status: %+v", name, seen)
 		}
-		a.secretSync.Status.Secret = &v1alpha1.SecretStatus{UID: "1", ResourceVersion: "9"}
+		a.secretSync.Status.Secret = &v1alpha1.SecretStatus{UID: "1", ResourceVersion: "8"}
+		a.state.seen.Note(target.Result{UID: "1", ResourceVersion: "9"})
 		a.rewritten(test.result)
 		if latest := a.state.seen.Secret().Latest(a.secretSync.Status.Secret); latest.ResourceVersion != test.want {
 			t.Errorf("%s: status gets the resourceVersion %s", name, latest.ResourceVersion)

@@ -295,20 +295,22 @@ func TestWhatIsPutOff(t *testing.T) {
 }
 
 // TestAFightIsOverWhenAPollFindsTheSecretAsItShouldBe: repairs that are part of it do not end it, nor does a reconcile
-// that asks AWS nothing.
+// that asks AWS nothing or fails.
 func TestAFightIsOverWhenAPollFindsTheSecretAsItShouldBe(t *testing.T) {
 	for name, test := range map[string]struct {
 		trigger  schedule.Trigger
 		answered bool
+		failure  *failure.Failure
 		ends     bool
 	}{
-		"a repair":          {schedule.Drift, true, false},
-		"a poll":            {schedule.Poll, true, true},
-		"nothing was asked": {schedule.Poll, false, false},
+		"a repair":          {schedule.Drift, true, nil, false},
+		"a poll":            {schedule.Poll, true, nil, true},
+		"a poll that fails": {schedule.Poll, true, failure.DeadlineExceeded(0), false},
+		"nothing was asked": {schedule.Poll, false, nil, false},
 	} {
 		e := newEnvironment(t, fresh())
 		r := e.polledReport("v1", "v1")
-		r.trigger, r.outcome.Trigger, r.outcome.Set.Answered = test.trigger, test.trigger, test.answered
+		r.trigger, r.outcome.Trigger, r.outcome.Set.Answered, r.outcome.Failure = test.trigger, test.trigger, test.answered, test.failure
 		now := noon
 		truce := func() time.Duration {
 			for range 5 {

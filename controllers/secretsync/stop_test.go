@@ -153,6 +153,7 @@ func TestOneThatCannotBeSavedKeepsNoOtherBack(t *testing.T) {
 		lost := e.states.of(client.ObjectKey{Namespace: "nowhere", Name: name}, "uid")
 		lost.seen.Note(target.Result{UID: "1", ResourceVersion: "9"})
 	}
+	e.states.of(client.ObjectKey{Namespace: "nowhere", Name: "of which nothing was seen"}, "uid")
 	e.Client = interceptor.NewClient(e.Client.(client.WithWatch), interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			if key.Namespace == "nowhere" {
@@ -164,6 +165,9 @@ func TestOneThatCannotBeSavedKeepsNoOtherBack(t *testing.T) {
 	err := e.saveSeen(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "a is away") || !strings.Contains(err.Error(), "z is away") {
 		t.Errorf("the error is %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "nothing was seen") {
+		t.Errorf("a SecretSync with nothing to save is read: %v", err)
 	}
 	if said, is := e.inStatus(t), e.secret(t, "db").ResourceVersion; said != is {
 		t.Errorf("status says resourceVersion %s of %s", said, is)
