@@ -225,6 +225,28 @@ func TestARestartIsReportedOnce(t *testing.T) {
 	}
 }
 
+// TestTheLogHasWhatWasDone beside the event; what would be done, or is only seen, is for the reader of events alone.
+func TestTheLogHasWhatWasDone(t *testing.T) {
+	for mode, want := range map[v1alpha1.SyncMode]string{v1alpha1.SyncModeSync: `"msg"="applied Secret"`, v1alpha1.SyncModeObserve: ""} {
+		secretSync := fresh()
+		secretSync.Spec.Mode = mode
+		e := newEnvironment(t, secretSync)
+		var logged []string
+		log := funcr.New(func(_, line string) { logged = append(logged, line) }, funcr.Options{})
+		for range 2 { // The report of a write is deferred.
+			if _, err := e.Reconcile(logr.NewContext(t.Context(), log), requestHere()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sent := e.sent(); len(sent) != 1 {
+			t.Errorf("%s: events %q", mode, sent)
+		}
+		if want == "" && len(logged) > 0 || want != "" && (len(logged) != 1 || !strings.Contains(logged[0], want)) {
+			t.Errorf("%s: the log has %q", mode, logged)
+		}
+	}
+}
+
 // Busy says nothing about the SecretSync: it is put off and not reported, and not all at once later.
 func TestBusyIsPutOff(t *testing.T) {
 	later := map[time.Duration]bool{}

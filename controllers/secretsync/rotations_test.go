@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
 	"github.com/secretsync/secretsync/controllers/secretsync/status"
@@ -106,6 +107,23 @@ func TestANewVersionIsStuckOnceItHasBeenSeenForLong(t *testing.T) {
 	known = &rotations{} // The operator restarts.
 	if got := health(noon.Add(rotationTakes + 1)); got != v1alpha1.ReasonRotationStuck {
 		t.Errorf("after a restart: %s", got)
+	}
+}
+
+// TestARotationIsNotJudgedByHalfAnAnswer: AWS has not named all versions, or not for certain.
+func TestARotationIsNotJudgedByHalfAnAnswer(t *testing.T) {
+	e := newEnvironment(t, inStatus("v1"))
+	r := e.reportOf(e.stored(t), "v1")
+	r.outcome.Set.Answered, r.err = false, failure.DeadlineExceeded(0)
+	r.outcome.Set.Inputs[0].Resolution.Version = waiting("arn", "v2")
+	if _, err := e.report(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(r.state.rotations.pending); got != 0 {
+		t.Errorf("%d versions count as waiting", got)
+	}
+	if got := r.state.rotations.reason(); got != "" {
+		t.Errorf("it is counted as %q", got)
 	}
 }
 
