@@ -368,6 +368,27 @@ func TestDisownTellsItsOwnWriteFromThoseOfOthers(t *testing.T) {
 	}
 }
 
+// TestWhatOthersDoWhileASecretIsFreedIsReconciled at once; without that the next try has its wait.
+func TestWhatOthersDoWhileASecretIsFreedIsReconciled(t *testing.T) {
+	for name, watched := range map[string]string{"no other write": "", "another write": "9999999"} {
+		t.Run(name, func(t *testing.T) {
+			e, _ := retainingSync(t)
+			e.aws.refusal = &source.Error{Kind: source.SecretNotFound, Explanation: "gone"}
+			e.onWrite = func(context.CancelFunc) {
+				if watched != "" {
+					e.state().writes.Own(watched)
+				}
+			}
+			if result := e.turn(t); result.RequeueAfter <= firstLagWait != (watched != "") {
+				t.Errorf("the next reconcile comes after %s", result.RequeueAfter)
+			}
+			if owners := e.secret(t, "db").OwnerReferences; len(owners) != 0 {
+				t.Errorf("owners: %v", owners)
+			}
+		})
+	}
+}
+
 // TestDisownHidesNoEdit: what others have changed before is repaired by the next reconcile that can.
 func TestDisownHidesNoEdit(t *testing.T) {
 	e, a := retainingSync(t)

@@ -112,6 +112,20 @@ func TestAFewReportsASecondFollowAtOnce(t *testing.T) {
 	}
 }
 
+// TestAReportIsForTheSecretSyncThatItIsOf, and for no other one of the name.
+func TestAReportIsForTheSecretSyncThatItIsOf(t *testing.T) {
+	for uid, given := range map[types.UID]bool{"uid": true, "another": false} {
+		e, r := unreported(t)
+		e.deferReport(r)
+		if got := e.deferred.take(here, uid); (got != nil) != given {
+			t.Errorf("it is given to UID %s: %t", uid, got != nil)
+		}
+		if left := len(e.deferred.byName); left != 0 {
+			t.Errorf("after UID %s %d reports are left", uid, left)
+		}
+	}
+}
+
 // TestWhenALateReportComes: at once, but for one that is part of a burst and that no user waits for.
 func TestWhenALateReportComes(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -233,7 +233,7 @@ func TestAPassIsTakenUpOnce(t *testing.T) {
 	if first := a.state.unfinished.resume(a); !first.Equal(noon) {
 		t.Errorf("the first begins at %s", first)
 	}
-	if second := a.state.unfinished.resume(a); second.Equal(noon) {
+	if second := a.state.unfinished.resume(a); !second.Equal(a.began) {
 		t.Errorf("the second begins at %s", second)
 	}
 }

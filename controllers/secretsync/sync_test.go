@@ -11,12 +11,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
+	"github.com/secretsync/secretsync/controllers/secretsync/status"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -67,6 +69,48 @@ func TestAPollThatFindsNothingNewEndsThere(t *testing.T) {
 	r.wantConsistent(t)
 }
 
+// TestValuesThatCannotBePublishedLeaveTheSecretAsItIs, and nothing is said of what would be written.
+func TestValuesThatCannotBePublishedLeaveTheSecretAsItIs(t *testing.T) {
+	for name, test := range map[string]struct {
+		mode v1alpha1.SyncMode
+		key  v1alpha1.DataKey
+		want string
+	}{
+		"a property that is missing":   {"", v1alpha1.DataKey{Key: "value", Property: "a"}, v1alpha1.ReasonPropertyNotFound},
+		"a value that a guard refuses": {"", v1alpha1.DataKey{Key: "value"}, v1alpha1.ReasonValueRejected},
+		"in mode Observe":              {v1alpha1.SyncModeObserve, v1alpha1.DataKey{Key: "value", Property: "a"}, v1alpha1.ReasonPropertyNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			secretSync, values := fresh(), map[string]string{"v1": `{"a":"1"}`, "v2": `{"b":"2"}`}
+			secretSync.Spec.Data = []v1alpha1.DataKey{test.key}
+			secretSync.Spec.Guards = &v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "value", Pattern: ".*1.*"}}}
+			e, secrets := newEnvironment(t, secretSync), account{"db": at("v1")}
+			aws := secrets.source()
+			aws.fetch = func(_ source.Ref, resolved source.Version) (source.Fetched, error) {
+				return source.Fetched{Version: resolved, Value: source.TextValue(values[resolved.ID])}, nil
+			}
+			e.use(aws)
+			e.settle(t)
+			e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = test.mode })
+			e.settle(t)
+			e.sent()
+			before := e.secret(t, "db").ResourceVersion
+			secrets["db"] = at("v2")
+			e.pollAt(e.clock.Now())
+			e.settle(t)
+			if after := e.secret(t, "db").ResourceVersion; after != before {
+				t.Errorf("the Secret was written: resourceVersion %s, was %s", after, before)
+			}
+			if ready := e.ready(t); ready.Status != metav1.ConditionFalse || ready.Reason != test.want {
+				t.Errorf("Ready is %s for %s", ready.Status, ready.Reason)
+			}
+			if sent := e.sent(); len(sent) != 1 || !strings.Contains(sent[0], status.EventFailed) {
+				t.Errorf("events: %q", sent)
+			}
+		})
+	}
+}
+
 // TestAPreviewIsNotMadeTwice: in mode Observe values are read again where there is something new to say.
 func TestAPreviewIsNotMadeTwice(t *testing.T) {
 	for name, lost := range map[string]bool{"of the Secret as it was": false, "while the Secret can't be read": true} {
@@ -91,6 +135,33 @@ func TestAPreviewIsNotMadeTwice(t *testing.T) {
 				t.Errorf("status reports %q", reason)
 			}
 		})
+	}
+}
+
+// TestTheSourceKnowsSinceWhenTheSecretSyncIsThere: a ServiceAccount of before may have been another tenant's.
+func TestTheSourceKnowsSinceWhenTheSecretSyncIsThere(t *testing.T) {
+	for name, test := range map[string]struct {
+		initial bool // in the first list of the watch
+		since   time.Time
+	}{
+		"since the operator runs":     {false, noon.Add(time.Minute)},
+		"since before it was started": {true, time.Time{}},
+	} {
+		e, aws := newEnvironment(t, fresh()), account{"db": at("v1")}.source()
+		e.use(aws)
+		e.restores().Create(event.CreateEvent{Object: e.now(t), IsInInitialList: test.initial})
+		e.after(time.Minute)
+		e.settle(t)
+		want := source.Reader{Namespace: here.Namespace, Name: here.Name, Since: test.since}
+		if len(aws.queries) == 0 || len(aws.fetches) == 0 {
+			t.Fatalf("%s: %d queries, %d reads", name, len(aws.queries), len(aws.fetches))
+		}
+		if diff := cmp.Diff(want, aws.queries[0].Reader); diff != "" {
+			t.Errorf("%s: the query is for another reader (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(want, aws.fetches[0].Reader); diff != "" {
+			t.Errorf("%s: the value is read for another reader (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
