@@ -3,12 +3,14 @@ package secretsync
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,6 +19,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
+	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/target"
 )
@@ -148,6 +151,35 @@ func TestWhatOthersDoDuringARefusedWriteIsReconciled(t *testing.T) {
 				t.Errorf("status has the reason %q", reason)
 			}
 		})
+	}
+}
+
+// TestNoWriteIsTouchedThatWasNotBegun: what ends before it has its wait.
+func TestNoWriteIsTouchedThatWasNotBegun(t *testing.T) {
+	merge, app := merging()
+	many := map[string][]byte{}
+	for n := range lightKeys + 1 {
+		many[strings.Repeat("k", n+1)] = nil
+	}
+	for name, test := range map[string]struct {
+		secretSync *v1alpha1.SecretSync
+		data       map[string][]byte
+		want       func(error) bool
+	}{
+		"the finalizer meets another writer": {merge, nil, apierrors.IsConflict},
+		"a large Secret has its turn":        {fresh(), many, func(err error) bool { return errors.Is(err, errLarge) }},
+	} {
+		e := newEnvironment(t, test.secretSync, app)
+		e.conflicts = 1
+		a := e.attempt(e.now(t), schedule.Spec)
+		set := resolve.NewSet(resolve.Request{SecretSync: a.secretSync})
+		write, touched, err := e.apply(t.Context(), a, set, secretContent{data: test.data})
+		if write != nil || !test.want(err) {
+			t.Errorf("%s: written %t, with the error %v", name, write != nil, err)
+		}
+		if touched {
+			t.Errorf("%s: another writer has touched the Secret", name)
+		}
 	}
 }
 
