@@ -218,7 +218,8 @@ func TestWhenTheSecretHasWhatAWSHas(t *testing.T) {
 func TestFindFollowsWhatComesAndGoes(t *testing.T) {
 	secretSync := fresh()
 	secretSync.Spec = v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: "x"}, Prefix: "K_"}}}
-	e, aws := newEnvironment(t, secretSync), account{"a": at("1"), "b": at("2"), "new": {}}.source()
+	e, secrets := newEnvironment(t, secretSync), account{"a": at("1"), "b": at("2"), "new": {}}
+	aws := secrets.source()
 	e.use(aws)
 	names := []string{"a", "b", "new"}
 	aws.find = func(source.FindQuery) (found []source.Found, err error) {
@@ -248,11 +249,25 @@ func TestFindFollowsWhatComesAndGoes(t *testing.T) {
 	}
 	names = []string{"b"}
 	poll("a secret is no longer found", map[string]string{"K_b": "2"})
-	names = nil
-	poll("nothing is found", map[string]string{"K_b": "2"})
-	if ready := e.ready(t); e.now(t).FailureReason() != v1alpha1.ReasonSecretNotFound || !strings.Contains(ready.Message, "spec.dataFrom[0].find") {
-		t.Errorf("nothing is found: %s, %s", e.now(t).FailureReason(), ready.Message)
+	lost := func(when string) {
+		t.Helper()
+		poll(when, map[string]string{"K_b": "2"})
+		if reason := e.now(t).FailureReason(); reason != v1alpha1.ReasonSecretNotFound {
+			t.Errorf("%s: the reason is %q", when, reason)
+		}
+		if ready := e.ready(t); !strings.Contains(ready.Message, "spec.dataFrom[0].find") {
+			t.Errorf("%s: %s", when, ready.Message)
+		}
 	}
+	names = nil
+	lost("nothing is found")
+	names = []string{"b"}
+	poll("a secret is found again", map[string]string{"K_b": "2"})
+	if reason := e.now(t).FailureReason(); reason != "" {
+		t.Errorf("a secret is found again: %s", reason)
+	}
+	delete(secrets, "b")
+	lost("the last secret that is found is gone") // The list of AWS lags.
 }
 
 // The user who asks for a refresh has ended the fight: it is not put off.
