@@ -119,6 +119,9 @@ func TestWhatAPassEndedByIsNotBlamedOnItsDeadline(t *testing.T) {
 		if failed := failure.Explain(r.err); failed != nil && failed.Class != test.class {
 			t.Errorf("%s: it is of class %v", name, failed.Class)
 		}
+		if failed := failure.Explain(r.err); test.class == failure.Transient && !strings.Contains(failed.Message, "did not end within "+reconcileWithin.String()) {
+			t.Errorf("%s: the message does not name it: %s", name, failed.Message)
+		}
 	}
 }
 
