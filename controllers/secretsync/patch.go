@@ -20,7 +20,7 @@ const statusTries = 4
 // that was created under its name since.
 func (c *Controller) writeStatus(ctx context.Context, r *report, after *v1alpha1.SecretSync) error {
 	before := &r.secretSync.Status
-	if status.Equal(before, &after.Status) || r.onlySeen(before, &after.Status) {
+	if !status.Changed(before, &after.Status, r.state.seen.Secret()) {
 		return nil
 	}
 	status.DateSources(&r.outcome, &after.Status)
@@ -34,18 +34,6 @@ func (c *Controller) writeStatus(ctx context.Context, r *report, after *v1alpha1
 	r.state.cache.wrote(changed.ResourceVersion)
 	r.state.seen.Clear() // It is in status now, or a later write is.
 	return nil
-}
-
-// onlySeen says whether status would be written for nothing but that the Secret was seen to be as desired.
-func (r *report) onlySeen(before, after *v1alpha1.SecretSyncStatus) bool {
-	seen := r.state.seen.Secret()
-	if seen.ResourceVersion == "" || before.Secret == nil || after.Secret == nil || after.Secret.ResourceVersion != seen.ResourceVersion {
-		return false
-	}
-	former, same := *after.Secret, *after
-	former.ResourceVersion = before.Secret.ResourceVersion
-	same.Secret = &former
-	return status.Equal(before, &same)
 }
 
 // writeOver writes status over the one that the reconcile has read. An edit of spec or metadata in the meantime does not

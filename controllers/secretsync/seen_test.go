@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -121,42 +120,6 @@ func TestARefusedUpdateIsNotTakenForAnEdit(t *testing.T) {
 	}
 	if said := e.inStatus(t); said != is {
 		t.Errorf("status says resourceVersion %s of %s: the operator's own write counts as an edit", said, is)
-	}
-}
-
-// TestAStatusForASecretThatWasSeen is not written, and any other is.
-func TestAStatusForASecretThatWasSeen(t *testing.T) {
-	const seen = "10"
-	for name, test := range map[string]struct {
-		before, now string // resourceVersions of the Secret in status; empty for none
-		seen, more  bool
-		only        bool
-	}{
-		"nothing was seen":               {before: "9", now: seen},
-		"the Secret was seen":            {before: "9", now: seen, seen: true, only: true},
-		"and a condition is another":     {before: "9", now: seen, seen: true, more: true},
-		"the Secret is new":              {now: seen, seen: true},
-		"the Secret is no longer wanted": {before: "9", seen: true},
-		"the Secret was written since":   {before: "9", now: "11", seen: true},
-	} {
-		e := newEnvironment(t, fresh())
-		r := e.polledReport("version-1", "version-1")
-		before := &r.secretSync.Status
-		after := before.DeepCopy()
-		if test.seen {
-			r.state.seen.Note(target.Result{UID: "secret", ResourceVersion: seen})
-		}
-		for version, status := range map[string]*v1alpha1.SecretSyncStatus{test.before: before, test.now: after} {
-			if status.Secret.ResourceVersion = version; version == "" {
-				status.Secret = nil
-			}
-		}
-		if test.more {
-			after.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady}}
-		}
-		if got := r.onlySeen(before, after); got != test.only {
-			t.Errorf("%s: nothing but that was seen: %t", name, got)
-		}
 	}
 }
 

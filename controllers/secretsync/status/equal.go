@@ -6,7 +6,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 )
+
+// Changed says whether a status says anything else than the one before, but that the Secret was seen to be as desired:
+// that is written with the next status which is written for another reason.
+func Changed(before, after *v1alpha1.SecretSyncStatus, seen ownwrites.Secret) bool {
+	if seen.ResourceVersion == "" || before.Secret == nil || after.Secret == nil || after.Secret.ResourceVersion != seen.ResourceVersion {
+		return !Equal(before, after)
+	}
+	same, former := *after, *after.Secret
+	former.ResourceVersion = before.Secret.ResourceVersion
+	same.Secret = &former
+	return !Equal(before, &same)
+}
 
 // Equal says whether two statuses say the same: slices that are nil and empty are equal, as are times of one moment. It is
 // equality.Semantic.DeepEqual without reflection, which made half of the garbage of a poll that finds nothing new. A new

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 )
 
 // full is a status with a value in each field, and two items in each list.
@@ -126,5 +127,39 @@ func TestEqualIsOfMeaning(t *testing.T) {
 	}
 	if !Equal(&v1alpha1.SecretSyncStatus{}, &v1alpha1.SecretSyncStatus{}) {
 		t.Error("two empty statuses are not equal")
+	}
+}
+
+// TestAStatusForASecretThatWasSeen is not written, and any other is.
+func TestAStatusForASecretThatWasSeen(t *testing.T) {
+	const seen = "10"
+	for name, test := range map[string]struct {
+		before, now string // resourceVersions of the Secret in status; empty for none
+		seen, more  bool
+		changed     bool
+	}{
+		"nothing was seen":                 {before: "9", now: seen, changed: true},
+		"nothing was seen, or has changed": {before: seen, now: seen},
+		"the Secret was seen":              {before: "9", now: seen, seen: true},
+		"and a condition is another":       {before: "9", now: seen, seen: true, more: true, changed: true},
+		"the Secret is new":                {now: seen, seen: true, changed: true},
+		"the Secret is no longer wanted":   {before: "9", seen: true, changed: true},
+		"the Secret was written since":     {before: "9", now: "11", seen: true, changed: true},
+	} {
+		before, after, known := full(t), full(t), ownwrites.Secret{}
+		if test.seen {
+			known = ownwrites.Secret{UID: "text", ResourceVersion: seen}
+		}
+		for status, version := range map[*v1alpha1.SecretSyncStatus]string{before: test.before, after: test.now} {
+			if status.Secret.ResourceVersion = version; version == "" {
+				status.Secret = nil
+			}
+		}
+		if test.more {
+			after.Conditions = after.Conditions[:1]
+		}
+		if got := Changed(before, after, known); got != test.changed {
+			t.Errorf("%s: changed: %t", name, got)
+		}
 	}
 }

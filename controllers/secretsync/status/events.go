@@ -118,6 +118,15 @@ func rotationEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 	return Event{}
 }
 
+// rotationReason is that of the condition RotationHealthy, and whether it is False.
+func rotationReason(status *v1alpha1.SecretSyncStatus) (reason string, unhealthy bool) {
+	health := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionRotationHealthy)
+	if health == nil {
+		return "", false
+	}
+	return health.Reason, health.Status == metav1.ConditionFalse
+}
+
 // writeEvent is of a write that has changed the Secret.
 func writeEvent(outcome *Outcome) Event {
 	if !outcome.Write.Changed() {

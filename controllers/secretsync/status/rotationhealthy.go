@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -213,13 +212,4 @@ func worstRotation(conditions ...metav1.Condition) metav1.Condition {
 	return slices.MinFunc(conditions, func(a, b metav1.Condition) int {
 		return slices.Index(severity, a.Status) - slices.Index(severity, b.Status)
 	})
-}
-
-// rotationReason is that of the condition RotationHealthy, and whether it is False.
-func rotationReason(status *v1alpha1.SecretSyncStatus) (reason string, unhealthy bool) {
-	health := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionRotationHealthy)
-	if health == nil {
-		return "", false
-	}
-	return health.Reason, health.Status == metav1.ConditionFalse
 }

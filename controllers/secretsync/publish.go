@@ -1,0 +1,49 @@
+package secretsync
+
+import (
+	"context"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/status"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+// publish writes the status, where the reconcile has anything to say, and sends the events that go with it. It gives the
+// SecretSync with its new status.
+func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSync, error) {
+	outcome, now := &r.outcome, c.Clock.Now()
+	if !outcome.Reportable() {
+		return r.secretSync, nil
+	}
+	if outcome.ConcernsSync() && outcome.Set != nil && outcome.Set.Answered {
+		outcome.Rotations = r.state.rotations.facts(outcome.Set, now)
+	}
+	outcome.Secret = r.state.seen.Secret()
+	described := *r.secretSync // A copy of all of it would make a poll that finds nothing new dearer; nothing but status is changed.
+	after := &described
+	after.Status = status.Describe(outcome, now)
+	if err := c.writeStatus(ctx, r, after); err != nil {
+		return after, err
+	}
+	if outcome.Write != nil && !outcome.Write.Leftover {
+		r.state.content.Reported()
+	}
+	for _, event := range status.Events(outcome, &after.Status) {
+		c.send(r.secretSync, event)
+		if event.Log != "" {
+			ctrl.LoggerFrom(ctx).Info(event.Log, event.LogPairs...)
+		}
+	}
+	r.state.restarted.reported()
+	if outcome.ConcernsSync() {
+		r.state.rotations.judged(&after.Status)
+		c.Metrics.synced(outcome)
+	}
+	c.Metrics.rolledOut(outcome, &after.Status, now)
+	return after, nil
+}
+
+// send sends an event of a SecretSync.
+func (c *Controller) send(secretSync *v1alpha1.SecretSync, event status.Event) {
+	c.Events.Eventf(secretSync, nil, event.Type, event.Reason, event.Action, "%s", event.Note)
+}
