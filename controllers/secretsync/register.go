@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
@@ -50,17 +49,6 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 func (c *Controller) options(log logr.Logger) controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: c.Workers, NewQueue: queue.New(c.shares, c.gone, log), ReconciliationTimeout: reconcileWithin,
-	}
-}
-
-// logConstructor gives each reconcile a logger that names the SecretSync. The builder's own does so twice and by
-// reflection, which took a sixth of the processor time of a poll that finds nothing new.
-func logConstructor(base logr.Logger) func(*reconcile.Request) logr.Logger {
-	return func(request *reconcile.Request) logr.Logger {
-		if request == nil {
-			return base
-		}
-		return base.WithValues("namespace", request.Namespace, "name", request.Name)
 	}
 }
 
