@@ -3,9 +3,10 @@ package secretsync
 import (
 	"context"
 
+	ctrl "sigs.k8s.io/controller-runtime"
+
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/status"
-	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 // publish writes the status, where the reconcile has anything to say, and sends the events that go with it. It gives the

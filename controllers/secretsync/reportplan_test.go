@@ -21,16 +21,16 @@ import (
 	"github.com/secretsync/secretsync/controllers/target"
 )
 
-// polledReport is the report of a poll: the Secret holds a version of secret db, and AWS has named one.
-func (e *environment) polledReport(former, named string) *report {
-	return e.reportOf(inStatus(former), named)
+// polledReport is the report of a poll: the Secret holds version v1 of secret db, and AWS has named one.
+func (e *environment) polledReport(named string) *report {
+	return e.reportOf(inStatus("v1"), named)
 }
 
 // TestWhatIsLookedAtAgainAtOnce: a Secret that others have touched while it was written.
 func TestWhatIsLookedAtAgainAtOnce(t *testing.T) {
 	for name, touched := range map[string]bool{"touched": true, "not touched": false} {
 		e := newEnvironment(t, inStatus("v1"))
-		r := e.polledReport("v1", "v2")
+		r := e.polledReport("v2")
 		r.outcome.Write, r.touched = writtenAs(target.Updated), touched
 		result, err := e.report(t.Context(), r)
 		if err != nil {
@@ -99,7 +99,7 @@ func TestWhatWasTakenOverIsRememberedUntilStatusHasIt(t *testing.T) {
 		"status has the former name, which is not cleaned up": {func(r *report, _ *environment) { r.outcome.Write.Leftover = true }, true},
 	} {
 		e := newEnvironment(t, inStatus("v1"))
-		r := e.polledReport("v1", "v2")
+		r := e.polledReport("v2")
 		r.outcome.Write = writtenAs(target.Updated)
 		takeOver := func(former, latter string) ownwrites.Changes {
 			values := map[string][]byte{"a": []byte(former)}
@@ -137,7 +137,7 @@ func TestBusyIsSpreadOverASecondAtLeast(t *testing.T) {
 func TestRacesAreCountedInARow(t *testing.T) {
 	race := &target.Error{Reason: v1alpha1.ReasonTargetFailed, Message: "changed", Transient: true, Raced: true}
 	e := newEnvironment(t, fresh())
-	r := e.polledReport("v1", "v1")
+	r := e.polledReport("v1")
 	raced := func(err error, write *status.Write) bool {
 		r.err, r.outcome.Write = err, write
 		return r.state.cache.raced(r.raced())
@@ -183,7 +183,7 @@ func TestWhatNeedsNoReportGetsNone(t *testing.T) {
 		"something else":           {broken, false, 0, true},
 	} {
 		e := newEnvironment(t, fresh())
-		r := e.polledReport("v1", "v2")
+		r := e.polledReport("v2")
 		r.err = test.err
 		r.state.content.Wrote(ownwrites.Digests{"a": 1})
 		if test.applied {
@@ -208,7 +208,7 @@ func TestWhatNeedsNoReportGetsNone(t *testing.T) {
 // TestWhoIsSupersededForgetsTheSecret: another process may have written it.
 func TestWhoIsSupersededForgetsTheSecret(t *testing.T) {
 	e := newEnvironment(t, fresh())
-	r := e.polledReport("v1", "v2")
+	r := e.polledReport("v2")
 	r.state.content.Wrote(ownwrites.Digests{"a": 1})
 	r.state.seen.Note(target.Result{UID: "secret", ResourceVersion: "7"})
 	result := e.superseded(t.Context(), r)

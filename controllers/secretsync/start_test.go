@@ -309,7 +309,7 @@ func TestAFightIsOverWhenAPollFindsTheSecretAsItShouldBe(t *testing.T) {
 		"nothing was asked": {schedule.Poll, false, nil, false},
 	} {
 		e := newEnvironment(t, fresh())
-		r := e.polledReport("v1", "v1")
+		r := e.polledReport("v1")
 		r.trigger, r.outcome.Trigger, r.outcome.Set.Answered, r.outcome.Failure = test.trigger, test.trigger, test.answered, test.failure
 		now := noon
 		truce := func() time.Duration {
