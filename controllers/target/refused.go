@@ -26,7 +26,7 @@ const (
 // refuse says why a Secret may not be written as desired, or nil.
 func refuse(desired Desired) error {
 	if !desired.Merge && grantsMore(desired.Type) {
-		return policyDenied("Secret %q would be of type %s, by which Kubernetes or Helm hand out credentials or keep releases: choose another spec.target.type",
+		return policyDenied("Secret %q would be of type %s, by which Kubernetes issues credentials or Helm stores releases: choose another spec.target.type",
 			desired.Name, desired.Type)
 	}
 	if strings.HasPrefix(desired.Name, namesOfHelm) || desired.Labels[labelOfHelm] == ownerOfHelm {
@@ -51,7 +51,7 @@ func mergedBefore(desired Desired, state State) bool {
 // refuseMerge says why the keys may not be merged into this Secret, or nil.
 func refuseMerge(desired Desired, host *corev1.Secret) error {
 	if grantsMore(host.Type) {
-		return policyDenied("Secret %q is of type %s, by which Kubernetes or Helm hand out credentials or keep releases: merge into another Secret",
+		return policyDenied("Secret %q is of type %s, by which Kubernetes issues credentials or Helm stores releases: merge into another Secret",
 			desired.Name, host.Type)
 	}
 	if host.Labels[labelOfHelm] == ownerOfHelm {

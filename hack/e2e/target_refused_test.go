@@ -46,7 +46,7 @@ func TestKubectlApplyRefusesCredentialsOfKubernetes(t *testing.T) {
 			spec += "annotations: {" + annotation + ": " + value + "}"
 		}
 		output, err := c.apply("apiVersion: secretsync.dev/v1alpha1\nkind: SecretSync\nmetadata: {namespace: " + c.namespace + ", name: " + name + "}\nspec: " + spec + "}}\n")
-		if err == nil || !strings.Contains(output, "credentials or keep releases") && !strings.Contains(output, "are reserved") {
+		if err == nil || !strings.Contains(output, "credentials or Helm stores releases") && !strings.Contains(output, "are reserved") {
 			t.Errorf("%s: %v: %s", name, err, output)
 		}
 	}
