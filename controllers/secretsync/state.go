@@ -108,7 +108,9 @@ func (s *states) all() map[types.NamespacedName]*objectState {
 // stale counts the SecretSyncs whose object in the cache has been older than the operator's last write for long, and gives
 // for how long the longest of them has been.
 func (s *states) stale(now time.Time) (count int, longest time.Duration) {
-	for _, known := range s.all() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, known := range s.byName {
 		if since := known.cache.behindSince(); !since.IsZero() {
 			longest = max(longest, now.Sub(since))
 			if now.Sub(since) >= ownwrites.MaxWatchLag {
@@ -121,7 +123,9 @@ func (s *states) stale(now time.Time) (count int, longest time.Duration) {
 
 // mostOverdue is how long the SecretSync that waits longest for its turn has waited.
 func (s *states) mostOverdue(now time.Time) (most time.Duration) {
-	for _, known := range s.all() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, known := range s.byName {
 		if due := known.schedule.Next(); !due.IsZero() {
 			most = max(most, now.Sub(due))
 		}
@@ -131,7 +135,9 @@ func (s *states) mostOverdue(now time.Time) (most time.Duration) {
 
 // rotations counts the SecretSyncs whose condition RotationHealthy has a reason.
 func (s *states) rotations(reason string) (count int) {
-	for _, known := range s.all() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, known := range s.byName {
 		if known.rotations.reason() == reason {
 			count++
 		}
