@@ -106,19 +106,16 @@ func (m *Metrics) synced(outcome *status.Outcome) {
 		m.syncs.WithLabelValues("failed", outcome.Failure.Reason).Inc()
 	case write.Changed():
 		m.syncs.WithLabelValues(strings.ToLower(string(write.Result.Outcome)), "").Inc()
-	case outcome.Set != nil && outcome.Set.Answered:
+	case outcome.Answered():
 		m.syncs.WithLabelValues("unchanged", "").Inc()
 	}
 }
 
-// rolledOut measures how long the newest version took from AWS to where programs run with it, where a rollout has ended.
-func (m *Metrics) rolledOut(outcome *status.Outcome, after *v1alpha1.SecretSyncStatus, ended time.Time) {
-	if !status.RolloutEnded(outcome, after) {
-		return
-	}
+// rolledOut measures how long the newest version took from AWS to where programs run with it.
+func (m *Metrics) rolledOut(sources []v1alpha1.SourceStatus, ended time.Time) {
 	var newest time.Time
-	for i := range after.Sources {
-		if created := resolve.CreatedAt(&after.Sources[i]); created.After(newest) {
+	for i := range sources {
+		if created := resolve.CreatedAt(&sources[i]); created.After(newest) {
 			newest = created
 		}
 	}

@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/controllers/rollout"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/status"
 	"github.com/secretsync/secretsync/controllers/target"
@@ -277,11 +276,7 @@ func TestTheWayToWorkloadsBeginsWithTheNewestVersion(t *testing.T) {
 		"made of nothing there": {nil, 0, 0},
 	} {
 		e := newEnvironment(t, fresh())
-		done := &rollout.Progress{State: rollout.Done, Workloads: []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web"}}}
-		after := &v1alpha1.SecretSyncStatus{Sources: test.sources, Conditions: []metav1.Condition{
-			{Type: v1alpha1.ConditionWorkloadsRestarted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRolledOut, Message: "done"},
-		}}
-		e.Metrics.rolledOut(&status.Outcome{SecretSync: fresh(), Rollout: status.Rollout{Enabled: true, Progress: done}}, after, noon)
+		e.Metrics.rolledOut(test.sources, noon)
 		checkMeasured(t, name, e.Metrics.rollouts, test.count, test.sum)
 	}
 }

@@ -16,7 +16,7 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 	if !outcome.Reportable() {
 		return r.secretSync, nil
 	}
-	if outcome.ConcernsSync() && outcome.Set != nil && outcome.Set.Answered {
+	if outcome.Answered() {
 		outcome.Rotations = r.state.rotations.facts(outcome.Set, now)
 	}
 	outcome.Secret = r.state.seen.Secret()
@@ -31,6 +31,9 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 	}
 	for _, event := range status.Events(outcome, &after.Status) {
 		c.send(r.secretSync, event)
+		if event.Reason == status.EventRolledOut {
+			c.Metrics.rolledOut(after.Status.Sources, now)
+		}
 		if event.Log != "" {
 			ctrl.LoggerFrom(ctx).Info(event.Log, event.LogPairs...)
 		}
@@ -40,7 +43,6 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 		r.state.rotations.judged(&after.Status)
 		c.Metrics.synced(outcome)
 	}
-	c.Metrics.rolledOut(outcome, &after.Status, now)
 	return after, nil
 }
 

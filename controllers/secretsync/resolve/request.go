@@ -50,10 +50,7 @@ type Freshness struct {
 
 // Age is how old an answer may be now.
 func (f Freshness) Age(now time.Time) time.Duration {
-	if f.Since.IsZero() {
-		return max(f.Max, 0)
-	}
-	return max(min(f.Max, now.Sub(f.Since)), 0)
+	return max(min(f.Max, now.Sub(f.Since)), 0) // The zero time is longer ago than any Max.
 }
 
 // Resolver asks a source what Secrets are to be made of.

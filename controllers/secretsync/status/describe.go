@@ -80,7 +80,7 @@ func apply(decided verdict, condition string, generation int64, status *v1alpha1
 // refreshHandled says whether a requested refresh is over. What is tried again by itself is not: a script would go on
 // with the former version.
 func refreshHandled(outcome *Outcome) bool {
-	handled := outcome.answered() && outcome.Failure == nil || outcome.Failure.IsTerminal() && !outcome.outdated()
+	handled := outcome.Answered() && outcome.Failure == nil || outcome.Failure.IsTerminal() && !outcome.outdated()
 	return handled && outcome.SecretSync.RefreshRequested()
 }
 

@@ -89,7 +89,7 @@ func syncEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 	case failed != nil && failed.Reason != was:
 		return Warning(EventFailed, actionSync, failed.Reason+": "+failed.Message).
 			logged("sync failed", "reason", failed.Reason, "message", cut(failed.Message, maxMessage))
-	case failed == nil && was != "" && outcome.answered():
+	case failed == nil && was != "" && outcome.Answered():
 		ready := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
 		return normal(EventRecovered, actionSync, "Recovered from "+was+": "+ready.Message).logged("sync recovered", "from", was)
 	}
@@ -205,29 +205,18 @@ func restartEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 		logged("restarted workloads", "workloads", restarted, "revision", after.Rollout.Revision)
 }
 
-// rolloutEvent is of a rollout that has ended, or failed.
+// rolloutEvent is of a rollout that has ended, or failed: once, when the condition gets another reason.
 func rolloutEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
-	condition, moved := rolloutMoved(outcome, after)
+	condition, was := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionWorkloadsRestarted), outcome.former(v1alpha1.ConditionWorkloadsRestarted)
+	if condition == nil || was != nil && was.Reason == condition.Reason {
+		return Event{}
+	}
+	progress := outcome.Rollout.Progress
 	switch {
-	case !moved:
 	case condition.Reason == v1alpha1.ReasonRolloutFailed || condition.Reason == v1alpha1.ReasonRolloutForbidden:
 		return Warning(EventRolloutFailed, actionRestart, condition.Reason+": "+condition.Message)
-	case RolloutEnded(outcome, after):
+	case progress != nil && progress.State == rollout.Done && len(progress.Workloads) > 0:
 		return normal(EventRolledOut, actionRestart, "Version "+after.Rollout.Revision+" of Secret "+outcome.SecretSync.TargetName()+": "+condition.Message)
 	}
 	return Event{}
-}
-
-// RolloutEnded says whether workloads that were restarted have rolled out.
-func RolloutEnded(outcome *Outcome, after *v1alpha1.SecretSyncStatus) bool {
-	condition, moved := rolloutMoved(outcome, after)
-	progress := outcome.Rollout.Progress
-	return moved && condition.Reason != v1alpha1.ReasonRolloutFailed && condition.Reason != v1alpha1.ReasonRolloutForbidden &&
-		progress != nil && progress.State == rollout.Done && len(progress.Workloads) > 0
-}
-
-// rolloutMoved gives the condition of a rollout, and whether it has another reason than before.
-func rolloutMoved(outcome *Outcome, after *v1alpha1.SecretSyncStatus) (condition *metav1.Condition, moved bool) {
-	condition, was := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionWorkloadsRestarted), outcome.former(v1alpha1.ConditionWorkloadsRestarted)
-	return condition, condition != nil && (was == nil || was.Reason != condition.Reason)
 }

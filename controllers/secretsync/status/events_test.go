@@ -296,7 +296,8 @@ func TestWhenARolloutHasEnded(t *testing.T) {
 				outcome.Rollout.Progress.Workloads = nil
 			}
 		}
-		if got := RolloutEnded(outcome, after); got != test.want {
+		after.Rollout = &v1alpha1.RolloutStatus{Revision: "v2"}
+		if got := rolloutEvent(outcome, after).Reason == EventRolledOut; got != test.want {
 			t.Errorf("%s: it has ended: %t", name, got)
 		}
 	}

@@ -91,5 +91,5 @@ func (o *Outcome) Reportable() bool {
 	return o.ConcernsSync() || o.Rollout.Progress != nil || len(o.Rollout.Restarted) > 0
 }
 
-// answered says whether AWS has named all versions.
-func (o *Outcome) answered() bool { return o.Set != nil && o.Set.Answered }
+// Answered says whether AWS has named all versions.
+func (o *Outcome) Answered() bool { return o.Set != nil && o.Set.Answered }

@@ -45,7 +45,7 @@ type RotationFacts struct {
 // rotationHealthy judges how the rotations of the secrets are. The condition stays as it is where nothing is known, but
 // for an age that is no longer too high, and for another secret than the condition speaks of.
 func rotationHealthy(outcome *Outcome, _ *v1alpha1.SecretSyncStatus, now time.Time) verdict {
-	if !outcome.ConcernsSync() || !outcome.answered() {
+	if !outcome.Answered() {
 		return stays()
 	}
 	former, expected := outcome.former(v1alpha1.ConditionRotationHealthy), outcome.SecretSync.Spec.Rotation

@@ -16,7 +16,7 @@ func describeSecret(outcome *Outcome, status *v1alpha1.SecretSyncStatus, now tim
 	switch {
 	case outcome.Write != nil:
 		describeWrite(outcome, status, now)
-	case outcome.answered() && outcome.Failure == nil && !outcome.SecretSync.Observes():
+	case outcome.Answered() && outcome.Failure == nil && !outcome.SecretSync.Observes():
 		status.Sources = describeSources(outcome.Set, resolvedVersion)
 	case outcome.Failure == nil && outcome.Preview != nil && status.Secret == nil && !outcome.SecretSync.Spec.Suspend:
 		status.Sources = describeSources(outcome.Set, resolvedVersion) // Otherwise the sources are those of what was written.
@@ -104,7 +104,7 @@ func describeSource(input *resolve.Input, version source.Version) v1alpha1.Sourc
 // DateSources notes in a status that is to be written how new the answers are that it was made by: the next process goes
 // by that. A status is not written for it alone.
 func DateSources(outcome *Outcome, status *v1alpha1.SecretSyncStatus) {
-	if len(status.Sources) == 0 || !outcome.answered() || outcome.SecretSync.Observes() {
+	if len(status.Sources) == 0 || !outcome.Answered() || outcome.SecretSync.Observes() {
 		return
 	}
 	for n, input := range outcome.Set.All() {
