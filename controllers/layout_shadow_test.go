@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -165,12 +164,7 @@ func TestTheRuleOfShadowingCanFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			failures := check([]goFile{sample(t, test.path, test.content)})
-			switch {
-			case test.want == "" && len(failures) > 0:
-				t.Errorf("is refused: %v", failures)
-			case test.want != "" && !slices.ContainsFunc(failures, func(failure string) bool { return strings.HasPrefix(failure, test.want) }):
-				t.Errorf("got %v, want %s", failures, test.want)
-			}
+			wantFailure(t, failures, test.want, strings.HasPrefix)
 		})
 	}
 }

@@ -95,9 +95,11 @@ func unwrap(text string) string {
 	return strings.Join(joined, "\n")
 }
 
+// Line breaks of crd-ref-docs: within a text, and at the end of a cell.
+var breakInText, breakAtEnd = regexp.MustCompile(`(\S)<br />(\S)`), regexp.MustCompile(`(\S)<br /> \|`)
+
 // reference unwraps the descriptions in the tables of a reference, where crd-ref-docs writes a line break as <br />.
 // It writes the same between the rules of a field, behind a blank; those breaks stay.
 func reference(page string) string {
-	page = regexp.MustCompile(`(\S)<br />(\S)`).ReplaceAllString(page, "$1 $2")
-	return regexp.MustCompile(`(\S)<br /> \|`).ReplaceAllString(page, "$1 |")
+	return breakAtEnd.ReplaceAllString(breakInText.ReplaceAllString(page, "$1 $2"), "$1 |")
 }
