@@ -88,6 +88,8 @@ func TestPatternsCannotBeSideStepped(t *testing.T) {
 		"a name that stands where the suffix is":       {"/prod/pay-??????", "/prod/pay-abcdef", "/prod/pay-abcdef", true, true},
 		"an ARN of another account":                    {"arn:aws:secretsmanager:*:111122223333:secret:/prod/{namespace}/*", arnOf + "/prod/pay/db", "/prod/pay/db", true, true},
 		"an account that the pattern lacks":            {"arn:aws:secretsmanager:*:444455556666:secret:/prod/{namespace}/*", "/prod/pay/db", "/prod/pay/db", false, true},
+		"an ARN that ends with the name":               {"arn:aws:secretsmanager:*:111122223333:secret:/prod/{namespace}", "/prod/pay", "/prod/pay", true, true},
+		"a full ARN, of one that ends with the name":   {"arn:aws:secretsmanager:*:111122223333:secret:/prod/{namespace}", arnOf + "/prod/pay-a1B2c3", "/prod/pay", true, true},
 		"an ARN that is none":                          {own, "arn:aws:secretsmanager:eu-west-1:secret:/prod/pay/db", "/prod/pay/db", false, false},
 		"a wildcard of the asker's":                    {own, "/prod/*/db", "/prod/web/db", false, false},
 		"braces of the asker's":                        {own, "/prod/{namespace}/db", "/prod/{namespace}/db", false, false},
@@ -111,6 +113,16 @@ func TestPatternsCannotBeSideStepped(t *testing.T) {
 				t.Error("the refusal has a value")
 			}
 		})
+	}
+}
+
+// TestAnAnswerWithoutASuffixIsRefused: it is no full ARN, and which secret it is of is not known.
+func TestAnAnswerWithoutASuffixIsRefused(t *testing.T) {
+	wrapped := secretCalled("/prod/pay/db", nil)
+	wrapped.version.ARN = arnOf + "/prod/pay/database"
+	policy := New(wrapped, Rules{Patterns: mustParse(t, "arn:aws:secretsmanager:*:111122223333:secret:/prod/{namespace}/*")})
+	if _, err := policy.Resolve(t.Context(), source.VersionQuery{Ref: refTo("/prod/pay/db")}); source.KindOf(err) != source.PolicyDenied {
+		t.Errorf("got %v", err)
 	}
 }
 
