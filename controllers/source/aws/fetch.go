@@ -82,7 +82,7 @@ func (e *endpoint) readAlone(ctx context.Context, ref source.Ref) (source.Fetche
 	c := apiCall{Call: refusal.Call{Operation: getSecretValue, Ref: ref, Region: e.region}}
 	answer, err := call(ctx, e, c, (*secretsmanager.Client).GetSecretValue, inputOf(ref))
 	if source.KindOf(err) == source.KMSAccessDenied {
-		return source.Fetched{}, e.nameKey(ctx, c.Call, err)
+		return source.Fetched{}, e.nameKey(ctx, e.signs(c).Call, err)
 	}
 	if err != nil {
 		return source.Fetched{}, err
@@ -116,7 +116,8 @@ func valueOf(text *string, binary []byte) source.Value {
 	return source.BinaryValue(binary)
 }
 
-// nameKey adds the key's name to the explanation of a KMS denial, which DescribeSecret tells.
+// nameKey adds the key's name, which DescribeSecret returns, to the explanation of a KMS denial. The call has the identity
+// that signed it, as the explanation names the reader.
 func (e *endpoint) nameKey(ctx context.Context, c refusal.Call, err error) error {
 	key, known := "", false
 	if !e.denied.recall(c.Ref.SecretID) {

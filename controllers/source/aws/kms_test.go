@@ -14,7 +14,7 @@ import (
 	"github.com/secretsync/secretsync/controllers/source/aws/refusal"
 )
 
-// lockedWorld has a secret whose key the reader may not use.
+// lockedEnvironment has a secret whose key the reader may not use.
 func lockedEnvironment(t *testing.T) *environment {
 	t.Helper()
 	env := newEnvironment(t)
@@ -52,6 +52,27 @@ func TestAKeyWithoutANameIsNotTakenForAWSsOwn(t *testing.T) {
 		if refused, ok := errors.AsType[*source.Error](err); !ok || refused.Cause == nil {
 			t.Errorf("there is no cause to log: %v", err)
 		}
+	}
+}
+
+// A denial names the reader that signed the call, and the role that lacks the permission where it is known.
+func TestADenialByKMSNamesTheReader(t *testing.T) {
+	env := lockedEnvironment(t)
+	env.DenyKey(kmsKey, "*")
+	s, _ := env.withAccounts(t, Options{})
+	for name, test := range map[string]struct {
+		who      source.Identity
+		mentions []string
+	}{
+		"the operator":                  {source.Identity{}, []string{"the operator may read secret db", "in a policy of its role"}},
+		"a ServiceAccount":              {account("pay"), []string{"ServiceAccount pay/app may read secret db", "in a policy of its role"}},
+		"a role on top of the operator": {onTop(hubRole), []string{"the operator may read secret db", "in a policy of role " + hubRole}},
+		"a role on top of an account":   {source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: hubRole}, []string{"ServiceAccount pay/app may", "in a policy of role " + hubRole}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.Fetch(t.Context(), as(test.who).Ref, source.Version{})
+			mustMention(t, err, source.KMSAccessDenied, test.mentions...)
+		})
 	}
 }
 

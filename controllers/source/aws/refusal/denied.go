@@ -130,11 +130,15 @@ func (c Call) KMSDenied(key, keyNote string) *source.Error {
 	if key != "" {
 		on = "KMS key " + key
 	}
+	role := "its role"
+	if known := cmp.Or(c.By.RoleARN, c.Role); known != "" {
+		role = "role " + known
+	}
 	via := fmt.Sprintf("secretsmanager.%s.amazonaws.com", c.Region)
 	if strings.HasPrefix(c.Region, "cn-") {
 		via += ".cn"
 	}
 	return &source.Error{Kind: source.KMSAccessDenied, Explanation: fmt.Sprintf(
-		"%s may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of its role, and in the key's policy "+
-			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", c.reader(), c.Ref.SecretID, on, via)}
+		"%s may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of %s, and in the key's policy "+
+			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", c.reader(), c.Ref.SecretID, on, role, via)}
 }

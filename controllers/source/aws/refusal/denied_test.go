@@ -109,6 +109,23 @@ func TestKMSIsNamedAsItIsCalledInChina(t *testing.T) {
 	}
 }
 
+func TestKMSIsAllowedToTheRoleThatReads(t *testing.T) {
+	db, onTop := source.Ref{SecretID: "db"}, source.Identity{Namespace: "pay", ServiceAccount: "app", RoleARN: innerRole}
+	for name, test := range map[string]struct {
+		call Call
+		want string
+	}{
+		"the operator, whose role is not known": {Call{Ref: db}, "the operator may read secret db but not decrypt it: allow kms:Decrypt on KMS key k in a policy of its role, and"},
+		"the operator":                          {Call{Role: outerRole}, "a policy of role " + outerRole + ", and"},
+		"a ServiceAccount":                      {Call{Ref: db, By: ofAccount()}, "ServiceAccount pay/app may read secret db but not decrypt it: allow kms:Decrypt on KMS key k in a policy of its role, and"},
+		"a role on top":                         {Call{By: onTop, OwnRole: outerRole}, "a policy of role " + innerRole + ", and"},
+	} {
+		if got := test.call.KMSDenied("k", "").Explanation; !strings.Contains(got, test.want) {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
 // A policy that was meant for one secret may refuse a list, and a batch is refused for a secret in it.
 func TestADenialSpeaksOfTheActionThatIsDenied(t *testing.T) {
 	const deny = " with an explicit deny in an identity-based policy"
