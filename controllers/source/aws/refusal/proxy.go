@@ -1,7 +1,6 @@
 package refusal
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -124,17 +123,17 @@ func (c Call) proxyOutage(err error, proxy string) (outage, bool) {
 
 // refusedByProxy is for a proxy that answers in place of AWS.
 func refusedByProxy(proxy string, status int, variable string) outage {
-	proxy = cmp.Or(proxy, "a proxy")
-	if proxy != "a proxy" {
-		proxy = "proxy " + proxy
+	which := "a proxy"
+	if proxy != "" {
+		which = "proxy " + proxy
 	}
 	switch status {
 	case http.StatusProxyAuthRequired:
-		return outage{proxy + " does not accept the user and password, or wants some (HTTP status 407)",
+		return outage{which + " does not accept the user and password, or wants some (HTTP status 407)",
 			fmt.Sprintf("give user and password in %s, as http://user:password@host:port", variable)}
 	case http.StatusForbidden, http.StatusMethodNotAllowed:
-		return outage{fmt.Sprintf("%s does not allow the connection (HTTP status %d)", proxy, status),
+		return outage{fmt.Sprintf("%s does not allow the connection (HTTP status %d)", which, status),
 			"let the proxy allow CONNECT to this host and port, or list the host in NO_PROXY"}
 	}
-	return outage{fmt.Sprintf("%s opens no connection (HTTP status %d)", proxy, status), "look at the log of the proxy: it may not reach AWS"}
+	return outage{fmt.Sprintf("%s opens no connection (HTTP status %d)", which, status), "look at the log of the proxy: it may not reach AWS"}
 }

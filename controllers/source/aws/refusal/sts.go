@@ -33,7 +33,7 @@ func (c Call) stsTrouble(operation *smithy.OperationError) *source.Error {
 		return c.stsOutage(operation)
 	}
 	code := refused.ErrorCode()
-	if code == "AccessDenied" || code == "AccessDeniedException" {
+	if meant, _ := meaningOf(code); meant == denied {
 		return c.roleDenied(operation.Operation(), refused.ErrorMessage())
 	}
 	advice := c.stsAdvice(operation.Operation(), code, refused.ErrorMessage())
@@ -65,23 +65,23 @@ func (c Call) stsOutage(operation *smithy.OperationError) *source.Error {
 
 // stsAdvice is what to do about a code of STS; empty for codes that nothing is known about.
 func (c Call) stsAdvice(operation, code, message string) string {
+	_, fault := meaningOf(code)
 	switch {
-	case code == "InvalidIdentityToken" && strings.Contains(message, "audience"):
+	case fault == tokenInvalid && strings.Contains(message, "audience"):
 		return "let the OIDC provider in IAM accept the token's audience, which is sts.amazonaws.com unless " + c.audienceSetting() + " says otherwise"
-	case code == "InvalidIdentityToken" && strings.Contains(message, "provider found in your account for https://"):
+	case fault == tokenInvalid && strings.Contains(message, "provider found in your account for https://"):
 		_, issuer, _ := strings.Cut(message, "https://")
 		return "let IAM know the cluster's OIDC provider " + Shortened(issuer) + ", with the audience sts.amazonaws.com"
-	case strings.HasPrefix(code, "InvalidIdentityToken"):
+	case fault == tokenInvalid:
 		return c.tokenAdvice(message)
-	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity" && !c.By.OperatorsOwn():
+	case fault == expired && operation == "AssumeRoleWithWebIdentity" && !c.By.OperatorsOwn():
 		return "the token was made a moment ago: compare the clocks of the API server and of AWS"
-	case code == "ExpiredTokenException" && operation == "AssumeRoleWithWebIdentity":
+	case fault == expired && operation == "AssumeRoleWithWebIdentity":
 		return "the token file holds a token that has expired: let the kubelet renew it, from a projected volume of the operator's pod"
 	case code == "InvalidParameterValue" && strings.Contains(message, "transitive"):
 		return "the operator's own session has tags that may not be replaced, as those of EKS Pod Identity: switch off the session tags of its " +
 			"association, or start it with --session-tags=false"
 	}
-	_, fault := meaningOf(code)
 	return fault.advice(message)
 }
 
