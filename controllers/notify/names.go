@@ -2,15 +2,6 @@ package notify
 
 import "github.com/secretsync/secretsync/controllers/arns"
 
-// tailOf is the part of an ARN that has the name, with the random suffix if the ARN is full. The tail of a name is the
-// name.
-func tailOf(secretID string) string {
-	if secret, ok := arns.ParseSecret(secretID); ok {
-		return secret.Name
-	}
-	return secretID
-}
-
 // namesOf are the names that the secret of an id may have. A name means itself. An ARN may be full or partial, and
 // only AWS knows which.
 func namesOf(secretID string) []string {
@@ -30,7 +21,7 @@ func (c *Change) Name() string { return c.names()[0] }
 // names are the names that the secret of a change may have: a single name if its full ARN is known.
 func (c *Change) names() []string {
 	if c.ARN != "" {
-		if name, ok := arns.WithoutSuffix(tailOf(c.ARN)); ok {
+		if name, ok := arns.WithoutSuffix(arns.Tail(c.ARN)); ok {
 			return []string{name}
 		}
 	}
@@ -45,7 +36,7 @@ func (c *Change) isOf(secretID string) bool {
 	}
 	_, changedARN := arns.ParseSecret(changed)
 	_, followedARN := arns.ParseSecret(secretID)
-	changed, followed := tailOf(changed), tailOf(secretID)
+	changed, followed := arns.Tail(changed), arns.Tail(secretID)
 	switch {
 	case changed == followed:
 		// A full ARN does not mean the secret whose name is all of its tail.
