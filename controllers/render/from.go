@@ -57,8 +57,8 @@ func (c *collector) entry(index int, entry *v1alpha1.DataFrom, secrets []NamedVa
 	}
 	if len(secrets) == 0 && !entry.Optional {
 		if entry.Find != nil {
-			return &Error{Reason: v1alpha1.ReasonSecretNotFound, Message: fmt.Sprintf(
-				"%s.find finds no secret: correct it, make a secret that matches in AWS, or set %s.optional", field, field)}
+			// Package resolve refuses an empty list in the same words. AWS lists a secret for some minutes after its deletion.
+			return &Error{Reason: v1alpha1.ReasonSecretNotFound, Message: field + ".find matches no secret: correct it, or set optional on the entry"}
 		}
 		return invalid("%s can't be filled: no value was read for it", field)
 	}

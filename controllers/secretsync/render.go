@@ -22,9 +22,6 @@ type secretContent struct {
 
 // render makes the keys of the Secret from the values, and checks what must be so of them.
 func (c *Controller) render(ctx context.Context, a *attempt, set *resolve.Set) (secretContent, error) {
-	if err := set.StillFound(); err != nil {
-		return secretContent{}, err
-	}
 	work := render.Work{Budget: set.Budget(ctx), Patterns: c.patterns}
 	defer c.heavy.Limit(work.Budget, a.secretSync.Namespace)()
 	spec := &a.secretSync.Spec

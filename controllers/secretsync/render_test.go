@@ -49,6 +49,14 @@ func (r *rendering) run(ctx context.Context) (*resolve.Set, secretContent, error
 	return set, made, err
 }
 
+// reasonOf is the reason that status has for an error; empty for none.
+func reasonOf(err error) string {
+	if failed := failure.Explain(err); failed != nil {
+		return failed.Reason
+	}
+	return ""
+}
+
 // wantKeys wants the keys of the Secret to be these, as texts.
 func (r *rendering) wantKeys(t *testing.T, want map[string]string) (*resolve.Set, secretContent) {
 	t.Helper()
@@ -94,11 +102,7 @@ func TestWhatMustBeSoOfTheKeys(t *testing.T) {
 			r := newRendering(t, account{"db": at(test.value)}.source(), test.spec)
 			r.attempt.secretSync.Status.Secret = &v1alpha1.SecretStatus{Generation: test.written, Keys: test.synced}
 			_, made, err := r.run(t.Context())
-			reason := ""
-			if failed := failure.Explain(err); failed != nil {
-				reason = failed.Reason
-			}
-			if reason != test.want {
+			if reason := reasonOf(err); reason != test.want {
 				t.Errorf("%q, want %q", reason, test.want)
 			}
 			if (made.data == nil) != (err != nil) {
@@ -130,5 +134,35 @@ func TestKeysComeFromWhatTheirEntriesRead(t *testing.T) {
 	}).wantKeys(t, map[string]string{"own": "1", "x": "2", "b": "3"})
 	if diff := cmp.Diff([]string{"b", "own", "x"}, made.keys); diff != "" {
 		t.Errorf("names of keys (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheLastThatGoesTakesNothingWithIt: AWS lists a secret for some minutes after its deletion.
+func TestTheLastThatGoesTakesNothingWithIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		secrets  account
+		optional bool
+		want     string
+	}{
+		"one of two":                        {account{"db": at("0"), "b": at("2")}, false, ""},
+		"both":                              {account{"db": at("0")}, false, v1alpha1.ReasonSecretNotFound},
+		"both, where the entry is optional": {account{"db": at("0")}, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			aws := test.secrets.source()
+			aws.find = func(source.FindQuery) ([]source.Found, error) {
+				return []source.Found{{ARN: "arn:a", Name: "a"}, {ARN: "arn:b", Name: "b"}}, nil
+			}
+			_, made, err := newRendering(t, aws, v1alpha1.SecretSyncSpec{
+				Source: v1alpha1.SecretSource{SecretID: "db"}, Data: []v1alpha1.DataKey{{Key: "own"}},
+				DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: "x"}, Optional: test.optional}},
+			}).run(t.Context())
+			if reason := reasonOf(err); reason != test.want {
+				t.Errorf("the reason is %q, want %q: %v", reason, test.want, err)
+			}
+			if (made.data == nil) != (err != nil) {
+				t.Errorf("%d keys are made", len(made.data))
+			}
+		})
 	}
 }

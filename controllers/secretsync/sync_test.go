@@ -255,7 +255,7 @@ func TestFindFollowsWhatComesAndGoes(t *testing.T) {
 		if reason := e.now(t).FailureReason(); reason != v1alpha1.ReasonSecretNotFound {
 			t.Errorf("%s: the reason is %q", when, reason)
 		}
-		if ready := e.ready(t); !strings.Contains(ready.Message, "spec.dataFrom[0].find") {
+		if ready := e.ready(t); !strings.Contains(ready.Message, "spec.dataFrom[0].find matches no secret: correct it") {
 			t.Errorf("%s: %s", when, ready.Message)
 		}
 	}

@@ -101,28 +101,18 @@ func (a account) version(ref source.Ref) (source.Version, error) {
 	return source.Version{ARN: "arn:" + name, ID: id}, nil
 }
 
-// source reads the secrets as they are when it is asked. Those that are refused are not read, with that error; those of
-// the names are found.
-func (a account) source(refused map[string]error, found ...string) *fakeSource {
-	aws := finding(nil, nil)
-	aws.resolve = func(_ int, query source.VersionQuery) (source.Resolution, error) {
-		if err := refused[strings.TrimPrefix(query.SecretID, "arn:")]; err != nil {
-			return source.Resolution{}, err
-		}
-		version, err := a.version(query.Ref)
-		return source.Resolution{Version: version}, err
+// source reads the secrets as they are when it is asked.
+func (a account) source() *fakeSource {
+	return &fakeSource{
+		resolve: func(_ int, query source.VersionQuery) (source.Resolution, error) {
+			version, err := a.version(query.Ref)
+			return source.Resolution{Version: version}, err
+		},
+		fetch: func(_ int, ref source.Ref, _ source.Version) (source.Fetched, error) {
+			version, err := a.version(ref)
+			return source.Fetched{Version: version, Value: source.TextValue(version.ID)}, err
+		},
 	}
-	aws.fetch = func(_ int, ref source.Ref, _ source.Version) (source.Fetched, error) {
-		version, err := a.version(ref)
-		return source.Fetched{Version: version, Value: source.TextValue(version.ID)}, err
-	}
-	aws.find = func(source.FindQuery) (all []source.Found, err error) {
-		for _, name := range found {
-			all = append(all, source.Found{ARN: "arn:" + name, Name: name})
-		}
-		return all, nil
-	}
-	return aws
 }
 
 // stages are the staging labels of a secret.
@@ -175,10 +165,7 @@ func read(ctx context.Context, r *Resolver, request Request) (*Set, error) {
 	if err != nil {
 		return set, err
 	}
-	if err := r.Values(ctx, set); err != nil {
-		return set, err
-	}
-	return set, set.StillFound()
+	return set, r.Values(ctx, set)
 }
 
 // texts are the values of a set, by secret and staging label.

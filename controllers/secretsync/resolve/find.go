@@ -3,7 +3,6 @@ package resolve
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/arns"
@@ -14,7 +13,8 @@ import (
 const MaxInputs = 256
 
 // find adds the secrets that the entries with find choose. Where an entry finds none, the Secret keeps what it has:
-// an empty answer is more often a mistake than an intention.
+// an empty answer is more often a mistake than an intention. It is refused here, before values are read; package
+// render refuses an entry whose secrets were all deleted, but are still listed by AWS.
 func (r *Resolver) find(ctx context.Context, set *Set) error {
 	for n := range set.request.SecretSync.Spec.DataFrom {
 		from := &set.request.SecretSync.Spec.DataFrom[n]
@@ -26,33 +26,14 @@ func (r *Resolver) find(ctx context.Context, set *Set) error {
 			return err
 		}
 		if len(found) == 0 && !from.Optional {
-			return foundNone(n)
+			return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
+				"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", n)}
 		}
 		set.add(found, int32(n))
 	}
 	if len(set.Inputs) > MaxInputs {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
 			"the Secret would be made of %d secrets, and %d are the most: name fewer under spec.data and spec.dataFrom, or narrow spec.dataFrom[].find", len(set.Inputs), MaxInputs)}
-	}
-	return nil
-}
-
-func foundNone(entry int) error {
-	return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
-		"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", entry)}
-}
-
-// StillFound is an error where an entry with find has lost all of its secrets since they were found: a list of AWS
-// lags, and has secrets that were deleted minutes ago.
-func (s *Set) StillFound() error {
-	for n, inputs := range s.Entries.DataFrom {
-		from := &s.request.SecretSync.Spec.DataFrom[n]
-		if from.Find == nil || from.Optional {
-			continue
-		}
-		if !slices.ContainsFunc(inputs, func(input *Input) bool { return !input.Absent }) {
-			return foundNone(n)
-		}
 	}
 	return nil
 }

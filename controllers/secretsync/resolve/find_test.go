@@ -113,29 +113,6 @@ func TestFindsThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestTheLastThatGoesTakesNothingWithIt: a list has what was deleted for some minutes more.
-func TestTheLastThatGoesTakesNothingWithIt(t *testing.T) {
-	deleted := &source.Error{Kind: source.SecretPendingDeletion}
-	for name, test := range map[string]struct {
-		optional bool
-		refused  map[string]error
-		want     source.Kind
-	}{
-		"one of two":                        {false, map[string]error{"a": deleted}, ""},
-		"both":                              {false, map[string]error{"a": deleted, "b": deleted}, source.SecretNotFound},
-		"both, where the entry is optional": {true, map[string]error{"a": deleted, "b": deleted}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			aws := account{"db": stages("0", ""), "a": stages("1", ""), "b": stages("2", "")}.source(test.refused, "a", "b")
-			_, err := read(t.Context(), resolverOf(aws), requestFor(v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Data: []v1alpha1.DataKey{{Key: "own"}},
-				DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{NamePrefix: "x"}, Optional: test.optional}}}))
-			if source.KindOf(err) != test.want {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-}
-
 func TestFindLooksWhereTheSourceIs(t *testing.T) {
 	for name, test := range map[string]struct {
 		from v1alpha1.SecretSource

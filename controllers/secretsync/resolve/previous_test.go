@@ -211,7 +211,7 @@ func TestARotationWhileValuesAreReadKeepsTheFormerOnes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			secrets := account{"db": stages("v1", "v0")}
-			aws := secrets.source(nil)
+			aws := secrets.source()
 			aws.onFetch = func() { secrets["db"] = stages("v2", "v1") }
 			request := requestFor(keepingPrevious())
 			request.SecretSync.Status = status
@@ -267,7 +267,7 @@ func TestFormerVersionsAreAskedForAsLongAsTheyAreKept(t *testing.T) {
 			}
 			request := requestFor(spec)
 			request.SecretSync.Status = test.status
-			aws := account{"db": stages(test.now, "v"+string(test.now[1]-1))}.source(nil)
+			aws := account{"db": stages(test.now, "v"+string(test.now[1]-1))}.source()
 			set, err := resolverOf(aws).Versions(t.Context(), request)
 			if err != nil {
 				t.Fatal(err)
@@ -295,7 +295,7 @@ func TestFormerVersionsAreAskedForAsLongAsTheyAreKept(t *testing.T) {
 // TestTimeThatPassesIsNoRotation: the time for which former values stay begins again with each reading of the clock, and
 // nothing is read again for that. The former version may be known from the query for the present one.
 func TestTimeThatPassesIsNoRotation(t *testing.T) {
-	aws := account{"db": stages("v2", "v1")}.source(nil)
+	aws := account{"db": stages("v2", "v1")}.source()
 	r := &Resolver{Source: aws, Clock: &clocktesting.SimpleIntervalClock{Time: noon, Duration: time.Second}}
 	set, err := read(t.Context(), r, requestFor(keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1")))
 	if err != nil {

@@ -24,7 +24,7 @@ func TestVersionsAreNeverMixed(t *testing.T) {
 		t.Run(fmt.Sprintf("%d rotations", moves), func(t *testing.T) {
 			secrets, left := account{}, moves
 			rotate(secrets, 1)
-			aws := secrets.source(nil)
+			aws := secrets.source()
 			aws.onFetch = func() {
 				if left > 0 {
 					rotate(secrets, 2+moves-left)
@@ -44,7 +44,7 @@ func TestVersionsAreNeverMixed(t *testing.T) {
 	}
 	secrets, n := account{}, 1
 	rotate(secrets, n)
-	aws := secrets.source(nil)
+	aws := secrets.source()
 	aws.onFetch = func() { n++; rotate(secrets, n) }
 	if _, err := read(t.Context(), resolverOf(aws), requestFor(spec)); source.KindOf(err) != source.Busy {
 		t.Errorf("labels that move without end: %v", err)
@@ -271,7 +271,7 @@ func TestASecretIsReadWithOneQueryAndOneRead(t *testing.T) {
 		value string
 		reads int
 	}{
-		"that is read":                {account{"db": stages("v2", "v1")}.source(nil), "v2", 1},
+		"that is read":                {account{"db": stages("v2", "v1")}.source(), "v2", 1},
 		"that comes with its version": {&fakeSource{resolve: withValue}, "resolved", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -328,7 +328,7 @@ func TestAVersionThatIsNotCertainIsNotAccepted(t *testing.T) {
 // moved by hand stay like that, and do not hold the SecretSync up for good.
 func TestLabelsThatDoNotMoveTogetherAreWaitedFor(t *testing.T) {
 	for tries, want := range map[int64]source.Kind{0: source.Busy, mismatchTries - 1: source.Busy, mismatchTries: ""} {
-		aws := account{"db": stages("v3", "v1")}.source(nil)
+		aws := account{"db": stages("v3", "v1")}.source()
 		request := requestFor(keepingPrevious(), syncedAt("db", "AWSCURRENT", "v2"), syncedAt("db", StagePrevious, "v1"))
 		request.Consistency.tries.Store(tries)
 		if _, err := read(t.Context(), resolverOf(aws), request); source.KindOf(err) != want {
