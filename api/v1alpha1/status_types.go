@@ -97,7 +97,7 @@ type SourceStatus struct {
 	// foundBy is the index in spec.dataFrom, starting at 0, of the entry whose find has found the secret.
 	// +optional
 	FoundBy *int32 `json:"foundBy,omitempty"`
-	// arn is the full ARN of the secret.
+	// arn is the full ARN of the secret; after a failover, it still has the region of the secret, not of the replica.
 	// +optional
 	ARN string `json:"arn,omitempty"`
 	// region is the region that the secret was read from; after a failover, the region of the replica.
