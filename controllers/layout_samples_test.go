@@ -93,6 +93,8 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"a test of the reconciler with it":   {"controllers/secretsync/x_test.go", importing(module + "/controllers/secretsync"), ""},
 		"resolve with a client":              {"controllers/secretsync/resolve/x.go", importing("sigs.k8s.io/controller-runtime/pkg/client"), "resolve-knows-the-source-alone"},
 		"resolve with the source":            {"controllers/secretsync/resolve/x.go", importing(module+"/controllers/source", module+"/controllers/arns"), ""},
+		"references with the source":         {"controllers/references/x.go", importing(module + "/controllers/source"), "references-knows-the-api-and-arns"},
+		"references with the API":            {"controllers/references/x.go", importing(module+"/api/v1alpha1", module+"/controllers/arns"), ""},
 		"failure with the schedule":          {"controllers/secretsync/failure/x.go", importing(module + "/controllers/secretsync/schedule"), "failure-is-a-table"},
 		"schedule with a client":             {"controllers/secretsync/schedule/x.go", importing("sigs.k8s.io/controller-runtime/pkg/client"), "schedule-is-pure"},
 		"schedule with backoff":              {"controllers/secretsync/schedule/x.go", importing("k8s.io/apimachinery/pkg/util/wait"), ""},

@@ -167,6 +167,7 @@ func importRules() []importRule {
 		{name: "source-aws-knows-no-kubernetes", folder: "controllers/source/aws", below: true, testsToo: true,
 			forbidden: []string{"k8s.io", "sigs.k8s.io", api}},
 		{name: "arns-knows-the-sdks-arn-alone", folder: "controllers/arns", below: true, allowed: []string{awsSDK + "/aws/arn"}},
+		{name: "references-knows-the-api-and-arns", folder: "controllers/references", below: true, allowed: []string{api, arns}},
 		{name: "pacing-knows-source-alone", folder: sourceAWSFolder + "/pacing", below: true,
 			allowed: []string{"golang.org/x/time/rate", source}, forbidden: []string{sourceAWS}},
 		{name: "identity-knows-no-secrets", folder: sourceAWSFolder + "/identity", below: true,
