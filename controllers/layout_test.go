@@ -159,6 +159,7 @@ func importRules() []importRule {
 	const template, sourceAWSFolder = "controllers/render/template", "controllers/source/aws"
 	api, source, sourceAWS, reconciler := module+"/api", module+"/controllers/source", module+"/controllers/source/aws", module+"/controllers/secretsync"
 	render, pattern, target, arns := module+"/controllers/render", module+"/controllers/pattern", module+"/controllers/target", module+"/controllers/arns"
+	references := module + "/controllers/references"
 	const reconciling = "controllers/secretsync"
 	return []importRule{
 		{name: "api-stands-alone", folder: "api", below: true, allowed: []string{"k8s.io", module + "/api"}},
@@ -196,7 +197,7 @@ func importRules() []importRule {
 		{name: "target-knows-no-source", folder: "controllers/target", below: true, testsToo: true, forbidden: []string{awsSDK, smithy, source}},
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS, module + "/controllers/notify"}},
 		{name: "resolve-knows-the-source-alone", folder: reconciling + "/resolve", testsToo: true,
-			allowed: []string{"golang.org/x/sync/errgroup", "k8s.io/apimachinery", "k8s.io/utils/clock", "github.com/google/go-cmp/cmp", api, arns, pattern, source, reconciler + "/resolve"}},
+			allowed: []string{"golang.org/x/sync/errgroup", "k8s.io/apimachinery", "k8s.io/utils/clock", "github.com/google/go-cmp/cmp", api, pattern, references, source, reconciler + "/resolve"}},
 		{name: "failure-is-a-table", folder: reconciling + "/failure", allowed: []string{api, render, source, target, reconciler + "/resolve"}},
 		{name: "schedule-is-pure", folder: reconciling + "/schedule",
 			allowed: []string{"k8s.io/apimachinery/pkg/util/wait", "sigs.k8s.io/controller-runtime/pkg/handler", api, source, reconciler + "/failure", reconciler + "/resolve"}},

@@ -6,5 +6,5 @@
 // the values of a Set that is not in sync. What is remembered of a SecretSync from one reconcile to the next is a
 // Consistency.
 //
-// It may import api/v1alpha1, source and pattern.
+// It may import api/v1alpha1, references, source and pattern.
 package resolve

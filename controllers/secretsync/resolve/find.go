@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/controllers/arns"
+	"github.com/secretsync/secretsync/controllers/references"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -16,20 +16,19 @@ const MaxInputs = 256
 // an empty answer is more often a mistake than an intention. It is refused here, before values are read; package
 // render refuses an entry whose secrets were all deleted, but are still listed by AWS.
 func (r *Resolver) find(ctx context.Context, set *Set) error {
-	for n := range set.request.SecretSync.Spec.DataFrom {
-		from := &set.request.SecretSync.Spec.DataFrom[n]
-		if from.Find == nil {
+	for entry := range references.Entries(&set.request.SecretSync.Spec) {
+		if entry.Find == nil {
 			continue
 		}
-		found, err := r.Source.Find(ctx, r.findQuery(ctx, set, int32(n)))
+		found, err := r.Source.Find(ctx, r.findQuery(ctx, set, entry))
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 && !from.Optional {
+		if len(found) == 0 && !entry.Optional {
 			return &source.Error{Kind: source.SecretNotFound, Explanation: fmt.Sprintf(
-				"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", n)}
+				"spec.dataFrom[%d].find matches no secret: correct it, or set optional on the entry", entry.Index)}
 		}
-		set.add(found, int32(n))
+		set.add(found, entry.Index)
 	}
 	if len(set.Inputs) > MaxInputs {
 		return &source.Error{Kind: source.Failed, Explanation: fmt.Sprintf(
@@ -40,31 +39,19 @@ func (r *Resolver) find(ctx context.Context, set *Set) error {
 
 // findQuery is what an entry with find asks. What matching names costs is of the reconcile's budget, beside that of the
 // list, which is shared by all that ask the same.
-func (r *Resolver) findQuery(ctx context.Context, set *Set, entry int32) source.FindQuery {
-	secretSync, how := set.request.SecretSync, r.query(set)
-	find := secretSync.Spec.DataFrom[entry].Find
+func (r *Resolver) findQuery(ctx context.Context, set *Set, entry references.Entry) source.FindQuery {
+	secretSync, how, find := set.request.SecretSync, r.query(set), entry.Find
 	query := source.FindQuery{
-		NamePrefix: find.NamePrefix, NamePattern: find.NamePattern, Tags: find.Tags, Region: find.Region,
+		NamePrefix: find.NamePrefix, NamePattern: find.NamePattern, Tags: find.Tags, Region: references.FindRegion(&secretSync.Spec, find),
 		Identity: identityOf(secretSync), Reader: set.request.reader(),
 		MaxAge: how.MaxAge, Routine: how.Routine, Budget: set.Budget(ctx),
 	}
-	if query.Region == "" {
-		query.Region = regionOf(&secretSync.Spec.Source)
-	}
 	for i := range secretSync.Status.Sources {
-		if status := &secretSync.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry && status.ARN != "" {
+		if status := &secretSync.Status.Sources[i]; status.FoundBy != nil && *status.FoundBy == entry.Index && status.ARN != "" {
 			query.Known = append(query.Known, VersionOf(status))
 		}
 	}
 	return query
-}
-
-// regionOf is the region that a source names, by itself or by its ARN; empty for the operator's.
-func regionOf(from *v1alpha1.SecretSource) string {
-	if from.Region != "" {
-		return from.Region
-	}
-	return arns.Region(from.SecretID)
 }
 
 // add makes inputs of what an entry has found.

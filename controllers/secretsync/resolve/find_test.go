@@ -112,21 +112,3 @@ func TestFindsThatAreRefused(t *testing.T) {
 		}
 	}
 }
-
-func TestFindLooksWhereTheSourceIs(t *testing.T) {
-	for name, test := range map[string]struct {
-		from v1alpha1.SecretSource
-		want string
-	}{
-		"no source":        {v1alpha1.SecretSource{}, ""},
-		"a name":           {v1alpha1.SecretSource{SecretID: "db"}, ""},
-		"a region":         {v1alpha1.SecretSource{SecretID: "db", Region: "eu-west-1"}, "eu-west-1"},
-		"a long name":      {v1alpha1.SecretSource{SecretID: "a:b:c:d:e"}, ""},
-		"a part of an ARN": {v1alpha1.SecretSource{SecretID: "arn:aws:secretsmanager"}, ""},
-		"an ARN's region":  {v1alpha1.SecretSource{SecretID: "arn:aws:secretsmanager:eu-north-1:111122223333:secret:db-a1b2c3"}, "eu-north-1"},
-	} {
-		if got := regionOf(&test.from); got != test.want {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-}

@@ -1,13 +1,13 @@
 package resolve
 
 import (
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/pattern"
+	"github.com/secretsync/secretsync/controllers/references"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -94,19 +94,19 @@ func NewSet(request Request) *Set {
 		return set
 	}
 	// The input of spec.source comes first where any entry reads it, so that status names it first.
-	if slices.ContainsFunc(spec.Data, func(key v1alpha1.DataKey) bool { return key.Source == nil }) ||
-		slices.ContainsFunc(spec.DataFrom, func(from v1alpha1.DataFrom) bool { return from.Source == nil && from.Find == nil }) {
+	if references.ReadsSource(spec) {
 		set.input(set.refOf(nil, identity), true)
 	}
-	set.Entries.Data = make([]*Input, len(spec.Data))
-	for i := range spec.Data {
-		key := &spec.Data[i]
-		set.Entries.Data[i] = set.input(set.refOf(key.Source, identity), key.Optional)
-	}
-	set.Entries.DataFrom = make([][]*Input, len(spec.DataFrom))
-	for i := range spec.DataFrom {
-		if from := &spec.DataFrom[i]; from.Find == nil {
-			set.Entries.DataFrom[i] = []*Input{set.input(set.refOf(from.Source, identity), from.Optional)}
+	set.Entries.Data, set.Entries.DataFrom = make([]*Input, len(spec.Data)), make([][]*Input, len(spec.DataFrom))
+	for entry := range references.Entries(spec) {
+		if entry.Find != nil {
+			continue
+		}
+		input := set.input(set.refOf(entry.Source, identity), entry.Optional)
+		if entry.InDataFrom {
+			set.Entries.DataFrom[entry.Index] = []*Input{input}
+		} else {
+			set.Entries.Data[entry.Index] = input
 		}
 	}
 	return set
@@ -127,14 +127,7 @@ func (s *Set) input(ref source.Ref, optional bool) *Input {
 
 // refOf is what an entry reads: a secret of its own, or that of spec.source.
 func (s *Set) refOf(own *v1alpha1.EntrySource, identity source.Identity) source.Ref {
-	from := s.request.SecretSync.Spec.Source
-	switch {
-	case own == nil:
-	case own.SecretID == "":
-		from.VersionStage, from.VersionID = own.VersionStage, own.VersionID
-	default:
-		from = v1alpha1.SecretSource{SecretID: own.SecretID, VersionStage: own.VersionStage, VersionID: own.VersionID, Region: own.Region}
-	}
+	from := references.SecretOf(&s.request.SecretSync.Spec, own)
 	return source.Ref{
 		SecretID:        from.SecretID,
 		VersionStage:    from.StageOrDefault(),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/pattern"
+	"github.com/secretsync/secretsync/controllers/references"
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
@@ -127,7 +128,7 @@ func (s *Set) Polled() (region, secret string, listed bool) {
 
 // Finds says whether the spec finds secrets by name or tags.
 func (s *Set) Finds() bool {
-	return slices.ContainsFunc(s.request.SecretSync.Spec.DataFrom, func(from v1alpha1.DataFrom) bool { return from.Find != nil })
+	return references.Finds(&s.request.SecretSync.Spec)
 }
 
 // Budget is the processor time that patterns and values of the reconcile may take, made at its first use.
