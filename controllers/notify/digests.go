@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/references"
 )
 
 // Digests are the sorted digests of the names that the secrets in a spec may have, at most the first `most` of them.
@@ -12,8 +13,8 @@ import (
 // reconcile that was not needed.
 func Digests(spec *v1alpha1.SecretSyncSpec, most int) []uint64 {
 	var all []uint64
-	for _, reference := range referencesOf(spec) {
-		for _, name := range namesOf(reference.secretID) {
+	for secret := range references.Named(spec) {
+		for _, name := range namesOf(secret.SecretID) {
 			all = append(all, digest(name))
 		}
 	}

@@ -8,6 +8,7 @@
 // SecretSyncs that it concerns are in the reconciler's queue. If the operator is killed before, the message is
 // delivered again.
 //
-// It may import the API, package pattern, Kubernetes' and controller-runtime's packages and the Prometheus client. It
-// does not know the AWS SDK, which notify/sqs does, nor the reconciler, to which cmd/manager connects it.
+// It may import the API, packages arns, pattern and references, Kubernetes' and controller-runtime's packages and the
+// Prometheus client. It does not know the AWS SDK, which notify/sqs does, nor the reconciler, to which cmd/manager
+// connects it.
 package notify

@@ -13,6 +13,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/pattern"
+	"github.com/secretsync/secretsync/controllers/references"
 )
 
 // secretIndex indexes SecretSyncs by the names that the secrets in their specs may have. SecretSyncs with a find have
@@ -45,50 +46,15 @@ func keysOf(secretSync *v1alpha1.SecretSync) []string {
 	case secretSync.Abridged != nil:
 		names = []string{keyAbridged}
 	default:
-		for _, reference := range referencesOf(spec) {
-			names = append(names, namesOf(reference.secretID)...)
+		for secret := range references.Named(spec) {
+			names = append(names, namesOf(secret.SecretID)...)
 		}
 	}
-	if slices.ContainsFunc(spec.DataFrom, func(entry v1alpha1.DataFrom) bool { return entry.Find != nil }) {
+	if references.Finds(spec) {
 		names = append(names, keyFind)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// secretReference is a secret that a spec names, and the regions that it may be read from. An empty region is the
-// operator's.
-type secretReference struct {
-	secretID string
-	regions  []string
-}
-
-// referencesOf are the secrets that a spec names. An entry without a secret reads the secret of spec.source.
-func referencesOf(spec *v1alpha1.SecretSyncSpec) []secretReference {
-	var all []secretReference
-	if own := &spec.Source; own.SecretID != "" {
-		all = append(all, secretReference{own.SecretID, append([]string{regionOf(own.SecretID, own.Region)}, own.FailoverRegions...)})
-	}
-	add := func(entry *v1alpha1.EntrySource) {
-		if entry != nil && entry.SecretID != "" {
-			all = append(all, secretReference{entry.SecretID, []string{regionOf(entry.SecretID, entry.Region)}})
-		}
-	}
-	for i := range spec.Data {
-		add(spec.Data[i].Source)
-	}
-	for i := range spec.DataFrom {
-		add(spec.DataFrom[i].Source)
-	}
-	return all
-}
-
-// regionOf is the region that a spec names, or the region of the ARN, or empty.
-func regionOf(secretID, region string) string {
-	if arn, ok := arns.ParseSecret(secretID); ok && region == "" {
-		return arn.Region
-	}
-	return region
 }
 
 // Matcher finds the SecretSyncs that a change concerns.
@@ -135,18 +101,18 @@ func (m *Matcher) concerns(change Change, secretSync *v1alpha1.SecretSync, limit
 	if secretSync.Abridged != nil && followsAny(secretSync.Abridged, change.names()) {
 		return true
 	}
-	for _, reference := range referencesOf(&secretSync.Spec) {
-		if change.isOf(reference.secretID) && m.inRegions(change, reference.regions) && accountFits(change, reference.secretID, secretSync) {
+	spec := &secretSync.Spec
+	for secret := range references.Named(spec) {
+		if change.isOf(secret.SecretID) && m.inRegions(change, references.Regions(&secret)) && accountFits(change, secret.SecretID, secretSync) {
 			return true
 		}
 	}
-	for i := range secretSync.Spec.DataFrom {
-		find := secretSync.Spec.DataFrom[i].Find
-		if find == nil {
+	for entry := range references.Entries(spec) {
+		if entry.Find == nil {
 			continue
 		}
-		selected := func(name string) bool { return limits.mayFind(secretSync.Namespace, find, name) }
-		if m.inRegions(change, regionsOf(find, &secretSync.Spec.Source)) && slices.ContainsFunc(change.names(), selected) {
+		selected := func(name string) bool { return limits.mayFind(secretSync.Namespace, entry.Find, name) }
+		if m.inRegions(change, regionsOf(spec, entry.Find)) && slices.ContainsFunc(change.names(), selected) {
 			return true
 		}
 	}
@@ -184,10 +150,12 @@ func accountFits(change Change, secretID string, secretSync *v1alpha1.SecretSync
 	return true
 }
 
-// regionsOf are the regions that a find may list: the region that it names, that of spec.source, or the operator's.
-func regionsOf(find *v1alpha1.Find, source *v1alpha1.SecretSource) []string {
-	if named := cmp.Or(find.Region, source.Region); named != "" {
-		return []string{named}
+// regionsOf are the regions of which a change may concern a find. If only the ARN of spec.source names a region, the
+// operator's counts too: the only effect is a reconcile that was not needed.
+func regionsOf(spec *v1alpha1.SecretSyncSpec, find *v1alpha1.Find) []string {
+	regions := []string{references.FindRegion(spec, find)}
+	if find.Region == "" && spec.Source.Region == "" {
+		regions = append(regions, "")
 	}
-	return []string{regionOf(source.SecretID, ""), ""}
+	return regions
 }
