@@ -17,7 +17,9 @@ import (
 type options struct {
 	n, secrets, workers int
 	latency, stale      time.Duration
-	flags, profiles     string
+	// poll is the interval of the floor of polls.
+	poll            time.Duration
+	flags, profiles string
 }
 
 // scenario is one thing to measure, on a control plane and an AWS of its own.

@@ -2,12 +2,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// polled measures a time in which a fleet in sync is polled a number of times.
-func (b *bench) polled(ctx context.Context, window time.Duration, polls int) error {
+// polledBesideFloor is polled for scenarios that poll each secret by a call of its own.
+func (b *bench) polledBesideFloor(ctx context.Context, interval time.Duration, polls int) (err error) {
+	floor, err := b.startFloorPolls(ctx, interval)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, floor.stop()) }()
+	return b.polled(ctx, interval, polls, floor)
+}
+
+// polled measures a time in which a fleet in sync is polled a number of times. The floor may be nil.
+func (b *bench) polled(ctx context.Context, interval time.Duration, polls int, floor *floorPolls) error {
 	before, err := b.requests(ctx)
 	if err != nil {
 		return err
@@ -16,8 +27,13 @@ func (b *bench) polled(ctx context.Context, window time.Duration, polls int) err
 	if err != nil {
 		return err
 	}
+	if floor != nil {
+		if err := floor.reset(); err != nil {
+			return err
+		}
+	}
 	b.AWS.ResetCalls()
-	if err := b.wait(ctx, window); err != nil {
+	if err := b.wait(ctx, time.Duration(polls)*interval); err != nil {
 		return err
 	}
 	usedAfter, err := b.manager.ProcessorTime()
@@ -31,7 +47,17 @@ func (b *bench) polled(ctx context.Context, window time.Duration, polls int) err
 	}
 	b.enter("requests of the API server: %s", after.since(before))
 	b.figure("kubernetes-requests", after.since(before).total(), "requests")
-	b.figure("processor-time-per-poll", (usedAfter-used).Seconds()*1000/float64(b.n*polls), "ms")
+	perPoll := figure{
+		Scenario: b.name, Name: "processor-time-per-poll", Unit: "ms", Value: (usedAfter - used).Seconds() * 1000 / float64(b.n*polls),
+	}
+	if floor != nil {
+		ofFloor, err := floor.perPoll()
+		if err != nil {
+			return err
+		}
+		perPoll.Floor = &ofFloor
+	}
+	b.report.add(perPoll)
 	return b.reportMemory("memory")
 }
 
@@ -44,7 +70,7 @@ func steadyPoll(ctx context.Context, b *bench) error {
 	if err := b.synced(ctx); err != nil {
 		return err
 	}
-	return b.polled(ctx, polls*poll, polls)
+	return b.polledBesideFloor(ctx, poll, polls)
 }
 
 // minutePoll polls secrets that do not change once a minute: so few at a time that the cost of each wake-up shows.
@@ -56,7 +82,7 @@ func minutePoll(ctx context.Context, b *bench) error {
 	if err := b.synced(ctx); err != nil {
 		return err
 	}
-	return b.polled(ctx, polls*poll, polls)
+	return b.polledBesideFloor(ctx, poll, polls)
 }
 
 // sweptPoll is the shortest poll interval at which ListSecrets is used.
@@ -92,7 +118,7 @@ func steadySweep(ctx context.Context, b *bench) error {
 	if err := b.swept(ctx); err != nil {
 		return err
 	}
-	return b.polled(ctx, sweptPoll, 1)
+	return b.polled(ctx, sweptPoll, 1, nil)
 }
 
 // sharedSecret has one secret that SecretSyncs in many namespaces follow.

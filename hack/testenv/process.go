@@ -11,9 +11,11 @@ import (
 // clockTick is the unit of processor time in /proc (getconf CLK_TCK; 100 on every Linux that Go runs on).
 const clockTick = 10 * time.Millisecond
 
-// ProcessorTime is what the manager's process has used so far, in user and in system mode (proc(5), /proc/pid/stat).
-func (m *Manager) ProcessorTime() (time.Duration, error) {
-	pid := m.PID()
+// ProcessorTime is what the manager's process has used so far, in user and in system mode.
+func (m *Manager) ProcessorTime() (time.Duration, error) { return ProcessorTime(m.PID()) }
+
+// ProcessorTime is what a process has used so far, in user and in system mode (proc(5), /proc/pid/stat).
+func ProcessorTime(pid int) (time.Duration, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
