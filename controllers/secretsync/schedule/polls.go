@@ -12,9 +12,9 @@ import (
 
 const (
 	// The places of secrets within an interval are rounded to slots, of which an interval has slotsOfInterval, unless
-	// they would be shorter than minSlot or longer than maxSlot: waking up for some polls at once costs less than half of
-	// what it costs to wake up for each.
-	slotsOfInterval  = 30
+	// they would be shorter than minSlot or longer than maxSlot: waking up for many polls at once costs a fraction of what
+	// it costs to wake up for each.
+	slotsOfInterval  = 6
 	minSlot, maxSlot = 500 * time.Millisecond, 10 * time.Second
 	// sharedPart is the part of an interval that an answer found for another SecretSync may be old.
 	sharedPart = 0.1

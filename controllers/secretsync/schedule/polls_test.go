@@ -73,7 +73,7 @@ func TestPollsComeInSlots(t *testing.T) {
 	polls := NewPolls(0, nil)
 	polls.phase = 200 * time.Millisecond
 	for interval, slot := range map[time.Duration]time.Duration{
-		5 * time.Second: minSlot, 15 * time.Second: minSlot, time.Minute: 2 * time.Second, 5 * time.Minute: maxSlot, time.Hour: maxSlot,
+		time.Second: minSlot, 6 * time.Second: time.Second, 30 * time.Second: 5 * time.Second, time.Minute: maxSlot, time.Hour: maxSlot,
 	} {
 		slots := map[time.Time]bool{}
 		for i := range 1000 {
