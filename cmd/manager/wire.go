@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,12 +41,18 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	controller, err := newController(manager, secrets, o)
+	var controller *secretsync.Controller
+	changes, err := newReceivers(ctx, manager, secrets, o, func(ctx context.Context, names []types.NamespacedName, failed secretsync.RotationFailure) error {
+		return controller.Notify(ctx, names, failed)
+	})
 	if err != nil {
 		return err
 	}
+	if controller, err = newController(manager, secrets, changes.alive(), o); err != nil {
+		return err
+	}
 	if err := errors.Join(controller.Register(ctx, manager), addProbes(ctx, manager, controller, o), addMetrics(ctx, manager, o),
-		addChanges(ctx, manager, controller, secrets, o), manager.Add(memoryTrimmer{interval: trimInterval})); err != nil {
+		changes.add(manager), manager.Add(memoryTrimmer{interval: trimInterval})); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
@@ -130,7 +137,7 @@ func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Sour
 	})
 }
 
-func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secretsync.Controller, error) {
+func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func() bool, o *options) (*secretsync.Controller, error) {
 	syncMetrics, err := secretsync.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
@@ -162,8 +169,9 @@ func newController(manager ctrl.Manager, secrets *aws.Source, o *options) (*secr
 		Source:       accesspolicy.New(withReplicas, rules),
 		Events:       manager.GetEventRecorder("secretsync"),
 		Metrics:      syncMetrics,
-		PollInterval: o.pollInterval, MergeWithoutConsent: o.mergeWithoutConsent,
-		Workers: o.workers,
+		PollInterval: o.pollInterval,
+		ChangesAlive: changesAlive,
+		Workers:      o.workers, MergeWithoutConsent: o.mergeWithoutConsent,
 	}), nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -19,17 +20,26 @@ import (
 	"github.com/secretsync/secretsync/controllers/source/aws"
 )
 
-// addChanges adds the consumer of the queue of change events, and the hook, if they are configured.
-func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsync.Controller, secrets *aws.Source, o *options) error {
+// receivers receive change events. Each is nil where it is not configured.
+type receivers struct {
+	consumer *notify.Consumer
+	hook     *notify.Hook
+}
+
+// newReceivers makes the consumer of the queue of change events, and the hook, if they are configured. Once the manager
+// runs they call report for the SecretSyncs that an event concerns.
+func newReceivers(ctx context.Context, manager ctrl.Manager, secrets *aws.Source, o *options,
+	report func(context.Context, []types.NamespacedName, secretsync.RotationFailure) error,
+) (made receivers, err error) {
 	if o.changeQueueURL == "" && o.changeHookBindAddress == "" {
-		return nil
+		return made, nil
 	}
 	eventMetrics, err := notify.NewMetrics(metrics.Registry)
 	if err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return made, fmt.Errorf("registering metrics: %w", err)
 	}
 	if err := notify.Index(ctx, manager.GetFieldIndexer()); err != nil {
-		return err
+		return made, err
 	}
 	feed := &notify.Feed{
 		Matcher: &notify.Matcher{Client: manager.GetClient(), Region: secrets.Config().Region, Patterns: pattern.NewCache()},
@@ -37,30 +47,43 @@ func addChanges(ctx context.Context, manager ctrl.Manager, controller *secretsyn
 			for _, expected := range changesOf(change, secrets.Region()) {
 				secrets.Expect(expected)
 			}
-			return controller.Notify(ctx, names, failureOf(change))
+			return report(ctx, names, failureOf(change))
 		},
 		Metrics: eventMetrics,
 	}
 	if o.changeQueueURL != "" {
 		address, err := sqs.ParseURL(o.changeQueueURL)
 		if err != nil {
-			return fmt.Errorf("--change-queue-url %w", err)
+			return made, fmt.Errorf("--change-queue-url %w", err)
 		}
-		consumer, err := notify.NewConsumer(feed, sqs.New(secrets.Config(), address))
-		if err != nil {
-			return fmt.Errorf("registering metrics: %w", err)
-		}
-		controller.ChangesAlive = consumer.Alive
-		if err := manager.Add(consumer); err != nil {
-			return err
+		if made.consumer, err = notify.NewConsumer(feed, sqs.New(secrets.Config(), address)); err != nil {
+			return made, fmt.Errorf("registering metrics: %w", err)
 		}
 	}
-	if o.changeHookBindAddress == "" {
+	if o.changeHookBindAddress != "" {
+		made.hook = &notify.Hook{
+			Feed: feed, Address: o.changeHookBindAddress, TokenFile: o.changeHookTokenFile, CertDir: o.changeHookCertDir, Leads: manager.Elected(),
+		}
+	}
+	return made, nil
+}
+
+// alive says whether change events are known to arrive. It is nil where no queue is configured.
+func (r receivers) alive() func() bool {
+	if r.consumer == nil {
 		return nil
 	}
-	return manager.Add(&notify.Hook{
-		Feed: feed, Address: o.changeHookBindAddress, TokenFile: o.changeHookTokenFile, CertDir: o.changeHookCertDir, Leads: manager.Elected(),
-	})
+	return r.consumer.Alive
+}
+
+func (r receivers) add(manager ctrl.Manager) (err error) {
+	if r.consumer != nil {
+		err = manager.Add(r.consumer)
+	}
+	if r.hook != nil {
+		err = errors.Join(err, manager.Add(r.hook))
+	}
+	return err
 }
 
 // changesOf are the changes that later answers of AWS have to show, one for each staging label that was moved. There

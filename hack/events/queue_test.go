@@ -244,3 +244,28 @@ func TestWhatHappensWhileTheOperatorIsAwayWaits(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEventThatIsLostAtAStopIsMadeUpForByAPoll: after a start, a SecretSync that relies on events is polled once within
+// the operator's own poll interval, however long its own is.
+func TestAnEventThatIsLostAtAStopIsMadeUpForByAPoll(t *testing.T) {
+	for name, interval := range map[string]time.Duration{"polled rarely": rarely, "not polled": alone} {
+		t.Run(name, func(t *testing.T) {
+			s := newSetup(t)
+			s.start()
+			_, content := s.create("db")
+			s.sync("db", s.secretID("db"), interval)
+			s.awaitValue("db", content)
+			s.awaitDrained()
+			s.stop((*testenv.Manager).Stop)
+			if err := s.env.AWS.SetDelivery(localaws.Delivery{Lost: 1}); err != nil {
+				t.Fatal(err)
+			}
+			content = s.put(s.secretID("db"))
+			s.start("--poll-interval=1s")
+			s.awaitValue("db", content)
+			if got := s.counted("notified"); got != 0 {
+				t.Errorf("%v events came: the test proves nothing", got)
+			}
+		})
+	}
+}

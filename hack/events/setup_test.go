@@ -77,9 +77,9 @@ func (s *setup) queueURL() string {
 }
 
 // start starts a manager that takes events from the queue.
-func (s *setup) start() {
+func (s *setup) start(flags ...string) {
 	s.Helper()
-	s.startPlain("--change-queue-url=" + s.queueURL())
+	s.startPlain(append([]string{"--change-queue-url=" + s.queueURL()}, flags...)...)
 }
 
 // startPlain starts a manager without a queue. It is stopped when the test ends, unless it was stopped before.
