@@ -58,7 +58,7 @@ func (r *Restarter) all(ctx context.Context, namespace string) (all []*workload,
 	var statefulSets appsv1.StatefulSetList
 	var daemonSets appsv1.DaemonSetList
 	for kind, list := range map[string]client.ObjectList{"Deployments": &deployments, "StatefulSets": &statefulSets, "DaemonSets": &daemonSets} {
-		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		if err := r.options.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, &attemptError{attempt: "listing " + kind, cause: err}
 		}
 	}
@@ -95,7 +95,7 @@ func (r *Restarter) all(ctx context.Context, namespace string) (all []*workload,
 func (r *Restarter) rollouts(ctx context.Context, namespace string) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(argoRollouts())
-	err := r.Live.List(ctx, list, client.InNamespace(namespace))
+	err := r.options.Live.List(ctx, list, client.InNamespace(namespace))
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 		return nil, nil
 	}

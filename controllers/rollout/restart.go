@@ -76,7 +76,7 @@ func (r *Restarter) stamp(ctx context.Context, s *step, t *turn) error {
 	}
 	// A client that has changed the workload since it was read may have restarted or paused it.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	err := r.Client.Patch(ctx, t.object, patch, client.FieldOwner(fieldManager))
+	err := r.options.Client.Patch(ctx, t.object, patch, client.FieldOwner(fieldManager))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		t.message = "another client changed it at the same time"
 		return nil

@@ -25,7 +25,7 @@ type Options struct {
 
 // Restarter restarts workloads. It is safe for concurrent use.
 type Restarter struct {
-	Options
+	options Options
 	pending *pending
 }
 
@@ -34,7 +34,7 @@ func New(options Options) *Restarter {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	return &Restarter{Options: options, pending: newPending()}
+	return &Restarter{options: options, pending: newPending()}
 }
 
 // Change is a change of a Secret's content that workloads are to be restarted for.
@@ -91,7 +91,7 @@ type Progress struct {
 // restarted, and for which revision. Workloads that use the Secret are not restarted for another Secret meanwhile.
 func (r *Restarter) Announce(namespace, name, secret string, policy v1alpha1.Rollout) {
 	change := Change{Namespace: namespace, Name: name, Secret: secret, Policy: policy}
-	r.pending.put(change, r.Clock.Now())
+	r.pending.put(change, r.options.Clock.Now())
 }
 
 // Forget drops the change that Announce and Step have recorded. It must be called when a change needs no more restarts,
@@ -102,7 +102,7 @@ func (r *Restarter) Forget(namespace, name string) { r.pending.drop(namespace, n
 // again at any time. Nothing is read before the change is due. Errors are transient failures of the API server;
 // Progress has the workloads that were restarted before the error.
 func (r *Restarter) Step(ctx context.Context, change Change) (Progress, error) {
-	now := r.Clock.Now()
+	now := r.options.Clock.Now()
 	if due := r.pending.put(change, now); due.After(now) {
 		return Progress{State: RollingOut, RequeueAfter: min(due.Sub(now), requeueMost),
 			Message: "Restarts begin after " + due.UTC().Format(time.RFC3339)}, nil

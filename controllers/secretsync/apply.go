@@ -29,7 +29,7 @@ func (c *Controller) apply(ctx context.Context, a *attempt, set *resolve.Set, co
 	}
 	a.state.writes.Begin()
 	result, err := c.secrets.Apply(ctx, desired(a, set, content))
-	now := c.Clock.Now()
+	now := c.options.Clock.Now()
 	touched = a.state.writes.End(result.ResourceVersion, now)
 	if err != nil {
 		a.rewritten(result)

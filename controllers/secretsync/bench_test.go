@@ -65,7 +65,7 @@ func BenchmarkPoll(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	secretSync.Status = status.Describe(&status.Outcome{SecretSync: secretSync, Trigger: schedule.Poll, Set: set}, c.Clock.Now())
+	secretSync.Status = status.Describe(&status.Outcome{SecretSync: secretSync, Trigger: schedule.Poll, Set: set}, c.options.Clock.Now())
 	b.ReportAllocs()
 	for b.Loop() {
 		if result, err := c.Reconcile(b.Context(), request); err != nil || result.RequeueAfter == 0 {

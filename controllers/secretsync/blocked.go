@@ -87,7 +87,7 @@ func (c *Controller) noteBlockage(ctx context.Context, r *report) {
 	var last blocked
 	refused, ok := errors.AsType[*target.Error](r.err)
 	if ok && waitsForSecret(refused.Reason) {
-		last = blocked{since: c.Clock.Now(), secret: refused.ConflictingSecret, key: refused.KeyConflict}
+		last = blocked{since: c.options.Clock.Now(), secret: refused.ConflictingSecret, key: refused.KeyConflict}
 	}
 	r.state.blockage.set(last)
 	c.watchSecret(ctx, r.secretSync, last)
@@ -112,7 +112,7 @@ func (c *Controller) unblock(ctx context.Context, a *attempt) {
 		switch {
 		case err != nil:
 		case !found.Exists:
-			next = c.Clock.Now() // Each moment without a Secret counts.
+			next = c.options.Clock.Now() // Each moment without a Secret counts.
 		case !surely && found.UID == last.secret.UID && found.Owner == last.secret.Owner:
 			return // Only its content has changed.
 		}
@@ -126,7 +126,7 @@ const targetIndex = "target"
 // claimants are the SecretSyncs that want a Secret of that name.
 func (c *Controller) claimants(ctx context.Context, namespace, secret string) ([]v1alpha1.SecretSync, error) {
 	var list v1alpha1.SecretSyncList
-	err := c.Client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{targetIndex: secret}, client.UnsafeDisableDeepCopy)
+	err := c.options.Client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{targetIndex: secret}, client.UnsafeDisableDeepCopy)
 	return list.Items, err
 }
 

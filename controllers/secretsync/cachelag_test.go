@@ -59,12 +59,12 @@ func (s *server) List(ctx context.Context, list client.ObjectList, _ ...client.L
 func behindTheWatch(t *testing.T) (*environment, *shown, *server) {
 	t.Helper()
 	e := newEnvironment(t, fresh())
-	cache, live := &shown{Client: e.Client}, &server{Reader: e.Live}
-	e.Client, e.Live, e.secrets.Client = cache, live, cache
+	cache, live := &shown{Client: e.options.Client}, &server{Reader: e.options.Live}
+	e.options.Client, e.options.Live, e.secrets.Client = cache, live, cache
 	e.aws.version = "version-0"
 	e.settle(t)
 	e.aws.version = "version-1" // Secret and SecretSync are at later resourceVersions than their first.
-	e.after(2 * e.PollInterval)
+	e.after(2 * e.options.PollInterval)
 	e.settle(t)
 	if held := string(e.secret(t, "db").Data["value"]); held != "of version-1" {
 		t.Fatalf("the Secret holds the value %s", held)
@@ -125,7 +125,7 @@ func TestAWatchThatIsStuckDoesNotKeepARotationOut(t *testing.T) {
 	e, cache, _ := behindTheWatch(t)
 	cache.secretSync = atVersion(e.now(t), "1")
 	e.turn(t)
-	e.after(2 * e.PollInterval)
+	e.after(2 * e.options.PollInterval)
 	e.aws.version = "version-2"
 	e.turn(t)
 	if held := string(e.secret(t, "db").Data["value"]); held != "of version-2" {
@@ -157,8 +157,8 @@ func TestItsOwnWriteMayBeOnItsWay(t *testing.T) {
 func TestConflictsWithoutEndAreFewAndAskTheAPIServer(t *testing.T) {
 	secretSync, app := merging()
 	e := newEnvironment(t, secretSync, app)
-	cache, live := &shown{Client: e.Client}, &server{Reader: e.Live}
-	e.Client, e.Live = cache, live
+	cache, live := &shown{Client: e.options.Client}, &server{Reader: e.options.Live}
+	e.options.Client, e.options.Live = cache, live
 	e.conflicts = 1000
 	cache.secretSync = e.now(t)
 	var waited time.Duration

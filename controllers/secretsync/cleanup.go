@@ -81,7 +81,7 @@ func (c *Controller) disown(ctx context.Context, a *attempt, write *status.Write
 	}
 	a.state.writes.Begin()
 	freed, err := c.secrets.Disown(ctx, secretSync.Namespace, written.Name, secretSync.UID, c.still(secretSync))
-	touched = a.state.writes.End(freed.After, c.Clock.Now())
+	touched = a.state.writes.End(freed.After, c.options.Clock.Now())
 	if freed.After != "" && freed.Before == written.ResourceVersion {
 		a.state.seen.Note(target.Result{UID: written.UID, ResourceVersion: freed.After})
 	}

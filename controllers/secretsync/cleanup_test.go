@@ -76,7 +76,7 @@ func TestWhoInheritsASecret(t *testing.T) {
 	} {
 		e := newEnvironment(t, fresh())
 		cached := slices.Clone(test.claimants)
-		e.Client = listing(e.server, cached, nil)
+		e.options.Client = listing(e.server, cached, nil)
 		heir, err := e.heir(t.Context(), &owner, "db")
 		if err != nil || (heir == nil) != (test.heir == "") || heir != nil && heir.Name != test.heir {
 			t.Errorf("%s: the heir is %v (%v), want %q", name, heir, err, test.heir)
@@ -99,7 +99,7 @@ func TestASecretIsHandedOver(t *testing.T) {
 		before := e.secret(t, "db")
 		e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "new" })
 		if failure != nil {
-			e.Client = listing(e.Client.(client.WithWatch), nil, failure)
+			e.options.Client = listing(e.options.Client.(client.WithWatch), nil, failure)
 			if err := e.leaveFormer(t.Context(), e.now(t)); !errors.Is(err, failure) {
 				t.Errorf("%s: the error is %v", name, err)
 			}

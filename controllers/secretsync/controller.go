@@ -43,7 +43,7 @@ type Options struct {
 	// PollInterval applies to SecretSyncs without one of their own.
 	PollInterval time.Duration
 	// ChangesAlive says whether change events are known to arrive; polls are less frequent then. It is called from many
-	// goroutines. Default: they are not.
+	// goroutines. Default: none are configured.
 	ChangesAlive func() bool
 	// Workers is how many SecretSyncs are reconciled at once.
 	Workers int
@@ -53,7 +53,7 @@ type Options struct {
 
 // Controller reconciles SecretSyncs.
 type Controller struct {
-	Options
+	options  Options
 	secrets  *target.Writer
 	resolver *resolve.Resolver
 	polls    *schedule.Polls
@@ -83,7 +83,7 @@ func New(options Options) *Controller {
 		options.Clock = clock.RealClock{}
 	}
 	return &Controller{
-		Options:  options,
+		options:  options,
 		secrets:  &target.Writer{Client: options.Client, Live: options.Live, MergeWithoutConsent: options.MergeWithoutConsent},
 		resolver: &resolve.Resolver{Source: options.Source, Clock: options.Clock},
 		polls:    schedule.NewPolls(options.PollInterval, options.ChangesAlive),
@@ -107,7 +107,7 @@ func New(options Options) *Controller {
 // Reconcile makes the Secret of one SecretSync what its spec asks for, and reports it.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	name := request.NamespacedName
-	if !c.running.Begin(name, c.Clock.Now()) {
+	if !c.running.Begin(name, c.options.Clock.Now()) {
 		return reconcile.Result{}, nil // The process stops.
 	}
 	defer c.running.End(name)
@@ -115,7 +115,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if secretSync == nil || err != nil {
 		return wait, err
 	}
-	defer func() { c.lastReconcile.set(c.Clock.Now()) }()
+	defer func() { c.lastReconcile.set(c.options.Clock.Now()) }()
 	state := c.states.of(name, secretSync.UID)
 	if secretSync.Deleting() {
 		return c.finalize(ctx, secretSync, state)
@@ -140,7 +140,7 @@ func (c *Controller) finish(ctx context.Context, r *report) (reconcile.Result, e
 	r.outcome.Rollout, r.nextStep = c.restart(ctx, r.attempt, r.outcome.Write)
 	switch {
 	case c.deferReport(r):
-		return again(c.deferred.wait(r, c.Clock.Now()), schedule.PriorityReport), nil
+		return again(c.deferred.wait(r, c.options.Clock.Now()), schedule.PriorityReport), nil
 	case r.outcome.Write != nil:
 		return c.reportWritten(ctx, r)
 	}

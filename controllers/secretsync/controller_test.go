@@ -22,15 +22,15 @@ import (
 // TestASecretSyncThatCannotBeReadIsNotForgotten: the queue tries again after the error.
 func TestASecretSyncThatCannotBeReadIsNotForgotten(t *testing.T) {
 	for name, fails := range map[string]func(*environment){
-		"in the cache":                      func(e *environment) { e.Client = &oneState{Client: e.Client, refusal: errAway} },
-		"at the API server, as it is large": func(e *environment) { e.Client, e.Live = abridging{e.Client}, e.mute() },
+		"in the cache":                      func(e *environment) { e.options.Client = &oneState{Client: e.options.Client, refusal: errAway} },
+		"at the API server, as it is large": func(e *environment) { e.options.Client, e.options.Live = abridging{e.options.Client}, e.mute() },
 	} {
 		e := newEnvironment(t, fresh())
 		e.settle(t)
 		known, asked := e.state(), e.aws.asked
 		e.shares.Mark(here, true)
 		fails(e)
-		e.after(2 * e.PollInterval)
+		e.after(2 * e.options.PollInterval)
 		if _, err := e.Reconcile(t.Context(), reconcile.Request{NamespacedName: here}); !errors.Is(err, errAway) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
@@ -49,7 +49,7 @@ func TestWhereKeysAreMergedWithoutConsent(t *testing.T) {
 		secretSync, app := merging()
 		app.Annotations = nil
 		e := newEnvironment(t, secretSync, app)
-		options := e.Options
+		options := e.options
 		options.MergeWithoutConsent = allowed
 		e.Controller = New(options)
 		e.settle(t)

@@ -125,7 +125,7 @@ func (c *Controller) deferReport(r *report) bool {
 // this very reconcile: so there is another one.
 func (c *Controller) reportDeferred(ctx context.Context, secretSync *v1alpha1.SecretSync, deferred *report) (reconcile.Result, error) {
 	awaited := secretSync.Generation != deferred.secretSync.Generation || secretSync.RefreshRequested() // A user waits.
-	if !awaited && c.deferred.bursting(deferred, c.Clock.Now()) && c.deferred.put(deferred) {
+	if !awaited && c.deferred.bursting(deferred, c.options.Clock.Now()) && c.deferred.put(deferred) {
 		return again(burstWait+schedule.Within(burstWait/2), schedule.PriorityReport), nil
 	}
 	if _, err := c.reportWritten(ctx, deferred); err != nil {

@@ -103,7 +103,7 @@ func newAttacked(t *testing.T, workers, objects int) *attacked {
 	e := newEnvironment(t, fresh())
 	e.events.Events = nil // No test reads them.
 	a := &attacked{environment: e, calls: newCalls()}
-	options := e.Options
+	options := e.options
 	options.Workers, options.Source, options.Client = workers, a.calls.source(), e.server
 	e.Controller = New(options)
 	for number := range objects {
@@ -114,7 +114,7 @@ func newAttacked(t *testing.T, workers, objects int) *attacked {
 			t.Fatal(err)
 		}
 	}
-	settings := e.options(logr.Discard())
+	settings := e.controllerOptions(logr.Discard())
 	settings.Reconciler, settings.SkipNameValidation, settings.Logger = e.Controller, new(true), logr.Discard()
 	running, err := controller.NewUnmanaged("attacked", settings)
 	if err != nil {
@@ -204,7 +204,7 @@ func TestOfAParkedObjectThatIsGoneNothingIsKept(t *testing.T) {
 	e := newEnvironment(t, fresh())
 	e.shares = queue.NewShares(2)
 	limiter := workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]()
-	fair := e.options(logr.Discard()).NewQueue("test", limiter).(priorityqueue.PriorityQueue[reconcile.Request])
+	fair := e.controllerOptions(logr.Discard()).NewQueue("test", limiter).(priorityqueue.PriorityQueue[reconcile.Request])
 	put := func(name types.NamespacedName, priority int) {
 		fair.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, reconcile.Request{NamespacedName: name})
 	}

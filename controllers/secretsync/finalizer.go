@@ -40,7 +40,7 @@ func needsFinalizer(secretSync *v1alpha1.SecretSync) bool {
 
 func (c *Controller) patchFinalizers(ctx context.Context, secretSync, patched *v1alpha1.SecretSync) error {
 	patch := client.MergeFromWithOptions(secretSync, client.MergeFromWithOptimisticLock{})
-	if err := c.Client.Patch(ctx, patched, patch); err != nil {
+	if err := c.options.Client.Patch(ctx, patched, patch); err != nil {
 		return fmt.Errorf("patching finalizers: %w", err)
 	}
 	secretSync.Finalizers, secretSync.ResourceVersion = patched.Finalizers, patched.ResourceVersion
@@ -62,7 +62,7 @@ func (c *Controller) finalize(ctx context.Context, secretSync *v1alpha1.SecretSy
 	if err := c.takeOut(ctx, secretSync); err != nil {
 		failed := failure.Explain(err)
 		if !failed.IsTerminal() || failed.Reason == v1alpha1.ReasonAdmissionDenied {
-			a := &attempt{secretSync: secretSync, readAt: secretSync.ResourceVersion, state: state, began: c.Clock.Now()}
+			a := &attempt{secretSync: secretSync, readAt: secretSync.ResourceVersion, state: state, began: c.options.Clock.Now()}
 			return c.report(ctx, &report{attempt: a, syncResult: syncResult{outcome: status.Outcome{SecretSync: secretSync}, err: err}})
 		}
 		c.send(secretSync, status.Warning(status.EventFailed, status.ActionRelease, "The keys stay in the Secret: "+failed.Message))

@@ -187,8 +187,8 @@ func TestADeletionGoesOnAfterWhatIsOver(t *testing.T) {
 			return func() {}
 		},
 		"an API server that does not say whether it is still being deleted": func(e *environment) func() {
-			e.Live = interceptor.NewClient(e.server, silent())
-			return func() { e.Live = e.server }
+			e.options.Live = interceptor.NewClient(e.server, silent())
+			return func() { e.options.Live = e.server }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

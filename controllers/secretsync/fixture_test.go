@@ -141,7 +141,7 @@ func (e *environment) interceptor() interceptor.Funcs {
 }
 
 // use has the controller read from another source.
-func (e *environment) use(aws source.Source) { e.Source, e.resolver.Source = aws, aws }
+func (e *environment) use(aws source.Source) { e.options.Source, e.resolver.Source = aws, aws }
 
 // state is what the controller remembers of the SecretSync; nil where that is nothing.
 func (e *environment) state() *objectState { return e.states.known(here) }

@@ -33,7 +33,7 @@ func (c *Controller) finishLate(ctx context.Context, r *report) (reconcile.Resul
 // CheckWatch is a readiness check: it fails when the watch has shown a SecretSync for long as it was before the operator's
 // last write of it.
 func (c *Controller) CheckWatch(*http.Request) error {
-	if count, behind := c.states.stale(c.Clock.Now()); behind >= stuckAfter {
+	if count, behind := c.states.stale(c.options.Clock.Now()); behind >= stuckAfter {
 		return fmt.Errorf("the watch of the API server does not move: %d SecretSyncs are shown as they were before the operator's last write, one of them for %s: "+
 			"restart the API server if etcd was restored from a backup, then the operator", count, behind.Round(time.Second))
 	}
@@ -43,7 +43,7 @@ func (c *Controller) CheckWatch(*http.Request) error {
 // Check is a check of readiness and of liveness: it fails when a reconcile hangs, or when SecretSyncs wait and the queue
 // does not move. Reconciles that take long and end are not in its way.
 func (c *Controller) Check(*http.Request) error {
-	now := c.Clock.Now()
+	now := c.options.Clock.Now()
 	if name, since := c.running.Longest(now); since >= stuckAfter {
 		return fmt.Errorf("the reconcile of SecretSync %s hangs: it began %s ago and should have ended within %s: "+
 			"the operator has to be restarted; if it hangs again, suspend that SecretSync", name, since.Round(time.Second), reconcileWithin)

@@ -67,7 +67,7 @@ func TestLongWorkDoesNotTurnTheProbe(t *testing.T) {
 
 func TestAPassIsEndedByItsDeadlineAndSaysSo(t *testing.T) {
 	e := newEnvironment(t, fresh())
-	if got := e.options(logr.Discard()).ReconciliationTimeout; got != reconcileWithin {
+	if got := e.controllerOptions(logr.Discard()).ReconciliationTimeout; got != reconcileWithin {
 		t.Errorf("a reconcile has %s", got)
 	}
 	if reconcileWithin+2*flushWithin > stuckAfter {

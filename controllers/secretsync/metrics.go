@@ -78,7 +78,7 @@ func (m *Metrics) watch(c *Controller) error {
 		Name: "secretsync_stale_objects",
 		Help: "SecretSyncs that the watch of the API server has shown for more than five seconds as they were before the operator's last write of them. Zero is normal.",
 	}, func() float64 {
-		count, _ := c.states.stale(c.Clock.Now())
+		count, _ := c.states.stale(c.options.Clock.Now())
 		return float64(count)
 	})))
 	errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -88,7 +88,7 @@ func (m *Metrics) watch(c *Controller) error {
 	return errors.Join(append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_most_overdue_seconds",
 		Help: "For how long the SecretSync that waits longest has been due to be looked at. Seconds are normal; more means that polling does not keep up.",
-	}, func() float64 { return c.states.mostOverdue(c.Clock.Now()).Seconds() })))...)
+	}, func() float64 { return c.states.mostOverdue(c.options.Clock.Now()).Seconds() })))...)
 }
 
 // synced counts a sync, and measures how long new versions took into the Secret.

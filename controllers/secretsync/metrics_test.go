@@ -33,7 +33,7 @@ func gauges() []string {
 
 func (e *environment) gathered(t *testing.T) []*dto.MetricFamily {
 	t.Helper()
-	families, err := e.Metrics.registerer.(*prometheus.Registry).Gather()
+	families, err := e.options.Metrics.registerer.(*prometheus.Registry).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +58,10 @@ func checkMeasured(t *testing.T, name string, histogram prometheus.Histogram, co
 // TestEveryMetricIsRegisteredAndExplained: each by its name, with a help text.
 func TestEveryMetricIsRegisteredAndExplained(t *testing.T) {
 	e := newEnvironment(t, inStatus("v1"))
-	if err := e.Metrics.watch(e.Controller); err != nil {
+	if err := e.options.Metrics.watch(e.Controller); err != nil {
 		t.Fatal(err)
 	}
-	e.Metrics.synced(&e.reportOf(e.stored(t), "v1").outcome)
+	e.options.Metrics.synced(&e.reportOf(e.stored(t), "v1").outcome)
 	missing := map[string]bool{}
 	for _, name := range append(counts(), gauges()...) {
 		missing[name] = true
@@ -134,7 +134,7 @@ func TestReconcilesAreCountedByTheirOutcome(t *testing.T) {
 		e := newEnvironment(t, inStatus("v1"))
 		outcome := &e.reportOf(e.stored(t), "v1").outcome
 		test.change(outcome)
-		e.Metrics.synced(outcome)
+		e.options.Metrics.synced(outcome)
 		got := map[string]float64{}
 		for _, family := range e.gathered(t) {
 			for _, metric := range family.GetMetric() {
@@ -155,7 +155,7 @@ func TestReconcilesAreCountedByTheirOutcome(t *testing.T) {
 
 func TestMetricsTellOfRotations(t *testing.T) {
 	e := newEnvironment(t, fresh())
-	if err := e.Metrics.watch(e.Controller); err != nil {
+	if err := e.options.Metrics.watch(e.Controller); err != nil {
 		t.Fatal(err)
 	}
 	for n, reason := range []string{v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationOnSchedule} {
@@ -211,11 +211,11 @@ func TestPropagationIsMeasuredFromAWSIntoTheSecret(t *testing.T) {
 		{noon, noon.Add(time.Hour), noon.Add(time.Minute)},   // A rollback.
 		{time.Time{}, noon, noon.Add(time.Minute)},           // A version of which it is not known when it was created.
 	} {
-		e.Metrics.propagated(test.created, test.former, test.written)
+		e.options.Metrics.propagated(test.created, test.former, test.written)
 	}
 	for _, family := range e.gathered(t) {
 		if family.GetName() == "secretsync_propagation_seconds" {
-			checkMeasured(t, "propagation", e.Metrics.propagation, 2, 3)
+			checkMeasured(t, "propagation", e.options.Metrics.propagation, 2, 3)
 			return
 		}
 	}
@@ -235,7 +235,7 @@ func TestAReportMeasuresPropagation(t *testing.T) {
 	if _, err := e.report(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	checkMeasured(t, "a rotation", e.Metrics.propagation, 1, 7)
+	checkMeasured(t, "a rotation", e.options.Metrics.propagation, 1, 7)
 }
 
 // TestAnEditIsNoPropagation: the version has been in the Secret; status knows to the second when it was created.
@@ -252,7 +252,7 @@ func TestAnEditIsNoPropagation(t *testing.T) {
 	if sent := e.sent(); len(sent) != 1 {
 		t.Errorf("events %q", sent)
 	}
-	checkMeasured(t, "an edit", e.Metrics.propagation, 0, 0)
+	checkMeasured(t, "an edit", e.options.Metrics.propagation, 0, 0)
 }
 
 // TestTheWayToWorkloadsBeginsWithTheNewestVersion: where AWS has said when that was created.
@@ -276,7 +276,7 @@ func TestTheWayToWorkloadsBeginsWithTheNewestVersion(t *testing.T) {
 		"made of nothing there": {nil, 0, 0},
 	} {
 		e := newEnvironment(t, fresh())
-		e.Metrics.rolledOut(test.sources, noon)
-		checkMeasured(t, name, e.Metrics.rollouts, test.count, test.sum)
+		e.options.Metrics.rolledOut(test.sources, noon)
+		checkMeasured(t, name, e.options.Metrics.rollouts, test.count, test.sum)
 	}
 }

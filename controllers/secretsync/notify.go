@@ -27,7 +27,7 @@ func (c *Controller) Notify(ctx context.Context, names []types.NamespacedName, f
 	}
 	requests := make([]reconcile.Request, 0, len(names))
 	for _, name := range names {
-		c.changes.record(name, c.Clock.Now(), failure)
+		c.changes.record(name, c.options.Clock.Now(), failure)
 		requests = append(requests, reconcile.Request{NamespacedName: name})
 	}
 	if !c.inserter.AddWithPriority(schedule.PriorityEvent, requests) {

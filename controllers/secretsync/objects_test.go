@@ -66,14 +66,14 @@ func (e *environment) mute() client.Reader {
 
 // through lets the requests of the operator, but for those of a live reader, pass through these functions.
 func (e *environment) through(funcs interceptor.Funcs) {
-	e.Client = interceptor.NewClient(e.Client.(client.WithWatch), funcs)
-	e.secrets.Client = e.Client
+	e.options.Client = interceptor.NewClient(e.options.Client.(client.WithWatch), funcs)
+	e.secrets.Client = e.options.Client
 }
 
 // liveThrough does so with what is read from the API server itself.
 func (e *environment) liveThrough(funcs interceptor.Funcs) {
-	e.Live = interceptor.NewClient(e.server, funcs)
-	e.secrets.Live = e.Live
+	e.options.Live = interceptor.NewClient(e.server, funcs)
+	e.secrets.Live = e.options.Live
 }
 
 // tamper edits the Secret as a user does.

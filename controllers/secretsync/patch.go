@@ -60,7 +60,7 @@ func (c *Controller) patchStatus(ctx context.Context, secretSync *v1alpha1.Secre
 		return nil, err
 	}
 	changed := secretSync.DeepCopy()
-	return changed, c.Client.Status().Patch(ctx, changed, patch)
+	return changed, c.options.Client.Status().Patch(ctx, changed, patch)
 }
 
 // operation is one of a JSON patch (RFC 6902).

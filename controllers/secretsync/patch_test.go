@@ -47,7 +47,7 @@ func TestARefusalOfAnotherObjectIsToldFromOthers(t *testing.T) {
 		"another one has its name":                   {invalid, func(e *environment) { e.replace(t) }, true},
 		"it is gone":                                 {invalid, func(e *environment) { _ = e.server.Delete(t.Context(), e.now(t)) }, true},
 		"a status that is invalid":                   {invalid, func(*environment) {}, false},
-		"invalid, and it can't be read":              {invalid, func(e *environment) { e.Live = e.mute() }, false},
+		"invalid, and it can't be read":              {invalid, func(e *environment) { e.options.Live = e.mute() }, false},
 		"a conflict, and another one has its name":   {apierrors.NewConflict(schema.GroupResource{}, "db", nil), func(e *environment) { e.replace(t) }, false},
 		"the end of the process, and another has it": {context.Canceled, func(e *environment) { e.replace(t) }, false},
 		"no error, and another one has its name":     {nil, func(e *environment) { e.replace(t) }, false},
@@ -101,7 +101,7 @@ func TestAReportMeetsChangesOfItsSecretSync(t *testing.T) {
 			return conflict
 		}, apierrors.IsConflict, 1},
 		"the API server does not say how it is": {func(e *environment) error {
-			e.Live = e.mute()
+			e.options.Live = e.mute()
 			return conflict
 		}, unknown, 1},
 		"edits without end": {func(*environment) error { return conflict }, apierrors.IsConflict, statusTries},

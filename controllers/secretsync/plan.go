@@ -4,7 +4,7 @@ import "github.com/secretsync/secretsync/controllers/secretsync/schedule"
 
 // plan says when to ask AWS next.
 func (c *Controller) plan(r *report) {
-	now, outcome, set := c.Clock.Now(), &r.outcome, r.outcome.Set
+	now, outcome, set := c.options.Clock.Now(), &r.outcome, r.outcome.Set
 	result := schedule.Result{Began: r.began, Failure: outcome.Failure, Interval: c.polls.Interval(r.secretSync)}
 	if set != nil {
 		result.Answered, result.Outdated = set.Answered, set.Outdated()

@@ -149,7 +149,7 @@ func TestAPreviewTellsOfTheSecretThatItCouldNotRead(t *testing.T) {
 func TestAProcessThatHasNotPreviewedLooksAtTheSecret(t *testing.T) {
 	e := observing(t, ownSecret())
 	e.turn(t)
-	e.Controller = New(e.Options)
+	e.Controller = New(e.options)
 	e.fill(t, "of version-1")
 	e.poll(t)
 	if is := e.ready(t); is.Status != metav1.ConditionTrue {

@@ -12,7 +12,7 @@ import (
 // publish writes the status, where the reconcile has anything to say, and sends the events that go with it. It gives the
 // SecretSync with its new status.
 func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSync, error) {
-	outcome, now := &r.outcome, c.Clock.Now()
+	outcome, now := &r.outcome, c.options.Clock.Now()
 	if !outcome.Reportable() {
 		return r.secretSync, nil
 	}
@@ -32,7 +32,7 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 	for _, event := range status.Events(outcome, &after.Status) {
 		c.send(r.secretSync, event)
 		if event.Reason == status.EventRolledOut {
-			c.Metrics.rolledOut(after.Status.Sources, now)
+			c.options.Metrics.rolledOut(after.Status.Sources, now)
 		}
 		if event.Log != "" {
 			ctrl.LoggerFrom(ctx).Info(event.Log, event.LogPairs...)
@@ -41,12 +41,12 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 	r.state.restarted.reported()
 	if outcome.ConcernsSync() {
 		r.state.rotations.judged(&after.Status)
-		c.Metrics.synced(outcome)
+		c.options.Metrics.synced(outcome)
 	}
 	return after, nil
 }
 
 // send sends an event of a SecretSync.
 func (c *Controller) send(secretSync *v1alpha1.SecretSync, event status.Event) {
-	c.Events.Eventf(secretSync, nil, event.Type, event.Reason, event.Action, "%s", event.Note)
+	c.options.Events.Eventf(secretSync, nil, event.Type, event.Reason, event.Action, "%s", event.Note)
 }

@@ -21,7 +21,7 @@ import (
 func (c *Controller) read(ctx context.Context, name types.NamespacedName) (secretSync *v1alpha1.SecretSync, large bool, wait reconcile.Result, err error) {
 	cached := &v1alpha1.SecretSync{}
 	// Spec and status are the cache's own, and nothing in them is changed: a write copies them first.
-	if err := c.Client.Get(ctx, name, cached, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.options.Client.Get(ctx, name, cached, client.UnsafeDisableDeepCopy); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.forget(name)
 			return nil, false, reconcile.Result{}, nil
@@ -45,7 +45,7 @@ func (c *Controller) read(ctx context.Context, name types.NamespacedName) (secre
 func (c *Controller) upToDate(ctx context.Context, cached *v1alpha1.SecretSync) (*v1alpha1.SecretSync, reconcile.Result) {
 	name := client.ObjectKeyFromObject(cached)
 	lag := &c.states.of(name, cached.UID).cache
-	switch fresh, wait := lag.judge(cached, c.Clock.Now()); fresh {
+	switch fresh, wait := lag.judge(cached, c.options.Clock.Now()); fresh {
 	case upToDate:
 		return cached, reconcile.Result{}
 	case lagging:
@@ -70,7 +70,7 @@ func (c *Controller) upToDate(ctx context.Context, cached *v1alpha1.SecretSync) 
 // permissions of the watch are enough.
 func (c *Controller) live(ctx context.Context, name client.ObjectKey) (*v1alpha1.SecretSync, error) {
 	var found v1alpha1.SecretSyncList
-	err := c.Live.List(ctx, &found, client.InNamespace(name.Namespace), client.MatchingFields{"metadata.name": name.Name})
+	err := c.options.Live.List(ctx, &found, client.InNamespace(name.Namespace), client.MatchingFields{"metadata.name": name.Name})
 	if err != nil {
 		return nil, fmt.Errorf("reading SecretSync from the API server: %w", err)
 	}
@@ -110,7 +110,7 @@ func suspendedBefore(secretSync *v1alpha1.SecretSync) bool {
 
 // gone says whether a SecretSync no longer exists, and forgets what is remembered of it then.
 func (c *Controller) gone(name types.NamespacedName) bool {
-	err := c.Client.Get(context.Background(), name, &v1alpha1.SecretSync{}, client.UnsafeDisableDeepCopy)
+	err := c.options.Client.Get(context.Background(), name, &v1alpha1.SecretSync{}, client.UnsafeDisableDeepCopy)
 	if !apierrors.IsNotFound(err) {
 		return false
 	}
@@ -131,7 +131,7 @@ func (c *Controller) forget(name types.NamespacedName) {
 	c.forgetState(name)
 	c.secretWatches.end(name)
 	c.shares.Mark(name, false)
-	if c.Rollouts != nil {
-		c.Rollouts.Forget(name.Namespace, name.Name)
+	if c.options.Rollouts != nil {
+		c.options.Rollouts.Forget(name.Namespace, name.Name)
 	}
 }

@@ -68,7 +68,7 @@ func TestWhenTheAPIServerIsAsked(t *testing.T) {
 func TestAnAPIServerThatDoesNotAnswerIsAskedAgain(t *testing.T) {
 	e, cache, _ := behindTheWatch(t)
 	cache.secretSync = atVersion(e.now(t), "1")
-	e.Live = e.mute()
+	e.options.Live = e.mute()
 	e.turn(t)
 	e.after(ownwrites.MaxWatchLag)
 	before, asked := e.state(), e.aws.asked
@@ -194,8 +194,8 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 	object := fresh()
 	object.Spec.Data = []v1alpha1.DataKey{{Key: "renamed"}}
 	e := newEnvironment(t, object)
-	live := &server{Reader: e.Live}
-	e.Client, e.Live = abridging{e.Client}, live
+	live := &server{Reader: e.options.Live}
+	e.options.Client, e.options.Live = abridging{e.options.Client}, live
 	if result := e.turn(t); result.RequeueAfter == 0 || live.reads > 0 {
 		t.Errorf("a large SecretSync does not wait for its turn: it is reconciled again after %s, and was read %d times", result.RequeueAfter, live.reads)
 	}
@@ -213,7 +213,7 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 		t.Fatalf("%d keys by a part of the spec", len(data))
 	}
 	writes, reads := e.writes, live.reads
-	e.after(2 * e.PollInterval)
+	e.after(2 * e.options.PollInterval)
 	e.turn(t)
 	if live.reads != reads+1 || e.writes != writes {
 		t.Errorf("a poll reads it %d times and writes %d times", live.reads-reads, e.writes-writes)
@@ -229,7 +229,7 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 		e.after(time.Hour)
 		e.turn(t)
 	}
-	e.Controller = New(e.Options) // A restart.
+	e.Controller = New(e.options) // A restart.
 	e.turn(t)
 	if live.reads != reads {
 		t.Errorf("while it is suspended it is read %d times", live.reads-reads)
@@ -243,11 +243,11 @@ func TestALargeSecretSyncIsReadFromTheAPIServer(t *testing.T) {
 
 func TestAnOrdinaryPollReadsNothing(t *testing.T) {
 	e := newEnvironment(t, fresh())
-	live := &server{Reader: e.Live}
-	e.Live = live
+	live := &server{Reader: e.options.Live}
+	e.options.Live = live
 	e.settle(t)
 	for range 5 {
-		e.after(2 * e.PollInterval)
+		e.after(2 * e.options.PollInterval)
 		e.turn(t)
 	}
 	if live.reads > 0 {
@@ -262,8 +262,8 @@ func TestALargeSecretSyncThatIsGone(t *testing.T) {
 	kept.Abridged = &v1alpha1.Abridged{}
 	other := fresh()
 	other.UID = "another"
-	for name, live := range map[string]*server{"gone": {Reader: newEnvironment(t, gone()).Live}, "another": {secretSync: other}} {
-		e.Live = live
+	for name, live := range map[string]*server{"gone": {Reader: newEnvironment(t, gone()).options.Live}, "another": {secretSync: other}} {
+		e.options.Live = live
 		e.shares.Mark(here, true)
 		if got, turn, err := e.whole(t.Context(), kept); got != nil || err != nil || turn.RequeueAfter > 0 {
 			t.Errorf("%s: a reconcile of %v after %s, %v", name, got, turn.RequeueAfter, err)
@@ -285,7 +285,7 @@ func TestALargeSecretSyncIsReadInFullOrNotAtAll(t *testing.T) {
 	kept.Abridged = &v1alpha1.Abridged{}
 	e.shares.Mark(here, true)
 	away := errors.New("the API server is away")
-	e.Live = &failing{away}
+	e.options.Live = &failing{away}
 	if got, _, err := e.whole(t.Context(), kept); got != nil || !errors.Is(err, away) {
 		t.Errorf("a reconcile of %v, %v", got, err)
 	}
@@ -293,7 +293,7 @@ func TestALargeSecretSyncIsReadInFullOrNotAtAll(t *testing.T) {
 	live.Labels = map[string]string{"a": "b"}
 	live.OwnerReferences = []metav1.OwnerReference{{Name: "owner"}}
 	live.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
-	e.Live = &server{secretSync: live}
+	e.options.Live = &server{secretSync: live}
 	got, _, err := e.whole(t.Context(), kept)
 	if err != nil || got == nil || got.Labels != nil || got.OwnerReferences != nil || got.ManagedFields != nil {
 		t.Errorf("a reconcile of %+v, %v", got, err)

@@ -29,7 +29,7 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 	if err != nil {
 		return fmt.Errorf("indexing SecretSyncs by target: %w", err)
 	}
-	if err := errors.Join(manager.Add(c), c.Metrics.watch(c)); err != nil {
+	if err := errors.Join(manager.Add(c), c.options.Metrics.watch(c)); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(manager).
@@ -40,15 +40,15 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 		WatchesRawSource(c.inserter).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.writersOf), builder.WithPredicates(c.changedByOthers())).
 		Watches(&v1alpha1.SecretSync{}, handler.EnqueueRequestsFromMapFunc(c.rivalsOf), freesSecret()).
-		WithOptions(c.options(manager.GetLogger())).
+		WithOptions(c.controllerOptions(manager.GetLogger())).
 		WithLogConstructor(logConstructor(manager.GetLogger().WithName("secretsync"))).
 		Complete(c)
 }
 
-// options are those of controller-runtime.
-func (c *Controller) options(log logr.Logger) controller.Options {
+// controllerOptions are those of controller-runtime.
+func (c *Controller) controllerOptions(log logr.Logger) controller.Options {
 	return controller.Options{
-		MaxConcurrentReconciles: c.Workers, NewQueue: queue.New(c.shares, c.gone, log), ReconciliationTimeout: reconcileWithin,
+		MaxConcurrentReconciles: c.options.Workers, NewQueue: queue.New(c.shares, c.gone, log), ReconciliationTimeout: reconcileWithin,
 	}
 }
 

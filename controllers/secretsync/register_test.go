@@ -117,7 +117,7 @@ func TestWhatIsMissingStopsTheStart(t *testing.T) {
 			scheme = e.server.Scheme()
 		}
 		if test.twice {
-			if err := e.Metrics.watch(e.Controller); err != nil {
+			if err := e.options.Metrics.watch(e.Controller); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -144,9 +144,9 @@ type run struct {
 func running(t *testing.T) *run {
 	t.Helper()
 	r := &run{environment: newEnvironment(t, fresh()), informers: &fakeCache{}, reads: make(chan string, 100), timely: true}
-	r.Workers = 1
+	r.options.Workers = 1
 	r.shares = queue.NewShares(1)
-	r.Client = interceptor.NewClient(r.server, interceptor.Funcs{
+	r.options.Client = interceptor.NewClient(r.server, interceptor.Funcs{
 		Get: func(ctx context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
 			_, timely := ctx.Deadline()
 			r.timely = r.timely && timely
@@ -281,7 +281,7 @@ func (r *run) checkRun(t *testing.T) {
 	if first, _, _ := strings.Cut(r.log.String(), "\n"); strings.Count(first, `"other"`) != 1 || !strings.Contains(first, `"namespace"="payments" "name"="other"`) {
 		t.Errorf("a reconcile is logged as %s", first)
 	}
-	families, err := r.Metrics.registerer.(*prometheus.Registry).Gather()
+	families, err := r.options.Metrics.registerer.(*prometheus.Registry).Gather()
 	if err != nil || !slices.ContainsFunc(families, func(family *dto.MetricFamily) bool { return family.GetName() == "secretsync_parked_objects" }) {
 		t.Errorf("the gauges are not there (%v)", err)
 	}

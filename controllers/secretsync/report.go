@@ -33,7 +33,7 @@ func (c *Controller) report(ctx context.Context, r *report) (reconcile.Result, e
 	c.plan(r)
 	c.noteBlockage(ctx, r)
 	if failures, _ := r.state.schedule.Failures(); r.throttled() && failures <= throttledUnsaid {
-		return again(r.state.schedule.Next().Sub(c.Clock.Now()), r.trigger.Priority()), nil
+		return again(r.state.schedule.Next().Sub(c.options.Clock.Now()), r.trigger.Priority()), nil
 	}
 	after, err := c.publish(ctx, r)
 	switch {

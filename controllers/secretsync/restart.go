@@ -47,21 +47,21 @@ func (r *restarted) reported() {
 // forgotten if the process ends.
 func (c *Controller) restart(ctx context.Context, a *attempt, write *status.Write) (status.Rollout, time.Duration) {
 	secretSync := a.secretSync
-	rollouts := status.Rollout{Enabled: c.Rollouts != nil, Restarted: a.state.restarted.add(nil)}
-	if c.Rollouts == nil || secretSync.Spec.Suspend || secretSync.Unreadable != nil {
+	rollouts := status.Rollout{Enabled: c.options.Rollouts != nil, Restarted: a.state.restarted.add(nil)}
+	if c.options.Rollouts == nil || secretSync.Spec.Suspend || secretSync.Unreadable != nil {
 		return rollouts, 0
 	}
 	policy, wanted := rollouts.Policy(secretSync)
 	change, pending := status.PendingRollout(secretSync, policy)
 	switch {
 	case wanted && write != nil && (write.Changed() || a.found.Drifted && write.Changes.Reread): // Perhaps by a former process.
-		c.Rollouts.Announce(secretSync.Namespace, secretSync.Name, secretSync.TargetName(), policy)
+		c.options.Rollouts.Announce(secretSync.Namespace, secretSync.Name, secretSync.TargetName(), policy)
 		return rollouts, 0
 	case !wanted || !pending:
-		c.Rollouts.Forget(secretSync.Namespace, secretSync.Name)
+		c.options.Rollouts.Forget(secretSync.Namespace, secretSync.Name)
 		return rollouts, 0
 	}
-	progress, err := c.Rollouts.Step(ctx, change)
+	progress, err := c.options.Rollouts.Step(ctx, change)
 	rollouts.Restarted = a.state.restarted.add(progress.Restarted)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "restarting workloads did not go on; it is tried again")
@@ -74,7 +74,7 @@ func (c *Controller) restart(ctx context.Context, a *attempt, write *status.Writ
 // next is when to reconcile next: at the next poll, or at the next step of a rollout where that is earlier. The SecretSync
 // has its new status.
 func (c *Controller) next(r *report, after *v1alpha1.SecretSync) reconcile.Result {
-	poll, step := r.state.schedule.Next().Sub(c.Clock.Now()), r.nextStep
+	poll, step := r.state.schedule.Next().Sub(c.options.Clock.Now()), r.nextStep
 	rollouts := r.outcome.Rollout
 	if policy, wanted := rollouts.Policy(after); step == 0 && wanted && rollouts.Progress == nil {
 		if _, pending := status.PendingRollout(after, policy); pending {

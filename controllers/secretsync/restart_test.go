@@ -58,8 +58,13 @@ func newWithWorkload(t *testing.T, secrets ...client.Object) *withWorkload {
 			return errors.Join(e.refused, c.List(ctx, list, options...))
 		},
 	}).Build()
-	e.Rollouts = rollout.New(rollout.Options{Client: e.apps, Live: e.apps, Clock: e.clock})
+	e.options.Rollouts = e.newRestarter()
 	return e
+}
+
+// newRestarter makes a Restarter, as a start of the operator does.
+func (e *withWorkload) newRestarter() *rollout.Restarter {
+	return rollout.New(rollout.Options{Client: e.apps, Live: e.apps, Clock: e.clock})
 }
 
 // stamp is what the Deployment was restarted for.
@@ -135,7 +140,7 @@ func TestRestartsGoOnWithoutAWS(t *testing.T) {
 		t.Error("AWS was asked, or the sync suffers from the restart")
 	}
 	measured := &dto.Metric{}
-	if err := e.Metrics.rollouts.Write(measured); err != nil || measured.Histogram.GetSampleCount() != 1 || measured.Histogram.GetSampleSum() < rollout.QuietPeriod.Seconds() {
+	if err := e.options.Metrics.rollouts.Write(measured); err != nil || measured.Histogram.GetSampleCount() != 1 || measured.Histogram.GetSampleSum() < rollout.QuietPeriod.Seconds() {
 		t.Errorf("the time to the workloads was measured %d times, %g seconds: %v", measured.Histogram.GetSampleCount(), measured.Histogram.GetSampleSum(), err)
 	}
 	lists := e.lists
@@ -234,8 +239,8 @@ func TestARestartOutlivesAKill(t *testing.T) {
 		t.Fatalf("status has the revision %s already", got)
 	}
 	e.refuses = false
-	e.Controller = New(e.Options)
-	e.Rollouts = rollout.New(e.Rollouts.Options)
+	e.Controller = New(e.options)
+	e.options.Rollouts = e.newRestarter()
 	e.settle(t)
 	e.settleAfter(t, rollout.QuietPeriod)
 	e.settleAfter(t, time.Second)
@@ -324,7 +329,7 @@ func TestAnotherRestartWaitsForWhatWasJustWritten(t *testing.T) {
 		}
 		other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: e.clock.Now()}
 		step := func() []string {
-			progress, err := e.Rollouts.Step(t.Context(), other)
+			progress, err := e.options.Rollouts.Step(t.Context(), other)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -370,8 +375,8 @@ func TestAnErrorAfterTheWriteLosesNothing(t *testing.T) {
 		if err := e.server.Update(t.Context(), secretSync); err != nil {
 			t.Fatal(err)
 		}
-		through := e.Client.(client.WithWatch)
-		e.Client = interceptor.NewClient(through, interceptor.Funcs{
+		through := e.options.Client.(client.WithWatch)
+		e.options.Client = interceptor.NewClient(through, interceptor.Funcs{
 			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
 				return refusal
 			},
@@ -381,7 +386,7 @@ func TestAnErrorAfterTheWriteLosesNothing(t *testing.T) {
 		for range 3 {
 			_, _ = e.Reconcile(t.Context(), reconcile.Request{NamespacedName: here})
 		}
-		e.Client = through
+		e.options.Client = through
 		var err error
 		for range 5 {
 			_, err = e.Reconcile(t.Context(), reconcile.Request{NamespacedName: here})
@@ -424,8 +429,8 @@ func TestWhatIsDoneAboutAChange(t *testing.T) {
 		e := newWithWorkload(t)
 		e.settle(t)
 		e.rotate(t)
-		e.Rollouts = rollout.New(e.Rollouts.Options)
-		e.Rollouts.Announce(here.Namespace, here.Name, here.Name, v1alpha1.Rollout{})
+		e.options.Rollouts = e.newRestarter()
+		e.options.Rollouts.Announce(here.Namespace, here.Name, here.Name, v1alpha1.Rollout{})
 		a := e.attempt(e.now(t), schedule.Poll)
 		test.change(a)
 		a.state.restarted.add([]string{"Deployment former"})
@@ -463,7 +468,7 @@ func (e *withWorkload) restartedForOther(t *testing.T) (restarted []string) {
 	t.Helper()
 	other := rollout.Change{Namespace: here.Namespace, Name: "other", Secret: here.Name, Revision: "of other", Changed: e.clock.Now()}
 	for range 2 {
-		progress, err := e.Rollouts.Step(t.Context(), other)
+		progress, err := e.options.Rollouts.Step(t.Context(), other)
 		if err != nil {
 			t.Fatal(err)
 		}

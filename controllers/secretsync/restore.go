@@ -18,11 +18,11 @@ const restoreLogged = time.Minute
 
 // restore has a SecretSync that is older than it was reconciled as if nothing were known of it.
 func (c *Controller) restore(secretSync client.Object) {
-	name, now := client.ObjectKeyFromObject(secretSync), c.Clock.Now()
+	name, now := client.ObjectKeyFromObject(secretSync), c.options.Clock.Now()
 	c.states.restore(name, secretSync.GetUID(), now)
 	c.deferred.forget(name)
-	if c.Rollouts != nil {
-		c.Rollouts.Forget(name.Namespace, name.Name)
+	if c.options.Rollouts != nil {
+		c.options.Rollouts.Forget(name.Namespace, name.Name)
 	}
 	if last := c.lastRestore.get(); now.Sub(last) >= restoreLogged {
 		c.lastRestore.set(now)
@@ -60,7 +60,7 @@ func (c *Controller) restores() predicate.Predicate {
 // over by another operator, and that status may be old.
 func (c *Controller) appeared(secretSync *v1alpha1.SecretSync) {
 	if secretSync.InSync() {
-		soon := c.Clock.Now().Add(schedule.Within(schedule.RestoredWithin))
+		soon := c.options.Clock.Now().Add(schedule.Within(schedule.RestoredWithin))
 		c.states.of(client.ObjectKeyFromObject(secretSync), secretSync.UID).schedule.SetNext(soon)
 	}
 }

@@ -190,13 +190,13 @@ func TestWhatIsOlderThanItWasIsOfAnotherPast(t *testing.T) {
 // TestRestartsOfAnotherPastAreForgotten: the quiet period of a change begins again.
 func TestRestartsOfAnotherPastAreForgotten(t *testing.T) {
 	e := newEnvironment(t, fresh())
-	e.Rollouts = rollout.New(rollout.Options{Client: e.server, Clock: e.clock})
+	e.options.Rollouts = rollout.New(rollout.Options{Client: e.server, Clock: e.clock})
 	change := rollout.Change{Namespace: here.Namespace, Name: here.Name, Secret: "db", Revision: "1"}
 	for _, restored := range []bool{false, true} {
 		if restored {
 			e.restore(e.now(t))
 		}
-		progress, err := e.Rollouts.Step(t.Context(), change)
+		progress, err := e.options.Rollouts.Step(t.Context(), change)
 		if err != nil || progress.RequeueAfter != rollout.QuietPeriod {
 			t.Errorf("restored %t: the step is due after %s (%v)", restored, progress.RequeueAfter, err)
 		}

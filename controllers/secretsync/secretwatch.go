@@ -46,7 +46,7 @@ func (c *Controller) watchSecret(ctx context.Context, secretSync *v1alpha1.Secre
 		c.secretWatches.end(name)
 		return
 	}
-	if cached, err := c.secrets.Cached(ctx, secret.Namespace, secret.Name); c.Watcher == nil || err != nil || cached.Exists {
+	if cached, err := c.secrets.Cached(ctx, secret.Namespace, secret.Name); c.options.Watcher == nil || err != nil || cached.Exists {
 		return // The cache's own watch shows what happens to it.
 	}
 	// It goes on after the reconcile.
@@ -73,7 +73,7 @@ func (c *Controller) awaitChange(ctx context.Context, secret types.NamespacedNam
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(target.SecretMetadata().GroupVersionKind())
 	list.Kind += "List"
-	watched, err := c.Watcher.Watch(ctx, list, client.InNamespace(secret.Namespace), client.MatchingFields{metav1.ObjectNameField: secret.Name})
+	watched, err := c.options.Watcher.Watch(ctx, list, client.InNamespace(secret.Namespace), client.MatchingFields{metav1.ObjectNameField: secret.Name})
 	if err != nil {
 		ctrl.LoggerFrom(ctx).V(1).Info("watching a Secret failed", "secret", secret.Name, "error", err.Error())
 		return false

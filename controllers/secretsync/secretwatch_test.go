@@ -172,7 +172,7 @@ func TestWhatTheCacheHasIsNotWatched(t *testing.T) {
 	for name, change := range map[string]func(*Controller){
 		"a Secret that is in the cache":     func(c *Controller) { c.secrets.Client = &oneState{version: "7"} },
 		"a cache that can't be read":        func(c *Controller) { c.secrets.Client = &oneState{refusal: errors.New("no cache")} },
-		"an operator that watches nothing":  func(c *Controller) { c.Watcher = nil },
+		"an operator that watches nothing":  func(c *Controller) { c.options.Watcher = nil },
 		"an operator that is about to stop": func(c *Controller) { c.secretWatches.stop() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestASecretIsWatched(t *testing.T) {
 	secretSync.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
 	e := newEnvironment(t, secretSync)
 	began := make(chan struct{}, 1)
-	e.Watcher = watching{e.server, began}
+	e.options.Watcher = watching{e.server, began}
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer queue.ShutDown()
 	if err := e.inserter.Start(t.Context(), queue); err != nil {

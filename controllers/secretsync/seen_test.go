@@ -63,7 +63,7 @@ func TestWhatOthersAddIsRemembered(t *testing.T) {
 		t.Errorf("after a stop status has the resourceVersion %s of %s", said, is)
 	}
 	fetched := e.aws.fetched
-	e.Controller = New(e.Options)
+	e.Controller = New(e.options)
 	e.settle(t)
 	if e.aws.fetched != fetched {
 		t.Error("the next process reads the value")
@@ -91,7 +91,7 @@ func TestAKillLeavesLittleToDo(t *testing.T) {
 	e.settle(t)
 	writes, fetched := e.writes, e.aws.fetched
 	before := e.secret(t, "db").ResourceVersion
-	e.Controller = New(e.Options)
+	e.Controller = New(e.options)
 	e.settle(t)
 	e.settle(t)
 	if e.writes != writes || e.aws.fetched != fetched+1 {

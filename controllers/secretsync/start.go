@@ -34,7 +34,7 @@ type attempt struct {
 // start finds out whether there is anything to do. Most often there is not: after a restart of the operator, and for
 // reconciles that its own writes set off. An error comes with the attempt: it is the outcome.
 func (c *Controller) start(ctx context.Context, secretSync *v1alpha1.SecretSync, state *objectState, abridged bool) (*attempt, error) {
-	name, now := client.ObjectKeyFromObject(secretSync), c.Clock.Now()
+	name, now := client.ObjectKeyFromObject(secretSync), c.options.Clock.Now()
 	a := &attempt{
 		secretSync: secretSync, readAt: secretSync.ResourceVersion, state: state, began: now,
 		abridged: abridged, inTurn: c.shares.IsLarge(name),

@@ -88,7 +88,7 @@ func TestAStartIsNoStampede(t *testing.T) {
 		if err := e.server.Status().Update(t.Context(), secretSync); err != nil {
 			t.Fatal(err)
 		}
-		e.Controller = New(e.Options)
+		e.Controller = New(e.options)
 		e.turn(t)
 		if (e.aws.asked > asked) != test.asked {
 			t.Errorf("%s: AWS was asked %d times", name, e.aws.asked-asked)
@@ -114,13 +114,13 @@ func TestASecretThatCannotBeLookedAtStopsThePass(t *testing.T) {
 		},
 		"at the API server, after a race": func(e *environment) {
 			e.secrets.Live = blind(e.server, &none)
-			e.Live = e.server
+			e.options.Live = e.server
 			e.state().cache.raced(true)
 			e.pollAt(noon)
 		},
 		"nor the SecretSync": func(e *environment) {
 			e.lose(t)
-			e.Live = e.mute()
+			e.options.Live = e.mute()
 		},
 	} {
 		e := newEnvironment(t, fresh())
@@ -186,7 +186,7 @@ func TestWhatIsLost(t *testing.T) {
 // countLists has what the API server is asked for itself counted.
 func (e *environment) countLists() *int {
 	reads := new(int)
-	e.Live = interceptor.NewClient(e.server, interceptor.Funcs{
+	e.options.Live = interceptor.NewClient(e.server, interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
 			*reads++
 			return c.List(ctx, list, options...)

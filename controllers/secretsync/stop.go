@@ -49,7 +49,7 @@ func (c *Controller) saveSeen(ctx context.Context) error {
 			continue
 		}
 		secretSync := &v1alpha1.SecretSync{}
-		err := c.Client.Get(ctx, name, secretSync)
+		err := c.options.Client.Get(ctx, name, secretSync)
 		if err == nil {
 			err = c.saveSeenOf(ctx, secretSync, known.uid, seen)
 		}
@@ -80,5 +80,5 @@ func (c *Controller) saveSeenOf(ctx context.Context, secretSync *v1alpha1.Secret
 	if err != nil {
 		return err
 	}
-	return c.Client.Status().Patch(ctx, secretSync, client.RawPatch(types.JSONPatchType, encoded))
+	return c.options.Client.Status().Patch(ctx, secretSync, client.RawPatch(types.JSONPatchType, encoded))
 }

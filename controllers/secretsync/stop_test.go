@@ -38,7 +38,7 @@ func saving(t *testing.T, answers ...error) (e *environment, reads *int) {
 	e.settle(t)
 	e.annotate(t, "1")
 	e.settle(t)
-	e.Client = interceptor.NewClient(e.Client.(client.WithWatch), interceptor.Funcs{
+	e.options.Client = interceptor.NewClient(e.options.Client.(client.WithWatch), interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, c client.Client, part string, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
 			if len(answers) > 0 {
 				answer := answers[0]
@@ -62,7 +62,7 @@ func (e *environment) see(uid, resourceVersion string) {
 // shows has the cache show the SecretSync in another way than the API server.
 func (e *environment) shows(t *testing.T, secretSync *v1alpha1.SecretSync) {
 	t.Helper()
-	e.Client = interceptor.NewClient(e.Client.(client.WithWatch), interceptor.Funcs{
+	e.options.Client = interceptor.NewClient(e.options.Client.(client.WithWatch), interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			if into, ok := object.(*v1alpha1.SecretSync); ok {
 				secretSync.DeepCopyInto(into)
@@ -80,7 +80,7 @@ func TestWhatWasSeenIsSavedAtTheStop(t *testing.T) {
 	invalid := apierrors.NewGenericServerResponse(422, "", schema.GroupResource{}, "", "no such field", 0, false)
 	lists := func(err error, items ...v1alpha1.SecretSync) func(*environment, *int) {
 		return func(e *environment, reads *int) {
-			e.Live = interceptor.NewClient(e.server, interceptor.Funcs{
+			e.options.Live = interceptor.NewClient(e.server, interceptor.Funcs{
 				List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, _ ...client.ListOption) error {
 					*reads++
 					list.(*v1alpha1.SecretSyncList).Items = items
@@ -108,7 +108,7 @@ func TestWhatWasSeenIsSavedAtTheStop(t *testing.T) {
 		"the API server is away":         {answers: []error{errAway}, fails: true},
 		"it is away after a conflict":    {answers: []error{conflict}, change: lists(errAway), reads: 1, fails: true},
 		"it fails after a conflict":      {answers: []error{conflict, errAway}, reads: 1, fails: true},
-		"the cache is away":              {change: func(e *environment, _ *int) { e.Client = &oneState{refusal: errAway} }, fails: true},
+		"the cache is away":              {change: func(e *environment, _ *int) { e.options.Client = &oneState{refusal: errAway} }, fails: true},
 		"another one in the cache":       {change: func(e *environment, _ *int) { e.state().uid = "former" }},
 		"nothing was seen":               {change: func(e *environment, _ *int) { e.state().seen.Clear() }},
 		"another Secret was seen":        {change: func(e *environment, _ *int) { e.see("another", "1000") }},
@@ -154,7 +154,7 @@ func TestOneThatCannotBeSavedKeepsNoOtherBack(t *testing.T) {
 		lost.seen.Note(target.Result{UID: "1", ResourceVersion: "9"})
 	}
 	e.states.of(client.ObjectKey{Namespace: "nowhere", Name: "of which nothing was seen"}, "uid")
-	e.Client = interceptor.NewClient(e.Client.(client.WithWatch), interceptor.Funcs{
+	e.options.Client = interceptor.NewClient(e.options.Client.(client.WithWatch), interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			if key.Namespace == "nowhere" {
 				return fmt.Errorf("%s is away", key.Name)
@@ -231,7 +231,7 @@ func newCrowd(t *testing.T, size int) *crowd {
 		}
 		c.names = append(c.names, client.ObjectKeyFromObject(secretSync))
 	}
-	options := e.Options
+	options := e.options
 	version := source.Version{ARN: "arn", ID: "version-1", Created: noon}
 	options.Source = &fakeSource{
 		resolve: func(source.VersionQuery) (source.Resolution, error) { return source.Resolution{Version: version}, nil },

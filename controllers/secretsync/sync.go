@@ -65,7 +65,7 @@ func (c *Controller) putOffFight(a *attempt) error {
 	if a.trigger != schedule.Drift {
 		return nil
 	}
-	if fight := a.state.fight.PutOff(a.secretSync.TargetName(), c.Clock.Now()); fight != nil {
+	if fight := a.state.fight.PutOff(a.secretSync.TargetName(), c.options.Clock.Now()); fight != nil {
 		return fight
 	}
 	return nil
@@ -76,7 +76,7 @@ func (c *Controller) request(a *attempt) resolve.Request {
 	secretSync := a.secretSync
 	return resolve.Request{
 		SecretSync: secretSync, Since: a.state.since.get(), Began: a.began,
-		Freshness:   a.state.schedule.Freshness(a.trigger, secretSync, c.polls.Interval(secretSync), c.Clock.Now()),
+		Freshness:   a.state.schedule.Freshness(a.trigger, secretSync, c.polls.Interval(secretSync), c.options.Clock.Now()),
 		Routine:     a.trigger == schedule.Poll && secretSync.WrittenBySpec(),
 		MaxBytes:    a.maxBytes(),
 		Consistency: &a.state.consistency,

@@ -143,7 +143,7 @@ func TestAnInSyncObjectCostsNothing(t *testing.T) {
 	if w.writes != writes || w.now(t).ResourceVersion != version || w.aws.fetched != 1 {
 		t.Errorf("%d writes of status, %d reads of the value", w.writes-writes, w.aws.fetched)
 	}
-	w.Controller = New(w.Options) // A restart.
+	w.Controller = New(w.options) // A restart.
 	w.settle(t)
 	if w.writes != writes || w.aws.fetched != 1 {
 		t.Errorf("after a restart: %d writes of status, %d reads of the value", w.writes-writes, w.aws.fetched)

@@ -30,8 +30,8 @@ func TestASpecThatCannotBeReadIsReported(t *testing.T) {
 	e.settle(t)
 	fetched := e.aws.fetched
 	e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Name = "other" })
-	readable := e.Client
-	e.Client = unread{readable}
+	readable := e.options.Client
+	e.options.Client = unread{readable}
 	e.aws.version = "version-2"
 	for range 3 {
 		if turn := e.turn(t); turn.RequeueAfter == 0 {
@@ -52,7 +52,7 @@ func TestASpecThatCannotBeReadIsReported(t *testing.T) {
 	if sent := e.sent(); strings.Count(strings.Join(sent, "\n"), v1alpha1.ReasonInvalidSpec) != 1 {
 		t.Errorf("events: %q", sent)
 	}
-	e.Client = readable
+	e.options.Client = readable
 	e.edit(t, func(*v1alpha1.SecretSync) {})
 	e.settle(t)
 	if e.secret(t, "other") == nil {
@@ -73,7 +73,7 @@ func TestKeysStayWhereItCannotBeReadWhetherTheyAreToBeRetained(t *testing.T) {
 	if err := e.server.Delete(t.Context(), e.now(t)); err != nil {
 		t.Fatal(err)
 	}
-	e.Client = unread{e.Client}
+	e.options.Client = unread{e.options.Client}
 	e.turn(t)
 	if e.secret(t, "app").Data["value"] == nil {
 		t.Error("the key was taken out")
