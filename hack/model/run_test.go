@@ -113,7 +113,7 @@ func newRun(t *testing.T, seed uint64) *run {
 		T: t, random: rand.New(rand.NewPCG(seed, 0)), rules: map[string]localaws.Rule{}, origins: map[string]string{},
 		found: map[place]map[string]string{}, left: map[place]bool{}, foreign: newForeignHand(),
 		changeEvents: changeEvents{touched: map[*awsSecret]bool{}, untold: map[*awsSecret]bool{}},
-		stale:        staleness{undated: map[*awsSecret]bool{}, changed: map[*awsSecret]time.Time{}},
+		stale:        staleness{undated: map[*awsSecret]bool{}, denied: map[*awsSecret]bool{}, changed: map[*awsSecret]time.Time{}},
 	}
 	var err error
 	r.env, err = testenv.New(t.Context(), testenv.Options{Root: root, Race: true})
@@ -219,6 +219,7 @@ func (r *run) start() {
 	for _, of := range r.slots {
 		r.begins(of) // An event that was received before the end is lost.
 	}
+	r.noteStart()
 	manager, err := r.env.StartManager(fmt.Sprintf("manager-%d", r.starts), "--change-queue-url="+r.queueURL(), "--poll-interval="+firstLook.String())
 	r.manager = manager
 	if err != nil {

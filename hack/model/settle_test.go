@@ -506,9 +506,7 @@ func (r *run) begin(seen snapshot) {
 		of.settled(says.inSync())
 	}
 	r.moments = []moment{r.now()}
-	r.stale.lately = false
-	clear(r.stale.undated)
-	r.noteUndated()
+	r.noteSettled()
 	clear(r.changeEvents.touched)
 	clear(r.changeEvents.untold)
 }

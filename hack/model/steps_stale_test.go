@@ -1,7 +1,9 @@
 package model
 
 import (
+	"maps"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/secretsync/secretsync/hack/localaws"
@@ -16,9 +18,12 @@ type staleness struct {
 	lasts time.Duration
 	// lately says that reads may have been stale since the last settling.
 	lately bool
-	// undated are the secrets for which DescribeSecret was denied since the last settling: answers of GetSecretValue
+	// undated are the secrets that the operator may have read by GetSecretValue alone since the last settling: its answers
 	// have no date by which the operator could see that they are old.
 	undated map[*awsSecret]bool
+	// denied are those for which DescribeSecret was denied since the operator's last start. It does not ask again for
+	// minutes.
+	denied map[*awsSecret]bool
 	// changed is when a secret changed last.
 	changed map[*awsSecret]time.Time
 }
@@ -101,13 +106,47 @@ func (r *run) lagging() []string {
 // earlier change is over by then, so that nothing tells the operator that it reads a state from before the change.
 func (r *run) begins(of *slot) { of.late = of.late || of.exists && r.lags(of) }
 
+// noteStart records that a process has started, which knows nothing of earlier denials.
+func (r *run) noteStart() {
+	clear(r.stale.denied)
+	r.noteUndated()
+}
+
+// noteSettled records that the operator has read all again, those for which it remembers a denial without a date.
+func (r *run) noteSettled() {
+	r.stale.lately = false
+	r.stale.undated = maps.Clone(r.stale.denied)
+	r.noteUndated()
+}
+
 // noteUndated records the secrets for which DescribeSecret is denied.
 func (r *run) noteUndated() {
 	for _, of := range r.secrets {
 		_, all := r.rules["DescribeSecret "]
 		_, this := r.rules["DescribeSecret *"+of.name+"*"]
 		if all || this {
-			r.stale.undated[of] = true
+			r.stale.undated[of], r.stale.denied[of] = true, true
 		}
+	}
+}
+
+// TestADenialOutlastsASettling: the operator reads a secret without a date until it starts again.
+func TestADenialOutlastsASettling(t *testing.T) {
+	of := &awsSecret{name: "/model/a"}
+	r := &run{T: t, secrets: []*awsSecret{of}, rules: map[string]localaws.Rule{"DescribeSecret *" + of.name + "*": {}},
+		stale: staleness{undated: map[*awsSecret]bool{}, denied: map[*awsSecret]bool{}}}
+	r.noteUndated()
+	clear(r.rules)
+	r.noteSettled()
+	if !r.stale.undated[of] {
+		t.Error("a denial is forgotten while the operator remembers it")
+	}
+	r.noteStart()
+	if !r.stale.undated[of] {
+		t.Error("what the former process read is forgotten before all is read again")
+	}
+	r.noteSettled()
+	if r.stale.undated[of] {
+		t.Error("a denial is remembered after a start")
 	}
 }
