@@ -62,7 +62,7 @@ soak: controlplane ## Take many random steps against a model; STEPS=1000, SEED=â
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) SECRETSYNC_MODEL_STEPS=$(or $(STEPS),1000) $(if $(SEED),SECRETSYNC_MODEL_SEED=$(SEED)) \
 		go test -race -count=1 -v -timeout 2h -run TestModel ./hack/model
 
-MUTANTS = accesspolicy serviceaccount target arns \
+MUTANTS = accesspolicy serviceaccount target arns references \
 	source/aws $(addprefix source/aws/,identity pacing partitions refusal sharing) \
 	secretsync $(addprefix secretsync/,failure ownwrites queue resolve schedule status)
 
