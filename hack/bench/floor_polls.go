@@ -15,8 +15,8 @@ import (
 	"github.com/secretsync/secretsync/hack/testenv"
 )
 
-// floorBursts is how many times in an interval the floor polls, as the operator rounds its polls to slots.
-const floorBursts = 30
+// floorBursts is how many times in an interval the floor polls: as many as the operator has slots.
+const floorBursts = 6
 
 // floorPolls is a process that polls as many secrets as the operator, as often, with as many calls at once, by bare calls
 // of the AWS SDK, and does nothing with the answers. It has an AWS of its own, so that the operator's calls are counted
@@ -38,7 +38,7 @@ func (b *bench) startFloorPolls(ctx context.Context, interval time.Duration) (*f
 	if err := f.start(ctx, interval); err != nil {
 		return nil, errors.Join(err, f.stop())
 	}
-	return f, sleep(ctx, interval/floorBursts*3)
+	return f, sleep(ctx, interval/floorBursts)
 }
 
 func (f *floorPolls) start(ctx context.Context, interval time.Duration) error {
@@ -94,8 +94,9 @@ func pollBare(ctx context.Context, url string, o options) error {
 	client := awsClient(url, floorUser)
 	ticker := time.NewTicker(o.poll / floorBursts)
 	defer ticker.Stop()
-	for from := 0; ; from += o.n / floorBursts {
-		err := eachOf(o.workers, o.n/floorBursts, func(i int) error {
+	burst := max(1, o.n/floorBursts)
+	for from := 0; ; from += burst {
+		err := eachOf(o.workers, burst, func(i int) error {
 			id := secretID((from + i) % o.n)
 			_, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &id})
 			return err
