@@ -78,6 +78,10 @@ controlplane: ## Download or build the programs of the control plane, once
 demo: ## Run the demo on a real control plane; KEEP=1 leaves it running
 	go run ./hack/demo $(if $(KEEP),-keep)
 
+.PHONY: samples
+samples: ## Create the secrets of config/samples in your AWS account, and apply the samples; NAMESPACE=samples, CLEAN=1 removes them
+	go run ./hack/samples/cmd/samples -namespace $(or $(NAMESPACE),samples) $(if $(CLEAN),clean,apply)
+
 .PHONY: bench
 bench: controlplane ## Measure what syncing costs; N=1000 SecretSyncs, SCENARIO=first-sync,restart or all
 	go run ./hack/bench -n $(or $(N),1000) $(if $(SCENARIO),-scenario $(SCENARIO)) -json bin/bench.json

@@ -1,16 +1,24 @@
 package e2e
 
 import (
-	"os"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/hack/samples"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
 
 // kubectl runs a command in the setup's namespace.
@@ -25,27 +33,88 @@ func (s *setup) kubectl(input string, arguments ...string) string {
 	return string(output)
 }
 
-// TestSamples applies every sample as a user does, and checks that each SecretSync gives its keys.
+// TestSamples creates what the samples need and applies every sample, as "make samples" does, and checks that each
+// SecretSync gives its keys. Then it removes all of it.
 func TestSamples(t *testing.T) {
 	s := newSetup(t)
-	signing := s.sampleSecrets()
-	files, err := filepath.Glob(filepath.Join(root, "config/samples/*.yaml"))
-	if err != nil || len(files) < 20 {
-		t.Fatalf("%d samples, %v", len(files), err)
+	folder := filepath.Join(root, "config/samples")
+	output := &strings.Builder{}
+	account := &samples.Account{Secrets: s.aws, Value: value, Output: output}
+	cluster := &samples.Cluster{Client: s.env.Client, Namespace: s.namespace, Within: testsuite.Deadline, Output: output}
+	signing, err := account.Seed(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, file := range files {
-		if filepath.Base(file) == "kustomization.yaml" {
-			continue
-		}
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		manifest := strings.ReplaceAll(string(content), "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/samples/signing-key-a1b2c3", signing)
-		s.kubectl(manifest, "apply", "--server-side", "--validate=strict", "-f", "-")
+	manifests, err := samples.Manifests(folder, signing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files, err := filepath.Glob(filepath.Join(folder, "*.yaml")); err != nil || len(files) < 20 || len(manifests) < len(files)-1 {
+		t.Fatalf("%d objects of %d samples, %v", len(manifests), len(files), err)
+	}
+	if err := cluster.Apply(t.Context(), manifests); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Wait(t.Context(), manifests); err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	s.awaitSamples()
 	s.checkPodOfWorkload()
+	s.checkRepeatedSeed(account, signing)
+	s.checkClean(account, cluster, manifests)
+}
+
+// checkRepeatedSeed checks that seeding again changes nothing.
+func (s *setup) checkRepeatedSeed(account *samples.Account, signing string) {
+	s.Helper()
+	const rotated = "/samples/payments/db"
+	before := s.versions(rotated)
+	if again, err := account.Seed(s.Context()); err != nil || again != signing {
+		s.Errorf("seeding again gives %s, %v", again, err)
+	}
+	if after := s.versions(rotated); !cmp.Equal(before, after) {
+		s.Error("seeding again has put a version:", cmp.Diff(before, after))
+	}
+}
+
+// versions are the versions of a secret with their staging labels.
+func (s *setup) versions(id string) map[string][]string {
+	s.Helper()
+	found, err := s.aws.DescribeSecret(s.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return found.VersionIdsToStages
+}
+
+// checkClean removes the samples, but not what another program has created under their names.
+func (s *setup) checkClean(account *samples.Account, cluster *samples.Cluster, manifests []samples.Manifest) {
+	s.Helper()
+	const foreign, tag = "/samples/stripe", "secretsync.dev/created-by"
+	if _, err := s.aws.UntagResource(s.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String(foreign), TagKeys: []string{tag}}); err != nil {
+		s.Fatal(err)
+	}
+	s.edit("stripe", func(sync *v1alpha1.SecretSync) { delete(sync.Labels, tag) })
+	if _, err := account.Seed(s.Context()); err == nil || !strings.Contains(err.Error(), foreign) || !strings.Contains(err.Error(), tag) {
+		s.Errorf("seeding accepts a secret of another program: %v", err)
+	}
+	if err := errors.Join(cluster.Clean(s.Context(), manifests), account.Clean(s.Context())); err != nil {
+		s.Fatal(err)
+	}
+	var syncs v1alpha1.SecretSyncList
+	if err := s.env.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)); err != nil {
+		s.Fatal(err)
+	}
+	if len(syncs.Items) != 1 || syncs.Items[0].Name != "stripe" {
+		s.Errorf("%d SecretSyncs are left, want only the one without the label", len(syncs.Items))
+	}
+	left, err := s.aws.ListSecrets(s.Context(), &secretsmanager.ListSecretsInput{Filters: []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{"/samples/"}}}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	if len(left.SecretList) != 1 || *left.SecretList[0].Name != foreign {
+		s.Errorf("%d secrets are left, want only the one without the tag", len(left.SecretList))
+	}
 }
 
 // checkPodOfWorkload checks that the Pod of the sample's Deployment finds each key that it asks for, under names that

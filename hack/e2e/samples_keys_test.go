@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// keysOfSamples are the keys of the Secret of each SecretSync in the samples; none for a SecretSync that writes
+// nothing.
+func keysOfSamples() map[string][]string {
+	return map[string][]string{
+		"stripe": {"value"}, "stripe-by-service-account": {"value"}, "signing-key": {"value"}, "signing-key-by-role": {"value"},
+		"payments-db": {"DB_CA", "DB_PASSWORD", "DB_USER"}, "payments-config-password": {"DB_PASSWORD"},
+		"payments-db-previous": {"password", "tls", "username"}, "payments-db-pinned": {"password", "tls", "username"},
+		"payments-db-grace": {"password", "tls", "username"}, "payments-db-guarded": {"password", "tls", "username"},
+		"payments-app": {"DB_PASSWORD", "DB_PASSWORD_PREVIOUS", "FEATURE_search", "SHOP_token", "STRIPE_KEY"},
+		"cluster":      {"APP_PASSWORD", "DB_HOST", "DB_PORT", "DB_REPLICA", "ca.crt", "license.bin"},
+		"plugins":      {"plugin.search", "plugin.sub_mail"}, "keystore": {"keystore.jks"}, "observed": nil,
+		"orders-db": {".pgpass", "DATABASE_URL", "JDBC_URL", "dbname", "engine", "host", "password", "port", "username"},
+		"registry":  {".dockerconfigjson"}, "web-tls": {"tls.crt", "tls.key"}, "shop-tls": {"tls.crt", "tls.key"},
+		"shop-env": {"SHOP_API_TOKEN"}, "restarted-shop": {"token"}, "shop-by-events": {"token"}, "shop-immutable": {"token"},
+	}
+}
+
+// awaitSamples waits until the Secret of each SecretSync of the samples has its keys.
+func (s *setup) awaitSamples() {
+	s.Helper()
+	var syncs v1alpha1.SecretSyncList
+	if err := s.env.Client.List(s.Context(), &syncs, client.InNamespace(s.namespace)); err != nil {
+		s.Fatal(err)
+	}
+	wanted := keysOfSamples()
+	if len(syncs.Items) != len(wanted) {
+		s.Errorf("%d SecretSyncs in the samples, want %d", len(syncs.Items), len(wanted))
+	}
+	for i := range syncs.Items {
+		name := syncs.Items[i].Name
+		keys, listed := wanted[name]
+		if !listed {
+			s.Errorf("the keys of sample %s are not known", name)
+			continue
+		}
+		if keys == nil {
+			s.awaitReason(name, metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+			continue
+		}
+		found := s.awaitReady(name)
+		if got := slices.Clone(found.Status.Secret.Keys); !cmp.Equal(keys, got) {
+			s.Errorf("sample %s: %s", name, cmp.Diff(keys, got))
+		}
+	}
+}
