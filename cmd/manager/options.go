@@ -29,6 +29,7 @@ type options struct {
 	clusterName             string
 	leaderElect             bool
 	leaderElectionNamespace string
+	leaderElectionLease     time.Duration
 	metricsBindAddress      string
 	metricsSecure           bool
 	healthProbeBindAddress  string
@@ -84,6 +85,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster in CloudTrail (in the user agent)")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile on one replica at a time; needs a Lease in the operator's namespace")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty means the pod's own")
+	flags.DurationVar(&o.leaderElectionLease, "leader-election-lease", 8*time.Second, "how long after the leader's last renewal of the Lease another replica takes over (5s to 5m, whole seconds); the leader renews it each quarter of that time")
 	flags.StringVar(&o.metricsBindAddress, "metrics-bind-address", ":8443", "address of the metrics endpoint; 0 turns it off")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by TLS, only to clients that Kubernetes allows to get /metrics; false serves plain HTTP to every client")
 	flags.StringVar(&o.healthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
@@ -126,7 +128,7 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 }
 
 func (o *options) validate(rest []string) error {
-	problems := slices.Concat(o.wrongScope(), o.wrongLimits(), o.wrongChanges())
+	problems := slices.Concat(o.wrongScope(), o.wrongLimits(), o.wrongLease(), o.wrongChanges())
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(rest) > 0 {
 		refuse("unexpected argument %q: options are flags, see --help", rest[0])

@@ -33,7 +33,7 @@ import (
 
 // run connects the packages and runs the operator until ctx ends.
 func run(ctx context.Context, o *options) error {
-	manager, err := newManager(o)
+	manager, lock, err := newManager(o)
 	if err != nil {
 		return err
 	}
@@ -56,13 +56,18 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version)
-	return manager.Start(ctx)
+	start := func() error { return manager.Start(ctx) }
+	if lock != nil {
+		return lock.untilLost(start)
+	}
+	return start()
 }
 
-func newManager(o *options) (ctrl.Manager, error) {
+// newManager makes the manager, and the lock of its leader election, which is nil without leader election.
+func newManager(o *options) (ctrl.Manager, *sparingLock, error) {
 	kubernetes, err := kubernetesConfig(os.Getenv)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	kubernetes.QPS, kubernetes.Burst = -1, 0 // The API server has priority and fairness.
 	if o.kubeAPIQPS > 0 {
@@ -73,32 +78,34 @@ func newManager(o *options) (ctrl.Manager, error) {
 
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return nil, err
-	}
-	lease, err := o.leaseName()
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	watched, err := cacheOptions(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	manager, err := ctrl.NewManager(kubernetes, ctrl.Options{
+	settings := ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         watched,
 		Metrics:                       metricsserver.Options{BindAddress: noAddress}, // addMetrics and addProbes serve both.
 		HealthProbeBindAddress:        noAddress,
-		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              lease,
-		LeaderElectionNamespace:       o.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &o.gracefulShutdownTimeout,
 		PprofBindAddress:              o.pprofBindAddress,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
-	return manager, nil
+	var lock *sparingLock
+	if o.leaderElect {
+		if lock, err = o.newLock(kubernetes); err != nil {
+			return nil, nil, err
+		}
+		settings.LeaderElection, settings.LeaderElectionID, settings.LeaderElectionResourceLockInterface = true, lock.name, lock
+		settings.LeaseDuration, settings.RenewDeadline, settings.RetryPeriod = &lock.terms.lease, &lock.terms.deadline, &lock.terms.look
+	}
+	manager, err := ctrl.NewManager(kubernetes, settings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("creating the manager: %w", err)
+	}
+	return manager, lock, nil
 }
 
 // cacheOptions keep the cache small. It has the SecretSyncs of this shard, abridged if they are large, and the

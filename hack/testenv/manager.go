@@ -71,6 +71,7 @@ func (e *Environment) environment() []string {
 	return slices.Concat(own, []string{
 		"KUBECONFIG=" + e.Kubeconfig, "AWS_ENDPOINT_URL=" + e.AWS.URL(), "AWS_REGION=" + localaws.DefaultRegion,
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+		"SECRETSYNC_LEADER_ELECTION_LEASE=15s", // Longer than by default: the machine may be slow and busy.
 	}, credentials, e.Variables)
 }
 
@@ -112,6 +113,23 @@ func (m *Manager) Kill() error {
 		return errors.New("the manager ended by itself before it was killed")
 	}
 	return nil
+}
+
+// Pause stops the manager by SIGSTOP until it is resumed.
+func (m *Manager) Pause() error { return m.command.Process.Signal(syscall.SIGSTOP) }
+
+// Resume continues a manager that was paused.
+func (m *Manager) Resume() error { return m.command.Process.Signal(syscall.SIGCONT) }
+
+// Ended says whether the manager has ended by itself, and how.
+func (m *Manager) Ended() (bool, error) {
+	select {
+	case err := <-m.ended:
+		m.ended <- err
+		return true, err
+	default:
+		return false, nil
+	}
 }
 
 // Quit ends the manager by SIGQUIT, so that its log shows the stacks of all goroutines. It is for managers that hang.
