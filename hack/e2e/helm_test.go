@@ -66,13 +66,18 @@ func newCluster(t *testing.T) *cluster {
 // run runs helm for the release in the operator's namespace.
 func (c *cluster) run(verb string, arguments ...string) {
 	c.Helper()
-	command := exec.CommandContext(c.Context(), c.helm, append([]string{verb, c.release, "--namespace", testenv.OperatorNamespace}, arguments...)...)
+	if output, err := c.try(testenv.OperatorNamespace, c.release, verb, arguments...); err != nil {
+		c.Fatalf("helm %s: %v\n%s", verb, err, output)
+	}
+}
+
+// try runs helm for a release, and returns what it prints.
+func (c *cluster) try(namespace, release, verb string, arguments ...string) (string, error) {
+	command := exec.CommandContext(c.Context(), c.helm, append([]string{verb, release, "--namespace", namespace}, arguments...)...)
 	home := c.env.Plane.Directory()
 	command.Env = append(os.Environ(), "KUBECONFIG="+c.env.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	output, err := command.CombinedOutput()
-	if err != nil {
-		c.Fatalf("helm %s: %v\n%s", verb, err, output)
-	}
+	return string(output), err
 }
 
 func (c *cluster) install(arguments ...string) {

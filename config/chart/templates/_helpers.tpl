@@ -104,3 +104,32 @@ spec:
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/*
+The owner of the CRD, if it is neither absent nor owned by this release: Helm would refuse to import it ("invalid
+ownership metadata"). Empty if this release may install the CRD. Without a cluster (helm template), lookup returns
+nothing.
+*/}}
+{{- define "secretsync.otherOwnerOfCRD" -}}
+{{- if and .Values.crds.enabled (not .Values.crds.takeOwnership) -}}
+{{- with (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "secretsyncs.secretsync.dev").metadata -}}
+{{- $name := dig "annotations" "meta.helm.sh/release-name" "" . -}}
+{{- $namespace := dig "annotations" "meta.helm.sh/release-namespace" "" . -}}
+{{- $helm := and $name (eq "Helm" (dig "labels" "app.kubernetes.io/managed-by" "" .)) -}}
+{{- if not $helm -}}
+a tool other than Helm
+{{- else if or (ne $name $.Release.Name) (ne $namespace $.Release.Namespace) -}}
+{{- printf "the Helm release %q in namespace %q" $name $namespace -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The flags by which this release owns a CRD of another owner. Helm 4 applies on the server, and refuses to change fields
+that Helm 3 or another tool has written.
+*/}}
+{{- define "secretsync.takeCRD" -}}
+--take-ownership --set crds.takeOwnership=true
+{{- if hasPrefix "v4" .Capabilities.HelmVersion.Version }} --force-conflicts{{ end -}}
+{{- end -}}
