@@ -32,6 +32,7 @@ type options struct {
 	leaderElectionLease     time.Duration
 	metricsBindAddress      string
 	metricsSecure           bool
+	metricsCertDir          string
 	healthProbeBindAddress  string
 	logFormat               string
 	logLevel                string
@@ -88,6 +89,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.DurationVar(&o.leaderElectionLease, "leader-election-lease", 8*time.Second, "how long after the leader's last renewal of the Lease another replica takes over (5s to 5m, whole seconds); the leader renews it each quarter of that time")
 	flags.StringVar(&o.metricsBindAddress, "metrics-bind-address", ":8443", "address of the metrics endpoint; 0 turns it off")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by TLS, only to clients that Kubernetes allows to get /metrics; false serves plain HTTP to every client")
+	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "", "directory of tls.crt and tls.key for the metrics, reloaded when they change; empty uses a self-signed certificate, created at each start")
 	flags.StringVar(&o.healthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or console")
 	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
@@ -132,6 +134,9 @@ func (o *options) validate(rest []string) error {
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(rest) > 0 {
 		refuse("unexpected argument %q: options are flags, see --help", rest[0])
+	}
+	if o.metricsCertDir != "" && !o.metricsSecure {
+		refuse("--metrics-cert-dir has no use with --metrics-secure=false, which serves plain HTTP: omit one of them")
 	}
 	if o.logFormat != "json" && o.logFormat != "console" {
 		refuse("--log-format=%q must be json or console", o.logFormat)

@@ -65,12 +65,13 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"--change-hook-bind-address=8444 --change-hook-token-file=/token":            {`--change-hook-bind-address="8444"`, ":8444"},
 		"--change-hook-bind-address=:8444":                                           {"--change-hook-token-file", "bearer token"},
 		"--change-hook-cert-dir=/certs":                                              {"--change-hook-cert-dir", "--change-hook-bind-address"},
-		"--log-format=xml":                                                           {`--log-format="xml"`, "json or console"},
-		"--log-level=loud":                                                           {`--log-level="loud"`, "info or debug"},
-		"--no-such-flag":                                                             {"-no-such-flag"},
-		"start":                                                                      {`unexpected argument "start"`, "--help"},
-		"--workers=0 --log-format=xml --x-y=z":                                       {"-x-y"},
-		"--workers=0 --log-format=xml":                                               {"--workers=0", "--log-format"},
+		"--metrics-cert-dir=/certs --metrics-secure=false":                           {"--metrics-cert-dir", "--metrics-secure=false", "omit one"},
+		"--log-format=xml":                     {`--log-format="xml"`, "json or console"},
+		"--log-level=loud":                     {`--log-level="loud"`, "info or debug"},
+		"--no-such-flag":                       {"-no-such-flag"},
+		"start":                                {`unexpected argument "start"`, "--help"},
+		"--workers=0 --log-format=xml --x-y=z": {"-x-y"},
+		"--workers=0 --log-format=xml":         {"--workers=0", "--log-format"},
 	} {
 		var said bytes.Buffer
 		if _, err := parseOptions(strings.Fields(arguments), environment(nil), &said); err == nil {

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	certutil "k8s.io/client-go/util/cert"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	runnable "sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 
@@ -93,7 +96,7 @@ func addMetrics(ctx context.Context, manager ctrl.Manager, o *options) error {
 		if handler, err = filter(ctrl.Log.WithName("metrics"), handler); err != nil {
 			return fmt.Errorf("protecting the metrics: %w", err)
 		}
-		if serving.Certificate, err = selfSigned(); err != nil {
+		if serving.Certificate, err = metricsCertificate(manager, o.metricsCertDir); err != nil {
 			return err
 		}
 	}
@@ -112,9 +115,25 @@ func listen(ctx context.Context, manager ctrl.Manager, serving serve.Options) er
 	return manager.Add(server)
 }
 
+// certificateGetter returns the certificate for a handshake.
+type certificateGetter = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
+// metricsCertificate returns the certificate in a directory, which the manager reloads when it changes. An empty
+// directory means a self-signed certificate.
+func metricsCertificate(manager interface{ Add(runnable.Runnable) error }, directory string) (certificateGetter, error) {
+	if directory == "" {
+		return selfSigned()
+	}
+	watcher, err := certwatcher.New(filepath.Join(directory, "tls.crt"), filepath.Join(directory, "tls.key"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate for the metrics from --metrics-cert-dir: %w", err)
+	}
+	return watcher.GetCertificate, manager.Add(watcher)
+}
+
 // selfSigned creates a certificate for the lifetime of the process, as the components of the control plane do by
 // default. It keeps the tokens of clients from being read on the network.
-func selfSigned() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+func selfSigned() (certificateGetter, error) {
 	certificate, key, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{{127, 0, 0, 1}}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("creating a certificate for the metrics: %w", err)
