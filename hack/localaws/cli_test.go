@@ -56,6 +56,12 @@ func TestTheCommandLine(t *testing.T) {
 		{"sqs get-queue-attributes --queue-url " + s.URL() + "/111122223333/changes --attribute-names All --query Attributes.ApproximateNumberOfMessagesNotVisible", "1"},
 		{"sqs receive-message --queue-url " + s.URL() + "/111122223333/none", "refused: \nAn error occurred (AWS.SimpleQueueService.NonExistentQueue) when calling the ReceiveMessage operation: The specified queue does not exist."},
 		{"sts get-caller-identity --query Account", localaws.DefaultAccount},
+		{"iam create-role --role-name by-cli --query Role.Arn --assume-role-policy-document " + strings.ReplaceAll(accountTrust, " ", ""), "arn:aws:iam::111122223333:role/by-cli"},
+		{"iam get-role --role-name by-cli --query Role.AssumeRolePolicyDocument.Statement.Action", "sts:*"},
+		{"iam put-role-policy --role-name by-cli --policy-name read --policy-document " + strings.ReplaceAll(everything, " ", ""), ""},
+		{"iam delete-role --role-name by-cli", "refused: \nAn error occurred (DeleteConflict) when calling the DeleteRole operation: Cannot delete entity, must delete policies first."},
+		{"iam delete-role-policy --role-name by-cli --policy-name read", ""},
+		{"iam delete-role --role-name by-cli", ""},
 		{"sts assume-role --role-arn arn:aws:iam::111122223333:role/app --role-session-name s-1 --query AssumedRoleUser.Arn", "arn:aws:sts::111122223333:assumed-role/app/s-1"},
 	} {
 		// Version 1 of the command ignores AWS_ENDPOINT_URL for SQS.

@@ -1,4 +1,4 @@
-// Package localaws is a local AWS Secrets Manager, STS and SQS: enough of their wire protocols and rules
+// Package localaws is a local AWS Secrets Manager, STS, SQS and, for roles, IAM: enough of their wire protocols and rules
 // for the AWS SDKs and the aws command line, for demos and tests and for trying things out without
 // an account.
 //

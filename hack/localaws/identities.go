@@ -57,6 +57,9 @@ type role struct {
 	arn, id  string
 	trust    *iam.Policy
 	policies []*iam.Policy
+	created  time.Time
+	// inline are the policies that PutRolePolicy has put, by name; policies has them too.
+	inline map[string]string
 	// revocations deny sessions that were revoked; they outlive a change of the role.
 	revocations []*iam.Policy
 }
@@ -117,9 +120,9 @@ func (s *Server) AddRole(r Role) (arn string, err error) {
 		made.MaxSession = sessionDefault
 	}
 	made.arn = newARN(s.partitionOr(r.Partition), "iam", "", made.Account, "role/"+r.Name)
-	made.id = "AROA" + randomPassword(uppercase, 16)
+	made.id, made.created = "AROA"+randomPassword(uppercase, 16), s.now()
 	if old := s.iam.roles[made.arn]; old != nil {
-		made.id, made.revocations = old.id, old.revocations
+		made.id, made.created, made.revocations = old.id, old.created, old.revocations
 	}
 	put(&s.iam.roles, made.arn, made)
 	s.iam.strict = true

@@ -30,22 +30,6 @@ type assumeResult struct {
 	SourceIdentity              string `xml:",omitempty"`
 }
 
-// serveSTS answers the Query protocol: a form, and XML.
-func (s *Server) serveSTS(w http.ResponseWriter, r *http.Request, call *request) {
-	form, err := url.ParseQuery(string(call.body))
-	if err != nil {
-		http.Error(w, "the body is not a form", http.StatusBadRequest)
-		return
-	}
-	call.operation = form.Get("Action")
-	result, err := s.sts(r, call, form)
-	s.record(call, err)
-	if errors.Is(err, errCut) || errors.Is(err, errHalf) {
-		panic(http.ErrAbortHandler)
-	}
-	writeXML(w, call.operation, result, err)
-}
-
 func (s *Server) sts(r *http.Request, call *request, form url.Values) (any, error) {
 	if err := s.reach(r, call, "sts"); err != nil {
 		return nil, err
@@ -87,7 +71,7 @@ func (s *Server) activated(call *request) error {
 		message: "STS is not activated in this region for account:" + call.at.account + ". Your account administrator can activate STS in this region using the IAM Console."}
 }
 
-func writeXML(w http.ResponseWriter, operation string, result any, err error) {
+func writeXML(w http.ResponseWriter, namespace, operation string, result any, err error) {
 	w.Header().Set("Content-Type", "text/xml")
 	if err != nil {
 		var refusal *awsError
@@ -99,11 +83,11 @@ func writeXML(w http.ResponseWriter, operation string, result any, err error) {
 			XMLName xml.Name `xml:"ErrorResponse"`
 			Xmlns   string   `xml:"xmlns,attr"`
 			Error   struct{ Type, Code, Message string }
-		}{Xmlns: stsNamespace, Error: struct{ Type, Code, Message string }{"Sender", refusal.code, refusal.message}})
+		}{Xmlns: namespace, Error: struct{ Type, Code, Message string }{"Sender", refusal.code, refusal.message}})
 		return
 	}
 	encoder := xml.NewEncoder(w)
-	response := xml.StartElement{Name: xml.Name{Local: operation + "Response"}, Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: stsNamespace}}}
+	response := xml.StartElement{Name: xml.Name{Local: operation + "Response"}, Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: namespace}}}
 	_ = encoder.EncodeToken(response)
 	_ = encoder.EncodeElement(result, xml.StartElement{Name: xml.Name{Local: operation + "Result"}})
 	_ = encoder.EncodeToken(response.End())

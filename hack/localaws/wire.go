@@ -67,7 +67,7 @@ var credential = regexp.MustCompile(`Credential=([^/]+)/\d+/([^/]+)/`)
 // maxBody is more than the largest request, a batch of SQS with bodies that JSON escapes.
 const maxBody = 4 << 20
 
-// ServeHTTP answers Secrets Manager and SQS (by their X-Amz-Target header) and STS (by its form).
+// ServeHTTP answers Secrets Manager and SQS (by their X-Amz-Target header) and STS and IAM (by their form).
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := &request{body: body, userAgent: r.UserAgent() + " " + r.Header.Get("X-Amz-User-Agent")}
 	target := r.Header.Get("X-Amz-Target")
 	if target == "" {
-		s.serveSTS(w, r, call)
+		s.serveQuery(w, r, call)
 		return
 	}
 	service, operation, _ := strings.Cut(target, ".")
