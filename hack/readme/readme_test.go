@@ -87,22 +87,28 @@ func TestREADME(t *testing.T) {
 // installed, the substitute is found.
 func environment(t *testing.T, key, secretKey string) []string {
 	t.Helper()
-	build := exec.CommandContext(t.Context(), "make", "--no-print-directory", "bin/helm")
-	build.Dir = testsuite.Root
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building helm: %v: %s", err, output)
-	}
-	helm, err := filepath.Abs(filepath.Join(testsuite.Root, "bin"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	home := t.TempDir()
-	path := strings.Join([]string{filepath.Dir(shared.Plane.Kubectl()), helm, os.Getenv("PATH"), substituteDirectory(t)}, string(os.PathListSeparator))
+	path := strings.Join([]string{filepath.Dir(shared.Plane.Kubectl()), helm(t), os.Getenv("PATH"), substituteDirectory(t)}, string(os.PathListSeparator))
 	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "AWS_") })
 	return append(own, "PATH="+path, "KUBECONFIG="+shared.Plane.Kubeconfig(),
 		"HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home,
 		"AWS_ENDPOINT_URL="+shared.AWS.URL(), "AWS_DEFAULT_REGION="+localaws.DefaultRegion, "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY="+secretKey)
+}
+
+// helm builds helm, and gives its directory.
+func helm(t *testing.T) string {
+	t.Helper()
+	build := exec.CommandContext(t.Context(), "make", "--no-print-directory", "bin/helm")
+	build.Dir = testsuite.Root
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building helm: %v: %s", err, output)
+	}
+	directory, err := filepath.Abs(filepath.Join(testsuite.Root, "bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return directory
 }
 
 func discover(ctx context.Context, env *testenv.Environment) (localaws.OIDCProvider, error) {
