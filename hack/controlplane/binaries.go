@@ -31,17 +31,48 @@ func programs() []builtProgram {
 	}
 }
 
+// nodePrograms are what a node needs besides the programs of its distribution.
+func nodePrograms() []builtProgram {
+	return []builtProgram{
+		{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
+		{"kubelet", "k8s.io/kubernetes/cmd/kubelet"},
+	}
+}
+
 // Binaries returns the directory of the programs for a minor version, and downloads or builds them if they are missing.
 // Environment variables: KUBEBUILDER_ASSETS names a directory to use instead; SECRETSYNC_CACHE the cache (default: the
 // user's cache directory); SECRETSYNC_DOWNLOADS the URL to download from (default: Kubernetes' releases; "none" builds
 // everything). Concurrent runs wait for each other.
 func Binaries(ctx context.Context, minor string, progress io.Writer) (string, error) {
 	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" {
-		if complete(given) {
+		if complete(given, programs()) {
 			return given, nil
 		}
 		fmt.Fprintf(progress, "KUBEBUILDER_ASSETS=%s is left aside: it lacks some of etcd, kube-apiserver, kube-controller-manager and kubectl\n", given)
 	}
+	return cached(ctx, minor, set{name: "control plane", directory: "kubernetes-", programs: programs()}, progress)
+}
+
+// NodeBinaries returns the directory of kubelet and kube-scheduler for a minor version, and downloads or builds them if
+// they are missing. The environment variables are those of Binaries, without KUBEBUILDER_ASSETS. Only Newest is known.
+func NodeBinaries(ctx context.Context, minor string, progress io.Writer) (string, error) {
+	if minor != Newest {
+		return "", fmt.Errorf("no module pins a kubelet of Kubernetes %s: known is %s", minor, Newest)
+	}
+	return cached(ctx, minor, set{name: "node", directory: "kubernetes-node-", programs: nodePrograms()}, progress)
+}
+
+// set is a set of programs that are made together, in a directory of their own.
+type set struct {
+	// name says what the programs are for.
+	name string
+	// directory begins the name of their directory; the version follows.
+	directory string
+	programs  []builtProgram
+}
+
+// cached returns the directory of a set of programs in the cache, and makes the programs if they are missing.
+func cached(ctx context.Context, minor string, wanted set, progress io.Writer) (string, error) {
 	module, err := moduleOf(minor)
 	if err != nil {
 		return "", err
@@ -54,8 +85,8 @@ func Binaries(ctx context.Context, minor string, progress io.Writer) (string, er
 	if err != nil {
 		return "", err
 	}
-	directory := filepath.Join(cache, "kubernetes-"+version)
-	if complete(directory) {
+	directory := filepath.Join(cache, wanted.directory+version)
+	if complete(directory, wanted.programs) {
 		return directory, nil
 	}
 	unlock, err := lock(ctx, directory+".lock")
@@ -63,14 +94,14 @@ func Binaries(ctx context.Context, minor string, progress io.Writer) (string, er
 		return "", err
 	}
 	defer unlock()
-	if complete(directory) { // Another run has finished them meanwhile.
+	if complete(directory, wanted.programs) { // Another run has finished them meanwhile.
 		return directory, nil
 	}
-	return directory, build(ctx, module, version, directory, progress)
+	return directory, build(ctx, module, version, directory, wanted, progress)
 }
 
-func complete(directory string) bool {
-	for _, p := range programs() {
+func complete(directory string, wanted []builtProgram) bool {
+	for _, p := range wanted {
 		if _, err := os.Stat(filepath.Join(directory, p.name)); err != nil {
 			return false
 		}
@@ -121,17 +152,17 @@ func pinned(ctx context.Context, module string) (string, error) {
 
 // build downloads or builds the programs in a temporary directory and renames that at the end, so that an interrupted
 // run leaves no directory that looks complete.
-func build(ctx context.Context, module, version, directory string, progress io.Writer) error {
+func build(ctx context.Context, module, version, directory string, wanted set, progress io.Writer) error {
 	half := directory + ".half"
 	if err := errors.Join(os.RemoveAll(half), os.Mkdir(half, 0o750)); err != nil { // A killed run leaves a temporary directory.
 		return err
 	}
 	defer os.RemoveAll(half)
-	fmt.Fprintf(progress, "making the control plane of Kubernetes %s, once\n", version)
+	fmt.Fprintf(progress, "making the %s of Kubernetes %s, once\n", wanted.name, version)
 	getter := newDownloads(version)
-	for i, p := range programs() {
+	for i, p := range wanted.programs {
 		started, into := time.Now(), filepath.Join(half, p.name)
-		fmt.Fprintf(progress, "  %d of %d: %s …", i+1, len(programs()), p.name)
+		fmt.Fprintf(progress, "  %d of %d: %s …", i+1, len(wanted.programs), p.name)
 		done := "downloaded"
 		if err := getter.get(ctx, p, into); err != nil {
 			fmt.Fprintf(progress, " building it (%v) …", err)

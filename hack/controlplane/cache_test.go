@@ -40,7 +40,7 @@ func TestRunsThatStartAtOnceBuildEachProgramOnce(t *testing.T) {
 	for range 3 {
 		group.Go(func() {
 			got, err := Binaries(t.Context(), Newest, io.Discard)
-			if err != nil || got != filepath.Join(cache, "kubernetes-v1.37.2") || !complete(got) {
+			if err != nil || got != filepath.Join(cache, "kubernetes-v1.37.2") || !complete(got, programs()) {
 				t.Errorf("got %s, %v", got, err)
 			}
 		})
@@ -82,5 +82,20 @@ func TestAssetsThatLackAProgramAreLeftAside(t *testing.T) {
 	got, err := Binaries(t.Context(), Newest, &said)
 	if err != nil || filepath.Dir(got) != cache || !strings.Contains(said.String(), "is left aside: it lacks") {
 		t.Errorf("got %s, %v, said %s", got, err, said.String())
+	}
+}
+
+func TestProgramsOfANodeAreBuiltBesideTheControlPlane(t *testing.T) {
+	builds, cache := compiler(t, `echo made >"$2"`)
+	got, err := NodeBinaries(t.Context(), Newest, io.Discard)
+	if err != nil || got != filepath.Join(cache, "kubernetes-node-v1.37.2") || !complete(got, nodePrograms()) {
+		t.Errorf("got %s, %v", got, err)
+	}
+	made, err := os.ReadFile(builds)
+	if want := "k8s.io/kubernetes/cmd/kube-scheduler\nk8s.io/kubernetes/cmd/kubelet\n"; err != nil || string(made) != want {
+		t.Errorf("built were\n%s%v", made, err)
+	}
+	if _, err := NodeBinaries(t.Context(), "1.35", io.Discard); err == nil || !strings.Contains(err.Error(), "no module pins a kubelet of Kubernetes 1.35") {
+		t.Errorf("a version without a kubelet: %v", err)
 	}
 }

@@ -24,6 +24,8 @@ type Options struct {
 	Minor string
 	// Audit has the API server log the requests of ServiceAccounts; Requests reads the log.
 	Audit bool
+	// Node makes the control plane reachable for the kubelet and the pods of a node; nil if there is no node.
+	Node *Node
 	// Progress gets a line now and then while programs are being built. Default: standard error.
 	Progress io.Writer
 }
@@ -32,6 +34,7 @@ type Options struct {
 // process that started it, even if that is killed.
 type ControlPlane struct {
 	keeper      *keeper
+	node        *Node
 	environment *envtest.Environment
 	manager     *exec.Cmd
 	logs        []*os.File
@@ -63,7 +66,7 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	plane := &ControlPlane{binaries: binaries, directory: directory}
+	plane := &ControlPlane{binaries: binaries, directory: directory, node: options.Node}
 	if plane.keeper, err = startKeeper(directory); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(directory))
 	}
@@ -83,6 +86,7 @@ func (p *ControlPlane) start(audit bool) error {
 		Set("authorization-mode", "RBAC").
 		// envtest turns this admission plugin off; real clusters have it on.
 		Disable("disable-admission-plugins")
+	p.node.serve(server)
 	if audit {
 		if err := p.audit(server); err != nil {
 			return err
@@ -137,13 +141,17 @@ func (p *ControlPlane) startManager(certificates string) error {
 	if err != nil {
 		return err
 	}
-	p.manager = exec.Command(filepath.Join(p.binaries, program),
+	root, err := p.rootCA(certificates)
+	if err != nil {
+		return err
+	}
+	p.manager = exec.Command(filepath.Join(p.binaries, program), append(root,
 		"--kubeconfig", p.Kubeconfig(),
 		"--service-account-private-key-file", filepath.Join(certificates, "sa-signer.key"),
 		"--cert-dir", filepath.Join(p.directory, program),
 		"--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0",
 		"--kube-api-qps=200", "--kube-api-burst=400",
-	)
+	)...)
 	p.manager.Stdout, p.manager.Stderr = log, log
 	p.manager.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // As envtest does for the others.
 	if err := p.manager.Start(); err != nil {
