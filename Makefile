@@ -57,6 +57,11 @@ test: controlplane bin/helm ## Run all tests, with the race detector, against a 
 test-oldest: ## Run all tests against the oldest supported Kubernetes
 	$(MAKE) test KUBERNETES=1.35
 
+.PHONY: test-node
+test-node: controlplane bin/helm ## Test the chart on a real node, as root on Linux; IMAGE=…, RUN=TestTakeOver, LONG=1
+	SECRETSYNC_NODE=$(if $(LONG),long,short) $(if $(IMAGE),SECRETSYNC_IMAGE=$(abspath $(IMAGE))) \
+		go test -count=1 -v -p 1 -timeout 40m $(if $(RUN),-run '$(RUN)') ./hack/node ./hack/pods
+
 .PHONY: soak
 soak: controlplane ## Take many random steps against a model; STEPS=1000, SEED=… repeats them
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) SECRETSYNC_MODEL_STEPS=$(or $(STEPS),1000) $(if $(SEED),SECRETSYNC_MODEL_SEED=$(SEED)) \
