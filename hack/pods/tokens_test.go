@@ -31,10 +31,10 @@ const tokenLifetime = 10 * time.Minute
 // TestTokenIsRotated: the kubelet replaces the token while the operator runs. Later sessions are assumed with the new
 // one, and no call is refused. It takes nine minutes, so it runs only on request.
 func TestTokenIsRotated(t *testing.T) {
-	s := newSetup(t)
 	if !long() {
-		t.Skip("takes nine minutes, as the kubelet replaces a token after eight: set SECRETSYNC_NODE=long")
+		t.Skip("takes nine minutes on a node, as the kubelet replaces a token after eight: make test-node LONG=1")
 	}
+	s := newSetup(t)
 	value := newValue()
 	id := s.createSecret("db", value)
 	s.sync("db", id)
