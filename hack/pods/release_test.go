@@ -13,7 +13,7 @@ import (
 )
 
 // TestUninstallAndReinstall: uninstalling ends the pod and keeps SecretSyncs and Secrets. A new installation works on
-// them, in the same place and under another name in another namespace.
+// them, in the same place and under another name in another namespace. The CRD stays with the first one.
 func TestUninstallAndReinstall(t *testing.T) {
 	s := newSetup(t)
 	value := newValue()
@@ -37,7 +37,7 @@ func TestUninstallAndReinstall(t *testing.T) {
 	if err := s.client.Create(s.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: elsewhere}}); err != nil {
 		t.Fatal(err)
 	}
-	arguments := slices.Concat([]string{"install", other, chart(), "--namespace", elsewhere, "--take-ownership"}, s.defaults(), []string{
+	arguments := slices.Concat([]string{"install", other, chart(), "--namespace", elsewhere}, s.defaults(), []string{
 		"--set", `serviceAccount.annotations.eks\.amazonaws\.com/role-arn=`,
 		"--set", "extraEnv[0].name=AWS_ACCESS_KEY_ID,extraEnv[0].value=" + administrator,
 		"--set", "extraEnv[1].name=AWS_SECRET_ACCESS_KEY,extraEnv[1].value=not-checked",
@@ -49,7 +49,7 @@ func TestUninstallAndReinstall(t *testing.T) {
 	s.rotate(id, value)
 	s.awaitSynced(value)
 	s.uninstall(other, elsewhere)
-	s.takeOwnership()
+	s.install()
 }
 
 // uninstall uninstalls a release and waits until its pods have ended.
@@ -61,13 +61,6 @@ func (s *setup) uninstall(name, namespace string) {
 	s.await("the pods have ended", func() bool {
 		return len(s.podsOf(namespace, map[string]string{"app.kubernetes.io/instance": name})) == 0
 	})
-}
-
-// takeOwnership installs the operator in its own place again: the CRD, which uninstalling keeps, belongs to another
-// release.
-func (s *setup) takeOwnership() {
-	s.Helper()
-	s.install("--take-ownership")
 }
 
 // TestUpgradeAndRollback: an upgrade and its rollback replace the pods, and lose no change that happens meanwhile.
