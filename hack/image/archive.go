@@ -30,31 +30,31 @@ type descriptor struct {
 	Digest      string            `json:"digest"`
 	Size        int64             `json:"size"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	Platform    *platform         `json:"platform,omitempty"`
+	Platform    *imagePlatform    `json:"platform,omitempty"`
 }
 
-type platform struct {
+type imagePlatform struct {
 	Architecture string `json:"architecture"`
 	OS           string `json:"os"`
 }
 
-// index lists the manifests of an image, one for each platform.
-type index struct {
+// imageIndex lists the manifests of an image, one for each platform.
+type imageIndex struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	MediaType     string            `json:"mediaType"`
 	Manifests     []descriptor      `json:"manifests"`
 	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 
-// manifest is the part of an image's manifest that is read here.
-type manifest struct {
+// imageManifest is the part of an image's manifest that is read here.
+type imageManifest struct {
 	Config descriptor   `json:"config"`
 	Layers []descriptor `json:"layers"`
 }
 
-// config is the part of an image's configuration that is read here.
-type config struct {
-	platform
+// imageConfig is the part of an image's configuration that is read here.
+type imageConfig struct {
+	imagePlatform
 	Config struct {
 		Labels map[string]string `json:"Labels"`
 	} `json:"config"`
@@ -65,9 +65,9 @@ type blobs map[string]string
 
 // writeArchive writes an OCI archive with one index of all the images in some layouts, and gives the index's digest.
 // The same images give the same bytes.
-func writeArchive(file string, image image, layouts []string) (string, error) {
+func writeArchive(file string, image imageSpec, layouts []string) (string, error) {
 	kept := blobs{}
-	combined := index{SchemaVersion: 2, MediaType: indexType}
+	combined := imageIndex{SchemaVersion: 2, MediaType: indexType}
 	for _, layout := range layouts {
 		images, labels, err := kept.images(layout)
 		if err != nil {
@@ -87,7 +87,7 @@ func writeArchive(file string, image image, layouts []string) (string, error) {
 		return "", err
 	}
 	digest := digestOf(content)
-	top, err := json.Marshal(index{SchemaVersion: 2, MediaType: indexType, Manifests: []descriptor{{
+	top, err := json.Marshal(imageIndex{SchemaVersion: 2, MediaType: indexType, Manifests: []descriptor{{
 		MediaType: indexType, Digest: digest, Size: int64(len(content)),
 		Annotations: map[string]string{annotationTag: image.version, annotationReference: image.reference()},
 	}}})
@@ -101,7 +101,7 @@ func writeArchive(file string, image image, layouts []string) (string, error) {
 	})
 }
 
-func platformsOf(index index) (found []string) {
+func platformsOf(index imageIndex) (found []string) {
 	for _, manifest := range index.Manifests {
 		found = append(found, manifest.Platform.OS+"/"+manifest.Platform.Architecture)
 	}
@@ -120,25 +120,25 @@ func (b blobs) images(layout string) (images []descriptor, labels map[string]str
 	if err != nil {
 		return nil, nil, err
 	}
-	var top index
+	var top imageIndex
 	if err := json.Unmarshal(content, &top); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", layout, err)
 	}
 	for queue := top.Manifests; len(queue) > 0; queue = queue[1:] {
 		switch queue[0].MediaType {
 		case indexType:
-			var nested index
+			var nested imageIndex
 			if err := read(layout, queue[0].Digest, &nested); err != nil {
 				return nil, nil, err
 			}
 			queue = append(queue, nested.Manifests...)
 		case manifestType:
-			var configured config
+			var configured imageConfig
 			if configured, err = b.keep(layout, queue[0].Digest); err != nil {
 				return nil, nil, err
 			}
 			labels = configured.Config.Labels
-			images = append(images, descriptor{MediaType: manifestType, Digest: queue[0].Digest, Size: queue[0].Size, Platform: &configured.platform})
+			images = append(images, descriptor{MediaType: manifestType, Digest: queue[0].Digest, Size: queue[0].Size, Platform: &configured.imagePlatform})
 		default:
 			return nil, nil, fmt.Errorf("%s: unknown media type %s", layout, queue[0].MediaType)
 		}
@@ -147,10 +147,10 @@ func (b blobs) images(layout string) (images []descriptor, labels map[string]str
 }
 
 // keep remembers where the blobs of an image are, and gives its configuration.
-func (b blobs) keep(layout, digest string) (configured config, err error) {
-	var parts manifest
+func (b blobs) keep(layout, digest string) (configured imageConfig, err error) {
+	var parts imageManifest
 	if err := read(layout, digest, &parts); err != nil {
-		return config{}, err
+		return imageConfig{}, err
 	}
 	b[digest] = blob(layout, digest)
 	for _, part := range append(parts.Layers, parts.Config) {

@@ -14,11 +14,11 @@ import (
 // authorities are the certificates that the image trusts. Debian's package ca-certificates makes the file.
 const authorities = "/etc/ssl/certs/ca-certificates.crt"
 
-func buildahNeeds() []need {
+func buildahNeeds() []requirement {
 	const install = ": on Debian and Ubuntu `apt-get install buildah busybox-static ca-certificates` brings it"
 	found := func(name string) bool { _, err := exec.LookPath(name); return err == nil }
 	_, noAuthorities := os.Stat(authorities)
-	return []need{
+	return []requirement{
 		{runtime.GOOS == "linux", "it works on Linux alone"},
 		{os.Geteuid() == 0, "it needs root: run the command with sudo"},
 		{found("buildah"), "buildah is not installed" + install},
@@ -41,17 +41,17 @@ func (b buildah) run(ctx context.Context, words ...string) error {
 	return show(ctx, "buildah", b.arguments(words...)...)
 }
 
-// build builds a context for a platform. Chroot is the isolation that needs no further right than root, in containers
+// build builds a folder for a platform. Chroot is the isolation that needs no further right than root, in containers
 // too.
-func (b buildah) build(ctx context.Context, platform, name, context string, more ...string) error {
+func (b buildah) build(ctx context.Context, platform, name, folder string, more ...string) error {
 	words := append([]string{"build", "--isolation", "chroot", "--pull-never", "--quiet",
 		"--timestamp", b.epoch, "--identity-label=false", "--platform", platform, "--tag", name}, more...)
-	return b.run(ctx, append(words, context)...)
+	return b.run(ctx, append(words, folder)...)
 }
 
 // buildWithBuildah builds a platform after the other. Base images are those of the environment, else made from the
 // machine's own packages: no registry is needed.
-func buildWithBuildah(ctx context.Context, image image, folder string, fresh bool) (layouts []string, err error) {
+func buildWithBuildah(ctx context.Context, image imageSpec, folder string, fresh bool) (layouts []string, err error) {
 	b := buildah{folder: folder, epoch: image.epoch}
 	// Mounts of the storage stay behind if a build is interrupted.
 	defer func() { _ = exec.Command("buildah", b.arguments("rm", "--all")...).Run() }()
@@ -59,19 +59,21 @@ func buildWithBuildah(ctx context.Context, image image, folder string, fresh boo
 	if err != nil {
 		return nil, err
 	}
-	host := "linux/" + runtime.GOARCH
-	if err := b.makeBuilder(ctx, host, settings); err != nil {
-		return nil, err
-	}
 	for _, platform := range image.platforms {
 		fmt.Fprintf(os.Stderr, "building for %s\n", platform)
 		_, architecture, _ := strings.Cut(platform, "/")
+		// The builder runs here, and is labelled with the platform that is built for: buildah 1.28 looks for the base
+		// of the last stage by the platform of the first.
+		builderName := "localhost/builder:" + architecture
+		if err := b.makeBuilder(ctx, platform, builderName, settings); err != nil {
+			return nil, err
+		}
 		base := "localhost/base:" + architecture
 		if err := b.makeBase(ctx, platform, base); err != nil {
 			return nil, err
 		}
 		built := "localhost/secretsync:" + architecture
-		more := append([]string{"--build-arg", "BUILDPLATFORM=" + host, "--build-arg", "BUILDER_IMAGE=localhost/builder",
+		more := append([]string{"--build-arg", "BUILDPLATFORM=" + platform, "--build-arg", "BUILDER_IMAGE=" + builderName,
 			"--build-arg", "BASE_IMAGE=" + base}, image.arguments()...)
 		if err := b.build(ctx, platform, built, ".", append(more, settings.volumes()...)...); err != nil {
 			return nil, err
@@ -123,8 +125,8 @@ func (s settingsOfGo) volumes() []string {
 }
 
 // makeBuilder makes the image that the Dockerfile builds in: a shell, certificates and the settings of Go.
-func (b buildah) makeBuilder(ctx context.Context, platform string, settings settingsOfGo) error {
-	root := filepath.Join(b.folder, "builder")
+func (b buildah) makeBuilder(ctx context.Context, platform, name string, settings settingsOfGo) error {
+	root := filepath.Join(b.folder, "builder-"+filepath.Base(platform))
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		return err
@@ -139,7 +141,7 @@ func (b buildah) makeBuilder(ctx context.Context, platform string, settings sett
 	for name, value := range settings.environment {
 		environment[name] = value
 	}
-	return b.build(ctx, platform, "localhost/builder", root, "--file", containerfile(root, environment))
+	return b.build(ctx, platform, name, root, "--file", containerfile(root, environment))
 }
 
 // makeBase makes what the image is based on: certificates, a user without rights and a folder for temporary files.

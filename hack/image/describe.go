@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// image is what is built.
-type image struct {
+// imageSpec is what is built.
+type imageSpec struct {
 	repository string
 	version    string
 	revision   string
@@ -20,10 +20,10 @@ type image struct {
 	platforms []string
 }
 
-func (i image) reference() string { return i.repository + ":" + i.version }
+func (i imageSpec) reference() string { return i.repository + ":" + i.version }
 
 // arguments are the build arguments that describe the image, as docker and buildah take them.
-func (i image) arguments() []string {
+func (i imageSpec) arguments() []string {
 	return []string{"--build-arg", "VERSION=" + i.version, "--build-arg", "REVISION=" + i.revision}
 }
 
@@ -31,26 +31,26 @@ func (i image) arguments() []string {
 var tag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 // describe asks git what is built.
-func describe(ctx context.Context, o options) (image, error) {
-	described := image{repository: o.repository, version: o.version, platforms: strings.Split(o.platforms, ",")}
+func describe(ctx context.Context, o options) (imageSpec, error) {
+	described := imageSpec{repository: o.repository, version: o.version, platforms: strings.Split(o.platforms, ",")}
 	if described.version == "" {
 		version, err := output(ctx, "git", "describe", "--tags", "--always", "--dirty")
 		if err != nil {
-			return image{}, fmt.Errorf("-version is not set, and git does not know it: %w", err)
+			return imageSpec{}, fmt.Errorf("-version is not set, and git does not know it: %w", err)
 		}
 		described.version = version
 	}
 	if !tag.MatchString(described.version) {
-		return image{}, fmt.Errorf("-version %q is no tag of an image: use letters, digits, dots, dashes and underscores, 128 at most", described.version)
+		return imageSpec{}, fmt.Errorf("-version %q is no tag of an image: use letters, digits, dots, dashes and underscores, 128 at most", described.version)
 	}
 	for _, platform := range described.platforms {
 		if !slices.Contains([]string{"linux/amd64", "linux/arm64"}, platform) {
-			return image{}, fmt.Errorf("-platforms has %q: use linux/amd64 and linux/arm64, separated by commas", platform)
+			return imageSpec{}, fmt.Errorf("-platforms has %q: use linux/amd64 and linux/arm64, separated by commas", platform)
 		}
 	}
 	var err error
 	if described.revision, err = output(ctx, "git", "rev-parse", "HEAD"); err != nil {
-		return image{}, err
+		return imageSpec{}, err
 	}
 	described.epoch = os.Getenv("SOURCE_DATE_EPOCH")
 	if described.epoch == "" {

@@ -26,7 +26,7 @@ func missingForDocker(ctx context.Context) error {
 }
 
 // buildWithDocker builds all platforms at once. Docker's layout has one index of them.
-func buildWithDocker(ctx context.Context, image image, folder string, fresh bool) ([]string, error) {
+func buildWithDocker(ctx context.Context, image imageSpec, folder string, fresh bool) ([]string, error) {
 	if _, err := output(ctx, "docker", "buildx", "inspect", instance); err != nil {
 		if err := show(ctx, "docker", "buildx", "create", "--name", instance, "--driver", "docker-container"); err != nil {
 			return nil, err
@@ -39,7 +39,7 @@ func buildWithDocker(ctx context.Context, image image, folder string, fresh bool
 	return []string{layout}, nil
 }
 
-func dockerArguments(image image, layout string, fresh bool) []string {
+func dockerArguments(image imageSpec, layout string, fresh bool) []string {
 	arguments := []string{"buildx", "build", "--builder", instance, "--platform", strings.Join(image.platforms, ","),
 		// Attestations hold the times of the build. The release makes its own.
 		"--provenance=false", "--sbom=false",

@@ -13,7 +13,7 @@ import (
 )
 
 func TestArchiveOfTwoPlatforms(t *testing.T) {
-	image := image{repository: "registry.example.com/secretsync", version: "v1.2.3", platforms: []string{"linux/amd64", "linux/arm64"}}
+	image := imageSpec{repository: "registry.example.com/secretsync", version: "v1.2.3", platforms: []string{"linux/amd64", "linux/arm64"}}
 	layouts := []string{layout(t, "arm64", false), layout(t, "amd64", false)}
 	file := filepath.Join(t.TempDir(), "image.tar")
 	digest, err := writeArchive(file, image, layouts)
@@ -21,7 +21,7 @@ func TestArchiveOfTwoPlatforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := unpack(t, file)
-	var top index
+	var top imageIndex
 	parseJSON(t, files["index.json"], &top)
 	if len(top.Manifests) != 1 || top.Manifests[0].Digest != digest || top.Manifests[0].MediaType != indexType {
 		t.Fatalf("index.json lists %+v, not the index %s alone", top.Manifests, digest)
@@ -29,7 +29,7 @@ func TestArchiveOfTwoPlatforms(t *testing.T) {
 	if got := top.Manifests[0].Annotations; got["io.containerd.image.name"] != "registry.example.com/secretsync:v1.2.3" || got["org.opencontainers.image.ref.name"] != "v1.2.3" {
 		t.Errorf("the index is annotated with %v: containerd would not know its name", got)
 	}
-	var images index
+	var images imageIndex
 	parseJSON(t, files["blobs/"+strings.Replace(digest, ":", "/", 1)], &images)
 	if got := platformsOf(images); !slices.Equal(got, image.platforms) {
 		t.Errorf("the index lists %v, want %v", got, image.platforms)
@@ -38,7 +38,7 @@ func TestArchiveOfTwoPlatforms(t *testing.T) {
 		t.Errorf("the index has the annotations %v, not the labels of the images", images.Annotations)
 	}
 	for _, listed := range images.Manifests {
-		var parts manifest
+		var parts imageManifest
 		parseJSON(t, files["blobs/"+strings.Replace(listed.Digest, ":", "/", 1)], &parts)
 		for _, part := range append(parts.Layers, parts.Config) {
 			if _, there := files["blobs/"+strings.Replace(part.Digest, ":", "/", 1)]; !there {
@@ -50,7 +50,7 @@ func TestArchiveOfTwoPlatforms(t *testing.T) {
 
 // The order of the layouts, their folders and the form in which a builder lists its images change nothing.
 func TestArchiveIsReproducible(t *testing.T) {
-	image := image{repository: "secretsync", version: "v1", platforms: []string{"linux/amd64", "linux/arm64"}}
+	image := imageSpec{repository: "secretsync", version: "v1", platforms: []string{"linux/amd64", "linux/arm64"}}
 	var contents []string
 	for _, layouts := range [][]string{
 		{layout(t, "amd64", false), layout(t, "arm64", false)},
@@ -72,9 +72,9 @@ func TestArchiveIsReproducible(t *testing.T) {
 }
 
 func TestArchiveRefusals(t *testing.T) {
-	image := image{repository: "secretsync", version: "v1", platforms: []string{"linux/amd64", "linux/arm64"}}
+	image := imageSpec{repository: "secretsync", version: "v1", platforms: []string{"linux/amd64", "linux/arm64"}}
 	changed := layout(t, "amd64", false)
-	var top index
+	var top imageIndex
 	content, err := os.ReadFile(filepath.Join(changed, "index.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestNothingToBuildWith(t *testing.T) {
 func TestDockerArguments(t *testing.T) {
 	t.Setenv("BASE_IMAGE", "registry.example.com/base@sha256:1")
 	t.Setenv("BUILDER_IMAGE", "")
-	image := image{version: "v1", revision: "abc", epoch: "1700000000", platforms: []string{"linux/amd64", "linux/arm64"}}
+	image := imageSpec{version: "v1", revision: "abc", epoch: "1700000000", platforms: []string{"linux/amd64", "linux/arm64"}}
 	got := strings.Join(dockerArguments(image, "layout", true), " ")
 	for _, want := range []string{"--platform linux/amd64,linux/arm64", "SOURCE_DATE_EPOCH=1700000000", "rewrite-timestamp=true", "VERSION=v1", "REVISION=abc",
 		"--build-arg BASE_IMAGE=registry.example.com/base@sha256:1", "--no-cache"} {
@@ -212,17 +212,17 @@ func layout(t *testing.T, architecture string, nested bool) string {
 		}
 		return descriptor{MediaType: mediaType, Digest: digest, Size: int64(len(content))}
 	}
-	var configured config
-	configured.platform = platform{Architecture: architecture, OS: "linux"}
+	var configured imageConfig
+	configured.imagePlatform = imagePlatform{Architecture: architecture, OS: "linux"}
 	configured.Config.Labels = map[string]string{"org.opencontainers.image.licenses": "Apache-2.0"}
-	listed := store(manifestType, manifest{
+	listed := store(manifestType, imageManifest{
 		Config: store("application/vnd.oci.image.config.v1+json", configured),
 		Layers: []descriptor{store("application/vnd.oci.image.layer.v1.tar+gzip", "the layer of "+architecture)},
 	})
 	if nested {
-		listed = store(indexType, index{SchemaVersion: 2, MediaType: indexType, Manifests: []descriptor{listed}})
+		listed = store(indexType, imageIndex{SchemaVersion: 2, MediaType: indexType, Manifests: []descriptor{listed}})
 	}
-	top, err := json.Marshal(index{SchemaVersion: 2, Manifests: []descriptor{listed}})
+	top, err := json.Marshal(imageIndex{SchemaVersion: 2, Manifests: []descriptor{listed}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,10 +96,10 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 
 // builder builds an image for all its platforms into OCI layouts below a folder, and gives their folders. A fresh
 // build uses no cache of an earlier one.
-type builder func(ctx context.Context, image image, folder string, fresh bool) ([]string, error)
+type builder func(ctx context.Context, image imageSpec, folder string, fresh bool) ([]string, error)
 
 // archived builds an image into an archive and gives the digest of its index.
-func archived(ctx context.Context, build builder, image image, file string, fresh bool) (string, error) {
+func archived(ctx context.Context, build builder, image imageSpec, file string, fresh bool) (string, error) {
 	folder, err := os.MkdirTemp("", "secretsync-image-")
 	if err != nil {
 		return "", err
@@ -135,14 +135,14 @@ func choose(ctx context.Context, name string) (builder, error) {
 	return nil, fmt.Errorf("-builder %q is unknown: use docker or buildah", name)
 }
 
-// need is something that a builder cannot do without.
-type need struct {
+// requirement is something that a builder cannot do without.
+type requirement struct {
 	there  bool
 	remedy string
 }
 
 // missing says what to install, or nil if nothing is missing.
-func missing(needs []need) error {
+func missing(needs []requirement) error {
 	var remedies []string
 	for _, need := range needs {
 		if !need.there {
