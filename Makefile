@@ -101,6 +101,10 @@ build: ## Build the manager into bin/
 image: ## Build the image for amd64 and arm64 into bin/secretsync.oci.tar; TWICE=1 proves that it is reproducible
 	go run ./hack/image -version $(VERSION) $(if $(TWICE),-twice)
 
+.PHONY: set-version
+set-version: ## Write VERSION=v… into the chart, config/default and the docs, before a release
+	go run ./hack/release set-version $(VERSION)
+
 .PHONY: clean
 clean: ## Remove bin/; the cache outside the checkout stays
 	rm -rf bin

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// place is a place in the repository that names the version that is released next.
+type place struct {
+	file string
+	// pattern has the version as its second group of three, and matches once or more.
+	pattern *regexp.Regexp
+	// bare places have no leading v.
+	bare bool
+}
+
+var places = []place{
+	{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(version: )(\S+)()$`), true},
+	{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(appVersion: )(\S+)()$`), false},
+	{"config/default/kustomization.yaml", regexp.MustCompile(`(?m)^(  newTag: )(\S+)()$`), false},
+}
+
+// semantic is a version as the tags of releases have it.
+var semantic = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z][0-9A-Za-z.-]*)?$`)
+
+func checkVersion(version string) error {
+	if !semantic.MatchString(version) {
+		return fmt.Errorf("VERSION %q is no version of a release: write it as v1.2.3 or v1.2.3-rc.1", version)
+	}
+	return nil
+}
+
+func (p place) want(version string) string {
+	if p.bare {
+		return strings.TrimPrefix(version, "v")
+	}
+	return version
+}
+
+// setVersion writes a version into all its places below root.
+func setVersion(root, version string) error {
+	if err := checkVersion(version); err != nil {
+		return err
+	}
+	for _, p := range places {
+		file := filepath.Join(root, p.file)
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if !p.pattern.Match(content) {
+			return fmt.Errorf("%s has no line that matches %s", p.file, p.pattern)
+		}
+		changed := p.pattern.ReplaceAll(content, []byte("${1}"+p.want(version)+"${3}"))
+		if err := os.WriteFile(file, changed, 0o644); err != nil { //nolint:gosec // The files of a checkout are readable.
+			return err
+		}
+	}
+	return nil
+}
+
+// agree returns an error if a place names another version.
+func agree(root, version string) error {
+	for _, p := range places {
+		content, err := os.ReadFile(filepath.Join(root, p.file))
+		if err != nil {
+			return err
+		}
+		matches := p.pattern.FindAllSubmatch(content, -1)
+		if len(matches) == 0 {
+			return fmt.Errorf("%s has no line that matches %s", p.file, p.pattern)
+		}
+		for _, match := range matches {
+			if got, want := string(match[2]), p.want(version); got != want {
+				return fmt.Errorf("%s names %s, not %s: run make set-version VERSION=%s and commit", p.file, got, want, version)
+			}
+		}
+	}
+	return nil
+}
