@@ -105,9 +105,19 @@ image: ## Build the image for amd64 and arm64 into bin/secretsync.oci.tar; TWICE
 set-version: ## Write VERSION=v… into the chart, config/default and the docs, before a release
 	go run ./hack/release set-version $(VERSION)
 
+RELEASE_TOOLS = bin/helm bin/kustomize bin/crane bin/cosign bin/cyclonedx-gomod
+
+.PHONY: release-dry-run
+release-dry-run: controlplane $(RELEASE_TOOLS) ## Make a release in dist/ and a local registry, verify it and install from it
+	SECRETSYNC_KUBERNETES=$(KUBERNETES) go run ./hack/release dry-run $(or $(RELEASE),$(shell sed -n 's/^appVersion: //p' config/chart/Chart.yaml))
+
+.PHONY: release
+release: $(RELEASE_TOOLS) ## Make the release RELEASE=v… in dist/ and push it; the workflow does it for a tag
+	go run ./hack/release publish $(RELEASE)
+
 .PHONY: clean
-clean: ## Remove bin/; the cache outside the checkout stays
-	rm -rf bin
+clean: ## Remove bin/ and dist/; the cache outside the checkout stays
+	rm -rf bin dist
 
 bin/golangci-lint: hack/tools/golangci-lint/go.mod
 	go build -C hack/tools/golangci-lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -127,6 +137,18 @@ bin/kustomize: hack/tools/kustomize/go.mod
 
 bin/govulncheck: hack/tools/govulncheck/go.mod
 	go build -C hack/tools/govulncheck -o ../../../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+	@touch $@
+
+bin/crane: hack/tools/crane/go.mod
+	go build -C hack/tools/crane -o ../../../bin/crane github.com/google/go-containerregistry/cmd/crane
+	@touch $@
+
+bin/cosign: hack/tools/cosign/go.mod
+	go build -C hack/tools/cosign -o ../../../bin/cosign github.com/sigstore/cosign/v3/cmd/cosign
+	@touch $@
+
+bin/cyclonedx-gomod: hack/tools/cyclonedx-gomod/go.mod
+	go build -C hack/tools/cyclonedx-gomod -o ../../../bin/cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 	@touch $@
 
 bin/controller-gen: hack/tools/go.mod

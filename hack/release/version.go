@@ -20,6 +20,7 @@ type place struct {
 var places = []place{
 	{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(version: )(\S+)()$`), true},
 	{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(appVersion: )(\S+)()$`), false},
+	{"docs/verifying.md", regexp.MustCompile(`(?m)(\bVERSION=)(v[0-9]\S*?)(` + "`" + `|$)`), false},
 	{"config/default/kustomization.yaml", regexp.MustCompile(`(?m)^(  newTag: )(\S+)()$`), false},
 }
 
