@@ -105,7 +105,7 @@ image: ## Build the image for amd64 and arm64 into bin/secretsync.oci.tar; TWICE
 set-version: ## Write VERSION=v… into the chart, config/default and the docs, before a release
 	go run ./hack/release set-version $(VERSION)
 
-RELEASE_TOOLS = bin/helm bin/kustomize bin/crane bin/cosign bin/cyclonedx-gomod
+RELEASE_TOOLS = bin/helm bin/kustomize bin/crane bin/cosign bin/cyclonedx-gomod bin/operator-verify
 
 .PHONY: release-dry-run
 release-dry-run: controlplane $(RELEASE_TOOLS) ## Make a release in dist/ and a local registry, verify it and install from it
@@ -149,6 +149,10 @@ bin/cosign: hack/tools/cosign/go.mod
 
 bin/cyclonedx-gomod: hack/tools/cyclonedx-gomod/go.mod
 	go build -C hack/tools/cyclonedx-gomod -o ../../../bin/cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch $@
+
+bin/operator-verify: hack/tools/operator-verify/go.mod
+	go build -C hack/tools/operator-verify -o ../../../bin/operator-verify github.com/operator-framework/api/cmd/operator-verify
 	@touch $@
 
 bin/controller-gen: hack/tools/go.mod

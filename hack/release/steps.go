@@ -40,6 +40,7 @@ var steps = []step{
 	{"build the image", (*release).makeImage},
 	{"package and push the chart", (*release).makeChart},
 	{"write install.yaml", (*release).makeManifests},
+	{"write the bundle for OLM", (*release).makeBundle},
 	{"build the kubectl plugins", (*release).makePlugins},
 	{"write the JSON schemas", (*release).makeSchemas},
 	{"list the modules", (*release).makeSBOM},
