@@ -121,7 +121,7 @@ func divide(manifests string) (parts installed, err error) {
 		var deployment appsv1.Deployment
 		switch named.Kind {
 		case "Namespace", "ServiceAccount": // OLM creates them.
-		case "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding": // OLM refuses them.
+		case "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding": // OLM refuses them: operator-framework/operator-sdk#7038.
 		case "Deployment":
 			err = yaml.UnmarshalStrict([]byte(document), &deployment)
 			parts.deployments = append(parts.deployments, deployment)
