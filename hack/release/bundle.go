@@ -54,7 +54,7 @@ func (r *release) makeBundle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "secretsync-olm-bundle"+extension), packedFiles, 0o644) //nolint:gosec // Published.
+	return os.WriteFile(filepath.Join(folder, "secretsync-olm-bundle"+extension), packedFiles, 0o644)
 }
 
 // granted are the rules that a ServiceAccount of the operator gets, as a bundle lists them.

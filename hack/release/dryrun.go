@@ -30,7 +30,7 @@ func dryRun(ctx context.Context, version string) error {
 		return err
 	}
 	made := &release{version: version, registry: address + "/secretsync", plain: true, key: prefix + ".key"}
-	if err := made.make(ctx); err != nil {
+	if err := made.makeAll(ctx); err != nil {
 		return err
 	}
 	// It is written after the checksums: a real release has no such file.
@@ -38,7 +38,7 @@ func dryRun(ctx context.Context, version string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "cosign.pub"), public, 0o644); err != nil { //nolint:gosec // Public.
+	if err := os.WriteFile(filepath.Join(folder, "cosign.pub"), public, 0o644); err != nil {
 		return err
 	}
 	fmt.Printf("image %s\nchart %s\n", made.image, made.chart)

@@ -18,8 +18,10 @@ import (
 )
 
 // pluginPlatforms are what the plugins of kubectl are built for.
-var pluginPlatforms = []string{
-	"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64",
+func pluginPlatforms() []string {
+	return []string{
+		"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64",
+	}
 }
 
 // krewPlatform is an archive in the manifest of a plugin, as krew reads it.
@@ -39,7 +41,7 @@ func (r *release) makePlugins(ctx context.Context) error {
 		return err
 	}
 	for _, source := range sources {
-		if err := r.makePlugin(ctx, source, pluginPlatforms); err != nil {
+		if err := r.makePlugin(ctx, source, pluginPlatforms()); err != nil {
 			return err
 		}
 	}
@@ -68,7 +70,7 @@ func (r *release) makePlugin(ctx context.Context, source string, platforms []str
 			return err
 		}
 		archive := fmt.Sprintf("%s_%s_%s%s", name, system, architecture, extension)
-		if err := os.WriteFile(filepath.Join(folder, archive), content, 0o644); err != nil { //nolint:gosec // Published.
+		if err := os.WriteFile(filepath.Join(folder, archive), content, 0o644); err != nil {
 			return err
 		}
 		listed = append(listed, krewEntry(r.version, archive, system, architecture, program, content))
@@ -77,7 +79,7 @@ func (r *release) makePlugin(ctx context.Context, source string, platforms []str
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, name+".krew.yaml"), manifest, 0o644) //nolint:gosec // Published.
+	return os.WriteFile(filepath.Join(folder, name+".krew.yaml"), manifest, 0o644)
 }
 
 func (r *release) compile(ctx context.Context, source, system, architecture string) ([]byte, error) {

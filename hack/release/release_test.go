@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -155,7 +156,7 @@ func TestPack(t *testing.T) {
 	modes := map[string]int64{}
 	for reader := tar.NewReader(plain); ; {
 		header, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -205,7 +206,7 @@ func TestKrewManifest(t *testing.T) {
 // TestSteps: statements cover all that steps before them write, and signatures cover the statements.
 func TestSteps(t *testing.T) {
 	var names []string
-	for _, step := range steps {
+	for _, step := range steps() {
 		names = append(names, step.name)
 	}
 	last := []string{"write provenance and checksums", "sign"}

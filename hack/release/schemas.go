@@ -28,7 +28,7 @@ func (r *release) makeSchemas(context.Context) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		for name, schema := range schemas {
-			if err := os.WriteFile(filepath.Join(folder, name), schema, 0o644); err != nil { //nolint:gosec // Published.
+			if err := os.WriteFile(filepath.Join(folder, name), schema, 0o644); err != nil {
 				return err
 			}
 		}

@@ -73,7 +73,7 @@ func (r *release) makeStatements(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "provenance.intoto.json"), append(content, '\n'), 0o644); err != nil { //nolint:gosec // Published.
+	if err := os.WriteFile(filepath.Join(folder, "provenance.intoto.json"), append(content, '\n'), 0o644); err != nil {
 		return err
 	}
 	return writeChecksums(folder)
@@ -126,5 +126,5 @@ func writeChecksums(folder string) error {
 	for _, file := range files {
 		lines.WriteString(file.Digest["sha256"] + "  " + file.Name + "\n")
 	}
-	return os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(lines.String()), 0o644) //nolint:gosec // Published.
+	return os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(lines.String()), 0o644)
 }

@@ -36,19 +36,21 @@ type step struct {
 }
 
 // steps are in the order in which one needs what an earlier one has made.
-var steps = []step{
-	{"build the image", (*release).makeImage},
-	{"package and push the chart", (*release).makeChart},
-	{"write install.yaml", (*release).makeManifests},
-	{"write the bundle for OLM", (*release).makeBundle},
-	{"build the kubectl plugins", (*release).makePlugins},
-	{"write the JSON schemas", (*release).makeSchemas},
-	{"list the modules", (*release).makeSBOM},
-	{"write provenance and checksums", (*release).makeStatements},
-	{"sign", (*release).sign},
+func steps() []step {
+	return []step{
+		{"build the image", (*release).makeImage},
+		{"package and push the chart", (*release).makeChart},
+		{"write install.yaml", (*release).makeManifests},
+		{"write the bundle for OLM", (*release).makeBundle},
+		{"build the kubectl plugins", (*release).makePlugins},
+		{"write the JSON schemas", (*release).makeSchemas},
+		{"list the modules", (*release).makeSBOM},
+		{"write provenance and checksums", (*release).makeStatements},
+		{"sign", (*release).sign},
+	}
 }
 
-func (r *release) make(ctx context.Context) error {
+func (r *release) makeAll(ctx context.Context) error {
 	if err := agree(".", r.version); err != nil {
 		return err
 	}
@@ -65,7 +67,7 @@ func (r *release) make(ctx context.Context) error {
 	if r.committed, err = output(ctx, "git", "log", "-1", "--format=%cI"); err != nil {
 		return err
 	}
-	for _, next := range steps {
+	for _, next := range steps() {
 		begun := time.Now()
 		if err := next.run(r, ctx); err != nil {
 			return fmt.Errorf("%s: %w", next.name, err)
@@ -84,7 +86,7 @@ func publish(ctx context.Context, version string) error {
 	if changes != "" {
 		return errors.New("the checkout has changes: commit them, a release is made of a commit")
 	}
-	return (&release{version: version, registry: "ghcr.io/secretsync"}).make(ctx)
+	return (&release{version: version, registry: "ghcr.io/secretsync"}).makeAll(ctx)
 }
 
 // makeImage builds the image, keeps its archive, and pushes it.
@@ -139,7 +141,7 @@ func (r *release) makeManifests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "install.yaml"), []byte(pinned+"\n"), 0o644) //nolint:gosec // Published.
+	return os.WriteFile(filepath.Join(folder, "install.yaml"), []byte(pinned+"\n"), 0o644)
 }
 
 // pin appends a digest to an image that manifests name once.

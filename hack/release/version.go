@@ -17,11 +17,14 @@ type place struct {
 	bare bool
 }
 
-var places = []place{
-	{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(version: )(\S+)()$`), true},
-	{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(appVersion: )(\S+)()$`), false},
-	{"docs/verifying.md", regexp.MustCompile(`(?m)(\bVERSION=)(v[0-9]\S*?)(` + "`" + `|$)`), false},
-	{"config/default/kustomization.yaml", regexp.MustCompile(`(?m)^(  newTag: )(\S+)()$`), false},
+// places are checked by TestVersionsAgree, and written by set-version.
+func places() []place {
+	return []place{
+		{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(version: )(\S+)()$`), true},
+		{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(appVersion: )(\S+)()$`), false},
+		{"docs/verifying.md", regexp.MustCompile(`(?m)(\bVERSION=)(v[0-9]\S*?)(` + "`" + `|$)`), false},
+		{"config/default/kustomization.yaml", regexp.MustCompile(`(?m)^(  newTag: )(\S+)()$`), false},
+	}
 }
 
 // semantic is a version as the tags of releases have it.
@@ -46,7 +49,7 @@ func setVersion(root, version string) error {
 	if err := checkVersion(version); err != nil {
 		return err
 	}
-	for _, p := range places {
+	for _, p := range places() {
 		file := filepath.Join(root, p.file)
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -56,7 +59,7 @@ func setVersion(root, version string) error {
 			return fmt.Errorf("%s has no line that matches %s", p.file, p.pattern)
 		}
 		changed := p.pattern.ReplaceAll(content, []byte("${1}"+p.want(version)+"${3}"))
-		if err := os.WriteFile(file, changed, 0o644); err != nil { //nolint:gosec // The files of a checkout are readable.
+		if err := os.WriteFile(file, changed, 0o644); err != nil {
 			return err
 		}
 	}
@@ -65,7 +68,7 @@ func setVersion(root, version string) error {
 
 // agree returns an error if a place names another version.
 func agree(root, version string) error {
-	for _, p := range places {
+	for _, p := range places() {
 		content, err := os.ReadFile(filepath.Join(root, p.file))
 		if err != nil {
 			return err

@@ -53,7 +53,7 @@ func TestVersionsAgree(t *testing.T) {
 
 func TestSetVersion(t *testing.T) {
 	folder := t.TempDir()
-	for _, p := range places {
+	for _, p := range places() {
 		content, err := os.ReadFile(filepath.Join(root, p.file))
 		if err != nil {
 			t.Fatal(err)
