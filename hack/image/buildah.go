@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,9 +139,7 @@ func (b buildah) makeBuilder(ctx context.Context, platform, name string, setting
 		return err
 	}
 	environment := map[string]string{"PATH": "/usr/local/go/bin:/bin", "GOPATH": "/go", "GOCACHE": "/go/cache", "GOTOOLCHAIN": "local"}
-	for name, value := range settings.environment {
-		environment[name] = value
-	}
+	maps.Copy(environment, settings.environment)
 	return b.build(ctx, platform, name, root, "--file", containerfile(root, environment))
 }
 
