@@ -46,6 +46,12 @@ func TestBundle(t *testing.T) {
 	}; !slices.Equal(names, want) {
 		t.Errorf("the bundle has %q, want %q", names, want)
 	}
+	checkServiceVersion(t, contents["manifests/secretsync.clusterserviceversion.yaml"])
+}
+
+// checkServiceVersion: the CSV has the Deployment, and the rules of the roles that are bound.
+func checkServiceVersion(t *testing.T, content string) {
+	t.Helper()
 	var csv struct {
 		Metadata struct{ Name string }
 		Spec     struct {
@@ -57,7 +63,7 @@ func TestBundle(t *testing.T) {
 			}
 		}
 	}
-	if err := yaml.Unmarshal([]byte(contents["manifests/secretsync.clusterserviceversion.yaml"]), &csv); err != nil {
+	if err := yaml.Unmarshal([]byte(content), &csv); err != nil {
 		t.Fatal(err)
 	}
 	var role, lease rbacv1.ClusterRole

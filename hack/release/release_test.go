@@ -167,12 +167,15 @@ func TestPack(t *testing.T) {
 	if modes["kubectl-example"] != 0o755 || modes["LICENSE"] != 0o644 {
 		t.Errorf("the archive has %v", modes)
 	}
-	zipped, extension, err := pack("windows", files)
+}
+
+func TestPackForWindows(t *testing.T) {
+	zipped, extension, err := pack("windows", []packed{{"LICENSE", []byte("text"), 0o644}, {"kubectl-example.exe", []byte("program"), 0o755}})
 	if err != nil || extension != ".zip" {
 		t.Fatal(extension, err)
 	}
 	reader, err := zip.NewReader(bytes.NewReader(zipped), int64(len(zipped)))
-	if err != nil || len(reader.File) != 2 || reader.File[1].Name != "kubectl-example" {
+	if err != nil || len(reader.File) != 2 || reader.File[1].Name != "kubectl-example.exe" {
 		t.Errorf("the zip has %+v, %v", reader, err)
 	}
 }
