@@ -110,7 +110,7 @@ func TestKMSKeys(t *testing.T) {
 }
 
 func (s *setup) sts(accessKeyID string) *sts.Client {
-	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(),
+	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), HTTPClient: uncut{}, Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider(accessKeyID, "not-checked", "")})
 }
 

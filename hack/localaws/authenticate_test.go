@@ -65,7 +65,7 @@ func TestRequestsWithoutSignature(t *testing.T) {
 	s := newGuardedSetup(t)
 	s.create("db", "x")
 	refused(t, s.read(s.secretsBy(aws.AnonymousCredentials{}, localaws.DefaultRegion), "db"), "MissingAuthenticationTokenException", "Request is missing Authentication Token")
-	anonymous := sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: aws.AnonymousCredentials{}})
+	anonymous := sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), HTTPClient: uncut{}, Retryer: aws.NopRetryer{}, Credentials: aws.AnonymousCredentials{}})
 	_, err := anonymous.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	refused(t, err, "MissingAuthenticationToken", "Request is missing Authentication Token")
 }
@@ -76,16 +76,16 @@ func TestSignaturesForElsewhere(t *testing.T) {
 	by := static(s.user("app", everything))
 	refused(t, s.read(s.secretsBy(by, "nowhere"), "db"), "InvalidSignatureException", "Credential should be scoped to a valid region.")
 	// A request that was signed for STS, sent to Secrets Manager.
-	replayed := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: by,
+	replayed := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: aws.NopRetryer{}, Credentials: by,
 		HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/secretsmanager/", "/sts/", 1))
-			return http.DefaultClient.Do(r)
+			return uncut{}.Do(r)
 		})})
 	refused(t, s.read(replayed, "db"), "InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.")
-	without := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: by,
+	without := secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: aws.NopRetryer{}, Credentials: by,
 		HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "Signature=", "Nothing=", 1))
-			return http.DefaultClient.Do(r)
+			return uncut{}.Do(r)
 		})})
 	refused(t, s.read(without, "db"), "IncompleteSignatureException", "Authorization header requires 'Signature' parameter.")
 }

@@ -58,11 +58,11 @@ func (s *setup) secrets(c aws.Credentials) *secretsmanager.Client {
 }
 
 func (s *setup) secretsBy(provider aws.CredentialsProvider, region string) *secretsmanager.Client {
-	return secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: provider})
+	return secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(s.URL()), HTTPClient: uncut{}, Retryer: aws.NopRetryer{}, Credentials: provider})
 }
 
 func (s *setup) stsBy(c aws.Credentials) *sts.Client {
-	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: static(c)})
+	return sts.New(sts.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), HTTPClient: uncut{}, Retryer: aws.NopRetryer{}, Credentials: static(c)})
 }
 
 // whoami is a call that every principal may make.

@@ -14,7 +14,7 @@ import (
 )
 
 func (s *setup) queuesBy(c aws.Credentials) *sqs.Client {
-	return sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: static(c)})
+	return sqs.New(sqs.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(s.URL()), HTTPClient: uncut{}, Retryer: aws.NopRetryer{}, Credentials: static(c)})
 }
 
 func TestPoliciesDecideAboutQueues(t *testing.T) {

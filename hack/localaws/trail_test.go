@@ -22,7 +22,7 @@ func TestTheTrailSaysWhoCalled(t *testing.T) {
 	role := s.role("app", accountTrust, everything)
 	held, err := s.session(s.user("app", everything), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("prod-payments"), SourceIdentity: aws.String("prod"), Tags: sessionTags("kubernetes-namespace", "payments")})
 	must(t, held, err)
-	client := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: aws.String(s.URL()), Retryer: unlessCut(), Credentials: static(held), AppID: "secretsync"})
+	client := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: aws.String(s.URL()), HTTPClient: uncut{}, Retryer: aws.NopRetryer{}, Credentials: static(held), AppID: "secretsync"})
 	refused(t, s.read(client, "db"), notFound, "")
 	if err := s.read(s.secrets(held), "db"); err != nil {
 		t.Fatal(err)
