@@ -27,6 +27,8 @@ type Images struct {
 	Manager string
 	// Application is a program that shows its environment and its files: see cmd/container.
 	Application string
+	// Busybox is the same image under the name that README.md uses. It has the commands sleep and printenv.
+	Busybox string
 	// ApplicationLayout is the content of Application, for tests that serve it from a registry.
 	ApplicationLayout *Layout
 }
@@ -53,7 +55,7 @@ func buildImages(ctx context.Context, root, directory, given string) error {
 	if err != nil {
 		return err
 	}
-	for file, name := range map[string]string{applicationArchive: images.Application, pauseArchive: pauseImage} {
+	for file, name := range map[string]string{applicationArchive: images.Application, busyboxArchive: images.Busybox, pauseArchive: pauseImage} {
 		if err := shown.Archive(filepath.Join(directory, file), name); err != nil {
 			return err
 		}
@@ -79,20 +81,22 @@ func buildImages(ctx context.Context, root, directory, given string) error {
 const (
 	managerArchive     = "manager.tar"
 	applicationArchive = "application.tar"
+	busyboxArchive     = "busybox.tar"
 	pauseArchive       = "pause.tar"
 )
 
 // archives are the names of the images by their archives.
 func (i Images) archives() map[string]string {
-	return map[string]string{managerArchive: i.Manager, applicationArchive: i.Application, pauseArchive: pauseImage}
+	return map[string]string{managerArchive: i.Manager, applicationArchive: i.Application, busyboxArchive: i.Busybox, pauseArchive: pauseImage}
 }
 
 const applicationProgram = "container"
 
 // applicationImage is also the image of the containers that hold the namespaces of pods.
 func applicationImage(directory string) (*Layout, error) {
+	binary := filepath.Join(directory, applicationProgram)
 	return Image{
-		Files:      map[string]string{"/" + applicationProgram: filepath.Join(directory, applicationProgram)},
+		Files:      map[string]string{"/" + applicationProgram: binary, "/bin/sleep": binary, "/bin/printenv": binary},
 		Entrypoint: []string{"/" + applicationProgram}, User: unprivileged,
 	}.Layout()
 }
@@ -109,7 +113,7 @@ func readImages(root, directory string) (images Images, err error) {
 	if err := yaml.Unmarshal(content, &chart); err != nil {
 		return images, err
 	}
-	images = Images{Manager: repository + ":" + chart.AppVersion, Application: "secretsync.test/application:1"}
+	images = Images{Manager: repository + ":" + chart.AppVersion, Application: "secretsync.test/application:1", Busybox: "docker.io/library/busybox:1.37"}
 	if _, err := os.Stat(filepath.Join(directory, applicationProgram)); err == nil {
 		images.ApplicationLayout, err = applicationImage(directory)
 		return images, err

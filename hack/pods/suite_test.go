@@ -24,6 +24,7 @@ import (
 	"github.com/secretsync/secretsync/hack/localaws"
 	"github.com/secretsync/secretsync/hack/node"
 	"github.com/secretsync/secretsync/hack/node/eks"
+	"github.com/secretsync/secretsync/hack/readme/awscommand"
 	"github.com/secretsync/secretsync/hack/testenv"
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
@@ -38,7 +39,7 @@ func long() bool { return os.Getenv(nodeVariable) == "long" }
 
 const (
 	administrator = "administrator"
-	roleName      = "secretsync"
+	roleName      = "operator" // README.md creates one of the name "secretsync".
 	roleARN       = "arn:aws:iam::" + localaws.DefaultAccount + ":role/" + roleName
 	// byPodIdentity is a ServiceAccount of the operator's namespace with a Pod Identity association instead of an
 	// annotation.
@@ -61,6 +62,9 @@ type cluster struct {
 }
 
 func TestMain(m *testing.M) {
+	if awscommand.Started() {
+		os.Exit(awscommand.Run(os.Args[1:]))
+	}
 	ctrl.SetLogger(logr.Discard()) // Errors and the operator's own log say what the clients would log.
 	if os.Getenv(nodeVariable) == "" {
 		os.Exit(m.Run())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -59,6 +60,13 @@ func (f *Follower) Follow(ctx context.Context) (*Result, error) {
 		return result, fmt.Errorf("following the page: %w\n%s", err, output)
 	}
 	return result, result.compare(blocks)
+}
+
+// LastLine is what the last command has printed last.
+func (r *Result) LastLine() string {
+	last := slices.Max(slices.Collect(maps.Keys(r.Output)))
+	lines := strings.Split(strings.TrimSpace(r.Output[last]), "\n")
+	return lines[len(lines)-1]
 }
 
 // script joins the commands of all blocks.

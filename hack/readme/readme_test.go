@@ -18,6 +18,7 @@ import (
 
 	"github.com/secretsync/secretsync/hack/localaws"
 	"github.com/secretsync/secretsync/hack/readme"
+	"github.com/secretsync/secretsync/hack/readme/awscommand"
 	"github.com/secretsync/secretsync/hack/testenv"
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
@@ -26,8 +27,8 @@ import (
 var shared *testenv.Environment
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == substitute {
-		os.Exit(runSubstitute(os.Args[1:]))
+	if awscommand.Started() {
+		os.Exit(awscommand.Run(os.Args[1:]))
 	}
 	testsuite.Main("readme", testenv.Options{Bare: true}, func(_ context.Context, env *testenv.Environment) (int, error) {
 		shared = env
@@ -83,17 +84,18 @@ func TestREADME(t *testing.T) {
 	checkDeployment(t)
 }
 
-// environment is that of a newcomer's shell: kubectl, helm and aws, with a kubeconfig and an access key. Where aws is not
-// installed, the substitute is found.
+// environment is that of a newcomer's shell. Where aws is not installed, its replacement is found.
 func environment(t *testing.T, key, secretKey string) []string {
 	t.Helper()
-	home := t.TempDir()
-	path := strings.Join([]string{filepath.Dir(shared.Plane.Kubectl()), helm(t), os.Getenv("PATH"), substituteDirectory(t)}, string(os.PathListSeparator))
-	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "AWS_") })
-	return append(own, "PATH="+path, "KUBECONFIG="+shared.Plane.Kubeconfig(),
-		"HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home,
-		"AWS_ENDPOINT_URL="+shared.AWS.URL(), "AWS_DEFAULT_REGION="+localaws.DefaultRegion, "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY="+secretKey)
+	others := t.TempDir()
+	if err := awscommand.Link(others); err != nil {
+		t.Fatal(err)
+	}
+	return readme.Shell{
+		Kubectl: filepath.Dir(shared.Plane.Kubectl()), Helm: helm(t), Others: []string{others},
+		Home: t.TempDir(), Kubeconfig: shared.Plane.Kubeconfig(),
+		Endpoint: shared.AWS.URL(), Region: localaws.DefaultRegion, AccessKeyID: key, SecretAccessKey: secretKey,
+	}.Environment()
 }
 
 // helm builds helm, and gives its directory.

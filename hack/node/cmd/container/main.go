@@ -8,6 +8,8 @@
 // /ready succeeds unless the environment variable or file that READY names has a value that begins with "bad". If
 // CRASH names it, the program exits with such a value.
 //
+// Under the name printenv it prints an environment variable, and under the name sleep it waits, as these commands do.
+//
 // It shows Secrets to all callers, so it is for tests alone. It imports the standard library alone.
 package main
 
@@ -17,12 +19,17 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == "printenv" {
+		printEnvironment(os.Args[1:])
+		return
+	}
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGINT, syscall.SIGTERM)
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
@@ -33,6 +40,17 @@ func main() {
 		go serve(os.Args[2:])
 	}
 	<-ended
+}
+
+// printEnvironment prints the values of environment variables, and fails if one is not set.
+func printEnvironment(names []string) {
+	for _, name := range names {
+		value, found := os.LookupEnv(name)
+		if !found {
+			os.Exit(1)
+		}
+		fmt.Println(value)
+	}
 }
 
 func serve(shown []string) {

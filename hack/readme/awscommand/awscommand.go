@@ -1,4 +1,8 @@
-package readme_test
+// Package awscommand replaces the aws command for machines that don't have it. It supports the services and the forms of
+// parameters that README.md uses: --name value and --name file://path.
+//
+// It may import the standard library and the SDK's signer.
+package awscommand
 
 import (
 	"bytes"
@@ -12,39 +16,32 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"github.com/secretsync/secretsync/hack/localaws"
 )
 
-// substitute is the name by which the test binary is the aws command, for machines that don't have it. It supports the
-// services and the forms of parameters that README.md uses: --name value and --name file://path.
-const substitute = "aws"
+// Name is the name by which a binary is the command: see Link.
+const Name = "aws"
 
-// substituteDirectory is a directory that has the substitute.
-func substituteDirectory(t *testing.T) string {
-	t.Helper()
+// Link links the command into a directory. It is the running binary, which has to call Run when it is started as Name.
+func Link(directory string) error {
 	binary, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	directory := t.TempDir()
-	if err := os.Symlink(binary, filepath.Join(directory, substitute)); err != nil {
-		t.Fatal(err)
-	}
-	return directory
+	return os.Symlink(binary, filepath.Join(directory, Name))
 }
 
-// runSubstitute runs the command and gives its exit code.
-func runSubstitute(arguments []string) int {
-	output, err := callAWS(context.Background(), arguments)
+// Started says whether the running binary was started as the command.
+func Started() bool { return filepath.Base(os.Args[0]) == Name }
+
+// Run runs the command with its arguments and gives its exit code.
+func Run(arguments []string) int {
+	output, err := call(context.Background(), arguments)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "aws:", err)
 		return 1
@@ -53,7 +50,7 @@ func runSubstitute(arguments []string) int {
 	return 0
 }
 
-func callAWS(ctx context.Context, arguments []string) (output string, err error) {
+func call(ctx context.Context, arguments []string) (output string, err error) {
 	if len(arguments) < 2 || len(arguments)%2 != 0 {
 		return "", fmt.Errorf("want a service, an operation, and parameters with values, got %q", arguments)
 	}
@@ -154,49 +151,4 @@ func camelCase(name string) string {
 		}
 	}
 	return camel.String()
-}
-
-// TestSubstitute makes the calls of README.md by the substitute, on machines with an aws command, too.
-func TestSubstitute(t *testing.T) {
-	server, err := localaws.Start(&localaws.Server{}, "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	const key, secretKey = "newcomer", "a-key-that-is-checked"
-	if _, err := server.AddUser(localaws.User{Name: key, AccessKeyID: key, SecretAccessKey: secretKey, Policies: []string{everything}}); err != nil {
-		t.Fatal(err)
-	}
-	directory := t.TempDir()
-	if err := os.WriteFile(filepath.Join(directory, "policy.json"), []byte(everything), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	trust := `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}}`
-	for _, step := range []struct {
-		arguments []string
-		fails     bool
-		want      string
-	}{
-		{[]string{"sts", "get-caller-identity", "--query", "Account", "--output", "text"}, false, "111122223333"},
-		{[]string{"sts", "get-caller-identity", "--query", "None", "--output", "text"}, true, "no None"},
-		{[]string{"iam", "create-role", "--role-name", "app", "--assume-role-policy-document", trust}, false, "role/app"},
-		{[]string{"iam", "create-role", "--role-name", "app", "--assume-role-policy-document", trust}, true, "EntityAlreadyExists"},
-		{[]string{"iam", "put-role-policy", "--role-name", "app", "--policy-name", "app", "--policy-document", "file://policy.json"}, false, ""},
-		{[]string{"iam", "put-role-policy", "--role-name", "app", "--policy-name", "app", "--policy-document", "file://none.json"}, true, "none.json"},
-		{[]string{"secretsmanager", "create-secret", "--name", "/prod/payments/db", "--secret-string", "a value"}, false, "/prod/payments/db"},
-		{[]string{"secretsmanager", "create-secret", "--name"}, true, "parameters with values"},
-		{[]string{"s3", "ls"}, true, "s3 is not supported"},
-	} {
-		command := exec.CommandContext(t.Context(), filepath.Join(substituteDirectory(t), substitute), step.arguments...)
-		command.Dir = directory
-		command.Env = []string{"AWS_ENDPOINT_URL=" + server.URL(), "AWS_REGION=" + localaws.DefaultRegion, "AWS_ACCESS_KEY_ID=" + key, "AWS_SECRET_ACCESS_KEY=" + secretKey}
-		output, err := command.CombinedOutput()
-		if (err != nil) != step.fails || !strings.Contains(string(output), step.want) {
-			t.Errorf("aws %q: %v: %s, want %s", step.arguments, err, output, step.want)
-		}
-	}
 }
