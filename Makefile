@@ -29,6 +29,7 @@ generate: bin/controller-gen bin/crd-ref-docs ## Generate deepcopy, CRD, RBAC, t
 	cp config/components/service-account-tokens/role.yaml config/chart/files/service-account-tokens-role.yaml
 	cp config/components/rollouts/role.yaml config/chart/files/rollouts-role.yaml
 	cp config/admission/rollouts/restarts-alone.yaml config/admission/operator/finalizers-alone.yaml config/admission/operator/token-secrets.yaml config/chart/files/
+	go run ./hack/chart config/chart
 	bin/crd-ref-docs --config hack/tools/crd-ref-docs/config.yaml --renderer markdown --source-path api --output-path docs/reference/api.md --log-level ERROR
 	go run ./hack/unwrap docs/reference/api.md
 

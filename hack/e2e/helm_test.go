@@ -121,12 +121,12 @@ func (c *cluster) served() bool {
 	return c.env.Client.List(c.Context(), &v1alpha1.SecretSyncList{}, client.InNamespace(c.namespace)) == nil
 }
 
-// elsewhere replaces the ports in flags, as tests share the machine, and removes the hook of change events, whose files
-// the kubelet would mount.
+// elsewhere replaces the ports in flags, as tests share the machine, and removes the hook of change events and the
+// certificate for metrics, whose files the kubelet would mount.
 func (c *cluster) elsewhere(flags []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool {
 		return strings.HasPrefix(flag, "--metrics-bind-address=") || strings.HasPrefix(flag, "--health-probe-bind-address=") ||
-			strings.HasPrefix(flag, "--change-hook-")
+			strings.HasPrefix(flag, "--change-hook-") || strings.HasPrefix(flag, "--metrics-cert-dir=")
 	})
 }
 
@@ -151,7 +151,7 @@ func TestHelm(t *testing.T) {
 	c.stop(manager)
 	c.checkLeaseIsReleased()
 
-	c.addServiceMonitors()
+	c.addForeignKinds()
 	c.run("upgrade", filepath.Join(root, "config/chart"), "--values", filepath.Join(root, "config/chart/ci/everything-values.yaml"))
 	manager = c.startAsInstalled("my-secretsync")
 	second := value()
@@ -236,10 +236,11 @@ func (c *cluster) checkLeaseIsReleased() {
 	}
 }
 
-// addServiceMonitors installs a CRD for the ServiceMonitors of the Prometheus operator.
-func (c *cluster) addServiceMonitors() {
+// addForeignKinds installs CRDs for the kinds of other projects that the chart can create.
+func (c *cluster) addForeignKinds() {
 	c.Helper()
 	c.addKind("monitoring.coreos.com", "v1", "servicemonitors", "ServiceMonitor")
+	c.addKind("cert-manager.io", "v1", "certificates", "Certificate")
 }
 
 // TestHelmNamespaced: an installation for some namespaces works there, and has no permissions in others.

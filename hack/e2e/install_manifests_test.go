@@ -40,7 +40,7 @@ func (c *cluster) apply(manifests string, flags ...string) (string, error) {
 // with the restricted Pod Security Standard.
 func TestManifestsAreAccepted(t *testing.T) {
 	c := newCluster(t)
-	c.addServiceMonitors()
+	c.addForeignKinds()
 	restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testenv.OperatorNamespace, Labels: map[string]string{
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}}}
 	if err := c.env.Client.Create(t.Context(), restricted); err != nil {

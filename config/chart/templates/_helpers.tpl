@@ -25,18 +25,37 @@ app.kubernetes.io/name: {{ include "secretsync.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "secretsync.labels" -}}
-{{ include "secretsync.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{/* The namespace of the operator. */}}
+{{- define "secretsync.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
 {{- end -}}
 
+{{/* Labels of an object. Arguments: the chart, and labels of this object, which do not override those of the chart. */}}
+{{- define "secretsync.labelsWith" -}}
+{{- $chart := index . 0 -}}
+{{- $own := include "secretsync.selectorLabels" $chart | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/version" $chart.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" $chart.Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $chart.Chart.Name $chart.Chart.Version) -}}
+{{- toYaml (merge $own (index . 1) $chart.Values.commonLabels) -}}
+{{- end -}}
+
+{{- define "secretsync.labels" -}}
+{{- include "secretsync.labelsWith" (list . dict) -}}
+{{- end -}}
+
+{{/* The image. global.imageRegistry replaces the registry of image.repository, if its first part is one. */}}
 {{- define "secretsync.image" -}}
+{{- $repository := .Values.image.repository -}}
+{{- with .Values.global.imageRegistry -}}
+{{- $parts := splitList "/" $repository -}}
+{{- if regexMatch "[.:]|^localhost$" (first $parts) }}{{ $parts = rest $parts }}{{ end -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (join "/" $parts) -}}
+{{- end -}}
 {{- if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
 
@@ -58,7 +77,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "secretsync.policy" -}}
 {{- $chart := index . 0 -}}
 {{- $name := printf "%s-%s" (include "secretsync.fullname" $chart) (index . 1) -}}
-{{- $operator := printf "system:serviceaccount:%s:%s" $chart.Release.Namespace (include "secretsync.serviceAccountName" $chart) -}}
+{{- $operator := printf "system:serviceaccount:%s:%s" (include "secretsync.namespace" $chart) (include "secretsync.serviceAccountName" $chart) -}}
 {{- $file := $chart.Files.Get (printf "files/%s.yaml" (index . 1)) | replace "system:serviceaccount:secretsync-system:secretsync" $operator }}
 ---
 apiVersion: admissionregistration.k8s.io/v1
@@ -78,8 +97,8 @@ spec:
   validationActions: [Deny]
 {{- end -}}
 
-{{/* The volumes of the hook for change events, and their mounts. */}}
-{{- define "secretsync.hookVolumes" -}}
+{{/* The volumes of the hook for change events and of the metrics, and their mounts. */}}
+{{- define "secretsync.volumes" -}}
 {{- with .Values.changeEvents.hook -}}
 {{- if .enabled }}
 - name: change-hook
@@ -92,9 +111,13 @@ spec:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with include "secretsync.metricsSecret" . }}
+- name: metrics-cert
+  secret: {secretName: {{ . }}}
+{{- end }}
 {{- end -}}
 
-{{- define "secretsync.hookMounts" -}}
+{{- define "secretsync.mounts" -}}
 {{- with .Values.changeEvents.hook -}}
 {{- if .enabled }}
 - {name: change-hook, mountPath: /var/run/secrets/change-hook, readOnly: true}
@@ -103,6 +126,66 @@ spec:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if include "secretsync.metricsSecret" . }}
+- {name: metrics-cert, mountPath: /var/run/secrets/metrics-cert, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{/* The Secret of the certificate for metrics; empty for a self-signed certificate. */}}
+{{- define "secretsync.metricsSecret" -}}
+{{- with .Values.metrics.certificate -}}
+{{- if and $.Values.metrics.enabled (or .secretName .issuerRef) -}}
+{{- if not $.Values.metrics.secure }}{{ fail "metrics.certificate needs metrics.secure: true, because plain HTTP has no certificate" }}{{ end -}}
+{{- default (printf "%s-metrics-tls" (include "secretsync.fullname" $)) .secretName -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* How Prometheus verifies the certificate for metrics. */}}
+{{- define "secretsync.scrapeTLS" -}}
+{{- $secret := include "secretsync.metricsSecret" . -}}
+{{- $namespace := include "secretsync.namespace" . -}}
+{{- with .Values.metrics.serviceMonitor -}}
+{{- if .tlsConfig -}}
+{{- toYaml .tlsConfig -}}
+{{- else if not $secret -}}
+insecureSkipVerify: true # The manager creates a self-signed certificate when it starts.
+{{- else if and .namespace (ne .namespace $namespace) -}}
+{{- fail (printf "metrics.serviceMonitor.tlsConfig is needed: Prometheus reads the CA from the namespace %s of the ServiceMonitor, but the Secret %s is in %s" .namespace $secret $namespace) -}}
+{{- else -}}
+serverName: {{ include "secretsync.fullname" $ }}-metrics.{{ $namespace }}.svc
+ca:
+  secret: {name: {{ $secret }}, key: ca.crt}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* With more than one replica, prefer different nodes and zones. */}}
+{{- define "secretsync.affinity" -}}
+{{- if .Values.affinity -}}
+{{- toYaml .Values.affinity -}}
+{{- else if gt (int .Values.replicas) 1 -}}
+podAntiAffinity:
+  preferredDuringSchedulingIgnoredDuringExecution:
+  - weight: 100
+    podAffinityTerm:
+      topologyKey: kubernetes.io/hostname
+      labelSelector:
+        matchLabels: {{- include "secretsync.selectorLabels" . | nindent 10 }}
+{{- end -}}
+{{- end -}}
+
+{{- define "secretsync.topologySpread" -}}
+{{- if .Values.topologySpreadConstraints -}}
+{{- toYaml .Values.topologySpreadConstraints -}}
+{{- else if gt (int .Values.replicas) 1 -}}
+- maxSkew: 1
+  topologyKey: topology.kubernetes.io/zone
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "secretsync.selectorLabels" . | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
+{{- end -}}
 {{- end -}}
 
 {{/*
