@@ -12,11 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apimachinery/pkg/util/validation"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/tools/record"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 // terms are the durations of leader election. Each is a part of the first one, so that no combination is unsafe.
@@ -46,6 +48,9 @@ const (
 
 // wrongLease returns what is invalid in the flags of leader election. A Lease counts in whole seconds.
 func (o *options) wrongLease() (problems []error) {
+	if wrong := validation.IsDNS1123Subdomain(o.leaderElectionID); len(wrong) > 0 {
+		problems = append(problems, fmt.Errorf("--leader-election-id=%q is not a valid name of a Lease: %s", o.leaderElectionID, wrong[0]))
+	}
 	if lease := o.leaderElectionLease; lease < leaseLeast || lease > leaseMost || lease%time.Second != 0 {
 		problems = append(problems, fmt.Errorf("--leader-election-lease=%s must be whole seconds between %s and %s", lease, leaseLeast, leaseMost))
 	}
@@ -54,10 +59,6 @@ func (o *options) wrongLease() (problems []error) {
 
 // newLock is the Lease of this operator, for leader election.
 func (o *options) newLock(config *rest.Config) (*sparingLock, error) {
-	name, err := o.leaseName()
-	if err != nil {
-		return nil, err
-	}
 	namespace, err := o.leaseNamespace(os.ReadFile)
 	if err != nil {
 		return nil, err
@@ -76,11 +77,11 @@ func (o *options) newLock(config *rest.Config) (*sparingLock, error) {
 	}
 	identity := host + "_" + string(uuid.NewUUID())
 	lock := newSparingLock(&resourcelock.LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Client:     leases,
+		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: o.leaderElectionID},
+		Client:     &markedLeases{LeasesGetter: leases, scope: o.scope(), log: ctrl.Log.WithName("leader-election")},
 		LockConfig: resourcelock.ResourceLockConfig{Identity: identity, EventRecorder: leaderEvents(core, identity)},
 	}, election)
-	lock.name = name
+	lock.name = o.leaderElectionID
 	return lock, nil
 }
 

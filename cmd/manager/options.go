@@ -28,6 +28,7 @@ type options struct {
 	additionalRegions       string
 	clusterName             string
 	leaderElect             bool
+	leaderElectionID        string
 	leaderElectionNamespace string
 	leaderElectionLease     time.Duration
 	metricsBindAddress      string
@@ -85,6 +86,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.additionalRegions, "additional-regions", "", "AWS regions, separated by commas, that this version does not know yet; secrets are read only from known regions and the operator's own")
 	flags.StringVar(&o.clusterName, "cluster-name", "", "name of this cluster in CloudTrail (in the user agent)")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile on one replica at a time; needs a Lease in the operator's namespace")
+	flags.StringVar(&o.leaderElectionID, "leader-election-id", "secretsync", "name of the Lease; the replicas of an operator share it, and each shard needs its own")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty means the pod's own")
 	flags.DurationVar(&o.leaderElectionLease, "leader-election-lease", 8*time.Second, "how long after the leader's last renewal of the Lease another replica takes over (5s to 5m, whole seconds); the leader renews it each quarter of that time")
 	flags.StringVar(&o.metricsBindAddress, "metrics-bind-address", ":8443", "address of the metrics endpoint; 0 turns it off")

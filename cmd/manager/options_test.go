@@ -51,6 +51,8 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"--leader-election-lease=4s":          {"--leader-election-lease=4s", "between 5s and 5m"},
 		"--leader-election-lease=6m":          {"--leader-election-lease=6m", "between 5s and 5m"},
 		"--leader-election-lease=7500ms":      {"--leader-election-lease=7.5s", "whole seconds"},
+		"--leader-election-id=Sync":           {`--leader-election-id="Sync"`, "name of a Lease", "lower case"},
+		"--leader-election-id=":               {`--leader-election-id=""`, "name of a Lease"},
 		"--kube-api-qps=-1":                   {"--kube-api-qps=-1", "negative"},
 		"--value-cache-bytes=-1":              {"--value-cache-bytes=-1", "negative"},
 		"--secret-name-patterns=/prod/{ns}/*": {"--secret-name-patterns", "{namespace}"},

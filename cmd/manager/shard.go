@@ -1,32 +1,25 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// leaseOfAll is the Lease of an operator that reconciles all SecretSyncs.
-const leaseOfAll = "secretsync"
-
 // selector selects the SecretSyncs of this shard by their labels. By default it selects all.
 func (o *options) selector() (labels.Selector, error) { return labels.Parse(o.watchLabelSelector) }
 
-// leaseName is the name of the Lease. The replicas of a shard share it, because one of them reconciles, and different
-// shards have different names: the name is derived from what the shard watches.
-func (o *options) leaseName() (string, error) {
-	selector, err := o.selector()
-	if err != nil {
-		return "", err
-	}
-	namespaces := slices.Sorted(slices.Values(o.namespaces()))
-	if selector.Empty() && len(namespaces) == 0 {
-		return leaseOfAll, nil
+// scope says in words which SecretSyncs this operator works on. All replicas of an operator have the same one.
+func (o *options) scope() string {
+	where, which := "all namespaces", "all labels"
+	if namespaces := slices.Compact(slices.Sorted(slices.Values(o.namespaces()))); len(namespaces) > 0 {
+		where = "namespaces " + strings.Join(namespaces, ",")
 	}
 	// A selector has a canonical text.
-	watched := sha256.Sum256([]byte(selector.String() + "\n" + strings.Join(slices.Compact(namespaces), ",")))
-	return leaseOfAll + "-" + hex.EncodeToString(watched[:6]), nil
+	if selector, err := o.selector(); err == nil && !selector.Empty() {
+		which = "labels " + selector.String()
+	}
+	return fmt.Sprintf("%s, %s", where, which)
 }

@@ -1,43 +1,32 @@
 package main
 
 import (
-	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-func TestReplicasShareALeaseAndShardsDoNot(t *testing.T) {
-	lease := func(selector, namespaces string) string {
-		name, err := (&options{watchLabelSelector: selector, watchNamespaces: namespaces}).leaseName()
-		if err != nil || len(validation.IsDNS1123Subdomain(name)) > 0 {
-			t.Fatalf("%q, %q: %q, %v", selector, namespaces, name, err)
-		}
-		return name
+func TestTheScopeIsTheSameForAllReplicas(t *testing.T) {
+	scope := func(of [2]string) string {
+		return (&options{watchLabelSelector: of[0], watchNamespaces: of[1]}).scope()
 	}
-	if name := lease("", ""); name != leaseOfAll {
-		t.Errorf("the Lease of all is %s", name)
-	}
-	same := [][2][2]string{
+	for _, same := range [][2][2]string{
 		{{"shard=a,tier=gold", ""}, {"tier=gold, shard=a", ""}},
 		{{"shard in (b,a)", ""}, {"shard in (a, b)", ""}},
-		{{"", "payments,shipping"}, {"", "shipping, payments"}},
-	}
-	for _, pair := range same {
-		if lease(pair[0][0], pair[0][1]) != lease(pair[1][0], pair[1][1]) {
-			t.Errorf("%q and %q have two Leases", pair[0], pair[1])
+		{{"", "payments,shipping"}, {"", "shipping, payments,shipping"}},
+	} {
+		if scope(same[0]) != scope(same[1]) {
+			t.Errorf("%q and %q are %s and %s", same[0], same[1], scope(same[0]), scope(same[1]))
 		}
 	}
-	seen := map[string]string{}
-	for _, watched := range [][2]string{{"", ""}, {"shard=a", ""}, {"shard=b", ""}, {"!shard", ""}, {"", "payments"}, {"shard=a", "payments"}} {
-		name := lease(watched[0], watched[1])
-		if other, taken := seen[name]; taken {
-			t.Errorf("%q and %q share the Lease %s", watched, other, name)
+	seen := map[string][2]string{}
+	for _, of := range [][2]string{{"", ""}, {"shard=a", ""}, {"shard=b", ""}, {"!shard", ""}, {"", "payments"}, {"shard=a", "payments"}} {
+		if other, taken := seen[scope(of)]; taken {
+			t.Errorf("%q and %q are both %s", of, other, scope(of))
 		}
-		seen[name] = strings.Join(watched[:], " ")
+		seen[scope(of)] = of
 	}
 }
 

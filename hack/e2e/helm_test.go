@@ -85,8 +85,8 @@ func (c *cluster) install(arguments ...string) {
 	c.run("install", append([]string{filepath.Join(root, "config/chart"), "--create-namespace"}, arguments...)...)
 }
 
-// startAsInstalled starts the manager with the flags and the ServiceAccount of the Deployment.
-func (c *cluster) startAsInstalled(deployment string) *testenv.Manager {
+// startAsInstalled starts the manager with the flags and the ServiceAccount of the Deployment, and with more flags.
+func (c *cluster) startAsInstalled(deployment string, more ...string) *testenv.Manager {
 	c.Helper()
 	installed := &appsv1.Deployment{}
 	key := client.ObjectKey{Namespace: testenv.OperatorNamespace, Name: deployment}
@@ -94,11 +94,11 @@ func (c *cluster) startAsInstalled(deployment string) *testenv.Manager {
 		c.Fatal(err)
 	}
 	pod := installed.Spec.Template.Spec
-	c.awaitInstalled(pod.ServiceAccountName)
+	c.awaitInstalled(deployment, pod.ServiceAccountName)
 	if err := c.env.ActAs(c.Context(), testenv.OperatorNamespace, pod.ServiceAccountName); err != nil {
 		c.Fatal(err)
 	}
-	manager, err := c.env.StartManager("installed", c.elsewhere(pod.Containers[0].Args)...)
+	manager, err := c.env.StartManager("installed", append(c.elsewhere(pod.Containers[0].Args), more...)...)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -107,11 +107,11 @@ func (c *cluster) startAsInstalled(deployment string) *testenv.Manager {
 
 // awaitInstalled waits until the API server serves SecretSyncs and enforces the operator's roles. Helm waits for
 // neither. Without SecretSyncs a manager exits; without roles the audit log has refused requests.
-func (c *cluster) awaitInstalled(account string) {
+func (c *cluster) awaitInstalled(lease, account string) {
 	c.Helper()
 	c.await("SecretSyncs are served", c.served)
 	c.await("the operator's roles are in force", func() bool {
-		return c.allowed(account, authorizationv1.ResourceAttributes{Namespace: testenv.OperatorNamespace, Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}) &&
+		return c.allowed(account, authorizationv1.ResourceAttributes{Namespace: testenv.OperatorNamespace, Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Name: lease}) &&
 			c.allowed(account, authorizationv1.ResourceAttributes{Namespace: c.namespace, Verb: "watch", Resource: "secrets"})
 	})
 }

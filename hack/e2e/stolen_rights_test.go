@@ -204,7 +204,7 @@ func (f *thief) rightsOnEvents() map[string]right {
 // rightsAtHome are the permissions in the operator's own namespace alone, for leader election by Leases.
 func (f *thief) rightsAtHome() map[string]right {
 	at := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: f.home, Name: name} }
-	key := client.ObjectKey{Namespace: f.home, Name: "another"}
+	key := client.ObjectKey{Namespace: f.home, Name: f.lease}
 	return map[string]right{
 		"get coordination.k8s.io leases": {remains: attempts{"who leads": func() error {
 			return f.by.Get(f.Context(), key, &coordinationv1.Lease{})

@@ -21,10 +21,11 @@ import (
 // thief has stolen the token of an installation's operator. It only requests dry runs.
 type thief struct {
 	*cluster
-	// home is the operator's namespace; policies is the prefix of the names of the policies about the operator.
-	home, policies string
-	by             client.WithWatch
-	clients        kubernetes.Interface
+	// home is the operator's namespace, lease its Lease; policies is the prefix of the names of the policies about the
+	// operator.
+	home, lease, policies string
+	by                    client.WithWatch
+	clients               kubernetes.Interface
 }
 
 // attempts are what a thief tries, by description.
@@ -53,8 +54,8 @@ func TestWhatAStolenTokenMayDo(t *testing.T) {
 	c.await("SecretSyncs are served", c.served)
 	c.addLoot()
 	for way, robber := range map[string]*thief{
-		"kustomize": c.thief(testenv.OperatorNamespace, testenv.OperatorAccount, "secretsync-operator-"),
-		"chart":     c.thief("tools", "sync-operator", "syncer-"),
+		"kustomize": c.thief(testenv.OperatorNamespace, testenv.OperatorAccount, "secretsync", "secretsync-operator-"),
+		"chart":     c.thief("tools", "sync-operator", "syncer", "syncer-"),
 	} {
 		t.Run(way, func(t *testing.T) {
 			inTest := *robber.setup
@@ -74,7 +75,7 @@ func TestWhatAStolenTokenMayDo(t *testing.T) {
 	}
 }
 
-func (c *cluster) thief(home, account, policies string) *thief {
+func (c *cluster) thief(home, account, lease, policies string) *thief {
 	c.Helper()
 	config, err := c.env.Plane.ServiceAccountConfig(c.Context(), home, account)
 	if err != nil {
@@ -84,7 +85,7 @@ func (c *cluster) thief(home, account, policies string) *thief {
 	if err != nil {
 		c.Fatal(err)
 	}
-	return &thief{cluster: c, home: home, policies: policies, by: by, clients: c.withTokensOf(home, account)}
+	return &thief{cluster: c, home: home, lease: lease, policies: policies, by: by, clients: c.withTokensOf(home, account)}
 }
 
 // addLoot creates objects that a thief may want.
@@ -99,8 +100,8 @@ func (c *cluster) addLoot() {
 			Annotations: map[string]string{corev1.ServiceAccountNameKey: "app"}}},
 		&v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db"},
 			Spec: v1alpha1.SecretSyncSpec{Suspend: true, Source: v1alpha1.SecretSource{SecretID: "/payments/db"}}},
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: "another"}},
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "tools", Name: "another"}},
+		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: "secretsync"}},
+		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "tools", Name: "syncer"}},
 	) {
 		if err := c.env.Client.Create(c.Context(), object); err != nil {
 			c.Fatal(err)
@@ -173,9 +174,15 @@ func flat(rules []authorizationv1.ResourceRule) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// checkForbidden tries the worst attempts, although checkRules has shown already that they are not allowed.
+// checkForbidden tries the worst attempts, although checkRules has shown already that they are not allowed, and Leases of
+// other operators in the same namespace, which it does not show.
 func (f *thief) checkForbidden() {
 	f.Helper()
+	for _, verb := range []string{"get", "update", "delete"} {
+		if f.may(&authorizationv1.ResourceAttributes{Namespace: f.home, Verb: verb, Group: "coordination.k8s.io", Resource: "leases", Name: "another"}) {
+			f.Errorf("may %s the Lease of another operator", verb)
+		}
+	}
 	for _, what := range []string{
 		"update  secrets", "deletecollection  secrets", "create secretsync.dev secretsyncs", "delete secretsync.dev secretsyncs", "get  configmaps",
 		"get  pods", "create  pods", "create  pods/exec", "create  serviceaccounts", "patch  serviceaccounts", "impersonate  serviceaccounts",
@@ -186,13 +193,17 @@ func (f *thief) checkForbidden() {
 	} {
 		asked := strings.Split(what, " ")
 		resource, part, _ := strings.Cut(asked[2], "/")
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: "kube-system", Verb: asked[0], Group: asked[1], Resource: resource, Subresource: part}}}
-		if err := f.by.Create(f.Context(), review); err != nil {
-			f.Fatal(err)
-		}
-		if review.Status.Allowed {
+		if f.may(&authorizationv1.ResourceAttributes{Namespace: "kube-system", Verb: asked[0], Group: asked[1], Resource: resource, Subresource: part}) {
 			f.Errorf("may %s", what)
 		}
 	}
+}
+
+func (f *thief) may(attempt *authorizationv1.ResourceAttributes) bool {
+	f.Helper()
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attempt}}
+	if err := f.by.Create(f.Context(), review); err != nil {
+		f.Fatal(err)
+	}
+	return review.Status.Allowed
 }

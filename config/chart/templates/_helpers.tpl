@@ -64,6 +64,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- (.Files.Get "files/role.yaml" | fromYaml).rules | toYaml -}}
 {{- end -}}
 
+{{/* The rules for leader election, for the Lease of this release. */}}
+{{- define "secretsync.leaderElectionRules" -}}
+{{- $rules := (.Files.Get "files/leader-election-role.yaml" | fromYaml).rules -}}
+{{- range $rules }}{{ if .resourceNames }}{{ $_ := set . "resourceNames" (list (include "secretsync.fullname" $)) }}{{ end }}{{ end -}}
+{{- toYaml $rules -}}
+{{- end -}}
+
 {{/* The rules for requesting tokens, for the ServiceAccounts that the values name. */}}
 {{- define "secretsync.tokenRules" -}}
 {{- $rules := (.Files.Get "files/service-account-tokens-role.yaml" | fromYaml).rules -}}
