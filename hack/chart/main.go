@@ -46,6 +46,7 @@ func run(folder string) error {
 // chart is what the README says of Chart.yaml.
 type chart struct {
 	Name, Description, Home string
+	Version                 string
 	KubeVersion             string `yaml:"kubeVersion"`
 }
 
@@ -57,7 +58,8 @@ const head = `# %[1]s
 %[2]s.
 
 ` + "```sh" + `
-helm install %[1]s oci://ghcr.io/secretsync/charts/%[1]s --namespace %[1]s-system --create-namespace
+helm install %[1]s oci://ghcr.io/secretsync/charts/%[1]s --version %[5]s \
+  --namespace %[1]s-system --create-namespace
 ` + "```" + `
 
 Kubernetes %[3]s. The page [Operations](%[4]s/blob/main/docs/operations.md) describes
@@ -78,7 +80,8 @@ func readme(metadata, values []byte) (string, error) {
 		return "", err
 	}
 	var page strings.Builder
-	fmt.Fprintf(&page, head, about.Name, about.Description, strings.TrimSuffix(strings.Replace(about.KubeVersion, ">=", "≥ ", 1), "-0"), about.Home)
+	oldest := strings.TrimSuffix(strings.Replace(about.KubeVersion, ">=", "≥ ", 1), "-0")
+	fmt.Fprintf(&page, head, about.Name, about.Description, oldest, about.Home, about.Version)
 	for _, v := range all {
 		shown := ""
 		if v.leaf {

@@ -149,7 +149,7 @@ func TestAsASubchart(t *testing.T) {
 		if got := at(all[operator], "spec.replicas"); got != 7 {
 			t.Errorf("replicas is %v", got)
 		}
-		if got := at(all[operator], manager+"image"); got != "mirror.example.com/secretsync/secretsync:v0.1.0" {
+		if got := at(all[operator], manager+"image"); got != "mirror.example.com/secretsync/secretsync:"+chartYAML(t).AppVersion {
 			t.Errorf("the image is %v", got)
 		}
 	}

@@ -21,6 +21,7 @@ type row struct {
 	// at is the path of the field, with [] at its end for an item of a list.
 	at string
 	// want is the field's value, as YAML; null if the field or the object must be missing. Default: the same as set.
+	// VERSION in it is the chart's appVersion.
 	want string
 }
 
@@ -37,15 +38,15 @@ const (
 var rows = slices.Concat(installationRows, settingsRows, metricsRows, podRows)
 
 var installationRows = []row{
-	{value: "image.repository", set: "mirror.example.com/secretsync", object: deployment, at: manager + "image", want: "mirror.example.com/secretsync:v0.1.0"},
+	{value: "image.repository", set: "mirror.example.com/secretsync", object: deployment, at: manager + "image", want: "mirror.example.com/secretsync:VERSION"},
 	{value: "image.tag", set: "v9", object: deployment, at: manager + "image", want: "ghcr.io/secretsync/secretsync:v9"},
 	{value: "image.digest", set: "sha256:" + digest, with: "image: {tag: v9}", object: deployment, at: manager + "image", want: "ghcr.io/secretsync/secretsync@sha256:" + digest},
 	{value: "image.pullPolicy", set: "Always", object: deployment, at: manager + "imagePullPolicy"},
 	{value: "imagePullSecrets", set: "[{name: registry}]", object: deployment, at: pod + "imagePullSecrets"},
 	{value: "imagePullSecrets", set: "[{name: both}, {name: own}]", with: "global: {imagePullSecrets: [{name: both}]}", object: deployment, at: pod + "imagePullSecrets"},
 
-	{value: "global.imageRegistry", set: "mirror.example.com:5000/", object: deployment, at: manager + "image", want: "mirror.example.com:5000/secretsync/secretsync:v0.1.0"},
-	{value: "global.imageRegistry", set: "mirror.example.com", with: "image: {repository: team/secretsync}", object: deployment, at: manager + "image", want: "mirror.example.com/team/secretsync:v0.1.0"},
+	{value: "global.imageRegistry", set: "mirror.example.com:5000/", object: deployment, at: manager + "image", want: "mirror.example.com:5000/secretsync/secretsync:VERSION"},
+	{value: "global.imageRegistry", set: "mirror.example.com", with: "image: {repository: team/secretsync}", object: deployment, at: manager + "image", want: "mirror.example.com/team/secretsync:VERSION"},
 	{value: "global.imagePullSecrets", set: "[{name: shared}]", with: "imagePullSecrets: [{name: own}]", object: deployment, at: pod + "imagePullSecrets", want: "[{name: shared}, {name: own}]"},
 	{value: "global.nodeSelector", set: "{a: global, b: global}", with: "nodeSelector: {a: own}", object: deployment, at: pod + "nodeSelector", want: "{a: own, b: global}"},
 	{value: "global.tolerations", set: "[{key: shared}]", with: "tolerations: [{key: own}]", object: deployment, at: pod + "tolerations", want: "[{key: shared}, {key: own}]"},
@@ -252,7 +253,7 @@ func (r row) wanted() string {
 // shown says whether manifests are as the row wants.
 func (r row) shown(t *testing.T, all manifests) bool {
 	t.Helper()
-	want := parse(t, r.wanted())
+	want := parse(t, strings.ReplaceAll(r.wanted(), "VERSION", chartYAML(t).AppVersion))
 	got := at(all[r.object], strings.TrimSuffix(r.at, "[]"))
 	if strings.HasSuffix(r.at, "[]") {
 		items, _ := got.([]any)

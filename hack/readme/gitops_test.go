@@ -18,7 +18,7 @@ import (
 // the chart with their values: its schema refuses unknown ones.
 func TestGitOps(t *testing.T) {
 	objects := manifests(t, "docs/gitops.md", "Flux", "Argo CD")
-	reference, version, _ := strings.Cut(released, " --version ")
+	reference, version, _ := strings.Cut(released(t), " --version ")
 	repository, chart := filepath.Split(strings.TrimPrefix(reference, "oci://"))
 
 	source, release, application := objects["OCIRepository"], objects["HelmRelease"], objects["Application"]

@@ -39,7 +39,18 @@ func TestMain(m *testing.M) {
 const everything = `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 
 // released is the chart as README.md names it. Until it is released, and in the test of a change, the checkout has it.
-const released = "oci://ghcr.io/secretsync/charts/secretsync --version 0.1.0"
+func released(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(testsuite.Root, "config/chart/Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(`(?m)^version: (\S+)$`).FindSubmatch(content)
+	if match == nil {
+		t.Fatal("Chart.yaml has no version")
+	}
+	return "oci://ghcr.io/secretsync/charts/secretsync --version " + string(match[1])
+}
 
 // TestREADME runs all commands of README.md, from an empty cluster to a Deployment that uses the Secret. The cluster has
 // no node: a process of this machine is the operator's pod.
@@ -67,7 +78,7 @@ func TestREADME(t *testing.T) {
 	node := startNode(t, shared)
 	follower := readme.Follower{
 		Page: string(page), Sections: []string{"Install", "The first secret"}, Directory: t.TempDir(),
-		Replace:     []string{released, chart},
+		Replace:     []string{released(t), chart},
 		Environment: environment(t, key, secretKey),
 	}
 	result, err := follower.Follow(t.Context())

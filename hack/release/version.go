@@ -17,11 +17,21 @@ type place struct {
 	bare bool
 }
 
+// released is the chart of a release, in a command.
+var released = regexp.MustCompile(`(charts/secretsync --version )(\d\S*)()`)
+
 // places are checked by TestVersionsAgree, and written by set-version.
 func places() []place {
 	return []place{
 		{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(version: )(\S+)()$`), true},
 		{"config/chart/Chart.yaml", regexp.MustCompile(`(?m)^(appVersion: )(\S+)()$`), false},
+		{"config/chart/Chart.yaml", regexp.MustCompile(`(secretsync/secretsync[:/](?:blob/)?)(v\d[^/\s]*)()`), false},
+		{"config/chart/README.md", released, true},
+		{"README.md", released, true},
+		{"docs/operations.md", released, true},
+		{"docs/quick-start-eks.md", released, true},
+		{"docs/quick-start-eks.md", regexp.MustCompile(`(\?ref=)(v\d[^"]*)()`), false},
+		{"docs/gitops.md", regexp.MustCompile(`(?m)(ref: \{tag: |targetRevision: )(\d[^\s}]*)()`), true},
 		{"docs/verifying.md", regexp.MustCompile(`(?m)(\bVERSION=)(v[0-9]\S*?)(` + "`" + `|$)`), false},
 		{"config/default/kustomization.yaml", regexp.MustCompile(`(?m)^(  newTag: )(\S+)()$`), false},
 	}
