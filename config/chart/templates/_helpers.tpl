@@ -223,3 +223,15 @@ that Helm 3 or another tool has written.
 --take-ownership --set crds.takeOwnership=true
 {{- if hasPrefix "v4" .Capabilities.HelmVersion.Version }} --force-conflicts{{ end -}}
 {{- end -}}
+
+{{/*
+Not empty if the values give the operator no credentials: neither a role of its ServiceAccount, nor one of the variables
+in which the AWS SDK finds them. A ServiceAccount that the chart does not create may have a role.
+*/}}
+{{- define "secretsync.noCredentials" -}}
+{{- $variables := list "AWS_ACCESS_KEY_ID" "AWS_ACCESS_KEY" "AWS_WEB_IDENTITY_TOKEN_FILE" "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" "AWS_PROFILE" "AWS_DEFAULT_PROFILE" "AWS_SHARED_CREDENTIALS_FILE" "AWS_CONFIG_FILE" -}}
+{{- $found := or (not .Values.serviceAccount.create) (hasKey .Values.serviceAccount.annotations "eks.amazonaws.com/role-arn") -}}
+{{- range .Values.extraEnv }}{{ if has .name $variables }}{{ $found = true }}{{ end }}{{ end -}}
+{{- if not $found }}true{{ end -}}
+{{- end -}}
