@@ -78,7 +78,7 @@ func (o *options) newLock(config *rest.Config) (*sparingLock, error) {
 	identity := host + "_" + string(uuid.NewUUID())
 	lock := newSparingLock(&resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: o.leaderElectionID},
-		Client:     &markedLeases{LeasesGetter: leases, scope: o.scope(), log: ctrl.Log.WithName("leader-election")},
+		Client:     &markedLeases{LeasesGetter: leases, owners: o.owners(namespace), scope: o.scope(), log: ctrl.Log.WithName("leader-election")},
 		LockConfig: resourcelock.ResourceLockConfig{Identity: identity, EventRecorder: leaderEvents(core, identity)},
 	}, election)
 	lock.name = o.leaderElectionID

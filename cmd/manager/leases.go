@@ -5,18 +5,31 @@ import (
 
 	"github.com/go-logr/logr"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 )
 
 // annotationScope is an annotation of the Lease. It says which SecretSyncs the holder works on.
 const annotationScope = "secretsync.dev/scope"
 
-// markedLeases writes to each Lease which SecretSyncs its holder works on.
+// owners returns the owner of the Lease: the pod of this operator. When the pod is gone, Kubernetes deletes the Lease,
+// unless another pod holds it by then. An uninstalled operator can't release it, because its role was deleted before its
+// pod ended. Kubernetes takes an owner in another namespace for deleted.
+func (o *options) owners(namespace string) []metav1.OwnerReference {
+	if o.podName == "" || o.podUID == "" || o.podNamespace != namespace {
+		return nil
+	}
+	return []metav1.OwnerReference{{APIVersion: corev1.SchemeGroupVersion.String(), Kind: "Pod", Name: o.podName, UID: types.UID(o.podUID)}}
+}
+
+// markedLeases writes to each Lease who owns it and which SecretSyncs its holder works on. client-go writes neither.
 type markedLeases struct {
 	coordinationclient.LeasesGetter
-	scope string
-	log   logr.Logger
+	owners []metav1.OwnerReference
+	scope  string
+	log    logr.Logger
 	// other is the scope of another holder that was logged last. client-go calls a lock from one goroutine.
 	other string
 }
@@ -49,6 +62,7 @@ func (l markedLease) Get(ctx context.Context, name string, with metav1.GetOption
 }
 
 func (m *markedLeases) mark(lease *coordinationv1.Lease) {
+	lease.OwnerReferences = m.owners
 	metav1.SetMetaDataAnnotation(&lease.ObjectMeta, annotationScope, m.scope)
 }
 

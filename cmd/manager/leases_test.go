@@ -9,6 +9,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
@@ -18,7 +19,7 @@ func electing(clients *fake.Clientset, o *options, identity string) (resourceloc
 	log := &bytes.Buffer{}
 	return &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: "tools", Name: "secretsync"},
-		Client:     &markedLeases{LeasesGetter: clients.CoordinationV1(), scope: o.scope(), log: logger(&options{}, log)},
+		Client:     &markedLeases{LeasesGetter: clients.CoordinationV1(), owners: o.owners("tools"), scope: o.scope(), log: logger(&options{}, log)},
 		LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
 	}, log
 }
@@ -78,5 +79,40 @@ func TestAnotherScopeOfTheHolderIsLoggedOnce(t *testing.T) {
 	read(ctx, t, replica)
 	if !strings.Contains(logReplica.String(), "shard=b") {
 		t.Errorf("the other operator logs %q", logReplica)
+	}
+}
+
+// The pod of the present holder owns the Lease, or nothing does, so that Kubernetes deletes it with that pod.
+func TestThePodOfTheHolderOwnsTheLease(t *testing.T) {
+	ctx, clients := t.Context(), fake.NewClientset()
+	first, _ := electing(clients, &options{podName: "sync-1", podNamespace: "tools", podUID: "uid-1"}, "first")
+	if err := first.Create(ctx, held("first")); err != nil {
+		t.Fatal(err)
+	}
+	want := metav1.OwnerReference{APIVersion: "v1", Kind: "Pod", Name: "sync-1", UID: "uid-1"}
+	if owners := leaseOf(t, clients).OwnerReferences; len(owners) != 1 || owners[0] != want {
+		t.Errorf("the owners are %+v", owners)
+	}
+	for uid, o := range map[types.UID]*options{
+		"uid-2": {podName: "sync-2", podNamespace: "tools", podUID: "uid-2"},
+		"":      {podName: "sync-3", podNamespace: "elsewhere", podUID: "uid-3"}, // Kubernetes would delete the Lease at once.
+	} {
+		next, _ := electing(clients, o, "next")
+		read(ctx, t, next)
+		if owners := leaseOf(t, clients).OwnerReferences; len(owners) > 1 {
+			t.Errorf("reading changed the owners: %+v", owners)
+		}
+		if err := next.Update(ctx, held("next")); err != nil {
+			t.Fatal(err)
+		}
+		owners := leaseOf(t, clients).OwnerReferences
+		if uid == "" && len(owners) != 0 || uid != "" && (len(owners) != 1 || owners[0].UID != uid) {
+			t.Errorf("a holder of pod %q: the owners are %+v", uid, owners)
+		}
+	}
+	for _, o := range []*options{{}, {podName: "sync"}, {podName: "sync", podNamespace: "tools"}, {podNamespace: "tools", podUID: "uid"}} {
+		if owners := o.owners("tools"); owners != nil {
+			t.Errorf("%+v has the owners %+v", o, owners)
+		}
 	}
 }

@@ -40,6 +40,9 @@ type options struct {
 	kubeAPIQPS              float64
 	valueCacheBytes         int
 	memoryLimit             int64
+	podName                 string
+	podNamespace            string
+	podUID                  string
 	sessionTags             bool
 	sourceIdentity          bool
 	rollouts                bool
@@ -104,6 +107,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.namespacesTag, "namespaces-tag", string(accesspolicy.TagIgnore), "Ignore, Honor or Require: what the tag "+source.TagNamespaces+" on a secret means for reads with the operator's own identity")
 	flags.IntVar(&o.valueCacheBytes, "value-cache-bytes", 16<<20, "size in bytes of the cache for values that many SecretSyncs read, which are cached for a minute; 0 caches none")
 	flags.Int64Var(&o.memoryLimit, "memory-limit", 0, "memory limit of the container in bytes; Go stays below nine tenths of it; GOMEMLIMIT overrides it; 0 sets no limit")
+	flags.StringVar(&o.podName, "pod-name", "", "name of the operator's pod, which owns the Lease; empty leaves the Lease without an owner")
+	flags.StringVar(&o.podNamespace, "pod-namespace", "", "namespace of the operator's pod")
+	flags.StringVar(&o.podUID, "pod-uid", "", "UID of the operator's pod")
 	flags.StringVar(&o.changeQueueURL, "change-queue-url", "", "URL of the SQS queue to which an EventBridge rule sends the events of Secrets Manager; each operator needs a queue of its own; empty means that changes are found by polling")
 	flags.StringVar(&o.changeHookBindAddress, "change-hook-bind-address", "", "address that receives such events by HTTP (POST /events), for example :8444; empty turns it off")
 	flags.StringVar(&o.changeHookTokenFile, "change-hook-token-file", "", "file of the bearer token that such requests must have; reloaded when it changes")

@@ -217,6 +217,9 @@ func (f *thief) rightsAtHome() map[string]right {
 			}
 			return f.by.Update(f.Context(), lease, client.DryRunAll)
 		}}},
+		"delete coordination.k8s.io leases": {remains: attempts{"that the leader must create it again": func() error {
+			return f.by.Delete(f.Context(), &coordinationv1.Lease{ObjectMeta: at(f.lease)}, client.DryRunAll)
+		}}},
 		"create  events": {remains: attempts{"an event about what is there": f.create(&corev1.Event{ObjectMeta: at("made"),
 			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: f.home, Name: "any"}})}},
 	}
