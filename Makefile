@@ -95,8 +95,8 @@ bench: controlplane ## Measure what syncing costs; N=1000 SecretSyncs, SCENARIO=
 ##@ Build
 
 .PHONY: build
-build: ## Build the manager into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager ./cmd/manager
+build: ## Build the manager and the plugin of kubectl into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/ ./cmd/manager ./cmd/kubectl-secretsync
 
 .PHONY: image
 image: ## Build the image for amd64 and arm64 into bin/secretsync.oci.tar; TWICE=1 proves that it is reproducible

@@ -114,8 +114,8 @@ func krewManifest(name, version string, platforms []krewPlatform) ([]byte, error
 		"spec": map[string]any{
 			"version":          version,
 			"homepage":         repository,
-			"shortDescription": "Inspect and refresh Secrets from AWS",
-			"description":      "Shows the SecretSyncs of the SecretSync operator, what they wait for, and requests refreshes.\n",
+			"shortDescription": "Show and refresh Secrets from AWS",
+			"description":      "Shows which SecretSyncs of the SecretSync operator need attention and why, and refreshes, suspends and resumes them.\n",
 			"platforms":        platforms,
 		},
 	})

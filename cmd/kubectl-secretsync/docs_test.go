@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/secretsync/secretsync/hack/readme"
+	"github.com/secretsync/secretsync/hack/testenv/testsuite"
+)
+
+// TestDocs runs each command in the consoles of docs/cli.md, and compares what it prints with the page.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(testsuite.Root, "docs/cli.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &setup{T: t, namespace: "payments"}
+	if err := shared.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	s.fleet()
+	blocks, err := readme.Blocks(string(page), "Look", "Change")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, block := range blocks {
+		for _, example := range strings.Split("\n"+block.Text, "\n$ kubectl secretsync ")[1:] {
+			command, want, _ := strings.Cut(example, "\n")
+			got := s.plugin(strings.Fields(command)...)
+			if printed := squeezed(got.out + got.errOut); strings.TrimSpace(printed) != strings.TrimSpace(squeezed(want)) {
+				t.Errorf("kubectl secretsync %s prints\n%s\nthe page:\n%s", command, printed, want)
+			}
+			ran++
+		}
+	}
+	if ran < 5 {
+		t.Errorf("only %d commands were found", ran)
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+// TestExitCodes: each verb has the same exit code in each format, and the formats for programs are complete documents
+// whatever it is.
+func TestExitCodes(t *testing.T) {
+	s := newSetup(t)
+	s.report(s.create("well"), metav1.ConditionTrue, v1alpha1.ReasonSynced, "All keys are in the Secret")
+	s.report(s.create("bad"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue")
+	s.grant("reader", "secretsyncs", "secrets")
+	for _, test := range []struct {
+		arguments string
+		want      int
+		kind      string // Of the document; empty where a command line is refused.
+	}{
+		{"status well", exitWell, "Status"},
+		{"status bad", exitTrouble, "Status"},
+		{"status", exitTrouble, "Status"},
+		{"status none", exitTrouble, ""},
+		{"status well --as stranger", exitUndetermined, ""},
+		{"status --as stranger", exitUndetermined, ""},
+		{"status well bad", exitUsage, ""},
+		{"status well --watch", exitUsage, ""},
+		{"status --no-such-flag", exitUsage, ""},
+		{"refresh well", exitWell, "Refresh"},
+		{"refresh none", exitTrouble, "Refresh"},
+		{"refresh well --as reader", exitUndetermined, "Refresh"},
+		{"refresh none well --as reader", exitTrouble, "Refresh"},
+		{"refresh", exitUsage, ""},
+		{"suspend well", exitWell, "Suspend"},
+		{"suspend none", exitTrouble, "Suspend"},
+		{"suspend bad --as reader", exitUndetermined, "Suspend"},
+		{"suspend", exitUsage, ""},
+		{"resume well", exitWell, "Resume"},
+		{"resume none", exitTrouble, "Resume"},
+		{"resume", exitUsage, ""},
+		{"no-such-verb", exitUsage, ""},
+	} {
+		for _, format := range []string{formatTable, formatWide, formatName, formatJSON, formatYAML} {
+			got := s.plugin(append(strings.Fields(test.arguments), "--output="+format)...)
+			if got.code != test.want {
+				t.Errorf("%s -o %s exits with %d, want %d: %s", test.arguments, format, got.code, test.want, got.errOut)
+			}
+			if test.want != exitWell && got.errOut == "" && test.kind != "Status" && format != formatJSON && format != formatYAML {
+				t.Errorf("%s -o %s says nothing", test.arguments, format)
+			}
+			if test.kind != "" && (format == formatJSON || format == formatYAML) {
+				checkDocument(t, test.arguments, test.kind, format, got.out)
+			}
+		}
+	}
+	if got := s.plugin("status", "-o", "xml"); got.code != exitUsage || !strings.Contains(got.errOut, `--output "xml" is not known: use json, yaml, name or wide`) {
+		t.Errorf("an unknown format: %+v", got)
+	}
+	if got := s.plugin("status", "--server", "http://127.0.0.1:1"); got.code != exitUndetermined || !strings.Contains(got.errOut, "the cluster was not reached") {
+		t.Errorf("a cluster that does not answer: %+v", got)
+	}
+}
+
+func checkDocument(t *testing.T, arguments, kind, format, content string) {
+	t.Helper()
+	var read report
+	err := json.Unmarshal([]byte(content), &read)
+	if format == formatYAML {
+		err = yaml.UnmarshalStrict([]byte(content), &read)
+	}
+	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 {
+		t.Errorf("%s -o %s: %v: %s", arguments, format, err, content)
+	}
+}
