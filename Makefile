@@ -132,6 +132,10 @@ bin/helm: hack/tools/helm/go.mod
 	go build -C hack/tools/helm -o ../../../bin/helm helm.sh/helm/v4/cmd/helm
 	@touch $@
 
+bin/kube-score: hack/tools/kube-score/go.mod
+	go build -C hack/tools/kube-score -o ../../../bin/kube-score github.com/zegl/kube-score/cmd/kube-score
+	@touch $@
+
 bin/kustomize: hack/tools/kustomize/go.mod
 	go build -C hack/tools/kustomize -o ../../../bin/kustomize sigs.k8s.io/kustomize/kustomize/v5
 	@touch $@

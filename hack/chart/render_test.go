@@ -26,13 +26,18 @@ var helm = sync.OnceValues(func() (string, error) {
 	if err := filepath.WalkDir(folder, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 		return "", err
 	}
-	build := exec.CommandContext(context.Background(), "make", "--no-print-directory", "bin/helm")
+	return built("helm")
+})
+
+// built builds one of the pinned tools if it is missing, and returns its path.
+func built(tool string) (string, error) {
+	build := exec.CommandContext(context.Background(), "make", "--no-print-directory", "bin/"+tool)
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building helm: %w: %s", err, output)
+		return "", fmt.Errorf("building %s: %w: %s", tool, err, output)
 	}
-	return filepath.Abs(filepath.Join(root, "bin/helm"))
-})
+	return filepath.Abs(filepath.Join(root, "bin", tool))
+}
 
 // manifests are the objects of a chart, by kind and name.
 type manifests map[string]any
