@@ -15,8 +15,20 @@ const (
 	DecodingBase64URL Decoding = "Base64URL"
 )
 
+// NullPolicy says what a JSON null in AWS does to a key that has a value.
+// +kubebuilder:validation:Enum=Hold;Empty
+type NullPolicy string
+
+const (
+	// NullHold keeps the Secret as it is if a null would empty a key, with the reason ValueRejected.
+	NullHold NullPolicy = "Hold"
+	// NullEmpty empties the key.
+	NullEmpty NullPolicy = "Empty"
+)
+
 // DataKey is one key of the Secret.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.nulls) || has(self.property)",message="nulls needs a property: a whole value that is null is refused, and for jmesPath null is missing"
 // +kubebuilder:validation:XValidation:rule="!(has(self.property) && has(self.jmesPath))",message="set property for the name or path of a field, or jmesPath for an expression, not both"
 type DataKey struct {
 	// key is the name of the key in the Secret: letters, digits, "-", "_" and ".".
@@ -32,8 +44,8 @@ type DataKey struct {
 
 	// property is the field of the JSON value to take. The operator first looks for a field with exactly this name,
 	// including dots, slashes and brackets. If there is none, property is a path: field names separated by dots, and
-	// list items by index in brackets ("hosts[0].name", "[-1]" for the last item). A string gives its text. Any other
-	// value gives its JSON text, digit for digit. Default: the whole value of the secret.
+	// list items by index in brackets ("hosts[0].name", "[-1]" for the last item). A string gives its text, and null an
+	// empty value. Any other value gives its JSON text, digit for digit. Default: the whole value of the secret.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -49,6 +61,12 @@ type DataKey struct {
 	// decode says how the value is encoded; the key gets the decoded bytes. Default: the value is not decoded.
 	// +optional
 	Decode Decoding `json:"decode,omitempty"`
+
+	// nulls is Hold or Empty. With Hold, a property that is null in AWS does not empty a key that now has a value: the
+	// Secret stays as it is, with the reason ValueRejected. With Empty, it does. A new key always gets an empty value.
+	// Default: Hold.
+	// +optional
+	Nulls NullPolicy `json:"nulls,omitempty"`
 
 	// optional allows the key to be omitted if its secret, version or property does not exist. After any other error,
 	// for example a denied read, the Secret stays as it is. Default: false.
@@ -130,6 +148,12 @@ type DataFrom struct {
 	// decode says how the values are encoded; the keys get the decoded bytes. Default: the values are not decoded.
 	// +optional
 	Decode Decoding `json:"decode,omitempty"`
+
+	// nulls is Hold or Empty. With Hold, a field that is null in AWS does not empty a key that now has a value: the
+	// Secret stays as it is, with the reason ValueRejected. With Empty, it does. A new key always gets an empty value.
+	// Default: Hold.
+	// +optional
+	Nulls NullPolicy `json:"nulls,omitempty"`
 
 	// optional allows the entry to be omitted if its secret, version or property does not exist, or if find matches
 	// nothing. Default: false.

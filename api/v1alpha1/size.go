@@ -63,11 +63,11 @@ func (s *EntrySource) size() int {
 }
 
 func (d *DataKey) size() int {
-	return len(d.Key) + d.Source.size() + len(d.Property) + len(d.JMESPath) + len(d.Decode)
+	return len(d.Key) + d.Source.size() + len(d.Property) + len(d.JMESPath) + len(d.Decode) + len(d.Nulls)
 }
 
 func (d *DataFrom) size() int {
-	size := d.Source.size() + len(d.Property) + sizeOfList(d.Include) + sizeOfList(d.Exclude) + len(d.Conversion) + len(d.Prefix) + len(d.Decode)
+	size := d.Source.size() + len(d.Property) + sizeOfList(d.Include) + sizeOfList(d.Exclude) + len(d.Conversion) + len(d.Prefix) + len(d.Decode) + len(d.Nulls)
 	if d.Find != nil {
 		size += len(d.Find.NamePrefix) + len(d.Find.NamePattern) + sizeOfMap(d.Find.Tags) + len(d.Find.Region) + len(d.Find.Take)
 	}

@@ -20,7 +20,7 @@ func BenchmarkRender(b *testing.B) {
 		b.Run(fmt.Sprintf("fields=%d", fields), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, Inputs{Source: &value}); err != nil || len(data) != fields {
+				if data, err := renderData(newWork(), &v1alpha1.SecretSyncSpec{}, Inputs{Source: &value}); err != nil || len(data) != fields {
 					b.Fatal(len(data), err)
 				}
 			}

@@ -95,7 +95,7 @@ func TestCostlySpecsAreRefused(t *testing.T) {
 				inputs.Data = append(inputs.Data, value)
 			}
 			work := newWork()
-			data, err := Render(work, spec, inputs)
+			data, err := renderData(work, spec, inputs)
 			refusal, ok := errors.AsType[*Error](err)
 			if !ok || data != nil {
 				t.Fatalf("got %d keys, %v after %d steps", len(data), err, work.Budget.Spent())
@@ -114,7 +114,7 @@ func TestADeepPathIsReadOnce(t *testing.T) {
 	spent := make([]int64, 0, 2)
 	for count := range entries {
 		work, value := newWork(), textValue(deep(500))
-		data, err := Render(work, &v1alpha1.SecretSyncSpec{Data: entries[:count+1]}, Inputs{Data: []*source.Value{value, value}[:count+1]})
+		data, err := renderData(work, &v1alpha1.SecretSyncSpec{Data: entries[:count+1]}, Inputs{Data: []*source.Value{value, value}[:count+1]})
 		if err != nil || len(data["key0"]) < 50_000 {
 			t.Fatal(len(data["key0"]), err)
 		}
@@ -177,7 +177,7 @@ func TestLargePrivateKeysAreNotParsed(t *testing.T) {
 func TestTemplatesShareTheBudget(t *testing.T) {
 	spec := &v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: map[string]string{"made": "{{ range 5000 }}{{ upper $.a }}{{ end }}"}}}
 	work := newWork()
-	if _, err := Render(work, spec, Inputs{Source: textValue(`{"a":"b"}`)}); err != nil {
+	if _, err := renderData(work, spec, Inputs{Source: textValue(`{"a":"b"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	spent := work.Budget.Spent()
@@ -185,7 +185,7 @@ func TestTemplatesShareTheBudget(t *testing.T) {
 		t.Errorf("25,000 steps of a template took %d", spent)
 	}
 	work.Budget = pattern.NewBudget(t.Context(), spent-1)
-	_, err := Render(work, spec, Inputs{Source: textValue(`{"a":"b"}`)})
+	_, err := renderData(work, spec, Inputs{Source: textValue(`{"a":"b"}`)})
 	wantRefusal(t, err, v1alpha1.ReasonTemplateFailed, "spec.template.data: executing the templates takes up to")
 }
 
@@ -197,7 +197,7 @@ func TestNothingIsDoneAfterTheReconcileHasEnded(t *testing.T) {
 	guards := &v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "*", Pattern: "b"}}}
 	for name, run := range map[string]func(Work) error{
 		"whole": func(w Work) error {
-			_, err := Render(w, &v1alpha1.SecretSyncSpec{}, Inputs{Source: value})
+			_, err := renderData(w, &v1alpha1.SecretSyncSpec{}, Inputs{Source: value})
 			return err
 		},
 		"property": func(w Work) error { return renderWith(w, v1alpha1.DataKey{Key: "k", Property: "a"}) },
@@ -216,7 +216,7 @@ func TestNothingIsDoneAfterTheReconcileHasEnded(t *testing.T) {
 }
 
 func renderWith(work Work, entry v1alpha1.DataKey) error {
-	_, err := Render(work, &v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{entry}}, Inputs{Data: []*source.Value{textValue(`{"a":"b"}`)}})
+	_, err := renderData(work, &v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{entry}}, Inputs{Data: []*source.Value{textValue(`{"a":"b"}`)}})
 	return err
 }
 
@@ -230,7 +230,7 @@ func TestOrdinaryWorkIsLight(t *testing.T) {
 	spec.Template = &v1alpha1.Template{Data: map[string]string{"t": `{"x": {{ .a | toJson }}, "y": "{{ upper .b }}"}`}}
 	spec.DataFrom[0].Rename[0].Replace = "x$1"
 	work := newWork()
-	data, err := Render(work, spec, inputs)
+	data, err := renderData(work, spec, inputs)
 	if err != nil {
 		t.Fatal(err)
 	}

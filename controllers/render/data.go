@@ -28,7 +28,7 @@ func (d documents) renderKeys(entries []v1alpha1.DataKey, values []*source.Value
 			return err
 		}
 		size += len(taken) - len(data[entry.Key])
-		data[entry.Key] = taken
+		data[entry.Key] = d.held.note(entry.Key, entry.Nulls, taken)
 		if err := checkCollected(size); err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (d documents) renderKeys(entries []v1alpha1.DataKey, values []*source.Value
 	return nil
 }
 
-// take is what an entry of spec.data takes from a value.
+// take is what an entry of spec.data takes from a value; nil for a property that is null.
 func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, error) {
 	if len(value.Bytes()) == 0 {
 		return nil, invalid("key %q takes nothing, as the secret's value is empty: put a value into it in AWS", entry.Key)
@@ -44,12 +44,14 @@ func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, er
 	taken := value.Bytes()
 	var err error
 	switch {
+	case entry.Property == "" && entry.JMESPath == "" && wholeNull(value):
+		return nil, errWholeNull(fmt.Sprintf("key %q", entry.Key))
 	case entry.Property != "":
 		taken, err = d.property(value, propertyRequest{requester: fmt.Sprintf("key %q", entry.Key), property: entry.Property})
 	case entry.JMESPath != "":
 		taken, err = d.search(value, entry)
 	}
-	if err != nil || entry.Decode == "" {
+	if err != nil || entry.Decode == "" || taken == nil {
 		return taken, err
 	}
 	decoded, err := decode(entry.Decode, taken)
@@ -60,7 +62,7 @@ func (d documents) take(value *source.Value, entry v1alpha1.DataKey) ([]byte, er
 	return decoded, nil
 }
 
-// property is the text of a property.
+// property is the text of a property, nil for null.
 func (d documents) property(value *source.Value, request propertyRequest) ([]byte, error) {
 	doc, err := d.open(value, request)
 	if err != nil {

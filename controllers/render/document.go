@@ -36,10 +36,12 @@ type documents struct {
 	// below are the objects and lists in them that paths go through, by the address of their first byte.
 	below map[*byte]*document
 	work  Work
+	// held are the keys that null empties.
+	held nulls
 }
 
-func newDocuments(work Work) documents {
-	return documents{values: map[*source.Value]*parsedValue{}, below: map[*byte]*document{}, work: work}
+func newDocuments(work Work, held nulls) documents {
+	return documents{values: map[*source.Value]*parsedValue{}, below: map[*byte]*document{}, work: work, held: held}
 }
 
 func parsing(content []byte) string { return fmt.Sprintf("reading %d bytes of JSON", len(content)) }
@@ -212,9 +214,12 @@ func syntax(content []byte) error {
 	return errors.New(jsonFlaw(content))
 }
 
-// text is a string's text; for everything else it is the JSON as it is written, digit for digit.
+// text is a string's text, and nil for null; for everything else it is the JSON as it is written, digit for digit.
 func text(raw json.RawMessage) []byte {
 	raw = bytes.TrimSpace(raw)
+	if string(raw) == jsonNull {
+		return nil
+	}
 	var plain string
 	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &plain) == nil {
 		return []byte(plain)

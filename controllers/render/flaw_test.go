@@ -56,7 +56,7 @@ func TestSlipsKeepTheKeys(t *testing.T) {
 	for name, mistake := range mistakes() {
 		t.Run(name, func(t *testing.T) {
 			inputs := Inputs{Source: textValue(mistake.content), SyncedKeys: []string{"password", "username"}}
-			_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, inputs)
+			_, err := renderData(newWork(), &v1alpha1.SecretSyncSpec{}, inputs)
 			reason := v1alpha1.ReasonValueRejected
 			if looksLikeObject(inputs.Source) {
 				reason = v1alpha1.ReasonInvalidValue // As ever, at the first sync too.
@@ -82,7 +82,7 @@ func TestSlipsAreNamedWhereAPropertyIsWanted(t *testing.T) {
 func TestBinaryInPlaceOfAnObjectIsNamed(t *testing.T) {
 	for content, mention := range map[string]string{`{"a":"hunter2"}`: "stored as binary", "\x00\x01": "it is binary"} {
 		value := source.BinaryValue([]byte(content))
-		_, err := Render(newWork(), &v1alpha1.SecretSyncSpec{}, Inputs{Source: &value, SyncedKeys: []string{"a"}})
+		_, err := renderData(newWork(), &v1alpha1.SecretSyncSpec{}, Inputs{Source: &value, SyncedKeys: []string{"a"}})
 		wantRefusal(t, err, v1alpha1.ReasonValueRejected, mention)
 	}
 }

@@ -116,6 +116,9 @@ func (c *collector) whole(index int, entry *v1alpha1.DataFrom, naming *keyNaming
 		return err
 	}
 	value := secret.Value.Bytes()
+	if entry.Property == "" && wholeNull(&secret.Value) {
+		return errWholeNull(requester)
+	}
 	if entry.Property != "" {
 		taken, err := c.documents.property(&secret.Value, propertyRequest{requester: requester, property: entry.Property})
 		if err != nil {
@@ -126,7 +129,7 @@ func (c *collector) whole(index int, entry *v1alpha1.DataFrom, naming *keyNaming
 	return c.put(entry, naming, from, value)
 }
 
-// put adds a key.
+// put adds a key; its value is nil for null.
 func (c *collector) put(entry *v1alpha1.DataFrom, naming *keyNaming, from origin, value []byte) error {
 	key, err := naming.key(from)
 	if err != nil {
@@ -135,7 +138,7 @@ func (c *collector) put(entry *v1alpha1.DataFrom, naming *keyNaming, from origin
 	if other, there := c.origins[key]; there {
 		return clash(key, other, from)
 	}
-	if entry.Decode != "" {
+	if entry.Decode != "" && value != nil {
 		decoded, err := decode(entry.Decode, value)
 		if err != nil {
 			return invalid("%s: what %s holds is not %s (%s): fix the value in AWS, exclude it, or take decode from %s",
@@ -143,7 +146,7 @@ func (c *collector) put(entry *v1alpha1.DataFrom, naming *keyNaming, from origin
 		}
 		value = decoded
 	}
-	c.data[key], c.origins[key] = value, from
+	c.data[key], c.origins[key] = c.documents.held.note(key, entry.Nulls, value), from
 	c.size += len(value)
 	return checkCollected(c.size)
 }

@@ -34,7 +34,7 @@ func TestDataFrom(t *testing.T) {
 	fields := &v1alpha1.Find{NamePrefix: "/prod/", Take: v1alpha1.FindTakeFields}
 	for name, test := range map[string]fromCase{
 		"every field": {v1alpha1.DataFrom{}, secret(`{"a":"b","n":0.10,"o":{ "x" :1},"none":null,"empty":""}`),
-			map[string]string{"a": "b", "n": "0.10", "o": `{ "x" :1}`, "none": "null", "empty": ""}},
+			map[string]string{"a": "b", "n": "0.10", "o": `{ "x" :1}`, "none": "", "empty": ""}},
 		"those that include takes": {v1alpha1.DataFrom{Include: []string{"p*", "use?"}}, secret(object),
 			map[string]string{"user": "u", "password": "p", "port": "5432"}},
 		"those that exclude leaves": {v1alpha1.DataFrom{Include: []string{"p*", "user"}, Exclude: []string{"*ort"}}, secret(object),
@@ -50,7 +50,7 @@ func TestDataFrom(t *testing.T) {
 			Rename: []v1alpha1.Rename{{Match: "s", Replace: "S"}, {Match: "^(pa)(?P<rest>.*)$", Replace: "${rest}-$1"}, {Match: "w"}}}, secret(object), map[string]string{"SSord-pa": "p"}},
 		"renamed before conversion, and prefix last": {v1alpha1.DataFrom{Include: []string{"my key"}, Prefix: "P.",
 			Rename: []v1alpha1.Rename{{Match: "key", Replace: "own/key"}}, Conversion: v1alpha1.KeyConversionUnderscore}, secret(object), map[string]string{"P.my_own_key": "m"}},
-		"a property":                             {v1alpha1.DataFrom{Property: "sub"}, secret(object), map[string]string{"x": "y", "n": "null", "o": `{ "z" :0.10}`}},
+		"a property":                             {v1alpha1.DataFrom{Property: "sub"}, secret(object), map[string]string{"x": "y", "n": "", "o": `{ "z" :0.10}`}},
 		"a path":                                 {v1alpha1.DataFrom{Property: "l[0].o"}, secret(`{"l":[{"o":{"k":"v"}}]}`), map[string]string{"k": "v"}},
 		"decoded":                                {v1alpha1.DataFrom{Decode: v1alpha1.DecodingBase64}, secret(`{"a":"aGk=","b":"AP8","c":""}`), map[string]string{"a": "hi", "b": "\x00\xff", "c": ""}},
 		"a binary that is a JSON object":         {v1alpha1.DataFrom{}, []NamedValue{{Value: source.BinaryValue([]byte(`{"a":"b"}`))}}, map[string]string{"a": "b"}},
@@ -75,7 +75,7 @@ func TestDataFrom(t *testing.T) {
 		"found, nothing, being optional":                    {v1alpha1.DataFrom{Find: values, Optional: true}, nil, map[string]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := newDocuments(newWork()).renderFrom([]v1alpha1.DataFrom{test.entry}, [][]NamedValue{test.secrets})
+			data, err := newDocuments(newWork(), nulls{}).renderFrom([]v1alpha1.DataFrom{test.entry}, [][]NamedValue{test.secrets})
 			if diff := cmp.Diff(test.want, asText(data)); err != nil || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
@@ -92,7 +92,7 @@ func TestDataGoesBeforeDataFrom(t *testing.T) {
 		DataFrom: [][]NamedValue{found("x", `{"a":"from","b":"from"}`), found("y", `{"a":"other"}`)},
 		Data:     []*source.Value{textValue(`{"own":"data"}`), textValue(`{"own":"data"}`)},
 	}
-	data, err := Render(newWork(), spec, inputs)
+	data, err := renderData(newWork(), spec, inputs)
 	// An optional entry that is left out leaves the key to dataFrom.
 	if diff := cmp.Diff(map[string]string{"a": "data", "b": "from", "X_a": "other"}, asText(data)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -140,7 +140,7 @@ func TestDataFromRefuses(t *testing.T) {
 		"fewer values than entries":         {[]v1alpha1.DataFrom{{}}, nil, v1alpha1.ReasonInvalidValue, []string{"spec.dataFrom[0]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: test.entries}, Inputs{DataFrom: test.secrets})
+			data, err := renderData(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: test.entries}, Inputs{DataFrom: test.secrets})
 			wantRefusal(t, err, test.reason, test.mentions...)
 			if data != nil {
 				t.Errorf("a refusal came with %d keys", len(data))

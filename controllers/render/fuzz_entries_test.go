@@ -79,8 +79,8 @@ func checkNames(t *testing.T, entry v1alpha1.DataFrom, name, content string) {
 	t.Helper()
 	spec := v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{entry}}
 	inputs := Inputs{DataFrom: [][]NamedValue{{{Name: name, Value: source.TextValue(content)}}}}
-	data, err := Render(newWork(), &spec, inputs)
-	again, twice := Render(newWork(), &spec, inputs)
+	data, err := renderData(newWork(), &spec, inputs)
+	again, twice := renderData(newWork(), &spec, inputs)
 	if err != nil {
 		refuseMarker(t, content, "", err)
 		if data != nil {

@@ -26,7 +26,7 @@ func renderOne(value source.Value, keys []v1alpha1.DataKey) (map[string][]byte, 
 	for i := range keys {
 		inputs.Data[i] = &value
 	}
-	return Render(newWork(), &spec, inputs)
+	return renderData(newWork(), &spec, inputs)
 }
 
 // asText makes data readable in differences.
@@ -61,4 +61,10 @@ func wantRefusal(t *testing.T, err error, reason string, mentions ...string) {
 func textValue(content string) *source.Value {
 	value := source.TextValue(content)
 	return &value
+}
+
+// renderData is the data that Render makes.
+func renderData(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
+	made, err := Render(work, spec, inputs)
+	return made.Data, err
 }

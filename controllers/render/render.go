@@ -36,6 +36,14 @@ type NamedValue struct {
 	Value source.Value
 }
 
+// Rendered is what Render makes.
+type Rendered struct {
+	// Data are the keys.
+	Data map[string][]byte
+	// Nulls are the keys that are empty because of a null in AWS, sorted, unless their entry allows this (CheckNulls).
+	Nulls []string
+}
+
 // Render makes the keys. With data and dataFrom, it makes all keys that they list, or fails. template overrides data,
 // and data overrides dataFrom. Without data and dataFrom, a JSON object gives a key for each field; any other text and
 // any binary gives the key "value".
@@ -46,19 +54,20 @@ type NamedValue struct {
 //
 // The keys share the bytes of the values if possible; the caller must not change them. Errors are of type *Error,
 // except those of the context of the work, and of the function that lets heavy work begin.
-func Render(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
+func Render(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (Rendered, error) {
 	if err := work.weigh(inputs.size()); err != nil {
-		return nil, err
+		return Rendered{}, err
 	}
-	data, err := renderSources(work, spec, inputs)
+	held := nulls{}
+	data, err := renderSources(work, spec, inputs, held)
 	if err != nil {
-		return nil, err
+		return Rendered{}, err
 	}
 	made, err := renderTemplate(work, spec.Template, data)
 	if refusal, ok := errors.AsType[*Error](err); ok && readsWhole(spec) && !looksLikeObject(inputs.Source) {
 		refusal.Message += "; the secret's value is not a JSON object (" + wholeFlaw(inputs.Source) + ")"
 	}
-	return made, err
+	return Rendered{Data: made, Nulls: held.in(made)}, err
 }
 
 // readsWhole says whether the keys are those of spec.source as a whole.
@@ -66,19 +75,19 @@ func readsWhole(spec *v1alpha1.SecretSyncSpec) bool {
 	return len(spec.Data) == 0 && len(spec.DataFrom) == 0
 }
 
-func renderSources(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
+func renderSources(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs, held nulls) (map[string][]byte, error) {
 	if readsWhole(spec) {
 		if err := checkWhole(spec, inputs.Source, inputs.SyncedKeys); err != nil {
 			return nil, err
 		}
-		return renderWhole(work, inputs.Source)
+		return renderWhole(work, inputs.Source, held)
 	}
-	return renderEntries(work, spec, inputs)
+	return renderEntries(work, spec, inputs, held)
 }
 
 // renderEntries makes the keys of dataFrom and data; data overrides dataFrom.
-func renderEntries(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map[string][]byte, error) {
-	opened := newDocuments(work)
+func renderEntries(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs, held nulls) (map[string][]byte, error) {
+	opened := newDocuments(work, held)
 	data, err := opened.renderFrom(spec.DataFrom, inputs.DataFrom)
 	if err != nil {
 		return nil, err
@@ -93,12 +102,15 @@ func renderEntries(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (map
 	return data, nil
 }
 
-func renderWhole(work Work, value *source.Value) (map[string][]byte, error) {
+func renderWhole(work Work, value *source.Value, held nulls) (map[string][]byte, error) {
 	if value == nil {
 		return nil, invalid("there is nothing to write: no value was read for spec.source")
 	}
 	if len(value.Bytes()) == 0 {
 		return nil, invalid("the secret's value is empty: put a value into it in AWS")
+	}
+	if wholeNull(value) {
+		return nil, errWholeNull("spec.source")
 	}
 	if !looksLikeObject(value) {
 		return map[string][]byte{wholeKey: value.Bytes()}, nil
@@ -106,14 +118,14 @@ func renderWhole(work Work, value *source.Value) (map[string][]byte, error) {
 	if err := work.spend("spec.source", parsing(value.Bytes()), parsePrice*len(value.Bytes())); err != nil {
 		return nil, err
 	}
-	return renderFields(value)
+	return renderFields(value, held)
 }
 
 func looksLikeObject(value *source.Value) bool {
 	return !value.Binary() && bytes.HasPrefix(bytes.TrimLeft(value.Bytes(), jsonBlanks), []byte("{"))
 }
 
-func renderFields(value *source.Value) (map[string][]byte, error) {
+func renderFields(value *source.Value, held nulls) (map[string][]byte, error) {
 	object, err := parseObject(value.Bytes())
 	if err != nil {
 		return nil, invalid("the secret's value begins like a JSON object but is not valid JSON (%s): "+
@@ -132,7 +144,7 @@ func renderFields(value *source.Value) (map[string][]byte, error) {
 		if err := object.clear("spec.source", name); err != nil {
 			return nil, err
 		}
-		data[name] = text(object.fields[name])
+		data[name] = held.note(name, v1alpha1.NullHold, text(object.fields[name]))
 	}
 	return data, nil
 }

@@ -50,7 +50,7 @@ func TestRender(t *testing.T) {
 				`"on":true,"none":null,"empty":"","nested":{ "a" : [1, 2] },"dotted.name":"d"} `),
 			want: map[string]string{
 				"user": `ünïé "q"`, "port": "5432", "big": "12345678901234567890", "exp": "1e21", "cents": "0.10",
-				"on": "true", "none": "null", "empty": "", "nested": `{ "a" : [1, 2] }`, "dotted.name": "d",
+				"on": "true", "none": "", "empty": "", "nested": `{ "a" : [1, 2] }`, "dotted.name": "d",
 			},
 		},
 		"listed keys are the only ones": {

@@ -53,7 +53,7 @@ func TestSampleOfSeveralSources(t *testing.T) {
 			map[string]string{"DB_PASSWORD": "new", "STRIPE_KEY": "sk_live_1", "SHOP_token": "t"},
 		},
 	} {
-		data, err := Render(newWork(), &spec, test.inputs)
+		data, err := renderData(newWork(), &spec, test.inputs)
 		if diff := cmp.Diff(test.want, asText(data)); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}

@@ -23,7 +23,7 @@ func TestTemplatesComeLast(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := &v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: templates, MergePolicy: test.merge}}
-			data, err := Render(newWork(), spec, Inputs{Source: &secret})
+			data, err := renderData(newWork(), spec, Inputs{Source: &secret})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +41,7 @@ func TestTemplatesComeLast(t *testing.T) {
 func TestATemplateThatFailsSaysSo(t *testing.T) {
 	secret := source.TextValue(`{"password":"hunted-value"}`)
 	spec := &v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Data: map[string]string{"url": "{{ .pasword }}"}}}
-	_, err := Render(newWork(), spec, Inputs{Source: &secret})
+	_, err := renderData(newWork(), spec, Inputs{Source: &secret})
 	failed, ok := errors.AsType[*Error](err)
 	if !ok || failed.Reason != v1alpha1.ReasonTemplateFailed {
 		t.Fatalf("got %v", err)

@@ -32,10 +32,11 @@ func (c *Controller) render(ctx context.Context, a *attempt, set *resolve.Set) (
 		return &input.Fetched.Value
 	})
 	inputs.SyncedKeys = syncedKeys(a.secretSync)
-	data, err := render.Render(work, spec, inputs)
+	made, err := render.Render(work, spec, inputs)
 	if err != nil {
 		return secretContent{}, err
 	}
+	data := made.Data
 	notes, err := publishable(work, spec, data)
 	if err != nil {
 		return secretContent{}, err
@@ -43,8 +44,29 @@ func (c *Controller) render(ctx context.Context, a *attempt, set *resolve.Set) (
 	if err := render.CheckKeysRemain(data, inputs.SyncedKeys); err != nil {
 		return secretContent{}, err
 	}
+	if err := c.checkNulls(ctx, a, set, made.Nulls); err != nil {
+		return secretContent{}, err
+	}
 	data, previousKeys, err := withPrevious(work, spec, set, data)
 	return secretContent{data: data, keys: slices.Sorted(maps.Keys(data)), previousKeys: previousKeys, notes: notes}, err
+}
+
+// checkNulls refuses keys that null in AWS would empty, by what the Secret holds now. It reads the Secret only if there
+// are such keys. Versions that were published before are not checked: a repair writes them again.
+func (c *Controller) checkNulls(ctx context.Context, a *attempt, set *resolve.Set, nulls []string) error {
+	written := a.secretSync.Status.Secret
+	if len(nulls) == 0 || written == nil || written.Name != a.secretSync.TargetName() || a.secretSync.WrittenBySpec() && set.InSync() {
+		return nil
+	}
+	held := slices.DeleteFunc(slices.Clone(nulls), func(key string) bool { return !slices.Contains(written.Keys, key) })
+	if len(held) == 0 {
+		return nil
+	}
+	present, err := c.secrets.Values(ctx, a.secretSync.Namespace, written.Name)
+	if err != nil {
+		return err
+	}
+	return render.CheckNulls(&a.secretSync.Spec, held, present)
 }
 
 // syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit asks

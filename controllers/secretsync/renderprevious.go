@@ -53,7 +53,7 @@ func leftOut(err error) (bool, error) {
 // renderFormer makes the keys of the former values, where they could be published.
 func renderFormer(work render.Work, spec *v1alpha1.SecretSyncSpec, set *resolve.Set) (map[string][]byte, error) {
 	lenient := forFormer(spec)
-	data, err := render.Render(work, lenient, renderInputs(set, func(input *resolve.Input) *source.Value {
+	made, err := render.Render(work, lenient, renderInputs(set, func(input *resolve.Input) *source.Value {
 		was := set.PreviousOf(input)
 		if was == nil || was.Absent {
 			return nil
@@ -63,8 +63,8 @@ func renderFormer(work render.Work, spec *v1alpha1.SecretSyncSpec, set *resolve.
 	if err != nil {
 		return nil, err
 	}
-	_, err = publishable(work, lenient, data)
-	return data, err
+	_, err = publishable(work, lenient, made.Data)
+	return made.Data, err
 }
 
 // forFormer is a spec that takes what there is.

@@ -19,7 +19,7 @@ func keysOfSamples() map[string][]string {
 		"payments-db-previous": {"password", "tls", "username"}, "payments-db-pinned": {"password", "tls", "username"},
 		"payments-db-grace": {"password", "tls", "username"}, "payments-db-guarded": {"password", "tls", "username"},
 		"payments-app": {"DB_PASSWORD", "DB_PASSWORD_PREVIOUS", "FEATURE_search", "SHOP_token", "STRIPE_KEY"},
-		"cluster":      {"APP_PASSWORD", "DB_HOST", "DB_PORT", "DB_REPLICA", "ca.crt", "license.bin"},
+		"cluster":      {"APP_PASSWORD", "DB_HOST", "DB_PORT", "DB_REPLICA", "PROXY_HOST", "ca.crt", "license.bin"},
 		"plugins":      {"plugin.search", "plugin.sub_mail"}, "keystore": {"keystore.jks"}, "observed": nil,
 		"orders-db": {".pgpass", "DATABASE_URL", "JDBC_URL", "dbname", "engine", "host", "password", "port", "username"},
 		"registry":  {".dockerconfigjson"}, "web-tls": {"tls.crt", "tls.key"}, "shop-tls": {"tls.crt", "tls.key"},

@@ -60,24 +60,40 @@ func TestValidation(t *testing.T) {
 		"a merge with a type":             {`{source: {secretID: a}, target: {creationPolicy: Merge, type: Opaque}}`, "type, labels, annotations, immutable and replacePolicy belong to the Secret's owner"},
 		"a field that is none":            {`{source: {secretID: a, secretName: b}}`, "unknown field"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var spec map[string]any
-			if err := yaml.Unmarshal([]byte(test.spec), &spec); err != nil {
-				t.Fatal(err)
-			}
-			sync := &unstructured.Unstructured{Object: map[string]any{
-				"apiVersion": "secretsync.dev/v1alpha1", "kind": "SecretSync",
-				"metadata": map[string]any{"namespace": "default", "name": "validated"}, "spec": spec,
-			}}
-			strict := client.WithFieldValidation(shared.Client, metav1.FieldValidationStrict)
-			err := strict.Create(t.Context(), sync, client.DryRunAll)
-			if test.refused == "" && err != nil {
-				t.Errorf("refused: %v", err)
-			}
-			if test.refused != "" && (err == nil || !strings.Contains(err.Error(), test.refused)) {
-				t.Errorf("got %v, want a refusal that says %q", err, test.refused)
-			}
-		})
+		t.Run(name, func(t *testing.T) { checkValidation(t, test.spec, test.refused) })
+	}
+}
+
+// TestValidationOfEntries is TestValidation for the entries of data and dataFrom.
+func TestValidationOfEntries(t *testing.T) {
+	for name, test := range map[string]struct{ spec, refused string }{
+		"null empties a property":  {`{source: {secretID: a}, data: [{key: a, property: b, nulls: Empty}, {key: b, property: b, nulls: Hold}], dataFrom: [{nulls: Empty}]}`, ""},
+		"null does something else": {`{source: {secretID: a}, data: [{key: a, property: b, nulls: Keep}]}`, "supported values"},
+		"null without a property":  {`{source: {secretID: a}, data: [{key: a, nulls: Empty}]}`, "nulls needs a property"},
+		"null with an expression":  {`{source: {secretID: a}, data: [{key: a, jmesPath: b, nulls: Empty}]}`, "nulls needs a property"},
+	} {
+		t.Run(name, func(t *testing.T) { checkValidation(t, test.spec, test.refused) })
+	}
+}
+
+// checkValidation checks that a spec is refused with a text; if it is empty, that the spec is accepted.
+func checkValidation(t *testing.T, manifest, refused string) {
+	t.Helper()
+	var spec map[string]any
+	if err := yaml.Unmarshal([]byte(manifest), &spec); err != nil {
+		t.Fatal(err)
+	}
+	sync := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "secretsync.dev/v1alpha1", "kind": "SecretSync",
+		"metadata": map[string]any{"namespace": "default", "name": "validated"}, "spec": spec,
+	}}
+	strict := client.WithFieldValidation(shared.Client, metav1.FieldValidationStrict)
+	err := strict.Create(t.Context(), sync, client.DryRunAll)
+	if refused == "" && err != nil {
+		t.Errorf("refused: %v", err)
+	}
+	if refused != "" && (err == nil || !strings.Contains(err.Error(), refused)) {
+		t.Errorf("got %v, want a refusal that says %q", err, refused)
 	}
 }
 

@@ -131,6 +131,9 @@ func (r *run) drawContent(of *awsSecret, format shape) content {
 		raw["port"] = port
 		r.origins[made.fields["port"]] = where + " port"
 	}
+	if r.chance(25) { // Null gives an empty value.
+		made.fields["note"], raw["note"] = "", nil
+	}
 	encoded, err := json.Marshal(raw)
 	if err != nil {
 		r.Fatal(err)

@@ -56,6 +56,7 @@ func contents(value func() string) ([]content, error) {
 			"tls.ca":   certificate,
 			"accounts": []any{map[string]any{"name": "admin", "password": value()}, map[string]any{"name": "app", "password": value()}},
 			"license":  "AP8QIA==",
+			"proxy":    nil,
 		})},
 		{name: "/samples/keystore", bytes: []byte{0xfe, 0xed, 0xfe, 0xed, 0}},
 	}, nil
