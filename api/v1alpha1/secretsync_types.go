@@ -15,11 +15,11 @@ import (
 // +kubebuilder:resource:shortName=ssync,categories=secretsync
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
-// +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.secret.name`
+// +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.*['secret.name','target.name','name']`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.sources[0].versionID`
 // +kubebuilder:printcolumn:name="Synced",type=date,JSONPath=`.status.lastSyncTime`
-// +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.status.sources[0].secretID`,priority=1
-// +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.sources[0].versionStage`,priority=1
+// +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.*['sources','source','data','dataFrom']..['secretID','namePrefix']`,priority=1
+// +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.*['sources','source']..['versionStage','versionID','default "AWSCURRENT"']`,priority=1
 // +kubebuilder:printcolumn:name="Rotation",type=string,JSONPath=`.status.conditions[?(@.type=="RotationHealthy")].reason`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -38,7 +38,7 @@ type SecretSync struct {
 	// status is what the operator observed and did. It never holds the value of a secret. An object that no operator
 	// has seen yet has the condition Ready with status Unknown, so that tools do not take an empty status for success.
 	// +optional
-	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Progressing", message: "Waiting for the controller", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Progressing", message: "Waiting for the operator. If this lasts, check if it runs, and if it watches this namespace (--watch-namespaces, --watch-label-selector)", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status SecretSyncStatus `json:"status,omitzero"`
 
 	// Unreadable names the first field of spec that could not be decoded, and the error; nil if all fields could be
