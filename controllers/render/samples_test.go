@@ -64,8 +64,8 @@ func TestSampleOfProperties(t *testing.T) {
 	spec := sampleSpecs(t, "properties.yaml")[0]
 	data, err := renderOne(source.TextValue(`{
 		"hosts": [{"name": "db-0.internal", "port": 5432}, {"name": "db-1.internal", "port": 5433}],
-		"tls.ca": "ca", "accounts": [{"name": "admin", "password": "a"}, {"name": "app", "password": "b"}], "license": "AP8QIA=="}`), spec.Data)
-	want := map[string]string{"DB_HOST": "db-0.internal", "DB_PORT": "5432", "DB_REPLICA": "db-1.internal", "ca.crt": "ca", "APP_PASSWORD": "b", "license.bin": "\x00\xff\x10 "}
+		"tls.ca": "ca", "accounts": [{"name": "admin", "password": "a"}, {"name": "app", "password": "b"}], "license": "AP8QIA==", "proxy": null}`), spec.Data)
+	want := map[string]string{"DB_HOST": "db-0.internal", "DB_PORT": "5432", "DB_REPLICA": "db-1.internal", "ca.crt": "ca", "APP_PASSWORD": "b", "license.bin": "\x00\xff\x10 ", "PROXY_HOST": ""}
 	if diff := cmp.Diff(want, asText(data)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
