@@ -211,7 +211,7 @@ func importRules() []importRule {
 		{name: "rollout-knows-kubernetes-alone", folder: "controllers/rollout", below: true,
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/utils", "sigs.k8s.io/controller-runtime/pkg/client", api}},
 		{name: "plugin-knows-the-api-alone", folder: "cmd/kubectl-secretsync", below: true,
-			allowed: []string{"github.com/spf13/cobra", "k8s.io", "sigs.k8s.io/controller-runtime/pkg/client", "sigs.k8s.io/yaml", api}},
+			allowed: []string{"github.com/spf13/cobra", "k8s.io", "sigs.k8s.io/controller-runtime/pkg/client", "sigs.k8s.io/yaml", api, module + "/controllers/rollout"}},
 		{name: "no-package-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},
 		{name: "localaws-is-std-only", folder: "hack/localaws", below: true, allowed: []string{module + "/hack/localaws"}},
 		{name: "nothing-shipped-needs-hack", folder: "controllers", below: true, forbidden: []string{module + "/hack"}},

@@ -50,6 +50,7 @@ func knownKinds() meta.RESTMapper {
 	for kind, scope := range map[schema.GroupVersionKind]meta.RESTScope{
 		v1alpha1.GroupVersion.WithKind("SecretSync"):                      meta.RESTScopeNamespace,
 		corev1.SchemeGroupVersion.WithKind("Secret"):                      meta.RESTScopeNamespace,
+		corev1.SchemeGroupVersion.WithKind("Pod"):                         meta.RESTScopeNamespace,
 		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"): meta.RESTScopeRoot,
 	} {
 		mapper.Add(kind, scope)

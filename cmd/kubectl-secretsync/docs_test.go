@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +25,8 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.fleet()
+	s.pod("web-7d4b", time.Now().Add(-3*time.Hour), owned("ReplicaSet", "web-7d4b", map[string]string{"pod-template-hash": "7d4b"}, variable))
+	s.pod("worker", time.Now(), volume(""))
 	blocks, err := readme.Blocks(string(page), "Look", "Change")
 	if err != nil {
 		t.Fatal(err)

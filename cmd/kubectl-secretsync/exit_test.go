@@ -18,6 +18,7 @@ func TestExitCodes(t *testing.T) {
 	s.report(s.create("well"), metav1.ConditionTrue, v1alpha1.ReasonSynced, "All keys are in the Secret")
 	s.report(s.create("bad"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue")
 	s.grant("reader", "secretsyncs", "secrets")
+	s.grant("watcher", "secretsyncs")
 	for _, test := range []struct {
 		arguments string
 		want      int
@@ -32,6 +33,10 @@ func TestExitCodes(t *testing.T) {
 		{"status well bad", exitUsage, ""},
 		{"status well --watch", exitUsage, ""},
 		{"status --no-such-flag", exitUsage, ""},
+		{"consumers well", exitWell, "Consumers"},
+		{"consumers none", exitTrouble, ""},
+		{"consumers well --as watcher", exitUndetermined, "Consumers"},
+		{"consumers", exitUsage, ""},
 		{"refresh well", exitWell, "Refresh"},
 		{"refresh none", exitTrouble, "Refresh"},
 		{"refresh well --as reader", exitUndetermined, "Refresh"},
@@ -74,7 +79,7 @@ func checkDocument(t *testing.T, arguments, kind, format, content string) {
 	if format == formatYAML {
 		err = yaml.UnmarshalStrict([]byte(content), &read)
 	}
-	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 {
+	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 && kind != "Consumers" {
 		t.Errorf("%s -o %s: %v: %s", arguments, format, err, content)
 	}
 }

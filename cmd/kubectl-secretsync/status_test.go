@@ -26,6 +26,8 @@ func (s *setup) fleet() {
 	s.report(s.create("cache"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue")
 	db := s.create("db")
 	s.report(db, metav1.ConditionTrue, v1alpha1.ReasonSynced, "All keys are in the Secret", func(status *v1alpha1.SecretSyncStatus) {
+		moment := metav1.NewTime(time.Now().Add(-2 * time.Hour))
+		status.LastSyncTime = &moment
 		status.Secret = &v1alpha1.SecretStatus{Name: "db", Keys: []string{"password", "username"}}
 		status.Sources = []v1alpha1.SourceStatus{{SecretID: "/app/db", Region: "eu-west-1", VersionStage: "AWSCURRENT", VersionID: version}}
 		status.Rollout = &v1alpha1.RolloutStatus{Workloads: []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web", State: "Done"}}}
@@ -64,7 +66,7 @@ func TestStatusList(t *testing.T) {
 		t.Errorf("with trouble: %+v, want %q", troubled, want)
 	}
 	wide := s.plugin("status", "-o", "wide", "-A")
-	for _, want := range []string{"NAMESPACE NAME READY REASON SINCE SECRET VERSION SYNCED MESSAGE", s.namespace + " db True Synced 120m db 713bb4ae-c082-4e3b-b5f1-e75e21d91762 <none> All keys"} {
+	for _, want := range []string{"NAMESPACE NAME READY REASON SINCE SECRET VERSION SYNCED MESSAGE", s.namespace + " db True Synced 120m db 713bb4ae-c082-4e3b-b5f1-e75e21d91762 120m All keys"} {
 		if !strings.Contains(squeezed(wide.out), want) {
 			t.Errorf("wide:\n%s\nlacks %q", squeezed(wide.out), want)
 		}
@@ -100,7 +102,7 @@ func TestStatusTree(t *testing.T) {
 	want := s.namespace + "/db Ready=True Synced 120m\n" +
 		"│ All keys are in the Secret\n" +
 		"├─ secret /app/db in eu-west-1 AWSCURRENT 713bb4ae-c082-4e3b-b5f1-e75e21d91762\n" +
-		"├─ Secret db keys: password, username\n" +
+		"├─ Secret db keys: password, username, written 120m ago\n" +
 		"└─ Deployment web: Done\n"
 	if got.code != exitWell || got.out != want {
 		t.Errorf("printed %d:\n%s%swant:\n%s", got.code, got.out, got.errOut, want)

@@ -6,41 +6,106 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// uses says whether pods of a template read a Secret: as environment, as files, to pull images, or to mount a volume.
-// These are all fields by which a pod can name a Secret (reference of the API, "PodSpec").
-func uses(pod *corev1.PodSpec, secret string) bool {
-	return slices.ContainsFunc(pod.InitContainers, func(c corev1.Container) bool { return reads(&c, secret) }) ||
-		slices.ContainsFunc(pod.Containers, func(c corev1.Container) bool { return reads(&c, secret) }) ||
-		slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return mounts(&v, secret) }) ||
-		slices.ContainsFunc(pod.ImagePullSecrets, func(r corev1.LocalObjectReference) bool { return r.Name == secret })
+// UseKind says how a pod reads a Secret, and so when a new value reaches it.
+type UseKind string
+
+// The kinds of a Use (page "Secrets" of the Kubernetes documentation).
+const (
+	// UseEnv and UseEnvFrom are environment variables: a container has the values of its start.
+	UseEnv     UseKind = "env"
+	UseEnvFrom UseKind = "envFrom"
+	// UseVolume and UseProjected are files that the kubelet replaces while the container runs.
+	UseVolume    UseKind = "volume"
+	UseProjected UseKind = "projected"
+	// UseSubPath is a file that is mounted by subPath: it stays as it was when the container started.
+	UseSubPath UseKind = "subPath"
+	// UseImagePull are the credentials of a registry: the kubelet reads them when it pulls.
+	UseImagePull UseKind = "imagePullSecret"
+	// UseMount are the credentials by which a volume is mounted.
+	UseMount UseKind = "mount"
+)
+
+// Use is a place where a pod reads a Secret.
+type Use struct {
+	Kind UseKind
+	// Container reads it; empty if the pod does: credentials, and volumes that no container mounts.
+	Container string
+	// Name is the environment variable, or the path at which files are mounted; empty for all keys as variables.
+	Name string
 }
 
-func reads(container *corev1.Container, secret string) bool {
+// Uses are the places where pods of a template read a Secret: as environment, as files, to pull images, or to mount a
+// volume. These are all fields by which a pod can name a Secret (reference of the API, "PodSpec").
+func Uses(pod *corev1.PodSpec, secret string) (found []Use) {
+	containers := slices.Concat(pod.InitContainers, pod.Containers)
+	for i := range containers {
+		found = append(found, environmentUses(&containers[i], secret)...)
+	}
+	for i := range pod.Volumes {
+		if kind := volumeUse(&pod.Volumes[i], secret); kind != "" {
+			found = append(found, mountUses(containers, pod.Volumes[i].Name, kind)...)
+		}
+	}
+	if slices.ContainsFunc(pod.ImagePullSecrets, func(r corev1.LocalObjectReference) bool { return r.Name == secret }) {
+		found = append(found, Use{Kind: UseImagePull})
+	}
+	return found
+}
+
+func environmentUses(container *corev1.Container, secret string) (found []Use) {
 	for _, from := range container.EnvFrom {
 		if from.SecretRef != nil && from.SecretRef.Name == secret {
-			return true
+			found = append(found, Use{Kind: UseEnvFrom, Container: container.Name})
 		}
 	}
 	for _, variable := range container.Env {
 		if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef != nil && variable.ValueFrom.SecretKeyRef.Name == secret {
-			return true
+			found = append(found, Use{Kind: UseEnv, Container: container.Name, Name: variable.Name})
 		}
 	}
-	return false
+	return found
 }
 
-func mounts(volume *corev1.Volume, secret string) bool {
-	if volume.Secret != nil && volume.Secret.SecretName == secret || volume.AzureFile != nil && volume.AzureFile.SecretName == secret {
-		return true
+// mountUses are the mounts of a volume. Without one, the pod as a whole uses it.
+func mountUses(containers []corev1.Container, volume string, kind UseKind) (found []Use) {
+	if kind == UseMount {
+		return []Use{{Kind: kind}}
+	}
+	for i := range containers {
+		for _, mount := range containers[i].VolumeMounts {
+			if mount.Name != volume {
+				continue
+			}
+			use := Use{Kind: kind, Container: containers[i].Name, Name: mount.MountPath}
+			if mount.SubPath != "" || mount.SubPathExpr != "" {
+				use.Kind = UseSubPath
+			}
+			found = append(found, use)
+		}
+	}
+	if len(found) == 0 {
+		return []Use{{Kind: kind}}
+	}
+	return found
+}
+
+// volumeUse is how a volume reads a Secret, or empty.
+func volumeUse(volume *corev1.Volume, secret string) UseKind {
+	if volume.Secret != nil && volume.Secret.SecretName == secret {
+		return UseVolume
 	}
 	if projected := volume.Projected; projected != nil {
 		for _, from := range projected.Sources {
 			if from.Secret != nil && from.Secret.Name == secret {
-				return true
+				return UseProjected
 			}
 		}
 	}
-	return slices.ContainsFunc(credentials(volume), func(r *corev1.LocalObjectReference) bool { return r != nil && r.Name == secret })
+	azure := volume.AzureFile != nil && volume.AzureFile.SecretName == secret
+	if azure || slices.ContainsFunc(credentials(volume), func(r *corev1.LocalObjectReference) bool { return r != nil && r.Name == secret }) {
+		return UseMount
+	}
+	return ""
 }
 
 // credentials are the Secrets by which a volume is mounted.

@@ -70,9 +70,36 @@ func TestUses(t *testing.T) {
 		"a ServiceAccount, a claim and a container of that name": {corev1.PodSpec{ServiceAccountName: "db", Containers: []corev1.Container{{Name: "db"}},
 			Volumes: []corev1.Volume{{Name: "db", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "db"}}}}}, false},
 	} {
-		if got := uses(&test.pod, "db"); got != test.want {
-			t.Errorf("%s: uses = %t", name, got)
+		if got := Uses(&test.pod, "db"); len(got) > 0 != test.want {
+			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestUsesByContainer: each place has its container and its name, and files by subPath differ from others.
+func TestUsesByContainer(t *testing.T) {
+	secret := corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "db"}}
+	pod := corev1.PodSpec{
+		InitContainers: []corev1.Container{{Name: "migrate", EnvFrom: []corev1.EnvFromSource{allOf("db")}}},
+		Containers: []corev1.Container{
+			{Name: "app", Env: []corev1.EnvVar{keyOf("db")}, VolumeMounts: []corev1.VolumeMount{
+				{Name: "files", MountPath: "/etc/db"}, {Name: "files", MountPath: "/etc/db.conf", SubPath: "conf"}, {Name: "other", MountPath: "/tmp"}}},
+			{Name: "sidecar", VolumeMounts: []corev1.VolumeMount{{Name: "files", MountPath: "/run/db", SubPathExpr: "$(POD)"}}},
+		},
+		Volumes:          []corev1.Volume{{Name: "files", VolumeSource: secret}, {Name: "idle", VolumeSource: secret}, {Name: "other"}},
+		ImagePullSecrets: []corev1.LocalObjectReference{*named("db")},
+	}
+	got := Uses(&pod, "db")
+	for _, want := range []Use{
+		{UseEnvFrom, "migrate", ""}, {UseEnv, "app", "PASSWORD"}, {UseVolume, "app", "/etc/db"}, {UseSubPath, "app", "/etc/db.conf"},
+		{UseSubPath, "sidecar", "/run/db"}, {UseVolume, "", ""}, {UseImagePull, "", ""},
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%+v is missing in %+v", want, got)
+		}
+	}
+	if len(got) != 7 {
+		t.Errorf("%d uses, want 7: %+v", len(got), got)
 	}
 }
 

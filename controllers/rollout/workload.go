@@ -48,7 +48,7 @@ func (w *workload) String() string { return w.kind + " " + w.name() }
 // concerns says whether a workload is restarted for the change.
 func (c *Change) concerns(w *workload) bool {
 	if len(c.Policy.Workloads) == 0 {
-		return w.template != nil && w.templateUsedBy == "" && uses(&w.template.Spec, c.Secret)
+		return w.template != nil && w.templateUsedBy == "" && len(Uses(&w.template.Spec, c.Secret)) > 0
 	}
 	for _, listed := range c.Policy.Workloads {
 		if listed.Kind == w.kind && listed.Name == w.name() {
