@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -73,15 +75,15 @@ type set struct {
 
 // cached returns the directory of a set of programs in the cache, and makes the programs if they are missing.
 func cached(ctx context.Context, minor string, wanted set, progress io.Writer) (string, error) {
+	cache, err := cacheDirectory()
+	if err != nil {
+		return "", err
+	}
 	module, err := moduleOf(minor)
 	if err != nil {
-		return "", err
+		return madeBefore(cache, minor, wanted, err)
 	}
 	version, err := pinned(ctx, module)
-	if err != nil {
-		return "", err
-	}
-	cache, err := cacheDirectory()
 	if err != nil {
 		return "", err
 	}
@@ -98,6 +100,20 @@ func cached(ctx context.Context, minor string, wanted set, progress io.Writer) (
 		return directory, nil
 	}
 	return directory, build(ctx, module, version, directory, wanted, progress)
+}
+
+// madeBefore is the newest directory of the cache with the programs of a minor version. Outside a checkout no module says
+// which one is wanted, and nothing can be made.
+func madeBefore(cache, minor string, wanted set, noModule error) (string, error) {
+	found, err := filepath.Glob(filepath.Join(cache, wanted.directory+"v"+minor+".*"))
+	if err != nil {
+		return "", err
+	}
+	found = slices.DeleteFunc(found, func(directory string) bool { return !complete(directory, wanted.programs) })
+	if len(found) == 0 {
+		return "", fmt.Errorf("%w; run this in a checkout of SecretSync to make the %s, or set KUBEBUILDER_ASSETS", noModule, wanted.name)
+	}
+	return slices.MaxFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) }), nil
 }
 
 func complete(directory string, wanted []builtProgram) bool {
@@ -134,7 +150,7 @@ func moduleOf(minor string) (string, error) {
 		}
 		parent := filepath.Dir(directory)
 		if parent == directory {
-			return "", fmt.Errorf("no module pins Kubernetes %s: known are %s and %s", minor, Newest, Oldest)
+			return "", fmt.Errorf("no module in the working directory or above it pins Kubernetes %s: known are %s and %s", minor, Newest, Oldest)
 		}
 		directory = parent
 	}
@@ -148,34 +164,6 @@ func pinned(ctx context.Context, module string) (string, error) {
 		return "", fmt.Errorf("asking for the version in %s: %w", module, explained(err))
 	}
 	return strings.TrimSpace(string(output)), nil
-}
-
-// build downloads or builds the programs in a temporary directory and renames that at the end, so that an interrupted
-// run leaves no directory that looks complete.
-func build(ctx context.Context, module, version, directory string, wanted set, progress io.Writer) error {
-	half := directory + ".half"
-	if err := errors.Join(os.RemoveAll(half), os.Mkdir(half, 0o750)); err != nil { // A killed run leaves a temporary directory.
-		return err
-	}
-	defer os.RemoveAll(half)
-	fmt.Fprintf(progress, "making the %s of Kubernetes %s, once\n", wanted.name, version)
-	getter := newDownloads(version)
-	for i, p := range wanted.programs {
-		started, into := time.Now(), filepath.Join(half, p.name)
-		fmt.Fprintf(progress, "  %d of %d: %s …", i+1, len(wanted.programs), p.name)
-		done := "downloaded"
-		if err := getter.get(ctx, p, into); err != nil {
-			fmt.Fprintf(progress, " building it (%v) …", err)
-			done = "built"
-			command := goCommand(ctx, module, "build", "-trimpath", "-ldflags", linkFlags(version), "-o", into, p.pkg)
-			if _, err := command.Output(); err != nil {
-				fmt.Fprintln(progress)
-				return fmt.Errorf("building %s: %w", p.name, explained(err))
-			}
-		}
-		fmt.Fprintf(progress, " %s in %s\n", done, time.Since(started).Round(time.Second))
-	}
-	return os.Rename(half, directory)
 }
 
 // goCommand runs Go in a module. It ignores the workspace and flags of the caller's environment.

@@ -7,19 +7,32 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
-// compiler puts a fake go command first in PATH. It reports a version, "builds" by running a script, and appends each
-// build to a file. It returns that file and the cache's directory, both empty.
+// compiler puts a fake go command first in PATH. It reports a version and three packages to compile, "builds" each program
+// by running a script with the program's file as $1, and appends the package of each to a file. It returns that file and
+// the cache's directory, both empty.
 func compiler(t *testing.T, build string) (builds, cache string) {
 	t.Helper()
 	folder := t.TempDir()
 	builds, cache = filepath.Join(folder, "builds"), t.TempDir()
 	script := `#!/bin/sh
-case "$1" in list) echo v1.37.2; exit ;; esac
+case "$1 $2" in
+"list -m") echo v1.37.2; exit ;;
+"list -deps") printf 'fmt\nk8s.io/api\nk8s.io/kubernetes\n'; exit ;;
+esac
 while [ "$1" != -o ]; do shift; done
-echo "$3" >>'` + builds + `'
-` + build + "\n"
+into=$2
+shift 5
+printf 'fmt\nk8s.io/api\nk8s.io/kubernetes\n' >&2
+for package; do
+	echo "$package" >>'` + builds + `'
+	program=${package%/v3}
+	set -- "$into${program##*/}"
+	` + build + `
+done
+`
 	if err := os.WriteFile(filepath.Join(folder, "go"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +44,7 @@ echo "$3" >>'` + builds + `'
 }
 
 func TestRunsThatStartAtOnceBuildEachProgramOnce(t *testing.T) {
-	builds, cache := compiler(t, `sleep 0.05; echo made >"$2"`)
+	builds, cache := compiler(t, `sleep 0.05; echo made >"$1"`)
 	// A run that was killed in the middle has left this.
 	if err := os.MkdirAll(filepath.Join(cache, "kubernetes-v1.37.2.half", "etcd"), 0o750); err != nil {
 		t.Fatal(err)
@@ -60,10 +73,10 @@ func TestRunsThatStartAtOnceBuildEachProgramOnce(t *testing.T) {
 }
 
 func TestAFailedBuildSaysWhyAndIsTriedAgain(t *testing.T) {
-	builds, cache := compiler(t, `case "$2" in */kubectl) echo no space left >&2; exit 1 ;; esac; echo made >"$2"`)
+	builds, cache := compiler(t, `case "$1" in */kubectl) echo no space left >&2; exit 1 ;; esac; echo made >"$1"`)
 	for try := range 2 {
 		_, err := Binaries(t.Context(), Newest, io.Discard)
-		if err == nil || !strings.Contains(err.Error(), "building kubectl") || !strings.Contains(err.Error(), "no space left") {
+		if err == nil || !strings.Contains(err.Error(), "building etcd, kube-apiserver, kube-controller-manager, kubectl") || !strings.Contains(err.Error(), "no space left") {
 			t.Errorf("try %d: %v", try+1, err)
 		}
 	}
@@ -75,8 +88,51 @@ func TestAFailedBuildSaysWhyAndIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestProgress: a person who waits learns what is made, why it is built, how much there is and when it is linked.
+func TestProgress(t *testing.T) {
+	compiler(t, `echo made >"$1"`)
+	var said strings.Builder
+	if _, err := Binaries(t.Context(), Newest, &said); err != nil {
+		t.Fatal(err)
+	}
+	want := "making the control plane of Kubernetes v1.37.2, once: etcd, kube-apiserver, kube-controller-manager, kubectl\n" +
+		"  building etcd, kube-apiserver, kube-controller-manager, kubectl: downloads are turned off\n" +
+		"  3 packages to compile, about 1m0s on two idle cores\n" +
+		"  all packages are compiled, the programs are being linked\n" +
+		"  built in 0s\n"
+	if said.String() != want {
+		t.Errorf("said:\n%swant:\n%s", said.String(), want)
+	}
+	var later strings.Builder
+	text := follow(strings.NewReader("fmt\n# k8s.io/api\napi.go:1:2: no such thing\nos\n"), 8, time.Now().Add(-time.Minute), &later)
+	if want := "  1 of 8 packages, about 7m0s left\n"; later.String() != want || text != "# k8s.io/api\napi.go:1:2: no such thing\n" {
+		t.Errorf("said %q, want %q; errors %q", later.String(), want, text)
+	}
+}
+
+// TestOutsideACheckout: what was made before is used, the newest patch version of it, and otherwise the error says what
+// to do.
+func TestOutsideACheckout(t *testing.T) {
+	_, cache := compiler(t, "exit 1")
+	t.Chdir(t.TempDir())
+	if got, err := Binaries(t.Context(), Newest, io.Discard); err == nil || !strings.Contains(err.Error(), "run this in a checkout of SecretSync to make the control plane, or set KUBEBUILDER_ASSETS") {
+		t.Errorf("nothing was made: %s, %v", got, err)
+	}
+	for _, version := range []string{"v1.37.2", "v1.37.10", "v1.36.9"} {
+		if err := os.Rename(assets(t, ""), filepath.Join(cache, "kubernetes-"+version)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(cache, "kubernetes-v1.37.11"), 0o750); err != nil { // Without programs.
+		t.Fatal(err)
+	}
+	if got, err := Binaries(t.Context(), Newest, io.Discard); err != nil || got != filepath.Join(cache, "kubernetes-v1.37.10") {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestAssetsThatLackAProgramAreLeftAside(t *testing.T) {
-	_, cache := compiler(t, `echo made >"$2"`)
+	_, cache := compiler(t, `echo made >"$1"`)
 	t.Setenv("KUBEBUILDER_ASSETS", assets(t, "kube-controller-manager"))
 	var said strings.Builder
 	got, err := Binaries(t.Context(), Newest, &said)
@@ -86,7 +142,7 @@ func TestAssetsThatLackAProgramAreLeftAside(t *testing.T) {
 }
 
 func TestProgramsOfANodeAreBuiltBesideTheControlPlane(t *testing.T) {
-	builds, cache := compiler(t, `echo made >"$2"`)
+	builds, cache := compiler(t, `echo made >"$1"`)
 	got, err := NodeBinaries(t.Context(), Newest, io.Discard)
 	if err != nil || got != filepath.Join(cache, "kubernetes-node-v1.37.2") || !complete(got, nodePrograms()) {
 		t.Errorf("got %s, %v", got, err)

@@ -52,13 +52,14 @@ func run(ctx context.Context, keep bool) (err error) {
 		return fmt.Errorf("%w\n\nthe operator's last words:\n%s", err, manager.Tail())
 	}
 	if keep {
-		exports(env)
+		exports(env, manager)
 		<-ctx.Done()
 	}
 	return nil
 }
 
-func exports(env *testenv.Environment) {
+// exports prints what another terminal needs, and where the operator says what it does.
+func exports(env *testenv.Environment, manager *testenv.Manager) {
 	fmt.Printf(`
 Everything is left running until you press Ctrl-C. In another terminal:
 
@@ -66,5 +67,8 @@ export KUBECONFIG=%s
 export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%[3]s
 export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=not-checked
 alias kubectl=%[4]s
-`, env.Plane.Kubeconfig(), env.AWS.URL(), localaws.DefaultRegion, env.Plane.Kubectl())
+
+The operator's log:     tail -f %[5]s
+The operator's metrics: curl http://%[6]s/metrics
+`, env.Plane.Kubeconfig(), env.AWS.URL(), localaws.DefaultRegion, env.Plane.Kubectl(), manager.LogFile(), manager.Metrics)
 }

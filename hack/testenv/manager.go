@@ -160,6 +160,9 @@ func (m *Manager) DataRace() (string, error) {
 // Log is the whole log of the manager.
 func (m *Manager) Log() ([]byte, error) { return os.ReadFile(m.log) }
 
+// LogFile is the path of the log.
+func (m *Manager) LogFile() string { return m.log }
+
 // PID is the process ID.
 func (m *Manager) PID() int { return m.command.Process.Pid }
 
