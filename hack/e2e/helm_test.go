@@ -151,8 +151,10 @@ func TestHelm(t *testing.T) {
 	c.stop(manager)
 	c.checkLeaseIsReleased()
 
+	c.checkServiceMonitorIsRefused()
 	c.addForeignKinds()
-	c.run("upgrade", filepath.Join(root, "config/chart"), "--values", filepath.Join(root, "config/chart/ci/everything-values.yaml"))
+	c.run("upgrade", filepath.Join(root, "config/chart"), "--values", filepath.Join(root, "config/chart/ci/everything-values.yaml"),
+		"--set", "metrics.serviceMonitor.renderMode=failIfMissing")
 	manager = c.startAsInstalled("my-secretsync")
 	second := value()
 	version := c.putValue(id, second)
@@ -182,6 +184,18 @@ func TestHelm(t *testing.T) {
 	if err := checkRoles(c.env.Plane, "secretsync", "rbac/leader_election_role.yaml", "rbac/metrics_auth_role.yaml"); err != nil {
 		t.Error(err)
 	}
+}
+
+// checkServiceMonitorIsRefused checks that the chart asks the cluster whether it has the CRD, and that it installs without
+// a ServiceMonitor if it may skip it.
+func (c *cluster) checkServiceMonitorIsRefused() {
+	c.Helper()
+	chart := []string{filepath.Join(root, "config/chart"), "--set", "metrics.serviceMonitor.enabled=true"}
+	output, err := c.try(testenv.OperatorNamespace, c.release, "upgrade", chart...)
+	if err == nil || !strings.Contains(output, "needs the CRD ServiceMonitor") {
+		c.Errorf("without the CRD, a ServiceMonitor gives %v: %s", err, output)
+	}
+	c.run("upgrade", append(chart, "--set", "metrics.serviceMonitor.renderMode=skipIfMissing")...)
 }
 
 // checkMetricsAreGuarded checks that metrics are served by TLS, and only to clients with the permission.
