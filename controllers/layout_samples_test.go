@@ -110,7 +110,7 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"localaws' program with localaws":    {"hack/localaws/cmd/localaws/x.go", importing(module + "/hack/localaws"), ""},
 		"a test of localaws with the SDK":    {"hack/localaws/x_test.go", importing("github.com/aws/aws-sdk-go-v2/aws"), ""},
 		"a package with localaws":            {"controllers/source/aws/x.go", importing(module + "/hack/localaws"), "nothing-shipped-needs-hack"},
-		"the plugin with the reconciler":     {"cmd/kubectl-secretsync/x.go", importing(module + "/controllers/secretsync"), "plugin-knows-the-api-alone"},
+		"the plugin with the reconciler":     {"cmd/kubectl-secretsync/x.go", importing(module + "/controllers/secretsync"), "plugin-knows-no-reconciler"},
 		"the plugin with the API":            {"cmd/kubectl-secretsync/x.go", importing(module + "/api/v1alpha1"), ""},
 		"the manager with localaws":          {"cmd/manager/x.go", importing(module + "/hack/localaws"), "nothing-shipped-needs-hack"},
 		"a package's test with localaws":     {"controllers/source/aws/x_test.go", importing(module + "/hack/localaws"), ""},

@@ -173,7 +173,8 @@ func writesFiles(file goFile) (lines []int) {
 }
 
 // TestNothingIsWrittenToAWS: of all that the SDK can ask for, reads are asked for, and roles; and messages are taken
-// from the queue of change events, which is the operator's own.
+// from the queue of change events, which is the operator's own. The plugin asks, with its user's credentials, for what
+// holds no value.
 func TestNothingIsWrittenToAWS(t *testing.T) {
 	asked := map[string]bool{
 		"DescribeSecretInput": false, "GetSecretValueInput": false, "BatchGetSecretValueInput": false, "ListSecretsInput": false,
@@ -192,7 +193,9 @@ func TestNothingIsWrittenToAWS(t *testing.T) {
 			if from, ok := input.X.(*ast.Ident); ok && from.Name == "middleware" {
 				return true // What any call goes through.
 			}
-			if _, reads := asked[input.Sel.Name]; !reads {
+			if plugin := within(file.path, []string{"cmd/kubectl-secretsync"}); plugin && slices.Contains([]string{"ListSecretVersionIdsInput", "GetCallerIdentityInput"}, input.Sel.Name) {
+				return true
+			} else if _, reads := asked[input.Sel.Name]; plugin || !reads {
 				t.Errorf("%s:%d asks AWS for more than it needs: %s", file.path, file.line(input.Pos()), input.Sel.Name)
 			}
 			asked[input.Sel.Name] = true

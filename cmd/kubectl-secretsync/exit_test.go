@@ -15,6 +15,7 @@ import (
 // whatever it is.
 func TestExitCodes(t *testing.T) {
 	s := newSetup(t)
+	s.withAWS()
 	s.report(s.create("well"), metav1.ConditionTrue, v1alpha1.ReasonSynced, "All keys are in the Secret")
 	s.report(s.create("bad"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue")
 	s.grant("reader", "secretsyncs", "secrets")
@@ -37,6 +38,16 @@ func TestExitCodes(t *testing.T) {
 		{"consumers none", exitTrouble, ""},
 		{"consumers well --as watcher", exitUndetermined, "Consumers"},
 		{"consumers", exitUsage, ""},
+		{"versions well", exitTrouble, "Versions"}, // AWS has no such secret.
+		{"versions none", exitTrouble, ""},
+		{"versions", exitUsage, ""},
+		{"pin well --previous", exitTrouble, "Pin"},
+		{"pin well --version 713bb4ae-c082-4e3b-b5f1-e75e21d91762 --as reader", exitUndetermined, "Pin"},
+		{"pin well", exitUsage, ""},
+		{"pin well --previous --version x", exitUsage, ""},
+		{"unpin well", exitWell, "Unpin"},
+		{"unpin none", exitTrouble, "Unpin"},
+		{"unpin", exitUsage, ""},
 		{"refresh well", exitWell, "Refresh"},
 		{"refresh none", exitTrouble, "Refresh"},
 		{"refresh well --as reader", exitUndetermined, "Refresh"},
@@ -79,7 +90,7 @@ func checkDocument(t *testing.T, arguments, kind, format, content string) {
 	if format == formatYAML {
 		err = yaml.UnmarshalStrict([]byte(content), &read)
 	}
-	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 && kind != "Consumers" {
+	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 && kind != "Consumers" && kind != "Versions" {
 		t.Errorf("%s -o %s: %v: %s", arguments, format, err, content)
 	}
 }

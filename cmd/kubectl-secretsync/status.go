@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,17 +90,8 @@ func pinned(spec *v1alpha1.SecretSyncSpec) bool {
 	if spec.Source.VersionID != "" {
 		return true
 	}
-	for i := range spec.Data {
-		if spec.Data[i].Source.VersionID != "" {
-			return true
-		}
-	}
-	for i := range spec.DataFrom {
-		if spec.DataFrom[i].Source.VersionID != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(spec.Data, func(entry v1alpha1.DataKey) bool { return entry.Source != nil && entry.Source.VersionID != "" }) ||
+		slices.ContainsFunc(spec.DataFrom, func(entry v1alpha1.DataFrom) bool { return entry.Source != nil && entry.Source.VersionID != "" })
 }
 
 // statusOf are the items of a list, and what they add up to.

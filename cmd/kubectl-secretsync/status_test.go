@@ -82,6 +82,24 @@ func squeezed(text string) string {
 	return lines.String()
 }
 
+func TestPinned(t *testing.T) {
+	const version = "713bb4ae-c082-4e3b-b5f1-e75e21d91762"
+	for name, test := range map[string]struct {
+		spec v1alpha1.SecretSyncSpec
+		want bool
+	}{
+		"a label":                         {v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{VersionStage: "AWSPREVIOUS"}}, false},
+		"a version":                       {v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{VersionID: version}}, true},
+		"entries without a source":        {v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{{Key: "a"}}, DataFrom: []v1alpha1.DataFrom{{}}}, false},
+		"an entry of data with a version": {v1alpha1.SecretSyncSpec{Data: []v1alpha1.DataKey{{Key: "a"}, {Key: "b", Source: &v1alpha1.EntrySource{VersionID: version}}}}, true},
+		"an entry of dataFrom with one":   {v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{}, {Source: &v1alpha1.EntrySource{VersionID: version}}}}, true},
+	} {
+		if got := pinned(&test.spec); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 func TestStatusOfAStaleCondition(t *testing.T) {
 	s := newSetup(t)
 	found := s.create("db")
