@@ -96,6 +96,8 @@ const (
 	ReasonAdmissionDenied = "AdmissionDenied"
 	// ReasonTargetForbidden means that no Role allows the operator to write the Secret.
 	ReasonTargetForbidden = "TargetForbidden"
+	// ReasonOperatorConflict means that two operators work on the SecretSync, and that each undoes what the other writes.
+	ReasonOperatorConflict = "OperatorConflict"
 	// ReasonTargetFailed means that the API server could not write the Secret for another reason.
 	ReasonTargetFailed = "TargetFailed"
 )

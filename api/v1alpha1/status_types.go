@@ -48,6 +48,11 @@ type SecretSyncStatus struct {
 	// +optional
 	PreviousUntil *metav1.Time `json:"previousUntil,omitempty"`
 
+	// operator names the operator that wrote this status by the namespace and the name of its Lease. If another operator
+	// also writes it, again and again, the conditions have the reason OperatorConflict.
+	// +optional
+	Operator string `json:"operator,omitempty"`
+
 	// rollout is the progress of restarting workloads.
 	// +optional
 	Rollout *RolloutStatus `json:"rollout,omitempty"`

@@ -177,6 +177,7 @@ func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func(
 		Events:       manager.GetEventRecorder("secretsync"),
 		Metrics:      syncMetrics,
 		PollInterval: o.pollInterval,
+		Operator:     o.operator(),
 		ChangesAlive: changesAlive,
 		Workers:      o.workers, MergeWithoutConsent: o.mergeWithoutConsent,
 	}), nil

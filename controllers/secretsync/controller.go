@@ -45,6 +45,8 @@ type Options struct {
 	// ChangesAlive says whether change events are known to arrive; polls are less frequent then. It is called from many
 	// goroutines. Default: none are configured.
 	ChangesAlive func() bool
+	// Operator names this operator in status, the same for all its replicas. Default: other operators are not noticed.
+	Operator string
 	// Workers is how many SecretSyncs are reconciled at once.
 	Workers int
 	// Clock tells the time. Default: the real one.

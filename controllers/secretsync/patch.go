@@ -23,6 +23,7 @@ func (c *Controller) writeStatus(ctx context.Context, r *report, after *v1alpha1
 	if !status.Changed(before, &after.Status, r.state.seen.Secret()) {
 		return nil
 	}
+	after.Status.Operator = c.options.Operator
 	status.DateSources(&r.outcome, &after.Status)
 	changed, err := c.writeOver(ctx, after, before)
 	switch {
@@ -32,6 +33,7 @@ func (c *Controller) writeStatus(ctx context.Context, r *report, after *v1alpha1
 		return fmt.Errorf("patching status: %w", err)
 	}
 	r.state.cache.wrote(changed.ResourceVersion)
+	r.wroteStatus(after)
 	r.state.seen.Clear() // It is in status now, or a later write is.
 	return nil
 }

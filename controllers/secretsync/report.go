@@ -20,6 +20,9 @@ type report struct {
 	syncResult
 	// nextStep is when the next step of a rollout is due; zero for none.
 	nextStep time.Duration
+	// contested says that there is a conflict with another operator, and said what status would say without it.
+	contested bool
+	said      string
 	// burst is when the Secret was written, where that was one of many that polls found at once.
 	burst time.Time
 }
@@ -30,6 +33,7 @@ func (c *Controller) report(ctx context.Context, r *report) (reconcile.Result, e
 	if turn, done, err := c.unreported(ctx, r); done {
 		return turn, err
 	}
+	c.meetRival(r)
 	c.plan(r)
 	c.noteBlockage(ctx, r)
 	if failures, _ := r.state.schedule.Failures(); r.throttled() && failures <= throttledUnsaid {

@@ -29,6 +29,7 @@ type objectState struct {
 	seen        ownwrites.Seen
 	content     ownwrites.Content
 	fight       ownwrites.Fight
+	rival       ownwrites.Rival
 	blockage    blockage
 	rotations   rotations
 	restarted   restarted

@@ -23,7 +23,7 @@ func (c *Controller) sync(ctx context.Context, a *attempt, err error) syncResult
 	if a.trigger == schedule.None || err != nil {
 		return done
 	}
-	if done.err = c.putOffFight(a); done.err != nil {
+	if done.err = c.putOffRepair(a); done.err != nil {
 		return done
 	}
 	set, err := c.resolver.Versions(ctx, c.request(a))
@@ -55,6 +55,14 @@ func (c *Controller) sync(ctx context.Context, a *attempt, err error) syncResult
 		done.err = c.cleanUp(ctx, a, done.outcome.Write)
 	}
 	return done
+}
+
+// putOffRepair puts a repair off if another operator, or another field manager, would undo it again.
+func (c *Controller) putOffRepair(a *attempt) error {
+	if conflict, err := c.hold(a); conflict {
+		return err
+	}
+	return c.putOffFight(a)
 }
 
 // putOffFight puts a repair off where another writer undoes them again and again, instead of looping.

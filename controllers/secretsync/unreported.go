@@ -43,6 +43,9 @@ func (c *Controller) unreported(ctx context.Context, r *report) (turn reconcile.
 // putOff is how long to wait where AWS could not be asked because too many calls wait already; zero for everything else.
 // That says nothing about the SecretSync, so nothing is reported.
 func putOff(err error) time.Duration {
+	if waits, ok := errors.AsType[held](err); ok {
+		return waits.wait
+	}
 	refused, ok := errors.AsType[*source.Error](err)
 	if !ok || refused.Kind != source.Busy {
 		return 0

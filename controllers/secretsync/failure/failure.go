@@ -27,7 +27,7 @@ const (
 	// Transient failures may end by themselves. They are retried with backoff, and leave Ready true while the last
 	// value is fresh.
 	Transient
-	// Contested failures are fights over the Secret with another field manager. They turn Ready false at once, and
+	// Contested failures are fights with another field manager, or with another operator. They turn Ready false at once, and
 	// are retried after a truce.
 	Contested
 )
@@ -112,6 +112,17 @@ func Fight(secret string, managers []string, truce time.Duration) *Failure {
 		Class:      Contested,
 		RetryAfter: truce,
 	}
+}
+
+// OperatorConflict is the failure of a SecretSync that two operators work on. The cause is why this one failed apart from
+// that; nil if it did not.
+func OperatorConflict(operator, other string, cause *Failure, retryAfter time.Duration) *Failure {
+	message := fmt.Sprintf("operator %s works on this SecretSync too, and each undoes what the other writes: give each operator SecretSyncs of its own, "+
+		"by --watch-namespaces or --watch-label-selector, or uninstall one of them; this status is by operator %s", other, operator)
+	if cause != nil {
+		message += ", for which the sync fails: " + cause.Error()
+	}
+	return &Failure{Reason: v1alpha1.ReasonOperatorConflict, Message: message, Class: Contested, RetryAfter: retryAfter}
 }
 
 // namesShown bounds how many names a message lists.

@@ -9,22 +9,26 @@ import (
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 )
 
-// Changed says whether a status says anything else than the one before, but that the Secret was seen to be as desired:
-// that is written with the next status which is written for another reason.
+// Changed says whether a status says anything else than the one before, but that the Secret was seen to be as desired, and
+// which operator writes: that is written with the next status which is written for another reason.
 func Changed(before, after *v1alpha1.SecretSyncStatus, seen ownwrites.Secret) bool {
 	if seen.ResourceVersion == "" || before.Secret == nil || after.Secret == nil || after.Secret.ResourceVersion != seen.ResourceVersion {
-		return !Equal(before, after)
+		return !equalButOperator(before, after)
 	}
 	same, former := *after, *after.Secret
 	former.ResourceVersion = before.Secret.ResourceVersion
 	same.Secret = &former
-	return !Equal(before, &same)
+	return !equalButOperator(before, &same)
 }
 
 // Equal says whether two statuses say the same: slices that are nil and empty are equal, as are times of one moment. It is
 // equality.Semantic.DeepEqual without reflection, which made half of the garbage of a poll that finds nothing new. A new
 // field of status is compared here, or its test fails.
 func Equal(a, b *v1alpha1.SecretSyncStatus) bool {
+	return a.Operator == b.Operator && equalButOperator(a, b)
+}
+
+func equalButOperator(a, b *v1alpha1.SecretSyncStatus) bool {
 	return a.ObservedGeneration == b.ObservedGeneration && a.LastHandledRefresh == b.LastHandledRefresh &&
 		a.LastSyncTime.Equal(b.LastSyncTime) && a.LastRotationTime.Equal(b.LastRotationTime) && a.PreviousUntil.Equal(b.PreviousUntil) &&
 		equalSlices(a.Conditions, b.Conditions, equalConditions) &&

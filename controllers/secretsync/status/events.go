@@ -86,7 +86,7 @@ func Events(outcome *Outcome, after *v1alpha1.SecretSyncStatus) []Event {
 func syncEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 	was, failed := outcome.SecretSync.FailureReason(), outcome.Failure
 	switch {
-	case failed != nil && failed.Reason != was:
+	case failed != nil && failed.Reason != was && !outcome.Known:
 		return Warning(EventFailed, actionSync, failed.Reason+": "+failed.Message).
 			logged("sync failed", "reason", failed.Reason, "message", cut(failed.Message, maxMessage))
 	case failed == nil && was != "" && outcome.Answered():

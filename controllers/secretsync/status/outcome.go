@@ -31,6 +31,8 @@ type Outcome struct {
 	Secret ownwrites.Secret
 	// Failure is why the reconcile failed; nil where it did not.
 	Failure *failure.Failure
+	// Known says that an earlier outcome had this failure, whatever status says now.
+	Known bool
 	// Fresh says that the last value still counts as fresh, although AWS does not answer.
 	Fresh bool
 	// Rotations are what is known of the rotations of the secrets.

@@ -100,7 +100,7 @@ func kept(outcome *Outcome, status *v1alpha1.SecretSyncStatus) string {
 	switch {
 	case status.Secret == nil || len(status.Sources) == 0:
 		return ""
-	case outcome.Trigger == schedule.Drift:
+	case outcome.Trigger == schedule.Drift && outcome.Write == nil:
 		return fmt.Sprintf(". Secret %s was edited or deleted, and is not restored yet", status.Secret.Name)
 	}
 	return fmt.Sprintf(". Secret %s keeps version %s", status.Secret.Name, mainSource(status).VersionID)
