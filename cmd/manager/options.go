@@ -56,6 +56,9 @@ type options struct {
 	pprofBindAddress        string
 	gracefulShutdownTimeout time.Duration
 	showVersion             bool
+
+	// changed are the flags that do not have their default, with their values.
+	changed map[string]string
 }
 
 const environmentPrefix = "SECRETSYNC_"
@@ -73,6 +76,12 @@ func parseOptions(arguments []string, getenv func(string) string, output io.Writ
 	if err := flags.Parse(arguments); err != nil {
 		return nil, err
 	}
+	o.changed = map[string]string{}
+	flags.VisitAll(func(f *flag.Flag) {
+		if f.Value.String() != f.DefValue {
+			o.changed[f.Name] = f.Value.String()
+		}
+	})
 	if err := o.validate(flags.Args()); err != nil {
 		fmt.Fprintln(output, err)
 		return nil, err

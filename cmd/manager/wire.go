@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 
-	"github.com/go-logr/logr"
-	"go.uber.org/zap/zapcore"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -18,7 +15,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -41,6 +37,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	logStart(ctrl.Log, o, secrets.Region(), identityName(secrets.OwnRole(), os.Getenv))
 	var controller *secretsync.Controller
 	changes, err := newReceivers(ctx, manager, secrets, o, func(ctx context.Context, names []types.NamespacedName, failed secretsync.RotationFailure) error {
 		return controller.Notify(ctx, names, failed)
@@ -55,7 +52,6 @@ func run(ctx context.Context, o *options) error {
 		changes.add(manager), manager.Add(memoryTrimmer{interval: trimInterval})); err != nil {
 		return err
 	}
-	ctrl.Log.Info("starting", "version", version)
 	start := func() error { return manager.Start(ctx) }
 	if lock != nil {
 		return lock.untilLost(start)
@@ -181,12 +177,4 @@ func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func(
 		ChangesAlive: changesAlive,
 		Workers:      o.workers, MergeWithoutConsent: o.mergeWithoutConsent,
 	}), nil
-}
-
-func logger(o *options, output io.Writer) logr.Logger {
-	level := zapcore.InfoLevel
-	if o.logLevel == "debug" {
-		level = zapcore.DebugLevel
-	}
-	return zap.New(zap.UseDevMode(o.logFormat == "console"), zap.Level(level), zap.WriteTo(output))
 }

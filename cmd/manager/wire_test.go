@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,13 @@ func TestLogs(t *testing.T) {
 		lines := slices.Collect(strings.Lines(output.String()))
 		if len(lines) != 1 || !check(lines[0]) {
 			t.Errorf("%s logs %q", format, output.String())
+		}
+	}
+	for _, format := range []string{"json", "console"} {
+		var output bytes.Buffer
+		logger(&options{logFormat: format, logLevel: "info"}, &output).Error(errors.New("away"), "manager stopped")
+		if lines := strings.Count(output.String(), "\n"); lines != 1 || strings.Contains(output.String(), ".go:") {
+			t.Errorf("%s logs an error with a stack trace, in %d lines: %s", format, lines, output.String())
 		}
 	}
 	var output bytes.Buffer

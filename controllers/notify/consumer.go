@@ -121,7 +121,7 @@ func (c *Consumer) handle(ctx context.Context, messages []Message) (progress boo
 		case errors.Is(result.err, errMalformed):
 			log.Info("a change event cannot be parsed: it is left to the dead-letter queue")
 		case ctx.Err() == nil:
-			log.Error(result.err, "a change event could not be handed on: the queue delivers it again")
+			log.Info("a change event could not be handed on: the queue delivers it again", "error", result.err.Error())
 		}
 	}
 	if len(done) == 0 {

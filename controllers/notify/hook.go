@@ -148,7 +148,7 @@ func (h *Hook) take(ctx context.Context, body []byte) (status int, text string) 
 		case errors.Is(result.err, errMalformed) && status == http.StatusAccepted:
 			status, text = http.StatusBadRequest, fmt.Sprintf("event %d: %v", number+1, errMalformed)
 		case result.err != nil && !errors.Is(result.err, errMalformed):
-			ctrl.LoggerFrom(ctx).Error(result.err, "a change event could not be handed on: the sender has to repeat it")
+			ctrl.LoggerFrom(ctx).Info("a change event could not be handed on: the sender has to repeat it", "error", result.err.Error())
 			status, text = http.StatusServiceUnavailable, "an event could not be handed on: try again"
 		}
 	}

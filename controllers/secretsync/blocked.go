@@ -134,7 +134,7 @@ func (c *Controller) claimants(ctx context.Context, namespace, secret string) ([
 func (c *Controller) wakeAll(ctx context.Context, secret types.NamespacedName, but string, surely bool) []reconcile.Request {
 	claimants, err := c.claimants(ctx, secret.Namespace, secret.Name)
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "listing SecretSyncs of a Secret failed", "secret", secret)
+		ctrl.LoggerFrom(ctx).Error(err, "listing SecretSyncs of a Secret failed", "namespace", secret.Namespace, "secret", secret.Name)
 		return nil
 	}
 	requests := make([]reconcile.Request, 0, len(claimants))

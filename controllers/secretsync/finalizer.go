@@ -66,7 +66,7 @@ func (c *Controller) finalize(ctx context.Context, secretSync *v1alpha1.SecretSy
 			return c.report(ctx, &report{attempt: a, syncResult: syncResult{outcome: status.Outcome{SecretSync: secretSync}, err: err}})
 		}
 		c.send(secretSync, status.Warning(status.EventFailed, status.ActionRelease, "The keys stay in the Secret: "+failed.Message))
-		ctrl.LoggerFrom(ctx).Info("keys stay in the Secret", "reason", failed.Reason, "message", failed.Message)
+		ctrl.LoggerFrom(ctx).Error(nil, "keys stay in the Secret", "reason", failed.Reason, "message", failed.Message)
 	}
 	return reconcile.Result{}, client.IgnoreNotFound(c.patchFinalizers(ctx, secretSync, patched))
 }

@@ -42,8 +42,16 @@ func (s lazySink) Info(level int, message string, pairs ...any) {
 	s.LogSink.Info(level, message, slices.Concat(s.pairs, pairs)...)
 }
 
-// Error writes a line of an error.
+// retried is the message of controller-runtime for a reconcile that returned an error, and is retried.
+const retried = "Reconciler error"
+
+// Error writes a line of an error. A reconcile that returns one is retried, and each retry would be logged as an error:
+// what needs a person is logged on its own, once.
 func (s lazySink) Error(err error, message string, pairs ...any) {
+	if message == retried && err != nil {
+		s.Info(0, "the reconcile failed: it is retried", append(slices.Clip(pairs), "error", err.Error())...)
+		return
+	}
 	s.LogSink.Error(err, message, slices.Concat(s.pairs, pairs)...)
 }
 

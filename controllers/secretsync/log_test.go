@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -10,8 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	uberzap "go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
 // jsonLog is the manager's logger, with the caller in each line, and what it has written.
@@ -90,4 +95,48 @@ func BenchmarkLogger(b *testing.B) {
 	for b.Loop() {
 		log(request).WithValues("reconcileID", "7").V(1).Info("not written")
 	}
+}
+
+// TestARetriedReconcileIsNoError: controller-runtime logs each reconcile that returned an error, and retries it.
+func TestARetriedReconcileIsNoError(t *testing.T) {
+	base, written := jsonLog()
+	ended := make(chan struct{})
+	made, err := controller.NewTypedUnmanaged("retries", controller.TypedOptions[reconcile.Request]{
+		LogConstructor: logConstructor(base),
+		Reconciler: reconcile.Func(func(_ context.Context, request reconcile.Request) (reconcile.Result, error) {
+			if request.Name == "second" {
+				close(ended)
+				return reconcile.Result{}, nil
+			}
+			return reconcile.Result{}, errors.New("the API server does not answer")
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Watch(source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		queue.Add(reconcile.Request{NamespacedName: here})
+		queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: here.Namespace, Name: "second"}})
+		return nil
+	})); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- made.Start(ctx) }()
+	<-ended // One worker: the first reconcile has been logged.
+	cancel()
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines(t, written) {
+		if line["error"] != "the API server does not answer" {
+			continue
+		}
+		if line["level"] != "info" || line["namespace"] != here.Namespace || line["name"] != here.Name {
+			t.Errorf("logged as %v", line)
+		}
+		return
+	}
+	t.Error("the error is not logged")
 }

@@ -30,13 +30,13 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 		r.state.content.Reported()
 	}
 	for _, event := range status.Events(outcome, &after.Status) {
-		c.send(r.secretSync, event)
+		if event.Reason != "" {
+			c.send(r.secretSync, event)
+		}
 		if event.Reason == status.EventRolledOut {
 			c.options.Metrics.rolledOut(after.Status.Sources, now)
 		}
-		if event.Log != "" {
-			ctrl.LoggerFrom(ctx).Info(event.Log, event.LogPairs...)
-		}
+		logEvent(ctx, event)
 	}
 	r.state.restarted.reported()
 	if outcome.ConcernsSync() {
@@ -44,6 +44,17 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 		c.options.Metrics.synced(outcome)
 	}
 	return after, nil
+}
+
+// logEvent writes the log line of an event.
+func logEvent(ctx context.Context, event status.Event) {
+	switch log := ctrl.LoggerFrom(ctx); {
+	case event.Log == "":
+	case event.Failed:
+		log.Error(nil, event.Log, event.LogPairs...)
+	default:
+		log.Info(event.Log, event.LogPairs...)
+	}
 }
 
 // send sends an event of a SecretSync.

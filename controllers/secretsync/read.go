@@ -53,7 +53,7 @@ func (c *Controller) upToDate(ctx context.Context, cached *v1alpha1.SecretSync) 
 	}
 	live, err := c.live(ctx, name)
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "the watch lags, and the API server does not answer either: trying again")
+		ctrl.LoggerFrom(ctx).Info("the watch lags, and the API server does not answer either: trying again", "error", err.Error())
 		return nil, again(nextLagWait, schedule.PriorityPoll)
 	}
 	if live == nil {

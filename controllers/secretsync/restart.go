@@ -64,7 +64,7 @@ func (c *Controller) restart(ctx context.Context, a *attempt, write *status.Writ
 	progress, err := c.options.Rollouts.Step(ctx, change)
 	rollouts.Restarted = a.state.restarted.add(progress.Restarted)
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "restarting workloads did not go on; it is tried again")
+		ctrl.LoggerFrom(ctx).Info("restarting workloads did not go on: it is tried again", "error", err.Error())
 		return rollouts, retryStep
 	}
 	rollouts.Progress = &progress

@@ -27,7 +27,7 @@ func (c *Controller) restore(secretSync client.Object) {
 	if last := c.lastRestore.get(); now.Sub(last) >= restoreLogged {
 		c.lastRestore.set(now)
 		ctrl.Log.WithName("secretsync").Info("objects are older than they were, as after a restore of etcd from a backup: "+
-			"AWS and the Secret of each of them are checked again", "first", name)
+			"AWS and the Secret of each of them are checked again", "namespace", name.Namespace, "name", name.Name)
 	}
 }
 

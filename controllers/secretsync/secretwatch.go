@@ -75,7 +75,7 @@ func (c *Controller) awaitChange(ctx context.Context, secret types.NamespacedNam
 	list.Kind += "List"
 	watched, err := c.options.Watcher.Watch(ctx, list, client.InNamespace(secret.Namespace), client.MatchingFields{metav1.ObjectNameField: secret.Name})
 	if err != nil {
-		ctrl.LoggerFrom(ctx).V(1).Info("watching a Secret failed", "secret", secret.Name, "error", err.Error())
+		ctrl.LoggerFrom(ctx).V(1).Info("watching a Secret failed", "namespace", secret.Namespace, "secret", secret.Name, "error", err.Error())
 		return false
 	}
 	defer watched.Stop()

@@ -35,7 +35,7 @@ func (c *Controller) Start(ctx context.Context) error {
 	}
 	errs = append(errs, c.saveSeen(flush))
 	if err := errors.Join(errs...); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "status of some SecretSyncs could not be written before the stop")
+		ctrl.LoggerFrom(ctx).Info("status of some SecretSyncs could not be written before the stop: the next start reconciles them", "error", err.Error())
 	}
 	return nil
 }

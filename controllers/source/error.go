@@ -20,6 +20,9 @@ type Error struct {
 	// Of is the secret that the explanation is about, with its ARN and tag, where AWS has described it: a namespace that may not
 	// have the secret may not have the explanation either.
 	Of *Version
+	// RequestID is AWS's id of the request, as in CloudTrail; empty if there was no answer. It is no part of the
+	// explanation, which stays the same while the trouble does.
+	RequestID string
 	// Cause is what the client said, redacted: it is logged at debug level, and errors.Is finds ErrNoServiceAccount in it.
 	Cause error
 }

@@ -41,6 +41,8 @@ type Failure struct {
 	Class   Class
 	// RetryAfter is the wait that the other side asked for; zero leaves it to the schedule.
 	RetryAfter time.Duration
+	// RequestID is AWS's id of the request that it refused; empty for none.
+	RequestID string
 }
 
 // Error is the message, led by the reason.
@@ -58,6 +60,7 @@ func Explain(err error) *Failure {
 	if refused, ok := errors.AsType[*source.Error](err); ok {
 		return &Failure{
 			Reason: refused.Kind.Reason(), Message: refused.Explanation, Class: classOf(refused.Kind.Transient()), RetryAfter: refused.RetryAfter,
+			RequestID: refused.RequestID,
 		}
 	}
 	if differ, ok := errors.AsType[*resolve.Mismatch](err); ok {

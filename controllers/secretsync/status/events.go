@@ -44,9 +44,12 @@ const (
 type Event struct {
 	// Type is Normal or Warning.
 	Type, Reason, Action, Note string
-	// Log is the log line that goes with it, LogPairs its keys and values; empty for none.
+	// Log is the log line that goes with it, LogPairs its keys and values; empty for none. An Event with a Log and no
+	// Reason is only logged.
 	Log      string
 	LogPairs []any
+	// Failed says that a person has to act: the line is logged as an error.
+	Failed bool
 }
 
 func normal(reason, action, note string) Event {
@@ -63,11 +66,16 @@ func (e Event) logged(message string, pairs ...any) Event {
 	return e
 }
 
+func (e Event) asError() Event {
+	e.Failed = true
+	return e
+}
+
 // Events are the transitions from the status before the outcome to the one after it. They are sent once that is written.
 func Events(outcome *Outcome, after *v1alpha1.SecretSyncStatus) []Event {
 	var events []Event
 	add := func(event Event) {
-		if event.Reason != "" {
+		if event.Reason != "" || event.Log != "" {
 			events = append(events, event)
 		}
 	}
@@ -82,18 +90,32 @@ func Events(outcome *Outcome, after *v1alpha1.SecretSyncStatus) []Event {
 	return events
 }
 
-// syncEvent is of a failure that began, is another one, or has ended.
+// syncEvent is of a failure that began, is another one, or has ended. It is logged as an error once Ready is False: until
+// then the operator retries, and the Secret holds a recent value.
 func syncEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 	was, failed := outcome.SecretSync.FailureReason(), outcome.Failure
+	ready := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
+	unready := ready != nil && ready.Status == metav1.ConditionFalse
 	switch {
 	case failed != nil && failed.Reason != was && !outcome.Known:
-		return Warning(EventFailed, actionSync, failed.Reason+": "+failed.Message).
-			logged("sync failed", "reason", failed.Reason, "message", cut(failed.Message, maxMessage))
+		event := Warning(EventFailed, actionSync, failed.Reason+": "+failed.Message).logged("sync failed", failedPairs(failed)...)
+		event.Failed = unready
+		return event
+	case failed != nil && unready && meta.IsStatusConditionTrue(outcome.SecretSync.Status.Conditions, v1alpha1.ConditionReady):
+		return Event{}.logged("sync keeps failing, and the value may be outdated", failedPairs(failed)...).asError()
 	case failed == nil && was != "" && outcome.Answered():
-		ready := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
 		return normal(EventRecovered, actionSync, "Recovered from "+was+": "+ready.Message).logged("sync recovered", "from", was)
 	}
 	return Event{}
+}
+
+// failedPairs are the keys and values of a log line of a failure.
+func failedPairs(failed *failure.Failure) []any {
+	pairs := []any{"reason", failed.Reason, "message", cut(failed.Message, maxMessage)}
+	if failed.RequestID != "" {
+		pairs = append(pairs, "awsRequestID", failed.RequestID)
+	}
+	return pairs
 }
 
 // previewEvent is of what mode Sync would do, where that was not said before.
@@ -111,9 +133,10 @@ func rotationEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 	reason, unhealthy := rotationReason(after)
 	switch health := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionRotationHealthy); {
 	case unhealthy && reason != was:
-		return Warning(reason, actionObserve, health.Message)
+		return Warning(reason, actionObserve, health.Message).
+			logged("rotation is unhealthy", "reason", reason, "message", cut(health.Message, maxMessage)).asError()
 	case wasUnhealthy && !unhealthy && reason != "":
-		return normal(EventRotationRecovered, actionObserve, "Recovered from "+was+": "+health.Message)
+		return normal(EventRotationRecovered, actionObserve, "Recovered from "+was+": "+health.Message).logged("rotation recovered", "from", was)
 	}
 	return Event{}
 }
@@ -214,9 +237,11 @@ func rolloutEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 	progress := outcome.Rollout.Progress
 	switch {
 	case condition.Reason == v1alpha1.ReasonRolloutFailed || condition.Reason == v1alpha1.ReasonRolloutForbidden:
-		return Warning(EventRolloutFailed, actionRestart, condition.Reason+": "+condition.Message)
+		return Warning(EventRolloutFailed, actionRestart, condition.Reason+": "+condition.Message).
+			logged("restarting workloads failed", "reason", condition.Reason, "message", cut(condition.Message, maxMessage)).asError()
 	case progress != nil && progress.State == rollout.Done && len(progress.Workloads) > 0:
-		return normal(EventRolledOut, actionRestart, "Version "+after.Rollout.Revision+" of Secret "+outcome.SecretSync.TargetName()+": "+condition.Message)
+		return normal(EventRolledOut, actionRestart, "Version "+after.Rollout.Revision+" of Secret "+outcome.SecretSync.TargetName()+": "+condition.Message).
+			logged("workloads rolled out", "revision", after.Rollout.Revision)
 	}
 	return Event{}
 }

@@ -226,7 +226,7 @@ func TestEventsTellOfRestartsOnTransitions(t *testing.T) {
 // TestEventsAreOfWhatTheOperatorDid, each with the line of the log that goes with it.
 func TestEventsAreOfWhatTheOperatorDid(t *testing.T) {
 	written := &Write{Result: &target.Result{Outcome: target.Updated}, Keys: []string{"a"}}
-	long := &failure.Failure{Reason: v1alpha1.ReasonAccessDenied, Message: strings.Repeat("x", 2*maxMessage), Class: failure.Terminal}
+	long := &failure.Failure{Reason: v1alpha1.ReasonAccessDenied, Message: strings.Repeat("x", 2*maxMessage), Class: failure.Terminal, RequestID: "4b7a"}
 	stalled := []metav1.Condition{condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAccessDenied, "no")}
 	stuck := condition(v1alpha1.ConditionRotationHealthy, metav1.ConditionFalse, v1alpha1.ReasonRotationStuck, "because")
 	shortened := strings.Repeat("x", maxMessage-len("…")) + "…"
@@ -238,11 +238,12 @@ func TestEventsAreOfWhatTheOperatorDid(t *testing.T) {
 		"a write": {func(o *Outcome) { o.Write = written }, nil, Event{Type: "Normal", Reason: EventUpdated, Action: "Apply", Log: "applied Secret",
 			LogPairs: []any{"event", EventUpdated, "secret", "db", "version", "v2", "trigger", schedule.Poll}}},
 		"a failure": {func(o *Outcome) { o.Failure = long }, nil, Event{Type: "Warning", Reason: EventFailed, Action: "Sync", Log: "sync failed",
-			LogPairs: []any{"reason", v1alpha1.ReasonAccessDenied, "message", shortened}}},
+			LogPairs: []any{"reason", v1alpha1.ReasonAccessDenied, "message", shortened, "awsRequestID", "4b7a"}}},
 		"a recovery": {func(o *Outcome) { o.SecretSync.Status.Conditions = stalled }, nil, Event{Type: "Normal", Reason: EventRecovered, Action: "Sync", Log: "sync recovered",
 			LogPairs: []any{"from", v1alpha1.ReasonAccessDenied}}},
 		"a preview":  {func(o *Outcome) { o.Preview = &Preview{Would: "write it"} }, nil, Event{Type: "Normal", Reason: EventWouldChange, Action: "Observe"}},
-		"a rotation": {func(*Outcome) {}, []metav1.Condition{stuck}, Event{Type: "Warning", Reason: v1alpha1.ReasonRotationStuck, Action: "Observe"}},
+		"a rotation": {func(*Outcome) {}, []metav1.Condition{stuck}, Event{Type: "Warning", Reason: v1alpha1.ReasonRotationStuck, Action: "Observe",
+			Log: "rotation is unhealthy", LogPairs: []any{"reason", v1alpha1.ReasonRotationStuck, "message", "because"}, Failed: true}},
 		"a restart": {func(o *Outcome) { o.Rollout.Restarted = []string{"Deployment web"} }, nil, Event{Type: "Normal", Reason: EventRestarted, Action: "Restart", Log: "restarted workloads",
 			LogPairs: []any{"workloads", []string{"Deployment web"}, "revision", "v2"}}},
 	} {

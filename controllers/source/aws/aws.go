@@ -166,6 +166,9 @@ func newHTTPClient(proxy func(*http.Request) (*url.URL, error)) *awshttp.Buildab
 // Region is where secrets are read from that name none; empty where the SDK knows none either.
 func (s *Source) Region() string { return s.config.Region }
 
+// OwnRole is the ARN of the role that the operator's own credentials are of; empty if it is not known without a call.
+func (s *Source) OwnRole() string { return s.provider.OwnRole() }
+
 // regionOf is where to read a Ref: its own region, the ARN's, the default. One that AWS does not have is refused.
 func (s *Source) regionOf(ref source.Ref) (string, error) {
 	region := cmp.Or(ref.Region, arns.Region(ref.SecretID), s.config.Region)

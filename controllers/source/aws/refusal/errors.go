@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -30,8 +32,20 @@ func (c Call) Explain(caller context.Context, err error) error {
 	if refused.Cause == nil {
 		refused.Cause = loggable(err)
 	}
+	refused.RequestID = requestID(err)
 	return refused
 }
+
+// requestID is AWS's id of the request, from the header of its answer. What is not an id is not passed on.
+func requestID(err error) string {
+	answer, ok := errors.AsType[*awshttp.ResponseError](err)
+	if !ok || !idOfRequest.MatchString(answer.RequestID) {
+		return ""
+	}
+	return answer.RequestID
+}
+
+var idOfRequest = regexp.MustCompile(`^[A-Za-z0-9=/+_-]{1,128}$`)
 
 func (c Call) classify(err error) *source.Error {
 	if trouble, ok := errors.AsType[*CredentialsError](err); ok {
