@@ -62,7 +62,7 @@ func logKeys(t *testing.T, file string) map[string]bool {
 func TestEveryKeyOfTheLogIsDocumented(t *testing.T) {
 	used := map[string]bool{"ts": true, "level": true, "logger": true, "msg": true, "reconcileID": true} // Of zap and controller-runtime.
 	for _, folder := range []string{".", "../cmd"} {
-		err := filepath.WalkDir(folder, func(at string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(folder, func(at string, _ fs.DirEntry, err error) error {
 			if err == nil && filepath.Ext(at) == ".go" && !strings.HasSuffix(at, "_test.go") {
 				for key := range logKeys(t, at) {
 					used[key] = true

@@ -241,7 +241,7 @@ func TestEventsAreOfWhatTheOperatorDid(t *testing.T) {
 			LogPairs: []any{"reason", v1alpha1.ReasonAccessDenied, "message", shortened, "awsRequestID", "4b7a"}}},
 		"a recovery": {func(o *Outcome) { o.SecretSync.Status.Conditions = stalled }, nil, Event{Type: "Normal", Reason: EventRecovered, Action: "Sync", Log: "sync recovered",
 			LogPairs: []any{"from", v1alpha1.ReasonAccessDenied}}},
-		"a preview":  {func(o *Outcome) { o.Preview = &Preview{Would: "write it"} }, nil, Event{Type: "Normal", Reason: EventWouldChange, Action: "Observe"}},
+		"a preview": {func(o *Outcome) { o.Preview = &Preview{Would: "write it"} }, nil, Event{Type: "Normal", Reason: EventWouldChange, Action: "Observe"}},
 		"a rotation": {func(*Outcome) {}, []metav1.Condition{stuck}, Event{Type: "Warning", Reason: v1alpha1.ReasonRotationStuck, Action: "Observe",
 			Log: "rotation is unhealthy", LogPairs: []any{"reason", v1alpha1.ReasonRotationStuck, "message", "because"}, Failed: true}},
 		"a restart": {func(o *Outcome) { o.Rollout.Restarted = []string{"Deployment web"} }, nil, Event{Type: "Normal", Reason: EventRestarted, Action: "Restart", Log: "restarted workloads",
