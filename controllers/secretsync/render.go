@@ -58,15 +58,15 @@ func (c *Controller) checkNulls(ctx context.Context, a *attempt, set *resolve.Se
 	if len(nulls) == 0 || written == nil || written.Name != a.secretSync.TargetName() || a.secretSync.WrittenBySpec() && set.InSync() {
 		return nil
 	}
-	held := slices.DeleteFunc(slices.Clone(nulls), func(key string) bool { return !slices.Contains(written.Keys, key) })
-	if len(held) == 0 {
+	nulled := slices.DeleteFunc(slices.Clone(nulls), func(key string) bool { return !slices.Contains(written.Keys, key) })
+	if len(nulled) == 0 {
 		return nil
 	}
 	present, err := c.secrets.Values(ctx, a.secretSync.Namespace, written.Name)
 	if err != nil {
 		return err
 	}
-	return render.CheckNulls(&a.secretSync.Spec, held, present)
+	return render.CheckNulls(&a.secretSync.Spec, nulled, present)
 }
 
 // syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit asks
