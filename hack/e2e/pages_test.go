@@ -22,9 +22,10 @@ func TestCommandsInSecurity(t *testing.T) {
 	if len(blocks) < 4 {
 		t.Fatalf("only %d blocks of commands were found", len(blocks))
 	}
+	released := regexp.MustCompile(`oci://ghcr\.io/secretsync/charts/secretsync --version \S+`)
 	kubectl, home := filepath.Dir(c.env.Plane.Kubectl()), c.env.Plane.Directory()
 	for _, block := range blocks {
-		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", block[1])
+		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", released.ReplaceAllString(block[1], "config/chart"))
 		shell.Dir = root
 		shell.Env = append(os.Environ(), "KUBECONFIG="+c.env.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home,
 			"PATH="+strings.Join([]string{kubectl, filepath.Dir(c.helm), os.Getenv("PATH")}, string(os.PathListSeparator)))
