@@ -25,6 +25,8 @@ const (
 const (
 	// ReasonSynced means that the Secret holds the version that the source points at.
 	ReasonSynced = "Synced"
+	// ReasonSyncedOnce means that spec.mode is Once, and that the Secret was written. It is not updated.
+	ReasonSyncedOnce = "SyncedOnce"
 	// ReasonObserved means that spec.mode is Observe, and that the Secret already is what mode Sync would write.
 	ReasonObserved = "Observed"
 	// ReasonWouldChange means that spec.mode is Observe, and that mode Sync would change the Secret.

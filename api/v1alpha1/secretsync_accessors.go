@@ -26,6 +26,9 @@ func (s *SecretSync) Deleting() bool { return !s.DeletionTimestamp.IsZero() }
 // Observes says whether the mode is Observe, in which nothing is written.
 func (s *SecretSync) Observes() bool { return s.Spec.Mode == SyncModeObserve }
 
+// Once says whether the mode is Once, in which the Secret is written once.
+func (s *SecretSync) Once() bool { return s.Spec.Mode == SyncModeOnce }
+
 // OwnsSecret says whether the Secret has an owner reference to the SecretSync, so that both are deleted together.
 func (s *SecretSync) OwnsSecret() bool { return !s.Spec.Target.Merges() && !s.Spec.Target.Retains() }
 

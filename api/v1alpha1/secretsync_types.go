@@ -71,7 +71,7 @@ type SecretSyncList struct {
 }
 
 // SyncMode says whether the operator writes.
-// +kubebuilder:validation:Enum=Sync;Observe
+// +kubebuilder:validation:Enum=Sync;Observe;Once
 type SyncMode string
 
 const (
@@ -79,6 +79,8 @@ const (
 	SyncModeSync SyncMode = "Sync"
 	// SyncModeObserve does everything except the writes: the condition Ready says what would be written.
 	SyncModeObserve SyncMode = "Observe"
+	// SyncModeOnce writes the Secret once, and then leaves it alone.
+	SyncModeOnce SyncMode = "Once"
 )
 
 // SecretSyncSpec is what a user asks for.
@@ -89,6 +91,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.source) || has(self.data) || has(self.dataFrom)",message="name a secret: set spec.source, or sources under spec.data or spec.dataFrom"
 // +kubebuilder:validation:XValidation:rule="has(self.source) || !has(self.data) || self.data.all(d, has(d.source) && has(d.source.secretID))",message="without spec.source each entry of spec.data needs a source.secretID of its own"
 // +kubebuilder:validation:XValidation:rule="has(self.source) || !has(self.dataFrom) || self.dataFrom.all(d, has(d.find) || has(d.source) && has(d.source.secretID))",message="without spec.source each entry of spec.dataFrom needs a source.secretID of its own, or find"
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Once' || !(has(self.keepPrevious) || has(self.target) && has(self.target.creationPolicy) && self.target.creationPolicy == 'Merge')",message="mode Once leaves the Secret alone after the first write: keepPrevious and creationPolicy Merge need mode Sync"
 type SecretSyncSpec struct {
 	// source is the AWS Secrets Manager secret to read, and which of its versions to follow. Without data and dataFrom,
 	// the whole secret goes into the Secret: one key per field of a JSON object, or the single key "value" for any
@@ -162,7 +165,9 @@ type SecretSyncSpec struct {
 	// +optional
 	Rotation *RotationExpectations `json:"rotation,omitempty"`
 
-	// mode is Sync, or Observe to report what would be written without writing it. Default: Sync.
+	// mode is Sync; or Observe to report what would be written without writing it; or Once to write the Secret once: as
+	// long as the Secret exists, later versions, edits of the Secret and edits of spec have no effect on it. A refresh
+	// request writes it again, and a deleted Secret is recreated. Default: Sync.
 	// +optional
 	Mode SyncMode `json:"mode,omitempty"`
 

@@ -74,7 +74,7 @@ func (c *Controller) heir(ctx context.Context, owner *v1alpha1.SecretSync, secre
 // whether another writer has touched the Secret meanwhile.
 func (c *Controller) disown(ctx context.Context, a *attempt, write *status.Write) (touched bool, err error) {
 	secretSync, written := a.secretSync, a.secretSync.Status.Secret
-	checked := secretSync.Unreadable == nil && (a.trigger != schedule.None || secretSync.Spec.Suspend)
+	checked := secretSync.Unreadable == nil && (a.trigger != schedule.None || a.once || secretSync.Spec.Suspend)
 	if !checked || write != nil || written == nil || !secretSync.Spec.Target.Retains() ||
 		written.CreationPolicy == v1alpha1.CreationPolicyMerge || secretSync.WrittenBySpec() {
 		return false, nil

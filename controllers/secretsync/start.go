@@ -27,6 +27,8 @@ type attempt struct {
 	abridged, inTurn bool
 	// trigger is why AWS is asked; None where it is not.
 	trigger schedule.Trigger
+	// once says that the mode is Once and that the Secret was written before.
+	once bool
 	// found is the Secret as it was before AWS is asked.
 	found ownwrites.Found
 }
@@ -57,6 +59,11 @@ func (c *Controller) start(ctx context.Context, secretSync *v1alpha1.SecretSync,
 	c.unblock(ctx, a)
 	found, err := ownwrites.Detect(ctx, c.secrets, secretSync, &state.writes, &state.seen, now)
 	if err != nil {
+		return a, err
+	}
+	if a.once, err = c.writtenOnce(ctx, secretSync, found.State); a.once || err != nil {
+		a.found.State = found.State
+		state.schedule.Rest(now)
 		return a, err
 	}
 	if found.Drifted && lost(secretSync, found.State) {

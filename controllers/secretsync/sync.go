@@ -19,7 +19,7 @@ type syncResult struct {
 // sync makes the Secret what the spec asks for, phase by phase. Each phase reads what the ones before it have made, and
 // the first error ends the sync; an error of the attempt itself is the first.
 func (c *Controller) sync(ctx context.Context, a *attempt, err error) syncResult {
-	done := syncResult{outcome: status.Outcome{SecretSync: a.secretSync, Trigger: a.trigger, Drifted: a.found.Drifted}, err: err}
+	done := syncResult{outcome: status.Outcome{SecretSync: a.secretSync, Trigger: a.trigger, Drifted: a.found.Drifted, Once: a.once}, err: err}
 	if a.trigger == schedule.None || err != nil {
 		return done
 	}

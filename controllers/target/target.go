@@ -140,6 +140,19 @@ func readState(ctx context.Context, reader client.Reader, namespace, name string
 	return found, nil
 }
 
+// Written says whether the API server has a Secret that a SecretSync of that name owns and has written.
+func (w *Writer) Written(ctx context.Context, namespace, name, owner string) (bool, error) {
+	metadata := SecretMetadata()
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, metadata)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, explain(err, reading(namespace, name))
+	}
+	return metadata.Annotations[v1alpha1.AnnotationOwner] == owner && metadata.Annotations[v1alpha1.AnnotationVersionID] != "", nil
+}
+
 // SecretMetadata is an empty object by which metadata of Secrets is read and watched, without values.
 func SecretMetadata() *metav1.PartialObjectMetadata {
 	metadata := &metav1.PartialObjectMetadata{}

@@ -20,7 +20,7 @@ func keysOfSamples() map[string][]string {
 		"payments-db-grace": {"password", "tls", "username"}, "payments-db-guarded": {"password", "tls", "username"},
 		"payments-app": {"DB_PASSWORD", "DB_PASSWORD_PREVIOUS", "FEATURE_search", "SHOP_token", "STRIPE_KEY"},
 		"cluster":      {"APP_PASSWORD", "DB_HOST", "DB_PORT", "DB_REPLICA", "PROXY_HOST", "ca.crt", "license.bin"},
-		"plugins":      {"plugin.search", "plugin.sub_mail"}, "keystore": {"keystore.jks"}, "observed": nil,
+		"plugins":      {"plugin.search", "plugin.sub_mail"}, "keystore": {"keystore.jks"}, "initial-login": {"password"}, "observed": nil,
 		"orders-db": {".pgpass", "DATABASE_URL", "JDBC_URL", "dbname", "engine", "host", "password", "port", "username"},
 		"registry":  {".dockerconfigjson"}, "web-tls": {"tls.crt", "tls.key"}, "shop-tls": {"tls.crt", "tls.key"},
 		"shop-env": {"SHOP_API_TOKEN"}, "restarted-shop": {"token"}, "shop-by-events": {"token"}, "shop-immutable": {"token"},
@@ -49,7 +49,11 @@ func (s *setup) awaitSamples() {
 			s.awaitReason(name, metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
 			continue
 		}
-		found := s.awaitReady(name)
+		reason := v1alpha1.ReasonSynced
+		if syncs.Items[i].Once() {
+			reason = v1alpha1.ReasonSyncedOnce
+		}
+		found := s.awaitReason(name, metav1.ConditionTrue, reason)
 		if got := slices.Clone(found.Status.Secret.Keys); !cmp.Equal(keys, got) {
 			s.Errorf("sample %s: %s", name, cmp.Diff(keys, got))
 		}

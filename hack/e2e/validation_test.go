@@ -64,6 +64,18 @@ func TestValidation(t *testing.T) {
 	}
 }
 
+// TestValidationOfMode is TestValidation for the mode.
+func TestValidationOfMode(t *testing.T) {
+	for name, test := range map[string]struct{ spec, refused string }{
+		"once":                      {`{source: {secretID: a}, mode: Once, target: {name: b, deletionPolicy: Retain}}`, ""},
+		"once, and previous values": {`{source: {secretID: a}, mode: Once, keepPrevious: {for: 1h}}`, "mode Once leaves the Secret alone"},
+		"once, merged":              {`{source: {secretID: a}, mode: Once, target: {name: b, creationPolicy: Merge}}`, "mode Once leaves the Secret alone"},
+		"another mode":              {`{source: {secretID: a}, mode: Twice}`, "supported values"},
+	} {
+		t.Run(name, func(t *testing.T) { checkValidation(t, test.spec, test.refused) })
+	}
+}
+
 // TestValidationOfEntries is TestValidation for the entries of data and dataFrom.
 func TestValidationOfEntries(t *testing.T) {
 	for name, test := range map[string]struct{ spec, refused string }{

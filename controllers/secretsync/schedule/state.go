@@ -94,6 +94,13 @@ func (s *State) Suspend() {
 	s.next, s.changed, s.failures, s.chase = time.Time{}, time.Time{}, 0, chase{}
 }
 
+// Rest plans no request, and forgets what is to be followed: the Secret is left alone.
+func (s *State) Rest(now time.Time) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.next, s.changed, s.restored, s.failures, s.chase = now.Add(never), time.Time{}, time.Time{}, 0, chase{}
+}
+
 // Stop plans no request: the SecretSync is being deleted.
 func (s *State) Stop() {
 	s.mutex.Lock()

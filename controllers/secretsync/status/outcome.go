@@ -21,6 +21,8 @@ type Outcome struct {
 	Trigger schedule.Trigger
 	// Drifted says that the Secret was touched since status was written.
 	Drifted bool
+	// Once says that the mode is Once, and that AWS was not asked because the Secret was written before.
+	Once bool
 	// Set is what AWS has named; nil where it was not asked.
 	Set *resolve.Set
 	// Write is what became of the Secret; nil where no write was tried, or it failed.
@@ -85,7 +87,7 @@ func (r Rollout) Policy(secretSync *v1alpha1.SecretSync) (policy v1alpha1.Rollou
 
 // ConcernsSync says whether the outcome says anything of the sync, and not of a rollout alone.
 func (o *Outcome) ConcernsSync() bool {
-	return o.Trigger != schedule.None || o.SecretSync.Spec.Suspend || o.Failure != nil
+	return o.Trigger != schedule.None || o.SecretSync.Spec.Suspend || o.Once || o.Failure != nil
 }
 
 // Reportable says whether the outcome says anything.

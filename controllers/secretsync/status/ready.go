@@ -23,15 +23,36 @@ func ready(outcome *Outcome, status *v1alpha1.SecretSyncStatus, now time.Time) v
 	secretSync := outcome.SecretSync
 	switch {
 	case outcome.Failure != nil && keepsReady(outcome):
-		return is(metav1.ConditionTrue, v1alpha1.ReasonSynced, holds(status, now)+"; retrying: "+outcome.Failure.Message)
+		return is(metav1.ConditionTrue, syncedReason(secretSync), holds(status, now)+"; retrying: "+outcome.Failure.Message)
 	case outcome.Failure != nil:
 		return is(metav1.ConditionFalse, outcome.Failure.Reason, outcome.Failure.Message+kept(outcome, status))
 	case secretSync.Spec.Suspend:
 		return suspended(outcome, status, now)
 	case secretSync.Observes():
 		return previewed(outcome)
+	case secretSync.Once():
+		// AWS is not asked any more, so that it would go stale.
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionRotationHealthy)
+		return is(metav1.ConditionTrue, syncedReason(secretSync), writtenOnce(secretSync, status))
 	}
-	return is(metav1.ConditionTrue, v1alpha1.ReasonSynced, holds(status, now))
+	return is(metav1.ConditionTrue, syncedReason(secretSync), holds(status, now))
+}
+
+func syncedReason(secretSync *v1alpha1.SecretSync) string {
+	if secretSync.Once() {
+		return v1alpha1.ReasonSyncedOnce
+	}
+	return v1alpha1.ReasonSynced
+}
+
+// writtenOnce says what was written in mode Once. What the Secret holds now is not known.
+func writtenOnce(secretSync *v1alpha1.SecretSync, status *v1alpha1.SecretSyncStatus) string {
+	said := "Secret " + secretSync.TargetName() + " was written once"
+	if status.Secret != nil && len(status.Sources) > 0 {
+		from := mainSource(status)
+		said += ", from version " + from.VersionID + " of " + from.SecretID
+	}
+	return said + "; mode Once leaves it alone until the annotation " + v1alpha1.AnnotationRefreshRequestedAt + " is changed"
 }
 
 // keepsReady says whether Ready stays true while the operator retries: as long as the Secret holds what the spec asks for
