@@ -63,9 +63,9 @@ func (c *cli) printChanges(r report, items []changeItem) error {
 		case item.code != exitWell:
 			c.say("secretsync.secretsync.dev/%s %s", item.Name, text)
 		case c.output == formatName:
-			fmt.Fprintln(c.streams.Out, "secretsync.secretsync.dev/"+item.Name) //nolint:errcheck // There is no other place to report it.
+			fmt.Fprintln(c.streams.Out, "secretsync.secretsync.dev/"+item.Name)
 		default:
-			fmt.Fprintf(c.streams.Out, "secretsync.secretsync.dev/%s %s\n", item.Name, text) //nolint:errcheck // As above.
+			fmt.Fprintf(c.streams.Out, "secretsync.secretsync.dev/%s %s\n", item.Name, text)
 		}
 	}
 	return nil

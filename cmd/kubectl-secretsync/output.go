@@ -135,7 +135,7 @@ func orNone(cell string) string {
 
 // say writes a line that is not data.
 func (c *cli) say(format string, arguments ...any) {
-	fmt.Fprintf(c.streams.ErrOut, format+"\n", arguments...) //nolint:errcheck // There is no other place to report it.
+	fmt.Fprintf(c.streams.ErrOut, format+"\n", arguments...)
 }
 
 // shorten cuts a text for a column.

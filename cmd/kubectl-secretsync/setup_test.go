@@ -62,6 +62,14 @@ func (s *setup) pluginIn(ctx context.Context, arguments ...string) printed {
 	return printed{code, out.String(), errOut.String()}
 }
 
+// expect runs the plugin, and checks its exit code and that it prints a text.
+func (s *setup) expect(code int, text string, arguments ...string) {
+	s.Helper()
+	if got := s.plugin(arguments...); got.code != code || !strings.Contains(squeezed(got.out+got.errOut), text) {
+		s.Errorf("%q: %+v, want exit code %d and %q", arguments, got, code, text)
+	}
+}
+
 // create creates a SecretSync of /app/NAME.
 func (s *setup) create(name string, changes ...func(*v1alpha1.SecretSync)) *v1alpha1.SecretSync {
 	s.Helper()

@@ -59,15 +59,9 @@ func TestVersions(t *testing.T) {
 	s := newSetup(t)
 	running, previous, current := s.withAWS()
 	s.reportVersion(s.create("db"), previous)
-	got := s.plugin("versions", "db")
-	for _, want := range []string{"SECRET VERSION STAGES CREATED IN SECRET\n", "/app/db " + current + " AWSCURRENT ", "/app/db " + previous + " AWSPREVIOUS "} {
-		if !strings.Contains(squeezed(got.out), want) {
-			t.Errorf("printed:\n%s\nlacks %q", squeezed(got.out), want)
-		}
-	}
-	if got.code != exitWell || got.errOut != "" {
-		t.Errorf("exit code %d, %s", got.code, got.errOut)
-	}
+	s.expect(exitWell, "SECRET VERSION STAGES CREATED IN SECRET\n", "versions", "db")
+	s.expect(exitWell, "/app/db "+current+" AWSCURRENT ", "versions", "db")
+	s.expect(exitWell, "/app/db "+previous+" AWSPREVIOUS ", "versions", "db")
 	var read struct {
 		As    identities
 		Items []versionItem
@@ -87,65 +81,61 @@ func TestVersions(t *testing.T) {
 	if running.ValuesRead("/") != 0 {
 		t.Error("a value was read")
 	}
+}
 
+// TestVersionsThatAWSDoesNotShow: what the operator has reported is shown in their place.
+func TestVersionsThatAWSDoesNotShow(t *testing.T) {
+	s := newSetup(t)
+	running, previous, _ := s.withAWS()
+	s.reportVersion(s.create("db"), previous)
 	s.create("gone", func(made *v1alpha1.SecretSync) { made.Spec.Source.SecretID = "/app/none" })
-	if got := s.plugin("versions", "gone"); got.code != exitTrouble || !strings.Contains(got.errOut, "Not looked at: AWS: /app/none: ") {
-		t.Errorf("a secret that does not exist: %+v", got)
-	}
+	s.expect(exitTrouble, "Not looked at: AWS: /app/none: ", "versions", "gone")
 	if _, err := running.AddUser(localaws.User{Name: "me", AccessKeyID: "me", SecretAccessKey: "not-checked"}); err != nil {
 		t.Fatal(err)
 	}
-	refused := s.plugin("versions", "db")
-	if want := "/app/db " + previous + " AWSCURRENT <none> yes\n"; refused.code != exitUndetermined || !strings.Contains(squeezed(refused.out), want) ||
-		!strings.Contains(refused.errOut, "AccessDeniedException") || !strings.Contains(refused.errOut, "secretsmanager:ListSecretVersionIds") {
-		t.Errorf("without permission: %+v, want %q", refused, want)
-	}
+	s.expect(exitUndetermined, "/app/db "+previous+" AWSCURRENT <none> yes\n", "versions", "db")
+	s.expect(exitUndetermined, "secretsmanager:ListSecretVersionIds", "versions", "db")
 }
 
 func TestPinAndUnpin(t *testing.T) {
 	s := newSetup(t)
 	_, previous, current := s.withAWS()
 	s.reportVersion(s.create("db", func(made *v1alpha1.SecretSync) { made.Spec.Source.VersionStage = "LIVE" }), current)
-	if got := s.plugin("pin", "db", "--previous"); got.code != exitWell || got.out != "secretsync.secretsync.dev/db pinned: "+previous+"\n" {
-		t.Errorf("pin: %+v", got)
+	follows := func(stage, version string) {
+		t.Helper()
+		if got := s.get("db").Spec.Source; got.VersionStage != stage || got.VersionID != version {
+			t.Errorf("spec.source is %+v, want stage %q and version %q", got, stage, version)
+		}
 	}
-	if got := s.get("db").Spec.Source; got.VersionID != previous || got.VersionStage != "" {
-		t.Errorf("after pin: %+v", got)
+	s.expect(exitWell, "secretsync.secretsync.dev/db pinned: "+previous+"\n", "pin", "db", "--previous")
+	follows("", previous)
+	s.expect(exitWell, "already pinned", "pin", "db", "--version", previous)
+	s.expect(exitWell, "pinned: "+current, "pin", "db", "--version", current)
+	follows("", current)
+	s.expect(exitWell, "secretsync.secretsync.dev/db unpinned: follows LIVE\n", "unpin", "db")
+	follows("LIVE", "")
+	if left := s.get("db").Annotations[annotationUnpinned]; left != "" {
+		t.Errorf("unpin leaves the annotation %s", left)
 	}
-	if got := s.plugin("pin", "db", "--version", previous); got.code != exitWell || !strings.Contains(got.out, "already pinned") {
-		t.Errorf("pin again: %+v", got)
-	}
-	if got := s.plugin("pin", "db", "--version", current); got.code != exitWell || s.get("db").Spec.Source.VersionID != current {
-		t.Errorf("pin to another version: %+v", got)
-	}
-	if got := s.plugin("unpin", "db"); got.code != exitWell || got.out != "secretsync.secretsync.dev/db unpinned: follows LIVE\n" {
-		t.Errorf("unpin: %+v", got)
-	}
-	after := s.get("db")
-	if source := after.Spec.Source; source.VersionID != "" || source.VersionStage != "LIVE" || after.Annotations[annotationUnpinned] != "" {
-		t.Errorf("after unpin: %+v, %v", source, after.Annotations)
-	}
-	if got := s.plugin("unpin", "db"); got.code != exitWell || !strings.Contains(got.out, "not pinned") {
-		t.Errorf("unpin again: %+v", got)
-	}
+	s.expect(exitWell, "not pinned", "unpin", "db")
+}
+
+func TestPinOfOtherSecretSyncs(t *testing.T) {
+	s := newSetup(t)
+	_, _, current := s.withAWS()
 	s.create("by-hand", func(made *v1alpha1.SecretSync) { made.Spec.Source.VersionID = current })
-	if got := s.plugin("unpin", "by-hand"); got.code != exitWell || !strings.Contains(got.out, "follows AWSCURRENT") || s.get("by-hand").Spec.Source.VersionID != "" {
-		t.Errorf("a version that was set by hand: %+v", got)
+	s.expect(exitWell, "follows AWSCURRENT", "unpin", "by-hand")
+	if got := s.get("by-hand").Spec.Source.VersionID; got != "" {
+		t.Errorf("after unpin the version is %s", got)
 	}
-	if got := s.plugin("pin", "by-hand", "--version", "short"); got.code != exitTrouble || !strings.Contains(got.errOut, "versionID") {
-		t.Errorf("a version that is none: %+v", got)
-	}
+	s.expect(exitTrouble, "versionID", "pin", "by-hand", "--version", "short")
 	s.create("entries", func(made *v1alpha1.SecretSync) {
 		made.Spec.Source = v1alpha1.SecretSource{}
 		made.Spec.DataFrom = []v1alpha1.DataFrom{{Source: &v1alpha1.EntrySource{SecretID: "/app/db"}}}
 	})
-	if got := s.plugin("pin", "entries", "--previous"); got.code != exitTrouble || !strings.Contains(got.errOut, "it has no spec.source") {
-		t.Errorf("without spec.source: %+v", got)
-	}
+	s.expect(exitTrouble, "it has no spec.source", "pin", "entries", "--previous")
 	s.create("git", func(made *v1alpha1.SecretSync) {
 		made.Labels = map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps"}
 	})
-	if got := s.plugin("pin", "git", "--version", current); got.code != exitTrouble || !strings.Contains(got.errOut, "commit spec.source.versionID there") {
-		t.Errorf("applied from Git: %+v", got)
-	}
+	s.expect(exitTrouble, "commit spec.source.versionID there", "pin", "git", "--version", current)
 }

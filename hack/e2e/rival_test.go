@@ -36,9 +36,9 @@ func (s *setup) stopped(operator *testenv.Manager) {
 }
 
 // conflicted says whether the condition Ready is about a conflict of operators.
-func (s *setup) conflicted(name string) bool {
+func (s *setup) conflicted() bool {
 	s.Helper()
-	ready := meta.FindStatusCondition(s.get(name).Status.Conditions, v1alpha1.ConditionReady)
+	ready := meta.FindStatusCondition(s.get("db").Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Reason == v1alpha1.ReasonOperatorConflict
 }
 
@@ -67,14 +67,14 @@ func TestTwoOperatorsWithOtherRegions(t *testing.T) {
 	two := s.operator("two", elsewhere)
 	s.awaitKeys("db", map[string]string{"value": there})
 	s.await("the second operator has written status", func() bool { return s.get("db").Status.Operator == "tools/two" })
-	s.never("an operator that took the place of another is in conflict", func() bool { return s.conflicted("db") })
+	s.never("an operator that took the place of another is in conflict", func() bool { return s.conflicted() })
 
 	one = s.operator("one", localaws.DefaultRegion)
 	for _, name := range []string{"tools/one", "tools/two"} {
-		s.await(name+" reports the conflict", func() bool { return s.conflicted("db") && s.get("db").Status.Operator == name })
+		s.await(name+" reports the conflict", func() bool { return s.conflicted() && s.get("db").Status.Operator == name })
 	}
 	s.awaitEvent("db", "SyncFailed", v1alpha1.ReasonOperatorConflict, "tools/one", "tools/two", "--watch-namespaces", "--watch-label-selector", "uninstall")
-	s.never("the conflict is reported to be over", func() bool { return !s.conflicted("db") })
+	s.never("the conflict is reported to be over", func() bool { return !s.conflicted() })
 	s.checkEvents("db")
 
 	s.stopped(two)
@@ -120,9 +120,9 @@ func TestTwoOperatorsThatAgree(t *testing.T) {
 		version := s.putValue(id, content)
 		s.awaitKeys("db", map[string]string{"value": content})
 		s.await("status has the version", func() bool { return s.get("db").Status.Sources[0].VersionID == version })
-		if s.conflicted("db") {
+		if s.conflicted() {
 			t.Fatal("operators that agree report a conflict")
 		}
 	}
-	s.never("operators that agree report a conflict", func() bool { return s.conflicted("db") })
+	s.never("operators that agree report a conflict", func() bool { return s.conflicted() })
 }

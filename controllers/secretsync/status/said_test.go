@@ -17,8 +17,11 @@ func TestAStatusSaysVersionsOrAFailure(t *testing.T) {
 		}
 		return Said(secretSync)
 	}
-	if of("a", "1", "") != of("a", "1", "") || of("a", "1", "AccessDenied") != of("b", "2", "AccessDenied") {
-		t.Error("the same is not said to be the same")
+	if first, second := of("a", "1", ""), of("a", "1", ""); first != second {
+		t.Errorf("the same versions are said as %q and %q", first, second)
+	}
+	if first, second := of("a", "1", "AccessDenied"), of("b", "2", "AccessDenied"); first != second {
+		t.Errorf("the same failure is said as %q and %q", first, second)
 	}
 	seen := map[string]bool{}
 	for _, said := range []string{of("a", "1", ""), of("a", "2", ""), of("b", "1", ""), of("a", "1", "AccessDenied"), of("a", "1", "SecretNotFound")} {
