@@ -101,7 +101,7 @@ func syncEvent(outcome *Outcome, after *v1alpha1.SecretSyncStatus) Event {
 		event := Warning(EventFailed, actionSync, failed.Reason+": "+failed.Message).logged("sync failed", failedPairs(failed)...)
 		event.Failed = unready
 		return event
-	case failed != nil && unready && meta.IsStatusConditionTrue(outcome.SecretSync.Status.Conditions, v1alpha1.ConditionReady):
+	case failed != nil && !outcome.Known && unready && meta.IsStatusConditionTrue(outcome.SecretSync.Status.Conditions, v1alpha1.ConditionReady):
 		return Event{}.logged("sync keeps failing, and the value may be outdated", failedPairs(failed)...).asError()
 	case failed == nil && was != "" && outcome.Answered():
 		return normal(EventRecovered, actionSync, "Recovered from "+was+": "+ready.Message).logged("sync recovered", "from", was)

@@ -43,3 +43,16 @@ func TestAFailureIsLoggedAsAnErrorOnceAPersonHasToAct(t *testing.T) {
 		}
 	}
 }
+
+// TestAConflictIsLoggedOnce: another operator sets Ready to True again and again, and each time this operator finds the
+// conflict that it has reported.
+func TestAConflictIsLoggedOnce(t *testing.T) {
+	outcome := polled("v1", "v1")
+	outcome.Failure, outcome.Known = failure.OperatorConflict("a/a", "b/b", nil, 0), true
+	outcome.SecretSync.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced, "by b/b")}
+	after := outcome.SecretSync.Status.DeepCopy()
+	after.Conditions = []metav1.Condition{condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonOperatorConflict, "again")}
+	for _, event := range Events(outcome, after) {
+		t.Errorf("logged %q, event %q", event.Log, event.Note)
+	}
+}
