@@ -59,8 +59,9 @@ test-oldest: ## Run all tests against the oldest supported Kubernetes
 	$(MAKE) test KUBERNETES=1.35
 
 .PHONY: test-node
-test-node: controlplane bin/helm ## Test the chart on a real node, as root on Linux; IMAGE=…, RUN=TestTakeOver, LONG=1
+test-node: controlplane bin/helm ## Test the chart on a real node, as root on Linux; IMAGE=…, RELEASE=dist, RUN=TestTakeOver, LONG=1
 	SECRETSYNC_NODE=$(if $(LONG),long,short) $(if $(IMAGE),SECRETSYNC_IMAGE=$(abspath $(IMAGE))) \
+		$(if $(RELEASE),SECRETSYNC_RELEASE=$(abspath $(RELEASE)) SECRETSYNC_IMAGE=$(abspath $(RELEASE))/secretsync-image.oci.tar) \
 		go test -count=1 -v -p 1 -timeout 40m $(if $(RUN),-run '$(RUN)') ./hack/node ./hack/pods
 
 .PHONY: soak

@@ -1,6 +1,8 @@
 package pods
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -49,6 +51,43 @@ func TestUninstallAndReinstall(t *testing.T) {
 	s.rotate(id, value)
 	s.awaitSynced(value)
 	s.uninstall(other, elsewhere)
+	s.install()
+}
+
+// TestReleasedFolder: who has only the folder of a release installs its chart and its image, syncs, upgrades and
+// uninstalls.
+func TestReleasedFolder(t *testing.T) {
+	folder := os.Getenv(releaseVariable)
+	if folder == "" {
+		t.Skip("no release was given: make release-dry-run, then make test-node RELEASE=dist")
+	}
+	charts, err := filepath.Glob(filepath.Join(folder, "secretsync-*.tgz"))
+	if err != nil || len(charts) != 1 {
+		t.Fatalf("the folder has %d charts, %v", len(charts), err)
+	}
+	s := newSetup(t)
+	s.uninstall(release, testenv.OperatorNamespace)
+	helm := func(verb string, values ...string) {
+		t.Helper()
+		arguments := slices.Concat([]string{verb, release, charts[0], "--namespace", testenv.OperatorNamespace}, s.defaults(), values)
+		if output, err := s.helmRun(arguments...); err != nil {
+			t.Fatalf("%v: %s", err, output)
+		}
+		s.awaitRolledOut(testenv.OperatorNamespace, release)
+	}
+	helm("install")
+	value := newValue()
+	id := s.createSecret("db", value)
+	s.sync("db", id)
+	s.awaitSynced(value)
+	helm("upgrade", "--set", "log.level=debug")
+	value = newValue()
+	s.rotate(id, value)
+	s.awaitSynced(value)
+	s.uninstall(release, testenv.OperatorNamespace)
+	if held := testsuite.Values(s, s.client, s.namespace, "db"); held["value"] != value {
+		t.Error("the Secret was changed")
+	}
 	s.install()
 }
 

@@ -35,6 +35,9 @@ const nodeVariable = "SECRETSYNC_NODE"
 // imageVariable names an archive of the operator's image, from make image; without it the tests build a minimal image.
 const imageVariable = "SECRETSYNC_IMAGE"
 
+// releaseVariable names the folder of a release, from make release-dry-run.
+const releaseVariable = "SECRETSYNC_RELEASE"
+
 func long() bool { return os.Getenv(nodeVariable) == "long" }
 
 const (
