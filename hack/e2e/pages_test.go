@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/secretsync/secretsync/hack/readme"
 )
 
 // TestCommandsInSecurity runs the commands of the page, in its order, as a user who has installed the chart from a
@@ -22,10 +24,13 @@ func TestCommandsInSecurity(t *testing.T) {
 	if len(blocks) < 4 {
 		t.Fatalf("only %d blocks of commands were found", len(blocks))
 	}
-	released := regexp.MustCompile(`oci://ghcr\.io/secretsync/charts/secretsync --version \S+`)
+	released, err := readme.ReleasedChart(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	kubectl, home := filepath.Dir(c.env.Plane.Kubectl()), c.env.Plane.Directory()
 	for _, block := range blocks {
-		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", released.ReplaceAllString(block[1], "config/chart"))
+		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(block[1], released, "config/chart"))
 		shell.Dir = root
 		shell.Env = append(os.Environ(), "KUBECONFIG="+c.env.Plane.Kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home,
 			"PATH="+strings.Join([]string{kubectl, filepath.Dir(c.helm), os.Getenv("PATH")}, string(os.PathListSeparator)))

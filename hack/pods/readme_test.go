@@ -27,6 +27,10 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	released, err := readme.ReleasedChart(testsuite.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const newcomer, secretKey = "newcomer", "a-key-that-is-checked"
 	if _, err := s.aws.AddUser(localaws.User{Name: newcomer, AccessKeyID: newcomer, SecretAccessKey: secretKey,
 		Policies: []string{`{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`}}); err != nil {
@@ -38,7 +42,7 @@ func TestREADME(t *testing.T) {
 	}
 	follower := readme.Follower{
 		Page: string(page), Sections: []string{"Install", "The first secret"}, Nodes: true, Directory: t.TempDir(),
-		Replace: []string{"oci://ghcr.io/secretsync/charts/secretsync --version 0.1.0", chart + " --set aws.endpointURL=" + s.aws.URL() + " --set aws.region=" + localaws.DefaultRegion},
+		Replace: []string{released, chart + " --set aws.endpointURL=" + s.aws.URL() + " --set aws.region=" + localaws.DefaultRegion},
 		Environment: readme.Shell{
 			Kubectl: filepath.Dir(s.Plane.Kubectl()), Helm: filepath.Dir(s.helm), Others: []string{others},
 			Home: t.TempDir(), Kubeconfig: s.Plane.Kubeconfig(),

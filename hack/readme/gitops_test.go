@@ -18,7 +18,11 @@ import (
 // the chart with their values: its schema refuses unknown ones.
 func TestGitOps(t *testing.T) {
 	objects := manifests(t, "docs/gitops.md", "Flux", "Argo CD")
-	reference, version, _ := strings.Cut(released(t), " --version ")
+	released, err := readme.ReleasedChart(testsuite.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference, version, _ := strings.Cut(released, " --version ")
 	repository, chart := filepath.Split(strings.TrimPrefix(reference, "oci://"))
 
 	source, release, application := objects["OCIRepository"], objects["HelmRelease"], objects["Application"]

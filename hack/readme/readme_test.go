@@ -38,20 +38,6 @@ func TestMain(m *testing.M) {
 
 const everything = `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 
-// released is the chart as README.md names it. Until it is released, and in the test of a change, the checkout has it.
-func released(t *testing.T) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(testsuite.Root, "config/chart/Chart.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	match := regexp.MustCompile(`(?m)^version: (\S+)$`).FindSubmatch(content)
-	if match == nil {
-		t.Fatal("Chart.yaml has no version")
-	}
-	return "oci://ghcr.io/secretsync/charts/secretsync --version " + string(match[1])
-}
-
 // TestREADME runs all commands of README.md, from an empty cluster to a Deployment that uses the Secret. The cluster has
 // no node: a process of this machine is the operator's pod.
 func TestREADME(t *testing.T) {
@@ -60,6 +46,10 @@ func TestREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	chart, err := filepath.Abs(filepath.Join(testsuite.Root, "config/chart"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	released, err := readme.ReleasedChart(testsuite.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +68,7 @@ func TestREADME(t *testing.T) {
 	node := startNode(t, shared)
 	follower := readme.Follower{
 		Page: string(page), Sections: []string{"Install", "The first secret"}, Directory: t.TempDir(),
-		Replace:     []string{released(t), chart},
+		Replace:     []string{released, chart},
 		Environment: environment(t, key, secretKey),
 	}
 	result, err := follower.Follow(t.Context())
