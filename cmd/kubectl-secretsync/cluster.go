@@ -73,3 +73,13 @@ func (c *cluster) secretSync(ctx context.Context, name string) (*v1alpha1.Secret
 	err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, found)
 	return found, refused(err)
 }
+
+// find connects to the cluster and reads a SecretSync of the namespace.
+func (c *cli) find(ctx context.Context, name string) (*cluster, *v1alpha1.SecretSync, error) {
+	k, err := c.cluster()
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := k.secretSync(ctx, name)
+	return k, found, err
+}

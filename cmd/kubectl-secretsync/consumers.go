@@ -43,11 +43,7 @@ type consumerItem struct {
 }
 
 func (c *cli) consumers(ctx context.Context, name string) error {
-	k, err := c.cluster()
-	if err != nil {
-		return err
-	}
-	found, err := k.secretSync(ctx, name)
+	k, found, err := c.find(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -29,6 +30,11 @@ func gitOpsOwner(found *v1alpha1.SecretSync) string {
 // byArgoCD says whether fields were applied by Argo CD, on the server's side or on the client's.
 func byArgoCD(entry metav1.ManagedFieldsEntry) bool {
 	return entry.Manager == "argocd-controller" || entry.Manager == "argocd-application-controller"
+}
+
+// addForce adds the flag that changes what is applied from Git, too.
+func addForce(command *cobra.Command, force *bool) {
+	command.Flags().BoolVar(force, "force", false, "change a SecretSync that is applied from Git, too")
 }
 
 // checkGitOps refuses a change of the spec that would be reverted.

@@ -48,7 +48,7 @@ func newPin(c *cli) *cobra.Command {
 	}
 	command.Flags().StringVar(&options.version, "version", "", "id of the version")
 	command.Flags().BoolVar(&options.previous, "previous", false, "take the version at AWSPREVIOUS")
-	command.Flags().BoolVar(&options.force, "force", false, "change a SecretSync that is applied from Git, too")
+	addForce(command, &options.force)
 	return command
 }
 
@@ -121,7 +121,7 @@ func newUnpin(c *cli) *cobra.Command {
 			})
 		},
 	}
-	command.Flags().BoolVar(&force, "force", false, "change a SecretSync that is applied from Git, too")
+	addForce(command, &force)
 	return command
 }
 

@@ -28,11 +28,7 @@ type statusDetails struct {
 
 // showOne prints one SecretSync as a tree.
 func (c *cli) showOne(ctx context.Context, name string) error {
-	k, err := c.cluster()
-	if err != nil {
-		return err
-	}
-	found, err := k.secretSync(ctx, name)
+	k, found, err := c.find(ctx, name)
 	if err != nil {
 		return err
 	}

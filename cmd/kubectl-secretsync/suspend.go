@@ -13,7 +13,10 @@ func newSuspend(c *cli) *cobra.Command {
 		Long: "Stop reading from AWS and writing to the Secret, until resume. The Secret stays as it is. It sets spec.suspend.\n\n" +
 			"kubectl secretsync status counts what is suspended.",
 		Example: "  kubectl secretsync suspend db -n payments",
-	}, `{"spec":{"suspend":true}}`, "spec.suspend: true", true)
+	}, suspension{
+		kind: "Suspend", suspends: true, patch: `{"spec":{"suspend":true}}`, change: "spec.suspend: true",
+		done: "suspended", already: "already suspended",
+	})
 }
 
 func newResume(c *cli) *cobra.Command {
@@ -22,27 +25,38 @@ func newResume(c *cli) *cobra.Command {
 		Short:   "Follow AWS again after suspend",
 		Long:    "Follow AWS again after suspend. It removes spec.suspend.",
 		Example: "  kubectl secretsync resume db -n payments",
-	}, `{"spec":{"suspend":null}}`, "the removal of spec.suspend", false)
+	}, suspension{
+		kind: "Resume", suspends: false, patch: `{"spec":{"suspend":null}}`, change: "the removal of spec.suspend",
+		done: "resumed", already: "not suspended",
+	})
 }
 
-func newSuspension(c *cli, command cobra.Command, patch, change string, suspends bool) *cobra.Command {
-	done := map[bool]string{true: "suspended", false: "resumed"}[suspends]
-	before := map[bool]string{true: "already suspended", false: "not suspended"}[suspends]
-	kind := map[bool]string{true: "Suspend", false: "Resume"}[suspends]
+// suspension is a change of spec.suspend.
+type suspension struct {
+	// kind is that of the report.
+	kind     string
+	suspends bool
+	// patch makes the change, and change says what to commit where the object is applied from Git.
+	patch, change string
+	// done and already are the outcomes.
+	done, already string
+}
+
+func newSuspension(c *cli, command cobra.Command, to suspension) *cobra.Command {
 	force := false
 	command.Args = cobra.MinimumNArgs(1)
 	command.RunE = func(command *cobra.Command, names []string) error {
 		ctx := command.Context()
-		return c.changeEach(ctx, kind, names, func(k *cluster, found *v1alpha1.SecretSync) (changeItem, error) {
-			if found.Spec.Suspend == suspends {
-				return changeItem{Outcome: before}, nil
+		return c.changeEach(ctx, to.kind, names, func(k *cluster, found *v1alpha1.SecretSync) (changeItem, error) {
+			if found.Spec.Suspend == to.suspends {
+				return changeItem{Outcome: to.already}, nil
 			}
-			if err := checkGitOps(found, change, force); err != nil {
+			if err := checkGitOps(found, to.change, force); err != nil {
 				return changeItem{}, err
 			}
-			return changeItem{Outcome: done}, k.patch(ctx, found, patch)
+			return changeItem{Outcome: to.done}, k.patch(ctx, found, to.patch)
 		})
 	}
-	command.Flags().BoolVar(&force, "force", false, "change a SecretSync that is applied from Git, too")
+	addForce(&command, &force)
 	return &command
 }

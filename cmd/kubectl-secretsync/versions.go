@@ -39,11 +39,7 @@ type versionItem struct {
 }
 
 func (c *cli) versions(ctx context.Context, name string) error {
-	k, err := c.cluster()
-	if err != nil {
-		return err
-	}
-	found, err := k.secretSync(ctx, name)
+	k, found, err := c.find(ctx, name)
 	if err != nil {
 		return err
 	}
