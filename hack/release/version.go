@@ -35,7 +35,6 @@ func places() []place {
 		{"docs/security.md", released, true},
 		{"docs/quick-start-eks.md", regexp.MustCompile(`(\?ref=)(v\d[^"]*)()`), false},
 		{"docs/gitops.md", regexp.MustCompile(`(?m)(ref: \{tag: |targetRevision: )(\d[^\s}]*)()`), true},
-		{"hack/pods/readme_test.go", released, true},
 		{"docs/verifying.md", regexp.MustCompile(`(?m)(\bVERSION=)(v[0-9]\S*?)(` + "`" + `|$)`), false},
 		{"config/default/kustomization.yaml", regexp.MustCompile(`(?m)^(  newTag: )(\S+)()$`), false},
 	}
