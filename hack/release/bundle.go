@@ -194,7 +194,6 @@ func serviceVersion(parts installed, version, created string) map[string]any {
 			"keywords":       []string{"aws", "secrets-manager", "secrets", "rotation"},
 			"provider":       map[string]string{"name": "SecretSync", "url": repository},
 			"links":          []map[string]string{{"name": "Source", "url": repository}},
-			"maintainers":    []map[string]string{{"name": "SecretSync maintainers", "email": "maintainers@secretsync.dev"}},
 			"installModes": []map[string]any{
 				mode("OwnNamespace", false), mode("SingleNamespace", false), mode("MultiNamespace", false), mode("AllNamespaces", true)},
 			"customresourcedefinitions": map[string]any{"owned": []map[string]string{{
