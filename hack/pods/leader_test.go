@@ -77,6 +77,32 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
+// TestAHungReplica: the only replica hangs. The kubelet restarts it once its liveness probe has failed, and what changed
+// meanwhile is synced.
+func TestAHungReplica(t *testing.T) {
+	s := newSetup(t)
+	value := newValue()
+	id := s.createSecret("db", value)
+	s.sync("db", id)
+	s.awaitSynced(value)
+	was := s.operator()
+	if err := syscall.Kill(s.process(was), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	value = newValue()
+	s.rotate(id, value)
+	took := s.await("the change is synced after the only replica hung", func() bool { return s.synced("db", "value", value) })
+	t.Logf("the only replica hung: the change was synced after %s", took.Round(100*time.Millisecond))
+	is := s.operator()
+	if is.Name != was.Name {
+		t.Errorf("the pod is %s, not %s: another replica did it", is.Name, was.Name)
+	}
+	s.await("the kubelet says that it restarted the container", func() bool {
+		return s.operator().Status.ContainerStatuses[0].RestartCount > was.Status.ContainerStatuses[0].RestartCount
+	})
+	s.awaitRolledOut(testenv.OperatorNamespace, release)
+}
+
 // TestPodDeletedInTheMiddleOfSyncs: the operator's only pod is deleted while AWS does not answer: 100 SecretSyncs have a
 // rotation to sync, and 100 others are new. The next pod syncs all of them, and each value is right.
 func TestPodDeletedInTheMiddleOfSyncs(t *testing.T) {
