@@ -87,10 +87,22 @@ const (
 	KeyConversionUnicode KeyConversion = "Unicode"
 )
 
+// OverlapPolicy says what happens to a key that an earlier entry of dataFrom gives too.
+// +kubebuilder:validation:Enum=Refuse;Override
+type OverlapPolicy string
+
+const (
+	// OverlapRefuse refuses the spec, with the reason InvalidValue.
+	OverlapRefuse OverlapPolicy = "Refuse"
+	// OverlapOverride takes the key from the later entry.
+	OverlapOverride OverlapPolicy = "Override"
+)
+
 // DataFrom is one secret, or with find several secrets. The names of its fields become keys in this order: include and
 // exclude select, rename replaces, conversion replaces invalid characters, prefix is prepended.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.source) && has(self.find))",message="set source for one secret, or find for those that match, not both"
+// +kubebuilder:validation:XValidation:rule="!(has(self.overlap) && has(self.find))",message="overlap does not go with find, whose keys AWS can change at any time: set overlap on entries with source"
 type DataFrom struct {
 	// source is the secret, or the version, to take. Default: spec.source.
 	// +optional
@@ -154,6 +166,11 @@ type DataFrom struct {
 	// Default: Hold.
 	// +optional
 	Nulls NullPolicy `json:"nulls,omitempty"`
+
+	// overlap is Refuse or Override. With Override, the keys of this entry override those of the entries before it. With
+	// Refuse, a key that two entries give is refused. It does not go with find. Default: Refuse.
+	// +optional
+	Overlap OverlapPolicy `json:"overlap,omitempty"`
 
 	// optional allows the entry to be omitted if its secret, version or property does not exist, or if find matches
 	// nothing. Default: false.

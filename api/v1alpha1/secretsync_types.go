@@ -86,7 +86,8 @@ const (
 // SecretSyncSpec is what a user asks for.
 //
 // The Secret gets the keys of dataFrom, of data and of template. A key of template overrides the same key of data, and
-// a key of data overrides the same key of dataFrom. If two entries of dataFrom give the same key, the spec is refused.
+// a key of data overrides the same key of dataFrom. If two entries of dataFrom give the same key, the spec is refused,
+// unless the later one has overlap: Override.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.source) || has(self.data) || has(self.dataFrom)",message="name a secret: set spec.source, or sources under spec.data or spec.dataFrom"
 // +kubebuilder:validation:XValidation:rule="has(self.source) || !has(self.data) || self.data.all(d, has(d.source) && has(d.source.secretID))",message="without spec.source each entry of spec.data needs a source.secretID of its own"
@@ -135,6 +136,7 @@ type SecretSyncSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="!has(self[0].overlap)",message="the first entry of spec.dataFrom has none before it: set overlap on the entry whose keys are to override"
 	// +kubebuilder:validation:XValidation:rule="self.map(d, (has(d.property) ? size(d.property) : 0) + (has(d.include) ? d.include.map(n, size(n)).sum() : 0) + (has(d.exclude) ? d.exclude.map(n, size(n)).sum() : 0) + (has(d.rename) ? d.rename.map(n, size(n.match) + (has(n.replace) ? size(n.replace) : 0)).sum() : 0) + (has(d.find) ? (has(d.find.namePrefix) ? size(d.find.namePrefix) : 0) + (has(d.find.namePattern) ? size(d.find.namePattern) : 0) : 0)).sum() <= 65536",message="the names and patterns of spec.dataFrom may have at most 65536 characters together: use wildcards, or several SecretSyncs"
 	DataFrom []DataFrom `json:"dataFrom,omitempty"`
 

@@ -67,7 +67,7 @@ func (d *DataKey) size() int {
 }
 
 func (d *DataFrom) size() int {
-	size := d.Source.size() + len(d.Property) + sizeOfList(d.Include) + sizeOfList(d.Exclude) + len(d.Conversion) + len(d.Prefix) + len(d.Decode) + len(d.Nulls)
+	size := d.Source.size() + len(d.Property) + sizeOfList(d.Include) + sizeOfList(d.Exclude) + len(d.Conversion) + len(d.Prefix) + len(d.Decode) + len(d.Nulls) + len(d.Overlap)
 	if d.Find != nil {
 		size += len(d.Find.NamePrefix) + len(d.Find.NamePattern) + sizeOfMap(d.Find.Tags) + len(d.Find.Region) + len(d.Find.Take)
 	}

@@ -135,7 +135,7 @@ func (c *collector) put(entry *v1alpha1.DataFrom, naming *keyNaming, from origin
 	if err != nil {
 		return err
 	}
-	if other, there := c.origins[key]; there {
+	if other, there := c.origins[key]; there && (entry.Overlap != v1alpha1.OverlapOverride || other.entry == from.entry) {
 		return clash(key, other, from)
 	}
 	if entry.Decode != "" && value != nil {
@@ -146,16 +146,19 @@ func (c *collector) put(entry *v1alpha1.DataFrom, naming *keyNaming, from origin
 		}
 		value = decoded
 	}
+	c.size += len(value) - len(c.data[key])
 	c.data[key], c.origins[key] = c.documents.held.note(key, entry.Nulls, value), from
-	c.size += len(value)
 	return checkCollected(c.size)
 }
 
 // clash refuses a key that comes from two places: which of them would win is undefined.
 func clash(key string, first, second origin) error {
-	const remedy = "rename one, give it a prefix, or exclude it"
+	remedy := "rename one, give it a prefix, or exclude it"
 	if first.entry == second.entry {
 		return invalid("spec.dataFrom[%d] gives the key %q twice, from %s and from %s: %s", first.entry, key, first, second, remedy)
+	}
+	if second.secret == "" { // overlap does not go with find.
+		remedy += fmt.Sprintf("; or set overlap: Override on spec.dataFrom[%d] if its keys are to override those before it", second.entry)
 	}
 	return invalid("spec.dataFrom[%d] and spec.dataFrom[%d] both give the key %q: %s", first.entry, second.entry, key, remedy)
 }

@@ -99,6 +99,39 @@ func TestDataGoesBeforeDataFrom(t *testing.T) {
 	}
 }
 
+// TestOverlap: an entry with overlap: Override overrides the keys of all entries before it, and only those that it has.
+func TestOverlap(t *testing.T) {
+	override := v1alpha1.DataFrom{Overlap: v1alpha1.OverlapOverride, Optional: true}
+	find := v1alpha1.DataFrom{Find: &v1alpha1.Find{NamePrefix: "/"}}
+	base := found("x", `{"a":"base","b":"base","c":"base"}`)
+	for name, test := range map[string]struct {
+		entries []v1alpha1.DataFrom
+		secrets [][]NamedValue
+		want    map[string]string
+		nulls   []string
+	}{
+		"the later one":             {[]v1alpha1.DataFrom{{}, override}, [][]NamedValue{base, found("y", `{"b":"own","d":"own"}`)}, map[string]string{"a": "base", "b": "own", "c": "base", "d": "own"}, nil},
+		"the latest one":            {[]v1alpha1.DataFrom{{}, override, override}, [][]NamedValue{base, found("y", `{"a":"own","b":"own"}`), found("z", `{"b":"last"}`)}, map[string]string{"a": "own", "b": "last", "c": "base"}, nil},
+		"one that does not exist":   {[]v1alpha1.DataFrom{{}, override}, [][]NamedValue{base, nil}, map[string]string{"a": "base", "b": "base", "c": "base"}, nil},
+		"over secrets that find":    {[]v1alpha1.DataFrom{find, override}, [][]NamedValue{found("/a", "found", "/b", "found"), found("y", `{"b":"own"}`)}, map[string]string{"a": "found", "b": "own"}, nil},
+		"by null":                   {[]v1alpha1.DataFrom{{}, override}, [][]NamedValue{found("x", `{"a":"base"}`), found("y", `{"a":null}`)}, map[string]string{"a": ""}, []string{"a"}},
+		"over null":                 {[]v1alpha1.DataFrom{{}, override}, [][]NamedValue{found("x", `{"a":null}`), found("y", `{"a":"own"}`)}, map[string]string{"a": "own"}, nil},
+		"over null, by null to set": {[]v1alpha1.DataFrom{{}, {Overlap: v1alpha1.OverlapOverride, Nulls: v1alpha1.NullEmpty}}, [][]NamedValue{found("x", `{"a":null}`), found("y", `{"a":null}`)}, map[string]string{"a": ""}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: test.entries}, Inputs{DataFrom: test.secrets})
+			if diff := cmp.Diff(test.want, asText(made.Data)); err != nil || diff != "" || !slices.Equal(made.Nulls, test.nulls) {
+				t.Errorf("%v, nulls %q (-want +got):\n%s", err, made.Nulls, diff)
+			}
+		})
+	}
+	// What is overridden does not count against the size.
+	half := `{"a":"` + strings.Repeat("x", collectedMost/2) + `"}`
+	if _, err := Render(newWork(), &v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{}, override, override}}, Inputs{DataFrom: slices.Repeat([][]NamedValue{found("x", half)}, 3)}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDataFromRefuses(t *testing.T) {
 	const object = `{"my key":"hunter2"}`
 	values := &v1alpha1.Find{NamePrefix: "/prod/"}
@@ -111,7 +144,11 @@ func TestDataFromRefuses(t *testing.T) {
 		mentions []string
 	}{
 		"two entries with one key": {[]v1alpha1.DataFrom{{}, {}}, [][]NamedValue{found("x", `{"a":"hunter2"}`), found("y", `{"a":1}`)}, v1alpha1.ReasonInvalidValue,
-			[]string{"spec.dataFrom[0] and spec.dataFrom[1]", `key "a"`, "prefix"}},
+			[]string{"spec.dataFrom[0] and spec.dataFrom[1]", `key "a"`, "prefix", "overlap: Override on spec.dataFrom[1]"}},
+		"one key that overlap must refuse": {[]v1alpha1.DataFrom{{Overlap: v1alpha1.OverlapOverride}, {Overlap: v1alpha1.OverlapRefuse}}, [][]NamedValue{found("x", `{"a":"hunter2"}`), found("y", `{"a":1}`)}, v1alpha1.ReasonInvalidValue,
+			[]string{"spec.dataFrom[0] and spec.dataFrom[1]", `key "a"`}},
+		"two fields of an entry that overrides": {[]v1alpha1.DataFrom{{}, {Conversion: underscore, Overlap: v1alpha1.OverlapOverride}}, [][]NamedValue{found("x", `{"a_b":1}`), found("y", `{"a b":"hunter2","a/b":1}`)}, v1alpha1.ReasonInvalidValue,
+			[]string{"spec.dataFrom[1] gives the key \"a_b\" twice", `field "a b"`, `field "a/b"`}},
 		"two fields with one key": {[]v1alpha1.DataFrom{{Conversion: underscore}}, [][]NamedValue{found("x", `{"a b":"hunter2","a/b":1}`)}, v1alpha1.ReasonInvalidValue,
 			[]string{"spec.dataFrom[0] gives the key \"a_b\" twice", `field "a b"`, `field "a/b"`}},
 		"two secrets with one key": {[]v1alpha1.DataFrom{{Find: values}}, [][]NamedValue{found("/prod/a/b", marker, "/prod/a_b", marker)}, v1alpha1.ReasonInvalidValue,

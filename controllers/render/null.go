@@ -25,8 +25,8 @@ type nulls map[string]struct{}
 
 // note records where the value of a key comes from; nil for null. It returns the value of the key.
 func (n nulls) note(key string, policy v1alpha1.NullPolicy, value []byte) []byte {
+	delete(n, key) // Overridden.
 	if value != nil {
-		delete(n, key) // Overridden.
 		return value
 	}
 	if policy != v1alpha1.NullEmpty {

@@ -55,11 +55,13 @@ func TestSeveralSourcesInOneSecret(t *testing.T) {
 	s.awaitKeys("several", want)
 }
 
-// TestWhatClashesIsRefused: two whole secrets give the same key.
+// TestWhatClashesIsRefused: two whole secrets give the same key, unless the later one is allowed to override it. When it
+// no longer has the key, the key is that of the earlier one.
 func TestWhatClashesIsRefused(t *testing.T) {
 	s := newSetup(t)
-	firstID, _ := s.createSecret("one", `{"key":"`+value()+`"}`)
-	secondID, _ := s.createSecret("two", `{"key":"`+value()+`"}`)
+	first, only, second := value(), value(), value()
+	firstID, _ := s.createSecret("one", `{"key":"`+first+`","only":"`+only+`"}`)
+	secondID, _ := s.createSecret("two", `{"key":"`+second+`"}`)
 	s.sync("clash", v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Source: from(firstID)}, {Source: from(secondID)}}})
 	found := s.awaitReason("clash", metav1.ConditionFalse, v1alpha1.ReasonInvalidValue)
 	if message := found.Status.Conditions[0].Message; !strings.Contains(message, "dataFrom[0]") || !strings.Contains(message, "dataFrom[1]") || !strings.Contains(message, `"key"`) {
@@ -68,6 +70,16 @@ func TestWhatClashesIsRefused(t *testing.T) {
 	if s.secret("clash") != nil {
 		t.Error("a Secret was written")
 	}
+	s.edit("clash", func(secretSync *v1alpha1.SecretSync) {
+		secretSync.Spec.PollInterval, secretSync.Spec.DataFrom[1].Overlap = fast, v1alpha1.OverlapOverride
+	})
+	s.awaitKeys("clash", map[string]string{"key": second, "only": only})
+	first = value()
+	s.putValue(firstID, `{"key":"`+first+`","only":"`+only+`","new":"`+first+`"}`)
+	s.awaitKeys("clash", map[string]string{"key": second, "only": only, "new": first})
+	s.putValue(secondID, `{"other":"`+second+`"}`)
+	s.awaitKeys("clash", map[string]string{"key": first, "only": only, "new": first, "other": second})
+	s.awaitReady("clash")
 }
 
 // TestFindFollowsSecretsThatComeAndGo: finds by prefix and tags, more precisely than ListSecrets filters. Deleting the

@@ -80,6 +80,10 @@ func TestValidationOfMode(t *testing.T) {
 func TestValidationOfEntries(t *testing.T) {
 	for name, test := range map[string]struct{ spec, refused string }{
 		"null empties a property":  {`{source: {secretID: a}, data: [{key: a, property: b, nulls: Empty}, {key: b, property: b, nulls: Hold}], dataFrom: [{nulls: Empty}]}`, ""},
+		"an entry that overrides":  {`{dataFrom: [{find: {namePrefix: a}}, {source: {secretID: b}, overlap: Override}, {source: {secretID: c}, overlap: Refuse}]}`, ""},
+		"overrides something else": {`{source: {secretID: a}, dataFrom: [{}, {prefix: b, overlap: Merge}]}`, "supported values"},
+		"the first one overrides":  {`{source: {secretID: a}, dataFrom: [{overlap: Override}, {prefix: b}]}`, "the first entry of spec.dataFrom has none before it"},
+		"find overrides":           {`{source: {secretID: a}, dataFrom: [{}, {find: {namePrefix: a}, overlap: Override}]}`, "overlap does not go with find"},
 		"null does something else": {`{source: {secretID: a}, data: [{key: a, property: b, nulls: Keep}]}`, "supported values"},
 		"null without a property":  {`{source: {secretID: a}, data: [{key: a, nulls: Empty}]}`, "nulls needs a property"},
 		"null with an expression":  {`{source: {secretID: a}, data: [{key: a, jmesPath: b, nulls: Empty}]}`, "nulls needs a property"},

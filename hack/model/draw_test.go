@@ -206,6 +206,13 @@ func (r *run) drawMore(of *slot, drawn *spec) {
 	}
 	// The operator reads entries of data first, and reports them first.
 	slices.SortStableFunc(drawn.more, func(a, b specEntry) int { return strings.Compare(b.key, a.key) })
+	if last := &drawn.more[len(drawn.more)-1]; last.prefix != "" && r.chance(50) {
+		// The same keys of another secret. Its keys do not say which of the two they are from, so neither is optional.
+		last.optional = false
+		over := specEntry{reading: reading{from: pick(r, r.secrets...), label: pick(r, current, current, previous)}, prefix: last.prefix, overrides: true}
+		over.id = over.from.name
+		drawn.more = append(drawn.more, over)
+	}
 }
 
 // drawEntry makes an entry; its keys are named after what it reads.

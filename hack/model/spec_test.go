@@ -57,6 +57,8 @@ type specEntry struct {
 	// key gets the value of property; if it is empty, all fields are taken, with prefix.
 	key, property, prefix string
 	optional              bool
+	// overrides says that its keys override those of the entries before it.
+	overrides bool
 }
 
 const (
@@ -301,6 +303,9 @@ func (s *spec) String() string {
 		text += fmt.Sprintf(" %s%s=%s(%s)", e.key, e.prefix, e.property, e.String())
 		if e.optional {
 			text += "?"
+		}
+		if e.overrides {
+			text += "!"
 		}
 	}
 	for _, feature := range []struct {

@@ -70,7 +70,11 @@ func (e *specEntry) add(to *v1alpha1.SecretSyncSpec) {
 		from.SecretID = e.id
 	}
 	if e.key == "" {
-		to.DataFrom = append(to.DataFrom, v1alpha1.DataFrom{Source: from, Prefix: e.prefix, Optional: e.optional})
+		entry := v1alpha1.DataFrom{Source: from, Prefix: e.prefix, Optional: e.optional}
+		if e.overrides {
+			entry.Overlap = v1alpha1.OverlapOverride
+		}
+		to.DataFrom = append(to.DataFrom, entry)
 		return
 	}
 	to.Data = append(to.Data, v1alpha1.DataKey{Key: e.key, Source: from, Property: e.property, Optional: e.optional})

@@ -43,6 +43,8 @@ func contents(value func() string) ([]content, error) {
 		{name: "/samples/stripe", text: value()},
 		{name: signingSecret, text: value()},
 		{name: "/samples/shop", text: object(map[string]any{"token": value()})},
+		{name: "/samples/settings", text: object(map[string]any{"LOG_LEVEL": "info", "SMTP_PASSWORD": value()})},
+		{name: "/samples/shop/settings", text: object(map[string]any{"LOG_LEVEL": "debug"})},
 		{name: "/samples/features/search", text: "on"},
 		{name: "/samples/plugins/search", text: value(), team: "shop"},
 		{name: "/samples/plugins/sub/mail", text: value(), team: "shop"},
