@@ -17,7 +17,8 @@
 // The packages, from the top down; each knows only what stands below it:
 //
 //   - secretsync: the reconciler. It conducts the other packages, owns the status, and sends events. Its doc.go says in
-//     which order, and has a line for each of its own packages: failure, resolve, schedule, ownwrites, status, queue.
+//     which order, and has a line for each of its own packages: failure, resolve, assemble, schedule, ownwrites, status,
+//     queue.
 //   - notify: learns from change events of AWS which SecretSyncs to reconcile now; it knows nothing of the reconciler.
 //   - notify/sqs: the queue of these events in Amazon SQS.
 //   - rollout: restarts the workloads that use a Secret when its content has changed.

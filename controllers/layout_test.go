@@ -198,6 +198,7 @@ func importRules() []importRule {
 		{name: "secretsync-knows-no-aws", folder: "controllers/secretsync", below: true, forbidden: []string{awsSDK, smithy, sourceAWS, module + "/controllers/notify"}},
 		{name: "resolve-knows-the-source-alone", folder: reconciling + "/resolve", testsToo: true,
 			allowed: []string{"golang.org/x/sync/errgroup", "k8s.io/apimachinery", "k8s.io/utils/clock", "github.com/google/go-cmp/cmp", api, pattern, references, source, reconciler + "/resolve"}},
+		{name: "assemble-is-pure", folder: reconciling + "/assemble", allowed: []string{api, render, pattern, source, target, reconciler + "/resolve"}, forbidden: []string{sourceAWS}},
 		{name: "failure-is-a-table", folder: reconciling + "/failure", allowed: []string{api, render, source, target, reconciler + "/resolve"}},
 		{name: "schedule-is-pure", folder: reconciling + "/schedule",
 			allowed: []string{"k8s.io/apimachinery/pkg/util/wait", "sigs.k8s.io/controller-runtime/pkg/handler", api, source, reconciler + "/failure", reconciler + "/resolve"}},

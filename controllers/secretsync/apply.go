@@ -2,11 +2,10 @@ package secretsync
 
 import (
 	"context"
-	"maps"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/assemble"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
@@ -15,14 +14,14 @@ import (
 )
 
 // apply writes the Secret. It says whether another writer has touched it meanwhile, with an error too.
-func (c *Controller) apply(ctx context.Context, a *attempt, set *resolve.Set, content secretContent) (write *status.Write, touched bool, err error) {
+func (c *Controller) apply(ctx context.Context, a *attempt, set *resolve.Set, content assemble.Content) (write *status.Write, touched bool, err error) {
 	if err := c.addFinalizer(ctx, a.secretSync); err != nil {
 		return nil, false, err
 	}
-	if !a.inTurn && heavyToWrite(content.data) {
+	if !a.inTurn && heavyToWrite(content.Data) {
 		return nil, false, c.inTurn(a, resolve.ErrTooLarge)
 	}
-	digests := c.digester.Of(content.data)
+	digests := c.digester.Of(content.Data)
 	changes, err := c.compare(ctx, a, digests)
 	if err != nil {
 		return nil, false, err
@@ -39,11 +38,11 @@ func (c *Controller) apply(ctx context.Context, a *attempt, set *resolve.Set, co
 		changes = a.state.content.TakenOver(c.digester, a.secretSync, result.Former, digests)
 	}
 	write = &status.Write{
-		Result: &result, At: now, Keys: content.keys, PreviousKeys: content.previousKeys, Notes: content.notes, Changes: changes,
+		Result: &result, At: now, Keys: content.Keys, PreviousKeys: content.PreviousKeys, Notes: content.Notes, Changes: changes,
 	}
 	a.state.content.Wrote(digests)
 	c.written(ctx, a, write)
-	c.unmark(a, set, content.data)
+	c.unmark(a, set, content.Data)
 	return write, touched, nil
 }
 
@@ -81,39 +80,12 @@ func (c *Controller) compare(ctx context.Context, a *attempt, digests ownwrites.
 	})
 }
 
-// desired is the Secret as the spec asks for it.
-func desired(a *attempt, set *resolve.Set, content secretContent) target.Desired {
-	secretSync, version := a.secretSync, set.Version()
-	spec := &secretSync.Spec
-	annotations := maps.Clone(spec.Target.Annotations)
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[v1alpha1.AnnotationSecretARN] = version.ARN
-	annotations[v1alpha1.AnnotationVersionID] = version.ID
-	if stage := set.Main().Ref.VersionStage; stage != "" {
-		annotations[v1alpha1.AnnotationVersionStage] = stage
-	}
-	wanted := target.Desired{
-		Namespace:   secretSync.Namespace,
-		Name:        secretSync.TargetName(),
-		Owner:       secretSync.Name,
-		Type:        spec.Target.TypeOrDefault(),
-		Labels:      spec.Target.Labels,
-		Annotations: annotations,
-		Data:        content.data,
-		Generation:  secretSync.Generation,
-		Immutable:   spec.Target.Immutable,
-		Recreate:    spec.Target.ReplacePolicy == v1alpha1.ReplaceRecreate,
-		Merge:       spec.Target.Merges(),
-		Found:       a.found.State,
-	}
-	if written := a.state.seen.Secret().Latest(secretSync.Status.Secret); written != nil && written.Name == wanted.Name {
+// desired is the Secret as the spec asks for it, and the one that it replaces.
+func desired(a *attempt, set *resolve.Set, content assemble.Content) target.Desired {
+	wanted := assemble.Desired(a.secretSync, set, content)
+	wanted.Found = a.found.State
+	if written := a.state.seen.Secret().Latest(a.secretSync.Status.Secret); written != nil && written.Name == wanted.Name {
 		wanted.Previous = written
-	}
-	if secretSync.OwnsSecret() {
-		reference := target.OwnerReference(secretSync)
-		wanted.OwnerReference = &reference
 	}
 	return wanted
 }

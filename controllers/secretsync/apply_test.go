@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/assemble"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
@@ -65,7 +66,7 @@ func TestTheSecretThatASpecAsksFor(t *testing.T) {
 			set := resolve.NewSet(resolve.Request{SecretSync: secretSync})
 			set.Inputs[0].Fetched.Version = source.Version{ARN: "arn", ID: "v1"}
 			a := &attempt{secretSync: secretSync, state: &objectState{}, found: ownwrites.Found{State: found}}
-			if diff := cmp.Diff(test.want, desired(a, set, secretContent{data: test.want.Data})); diff != "" {
+			if diff := cmp.Diff(test.want, desired(a, set, assemble.Content{Data: test.want.Data})); diff != "" {
 				t.Errorf("it wants another Secret (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.spec, secretSync.Spec); diff != "" {
@@ -173,7 +174,7 @@ func TestNoWriteIsTouchedThatWasNotBegun(t *testing.T) {
 		e.conflicts = 1
 		a := e.attempt(e.now(t), schedule.Spec)
 		set := resolve.NewSet(resolve.Request{SecretSync: a.secretSync})
-		write, touched, err := e.apply(t.Context(), a, set, secretContent{data: test.data})
+		write, touched, err := e.apply(t.Context(), a, set, assemble.Content{Data: test.data})
 		if write != nil || !test.want(err) {
 			t.Errorf("%s: written %t, with the error %v", name, write != nil, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/assemble"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/ownwrites"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
@@ -16,7 +17,7 @@ import (
 )
 
 // preview finds out, in mode Observe, what mode Sync would do.
-func (c *Controller) preview(ctx context.Context, a *attempt, set *resolve.Set, content secretContent) (*status.Preview, error) {
+func (c *Controller) preview(ctx context.Context, a *attempt, set *resolve.Set, content assemble.Content) (*status.Preview, error) {
 	wanted := desired(a, set, content)
 	met, err := c.secrets.Inspect(ctx, wanted)
 	if err != nil {
@@ -27,9 +28,9 @@ func (c *Controller) preview(ctx context.Context, a *attempt, set *resolve.Set, 
 }
 
 // would says what mode Sync would do to a Secret, by names of keys.
-func (c *Controller) would(wanted target.Desired, content secretContent, met target.Inspection) string {
+func (c *Controller) would(wanted target.Desired, content assemble.Content, met target.Inspection) string {
 	if !met.Exists {
-		return "create it with the keys " + failure.Listed(content.keys)
+		return "create it with the keys " + failure.Listed(content.Keys)
 	}
 	changes := c.foreseen(wanted, met)
 	switch {

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/controllers/secretsync/assemble"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/status"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -178,7 +179,7 @@ func TestWhatModeSyncWouldDo(t *testing.T) {
 			"leave it alone, as SecretSync did not make it, until it is annotated with secretsync.dev/owner=db, which has the values compared, too; then: not compared a, b"},
 	} {
 		wanted := target.Desired{Owner: "db", Data: same, Merge: test.merge}
-		if got := c.would(wanted, secretContent{data: same, keys: []string{"a", "b"}}, test.met); got != test.want {
+		if got := c.would(wanted, assemble.Content{Data: same, Keys: []string{"a", "b"}}, test.met); got != test.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

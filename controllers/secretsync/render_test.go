@@ -12,6 +12,7 @@ import (
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/pattern"
+	"github.com/secretsync/secretsync/controllers/secretsync/assemble"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/schedule"
@@ -37,13 +38,13 @@ func newRendering(t *testing.T, aws source.Source, spec v1alpha1.SecretSyncSpec,
 }
 
 // run reads the values and makes the keys of them.
-func (r *rendering) run(ctx context.Context) (*resolve.Set, secretContent, error) {
+func (r *rendering) run(ctx context.Context) (*resolve.Set, assemble.Content, error) {
 	set, err := r.resolver.Versions(ctx, r.request(r.attempt))
 	if err != nil {
-		return set, secretContent{}, err
+		return set, assemble.Content{}, err
 	}
 	if err := r.resolver.Values(ctx, set); err != nil {
-		return set, secretContent{}, err
+		return set, assemble.Content{}, err
 	}
 	made, err := r.render(ctx, r.attempt, set)
 	return set, made, err
@@ -58,13 +59,13 @@ func reasonOf(err error) string {
 }
 
 // wantKeys wants the keys of the Secret to be these, as texts.
-func (r *rendering) wantKeys(t *testing.T, want map[string]string) (*resolve.Set, secretContent) {
+func (r *rendering) wantKeys(t *testing.T, want map[string]string) (*resolve.Set, assemble.Content) {
 	t.Helper()
 	set, made, err := r.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, textsOf(made.data)); diff != "" {
+	if diff := cmp.Diff(want, textsOf(made.Data)); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 	return set, made
@@ -105,8 +106,8 @@ func TestWhatMustBeSoOfTheKeys(t *testing.T) {
 			if reason := reasonOf(err); reason != test.want {
 				t.Errorf("%q, want %q", reason, test.want)
 			}
-			if (made.data == nil) != (err != nil) {
-				t.Errorf("%d keys with the error %v", len(made.data), err)
+			if (made.Data == nil) != (err != nil) {
+				t.Errorf("%d keys with the error %v", len(made.Data), err)
 			}
 			r.wantNoHeavyWork(t)
 		})
@@ -132,7 +133,7 @@ func TestKeysComeFromWhatTheirEntriesRead(t *testing.T) {
 		Data:     []v1alpha1.DataKey{{Key: "own", Property: "a"}, {Key: "x", Source: other("x", "")}, {Key: "none", Source: other("none", ""), Optional: true}},
 		DataFrom: []v1alpha1.DataFrom{{Source: other("y", "")}, {Source: other("none", ""), Optional: true}},
 	}).wantKeys(t, map[string]string{"own": "1", "x": "2", "b": "3"})
-	if diff := cmp.Diff([]string{"b", "own", "x"}, made.keys); diff != "" {
+	if diff := cmp.Diff([]string{"b", "own", "x"}, made.Keys); diff != "" {
 		t.Errorf("names of keys (-want +got):\n%s", diff)
 	}
 }
@@ -160,8 +161,8 @@ func TestTheLastThatGoesTakesNothingWithIt(t *testing.T) {
 			if reason := reasonOf(err); reason != test.want {
 				t.Errorf("the reason is %q, want %q: %v", reason, test.want, err)
 			}
-			if (made.data == nil) != (err != nil) {
-				t.Errorf("%d keys are made", len(made.data))
+			if (made.Data == nil) != (err != nil) {
+				t.Errorf("%d keys are made", len(made.Data))
 			}
 		})
 	}

@@ -1,8 +1,6 @@
 package secretsync
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -11,8 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
-	"github.com/secretsync/secretsync/controllers/pattern"
-	"github.com/secretsync/secretsync/controllers/render"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
 )
 
@@ -166,7 +162,7 @@ func TestFormerValuesComeAsFarAsTheyCan(t *testing.T) {
 				syncedAt("db", "AWSCURRENT", "v1"), syncedAt("api", "AWSCURRENT", "v1"), syncedAt("db", "blue", "b"))
 			spec := r.attempt.secretSync.Spec.DeepCopy()
 			_, made := r.wantKeys(t, test.want)
-			if diff := cmp.Diff(test.former, made.previousKeys); diff != "" {
+			if diff := cmp.Diff(test.former, made.PreviousKeys); diff != "" {
 				t.Errorf("names of former values (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(spec, &r.attempt.secretSync.Spec); diff != "" {
@@ -185,64 +181,8 @@ func TestNamesOfFormerValuesAreSorted(t *testing.T) {
 	}
 	aws := account{"db": stages(content+`"new":"v"}`, content[:len(content)-1]+"}")}.source()
 	_, made, err := newRendering(t, aws, keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1")).run(t.Context())
-	if err != nil || !cmp.Equal(want, made.previousKeys) {
-		t.Errorf("%v: %q", err, made.previousKeys)
-	}
-}
-
-// TestWhatLeavesFormerValuesOut: an error of the values alone, and none of the reconcile, by which they would be taken out
-// of the Secret.
-func TestWhatLeavesFormerValuesOut(t *testing.T) {
-	for name, test := range map[string]struct {
-		err  error
-		want bool
-	}{
-		"none":                     {nil, false},
-		"an error of a value":      {&render.Error{Reason: v1alpha1.ReasonInvalidValue}, true},
-		"the end of the reconcile": {context.DeadlineExceeded, false},
-		"the end of the budget":    {&pattern.Exceeded{}, false},
-		"both":                     {errors.Join(&render.Error{}, &pattern.Exceeded{}), false},
-	} {
-		out, err := leftOut(test.err)
-		if out != test.want || (err == nil) != (test.err == nil || test.want) {
-			t.Errorf("%s: left out %v, %v", name, out, err)
-		}
-	}
-}
-
-// TestFormerValuesAreNotLeftOutForWantOfTime: whichever step of their making the budget of the reconcile ends before.
-func TestFormerValuesAreNotLeftOutForWantOfTime(t *testing.T) {
-	aws := account{"db": stages(`{"a":"2"}`, `{"a":"1"}`)}.source()
-	r := newRendering(t, aws, keepingPrevious(), syncedAt("db", "AWSCURRENT", "v1"))
-	set, made, err := r.run(t.Context())
-	if err != nil || len(made.data) != 2 {
-		t.Fatalf("%d keys, %v", len(made.data), err)
-	}
-	least := int64(1)
-	guards := &v1alpha1.Guards{Keys: []v1alpha1.KeyGuard{{Key: "*", MinBytes: &least}}}
-	spec, present := &r.attempt.secretSync.Spec, map[string][]byte{"a": made.data["a"]}
-	within := func(steps int64) render.Work {
-		return render.Work{Budget: pattern.NewBudget(t.Context(), steps), Patterns: pattern.NewCache()}
-	}
-	spec.Guards = guards
-	enough := within(pattern.PassSteps)
-	if _, err := renderFormer(enough, spec, set); err != nil {
-		t.Fatal(err)
-	}
-	former := enough.Budget.Spent()
-	for name, test := range map[string]struct {
-		steps  int64
-		guards *v1alpha1.Guards
-	}{
-		"reading them":       {0, nil},
-		"their guards":       {former - 1, guards},
-		"the guards of both": {former, guards},
-	} {
-		spec.Guards = test.guards
-		_, _, err := withPrevious(within(test.steps), spec, set, present)
-		if _, exceeded := errors.AsType[*pattern.Exceeded](err); !exceeded {
-			t.Errorf("%s: %v", name, err)
-		}
+	if err != nil || !cmp.Equal(want, made.PreviousKeys) {
+		t.Errorf("%v: %q", err, made.PreviousKeys)
 	}
 }
 
@@ -253,7 +193,7 @@ func TestAFormerValueTakesNoOtherKeysName(t *testing.T) {
 	if !failure.Explain(err).IsTerminal() {
 		t.Errorf("the error is %v", err)
 	}
-	if made.data != nil {
-		t.Errorf("%d keys", len(made.data))
+	if made.Data != nil {
+		t.Errorf("%d keys", len(made.Data))
 	}
 }

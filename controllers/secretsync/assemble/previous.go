@@ -1,4 +1,4 @@
-package secretsync
+package assemble
 
 import (
 	"errors"
@@ -53,7 +53,7 @@ func leftOut(err error) (bool, error) {
 // renderFormer makes the keys of the former values, where they could be published.
 func renderFormer(work render.Work, spec *v1alpha1.SecretSyncSpec, set *resolve.Set) (map[string][]byte, error) {
 	lenient := forFormer(spec)
-	made, err := render.Render(work, lenient, renderInputs(set, func(input *resolve.Input) *source.Value {
+	made, err := render.Render(work, lenient, inputsOf(set, func(input *resolve.Input) *source.Value {
 		was := set.PreviousOf(input)
 		if was == nil || was.Absent {
 			return nil
