@@ -27,12 +27,16 @@ func TestDocs(t *testing.T) {
 	s.fleet()
 	s.pod("web-7d4b", time.Now().Add(-3*time.Hour), owned("ReplicaSet", "web-7d4b", map[string]string{"pod-template-hash": "7d4b"}, variable))
 	s.pod("worker", time.Now(), volume(""))
-	blocks, err := readme.Blocks(string(page), "Look", "Change")
+	t.Chdir(t.TempDir())
+	blocks, err := readme.Blocks(string(page), "Look", "Change", "Before you apply")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ran := 0
 	for _, block := range blocks {
+		if name, ok := strings.CutPrefix(strings.SplitN(block.Text, "\n", 2)[0], "# "); ok && block.Language == "yaml" {
+			s.write(name, block.Text)
+		}
 		for _, example := range strings.Split("\n"+block.Text, "\n$ kubectl secretsync ")[1:] {
 			command, want, _ := strings.Cut(example, "\n")
 			got := s.plugin(strings.Fields(command)...)

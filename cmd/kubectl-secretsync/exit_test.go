@@ -20,6 +20,7 @@ func TestExitCodes(t *testing.T) {
 	s.report(s.create("bad"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue")
 	s.grant("reader", "secretsyncs", "secrets")
 	s.grant("watcher", "secretsyncs")
+	s.files()
 	for _, test := range []struct {
 		arguments string
 		want      int
@@ -60,6 +61,12 @@ func TestExitCodes(t *testing.T) {
 		{"resume well", exitWell, "Resume"},
 		{"resume none", exitTrouble, "Resume"},
 		{"resume", exitUsage, ""},
+		{"render -f db.yaml --values values.yaml", exitWell, "Secret"},
+		{"render -f db.yaml --values none.yaml", exitTrouble, "List"},
+		{"render -f db.yaml --values db.yaml", exitUsage, ""},
+		{"render -f missing.yaml --values values.yaml", exitUsage, ""},
+		{"render -f db.yaml", exitUsage, ""},
+		{"render db -f db.yaml --values values.yaml", exitUsage, ""},
 		{"no-such-verb", exitUsage, ""},
 	} {
 		for _, format := range []string{formatTable, formatWide, formatName, formatJSON, formatYAML} {
@@ -80,6 +87,10 @@ func TestExitCodes(t *testing.T) {
 
 func checkDocument(t *testing.T, arguments, kind, format, content string) {
 	t.Helper()
+	if kind == "Secret" || kind == "List" {
+		checkSecrets(t, arguments, kind, format, content)
+		return
+	}
 	var read report
 	err := json.Unmarshal([]byte(content), &read)
 	if format == formatYAML {
@@ -87,5 +98,17 @@ func checkDocument(t *testing.T, arguments, kind, format, content string) {
 	}
 	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 && kind != "Consumers" && kind != "Versions" {
 		t.Errorf("%s -o %s: %v: %s", arguments, format, err, content)
+	}
+}
+
+// checkSecrets wants a Secret, or in JSON a list of several or none. In YAML, several are separate documents.
+func checkSecrets(t *testing.T, arguments, kind, format, content string) {
+	t.Helper()
+	var read struct{ APIVersion, Kind string }
+	if err := yaml.Unmarshal([]byte(content), &read); err != nil {
+		t.Errorf("%s -o %s: %v", arguments, format, err)
+	}
+	if none := format == formatYAML && kind == "List"; read.Kind != kind && !none || none && content != "" {
+		t.Errorf("%s -o %s prints a %s of %s", arguments, format, read.Kind, read.APIVersion)
 	}
 }

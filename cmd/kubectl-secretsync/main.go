@@ -2,7 +2,8 @@
 // on. A verb is a file. It works with the rights of its user, and asks for each object once, without discovery: what the
 // user may not see is left out and named, as data.
 //
-// It may import the API, rollout, cobra, and the clients of Kubernetes and AWS. No verb prints a value of a secret.
+// It may import the API, cobra, the clients of Kubernetes and AWS, and the packages by which the operator reads and makes
+// Secrets; not the reconciler. No verb but render prints a value of a secret.
 package main
 
 import (

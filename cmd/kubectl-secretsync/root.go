@@ -47,6 +47,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	c.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "", "format of the output: json, yaml, name or wide; default: a table")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return checkFormat(c.output) }
-	root.AddCommand(newStatus(c), newConsumers(c), newVersions(c), newPin(c), newUnpin(c), newRefresh(c), newSuspend(c), newResume(c))
+	root.AddCommand(newStatus(c), newConsumers(c), newVersions(c), newPin(c), newUnpin(c), newRefresh(c), newSuspend(c), newResume(c),
+		newRender(c))
 	return root
 }

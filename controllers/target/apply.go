@@ -71,6 +71,19 @@ func (w *Writer) create(ctx context.Context, desired Desired) (Result, error) {
 	return Result{Outcome: Created, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion}, nil
 }
 
+// Secret is the Secret that Apply creates, or the error by which Apply refuses it. Of a Secret to merge into, it has what
+// the SecretSync adds.
+func Secret(desired Desired) (*corev1.Secret, error) {
+	if err := refuse(desired); err != nil {
+		return nil, err
+	}
+	secret := secretOf(desired)
+	if desired.Merge {
+		secret.Type, secret.Immutable, secret.Annotations, secret.OwnerReferences = "", nil, nil, nil
+	}
+	return secret, nil
+}
+
 // secretOf is the Secret to create.
 func secretOf(desired Desired) *corev1.Secret {
 	secret := &corev1.Secret{

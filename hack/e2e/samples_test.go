@@ -60,6 +60,7 @@ func TestSamples(t *testing.T) {
 	}
 	s.awaitSamples()
 	s.checkPodOfWorkload()
+	s.checkRendered(manifests)
 	s.checkRepeatedSeed(account, signing)
 	s.checkClean(account, cluster, manifests)
 }
