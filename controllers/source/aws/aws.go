@@ -124,8 +124,8 @@ func New(ctx context.Context, options Options) (*Source, error) {
 		Cluster: options.Cluster, ServiceAccounts: options.ServiceAccounts, SessionTags: options.SessionTags, SourceIdentity: options.SourceIdentity,
 		CallTimeout: options.CallTimeout, Now: options.Now,
 		Paces: func(namespace string) *identity.STSPaces { return s.tenants.get(namespace).sts },
-		Observe: func(operation, region string, took time.Duration, err error) {
-			options.Metrics.observe(operation, s.regionLabel(region), took, err)
+		Observe: func(operation, role, region string, took time.Duration, err error) {
+			options.Metrics.observe(measured{operation, arns.Account(role), s.regionLabel(region)}, took, err)
 		},
 	})
 	if err := s.load(ctx); err != nil {

@@ -168,21 +168,33 @@ func (env *environment) gather(t *testing.T) []*dto.MetricFamily {
 	return families
 }
 
-// counted is how many calls the metrics count.
-func (env *environment) counted(t *testing.T, operation, outcome, region string) float64 {
+// counted is how many calls the metrics count, in all accounts.
+func (env *environment) counted(t *testing.T, operation, outcome, region string) (count float64) {
 	t.Helper()
+	for _, calls := range env.countedByAccount(t, operation, outcome, region) {
+		count += calls
+	}
+	return count
+}
+
+// countedByAccount is how many calls the metrics count, by the account of the role that calls.
+func (env *environment) countedByAccount(t *testing.T, operation, outcome, region string) map[string]float64 {
+	t.Helper()
+	counts := map[string]float64{}
 	for _, family := range env.gather(t) {
 		for _, metric := range family.GetMetric() {
 			labels := map[string]string{}
 			for _, label := range metric.GetLabel() {
 				labels[label.GetName()] = label.GetValue()
 			}
+			account := labels["account"]
+			delete(labels, "account")
 			if maps.Equal(labels, map[string]string{"operation": operation, "outcome": outcome, "region": region}) {
-				return metric.GetCounter().GetValue()
+				counts[account] = metric.GetCounter().GetValue()
 			}
 		}
 	}
-	return 0
+	return counts
 }
 
 // endpoints is how many are kept of all namespaces.

@@ -50,13 +50,15 @@ func callBy[I, O any](ctx context.Context, e *endpoint, c apiCall, made func(con
 	defer cancel()
 	c = e.signs(c)
 	for first := true; ; first = false {
-		started := time.Now()
+		call, started := measured{c.Operation, e.account, s.regionLabel(c.Region)}, time.Now()
+		end := s.options.Metrics.begin(call)
 		output, err := made(timed, &c, input)
+		end()
 		again := err != nil && first && (e.who.Invalidate(timed, err) || c.remake || cutHere(err))
 		if err != nil {
 			output, err = nil, c.Explain(ctx, err)
 		}
-		s.options.Metrics.observe(c.Operation, s.regionLabel(c.Region), time.Since(started), err)
+		s.options.Metrics.observe(call, time.Since(started), err)
 		if !again {
 			turn.Learn(source.KindOf(err) == source.Throttled)
 			e.bulkhead.Learn(err)

@@ -335,12 +335,13 @@ func TestMetricsHaveTheNamesThatAreDocumented(t *testing.T) {
 	for _, family := range env.gather(t) {
 		names = append(names, family.GetName())
 	}
-	if diff := cmp.Diff([]string{"secretsync_aws_call_duration_seconds", "secretsync_aws_calls_total"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"secretsync_aws_call_duration_seconds", "secretsync_aws_calls_in_flight", "secretsync_aws_calls_total"}, names); diff != "" {
 		t.Errorf("metrics differ (-want +got):\n%s", diff)
 	}
 	if _, err := NewMetrics(env.metrics); err == nil {
 		t.Error("registering twice is no error")
 	}
 	var silent *Metrics
-	silent.observe("DescribeSecret", "eu-west-1", time.Second, nil) // Must not panic.
+	silent.observe(measured{}, time.Second, nil) // Must not panic.
+	silent.begin(measured{})()
 }

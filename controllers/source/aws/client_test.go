@@ -58,7 +58,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 // Metrics that cannot be registered are not left out in silence, and the slowest call of the default timeout has a bucket.
 func TestMetricsAreRegisteredOrRefused(t *testing.T) {
-	for _, name := range []string{"secretsync_aws_calls_total", "secretsync_aws_call_duration_seconds"} {
+	for _, name := range []string{"secretsync_aws_calls_total", "secretsync_aws_call_duration_seconds", "secretsync_aws_calls_in_flight"} {
 		registry := prometheus.NewRegistry()
 		if err := registry.Register(prometheus.NewCounter(prometheus.CounterOpts{Name: name})); err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestMetricsAreRegisteredOrRefused(t *testing.T) {
 		}
 	}
 	env := newEnvironment(t)
-	env.source.options.Metrics.observe(describeSecret, localaws.DefaultRegion, time.Second, nil)
+	env.source.options.Metrics.observe(measured{operation: describeSecret, region: localaws.DefaultRegion}, time.Second, nil)
 	var bounds []float64
 	for _, family := range env.gather(t) {
 		for _, metric := range family.GetMetric() {

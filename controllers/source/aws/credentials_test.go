@@ -74,7 +74,7 @@ func TestRefusalsOfSTSAreCounted(t *testing.T) {
 	if got := env.counted(t, "AssumeRole", "AssumeRoleDenied", localaws.DefaultRegion); got != 1 {
 		t.Errorf("the metrics count %v refusals", got)
 	}
-	s.options.Metrics.observe("AssumeRole", s.regionLabel("nowhere-1"), time.Second, nil)
+	s.options.Metrics.observe(measured{operation: "AssumeRole", region: s.regionLabel("nowhere-1")}, time.Second, nil)
 	if got := env.counted(t, "AssumeRole", "ok", otherRegion); got != 1 {
 		t.Errorf("the metrics count %v calls in a region that is not known", got)
 	}

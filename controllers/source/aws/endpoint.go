@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"sync/atomic"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/source"
 	"github.com/secretsync/secretsync/controllers/source/aws/identity"
 	"github.com/secretsync/secretsync/controllers/source/aws/pacing"
@@ -21,7 +23,9 @@ type endpoint struct {
 	s      *Source
 	who    *identity.Identity
 	region string
-	client *secretsmanager.Client
+	// account is that of the role that calls; empty if it is not known without a call.
+	account string
+	client  *secretsmanager.Client
 	// template is what DescribeSecret is made after, once the SDK has made one.
 	template atomic.Pointer[requestTemplate]
 	// used is when a query came last. The mutex of tenants guards it.
@@ -80,6 +84,7 @@ func newEndpoint(s *Source, of *tenant, key endpointKey) *endpoint {
 		s:         s,
 		who:       who,
 		region:    region,
+		account:   arns.Account(cmp.Or(who.RoleARN, who.Account.RoleARN, s.provider.OwnRole())),
 		client:    secretsmanager.NewFromConfig(who.Config(), func(o *secretsmanager.Options) { o.Region = region }),
 		bulkhead:  pacing.NewBulkhead(s.options.Room),
 		paces:     map[string]*pacing.Pace{},

@@ -105,11 +105,11 @@ func (c roleClient) AssumeRole(ctx context.Context, input *sts.AssumeRoleInput, 
 }
 
 // countSTS counts a call to STS among the calls to AWS.
-func (p *Provider) countSTS(operation, region string, started time.Time, err error) {
+func (p *Provider) countSTS(operation, role, region string, started time.Time, err error) {
 	if err != nil {
 		err = refusal.Call{Operation: operation, Timeout: p.options.CallTimeout}.Explain(context.Background(), &refusal.CredentialsError{Cause: err})
 	}
-	p.options.Observe(operation, region, time.Since(started), err)
+	p.options.Observe(operation, role, region, time.Since(started), err)
 }
 
 // stsEndpoint leaves alone what AWS_ENDPOINT_URL_STS says. The credentials that a call is signed with are looked at

@@ -23,8 +23,8 @@ type Options struct {
 	Now func() time.Time
 	// Paces are those of the calls to STS for a namespace, and for the operator itself where that is empty.
 	Paces func(namespace string) *STSPaces
-	// Observe records a call to STS.
-	Observe func(operation, region string, took time.Duration, err error)
+	// Observe records a call to STS, by the role to assume.
+	Observe func(operation, role, region string, took time.Duration, err error)
 }
 
 // Provider makes identities, and gets their credentials. It is safe for concurrent use once Use was called.

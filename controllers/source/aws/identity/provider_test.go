@@ -115,7 +115,7 @@ func loadEnvironment(t *testing.T, options Options) *loaded {
 		}
 		return l.paces[namespace]
 	}
-	options.Observe = func(operation, region string, _ time.Duration, err error) {
+	options.Observe = func(operation, _, region string, _ time.Duration, err error) {
 		l.observed = append(l.observed, strings.TrimSpace(operation+" "+region+" "+string(source.KindOf(err))))
 	}
 	l.Provider = NewProvider(options)

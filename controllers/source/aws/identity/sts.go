@@ -62,6 +62,6 @@ func callSTS[O any](ctx context.Context, p *Provider, who *Identity, operation, 
 	started := time.Now()
 	output, err := call(p.stsEndpoint(region))
 	turn.Learn(refusal.Throttled(err))
-	p.countSTS(operation, region, started, err)
+	p.countSTS(operation, role, region, started, err)
 	return output, err
 }
