@@ -14,7 +14,7 @@ help: ## Print the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 .PHONY: generate
-generate: bin/controller-gen bin/crd-ref-docs ## Generate deepcopy, CRD, RBAC, the chart's copies and the API reference
+generate: bin/controller-gen bin/crd-ref-docs ## Generate deepcopy, CRD, RBAC, the chart's copies, and the references of the API and metrics
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	go run ./hack/unwrap config/crd/secretsync.dev_secretsyncs.yaml
@@ -30,6 +30,7 @@ generate: bin/controller-gen bin/crd-ref-docs ## Generate deepcopy, CRD, RBAC, t
 	cp config/components/rollouts/role.yaml config/chart/files/rollouts-role.yaml
 	cp config/admission/rollouts/restarts-alone.yaml config/admission/operator/finalizers-alone.yaml config/admission/operator/token-secrets.yaml config/chart/files/
 	go run ./hack/chart config/chart
+	go run ./hack/monitoring
 	bin/crd-ref-docs --config hack/tools/crd-ref-docs/config.yaml --renderer markdown --source-path api --output-path docs/reference/api.md --log-level ERROR
 	go run ./hack/unwrap docs/reference/api.md
 

@@ -94,21 +94,6 @@ func TestEveryValueOfTheChartIsDocumented(t *testing.T) {
 	}
 }
 
-func TestEveryMetricIsDocumented(t *testing.T) {
-	page := read(t, "docs/operations.md")
-	for _, file := range []string{"controllers/secretsync/metrics.go", "controllers/source/aws/metrics.go", "controllers/failover/metrics.go", "controllers/notify/metrics.go"} {
-		names := matches(`Name: +"(secretsync_\w+)"`, read(t, file))
-		if len(names) == 0 {
-			t.Errorf("%s has no metrics: the pattern misses them", file)
-		}
-		for _, name := range names {
-			if !strings.Contains(page, "`"+name+"`") {
-				t.Errorf("docs/operations.md does not have the metric %s", name)
-			}
-		}
-	}
-}
-
 func TestLinksLeadSomewhere(t *testing.T) {
 	for page, text := range pages(t) {
 		for _, link := range matches(`\]\(([^)]+)\)`, text) {

@@ -34,6 +34,7 @@ type options struct {
 	metricsBindAddress      string
 	metricsSecure           bool
 	metricsCertDir          string
+	metricsNamespaces       int
 	healthProbeBindAddress  string
 	logFormat               string
 	logLevel                string
@@ -62,6 +63,9 @@ type options struct {
 }
 
 const environmentPrefix = "SECRETSYNC_"
+
+// maxMetricsNamespaces bounds --metrics-namespaces: each namespace has a few series for each reason that occurs in it.
+const maxMetricsNamespaces = 1000
 
 // parseOptions parses flags and environment variables. It prints what is invalid to output.
 func parseOptions(arguments []string, getenv func(string) string, output io.Writer) (*options, error) {
@@ -104,6 +108,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.metricsBindAddress, "metrics-bind-address", ":8443", "address of the metrics endpoint; 0 turns it off")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by TLS, only to clients that Kubernetes allows to get /metrics; false serves plain HTTP to every client")
 	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "", "directory of tls.crt and tls.key for the metrics, reloaded when they change; empty uses a self-signed certificate, created at each start")
+	flags.IntVar(&o.metricsNamespaces, "metrics-namespaces", 0, "number of namespaces (up to 1000) that have series of their own in secretsync_ready and secretsync_not_ready_seconds, first those with the most SecretSyncs that are not ready; 0 turns the label off")
 	flags.StringVar(&o.healthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or console")
 	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
@@ -206,6 +211,9 @@ func (o *options) wrongLimits() (problems []error) {
 	}
 	if o.valueCacheBytes < 0 {
 		refuse("--value-cache-bytes=%d must not be negative; 0 caches no values", o.valueCacheBytes)
+	}
+	if o.metricsNamespaces < 0 || o.metricsNamespaces > maxMetricsNamespaces {
+		refuse("--metrics-namespaces=%d must be between 0 and %d; 0 gives no namespace series of its own", o.metricsNamespaces, maxMetricsNamespaces)
 	}
 	if o.memoryLimit < 0 {
 		refuse("--memory-limit=%d must not be negative; 0 sets no limit", o.memoryLimit)

@@ -57,6 +57,8 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"--value-cache-bytes=-1":              {"--value-cache-bytes=-1", "negative"},
 		"--secret-name-patterns=/prod/{ns}/*": {"--secret-name-patterns", "{namespace}"},
 		"--namespaces-tag=Yes":                {"--namespaces-tag", "Honor or Require"},
+		"--metrics-namespaces=-1":             {"--metrics-namespaces=-1", "between 0 and 1000"},
+		"--metrics-namespaces=1001":           {"--metrics-namespaces=1001", "between 0 and 1000"},
 		"--memory-limit=-1":                   {"--memory-limit=-1", "negative"},
 		"--graceful-shutdown-timeout=-1s":     {"--graceful-shutdown-timeout=-1s", "negative"},
 		"--watch-namespaces=payments,Team*":   {"--watch-namespaces", `"Team*"`, "commas"},

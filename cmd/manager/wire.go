@@ -49,7 +49,7 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	if err := errors.Join(controller.Register(ctx, manager), addProbes(ctx, manager, controller, o), addMetrics(ctx, manager, o),
-		changes.add(manager), manager.Add(memoryTrimmer{interval: trimInterval})); err != nil {
+		changes.add(manager), registerProcessMetrics(metrics.Registry, manager.Elected()), manager.Add(memoryTrimmer{interval: trimInterval})); err != nil {
 		return err
 	}
 	start := func() error { return manager.Start(ctx) }
@@ -165,16 +165,17 @@ func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func(
 		return nil, fmt.Errorf("creating a client that watches: %w", err)
 	}
 	return secretsync.New(secretsync.Options{
-		Rollouts:     rollouts,
-		Client:       manager.GetClient(),
-		Live:         manager.GetAPIReader(),
-		Watcher:      watcher,
-		Source:       accesspolicy.New(withReplicas, rules),
-		Events:       manager.GetEventRecorder("secretsync"),
-		Metrics:      syncMetrics,
-		PollInterval: o.pollInterval,
-		Operator:     o.operator(),
-		ChangesAlive: changesAlive,
-		Workers:      o.workers, MergeWithoutConsent: o.mergeWithoutConsent,
+		Rollouts:          rollouts,
+		Client:            manager.GetClient(),
+		Live:              manager.GetAPIReader(),
+		Watcher:           watcher,
+		Source:            accesspolicy.New(withReplicas, rules),
+		Events:            manager.GetEventRecorder("secretsync"),
+		Metrics:           syncMetrics,
+		MetricsNamespaces: o.metricsNamespaces,
+		PollInterval:      o.pollInterval,
+		Operator:          o.operator(),
+		ChangesAlive:      changesAlive,
+		Workers:           o.workers, MergeWithoutConsent: o.mergeWithoutConsent,
 	}), nil
 }

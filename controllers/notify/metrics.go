@@ -2,6 +2,7 @@ package notify
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -40,9 +41,10 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 			Help: "Change events received, by outcome (notified, unmatched, ignored, malformed, failed, unauthorized, limited).",
 		}, []string{"outcome"}),
 		age: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "secretsync_change_event_age_seconds",
-			Help:    "Age of change events when they were received, from when the change happened.",
-			Buckets: []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14400, 86400},
+			Name:                        "secretsync_change_event_age_seconds",
+			Help:                        "Age of change events when they were received, from when the change happened.",
+			Buckets:                     []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14400, 86400},
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
 		}),
 	}
 	for _, outcome := range []string{outcomeNotified, outcomeUnmatched, outcomeIgnored, outcomeMalformed, outcomeFailed} {

@@ -40,6 +40,8 @@ type Options struct {
 	MergeWithoutConsent bool
 	// Metrics counts what reconciles did.
 	Metrics *Metrics
+	// MetricsNamespaces is how many namespaces have series of their own. Default: the metrics are of all together.
+	MetricsNamespaces int
 	// PollInterval applies to SecretSyncs without one of their own.
 	PollInterval time.Duration
 	// ChangesAlive says whether change events are known to arrive; polls are less frequent then. It is called from many

@@ -12,12 +12,17 @@ import (
 	"github.com/secretsync/secretsync/controllers/secretsync/status"
 )
 
+// Histograms are served in both forms: as buckets, and as native histograms to a Prometheus that asks for them. Those have
+// a resolution of nativeFactor, and at most nativeBuckets.
+const nativeFactor, nativeBuckets, nativeReset = 1.1, 100, time.Hour
+
 // Metrics counts what reconciles did. Its labels are bounded: reasons and outcomes, never names.
 type Metrics struct {
 	registerer  prometheus.Registerer
 	syncs       *prometheus.CounterVec
 	propagation prometheus.Histogram
 	rollouts    prometheus.Histogram
+	intervals   prometheus.Histogram
 }
 
 // NewMetrics registers the metrics.
@@ -29,17 +34,26 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 			Help: "Reconciles of SecretSyncs that asked AWS, by outcome (created, updated, unchanged, failed) and, where failed, reason.",
 		}, []string{"outcome", "reason"}),
 		propagation: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "secretsync_propagation_seconds",
-			Help:    "From when AWS got a new version to when the Secret was updated with it, in seconds, where a newer version came after a former one.",
-			Buckets: propagationBuckets(),
+			Name:                        "secretsync_propagation_seconds",
+			Help:                        "From when AWS got a new version to when the Secret was updated with it, in seconds, where a newer version came after a former one.",
+			Buckets:                     propagationBuckets(),
+			NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets, NativeHistogramMinResetDuration: nativeReset,
 		}),
 		rollouts: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "secretsync_propagation_to_workloads_seconds",
-			Help:    "From when AWS got the newest version in the Secret to when the workloads that were restarted for it had rolled out, in seconds.",
-			Buckets: propagationBuckets(),
+			Name:                        "secretsync_propagation_to_workloads_seconds",
+			Help:                        "From when AWS got the newest version in the Secret to when the workloads that were restarted for it had rolled out, in seconds.",
+			Buckets:                     propagationBuckets(),
+			NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets, NativeHistogramMinResetDuration: nativeReset,
+		}),
+		intervals: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:                        "secretsync_rotation_interval_seconds",
+			Help:                        "How long after the former version AWS created the version with which a Secret was updated, in seconds.",
+			Buckets:                     intervalBuckets(),
+			NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets, NativeHistogramMinResetDuration: nativeReset,
 		}),
 	}
-	return metrics, errors.Join(registerer.Register(metrics.syncs), registerer.Register(metrics.propagation), registerer.Register(metrics.rollouts))
+	return metrics, errors.Join(registerer.Register(metrics.syncs), registerer.Register(metrics.propagation), registerer.Register(metrics.rollouts),
+		registerer.Register(metrics.intervals))
 }
 
 // propagationBuckets reach from an event that is followed at once to a poll once a day.
@@ -47,33 +61,25 @@ func propagationBuckets() []float64 {
 	return []float64{.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 24 * 3600}
 }
 
-// propagated measures how long a version took from AWS into the Secret, by when it and the one before it were
+// intervalBuckets reach from a rotation once an hour to one once a year.
+func intervalBuckets() []float64 {
+	const hour, day = 3600, 24 * 3600
+	return []float64{hour, 4 * hour, day, 7 * day, 30 * day, 60 * day, 90 * day, 180 * day, 365 * day}
+}
+
+// propagated measures how long a version took from AWS into the Secret, and how long after the one before it that was
 // created. First syncs do not count, nor do rollbacks: how long ago those versions were created says nothing.
 func (m *Metrics) propagated(created, former, written time.Time) {
 	if !former.IsZero() && created.After(former) {
 		m.propagation.Observe(max(0, written.Sub(created).Seconds())) // AWS's clock is not the operator's.
+		m.intervals.Observe(created.Sub(former).Seconds())
 	}
 }
 
-// rotationReasons are those of the condition RotationHealthy.
-func rotationReasons() []string {
-	return []string{
-		v1alpha1.ReasonRotationOnSchedule, v1alpha1.ReasonRotationInProgress, v1alpha1.ReasonRotationOverdue, v1alpha1.ReasonRotationDisabled,
-		v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationFailed, v1alpha1.ReasonRotationNever, v1alpha1.ReasonRotationTooOld,
-	}
-}
-
-// watch registers the gauges that show whether polling keeps up, and how rotations are. They are worked out when they are
-// scraped.
+// watch registers the gauges that show whether polling keeps up, and the state of SecretSyncs. They are computed when they
+// are scraped.
 func (m *Metrics) watch(c *Controller) error {
-	var errs []error
-	for _, reason := range rotationReasons() {
-		errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name:        "secretsync_rotation_health",
-			Help:        "SecretSyncs by the reason of their condition RotationHealthy.",
-			ConstLabels: prometheus.Labels{"reason": reason},
-		}, func() float64 { return float64(c.states.rotations(reason)) })))
-	}
+	errs := []error{m.registerer.Register(newStateMetrics(c.states, c.options.Clock.Now, c.options.MetricsNamespaces))}
 	errs = append(errs, m.registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "secretsync_stale_objects",
 		Help: "SecretSyncs that the watch of the API server has shown for more than five seconds as they were before the operator's last write of them. Zero is normal.",

@@ -1,12 +1,6 @@
 package secretsync
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/failure"
@@ -24,11 +17,12 @@ import (
 
 // counts and gauges are the names of the metrics that are created and that are watched.
 func counts() []string {
-	return []string{"secretsync_syncs_total", "secretsync_propagation_seconds", "secretsync_propagation_to_workloads_seconds"}
+	return []string{"secretsync_syncs_total", "secretsync_propagation_seconds", "secretsync_propagation_to_workloads_seconds", "secretsync_rotation_interval_seconds"}
 }
 
 func gauges() []string {
-	return []string{"secretsync_rotation_health", "secretsync_stale_objects", "secretsync_parked_objects", "secretsync_most_overdue_seconds"}
+	return []string{"secretsync_ready", "secretsync_not_ready_seconds", "secretsync_rotation_health", "secretsync_workloads_restarted",
+		"secretsync_oldest_version_seconds", "secretsync_stale_objects", "secretsync_parked_objects", "secretsync_most_overdue_seconds"}
 }
 
 func (e *environment) gathered(t *testing.T) []*dto.MetricFamily {
@@ -62,6 +56,8 @@ func TestEveryMetricIsRegisteredAndExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.options.Metrics.synced(&e.reportOf(e.stored(t), "v1").outcome)
+	failing := statusOf(metav1.ConditionFalse, v1alpha1.ReasonAccessDenied)
+	e.states.of(here, "uid").conditions.wrote(&failing)
 	missing := map[string]bool{}
 	for _, name := range append(counts(), gauges()...) {
 		missing[name] = true
@@ -71,7 +67,7 @@ func TestEveryMetricIsRegisteredAndExplained(t *testing.T) {
 		if family.GetHelp() == "" {
 			t.Errorf("%s has no help text", family.GetName())
 		}
-		if histogram := family.GetMetric()[0].GetHistogram(); histogram != nil {
+		if histogram := family.GetMetric()[0].GetHistogram(); histogram != nil && family.GetName() != "secretsync_rotation_interval_seconds" {
 			buckets := histogram.GetBucket()
 			if first, last := buckets[0].GetUpperBound(), buckets[len(buckets)-1].GetUpperBound(); first != .5 || last != (24*time.Hour).Seconds() {
 				t.Errorf("%s reaches from %g to %g seconds: an event is followed at once, and a poll may come once a day", family.GetName(), first, last)
@@ -153,55 +149,6 @@ func TestReconcilesAreCountedByTheirOutcome(t *testing.T) {
 	}
 }
 
-func TestMetricsTellOfRotations(t *testing.T) {
-	e := newEnvironment(t, fresh())
-	if err := e.options.Metrics.watch(e.Controller); err != nil {
-		t.Fatal(err)
-	}
-	for n, reason := range []string{v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationStuck, v1alpha1.ReasonRotationOnSchedule} {
-		e.states.of(types.NamespacedName{Name: string(rune('a' + n))}, "uid").rotations.judged(&v1alpha1.SecretSyncStatus{
-			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionRotationHealthy, Status: metav1.ConditionFalse, Reason: reason, Message: "because"}},
-		})
-	}
-	e.states.forget(types.NamespacedName{Name: "a"})
-	got := map[string]float64{}
-	for _, family := range e.gathered(t) {
-		for _, metric := range family.GetMetric() {
-			if family.GetName() == "secretsync_rotation_health" && metric.GetGauge().GetValue() > 0 {
-				got[metric.GetLabel()[0].GetValue()] = metric.GetGauge().GetValue()
-			}
-		}
-	}
-	if diff := cmp.Diff(map[string]float64{v1alpha1.ReasonRotationStuck: 1, v1alpha1.ReasonRotationOnSchedule: 1}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestEveryReasonOfARotationIsCounted: each that the API declares for the condition RotationHealthy.
-func TestEveryReasonOfARotationIsCounted(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var declared []string
-	ast.Inspect(file, func(node ast.Node) bool {
-		if constant, ok := node.(*ast.ValueSpec); ok && strings.HasPrefix(constant.Names[0].Name, "ReasonRotation") {
-			reason, err := strconv.Unquote(constant.Values[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			declared = append(declared, reason)
-		}
-		return true
-	})
-	counted := rotationReasons()
-	slices.Sort(declared)
-	slices.Sort(counted)
-	if diff := cmp.Diff(declared, counted); diff != "" {
-		t.Errorf("reasons (-declared +counted):\n%s", diff)
-	}
-}
-
 func TestPropagationIsMeasuredFromAWSIntoTheSecret(t *testing.T) {
 	e := newEnvironment(t, fresh())
 	for _, test := range []struct{ created, former, written time.Time }{
@@ -216,6 +163,7 @@ func TestPropagationIsMeasuredFromAWSIntoTheSecret(t *testing.T) {
 	for _, family := range e.gathered(t) {
 		if family.GetName() == "secretsync_propagation_seconds" {
 			checkMeasured(t, "propagation", e.options.Metrics.propagation, 2, 3)
+			checkMeasured(t, "intervals", e.options.Metrics.intervals, 2, 2*time.Hour.Seconds())
 			return
 		}
 	}

@@ -26,6 +26,7 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 	if err := c.writeStatus(ctx, r, after); err != nil {
 		return after, err
 	}
+	r.state.conditions.wrote(&after.Status)
 	if outcome.Write != nil && !outcome.Write.Leftover {
 		r.state.content.Reported()
 	}
@@ -40,7 +41,6 @@ func (c *Controller) publish(ctx context.Context, r *report) (*v1alpha1.SecretSy
 	}
 	r.state.restarted.reported()
 	if outcome.ConcernsSync() {
-		r.state.rotations.judged(&after.Status)
 		c.options.Metrics.synced(outcome)
 	}
 	return after, nil

@@ -29,6 +29,9 @@ func (c *Controller) read(ctx context.Context, name types.NamespacedName) (secre
 		return nil, false, reconcile.Result{}, fmt.Errorf("reading SecretSync: %w", err)
 	}
 	secretSync, wait = c.upToDate(ctx, cached)
+	if secretSync != nil {
+		c.states.of(name, secretSync.UID).conditions.read(&secretSync.Status)
+	}
 	if secretSync == nil || secretSync.Abridged == nil {
 		return secretSync, false, wait, nil
 	}

@@ -4,9 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
-	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/secretsync/resolve"
 	"github.com/secretsync/secretsync/controllers/secretsync/status"
 	"github.com/secretsync/secretsync/controllers/source"
@@ -17,15 +14,13 @@ import (
 const maxFailures = 2 * source.MaxFound
 
 // rotations is what is known of the rotations of a SecretSync's secrets and AWS does not tell. The goroutine that
-// reconciles the SecretSync uses it; any other one may call reason. The zero value knows nothing.
+// reconciles the SecretSync uses it. The zero value knows nothing.
 type rotations struct {
 	mutex sync.Mutex
 	// failures are when AWS said last in a change event that it could not rotate a secret, by its ARN.
 	failures map[string]time.Time
 	// pending are since when versions have waited under AWSPENDING, by the ARN of their secret.
 	pending map[string]pendingVersion
-	// condition is the reason of the condition RotationHealthy.
-	condition string
 }
 
 type pendingVersion struct {
@@ -102,21 +97,4 @@ func (r *rotations) waits(version source.Version, now time.Time) time.Time {
 	}
 	r.pending[version.ARN] = pendingVersion{version.Rotation.PendingVersion, now}
 	return now
-}
-
-// judged notes the condition RotationHealthy of a status.
-func (r *rotations) judged(after *v1alpha1.SecretSyncStatus) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	r.condition = ""
-	if health := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionRotationHealthy); health != nil {
-		r.condition = health.Reason
-	}
-}
-
-// reason is that of the condition RotationHealthy; empty where there is none.
-func (r *rotations) reason() string {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	return r.condition
 }

@@ -122,7 +122,7 @@ func TestARotationIsNotJudgedByHalfAnAnswer(t *testing.T) {
 	if got := len(r.state.rotations.pending); got != 0 {
 		t.Errorf("%d versions count as waiting", got)
 	}
-	if got := r.state.rotations.reason(); got != "" {
+	if got := r.state.conditions.summary().rotation; got != "" {
 		t.Errorf("it is counted as %q", got)
 	}
 }
@@ -135,7 +135,7 @@ func TestARotationOfWhichNothingIsKnownAnyMoreIsNotCounted(t *testing.T) {
 	if _, err := e.report(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.state.rotations.reason(); got != v1alpha1.ReasonRotationOnSchedule {
+	if got := r.state.conditions.summary().rotation; got != v1alpha1.ReasonRotationOnSchedule {
 		t.Errorf("it is counted as %q", got)
 	}
 	r = e.reportOf(e.stored(t), "v1")
@@ -143,7 +143,7 @@ func TestARotationOfWhichNothingIsKnownAnyMoreIsNotCounted(t *testing.T) {
 	if _, err := e.report(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.state.rotations.reason(); got != "" {
+	if got := r.state.conditions.summary().rotation; got != "" {
 		t.Errorf("it is counted as %q", got)
 	}
 }

@@ -32,6 +32,7 @@ type objectState struct {
 	rival       ownwrites.Rival
 	blockage    blockage
 	rotations   rotations
+	conditions  conditions
 	restarted   restarted
 	unfinished  unfinished
 }
@@ -134,14 +135,13 @@ func (s *states) mostOverdue(now time.Time) (most time.Duration) {
 	return most
 }
 
-// rotations counts the SecretSyncs whose condition RotationHealthy has a reason.
-func (s *states) rotations(reason string) (count int) {
+// summaries are short forms of the status of all SecretSyncs.
+func (s *states) summaries() map[types.NamespacedName]summary {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, known := range s.byName {
-		if known.rotations.reason() == reason {
-			count++
-		}
+	all := make(map[types.NamespacedName]summary, len(s.byName))
+	for name, known := range s.byName {
+		all[name] = known.conditions.summary()
 	}
-	return count
+	return all
 }

@@ -75,9 +75,3 @@ func TestNothingIsLeftOfWhatIsGone(t *testing.T) {
 		t.Error("a list of all states is not up to date")
 	}
 }
-
-func TestWithoutAConditionNoRotationHasAReason(t *testing.T) {
-	if got := (&rotations{}).reason(); got != "" {
-		t.Errorf("it is %q", got)
-	}
-}

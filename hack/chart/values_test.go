@@ -138,6 +138,7 @@ var metricsRows = []row{
 	{value: "metrics.certificate.issuerRef", set: "{kind: ClusterIssuer, name: internal}", object: "Certificate/secretsync-metrics", at: "spec.issuerRef"},
 	{value: "metrics.certificate.issuerRef", set: "{name: internal}", object: "Certificate/secretsync-metrics", at: "spec.dnsNames[]", want: "secretsync-metrics.secretsync-system.svc"},
 	{value: "metrics.certificate.issuerRef", set: "{name: internal}", object: deployment, at: pod + "volumes[name=metrics-cert].secret.secretName", want: "secretsync-metrics-tls"},
+	flag("metrics.namespaces", "20", "--metrics-namespaces=20"),
 	{value: "metrics.serviceAnnotations", set: "{a: b}", object: service, at: "metadata.annotations"},
 	{value: "metrics.serviceLabels", set: "{a: b}", object: service, at: "metadata.labels.a", want: "b"},
 	{value: "metrics.serviceMonitor.enabled", set: "true", with: "metrics: {serviceMonitor: {renderMode: alwaysRender}}", object: monitor, at: "kind", want: "ServiceMonitor"},
