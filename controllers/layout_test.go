@@ -215,7 +215,8 @@ func importRules() []importRule {
 			allowed: []string{awsSDK, smithy, "github.com/spf13/cobra", "k8s.io", "sigs.k8s.io/controller-runtime/pkg/client", "sigs.k8s.io/json", "sigs.k8s.io/yaml", api, module + "/cmd/kubectl-secretsync",
 				module + "/controllers/rollout", render, pattern, source, target, arns, reconciler + "/assemble", reconciler + "/failure", reconciler + "/resolve"}},
 		{name: "no-package-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},
-		{name: "localaws-is-std-only", folder: "hack/localaws", below: true, allowed: []string{module + "/hack/localaws"}},
+		{name: "iam-is-std-only", folder: "controllers/iam", below: true, testsToo: true, allowed: []string{}},
+		{name: "localaws-is-std-only", folder: "hack/localaws", below: true, allowed: []string{module + "/hack/localaws", module + "/controllers/iam"}},
 		{name: "nothing-shipped-needs-hack", folder: "controllers", below: true, forbidden: []string{module + "/hack"}},
 		{name: "nothing-shipped-needs-hack", folder: "cmd", below: true, forbidden: []string{module + "/hack"}},
 	}
