@@ -67,6 +67,13 @@ func TestExitCodes(t *testing.T) {
 		{"render -f missing.yaml --values values.yaml", exitUsage, ""},
 		{"render -f db.yaml", exitUsage, ""},
 		{"render db -f db.yaml --values values.yaml", exitUsage, ""},
+		{"policy -f db.yaml --kms-key none", exitWell, "Policy"},
+		{"policy -f db.yaml --check policy.json", exitTrouble, "PolicyCheck"},
+		{"policy -f roles.yaml --trust", exitUndetermined, "Policy"},
+		{"policy -f none.yaml", exitUsage, ""},
+		{"policy -f db.yaml --identity none", exitTrouble, ""},
+		{"policy -f db.yaml --format xml", exitUsage, ""},
+		{"policy --as stranger", exitUndetermined, ""},
 		{"no-such-verb", exitUsage, ""},
 	} {
 		for _, format := range []string{formatTable, formatWide, formatName, formatJSON, formatYAML} {
