@@ -174,7 +174,7 @@ func writesFiles(file goFile) (lines []int) {
 
 // TestNothingIsWrittenToAWS: of all that the SDK can ask for, reads are asked for, and roles; and messages are taken
 // from the queue of change events, which is the operator's own. The plugin asks, with its user's credentials, for what
-// holds no value.
+// holds no value; diff reads values as the operator does, by source/aws.
 func TestNothingIsWrittenToAWS(t *testing.T) {
 	asked := map[string]bool{
 		"DescribeSecretInput": false, "GetSecretValueInput": false, "BatchGetSecretValueInput": false, "ListSecretsInput": false,

@@ -35,14 +35,14 @@ type policyFacts struct {
 	account *account
 	user    string
 	// known are the answers about KMS keys.
-	known map[leastprivilege.Secret]keys
+	known map[leastprivilege.Secret]keyAnswer
 
 	incomplete []missingRight
 	code       int
 }
 
-// keys are the KMS keys of secrets, or why they are not known.
-type keys struct {
+// keyAnswer has the KMS keys of secrets, or why they are not known.
+type keyAnswer struct {
 	arns []string
 	err  error
 }
@@ -53,7 +53,7 @@ func (c *cli) newFacts(ctx context.Context, options policyOptions) (*policyFacts
 	if err != nil {
 		return nil, err
 	}
-	f := &policyFacts{given: options, cli: c, account: asked, known: map[leastprivilege.Secret]keys{}}
+	f := &policyFacts{given: options, cli: c, account: asked, known: map[leastprivilege.Secret]keyAnswer{}}
 	f.given.region = cmp.Or(options.region, asked.configuration.Region)
 	if options.account == "" || options.kmsKey == "" {
 		f.user = asked.user(ctx)

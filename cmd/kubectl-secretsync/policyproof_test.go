@@ -153,7 +153,7 @@ func (p *proof) refused() string {
 		p.Fatal(err)
 	}
 	for i := range p.subjects {
-		if _, err := assembled(p.Context(), from, &p.subjects[i]); err != nil {
+		if _, _, err := assembled(p.Context(), from, &p.subjects[i]); err != nil {
 			if known := failure.Explain(err); known != nil {
 				return p.subjects[i].Name + ": " + known.Reason
 			}

@@ -32,7 +32,8 @@ func (s *setup) fleet() {
 		status.Sources = []v1alpha1.SourceStatus{{SecretID: "/app/db", Region: "eu-west-1", VersionStage: "AWSCURRENT", VersionID: version}}
 		status.Rollout = &v1alpha1.RolloutStatus{Workloads: []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web", State: "Done"}}}
 	})
-	if err := shared.Client.Create(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db"}, StringData: map[string]string{"password": hidden}}); err != nil {
+	owner := map[string]string{v1alpha1.AnnotationOwner: "db"}
+	if err := shared.Client.Create(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db", Annotations: owner}, StringData: map[string]string{"password": hidden}}); err != nil {
 		s.Fatal(err)
 	}
 	s.create("new")
