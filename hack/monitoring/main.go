@@ -1,5 +1,5 @@
 // Command monitoring generates the list of metrics from the code, and the alerts of the chart and of the kustomize
-// component from the file of rules for Prometheus.
+// component from the file of rules for Prometheus, and the dashboards.
 //
 //	go run ./hack/monitoring
 //
@@ -9,6 +9,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -19,6 +20,8 @@ const (
 	// alertsFile is the file of rules for Prometheus, from which the others are generated.
 	alertsFile = "config/monitoring/alerts.yaml"
 	// componentAlerts is the PrometheusRule of the kustomize component, chartAlerts is what the chart's PrometheusRule has.
+	// dashboards and chartDashboards are the folders of the dashboards: for users, and for the chart.
+	dashboards, chartDashboards  = "config/monitoring/dashboards", "config/chart/files/dashboards"
 	componentAlerts, chartAlerts = "config/components/prometheus-rules/prometheus_rule.yaml", "config/chart/files/alerts.yaml"
 )
 
@@ -59,11 +62,19 @@ func generated(root string) (map[string]string, error) {
 		return nil, fmt.Errorf("%s has no groups", alertsFile)
 	}
 	groups = "groups:\n" + groups
-	return map[string]string{
+	files := map[string]string{
 		metricsPage:     pageOf(metrics),
 		chartAlerts:     generatedFrom + groups,
 		componentAlerts: generatedFrom + ruleHead + indent(groups),
-	}, nil
+	}
+	for name, shown := range map[string]dashboard{"fleet.json": fleet(), "operator.json": operator()} {
+		content, err := shown.json()
+		if err != nil {
+			return nil, err
+		}
+		files[path.Join(dashboards, name)], files[path.Join(chartDashboards, name)] = content, content
+	}
+	return files, nil
 }
 
 // generatedFrom is the first line of generated rules.
