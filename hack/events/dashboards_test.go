@@ -64,7 +64,7 @@ func (s *setup) series() (count int) {
 }
 
 // queriesOf are the queries of all dashboards, by their title and the number of the query. Grafana's variable for the
-// range of rates is replaced.
+// range of rates is replaced by one that all of the test is in.
 func queriesOf(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(testsuite.Root, "config/monitoring/dashboards/*.json"))
@@ -89,7 +89,7 @@ func queriesOf(t *testing.T) map[string]string {
 		}
 		for _, panel := range dashboard.Panels {
 			for n, target := range panel.Targets {
-				queries[fmt.Sprintf("%s / %s, query %d", dashboard.Title, panel.Title, n+1)] = strings.ReplaceAll(target.Expr, "$__rate_interval", "1m")
+				queries[fmt.Sprintf("%s / %s, query %d", dashboard.Title, panel.Title, n+1)] = strings.ReplaceAll(target.Expr, "$__rate_interval", "10m")
 			}
 		}
 	}
