@@ -46,7 +46,7 @@ func (s *setup) awaitSamples() {
 			continue
 		}
 		if keys == nil {
-			s.awaitReason(name, metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+			s.awaitReason(name, metav1.ConditionTrue, v1alpha1.ReasonWouldChange)
 			continue
 		}
 		reason := v1alpha1.ReasonSynced
