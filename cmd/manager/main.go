@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 
-	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
@@ -29,7 +28,6 @@ func main() {
 	}
 	log := logger(o, os.Stderr)
 	ctrl.SetLogger(log)
-	klog.SetLogger(libraryLogger(log))
 	collectOften(os.Getenv)
 	limitMemory(o.memoryLimit, os.Getenv)
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {

@@ -39,9 +39,7 @@ type Desired struct {
 	Type           corev1.SecretType
 	Labels         map[string]string
 	Annotations    map[string]string
-	// MetadataFromValues says that the names of labels or annotations come from values, so that any write may drop some.
-	MetadataFromValues bool
-	Data               map[string][]byte
+	Data           map[string][]byte
 	// Generation of the spec that all this follows from.
 	Generation int64
 	// Immutable marks the Secret as immutable.

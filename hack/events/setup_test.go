@@ -231,21 +231,6 @@ func (s *setup) asked() (operations []string) {
 // none.
 func (s *setup) metric(name string) (value float64, ok bool) {
 	s.Helper()
-	for line := range strings.Lines(s.scrape()) {
-		if rest, found := strings.CutPrefix(line, name+" "); found {
-			var err error
-			if value, err = strconv.ParseFloat(strings.TrimSpace(rest), 64); err != nil {
-				s.Fatal(err)
-			}
-			return value, true
-		}
-	}
-	return 0, false
-}
-
-// scrape gives the manager's metrics.
-func (s *setup) scrape() string {
-	s.Helper()
 	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")
 	if err != nil {
 		s.Fatal(err)
@@ -255,7 +240,15 @@ func (s *setup) scrape() string {
 	if err != nil {
 		s.Fatal(err)
 	}
-	return string(text)
+	for line := range strings.Lines(string(text)) {
+		if rest, found := strings.CutPrefix(line, name+" "); found {
+			if value, err = strconv.ParseFloat(strings.TrimSpace(rest), 64); err != nil {
+				s.Fatal(err)
+			}
+			return value, true
+		}
+	}
+	return 0, false
 }
 
 // counted is how many events had an outcome, by the manager's metric.

@@ -3,7 +3,7 @@ package localaws
 import (
 	"encoding/json"
 
-	"github.com/secretsync/secretsync/controllers/iam"
+	"github.com/secretsync/secretsync/hack/localaws/iam"
 )
 
 type policyInput struct {

@@ -11,9 +11,10 @@ import (
 // Desired is the Secret as the spec asks for it. Which Secret there is, and was written before, is for the caller to add.
 func Desired(secretSync *v1alpha1.SecretSync, set *resolve.Set, content Content) target.Desired {
 	version, spec := set.Version(), &secretSync.Spec
-	labels, annotations := texts(spec.Target.Labels), texts(spec.Target.Annotations)
-	maps.Copy(labels, content.Labels)
-	maps.Copy(annotations, content.Annotations)
+	annotations := maps.Clone(spec.Target.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
 	annotations[v1alpha1.AnnotationSecretARN] = version.ARN
 	annotations[v1alpha1.AnnotationVersionID] = version.ID
 	if stage := set.Main().Ref.VersionStage; stage != "" {
@@ -24,7 +25,7 @@ func Desired(secretSync *v1alpha1.SecretSync, set *resolve.Set, content Content)
 		Name:        secretSync.TargetName(),
 		Owner:       secretSync.Name,
 		Type:        spec.Target.TypeOrDefault(),
-		Labels:      labels,
+		Labels:      spec.Target.Labels,
 		Annotations: annotations,
 		Data:        content.Data,
 		Generation:  secretSync.Generation,
@@ -32,21 +33,9 @@ func Desired(secretSync *v1alpha1.SecretSync, set *resolve.Set, content Content)
 		Recreate:    spec.Target.ReplacePolicy == v1alpha1.ReplaceRecreate,
 		Merge:       spec.Target.Merges(),
 	}
-	if template := spec.Template; template != nil && template.Metadata != nil {
-		wanted.MetadataFromValues = template.Metadata.LabelsFrom != "" || template.Metadata.AnnotationsFrom != ""
-	}
 	if secretSync.OwnsSecret() {
 		reference := target.OwnerReference(secretSync)
 		wanted.OwnerReference = &reference
 	}
 	return wanted
-}
-
-// texts copies labels or annotations of a spec.
-func texts[T ~string](from map[string]T) map[string]string {
-	to := make(map[string]string, len(from))
-	for name, text := range from {
-		to[name] = string(text)
-	}
-	return to
 }
