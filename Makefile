@@ -14,7 +14,7 @@ help: ## Print the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 .PHONY: generate
-generate: bin/controller-gen bin/crd-ref-docs ## Generate deepcopy, CRD, RBAC, the chart's copies, and the references of the API and metrics
+generate: bin/controller-gen bin/crd-ref-docs ## Generate deepcopy, CRD, RBAC, the chart's copies, the references of the API and metrics, alerts and dashboards
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	go run ./hack/unwrap config/crd/secretsync.dev_secretsyncs.yaml

@@ -34,6 +34,7 @@
 //   - source: what a secret, a version, a value and a refusal are, in words of no client library.
 //   - pattern: regular expressions of users, within bounds of memory and of processor time for each reconcile.
 //   - references: says which secrets a spec reads, and in which regions.
+//   - iam: evaluates policies as AWS IAM does. The plugin of kubectl checks policies by it, and the local AWS its callers.
 //   - arns: reads the ARNs of secrets and roles, and the names in them.
 //   - source/aws: answers source's queries from AWS Secrets Manager; beside notify/sqs the only package that knows the SDK.
 //   - source/aws/refusal: explains why AWS was not reached or refuses; an error code is a line in its table.

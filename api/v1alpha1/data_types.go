@@ -250,13 +250,21 @@ const (
 	TemplateMergeReplace TemplateMerge = "Replace"
 )
 
-// Template renders keys with Go templates (package text/template). A template reads the keys of data and dataFrom as
-// its fields, each a string: {{ .password }}, or {{ index . "tls.crt" }} if the name is not an identifier. Only the
-// functions that docs/templates.md lists are available: the same values always render the same text.
+// Template renders keys, labels and annotations with Go templates (package text/template). A template reads the keys of
+// data and dataFrom as its fields, each a string: {{ .password }}, or {{ index . "tls.crt" }} if the name is not an
+// identifier. Only the functions that docs/templates.md lists are available: the same values always render the same
+// text.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.data) || has(self.metadata)",message="spec.template has nothing to render: set data or metadata"
+// +kubebuilder:validation:XValidation:rule="has(self.data) || !has(self.mergePolicy) || self.mergePolicy != 'Replace'",message="mergePolicy Replace writes only the keys of spec.template.data: set data, or remove mergePolicy"
 type Template struct {
+	// metadata renders labels and annotations of the Secret.
+	// +optional
+	Metadata *TemplateMetadata `json:"metadata,omitempty"`
+
 	// data are the keys to render, each with its template of at most 64 KiB. All templates together may have at most
-	// 128 KiB.
-	// +required
+	// 128 KiB. It may be omitted if metadata is set.
+	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=256
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[-._a-zA-Z0-9]{1,253}$') && !k.startsWith('..') && k != '.')",message="keys of template.data must consist of letters, digits, '-', '_' and '.', and be neither '.' nor start with '..'"
@@ -268,6 +276,42 @@ type Template struct {
 	// templates. Default: Merge.
 	// +optional
 	MergePolicy TemplateMerge `json:"mergePolicy,omitempty"`
+}
+
+// TemplateMetadata renders labels and annotations of the Secret. More people and programs can read metadata than data:
+// RBAC protects values of Secrets only in data. Rendered labels and annotations override those of target.
+//
+// +kubebuilder:validation:MinProperties=1
+type TemplateMetadata struct {
+	// labels are labels to render, each with its template. The result must be a valid label value.
+	// +optional
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/'))",message="labels under secretsync.dev/ are set by the operator: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317) && self.map(k, size(k) + size(self[k])).sum() <= 32768",message="a label's key may have at most 317 characters, and all of template.metadata.labels 32768: shorten them"
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// labelsFrom is a template that renders a map of labels, as a JSON or YAML object of texts, numbers and booleans.
+	// Those of labels override it. An empty result gives no label.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	LabelsFrom string `json:"labelsFrom,omitempty"`
+
+	// annotations are annotations to render, each with its template.
+	// +optional
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/') && !k.startsWith('kubernetes.io/service-account.'))",message="annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317) && self.map(k, size(k) + size(self[k])).sum() <= 32768",message="an annotation's key may have at most 317 characters, and all of template.metadata.annotations 32768: shorten them"
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// annotationsFrom is a template that renders a map of annotations, as labelsFrom does. Those of annotations override
+	// it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	AnnotationsFrom string `json:"annotationsFrom,omitempty"`
 }
 
 // KeepPrevious keeps the values from before a rotation, read from AWSPREVIOUS, for clients and servers that do not use

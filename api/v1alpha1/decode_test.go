@@ -40,7 +40,7 @@ func TestOneBadFieldIsOneBadObject(t *testing.T) {
 		`{"pollInterval":300}`:                                "spec.pollInterval: json: cannot unmarshal number into Go value of type string",
 		`{"rotation":{"maxAge":"1 day"}}`:                     `spec.rotation.maxAge: time: unknown unit " day" in duration "1 day"`,
 		`{"data":[{"key":"a"},{"key":"b","optional":"yes"}]}`: "spec.data[1].optional: json: cannot unmarshal string into Go value of type bool",
-		`{"target":{"labels":{"a":1}}}`:                       `spec.target.labels["a"]: json: cannot unmarshal number into Go value of type string`,
+		`{"target":{"labels":{"a":1}}}`:                       `spec.target.labels["a"]: json: cannot unmarshal number into Go value of type v1alpha1.LabelValue`,
 		`{"guards":{"maxBytes":1.5}}`:                         "spec.guards.maxBytes: json: cannot unmarshal number 1.5 into Go value of type int64",
 		`[]`:                                                  "spec: json: cannot unmarshal array into Go value of type v1alpha1.SecretSyncSpec",
 	} {

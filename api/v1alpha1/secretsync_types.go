@@ -93,6 +93,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.source) || !has(self.data) || self.data.all(d, has(d.source) && has(d.source.secretID))",message="without spec.source each entry of spec.data needs a source.secretID of its own"
 // +kubebuilder:validation:XValidation:rule="has(self.source) || !has(self.dataFrom) || self.dataFrom.all(d, has(d.find) || has(d.source) && has(d.source.secretID))",message="without spec.source each entry of spec.dataFrom needs a source.secretID of its own, or find"
 // +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Once' || !(has(self.keepPrevious) || has(self.target) && has(self.target.creationPolicy) && self.target.creationPolicy == 'Merge')",message="mode Once leaves the Secret alone after the first write: keepPrevious and creationPolicy Merge need mode Sync"
+// +kubebuilder:validation:XValidation:rule="!(has(self.template) && has(self.template.metadata) && has(self.target) && has(self.target.creationPolicy) && self.target.creationPolicy == 'Merge')",message="labels and annotations belong to the Secret's owner: remove spec.template.metadata, or use creationPolicy Owner"
 type SecretSyncSpec struct {
 	// source is the AWS Secrets Manager secret to read, and which of its versions to follow. Without data and dataFrom,
 	// the whole secret goes into the Secret: one key per field of a JSON object, or the single key "value" for any
@@ -140,7 +141,8 @@ type SecretSyncSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.map(d, (has(d.property) ? size(d.property) : 0) + (has(d.include) ? d.include.map(n, size(n)).sum() : 0) + (has(d.exclude) ? d.exclude.map(n, size(n)).sum() : 0) + (has(d.rename) ? d.rename.map(n, size(n.match) + (has(n.replace) ? size(n.replace) : 0)).sum() : 0) + (has(d.find) ? (has(d.find.namePrefix) ? size(d.find.namePrefix) : 0) + (has(d.find.namePattern) ? size(d.find.namePattern) : 0) : 0)).sum() <= 65536",message="the names and patterns of spec.dataFrom may have at most 65536 characters together: use wildcards, or several SecretSyncs"
 	DataFrom []DataFrom `json:"dataFrom,omitempty"`
 
-	// template renders keys from the keys of data and dataFrom, or from all of source if both are omitted.
+	// template renders keys, labels and annotations from the keys of data and dataFrom, or from all of source if both are
+	// omitted.
 	// +optional
 	Template *Template `json:"template,omitempty"`
 

@@ -14,7 +14,7 @@ func (s *SecretSyncSpec) Size() int {
 		size += s.DataFrom[i].size()
 	}
 	if s.Template != nil {
-		size += len(s.Template.MergePolicy) + sizeOfMap(s.Template.Data)
+		size += len(s.Template.MergePolicy) + sizeOfMap(s.Template.Data) + s.Template.Metadata.size()
 	}
 	if s.KeepPrevious != nil {
 		size += len(s.KeepPrevious.Suffix)
@@ -30,12 +30,19 @@ func sizeOfList(texts []string) int {
 	return size
 }
 
-func sizeOfMap(texts map[string]string) int {
+func sizeOfMap[T ~string](texts map[string]T) int {
 	size := 0
 	for name, text := range texts {
 		size += len(name) + len(text)
 	}
 	return size
+}
+
+func (m *TemplateMetadata) size() int {
+	if m == nil {
+		return 0
+	}
+	return sizeOfMap(m.Labels) + len(m.LabelsFrom) + sizeOfMap(m.Annotations) + len(m.AnnotationsFrom)
 }
 
 func (s *SecretSource) size() int {

@@ -38,6 +38,14 @@ const (
 	ReplaceRecreate ReplacePolicy = "Recreate"
 )
 
+// LabelValue is the value of a label.
+// +kubebuilder:validation:MaxLength=63
+type LabelValue string
+
+// AnnotationValue is the value of an annotation.
+// +kubebuilder:validation:MaxLength=16384
+type AnnotationValue string
+
 // SecretTarget describes the Secret to write, in the namespace of the SecretSync.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.creationPolicy) && self.creationPolicy == 'Merge' && (has(self.type) || has(self.labels) || has(self.annotations) || has(self.immutable) || has(self.replacePolicy)))",message="type, labels, annotations, immutable and replacePolicy belong to the Secret's owner: remove them, or use creationPolicy Owner"
@@ -59,21 +67,25 @@ type SecretTarget struct {
 	// +kubebuilder:validation:XValidation:rule="!(self in ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token']) && !self.startsWith('helm.sh/')",message="target.type must not be a type by which Kubernetes issues credentials or Helm stores releases"
 	Type string `json:"type,omitempty"`
 
-	// labels are labels to set on the Secret, in addition to those that the operator sets.
+	// labels are labels to set on the Secret, in addition to those that the operator sets. They are plain texts;
+	// template.metadata renders labels from values.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('secretsync.dev/'))",message="labels under secretsync.dev/ are set by the operator: choose another prefix"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && size(self[k]) <= 63)",message="a label's key may have at most 317 characters, and its value 63, as Kubernetes allows"
-	Labels map[string]string `json:"labels,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317)",message="a label's key may have at most 317 characters, as Kubernetes allows"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !self[k].contains('{{'))",message="target.labels are plain texts: move templates to spec.template.metadata.labels"
+	Labels map[string]LabelValue `json:"labels,omitempty"`
 
-	// annotations are annotations to set on the Secret, in addition to those that the operator sets.
+	// annotations are annotations to set on the Secret, in addition to those that the operator sets. They are plain texts;
+	// template.metadata renders annotations from values.
 	// secretsync.dev/merge-from names the SecretSyncs that may merge keys into the Secret, separated by commas; * names
 	// all.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k == 'secretsync.dev/merge-from' || !k.startsWith('secretsync.dev/') && !k.startsWith('kubernetes.io/service-account.'))",message="annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved, except secretsync.dev/merge-from: choose another prefix"
 	// +kubebuilder:validation:XValidation:rule="self.map(k, size(k) + size(self[k])).sum() <= 32768",message="all target.annotations may have at most 32768 characters together: shorten them"
-	Annotations map[string]string `json:"annotations,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !self[k].contains('{{'))",message="target.annotations are plain texts: move templates to spec.template.metadata.annotations"
+	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 
 	// immutable marks the Secret as immutable (page "Immutable Secrets" of the Kubernetes documentation): the kubelet
 	// does not need to watch it. A change in AWS can then be written only with replacePolicy: Recreate. Default: false.

@@ -35,15 +35,19 @@ func (a *account) user(ctx context.Context) string {
 	return aws.ToString(identity.Arn)
 }
 
-// versions lists the versions of a secret, newest first as AWS gives them. Without a region, that of the configuration
-// is asked.
-func (a *account) versions(ctx context.Context, id, region string) (all []types.SecretVersionsListEntry, err error) {
-	client := secretsmanager.NewFromConfig(a.configuration, func(o *secretsmanager.Options) {
+// secrets is a client of Secrets Manager in a region; empty for that of the configuration.
+func (a *account) secrets(region string) *secretsmanager.Client {
+	return secretsmanager.NewFromConfig(a.configuration, func(o *secretsmanager.Options) {
 		if region != "" {
 			o.Region = region
 		}
 	})
-	pages := secretsmanager.NewListSecretVersionIdsPaginator(client, &secretsmanager.ListSecretVersionIdsInput{SecretId: &id})
+}
+
+// versions lists the versions of a secret, newest first as AWS gives them. Without a region, that of the configuration
+// is asked.
+func (a *account) versions(ctx context.Context, id, region string) (all []types.SecretVersionsListEntry, err error) {
+	pages := secretsmanager.NewListSecretVersionIdsPaginator(a.secrets(region), &secretsmanager.ListSecretVersionIdsInput{SecretId: &id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -51,6 +51,7 @@ func knownKinds() meta.RESTMapper {
 		v1alpha1.GroupVersion.WithKind("SecretSync"):                      meta.RESTScopeNamespace,
 		corev1.SchemeGroupVersion.WithKind("Secret"):                      meta.RESTScopeNamespace,
 		corev1.SchemeGroupVersion.WithKind("Pod"):                         meta.RESTScopeNamespace,
+		corev1.SchemeGroupVersion.WithKind("ServiceAccount"):              meta.RESTScopeNamespace,
 		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"): meta.RESTScopeRoot,
 	} {
 		mapper.Add(kind, scope)

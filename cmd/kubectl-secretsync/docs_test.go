@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/secretsync/secretsync/hack/localaws"
 	"github.com/secretsync/secretsync/hack/readme"
 	"github.com/secretsync/secretsync/hack/testenv/testsuite"
 )
@@ -24,6 +25,9 @@ func TestDocs(t *testing.T) {
 	if err := shared.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}); err != nil {
 		t.Fatal(err)
 	}
+	running, _, _ := s.withAWS()
+	running.AddPrincipal("me", localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/me"})
+	s.put(running, "/prod/db", `{"username":"app","password":"`+hidden+`"}`)
 	s.fleet()
 	s.pod("web-7d4b", time.Now().Add(-3*time.Hour), owned("ReplicaSet", "web-7d4b", map[string]string{"pod-template-hash": "7d4b"}, variable))
 	s.pod("worker", time.Now(), volume(""))

@@ -18,6 +18,7 @@ func TestExitCodes(t *testing.T) {
 	s.withAWS()
 	s.report(s.create("well"), metav1.ConditionTrue, v1alpha1.ReasonSynced, "All keys are in the Secret")
 	s.report(s.create("bad"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue")
+	s.same()
 	s.grant("reader", "secretsyncs", "secrets")
 	s.grant("watcher", "secretsyncs")
 	s.files()
@@ -67,6 +68,22 @@ func TestExitCodes(t *testing.T) {
 		{"render -f missing.yaml --values values.yaml", exitUsage, ""},
 		{"render -f db.yaml", exitUsage, ""},
 		{"render db -f db.yaml --values values.yaml", exitUsage, ""},
+		{"policy -f db.yaml --kms-key none", exitWell, "Policy"},
+		{"policy -f db.yaml --check policy.json", exitTrouble, "PolicyCheck"},
+		{"policy -f roles.yaml --trust", exitUndetermined, "Policy"},
+		{"policy -f none.yaml", exitUsage, ""},
+		{"policy -f db.yaml --identity none", exitTrouble, ""},
+		{"policy -f db.yaml --format xml", exitUsage, ""},
+		{"policy --as stranger", exitUndetermined, ""},
+		{"diff same", exitWell, "Diff"},
+		{"diff same -f db.yaml", exitUsage, ""},
+		{"diff", exitUsage, ""},
+		{"diff well", exitTrouble, "Diff"}, // AWS has no such secret.
+		{"diff none", exitTrouble, ""},
+		{"diff -f db.yaml", exitTrouble, "Diff"},
+		{"diff -f missing.yaml", exitUsage, ""},
+		{"diff same --as watcher", exitUndetermined, "Diff"},
+		{"diff same --as stranger", exitUndetermined, ""},
 		{"no-such-verb", exitUsage, ""},
 	} {
 		for _, format := range []string{formatTable, formatWide, formatName, formatJSON, formatYAML} {
@@ -96,7 +113,7 @@ func checkDocument(t *testing.T, arguments, kind, format, content string) {
 	if format == formatYAML {
 		err = yaml.UnmarshalStrict([]byte(content), &read)
 	}
-	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 && kind != "Consumers" && kind != "Versions" {
+	if items, isList := read.Items.([]any); err != nil || read.APIVersion != outputVersion || read.Kind != kind || read.Incomplete == nil || !isList || len(items) == 0 && kind != "Consumers" && kind != "Versions" && kind != "Diff" {
 		t.Errorf("%s -o %s: %v: %s", arguments, format, err, content)
 	}
 }

@@ -77,7 +77,7 @@ func (c *cli) render(ctx context.Context, file, values string) error {
 // rendered is the Secret of a SecretSync. What only the cluster or AWS knows is left out: the owner reference, and the
 // ARN or version of a value that has none.
 func rendered(ctx context.Context, from source.Source, secretSync *v1alpha1.SecretSync) (*corev1.Secret, error) {
-	wanted, err := assembled(ctx, from, secretSync)
+	wanted, _, err := assembled(ctx, from, secretSync)
 	if err != nil {
 		return nil, err
 	}

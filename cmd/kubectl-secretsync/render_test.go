@@ -17,6 +17,8 @@ func (s *setup) files() {
 		"db.yaml":     secretSyncOf("db", "source: {secretID: /app/db}"),
 		"values.yaml": "- {id: /app/db, string: '{\"password\":\"" + hidden + "\"}'}",
 		"none.yaml":   "[]",
+		"roles.yaml":  secretSyncOf("db", "source: {secretID: /app/db}, auth: {roleARN: 'arn:aws:iam::111122223333:role/read'}"),
+		"policy.json": `{"Statement": []}`,
 	} {
 		s.write(name, content)
 	}

@@ -32,12 +32,13 @@ func (s *setup) fleet() {
 		status.Sources = []v1alpha1.SourceStatus{{SecretID: "/app/db", Region: "eu-west-1", VersionStage: "AWSCURRENT", VersionID: version}}
 		status.Rollout = &v1alpha1.RolloutStatus{Workloads: []v1alpha1.WorkloadStatus{{Kind: "Deployment", Name: "web", State: "Done"}}}
 	})
-	if err := shared.Client.Create(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db"}, StringData: map[string]string{"password": hidden}}); err != nil {
+	owner := map[string]string{v1alpha1.AnnotationOwner: "db"}
+	if err := shared.Client.Create(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db", Annotations: owner}, StringData: map[string]string{"password": hidden}}); err != nil {
 		s.Fatal(err)
 	}
 	s.create("new")
 	paused := s.create("paused", func(made *v1alpha1.SecretSync) { made.Spec.Suspend = true })
-	s.report(paused, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "Suspended before the first sync: set spec.suspend to false")
+	s.report(paused, metav1.ConditionTrue, v1alpha1.ReasonSuspended, "Suspended before the first sync: set spec.suspend to false")
 	fixed := s.create("pinned", func(made *v1alpha1.SecretSync) { made.Spec.Source.VersionID = version })
 	s.report(fixed, metav1.ConditionTrue, v1alpha1.ReasonSynced, "All keys are in the Secret")
 }
@@ -53,7 +54,7 @@ func TestStatusList(t *testing.T) {
 		"cache False AccessDenied 120m role/pay may not GetSecretValue\n" +
 		"db True Synced 120m All keys are in the Secret\n" +
 		"new Unknown Progressing <none> Waiting for the operator: does it run, and does it watch this namespace?\n" +
-		"paused False Suspended 120m Suspended before the first sync: set spec.suspend to false\n" +
+		"paused True Suspended 120m Suspended before the first sync: set spec.suspend to false\n" +
 		"pinned True Synced 120m All keys are in the Secret\n"
 	if squeezed(got.out) != want {
 		t.Errorf("printed:\n%swant:\n%s", squeezed(got.out), want)

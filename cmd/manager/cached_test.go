@@ -49,7 +49,7 @@ func TestWhatTheCacheHoldsOfAnObjectIsBounded(t *testing.T) {
 		},
 		"templates": func(s *v1alpha1.SecretSync) { s.Spec.Template = &v1alpha1.Template{Data: pairs(5000, 120)} },
 		"the Secret's annotations": func(s *v1alpha1.SecretSync) {
-			s.Spec.Target.Annotations = map[string]string{"a": large()}
+			s.Spec.Target.Annotations = map[string]v1alpha1.AnnotationValue{"a": v1alpha1.AnnotationValue(large())}
 		},
 		"the Secret's name": func(s *v1alpha1.SecretSync) { s.Spec.Target.Name = large() },
 		"the Secret's type": func(s *v1alpha1.SecretSync) { s.Spec.Target.Type = large() },
@@ -99,7 +99,7 @@ func TestAnAbridgedSecretSyncHasWhatWatchesNeed(t *testing.T) {
 	object.DeletionTimestamp = &metav1.Time{}
 	object.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: "now", "other": "x"}
 	object.Spec.Suspend, object.Spec.Mode = true, v1alpha1.SyncModeObserve
-	object.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge, Type: "Opaque", Labels: map[string]string{"a": "b"}}
+	object.Spec.Target = v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge, Type: "Opaque", Labels: map[string]v1alpha1.LabelValue{"a": "b"}}
 	object.Spec.Source = v1alpha1.SecretSource{SecretID: "db", Region: "eu-west-1", VersionStage: "blue"}
 	object.Spec.DataFrom = []v1alpha1.DataFrom{
 		{Include: many(600, 120)},

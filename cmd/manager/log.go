@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
@@ -17,6 +18,32 @@ func logger(o *options, output io.Writer) logr.Logger {
 	}
 	return zap.New(zap.UseDevMode(o.logFormat == "console"), zap.Level(level), zap.StacktraceLevel(zapcore.DPanicLevel), zap.WriteTo(output))
 }
+
+// libraryLogger is the log of Kubernetes' libraries. What they report as an error they retry, as a watch that has ended, so
+// that no person has to act: their lines are at level info.
+func libraryLogger(log logr.Logger) logr.Logger {
+	log = log.WithName("client-go")
+	return log.WithSink(calmSink{log.GetSink()})
+}
+
+// calmSink writes errors at level info.
+type calmSink struct{ logr.LogSink }
+
+// Error writes a line of an error.
+func (s calmSink) Error(err error, message string, pairs ...any) {
+	if err != nil {
+		pairs = append(slices.Clip(pairs), "error", err.Error())
+	}
+	s.Info(0, message, pairs...)
+}
+
+// WithValues is a sink that adds more keys and values.
+func (s calmSink) WithValues(pairs ...any) logr.LogSink {
+	return calmSink{s.LogSink.WithValues(pairs...)}
+}
+
+// WithName is a sink whose lines have a name.
+func (s calmSink) WithName(name string) logr.LogSink { return calmSink{s.LogSink.WithName(name)} }
 
 // logStart writes the first line of the log: which operator this is, what it works on, and how it was configured.
 func logStart(log logr.Logger, o *options, region, identity string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"testing"
 
@@ -46,5 +47,29 @@ func TestTheIdentityOfTheOperatorIsNamed(t *testing.T) {
 		if got := identityName(test.role, environment(test.variables)); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// TestLinesOfLibraries: they are JSON, as all lines, and no error that a person has to act upon.
+func TestLinesOfLibraries(t *testing.T) {
+	var output bytes.Buffer
+	log := libraryLogger(logger(&options{logFormat: "json", logLevel: "info"}, &output))
+	log.WithName("reflector").WithValues("type", "Secret").Error(errors.New("connection refused"), "Failed to watch", "reflector", "cache")
+	log.Error(nil, "lost")
+	var lines []map[string]any
+	for line := range bytes.Lines(output.Bytes()) {
+		fields := map[string]any{}
+		if err := json.Unmarshal(line, &fields); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		delete(fields, "ts")
+		lines = append(lines, fields)
+	}
+	want := []map[string]any{
+		{"level": "info", "logger": "client-go.reflector", "msg": "Failed to watch", "type": "Secret", "reflector": "cache", "error": "connection refused"},
+		{"level": "info", "logger": "client-go", "msg": "lost"},
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("the lines (-want +got):\n%s", diff)
 	}
 }

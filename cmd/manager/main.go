@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
@@ -28,6 +29,7 @@ func main() {
 	}
 	log := logger(o, os.Stderr)
 	ctrl.SetLogger(log)
+	klog.SetLogger(libraryLogger(log))
 	collectOften(os.Getenv)
 	limitMemory(o.memoryLimit, os.Getenv)
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {

@@ -29,11 +29,16 @@ import (
 
 // run connects the packages and runs the operator until ctx ends.
 func run(ctx context.Context, o *options) error {
-	manager, lock, err := newManager(o)
+	traced, err := newTraces(ctx, ctrl.Log, os.Getenv)
 	if err != nil {
 		return err
 	}
-	secrets, err := newSource(ctx, manager, o)
+	defer traced.end(ctrl.Log)
+	manager, lock, err := newManager(o, traced)
+	if err != nil {
+		return err
+	}
+	secrets, err := newSource(ctx, manager, o, traced)
 	if err != nil {
 		return err
 	}
@@ -45,7 +50,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if controller, err = newController(manager, secrets, changes.alive(), o); err != nil {
+	if controller, err = newController(manager, secrets, changes.alive(), o, traced); err != nil {
 		return err
 	}
 	if err := errors.Join(controller.Register(ctx, manager), addProbes(ctx, manager, controller, o), addMetrics(ctx, manager, o),
@@ -60,7 +65,7 @@ func run(ctx context.Context, o *options) error {
 }
 
 // newManager makes the manager, and the lock of its leader election, which is nil without leader election.
-func newManager(o *options) (ctrl.Manager, *sparingLock, error) {
+func newManager(o *options, traced traces) (ctrl.Manager, *sparingLock, error) {
 	kubernetes, err := kubernetesConfig(os.Getenv)
 	if err != nil {
 		return nil, nil, err
@@ -71,6 +76,7 @@ func newManager(o *options) (ctrl.Manager, *sparingLock, error) {
 	}
 	kubernetes.UserAgent = "secretsync/" + version
 	kubernetes.Wrap(func(next http.RoundTripper) http.RoundTripper { return watchProber{next} })
+	kubernetes.Wrap(traced.transport)
 
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
@@ -127,7 +133,7 @@ func cacheOptions(o *options) (cache.Options, error) {
 	return watched, nil
 }
 
-func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Source, error) {
+func newSource(ctx context.Context, manager ctrl.Manager, o *options, traced traces) (*aws.Source, error) {
 	awsMetrics, err := aws.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
@@ -136,11 +142,11 @@ func newSource(ctx context.Context, manager ctrl.Manager, o *options) (*aws.Sour
 		Region: o.region, AdditionalRegions: o.regions(), Cluster: o.clusterName, Version: version, Metrics: awsMetrics,
 		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
 		ServiceAccounts: &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()},
-		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity,
+		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity, Tracer: traced.tracer(),
 	})
 }
 
-func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func() bool, o *options) (*secretsync.Controller, error) {
+func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func() bool, o *options, traced traces) (*secretsync.Controller, error) {
 	syncMetrics, err := secretsync.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
@@ -175,7 +181,7 @@ func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func(
 		MetricsNamespaces: o.metricsNamespaces,
 		PollInterval:      o.pollInterval,
 		Operator:          o.operator(),
+		Tracer:            traced.tracer(),
 		ChangesAlive:      changesAlive,
-		Workers:           o.workers, MergeWithoutConsent: o.mergeWithoutConsent,
 	}), nil
 }

@@ -9,7 +9,8 @@ import (
 // Error says why the keys can't be made, or can't be published.
 type Error struct {
 	// Reason is one of api/v1alpha1: ReasonPropertyNotFound, ReasonInvalidValue, ReasonValueRejected,
-	// ReasonTemplateFailed, ReasonTargetTooLarge; or ReasonSecretNotFound, if find finds no secret.
+	// ReasonTemplateFailed, ReasonTargetTooLarge; ReasonPolicyDenied for labels and annotations that grant more than a
+	// Secret; or ReasonSecretNotFound, if find finds no secret.
 	Reason string
 	// Message names the key, the field and the remedy.
 	Message string

@@ -40,11 +40,13 @@ type NamedValue struct {
 type Rendered struct {
 	// Data are the keys.
 	Data map[string][]byte
+	// Labels and Annotations are those of spec.template.metadata.
+	Labels, Annotations map[string]string
 	// Nulls are the keys that are empty because of a null in AWS, sorted, unless their entry allows this (CheckNulls).
 	Nulls []string
 }
 
-// Render makes the keys. With data and dataFrom, it makes all keys that they list, or fails. template overrides data,
+// Render makes the keys, and labels and annotations. With data and dataFrom, it makes all keys that they list, or fails. template overrides data,
 // and data overrides dataFrom. Without data and dataFrom, a JSON object gives a key for each field; any other text and
 // any binary gives the key "value".
 //
@@ -63,11 +65,25 @@ func Render(work Work, spec *v1alpha1.SecretSyncSpec, inputs Inputs) (Rendered, 
 	if err != nil {
 		return Rendered{}, err
 	}
-	made, err := renderTemplate(work, spec.Template, data)
+	made, err := renderTemplates(work, spec.Template, data)
 	if refusal, ok := errors.AsType[*Error](err); ok && readsWhole(spec) && !looksLikeObject(inputs.Source) {
 		refusal.Message += "; the secret's value is not a JSON object (" + wholeFlaw(inputs.Source) + ")"
 	}
-	return Rendered{Data: made, Nulls: held.in(made)}, err
+	made.Nulls = held.in(made.Data)
+	return made, err
+}
+
+// renderTemplates makes what spec.template asks for. Metadata comes first: it reads the keys of the sources.
+func renderTemplates(work Work, spec *v1alpha1.Template, data map[string][]byte) (Rendered, error) {
+	labels, annotations, err := renderMetadata(work, spec, data)
+	if err != nil {
+		return Rendered{}, err
+	}
+	made, err := renderTemplate(work, spec, data)
+	if err != nil {
+		return Rendered{}, err
+	}
+	return Rendered{Data: made, Labels: labels, Annotations: annotations}, nil
 }
 
 // readsWhole says whether the keys are those of spec.source as a whole.

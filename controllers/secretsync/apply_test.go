@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -39,13 +40,27 @@ func TestTheSecretThatASpecAsksFor(t *testing.T) {
 		change(&wanted)
 		return wanted
 	}
+	rendered := assemble.Content{Labels: map[string]string{"team": "b", "env": "c"}, Annotations: map[string]string{"note": "d", v1alpha1.AnnotationVersionID: "v0"}}
 	for name, test := range map[string]struct {
 		spec v1alpha1.SecretSyncSpec
 		want target.Desired
 	}{
 		"no more than the secret": {v1alpha1.SecretSyncSpec{}, of(func(*target.Desired) {})},
+		"rendered metadata, which overrides": {v1alpha1.SecretSyncSpec{
+			Target:   v1alpha1.SecretTarget{Labels: map[string]v1alpha1.LabelValue{"team": "a", "own": "a"}, Annotations: map[string]v1alpha1.AnnotationValue{"note": "b"}},
+			Template: &v1alpha1.Template{Metadata: &v1alpha1.TemplateMetadata{Labels: map[string]string{"env": "c"}}},
+		}, of(func(wanted *target.Desired) {
+			wanted.Labels = map[string]string{"team": "b", "own": "a", "env": "c"}
+			wanted.Annotations["note"] = "d"
+		})},
+		"rendered metadata, by names that values give": {v1alpha1.SecretSyncSpec{
+			Template: &v1alpha1.Template{Metadata: &v1alpha1.TemplateMetadata{AnnotationsFrom: "{{ .a }}"}},
+		}, of(func(wanted *target.Desired) {
+			wanted.Labels, wanted.MetadataFromValues = rendered.Labels, true
+			wanted.Annotations["note"] = "d"
+		})},
 		"all that there is": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{
-			Type: "kubernetes.io/basic-auth", Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"note": "b"}, Immutable: true, ReplacePolicy: v1alpha1.ReplaceRecreate,
+			Type: "kubernetes.io/basic-auth", Labels: map[string]v1alpha1.LabelValue{"team": "a"}, Annotations: map[string]v1alpha1.AnnotationValue{"note": "b"}, Immutable: true, ReplacePolicy: v1alpha1.ReplaceRecreate,
 		}}, of(func(wanted *target.Desired) {
 			wanted.Type, wanted.Labels, wanted.Immutable, wanted.Recreate = corev1.SecretTypeBasicAuth, map[string]string{"team": "a"}, true, true
 			wanted.Annotations["note"] = "b"
@@ -66,7 +81,11 @@ func TestTheSecretThatASpecAsksFor(t *testing.T) {
 			set := resolve.NewSet(resolve.Request{SecretSync: secretSync})
 			set.Inputs[0].Fetched.Version = source.Version{ARN: "arn", ID: "v1"}
 			a := &attempt{secretSync: secretSync, state: &objectState{}, found: ownwrites.Found{State: found}}
-			if diff := cmp.Diff(test.want, desired(a, set, assemble.Content{Data: test.want.Data})); diff != "" {
+			content := assemble.Content{Data: test.want.Data}
+			if test.spec.Template != nil {
+				content.Labels, content.Annotations = rendered.Labels, rendered.Annotations
+			}
+			if diff := cmp.Diff(test.want, desired(a, set, content), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("it wants another Secret (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.spec, secretSync.Spec); diff != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,6 +52,8 @@ type Options struct {
 	Operator string
 	// Workers is how many SecretSyncs are reconciled at once.
 	Workers int
+	// Tracer makes a span for each reconcile. Default: none are made.
+	Tracer trace.Tracer
 	// Clock tells the time. Default: the real one.
 	Clock clock.PassiveClock
 }
@@ -129,6 +132,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	a, err := c.start(ctx, secretSync, state, abridged)
 	r := &report{attempt: a, syncResult: c.sync(ctx, a, err)}
+	defer r.trace(ctx)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return c.finishLate(ctx, r)
 	}

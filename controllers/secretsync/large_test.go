@@ -143,7 +143,9 @@ func TestAPassThatGaveUpIsTakenUp(t *testing.T) {
 	}{
 		"nothing is new": {func(*environment) {}, wait},
 		"an edit": {func(e *environment) {
-			e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Labels = map[string]string{"a": "b"} })
+			e.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Target.Labels = map[string]v1alpha1.LabelValue{"a": "b"}
+			})
 		}, 0},
 		"a refresh": {func(e *environment) {
 			e.edit(t, func(secretSync *v1alpha1.SecretSync) {
@@ -169,7 +171,9 @@ func TestAPassThatGaveUpIsTakenUp(t *testing.T) {
 			if len(ages) < 2 || ages[0] != 0 || ages[1] != test.want {
 				t.Errorf("answers may be %v old, want 0s and %s", ages, test.want)
 			}
-			e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Labels = map[string]string{"c": "d"} })
+			e.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Target.Labels = map[string]v1alpha1.LabelValue{"c": "d"}
+			})
 			asked := len(ages)
 			e.settle(t)
 			if len(ages) == asked || ages[asked] != 0 {

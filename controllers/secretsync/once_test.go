@@ -41,7 +41,9 @@ func TestOnceLeavesTheSecretAlone(t *testing.T) {
 		"time passes":    func(*testing.T, *environment) {},
 		"an event comes": func(_ *testing.T, e *environment) { e.change() },
 		"the spec is edited": func(t *testing.T, e *environment) {
-			e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Target.Labels = map[string]string{"a": "b"} })
+			e.edit(t, func(secretSync *v1alpha1.SecretSync) {
+				secretSync.Spec.Target.Labels = map[string]v1alpha1.LabelValue{"a": "b"}
+			})
 		},
 		"status is lost": func(t *testing.T, e *environment) {
 			e.edit(t, func(secretSync *v1alpha1.SecretSync) { secretSync.Generation-- })

@@ -58,7 +58,7 @@ func TestModeObserveSaysWhatItWouldWriteAndWritesNothing(t *testing.T) {
 	e := observing(t)
 	e.turn(t)
 	is := e.ready(t)
-	if is.Status != metav1.ConditionFalse || is.Reason != v1alpha1.ReasonWouldChange ||
+	if is.Status != metav1.ConditionTrue || is.Reason != v1alpha1.ReasonWouldChange ||
 		is.Message != "Observed: with version version-1 for Secret db, mode Sync would create it with the keys value" {
 		t.Errorf("Ready is %+v", is)
 	}
@@ -107,7 +107,7 @@ func TestAPreviewFollowsWhatItSpeaksOf(t *testing.T) {
 	} {
 		step.happens()
 		e.poll(t)
-		if is := e.ready(t); is.Message != step.message || (is.Reason == v1alpha1.ReasonObserved) != (is.Status == metav1.ConditionTrue) {
+		if is := e.ready(t); is.Message != step.message || is.Status != metav1.ConditionTrue {
 			t.Errorf("%s: Ready is %s for %s: %s", step.name, is.Status, is.Reason, is.Message)
 		}
 		if sent := e.sent(); len(sent) != step.events {

@@ -42,7 +42,7 @@ func (c *Controller) Register(ctx context.Context, manager ctrl.Manager) error {
 		Watches(&v1alpha1.SecretSync{}, handler.EnqueueRequestsFromMapFunc(c.rivalsOf), freesSecret()).
 		WithOptions(c.controllerOptions(manager.GetLogger())).
 		WithLogConstructor(logConstructor(manager.GetLogger().WithName("secretsync"))).
-		Complete(c)
+		Complete(c.traced())
 }
 
 // controllerOptions are those of controller-runtime.

@@ -160,11 +160,12 @@ func TestWhatAnUpdateMayDrop(t *testing.T) {
 		desired Desired
 		want    bool
 	}{
-		"new values":      {Desired{Previous: previous, Generation: 3, Data: both}, false},
-		"one key less":    {Desired{Previous: previous, Generation: 3, Data: map[string][]byte{"a": nil}}, true},
-		"an edited spec":  {Desired{Previous: previous, Generation: 4, Data: both}, true},
-		"no former write": {Desired{Data: both}, true},
-		"one key besides": {Desired{Previous: previous, Generation: 3, Data: map[string][]byte{"a": nil, "b": nil, "c": nil}}, false},
+		"new values":                  {Desired{Previous: previous, Generation: 3, Data: both}, false},
+		"one key less":                {Desired{Previous: previous, Generation: 3, Data: map[string][]byte{"a": nil}}, true},
+		"names of labels from values": {Desired{Previous: previous, Generation: 3, Data: both, MetadataFromValues: true}, true},
+		"an edited spec":              {Desired{Previous: previous, Generation: 4, Data: both}, true},
+		"no former write":             {Desired{Data: both}, true},
+		"one key besides":             {Desired{Previous: previous, Generation: 3, Data: map[string][]byte{"a": nil, "b": nil, "c": nil}}, false},
 	} {
 		if got := drops(test.desired); got != test.want {
 			t.Errorf("%s: %v", name, got)

@@ -77,11 +77,11 @@ func (w *Writer) inherit(ctx context.Context, desired Desired, state State, refu
 	return w.apply(ctx, desired, state, true)
 }
 
-// drops says whether an update may remove something that an earlier write has added. Labels and annotations come from
-// the spec, so a new generation of it may drop some.
+// drops says whether an update may remove something that an earlier write has added. The names of labels and annotations
+// come from the spec, so a new generation of it may drop some, unless they come from values.
 func drops(desired Desired) bool {
 	previous := desired.Previous
-	if previous == nil || previous.Generation != desired.Generation {
+	if previous == nil || previous.Generation != desired.Generation || desired.MetadataFromValues {
 		return true
 	}
 	return slices.ContainsFunc(previous.Keys, func(key string) bool {

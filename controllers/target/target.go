@@ -39,7 +39,9 @@ type Desired struct {
 	Type           corev1.SecretType
 	Labels         map[string]string
 	Annotations    map[string]string
-	Data           map[string][]byte
+	// MetadataFromValues says that the names of labels or annotations come from values, so that any write may drop some.
+	MetadataFromValues bool
+	Data               map[string][]byte
 	// Generation of the spec that all this follows from.
 	Generation int64
 	// Immutable marks the Secret as immutable.

@@ -27,6 +27,8 @@ func TestRefusedValues(t *testing.T) {
 		"no ServiceAccount":              {"serviceAccount: {create: false}", []string{"serviceAccount.name is needed"}},
 		"a hook without a token":         {"changeEvents: {hook: {enabled: true}}", []string{"changeEvents.hook.tokenSecret"}},
 		"no CRD ServiceMonitor":          {"metrics: {serviceMonitor: {enabled: true}}", []string{"metrics.serviceMonitor.renderMode: skipIfMissing", "--api-versions monitoring.coreos.com/v1/ServiceMonitor"}},
+		"no CRD PrometheusRule":          {"metrics: {prometheusRule: {enabled: true}}", []string{"metrics.prometheusRule.renderMode: skipIfMissing", "--api-versions monitoring.coreos.com/v1/PrometheusRule"}},
+		"a budget of no calls":           {"metrics: {prometheusRule: {callsPerDay: 0}}", []string{"/metrics/prometheusRule/callsPerDay"}},
 		"a certificate and HTTP":         {"metrics: {secure: false, certificate: {secretName: a}}", []string{"metrics.certificate needs metrics.secure"}},
 		"a CA in another place":          {"metrics: {certificate: {secretName: tls}, serviceMonitor: {enabled: true, renderMode: alwaysRender, namespace: monitoring}}", []string{"metrics.serviceMonitor.tlsConfig is needed", "Secret tls is in secretsync-system"}},
 		"no drain":                       {"podDisruptionBudget: {enabled: true, minAvailable: 1}", []string{"replicas: 1", `minAvailable: "1"`, "can be drained", "maxUnavailable: 1"}},

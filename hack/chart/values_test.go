@@ -30,6 +30,8 @@ const (
 	service, account         = "Service/secretsync-metrics", "ServiceAccount/secretsync"
 	monitor, endpoint        = "ServiceMonitor/secretsync", "spec.endpoints[port=metrics]."
 	policy, budget           = "NetworkPolicy/secretsync", "PodDisruptionBudget/secretsync"
+	boards, showing          = "ConfigMap/secretsync-dashboards", "metrics: {dashboards: {enabled: true}}"
+	alerts, alerting         = "PrometheusRule/secretsync", "metrics: {prometheusRule: {enabled: true, renderMode: alwaysRender}}"
 	scraped                  = "metrics: {serviceMonitor: {enabled: true, renderMode: alwaysRender}}"
 	hooked                   = "changeEvents: {hook: {enabled: true, tokenSecret: hook}}"
 )
@@ -152,6 +154,19 @@ var metricsRows = []row{
 	{value: "metrics.serviceMonitor.tlsConfig", set: "{serverName: a}", with: scraped, object: monitor, at: endpoint + "tlsConfig"},
 	{value: "metrics.serviceMonitor.relabelings", set: "[{action: labeldrop, regex: pod}]", with: scraped, object: monitor, at: endpoint + "relabelings"},
 	{value: "metrics.serviceMonitor.metricRelabelings", set: "[{action: drop, sourceLabels: [__name__], regex: go_.*}]", with: scraped, object: monitor, at: endpoint + "metricRelabelings"},
+	{value: "metrics.prometheusRule.enabled", set: "true", with: "metrics: {prometheusRule: {renderMode: alwaysRender}}", object: alerts, at: "spec.groups[name=secretsync].rules[0].alert", want: "SecretSyncOperatorDown"},
+	{value: "metrics.prometheusRule.renderMode", set: "skipIfMissing", with: alerting, object: alerts, at: "kind", want: "null"},
+	{value: "metrics.prometheusRule.namespace", set: "monitoring", with: alerting, object: alerts, at: "metadata.namespace"},
+	{value: "metrics.prometheusRule.labels", set: "{release: prometheus}", with: alerting, object: alerts, at: "metadata.labels.release", want: "prometheus"},
+	{value: "metrics.prometheusRule.annotations", set: "{a: b}", with: alerting, object: alerts, at: "metadata.annotations"},
+	{value: "metrics.prometheusRule.callsPerDay", set: "5000", with: alerting, object: alerts, at: "spec.groups[name=secretsync].rules[alert=SecretSyncCallBudgetExceeded].expr",
+		want: "sum by (account, region) (rate(secretsync_aws_calls_total[1h])) * 86400 > 5000"},
+	{value: "metrics.dashboards.enabled", set: "true", object: boards, at: "kind", want: "ConfigMap"},
+	{value: "metrics.dashboards.namespace", set: "monitoring", with: showing, object: boards, at: "metadata.namespace"},
+	{value: "metrics.dashboards.enabled", set: "true", object: boards, at: "metadata.labels.grafana_dashboard", want: `"1"`},
+	{value: "metrics.dashboards.labels", set: `{grafana_dashboard: "2"}`, with: showing, object: boards, at: "metadata.labels.grafana_dashboard", want: `"2"`},
+	{value: "metrics.dashboards.labels", set: "{team: platform}", with: showing, object: boards, at: "metadata.labels.team", want: "platform"},
+	{value: "metrics.dashboards.annotations", set: "{grafana_folder: SecretSync}", with: showing, object: boards, at: "metadata.annotations"},
 
 	{value: "podDisruptionBudget.enabled", set: "true", object: budget, at: "spec.maxUnavailable", want: "1"},
 	{value: "podDisruptionBudget.minAvailable", set: "2", with: "{podDisruptionBudget: {enabled: true}, replicas: 3}", object: budget, at: "spec.minAvailable"},

@@ -99,7 +99,7 @@ func TestCRDUpgradeByKubectl(t *testing.T) {
 	c.kubectl(string(earlier), "apply", "--server-side", "--filename", "-")
 	c.kubectl("", "wait", "--for=condition=Established", "crd/secretsyncs.secretsync.dev")
 	c.await("the CRD is served", c.served)
-	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Target: v1alpha1.SecretTarget{Labels: map[string]string{"team": "payments"}}})
+	c.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: "db"}, Target: v1alpha1.SecretTarget{Labels: map[string]v1alpha1.LabelValue{"team": "payments"}}})
 	stored := c.get("db")
 	stored.Status = v1alpha1.SecretSyncStatus{ObservedGeneration: 1, LastHandledRefresh: "asked", Conditions: []metav1.Condition{
 		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSynced, LastTransitionTime: metav1.NewTime(time.Unix(1e9, 0))}}}

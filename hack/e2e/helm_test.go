@@ -254,6 +254,7 @@ func (c *cluster) checkLeaseIsReleased() {
 func (c *cluster) addForeignKinds() {
 	c.Helper()
 	c.addKind("monitoring.coreos.com", "v1", "servicemonitors", "ServiceMonitor")
+	c.addKind("monitoring.coreos.com", "v1", "prometheusrules", "PrometheusRule")
 	c.addKind("cert-manager.io", "v1", "certificates", "Certificate")
 }
 

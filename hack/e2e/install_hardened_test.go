@@ -15,12 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// known leaves out ServiceMonitors and Certificates, the only kinds that the scheme does not have.
+// known leaves out ServiceMonitors, PrometheusRules and Certificates, the only kinds that the scheme does not have.
 func known(t *testing.T, manifests []byte) []runtime.Object {
 	t.Helper()
 	documents := bytes.Split(manifests, []byte("\n---\n"))
 	return decoded(t, bytes.Join(slices.DeleteFunc(documents, func(document []byte) bool {
-		return bytes.Contains(document, []byte("kind: ServiceMonitor\n")) || bytes.Contains(document, []byte("kind: Certificate\n"))
+		return bytes.Contains(document, []byte("kind: ServiceMonitor\n")) || bytes.Contains(document, []byte("kind: PrometheusRule\n")) || bytes.Contains(document, []byte("kind: Certificate\n"))
 	}), []byte("\n---\n")))
 }
 

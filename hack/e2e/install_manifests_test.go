@@ -23,7 +23,7 @@ func manifests(t *testing.T) map[string][]byte {
 		"chart, for some namespaces": chart(t, filepath.Join(ci, "namespaced-values.yaml")),
 		"chart, with everything":     chart(t, filepath.Join(ci, "everything-values.yaml")),
 		"kustomize":                  kustomized(t),
-		"kustomize, with everything": overlay(t, []string{"admission"}, "network-policy", "prometheus", "service-account-tokens", "rollouts"),
+		"kustomize, with everything": overlay(t, []string{"admission"}, "network-policy", "prometheus", "prometheus-rules", "service-account-tokens", "rollouts"),
 	}
 }
 

@@ -52,7 +52,7 @@ func TestSpecEdit(t *testing.T) {
 	s.awaitKeys("edited", map[string]string{"a": valueOfA, "b": valueOfB})
 	s.edit("edited", func(secretSync *v1alpha1.SecretSync) {
 		secretSync.Spec.Data = []v1alpha1.DataKey{{Key: "only", Property: "b"}}
-		secretSync.Spec.Target.Labels = map[string]string{"team": "payments"}
+		secretSync.Spec.Target.Labels = map[string]v1alpha1.LabelValue{"team": "payments"}
 	})
 	secret := s.awaitKeys("edited", map[string]string{"only": valueOfB})
 	if secret.Labels["team"] != "payments" {

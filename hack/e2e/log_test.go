@@ -10,8 +10,7 @@ import (
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
 
-// logged are the lines of the running manager's log. One that is not finished is left out, and so are those of
-// client-go, which are not JSON.
+// logged are the lines of the running manager's log. One that is not finished is left out.
 func (s *setup) logged() (lines []map[string]any) {
 	s.Helper()
 	content, err := running.Log()
@@ -21,9 +20,6 @@ func (s *setup) logged() (lines []map[string]any) {
 	for line := range bytes.Lines(content) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
 			break
-		}
-		if !bytes.HasPrefix(line, []byte("{")) {
-			continue
 		}
 		fields := map[string]any{}
 		if err := json.Unmarshal(line, &fields); err != nil {

@@ -23,7 +23,7 @@ func TestObserveWritesNothing(t *testing.T) {
 	first, second := value(), value()
 	id, _ := s.createSecret("seen", `{"password":"`+first+`","user":"app"}`)
 	s.sync("seen", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Mode: v1alpha1.SyncModeObserve})
-	found := s.awaitReason("seen", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+	found := s.awaitReason("seen", metav1.ConditionTrue, v1alpha1.ReasonWouldChange)
 	if message := s.readyMessage("seen"); !strings.Contains(message, "create it with the keys password, user") {
 		t.Errorf("the message is %q", message)
 	}
@@ -42,7 +42,7 @@ func TestObserveWritesNothing(t *testing.T) {
 	s.edit("seen", func(secretSync *v1alpha1.SecretSync) { secretSync.Spec.Mode = v1alpha1.SyncModeObserve })
 	s.awaitReason("seen", metav1.ConditionTrue, v1alpha1.ReasonObserved)
 	s.putValue(id, `{"password":"`+second+`","user":"app"}`)
-	s.awaitReason("seen", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+	s.awaitReason("seen", metav1.ConditionTrue, v1alpha1.ReasonWouldChange)
 	if message := s.readyMessage("seen"); !strings.Contains(message, "changed password") || strings.Contains(message, "user") {
 		t.Errorf("the message is %q", message)
 	}
@@ -69,7 +69,7 @@ func TestASecretIsTakenOverWithoutAGap(t *testing.T) {
 	id, _ := s.createSecret("theirs", `{"password":"`+content+`","user":"app"}`)
 	theirs := s.theirs(map[string]string{"password": content, "user": "former"})
 	s.sync("theirs", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Mode: v1alpha1.SyncModeObserve})
-	s.awaitReason("theirs", metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+	s.awaitReason("theirs", metav1.ConditionTrue, v1alpha1.ReasonWouldChange)
 	if message := s.readyMessage("theirs"); !strings.Contains(message, "not compared password, user") || !strings.Contains(message, v1alpha1.AnnotationOwner+"=theirs") {
 		t.Errorf("the message is %q", message)
 	}

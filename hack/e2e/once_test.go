@@ -26,7 +26,7 @@ func TestModeOnce(t *testing.T) {
 	s.putValue(id, second)
 	s.awaitKeys("follows", map[string]string{"value": second})
 	s.edit("once", func(secretSync *v1alpha1.SecretSync) {
-		secretSync.Spec.Target.Labels = map[string]string{"team": "payments"}
+		secretSync.Spec.Target.Labels = map[string]v1alpha1.LabelValue{"team": "payments"}
 	})
 	s.await("the edit is seen", func() bool {
 		secretSync := s.get("once")

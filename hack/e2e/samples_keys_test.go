@@ -22,7 +22,7 @@ func keysOfSamples() map[string][]string {
 		"cluster":      {"APP_PASSWORD", "DB_HOST", "DB_PORT", "DB_REPLICA", "PROXY_HOST", "ca.crt", "license.bin"},
 		"plugins":      {"plugin.search", "plugin.sub_mail"}, "keystore": {"keystore.jks"}, "initial-login": {"password"}, "observed": nil,
 		"orders-db": {".pgpass", "DATABASE_URL", "JDBC_URL", "dbname", "engine", "host", "password", "port", "username"},
-		"registry":  {".dockerconfigjson"}, "web-tls": {"tls.crt", "tls.key"}, "shop-tls": {"tls.crt", "tls.key"},
+		"registry":  {".dockerconfigjson"}, "cluster-staging": {"config", "name", "server"}, "web-tls": {"tls.crt", "tls.key"}, "shop-tls": {"tls.crt", "tls.key"},
 		"shop-settings": {"LOG_LEVEL", "SMTP_PASSWORD"}, "shop-env": {"SHOP_API_TOKEN"}, "restarted-shop": {"token"}, "shop-by-events": {"token"}, "shop-immutable": {"token"},
 	}
 }
@@ -46,7 +46,7 @@ func (s *setup) awaitSamples() {
 			continue
 		}
 		if keys == nil {
-			s.awaitReason(name, metav1.ConditionFalse, v1alpha1.ReasonWouldChange)
+			s.awaitReason(name, metav1.ConditionTrue, v1alpha1.ReasonWouldChange)
 			continue
 		}
 		reason := v1alpha1.ReasonSynced

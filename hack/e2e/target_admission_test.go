@@ -244,8 +244,8 @@ func (blind) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...
 // TestLabelsThatKubernetesRefuses: the message names the labels.
 func TestLabelsThatKubernetesRefuses(t *testing.T) {
 	for field, spec := range map[string]v1alpha1.SecretTarget{
-		"spec.target.labels":      {Labels: map[string]string{"team": "a b", "fine": "x"}},
-		"spec.target.annotations": {Annotations: map[string]string{"team/a/b": "x", "fine": "x"}},
+		"spec.target.labels":      {Labels: map[string]v1alpha1.LabelValue{"team": "a b", "fine": "x"}},
+		"spec.target.annotations": {Annotations: map[string]v1alpha1.AnnotationValue{"team/a/b": "x", "fine": "x"}},
 	} {
 		s := newSetup(t)
 		id, _ := s.createSecret("db", value())
@@ -365,7 +365,7 @@ func TestMergedKeysAreNoEditOfTheOwner(t *testing.T) {
 	id, _ := s.createSecret("own", own)
 	other, _ := s.createSecret("other", `{"merged":"`+merged+`"}`)
 	s.sync("own", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
-		Target: v1alpha1.SecretTarget{Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "guest"}}})
+		Target: v1alpha1.SecretTarget{Annotations: map[string]v1alpha1.AnnotationValue{v1alpha1.AnnotationMergeFrom: "guest"}}})
 	s.awaitReady("own")
 	s.sync("guest", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: other}, PollInterval: fast,
 		Target: v1alpha1.SecretTarget{Name: "own", CreationPolicy: v1alpha1.CreationPolicyMerge}})

@@ -278,7 +278,7 @@ func TestAKeyThatIsLetGo(t *testing.T) {
 			first, second := value(), value()
 			id, _ := s.createSecret("db", fmt.Sprintf(`{"first":%q,"second":%q}`, first, second))
 			into := v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}
-			holder := v1alpha1.SecretTarget{Name: "app", Annotations: map[string]string{v1alpha1.AnnotationMergeFrom: "second"}}
+			holder := v1alpha1.SecretTarget{Name: "app", Annotations: map[string]v1alpha1.AnnotationValue{v1alpha1.AnnotationMergeFrom: "second"}}
 			if !own {
 				s.foreign("app")
 				holder = into

@@ -23,14 +23,18 @@ func forAccount() map[string]string {
 
 // coveted are targets that would give more than a Secret.
 func coveted() map[string]v1alpha1.SecretTarget {
+	account := map[string]v1alpha1.AnnotationValue{}
+	for name, value := range forAccount() {
+		account[name] = v1alpha1.AnnotationValue(value)
+	}
 	return map[string]v1alpha1.SecretTarget{
-		"token":      {Type: string(corev1.SecretTypeServiceAccountToken), Annotations: forAccount()},
+		"token":      {Type: string(corev1.SecretTypeServiceAccountToken), Annotations: account},
 		"bare":       {Type: string(corev1.SecretTypeServiceAccountToken)},
 		"bootstrap":  {Type: string(corev1.SecretTypeBootstrapToken)},
 		"release":    {Type: "helm.sh/release.v1"},
 		"other-helm": {Type: "helm.sh/x"},
-		"annotated":  {Annotations: forAccount()},
-		"of-the-uid": {Annotations: map[string]string{"kubernetes.io/service-account.uid": "x"}},
+		"annotated":  {Annotations: account},
+		"of-the-uid": {Annotations: map[string]v1alpha1.AnnotationValue{"kubernetes.io/service-account.uid": "x"}},
 	}
 }
 
@@ -43,7 +47,7 @@ func TestKubectlApplyRefusesCredentialsOfKubernetes(t *testing.T) {
 			spec += "type: " + target.Type + ", "
 		}
 		for annotation, value := range target.Annotations {
-			spec += "annotations: {" + annotation + ": " + value + "}"
+			spec += "annotations: {" + annotation + ": " + string(value) + "}"
 		}
 		output, err := c.apply("apiVersion: secretsync.dev/v1alpha1\nkind: SecretSync\nmetadata: {namespace: " + c.namespace + ", name: " + name + "}\nspec: " + spec + "}}\n")
 		if err == nil || !strings.Contains(output, "credentials or Helm stores releases") && !strings.Contains(output, "are reserved") {
@@ -78,7 +82,7 @@ func TestTheControllerRefusesWithoutTheRulesOfTheCRD(t *testing.T) {
 	manager := c.startAsInstalled("secretsync")
 	id, _ := c.createSecret("coveted", `{"release":"`+value()+`","token-id":"`+value()+`","extra":"`+value()+`"}`)
 	targets := coveted()
-	targets["labelled"] = v1alpha1.SecretTarget{Labels: map[string]string{"owner": "helm", "name": "app"}}
+	targets["labelled"] = v1alpha1.SecretTarget{Labels: map[string]v1alpha1.LabelValue{"owner": "helm", "name": "app"}}
 	targets["sh.helm.release.v1.app.v1"] = v1alpha1.SecretTarget{}
 	for name, target := range targets {
 		c.sync(name, v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast, Target: target})

@@ -38,6 +38,11 @@ func TestValidationBoundsTheSize(t *testing.T) {
 		}
 		return made
 	}
+	metadata := func(template string) v1alpha1.SecretSyncSpec {
+		from := template[:16384]
+		return v1alpha1.SecretSyncSpec{Template: &v1alpha1.Template{Metadata: &v1alpha1.TemplateMetadata{
+			Labels: map[string]string{"a": template}, LabelsFrom: from, Annotations: map[string]string{"a": text(32767)}, AnnotationsFrom: from}}}
+	}
 	for name, test := range map[string]struct {
 		spec    v1alpha1.SecretSyncSpec
 		refused string
@@ -54,10 +59,13 @@ func TestValidationBoundsTheSize(t *testing.T) {
 		"guards":              {v1alpha1.SecretSyncSpec{Guards: guards(100, 600)}, ""},
 		"guards that are large": {v1alpha1.SecretSyncSpec{Guards: guards(100, 1000)},
 			"spec.guards may have at most 65536 characters together"},
-		"annotations": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Annotations: map[string]string{"a": text(32767)}}}, ""},
-		"annotations that are large": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Annotations: map[string]string{"a": text(32768)}}},
+		"annotations": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Annotations: map[string]v1alpha1.AnnotationValue{"a": v1alpha1.AnnotationValue(text(16384)), "b": v1alpha1.AnnotationValue(text(16382))}}}, ""},
+		"annotations that are large": {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Annotations: map[string]v1alpha1.AnnotationValue{"a": v1alpha1.AnnotationValue(text(16384)), "b": v1alpha1.AnnotationValue(text(16383))}}},
 			"all target.annotations may have at most 32768 characters together"},
-		"a label":      {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Labels: map[string]string{"a": text(64)}}}, "a label's key may have at most 317 characters, and its value 63"},
+		"an annotation":     {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Annotations: map[string]v1alpha1.AnnotationValue{"a": v1alpha1.AnnotationValue(text(16385))}}}, "spec.target.annotations.a: Too long: may not be more than 16384"},
+		"a label":           {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Labels: map[string]v1alpha1.LabelValue{"a": v1alpha1.LabelValue(text(64))}}}, "spec.target.labels.a: Too long: may not be more than 63"},
+		"a label's key":     {v1alpha1.SecretSyncSpec{Target: v1alpha1.SecretTarget{Labels: map[string]v1alpha1.LabelValue{text(318): "a"}}}, "a label's key may have at most 317 characters"},
+		"rendered metadata": {metadata(text(32767)), ""}, "rendered metadata that is large": {metadata(text(32768)), "all of template.metadata.labels 32768"},
 		"a tag":        {v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{Tags: map[string]string{"a": text(257)}}}}}, "a tag's key may have at most 128 characters, and its value 256"},
 		"tags of AWS'": {v1alpha1.SecretSyncSpec{DataFrom: []v1alpha1.DataFrom{{Find: &v1alpha1.Find{Tags: map[string]string{text(128): text(256)}}}}}, ""},
 	} {

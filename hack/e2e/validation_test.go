@@ -76,6 +76,26 @@ func TestValidationOfMode(t *testing.T) {
 	}
 }
 
+// TestValidationOfMetadata is TestValidation for labels and annotations, of target and of template.
+func TestValidationOfMetadata(t *testing.T) {
+	for name, test := range map[string]struct{ spec, refused string }{
+		"metadata alone":                {`{source: {secretID: a}, template: {metadata: {labels: {a/b: "{{ .c }}"}, labelsFrom: "{{ .l }}", annotations: {c: "{{ .c }}"}, annotationsFrom: "{{ .a }}"}}}`, ""},
+		"metadata beside keys":          {`{source: {secretID: a}, template: {mergePolicy: Replace, data: {k: v}, metadata: {labels: {a: b}}}}`, ""},
+		"neither metadata nor keys":     {`{source: {secretID: a}, template: {mergePolicy: Merge}}`, "spec.template has nothing to render"},
+		"empty metadata":                {`{source: {secretID: a}, template: {metadata: {}}}`, "spec.template.metadata"},
+		"metadata in place of all keys": {`{source: {secretID: a}, template: {mergePolicy: Replace, metadata: {labels: {a: b}}}}`, "mergePolicy Replace writes only the keys of spec.template.data"},
+		"metadata, merged":              {`{source: {secretID: a}, template: {metadata: {labels: {a: b}}}, target: {creationPolicy: Merge}}`, "labels and annotations belong to the Secret's owner: remove spec.template.metadata"},
+		"a rendered label of ours":      {`{source: {secretID: a}, template: {metadata: {labels: {secretsync.dev/managed: b}}}}`, "labels under secretsync.dev/ are set by the operator"},
+		"a rendered merge-from":         {`{source: {secretID: a}, template: {metadata: {annotations: {secretsync.dev/merge-from: b}}}}`, "annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved"},
+		"a rendered account":            {`{source: {secretID: a}, template: {metadata: {annotations: {kubernetes.io/service-account.name: b}}}}`, "annotations under secretsync.dev/ and kubernetes.io/service-account. are reserved"},
+		"a template as a label":         {`{source: {secretID: a}, target: {labels: {a: "x-{{ .b }}"}}}`, "target.labels are plain texts: move templates to spec.template.metadata.labels"},
+		"a template as an annotation":   {`{source: {secretID: a}, target: {annotations: {a: "{{ .b }}"}}}`, "target.annotations are plain texts: move templates to spec.template.metadata.annotations"},
+		"braces that are no template":   {`{source: {secretID: a}, target: {annotations: {a: "{}"}}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) { checkValidation(t, test.spec, test.refused) })
+	}
+}
+
 // TestValidationOfEntries is TestValidation for the entries of data and dataFrom.
 func TestValidationOfEntries(t *testing.T) {
 	for name, test := range map[string]struct{ spec, refused string }{

@@ -231,6 +231,21 @@ func (s *setup) asked() (operations []string) {
 // none.
 func (s *setup) metric(name string) (value float64, ok bool) {
 	s.Helper()
+	for line := range strings.Lines(s.scrape()) {
+		if rest, found := strings.CutPrefix(line, name+" "); found {
+			var err error
+			if value, err = strconv.ParseFloat(strings.TrimSpace(rest), 64); err != nil {
+				s.Fatal(err)
+			}
+			return value, true
+		}
+	}
+	return 0, false
+}
+
+// scrape gives the manager's metrics.
+func (s *setup) scrape() string {
+	s.Helper()
 	answer, err := http.Get("http://" + s.manager.Metrics + "/metrics")
 	if err != nil {
 		s.Fatal(err)
@@ -240,15 +255,7 @@ func (s *setup) metric(name string) (value float64, ok bool) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, found := strings.CutPrefix(line, name+" "); found {
-			if value, err = strconv.ParseFloat(strings.TrimSpace(rest), 64); err != nil {
-				s.Fatal(err)
-			}
-			return value, true
-		}
-	}
-	return 0, false
+	return string(text)
 }
 
 // counted is how many events had an outcome, by the manager's metric.

@@ -171,19 +171,34 @@ func TestBesideSizes(t *testing.T) {
 		}, []string{synced}},
 		refusing(row{"target.annotations, as large as they may be", attackOf(30, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
-			spec.Target.Annotations = map[string]string{"attacker.example.com/filler": large[:32_000]}
+			spec.Target.Annotations = map[string]v1alpha1.AnnotationValue{
+				"attacker.example.com/filler": v1alpha1.AnnotationValue(large[:16_000]), "attacker.example.com/more": v1alpha1.AnnotationValue(large[:16_000])}
 			return spec
 		}), []string{synced}}, "all target.annotations may have at most 32768 characters", func(spec *v1alpha1.SecretSyncSpec) {
-			spec.Target.Annotations = map[string]string{"attacker.example.com/filler": large}
+			filler := v1alpha1.AnnotationValue(large[:16_384])
+			spec.Target.Annotations = map[string]v1alpha1.AnnotationValue{"attacker.example.com/a": filler, "attacker.example.com/b": filler}
 		}),
 		{"target.labels, 64", attackOf(50, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
 			spec := whole(id)
-			spec.Target.Labels = map[string]string{}
+			spec.Target.Labels = map[string]v1alpha1.LabelValue{}
 			for i := range 64 {
-				spec.Target.Labels[fmt.Sprintf("attacker.example.com/label-%d", i)] = strings.Repeat("x", 63)
+				spec.Target.Labels[fmt.Sprintf("attacker.example.com/label-%d", i)] = v1alpha1.LabelValue(strings.Repeat("x", 63))
 			}
 			return spec
 		}), []string{synced}},
+		{"template.metadata, as large as it may be", attackOf(30, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
+			spec := whole(id)
+			spec.Template = &v1alpha1.Template{Metadata: &v1alpha1.TemplateMetadata{
+				Labels:          map[string]string{"attacker.example.com/a": `{{ range $i := splitList "" (repeat 500 "x") }}{{ $i | trunc 0 }}{{ end }}`},
+				AnnotationsFrom: `{{ range $i, $x := splitList "" (repeat 64 "x") }}attacker.example.com/a{{ $i }}: {{ repeat 480 "y" }}{{ "\n" }}{{ end }}`,
+			}}
+			return spec
+		}), []string{synced}},
+		{"template.metadata, which does not end", attackOf(30, "x", func(id string, _ int) v1alpha1.SecretSyncSpec {
+			spec := whole(id)
+			spec.Template = &v1alpha1.Template{Metadata: &v1alpha1.TemplateMetadata{LabelsFrom: `{{ range 1000000000 }}{{ repeat 1000 "x" | trunc 0 }}{{ end }}`}}
+			return spec
+		}), []string{v1alpha1.ReasonTemplateFailed}},
 		{"guards.keys.format, deep JSON", attackOf(30, deep, func(id string, _ int) v1alpha1.SecretSyncSpec {
 			return guarded(id, v1alpha1.KeyGuard{Key: "*", Format: v1alpha1.ValueFormatJSON})
 		}), []string{synced, rejected, invalid}},

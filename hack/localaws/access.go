@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 // Principal is a caller.

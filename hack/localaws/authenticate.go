@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 	"github.com/secretsync/secretsync/hack/localaws/sigv4"
 )
 

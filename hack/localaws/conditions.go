@@ -1,6 +1,6 @@
 package localaws
 
-import "github.com/secretsync/secretsync/hack/localaws/iam"
+import "github.com/secretsync/secretsync/controllers/iam"
 
 // conditioned are inputs that give policies condition keys (page "Actions, resources, and condition keys
 // for AWS Secrets Manager").

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 // EventRule sends events of Secrets Manager to a queue, like a rule of EventBridge on the default bus.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 // User is an IAM user with an access key.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 // kmsKey is a customer managed key. A secret without a key, or with a key that was never set up here,

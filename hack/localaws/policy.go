@@ -3,7 +3,7 @@ package localaws
 import (
 	"encoding/json"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 type policyInput struct {

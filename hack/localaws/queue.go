@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 // Defaults of a queue's attributes (page "SetQueueAttributes" of SQS).

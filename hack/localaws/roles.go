@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 const (

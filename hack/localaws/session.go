@@ -3,7 +3,7 @@ package localaws
 import (
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 // session is the session of temporary credentials.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 )
 
 // redrivePolicy is the attribute that names a dead-letter queue. The console and the SDKs write the count

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/secretsync/secretsync/hack/localaws/iam"
+	"github.com/secretsync/secretsync/controllers/iam"
 	"github.com/secretsync/secretsync/hack/localaws/sigv4"
 	"github.com/secretsync/secretsync/hack/localaws/webtoken"
 )

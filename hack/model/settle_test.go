@@ -369,7 +369,7 @@ func (v verdict) statusDifferences(of *slot, secretSync *v1alpha1.SecretSync) (p
 	if ready.Reason != v.reason && (v.or == "" || ready.Reason != v.or) && !either {
 		wrong("Ready is %s for %s, want %s: %s", ready.Status, ready.Reason, v.reason, ready.Message)
 	}
-	good := v.inSync() || ready.Reason == v1alpha1.ReasonObserved
+	good := v.inSync() || ready.Reason == v1alpha1.ReasonObserved || ready.Reason == v1alpha1.ReasonWouldChange
 	if v.reason != v1alpha1.ReasonSuspended && good != (ready.Status == metav1.ConditionTrue) {
 		wrong("Ready is %s for %s, want it the other way", ready.Status, ready.Reason)
 	}

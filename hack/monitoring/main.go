@@ -1,4 +1,5 @@
-// Command monitoring generates the list of metrics from the code.
+// Command monitoring generates the list of metrics from the code, and the alerts of the chart and of the kustomize
+// component from the file of rules for Prometheus, and the dashboards.
 //
 //	go run ./hack/monitoring
 //
@@ -8,11 +9,21 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 )
 
-// metricsPage is the generated list of metrics.
-const metricsPage = "docs/reference/metrics.md"
+const (
+	// metricsPage is the generated list of metrics.
+	metricsPage = "docs/reference/metrics.md"
+	// alertsFile is the file of rules for Prometheus, from which the others are generated.
+	alertsFile = "config/monitoring/alerts.yaml"
+	// componentAlerts is the PrometheusRule of the kustomize component, chartAlerts is what the chart's PrometheusRule has.
+	// dashboards and chartDashboards are the folders of the dashboards: for users, and for the chart.
+	dashboards, chartDashboards  = "config/monitoring/dashboards", "config/chart/files/dashboards"
+	componentAlerts, chartAlerts = "config/components/prometheus-rules/prometheus_rule.yaml", "config/chart/files/alerts.yaml"
+)
 
 func main() {
 	if err := run("."); err != nil {
@@ -42,5 +53,43 @@ func generated(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{metricsPage: pageOf(metrics)}, nil
+	rules, err := os.ReadFile(filepath.Join(root, alertsFile))
+	if err != nil {
+		return nil, err
+	}
+	_, groups, found := strings.Cut(string(rules), "\ngroups:\n")
+	if !found {
+		return nil, fmt.Errorf("%s has no groups", alertsFile)
+	}
+	groups = "groups:\n" + groups
+	files := map[string]string{
+		metricsPage:     pageOf(metrics),
+		chartAlerts:     generatedFrom + groups,
+		componentAlerts: generatedFrom + ruleHead + indent(groups),
+	}
+	for name, shown := range map[string]dashboard{"fleet.json": fleet(), "operator.json": operator()} {
+		content, err := shown.json()
+		if err != nil {
+			return nil, err
+		}
+		files[path.Join(dashboards, name)], files[path.Join(chartDashboards, name)] = content, content
+	}
+	return files, nil
+}
+
+// generatedFrom is the first line of generated rules.
+const generatedFrom = "# Generated from " + alertsFile + ": make generate\n"
+
+// ruleHead is the PrometheusRule of the component before its groups.
+const ruleHead = `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: secretsync
+  namespace: secretsync-system
+spec:
+`
+
+// indent indents lines by two blanks.
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n  ") + "\n"
 }

@@ -109,8 +109,7 @@ func stateOf(sync *v1alpha1.SecretSync) state {
 		return s
 	}
 	s.ready, s.reason, s.message = string(ready.Status), ready.Reason, ready.Message
-	observes := sync.Observes() && ready.Reason == v1alpha1.ReasonWouldChange
-	s.done = ready.ObservedGeneration == sync.Generation && (ready.Status == metav1.ConditionTrue || observes)
+	s.done = ready.ObservedGeneration == sync.Generation && ready.Status == metav1.ConditionTrue
 	return s
 }
 

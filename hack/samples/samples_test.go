@@ -65,7 +65,7 @@ func TestReport(t *testing.T) {
 		}, "what AWS says", "True"},
 		"refused": {func(s *v1alpha1.SecretSync) { s.Status.Conditions = condition(metav1.ConditionFalse, "AccessDenied") }, "what AWS says", "AccessDenied"},
 		"observing": {func(s *v1alpha1.SecretSync) {
-			s.Spec.Mode, s.Status.Conditions = v1alpha1.SyncModeObserve, condition(metav1.ConditionFalse, "WouldChange")
+			s.Spec.Mode, s.Status.Conditions = v1alpha1.SyncModeObserve, condition(metav1.ConditionTrue, "WouldChange")
 		}, "", "WouldChange"},
 		"without its role": {func(s *v1alpha1.SecretSync) {
 			s.Spec.Auth.RoleARN, s.Status.Conditions = "arn:aws:iam::111122223333:role/none", condition(metav1.ConditionFalse, "AssumeRoleDenied")

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -51,6 +52,9 @@ func contents(value func() string) ([]content, error) {
 		{name: "/samples/orders/db", text: object(map[string]any{
 			"engine": "postgres", "host": "db.example.com", "port": 5432, "username": "orders", "password": value(), "dbname": "orders"})},
 		{name: "/samples/registry", text: object(map[string]any{"username": "puller", "password": value()})},
+		{name: "/samples/clusters/staging", text: object(map[string]any{
+			"name": "staging", "server": "https://staging.example.com", "ca": base64.StdEncoding.EncodeToString([]byte(certificate)),
+			"role": "arn:aws:iam::111122223333:role/argocd", "labels": map[string]any{"environment": "staging", "tier": "2"}})},
 		{name: "/samples/tls-bundle", text: key + certificate},
 		{name: "/samples/web-tls", text: object(map[string]any{"certificate": certificate, "privateKey": key})},
 		{name: "/samples/cluster", text: object(map[string]any{

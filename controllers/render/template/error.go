@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -22,9 +23,9 @@ const (
 // these.
 var (
 	// parseFailure has the line and the message.
-	parseFailure = regexp.MustCompile(`^[-._a-zA-Z0-9]*:(\d+)(?::\d+)?: (?s)(.*)$`)
+	parseFailure = regexp.MustCompile(`^[-._a-zA-Z0-9/]*:(\d+)(?::\d+)?: (?s)(.*)$`)
 	// executionPlace has the line and the column.
-	executionPlace = regexp.MustCompile(`^template: [-._a-zA-Z0-9]*:(\d+):(\d+): `)
+	executionPlace = regexp.MustCompile(`^template: [-._a-zA-Z0-9/]*:(\d+):(\d+): `)
 	// failedBuiltin has the name of the function of text/template that failed.
 	failedBuiltin = regexp.MustCompile(`^[^>]*>: error calling (\w+): `)
 	// missingField has the name of the field, as it is written in the template.
@@ -33,7 +34,9 @@ var (
 
 // Error says why a template gives no key.
 type Error struct {
-	// Key is the key of spec.template.data whose template it is.
+	// Field is the field of the template. Default: spec.template.data.
+	Field string
+	// Key is the key of the field whose template it is; empty if the field is the template.
 	Key string
 	// Message has the place in the template, the problem and the remedy. It has no part of a value.
 	Message string
@@ -41,7 +44,11 @@ type Error struct {
 
 // Error is the message, led by the field of the spec.
 func (e *Error) Error() string {
-	return fmt.Sprintf("spec.template.data[%q]: %s", e.Key, e.Message)
+	field := cmp.Or(e.Field, "spec.template.data")
+	if e.Key != "" {
+		field = fmt.Sprintf("%s[%q]", field, e.Key)
+	}
+	return field + ": " + e.Message
 }
 
 // functionError is the error of a function. Its text has no part of a value.

@@ -57,9 +57,25 @@ type manifest struct {
 	} `yaml:"metadata"`
 	Spec struct {
 		Template struct {
-			Data map[string]string `yaml:"data"`
+			Data     map[string]string `yaml:"data"`
+			Metadata struct {
+				Labels, Annotations map[string]string
+				LabelsFrom          string `yaml:"labelsFrom"`
+			}
 		} `yaml:"template"`
 	} `yaml:"spec"`
+}
+
+// templates are all templates of a manifest.
+func (m *manifest) templates() map[string]string {
+	all, metadata := map[string]string{}, m.Spec.Template.Metadata
+	maps.Copy(all, m.Spec.Template.Data)
+	maps.Copy(all, metadata.Labels)
+	maps.Copy(all, metadata.Annotations)
+	if metadata.LabelsFrom != "" {
+		all["labelsFrom"] = metadata.LabelsFrom
+	}
+	return all
 }
 
 // TestTemplatesInManifestsRender renders the templates of the page and of the samples.
@@ -82,7 +98,7 @@ func TestTemplatesInManifestsRender(t *testing.T) {
 	for _, text := range texts {
 		text, _, _ = strings.Cut(text, "```")
 		var read manifest
-		if err := yaml.Unmarshal([]byte(text), &read); err != nil || len(read.Spec.Template.Data) == 0 || read.Kind != "SecretSync" {
+		if err := yaml.Unmarshal([]byte(text), &read); err != nil || read.Kind != "SecretSync" {
 			continue
 		}
 		values := maps.Clone(data)
@@ -92,14 +108,17 @@ func TestTemplatesInManifestsRender(t *testing.T) {
 		if strings.HasSuffix(read.Metadata.Name, "archive") {
 			values["password"] = "changeit"
 		}
-		for key, source := range read.Spec.Template.Data {
+		if strings.HasPrefix(read.Metadata.Name, "cluster-") {
+			maps.Copy(values, map[string]string{"name": "staging", "server": "https://staging.example.com", "ca": "Y2E=", "role": "r", "labels": `{"tier":"2"}`})
+		}
+		for key, source := range read.templates() {
 			if got, err := render(source, values); err != nil || got == "" {
 				t.Errorf("%s, key %s: %d bytes, %v", read.Metadata.Name, key, len(got), err)
 			}
 			rendered++
 		}
 	}
-	if rendered < 12 {
+	if rendered < 20 {
 		t.Errorf("only %d templates were found", rendered)
 	}
 }

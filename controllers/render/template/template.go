@@ -14,17 +14,9 @@ import (
 // The result has only the keys of the templates, and is nil after an error. Errors are of type *Error, or those of
 // parent.
 func Execute(parent *pattern.Budget, templates map[string]string, data map[string][]byte) (map[string][]byte, error) {
-	e := &execution{budget: newBudget(parent), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
-	e.public, e.hidden = e.functions(), e.sandboxFunctions()
-	size := 0
-	for _, value := range data {
-		size += len(value)
-	}
-	if err := stopped(func() { e.budget.spendBytes(size) }); err != nil {
-		return nil, cmp.Or(e.budget.refusal, err)
-	}
-	for name, value := range data {
-		e.root[name] = string(value)
+	e, err := newExecution(parent, data)
+	if err != nil {
+		return nil, err
 	}
 	made := make(map[string][]byte, len(templates))
 	for _, key := range slices.Sorted(maps.Keys(templates)) {
@@ -38,6 +30,23 @@ func Execute(parent *pattern.Budget, templates map[string]string, data map[strin
 		made[key] = content
 	}
 	return made, nil
+}
+
+// newExecution gives templates the keys of data as fields.
+func newExecution(parent *pattern.Budget, data map[string][]byte) (*execution, error) {
+	e := &execution{budget: newBudget(parent), root: make(map[string]any, len(data)), fields: slices.Sorted(maps.Keys(data))}
+	e.public, e.hidden = e.functions(), e.sandboxFunctions()
+	size := 0
+	for _, value := range data {
+		size += len(value)
+	}
+	if err := stopped(func() { e.budget.spendBytes(size) }); err != nil {
+		return nil, cmp.Or(e.budget.refusal, err)
+	}
+	for name, value := range data {
+		e.root[name] = string(value)
+	}
+	return e, nil
 }
 
 // execution is a call of Execute.

@@ -13,6 +13,8 @@ import (
 // Content is what a Secret is to hold.
 type Content struct {
 	Data map[string][]byte
+	// Labels and Annotations are those of spec.template.metadata.
+	Labels, Annotations map[string]string
 	// Keys are those of Data, PreviousKeys those of them that hold former values, both sorted.
 	Keys, PreviousKeys []string
 	// Nulls are the keys that are empty because of a null in AWS. They must not empty a key of the Secret that has a value
@@ -46,7 +48,10 @@ func Make(work render.Work, secretSync *v1alpha1.SecretSync, set *resolve.Set) (
 		return Content{}, err
 	}
 	data, previousKeys, err := withPrevious(work, spec, set, data)
-	return Content{Data: data, Keys: slices.Sorted(maps.Keys(data)), PreviousKeys: previousKeys, Nulls: made.Nulls, Notes: notes}, err
+	return Content{
+		Data: data, Labels: made.Labels, Annotations: made.Annotations,
+		Keys: slices.Sorted(maps.Keys(data)), PreviousKeys: previousKeys, Nulls: made.Nulls, Notes: notes,
+	}, err
 }
 
 // syncedKeys are the keys that the present spec has written. Of one that was edited since there are none: the edit asks

@@ -76,6 +76,9 @@ func forFormer(spec *v1alpha1.SecretSyncSpec) *v1alpha1.SecretSyncSpec {
 	for i := range lenient.DataFrom {
 		lenient.DataFrom[i].Optional = true
 	}
+	if lenient.Template != nil {
+		lenient.Template.Metadata = nil // Labels and annotations are those of the present values.
+	}
 	if lenient.Guards != nil {
 		lenient.Guards.RequiredKeys = nil
 	}

@@ -16,19 +16,37 @@ import (
 	"github.com/secretsync/secretsync/controllers/source"
 )
 
-// rotated is AWS with a secret that has rotated: its values by staging label.
+// rotated is AWS with a secret that has rotated: its values by staging label. Those of other secrets have the secret's
+// name before the label.
 type rotated map[string]string
+
+// value is that of a reference, or the error that AWS does not have it.
+func (r rotated) value(ref source.Ref) (string, error) {
+	key := ref.VersionStage
+	if ref.SecretID != "db" {
+		key = ref.SecretID + " " + key
+	}
+	value, there := r[key]
+	if !there {
+		return "", &source.Error{Kind: source.VersionNotFound}
+	}
+	return value, nil
+}
 
 func (r rotated) version(stage string) source.Version {
 	return source.Version{ARN: "arn", ID: "of-" + stage}
 }
 
 func (r rotated) Resolve(_ context.Context, query source.VersionQuery) (source.Resolution, error) {
+	if _, err := r.value(query.Ref); err != nil {
+		return source.Resolution{}, err
+	}
 	return source.Resolution{Version: r.version(query.VersionStage)}, nil
 }
 
 func (r rotated) Fetch(_ context.Context, ref source.Ref, _ source.Version) (source.Fetched, error) {
-	return source.Fetched{Version: r.version(ref.VersionStage), Value: source.TextValue(r[ref.VersionStage])}, nil
+	value, err := r.value(ref)
+	return source.Fetched{Version: r.version(ref.VersionStage), Value: source.TextValue(value)}, err
 }
 
 func (r rotated) Find(context.Context, source.FindQuery) ([]source.Found, error) { return nil, nil }

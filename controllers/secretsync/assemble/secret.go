@@ -11,10 +11,9 @@ import (
 // Desired is the Secret as the spec asks for it. Which Secret there is, and was written before, is for the caller to add.
 func Desired(secretSync *v1alpha1.SecretSync, set *resolve.Set, content Content) target.Desired {
 	version, spec := set.Version(), &secretSync.Spec
-	annotations := maps.Clone(spec.Target.Annotations)
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
+	labels, annotations := texts(spec.Target.Labels), texts(spec.Target.Annotations)
+	maps.Copy(labels, content.Labels)
+	maps.Copy(annotations, content.Annotations)
 	annotations[v1alpha1.AnnotationSecretARN] = version.ARN
 	annotations[v1alpha1.AnnotationVersionID] = version.ID
 	if stage := set.Main().Ref.VersionStage; stage != "" {
@@ -25,7 +24,7 @@ func Desired(secretSync *v1alpha1.SecretSync, set *resolve.Set, content Content)
 		Name:        secretSync.TargetName(),
 		Owner:       secretSync.Name,
 		Type:        spec.Target.TypeOrDefault(),
-		Labels:      spec.Target.Labels,
+		Labels:      labels,
 		Annotations: annotations,
 		Data:        content.Data,
 		Generation:  secretSync.Generation,
@@ -33,9 +32,21 @@ func Desired(secretSync *v1alpha1.SecretSync, set *resolve.Set, content Content)
 		Recreate:    spec.Target.ReplacePolicy == v1alpha1.ReplaceRecreate,
 		Merge:       spec.Target.Merges(),
 	}
+	if template := spec.Template; template != nil && template.Metadata != nil {
+		wanted.MetadataFromValues = template.Metadata.LabelsFrom != "" || template.Metadata.AnnotationsFrom != ""
+	}
 	if secretSync.OwnsSecret() {
 		reference := target.OwnerReference(secretSync)
 		wanted.OwnerReference = &reference
 	}
 	return wanted
+}
+
+// texts copies labels or annotations of a spec.
+func texts[T ~string](from map[string]T) map[string]string {
+	to := make(map[string]string, len(from))
+	for name, text := range from {
+		to[name] = string(text)
+	}
+	return to
 }

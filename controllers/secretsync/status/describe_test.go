@@ -67,10 +67,10 @@ func TestConditionsFollowWhatHappens(t *testing.T) {
 		{"another refusal", spec{}, refused(), map[string]string{"Ready": "False " + denied, "Stalled": "True " + denied}},
 		{"suspended with it", spec{Suspend: true}, nil, map[string]string{"Ready": "False " + v1alpha1.ReasonSuspended}},
 		{"another outage", observing, outage(), map[string]string{"Ready": "False " + away, "Reconciling": "True " + away}},
-		{"a preview", observing, nil, map[string]string{"Ready": "False " + v1alpha1.ReasonWouldChange}},
+		{"a preview", observing, nil, map[string]string{"Ready": "True " + v1alpha1.ReasonWouldChange}},
 		{"a refusal of that", observing, refused(), map[string]string{"Ready": "False " + denied, "Stalled": "True " + denied}},
-		{"another preview", observing, nil, map[string]string{"Ready": "False " + v1alpha1.ReasonWouldChange}},
-		{"suspended", spec{Mode: v1alpha1.SyncModeObserve, Suspend: true}, nil, map[string]string{"Ready": "False " + v1alpha1.ReasonSuspended}},
+		{"another preview", observing, nil, map[string]string{"Ready": "True " + v1alpha1.ReasonWouldChange}},
+		{"suspended", spec{Mode: v1alpha1.SyncModeObserve, Suspend: true}, nil, map[string]string{"Ready": "True " + v1alpha1.ReasonSuspended}},
 	}
 	outcome := polled("v1", "v1")
 	outcome.Fresh, outcome.Preview = true, &Preview{Would: "write it"}

@@ -64,10 +64,11 @@ func keepsReady(outcome *Outcome) bool {
 		outcome.Trigger != schedule.Drift
 }
 
-// suspended is Ready while the spec is suspended: as it was.
+// suspended is Ready while the spec is suspended: as it was. Before the first sync it is True, because nothing is left to
+// do: tools such as Flux would wait for it for ever (kstatus).
 func suspended(outcome *Outcome, status *v1alpha1.SecretSyncStatus, now time.Time) verdict {
 	if status.Secret == nil {
-		return is(metav1.ConditionFalse, v1alpha1.ReasonSuspended, "Suspended before the first sync: set spec.suspend to false")
+		return is(metav1.ConditionTrue, v1alpha1.ReasonSuspended, "Suspended before the first sync: set spec.suspend to false")
 	}
 	was := metav1.ConditionTrue
 	if former := outcome.former(v1alpha1.ConditionReady); former != nil {
@@ -76,7 +77,7 @@ func suspended(outcome *Outcome, status *v1alpha1.SecretSyncStatus, now time.Tim
 	return is(was, v1alpha1.ReasonSuspended, "Suspended; "+holds(status, now))
 }
 
-// previewed is Ready in mode Observe.
+// previewed is Ready in mode Observe: True, because the mode asks for no write, whatever a write would change.
 func previewed(outcome *Outcome) verdict {
 	if outcome.Preview == nil {
 		return stays()
@@ -86,7 +87,7 @@ func previewed(outcome *Outcome) verdict {
 		return is(metav1.ConditionTrue, v1alpha1.ReasonObserved,
 			fmt.Sprintf("Observed: Secret %s is what mode Sync would make of version %s", name, version))
 	}
-	return is(metav1.ConditionFalse, v1alpha1.ReasonWouldChange,
+	return is(metav1.ConditionTrue, v1alpha1.ReasonWouldChange,
 		fmt.Sprintf("Observed: with version %s for Secret %s, mode Sync would %s", version, name, outcome.Preview.Would))
 }
 

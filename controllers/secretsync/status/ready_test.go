@@ -19,7 +19,7 @@ func TestReadyWhileSuspended(t *testing.T) {
 		want    metav1.ConditionStatus
 		message string
 	}{
-		"never synced":  {"", false, metav1.ConditionFalse, "Suspended before the first sync: set spec.suspend to false"},
+		"never synced":  {"", false, metav1.ConditionTrue, "Suspended before the first sync: set spec.suspend to false"},
 		"in sync":       {metav1.ConditionTrue, true, metav1.ConditionTrue, "Suspended; Secret db holds version v1 of db (AWSCURRENT)"},
 		"not in sync":   {metav1.ConditionFalse, true, metav1.ConditionFalse, "Suspended; Secret db holds version v1 of db (AWSCURRENT)"},
 		"nothing known": {"", true, metav1.ConditionTrue, "Suspended; Secret db holds version v1 of db (AWSCURRENT)"},
@@ -137,7 +137,7 @@ func TestWhatReadySaysInModeObserve(t *testing.T) {
 	}{
 		"nothing looked at": {nil, stays()},
 		"as it would be":    {&Preview{}, is(metav1.ConditionTrue, v1alpha1.ReasonObserved, "Observed: Secret db is what mode Sync would make of version v2")},
-		"something to do":   {&Preview{Would: "write it"}, is(metav1.ConditionFalse, v1alpha1.ReasonWouldChange, "Observed: with version v2 for Secret db, mode Sync would write it")},
+		"something to do":   {&Preview{Would: "write it"}, is(metav1.ConditionTrue, v1alpha1.ReasonWouldChange, "Observed: with version v2 for Secret db, mode Sync would write it")},
 	} {
 		outcome := polled("v1", "v2")
 		outcome.SecretSync.Spec.Mode, outcome.Preview = v1alpha1.SyncModeObserve, test.preview

@@ -55,7 +55,7 @@ func TestWriteNews(t *testing.T) {
 // TestAPreviewIsNewsWhereItSaysSomethingElse: than Ready said before.
 func TestAPreviewIsNewsWhereItSaysSomethingElse(t *testing.T) {
 	ready := func(message string) []metav1.Condition {
-		return []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWouldChange, Message: message}}
+		return []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWouldChange, Message: message}}
 	}
 	for name, test := range map[string]struct {
 		preview *Preview

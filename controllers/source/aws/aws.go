@@ -14,6 +14,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/secretsync/secretsync/controllers/arns"
 	"github.com/secretsync/secretsync/controllers/pattern"
@@ -67,6 +69,8 @@ type Options struct {
 	// SourceIdentity sets the name of the session as its source identity too, which stays the same for
 	// roles that are assumed from there on; trust policies must allow it (sts:SetSourceIdentity).
 	SourceIdentity bool
+	// Tracer makes a span for each call that is part of a trace. Default: none are made.
+	Tracer trace.Tracer
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
 	// Proxy is the proxy for a request, nil for none. Default: http.ProxyFromEnvironment.
@@ -141,7 +145,7 @@ func (s *Source) load(ctx context.Context) error {
 		config.WithRegion(s.options.Region),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithHTTPClient(newHTTPClient(s.options.Proxy)),
-		config.WithAPIOptions(product(s.options.Version)),
+		config.WithAPIOptions(s.apiOptions()),
 		config.WithLogger(logging.Nop{}), // It writes plain lines to stderr, in between ours.
 	}, s.provider.LoadOptions(), s.options.LoadOptions)...)
 	if err != nil {
@@ -150,6 +154,15 @@ func (s *Source) load(ctx context.Context) error {
 	loaded.HTTPClient = wholeBodies{loaded.HTTPClient}
 	s.config = s.provider.Use(loaded)
 	return nil
+}
+
+// apiOptions are what is added to each call of the SDK.
+func (s *Source) apiOptions() []func(*middleware.Stack) error {
+	added := product(s.options.Version)
+	if s.options.Tracer != nil {
+		added = append(added, traced(s.options.Tracer))
+	}
+	return added
 }
 
 // newHTTPClient stays of the SDK's own type, which is what lets AWS_CA_BUNDLE work.

@@ -64,12 +64,13 @@ type requestTemplate struct {
 }
 
 // describeSecret makes a call after the template, or has the SDK make it where there is none yet, where the one
-// there is has served its time, or where AWS did not take a request that was made after it.
+// there is has served its time, where AWS did not take a request that was made after it, or where calls are traced, as the
+// spans are made by middleware.
 func (e *endpoint) describeSecret(ctx context.Context, c *apiCall, input *secretsmanager.DescribeSecretInput) (
 	*secretsmanager.DescribeSecretOutput, error,
 ) {
 	known := e.template.Load()
-	if known == nil || e.s.options.Now().Sub(known.made) >= templateLasts || !plain(c.Ref.Reader) {
+	if known == nil || e.s.options.Tracer != nil || e.s.options.Now().Sub(known.made) >= templateLasts || !plain(c.Ref.Reader) {
 		return e.describeBySDK(ctx, c, input)
 	}
 	output, err := known.describe(ctx, c, input)

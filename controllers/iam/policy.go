@@ -57,8 +57,9 @@ func ParseResource(text string) (*Policy, error) {
 // parse refuses what it does not know.
 func parse(text string, check func(document) error) (*Policy, error) {
 	var whole struct {
-		Version, Id string
-		Statement   json.RawMessage
+		Version   string
+		ID        string `json:"Id"`
+		Statement json.RawMessage
 	}
 	if err := strict([]byte(text), &whole); err != nil {
 		return nil, fmt.Errorf("parsing a policy: %w", err)
