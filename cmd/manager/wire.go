@@ -138,12 +138,18 @@ func newSource(ctx context.Context, manager ctrl.Manager, o *options, traced tra
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	return aws.New(ctx, aws.Options{
-		Region: o.region, AdditionalRegions: o.regions(), Cluster: o.clusterName, Version: version, Metrics: awsMetrics,
-		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes,
-		ServiceAccounts: &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()},
-		SessionTags:     o.sessionTags, SourceIdentity: o.sourceIdentity, Tracer: traced.tracer(),
-	})
+	settings := o.ofAWS()
+	settings.Metrics, settings.Tracer = awsMetrics, traced.tracer()
+	settings.ServiceAccounts = &serviceaccount.Tokens{Live: manager.GetAPIReader(), Client: manager.GetClient()}
+	return aws.New(ctx, settings)
+}
+
+// ofAWS are the settings of reading from AWS, without its parts.
+func (o *options) ofAWS() aws.Options {
+	return aws.Options{
+		Region: o.region, AdditionalRegions: o.regions(), Cluster: o.clusterName, Version: version,
+		Room: max(1, o.workers/2), ValueCacheBytes: o.valueCacheBytes, SessionTags: o.sessionTags, SourceIdentity: o.sourceIdentity,
+	}
 }
 
 func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func() bool, o *options, traced traces) (*secretsync.Controller, error) {
@@ -170,18 +176,18 @@ func newController(manager ctrl.Manager, secrets *aws.Source, changesAlive func(
 	if err != nil {
 		return nil, fmt.Errorf("creating a client that watches: %w", err)
 	}
-	return secretsync.New(secretsync.Options{
-		Rollouts:          rollouts,
-		Client:            manager.GetClient(),
-		Live:              manager.GetAPIReader(),
-		Watcher:           watcher,
-		Source:            accesspolicy.New(withReplicas, rules),
-		Events:            manager.GetEventRecorder("secretsync"),
-		Metrics:           syncMetrics,
-		MetricsNamespaces: o.metricsNamespaces,
-		PollInterval:      o.pollInterval,
-		Operator:          o.operator(),
-		Tracer:            traced.tracer(),
-		ChangesAlive:      changesAlive,
-	}), nil
+	settings := o.ofSyncing()
+	settings.Client, settings.Live, settings.Watcher = manager.GetClient(), manager.GetAPIReader(), watcher
+	settings.Source, settings.Rollouts = accesspolicy.New(withReplicas, rules), rollouts
+	settings.Events, settings.Metrics, settings.Tracer = manager.GetEventRecorder("secretsync"), syncMetrics, traced.tracer()
+	settings.ChangesAlive = changesAlive
+	return secretsync.New(settings), nil
+}
+
+// ofSyncing are the settings of the controller, without its parts.
+func (o *options) ofSyncing() secretsync.Options {
+	return secretsync.Options{
+		PollInterval: o.pollInterval, Workers: o.workers, MergeWithoutConsent: o.mergeWithoutConsent,
+		MetricsNamespaces: o.metricsNamespaces, Operator: o.operator(),
+	}
 }
