@@ -84,7 +84,8 @@ controlplane: ## Download or build the programs of the control plane, once
 
 .PHONY: demo
 demo: ## Run the demo on a real control plane; KEEP=1 leaves it running
-	go run ./hack/demo $(if $(KEEP),-keep)
+	@echo "Compiling the demo: some minutes the first time, seconds later. It then says how long the rest takes."
+	@go run ./hack/demo $(if $(KEEP),-keep)
 
 .PHONY: samples
 samples: ## Create the secrets of config/samples in your AWS account, and apply the samples; NAMESPACE=samples, CLEAN=1 removes them
