@@ -95,6 +95,19 @@ type Rotation struct {
 	Every time.Duration
 	// PendingVersion is the one that AWSPENDING is on, where that is another one than has AWSCURRENT; else empty.
 	PendingVersion string
+	// By is what rotates the secret.
+	By Rotator
+}
+
+// Rotator is what does the steps of a rotation: at most one of its fields is set, and none for a Lambda function of one's
+// own (page "Rotate AWS Secrets Manager secrets").
+type Rotator struct {
+	// Service is the AWS service that owns the secret and rotates it, for example rds (page "Secrets managed by other AWS
+	// services").
+	Service string
+	// Partner is the type of a managed external secret, which Secrets Manager rotates at a partner (page "Using AWS Secrets
+	// Manager managed external secrets").
+	Partner string
 }
 
 // Resolution answers which version a Ref points at.

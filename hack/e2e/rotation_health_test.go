@@ -36,9 +36,12 @@ func rotationSetup(t *testing.T) *setup {
 
 func (s *setup) rotate(id, function string, now bool) {
 	s.Helper()
-	_, err := s.aws.RotateSecret(s.Context(), &secretsmanager.RotateSecretInput{SecretId: &id, RotationLambdaARN: &function, RotateImmediately: &now,
-		RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")}})
-	if err != nil {
+	input := &secretsmanager.RotateSecretInput{SecretId: &id, RotateImmediately: &now,
+		RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)")}}
+	if function != "" {
+		input.RotationLambdaARN = &function
+	}
+	if _, err := s.aws.RotateSecret(s.Context(), input); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -83,6 +86,14 @@ func TestRotationHealth(t *testing.T) {
 			s.rotate(id, goodFunction, false)
 			s.setTimes(localaws.Times{SecretId: id, NextRotation: long})
 		}, reason: v1alpha1.ReasonRotationNever, says: "has never rotated"},
+		"overdue-in-rds": {cause: func(name, id string) {
+			if err := s.env.AWS.SetOwningService(id, "rds"); err != nil {
+				t.Fatal(err)
+			}
+			s.rotate(id, "", true)
+			s.await("the secret is rotated", func() bool { return s.get(name).Status.LastRotationTime != nil })
+			s.setTimes(localaws.Times{SecretId: id, LastRotated: long, NextRotation: long.Add(4 * time.Hour)})
+		}, reason: v1alpha1.ReasonRotationOverdue, says: "the AWS service rds rotates it"},
 		"too-old": {maxAge: 24 * time.Hour, cause: func(string, string) {}, reason: v1alpha1.ReasonRotationTooOld,
 			says: "spec.rotation.maxAge lets it become 24h0m0s old"},
 	} {

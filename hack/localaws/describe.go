@@ -10,12 +10,17 @@ type rotationRules struct {
 
 // description is the answer of DescribeSecret, and an entry in that of ListSecrets.
 type description struct {
-	ARN, Name              string
-	Description            string              `json:",omitempty"`
-	KmsKeyId               string              `json:",omitempty"`
-	RotationEnabled        bool                `json:",omitempty"`
-	RotationLambdaARN      string              `json:",omitempty"`
-	RotationRules          *rotationRules      `json:",omitempty"`
+	ARN, Name         string
+	Description       string         `json:",omitempty"`
+	Type              string         `json:",omitempty"`
+	KmsKeyId          string         `json:",omitempty"`
+	RotationEnabled   bool           `json:",omitempty"`
+	RotationLambdaARN string         `json:",omitempty"`
+	RotationRules     *rotationRules `json:",omitempty"`
+
+	ExternalSecretRotationMetadata []rotationMetadata `json:",omitempty"`
+	ExternalSecretRotationRoleArn  string             `json:",omitempty"`
+
 	LastRotatedDate        *epoch              `json:",omitempty"`
 	NextRotationDate       *epoch              `json:",omitempty"`
 	LastChangedDate        *epoch              `json:",omitempty"`
@@ -38,6 +43,7 @@ func (s *Server) describe(found *secret) description {
 		Tags: found.tagList(), OwningService: found.owningService, PrimaryRegion: found.primaryRegion(), ReplicationStatus: found.statuses(),
 		RotationEnabled: found.rotation.enabled, RotationLambdaARN: found.rotation.function,
 		RotationRules: found.rotation.rules, NextRotationDate: epochOrNil(found.rotation.next),
+		Type: found.partner, ExternalSecretRotationMetadata: found.rotation.metadata, ExternalSecretRotationRoleArn: found.rotation.role,
 	}
 	if !found.rotation.enabled {
 		d.LastRotatedDate, d.NextRotationDate = nil, nil // As the documentation of the fields says.

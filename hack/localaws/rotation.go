@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,9 @@ import (
 type rotation struct {
 	enabled  bool
 	function string
+	// role and metadata are for managed external secrets.
+	role     string
+	metadata []rotationMetadata
 	rules    *rotationRules
 	next     time.Time
 }
@@ -49,6 +53,8 @@ type rotateInput struct {
 	ClientRequestToken, RotationLambdaARN string
 	RotationRules                         *rotationRules
 	RotateImmediately                     *bool
+	ExternalSecretRotationRoleArn         string
+	ExternalSecretRotationMetadata        []rotationMetadata
 }
 
 func (s *Server) rotateSecret(_ *request, found *secret, input *rotateInput) (any, error) {
@@ -59,7 +65,11 @@ func (s *Server) rotateSecret(_ *request, found *secret, input *rotateInput) (an
 	if input.RotationRules != nil {
 		wanted.rules = input.RotationRules
 	}
-	function, err := s.function(wanted.function)
+	wanted.role = cmp.Or(input.ExternalSecretRotationRoleArn, wanted.role)
+	if input.ExternalSecretRotationMetadata != nil {
+		wanted.metadata = input.ExternalSecretRotationMetadata
+	}
+	function, err := s.rotator(found, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +80,7 @@ func (s *Server) rotateSecret(_ *request, found *secret, input *rotateInput) (an
 		steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 	}
 	if pending := found.carrier(stagePending); immediately && pending != nil && pending != found.carrier(stageCurrent) {
-		if before, err := s.function(found.rotation.function); err == nil {
+		if before, err := s.rotator(found, found.rotation); err == nil {
 			s.rotateBy(found, before, pending.id, steps)
 		}
 		return nil, refuse("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
@@ -118,14 +128,17 @@ func (s *Server) rotateBy(found *secret, function RotationFunction, token string
 		name = "TestRotation"
 	}
 	s.rotated(found, name+"Started", token, "")
-	by := found.rotation.function
+	by := "lambda " + found.rotation.function
+	if found.rotation.function == "" {
+		by = "the rotation of " + found.managedBy()
+	}
 	s.rotating.Go(func() {
 		failed := callSteps(function, RotationEvent{SecretId: found.arn, ClientRequestToken: token}, steps)
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
 		switch {
 		case failed != "":
-			s.rotated(found, name+"Failed", token, "Error when executing lambda "+by+" during "+failed+" step")
+			s.rotated(found, name+"Failed", token, "Error when executing "+by+" during "+failed+" step")
 			return
 		case len(steps) > 1:
 			found.lastRotated = s.now()

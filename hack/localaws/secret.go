@@ -30,6 +30,8 @@ const (
 type secret struct {
 	name, arn, description, kmsKey, owningService    string
 	created, changed, deleted, lastRotated, accessed time.Time
+	// partner is the type of a managed external secret.
+	partner string
 	// forgetAt is when a deleted secret is gone for good.
 	forgetAt time.Time
 	// forced says that the deletion cannot be undone.

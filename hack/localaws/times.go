@@ -25,11 +25,7 @@ type Times struct {
 func (s *Server) SetTimes(t Times) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	at := place{account: s.account(), region: s.regionOr(t.Region)}
-	if parts := strings.SplitN(t.SecretId, ":", 6); len(parts) == 6 {
-		at = place{account: parts[4], region: parts[3]}
-	}
-	found, err := s.find(at, t.SecretId)
+	found, err := s.findID(t.SecretId, t.Region)
 	if err != nil {
 		return fmt.Errorf("setting times of %s: %w", t.SecretId, err)
 	}
@@ -50,6 +46,15 @@ func (s *Server) SetTimes(t Times) error {
 	setTime(&found.rotation.next, t.NextRotation)
 	s.noted(found.place(), found.name)
 	return nil
+}
+
+// findID finds a secret by its ARN, or by its name in the server's account and a region, empty for the server's.
+func (s *Server) findID(id, region string) (*secret, error) {
+	at := place{account: s.account(), region: s.regionOr(region)}
+	if parts := strings.SplitN(id, ":", 6); len(parts) == 6 {
+		at = place{account: parts[4], region: parts[3]}
+	}
+	return s.find(at, id)
 }
 
 func setTime(into *time.Time, to time.Time) {

@@ -16,6 +16,8 @@ type valueInput struct {
 type createInput struct {
 	valueInput
 	Name, Description, KmsKeyId string
+	// Type is that of a managed external secret.
+	Type                        string
 	Tags                        []tag
 	AddReplicaRegions           []replicaRegion
 	ForceOverwriteReplicaSecret bool
@@ -42,7 +44,7 @@ func (s *Server) createSecret(call *request, input *createInput) (any, error) {
 		return s.existing(call, old, input)
 	}
 	made := s.add(call.at, input.Name)
-	made.description, made.kmsKey = input.Description, input.KmsKeyId
+	made.description, made.kmsKey, made.partner = input.Description, input.KmsKeyId, input.Type
 	made.tag(input.Tags)
 	answer := versionAnswer{ARN: made.arn, Name: made.name}
 	if input.SecretString != nil || input.SecretBinary != nil {

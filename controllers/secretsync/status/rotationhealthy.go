@@ -112,8 +112,8 @@ func (f RotationFacts) failed(time.Time) (health metav1.Condition, found bool) {
 		return health, false
 	}
 	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationFailed,
-		"AWS says that a rotation of secret %s failed: look at the rotation function's log in CloudWatch, and at the event "+
-			"RotationFailed in CloudTrail; RotateSecret (aws secretsmanager rotate-secret) tries again", f.SecretID), true
+		"AWS says that a rotation of secret %s failed: %s, and at the event RotationFailed in CloudTrail; RotateSecret "+
+			"(aws secretsmanager rotate-secret) tries again", f.SecretID, f.lookAt()), true
 }
 
 // rotatedSince says whether a rotation has ended after one that failed. Events tell the second alone: of two in
@@ -140,9 +140,9 @@ func (f RotationFacts) stuck(now time.Time) (health metav1.Condition, found bool
 		return health, false
 	}
 	return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationStuck,
-		"Version %s of secret %s has waited under AWSPENDING for longer than a rotation takes: look at the rotation function's log in "+
-			"CloudWatch; RotateSecret (aws secretsmanager rotate-secret) tries again with that version, and taking the label away from it "+
-			"(aws secretsmanager update-secret-version-stage) gives it up", rotation.PendingVersion, f.SecretID), true
+		"Version %s of secret %s has waited under AWSPENDING for longer than a rotation takes: %s; RotateSecret "+
+			"(aws secretsmanager rotate-secret) tries again with that version, and taking the label away from it "+
+			"(aws secretsmanager update-secret-version-stage) gives it up", rotation.PendingVersion, f.SecretID, f.lookAt()), true
 }
 
 // late is for a rotation that did not happen when it was planned, or never did.
@@ -158,19 +158,37 @@ func (f RotationFacts) late(now time.Time) (health metav1.Condition, found bool)
 	case !rotation.Enabled:
 	case never && missed:
 		return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationNever,
-			"AWS has never rotated secret %s, though rotation is on and was planned for %s: see that Secrets Manager may invoke the "+
-				"rotation function, and look at its log in CloudWatch", f.SecretID, stamp(rotation.Next)), true
+			"AWS has never rotated secret %s, though rotation is on and was planned for %s: %s",
+			f.SecretID, stamp(rotation.Next), f.mayRotate()), true
 	case never && rotation.Next.IsZero() && rotation.Every > 0 && !f.Version.Changed.IsZero() && now.Sub(f.Version.Changed) > rotation.Every+window:
 		return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationNever,
 			"AWS has never rotated secret %s, though rotation is on and its schedule is shorter than the time since the secret was last "+
-				"changed, %s: see that Secrets Manager may invoke the rotation function, and look at its log in CloudWatch",
-			f.SecretID, stamp(f.Version.Changed)), true
+				"changed, %s: %s", f.SecretID, stamp(f.Version.Changed), f.mayRotate()), true
 	case missed:
 		return rotationIs(metav1.ConditionFalse, v1alpha1.ReasonRotationOverdue,
-			"The rotation of secret %s planned for %s did not happen: look at the rotation function's log in CloudWatch, and at the event "+
-				"RotationFailed in CloudTrail", f.SecretID, stamp(rotation.Next)), true
+			"The rotation of secret %s planned for %s did not happen: %s, and at the event RotationFailed in CloudTrail",
+			f.SecretID, stamp(rotation.Next), f.lookAt()), true
 	}
 	return health, false
+}
+
+// lookAt says where to look for why a rotation does not end. A secret that AWS rotates itself has no function, and no log.
+func (f RotationFacts) lookAt() string {
+	switch by := f.Version.Rotation.By; {
+	case by.Service != "":
+		return fmt.Sprintf("the AWS service %s rotates it, without a function: look at the state of the secret there", by.Service)
+	case by.Partner != "":
+		return fmt.Sprintf("it is a managed external secret of type %s, which has no function: look at its rotation role and at the partner", by.Partner)
+	}
+	return "look at the rotation function's log in CloudWatch"
+}
+
+// mayRotate says what to check where a rotation has never begun.
+func (f RotationFacts) mayRotate() string {
+	if f.Version.Rotation.By != (source.Rotator{}) {
+		return f.lookAt()
+	}
+	return "see that Secrets Manager may invoke the rotation function, and look at its log in CloudWatch"
 }
 
 // tooOld is for a value that is older than spec.rotation.maxAge, by the best date that is known: when the

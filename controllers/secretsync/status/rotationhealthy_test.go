@@ -125,6 +125,35 @@ func TestRotationHealth(t *testing.T) {
 	}
 }
 
+// A secret that AWS rotates itself has no function, and no log of one.
+func TestWhereToLookForARotation(t *testing.T) {
+	due := source.Rotation{Enabled: true, LastRotated: noon.Add(-48 * time.Hour), Next: noon.Add(-time.Hour), Window: time.Minute}
+	never, stuck := due, due
+	never.LastRotated, stuck.PendingVersion = time.Time{}, "v2"
+	for name, test := range map[string]struct {
+		by    source.Rotator
+		looks string
+	}{
+		"function": {source.Rotator{}, "rotation function's log in CloudWatch"},
+		"service":  {source.Rotator{Service: "rds"}, "the AWS service rds rotates it, without a function: look at the state of the secret there"},
+		"partner":  {source.Rotator{Partner: "SalesforceClientSecret"}, "managed external secret of type SalesforceClientSecret"},
+	} {
+		for reason, rotation := range map[string]source.Rotation{
+			v1alpha1.ReasonRotationOverdue: due, v1alpha1.ReasonRotationNever: never, v1alpha1.ReasonRotationStuck: stuck, v1alpha1.ReasonRotationFailed: due,
+		} {
+			rotation.By = test.by
+			facts := RotationFacts{SecretID: "db", Version: rotating(rotation)}
+			if reason == v1alpha1.ReasonRotationFailed {
+				facts.FailedAt = noon
+			}
+			got, _ := rotationHealth(facts, noon.Add(2*rotationTakes))
+			if got.Reason != reason || !strings.Contains(got.Message, test.looks) || name != "function" && strings.Contains(got.Message, "CloudWatch") {
+				t.Errorf("%s, by a %s: %s: %s", reason, name, got.Reason, got.Message)
+			}
+		}
+	}
+}
+
 // statusFor is the status that goes with a reason.
 func statusFor(reason string) metav1.ConditionStatus {
 	switch reason {

@@ -53,6 +53,7 @@ func entryOf(output *secretsmanager.DescribeSecretOutput) *types.SecretListEntry
 		ARN: output.ARN, Name: output.Name, KmsKeyId: output.KmsKeyId, DeletedDate: output.DeletedDate, LastChangedDate: output.LastChangedDate,
 		PrimaryRegion: output.PrimaryRegion, SecretVersionsToStages: output.VersionIdsToStages, Tags: output.Tags,
 		RotationEnabled: output.RotationEnabled, RotationRules: output.RotationRules, LastRotatedDate: output.LastRotatedDate, NextRotationDate: output.NextRotationDate,
+		RotationLambdaARN: output.RotationLambdaARN, OwningService: output.OwningService, Type: output.Type,
 	}
 }
 
@@ -72,6 +73,7 @@ func describe(region string, entry *types.SecretListEntry) described {
 		Enabled:     aws.ToBool(entry.RotationEnabled),
 		LastRotated: aws.ToTime(entry.LastRotatedDate),
 		Next:        aws.ToTime(entry.NextRotationDate),
+		By:          rotatorOf(entry),
 	}
 	if rules := entry.RotationRules; rules != nil {
 		d.rotation.Window, d.rotation.Every = windowOf(rules), day*time.Duration(aws.ToInt64(rules.AutomaticallyAfterDays))
@@ -80,6 +82,17 @@ func describe(region string, entry *types.SecretListEntry) described {
 		d.rotation.PendingVersion = pending
 	}
 	return d
+}
+
+// rotatorOf is what rotates a secret. A function comes first: a service may own a secret without rotating it.
+func rotatorOf(entry *types.SecretListEntry) source.Rotator {
+	switch {
+	case aws.ToString(entry.RotationLambdaARN) != "":
+		return source.Rotator{}
+	case aws.ToString(entry.Type) != "":
+		return source.Rotator{Partner: *entry.Type}
+	}
+	return source.Rotator{Service: aws.ToString(entry.OwningService)}
 }
 
 // hourly is a schedule in hours.

@@ -164,6 +164,18 @@ func TestRotationIsObserved(t *testing.T) {
 			secretsmanager.DescribeSecretOutput{RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(4 hours)"), Duration: aws.String("3h")}},
 			source.Rotation{Window: 3 * time.Hour},
 		},
+		"by a function, of a secret that a service owns": {
+			secretsmanager.DescribeSecretOutput{RotationEnabled: aws.Bool(true), RotationLambdaARN: aws.String("arn"), OwningService: aws.String("connect")},
+			source.Rotation{Enabled: true},
+		},
+		"by the service that owns it": {
+			secretsmanager.DescribeSecretOutput{RotationEnabled: aws.Bool(true), OwningService: aws.String("rds")},
+			source.Rotation{Enabled: true, By: source.Rotator{Service: "rds"}},
+		},
+		"at a partner": {
+			secretsmanager.DescribeSecretOutput{RotationEnabled: aws.Bool(true), Type: aws.String("SalesforceClientSecret")},
+			source.Rotation{Enabled: true, By: source.Rotator{Partner: "SalesforceClientSecret"}},
+		},
 		"by a cron schedule": {
 			secretsmanager.DescribeSecretOutput{RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("cron(0 8 1 * ? *)")}},
 			source.Rotation{Window: 24 * time.Hour},
