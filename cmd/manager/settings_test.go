@@ -24,15 +24,15 @@ func TestFlagsReachTheirPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	syncing := secretsync.Options{PollInterval: 90 * time.Second, Workers: 7, MergeWithoutConsent: true, MetricsNamespaces: 5, Operator: "security/shard-a"}
-	if got := o.ofSyncing(); !reflect.DeepEqual(got, syncing) {
-		t.Errorf("syncing: %+v, want %+v", got, syncing)
+	if diff := cmp.Diff(syncing, o.ofSyncing()); diff != "" {
+		t.Errorf("the settings of syncing (-want +got):\n%s", diff)
 	}
 	fromAWS := aws.Options{
 		Region: "eu-west-1", AdditionalRegions: []string{"xx-new-1"}, Cluster: "prod", Version: version,
 		Room: 3, ValueCacheBytes: 4096, SessionTags: true, SourceIdentity: true,
 	}
-	if got := o.ofAWS(); !reflect.DeepEqual(got, fromAWS) {
-		t.Errorf("AWS: %+v, want %+v", got, fromAWS)
+	if diff := cmp.Diff(fromAWS, o.ofAWS()); diff != "" {
+		t.Errorf("the settings of reading (-want +got):\n%s", diff)
 	}
 	// What a later flag sets must be named above. A call's own time limit is no flag.
 	if diff := cmp.Diff([]string(nil), unset(syncing)); diff != "" {
