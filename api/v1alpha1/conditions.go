@@ -155,6 +155,9 @@ const (
 	// AnnotationMergeFrom on a Secret names the SecretSyncs, in the same namespace, that may merge keys into it,
 	// separated by commas; * names all. The owner of the Secret sets it, never the operator.
 	AnnotationMergeFrom = "secretsync.dev/merge-from"
+	// AnnotationHandOver on a Secret hands keys of another field manager over to SecretSyncs of the same namespace that
+	// merge them: entries <SecretSync>/<key>, separated by commas. The owner of the Secret sets it, never the operator.
+	AnnotationHandOver = "secretsync.dev/hand-over"
 	// AnnotationSecretARN on a Secret is the ARN of the secret that its value comes from.
 	AnnotationSecretARN = "secretsync.dev/secret-arn" //nolint:gosec // the name of an annotation
 	// AnnotationVersionID on a Secret is the id of the version that its value comes from.

@@ -134,6 +134,7 @@ func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Res
 			return Result{}, err
 		}
 		if !mergedBefore(desired, *state) {
+			desired.handedOver = keysHandedOver(secret.Annotations, desired.Owner)
 			if err := refuseMerge(desired, secret); err != nil {
 				return Result{}, err
 			}

@@ -53,7 +53,7 @@ func othersOf(conflicts []conflict, own string) []string {
 
 // refusable is the error for conflicts that force must not resolve. In a Secret that the SecretSync owns, all its
 // fields are restored. In any other, a key stays with its field manager if that is another SecretSync, or if this
-// SecretSync never wrote it.
+// SecretSync never wrote it and it was not handed over.
 func refusable(desired Desired, conflicts []conflict) error {
 	if !desired.Merge {
 		return nil
@@ -67,9 +67,10 @@ func refusable(desired Desired, conflicts []conflict) error {
 			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
 				"key %q of Secret %q is written by SecretSync %q: take the key out of one of the two", key, desired.Name, other)}
 		}
-		if !wroteBefore(desired, key) {
+		if !wroteBefore(desired, key) && !slices.Contains(desired.handedOver, key) {
 			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
-				"key %q of Secret %q belongs to field manager %q: choose another key, or remove that one from the Secret", key, desired.Name, c.manager)}
+				"key %q of Secret %q belongs to field manager %q: choose another key, or hand this one over by \"%s\"",
+				key, desired.Name, c.manager, handOverRemedy(desired, key))}
 		}
 	}
 	return nil

@@ -18,21 +18,28 @@ import (
 // caught by the precondition.
 type Recheck func(ctx context.Context) error
 
-// Release removes the keys that the SecretSync has merged into a Secret; the rest stays. It does nothing if there is no
-// Secret.
+// Release removes the keys that the SecretSync has merged into a Secret; the rest stays, and so do keys that were handed
+// over to it. It does nothing if there is no Secret.
 func (w *Writer) Release(ctx context.Context, namespace, name, owner string, recheck Recheck) error {
 	return tries(func() error { return w.release(ctx, namespace, name, owner, recheck) })
 }
 
 func (w *Writer) release(ctx context.Context, namespace, name, owner string, recheck Recheck) error {
-	state, err := w.Current(ctx, namespace, name)
-	if err != nil || !state.Exists {
-		return err
+	found := SecretMetadata()
+	err := w.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, found)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return explain(err, reading(namespace, name))
 	}
 	if err := recheck(ctx); err != nil {
 		return err
 	}
-	nothing := corev1ac.Secret(name, namespace).WithUID(types.UID(state.UID)).WithResourceVersion(state.ResourceVersion)
+	if err := w.handBack(ctx, owner, found, keysHandedOver(found.Annotations, owner)); err != nil {
+		return explain(err, request{verb: "update", namespace: namespace, name: name})
+	}
+	nothing := corev1ac.Secret(name, namespace).WithUID(found.UID).WithResourceVersion(found.ResourceVersion)
 	if _, err := w.send(ctx, nothing, owner, true); err != nil {
 		return explain(err, request{verb: "update", namespace: namespace, name: name})
 	}

@@ -22,17 +22,23 @@ func createdByUs(applied *metav1.PartialObjectMetadata, owner string) bool {
 
 // claim makes sure that the next apply can drop fields: it turns the record of our create, if there is one, into the
 // record of an apply. This happens at most once in the life of a Secret, at the first update that drops something, and
-// changes nothing else. So a create costs one call, and so does each update that only changes values.
+// changes nothing else. So a create costs one call, and so does each update that only changes values. Keys that were handed
+// over to the SecretSync are handed back instead of dropped.
 func (w *Writer) claim(ctx context.Context, desired Desired, state *State) error {
 	found, err := w.managers(ctx, desired, *state)
-	if err != nil || !createdByUs(found, desired.Owner) {
+	if err != nil {
 		return err
 	}
-	if err := w.upgrade(ctx, desired.Owner, found); err != nil {
-		return err
+	if desired.Merge {
+		err = w.handBack(ctx, desired.Owner, found, dropped(keysHandedOver(found.Annotations, desired.Owner), desired))
 	}
-	state.ResourceVersion = found.ResourceVersion
-	return nil
+	if err == nil && createdByUs(found, desired.Owner) {
+		err = w.upgrade(ctx, desired.Owner, found)
+	}
+	if err == nil {
+		state.ResourceVersion = found.ResourceVersion
+	}
+	return err
 }
 
 // managers reads which field manager holds which fields of a Secret that is still in that state.

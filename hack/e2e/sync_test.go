@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 )
@@ -111,11 +110,7 @@ func TestKeysAreReplacedAtOnce(t *testing.T) {
 	id, _ := s.createSecret("db", pair())
 	s.sync("db", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast})
 	s.awaitReady("db")
-	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	states, err := clients.CoreV1().Secrets(s.namespace).Watch(t.Context(), metav1.ListOptions{})
+	states, err := s.clients().CoreV1().Secrets(s.namespace).Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
