@@ -45,24 +45,25 @@ func (r Request) What() string {
 	return r.Verb + " " + r.Object.APIGroup + " " + resource
 }
 
-func (p *ControlPlane) auditLog() string { return filepath.Join(p.directory, "audit", "requests.json") }
+// AuditLog is the file with one record of the API server a line.
+func (p *ControlPlane) AuditLog() string { return filepath.Join(p.directory, "audit", "requests.json") }
 
 func (p *ControlPlane) audit(server *envtest.APIServer) error {
-	policy := filepath.Join(filepath.Dir(p.auditLog()), "policy.yaml")
+	policy := filepath.Join(filepath.Dir(p.AuditLog()), "policy.yaml")
 	if err := os.MkdirAll(filepath.Dir(policy), 0o750); err != nil {
 		return err
 	}
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
-	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", p.auditLog())
+	server.Configure().Set("audit-policy-file", policy).Set("audit-log-path", p.AuditLog())
 	return nil
 }
 
 // Requests are the requests of ServiceAccounts since the start. Watches are included from their beginning, when they
 // are answered.
 func (p *ControlPlane) Requests() ([]Request, error) {
-	content, err := os.ReadFile(p.auditLog())
+	content, err := os.ReadFile(p.AuditLog())
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit log: %w", err)
 	}

@@ -100,9 +100,7 @@ func (s *Server) trail(call *request, answer any, err error) {
 	if err == nil && call.on != nil {
 		at.account = accountOf(call.on.arn) // The event is in the trail of the secret's account, not in the caller's.
 	}
-	record := s.newTrail(at, call.operation)
-	record.UserIdentity, record.UserAgent, record.SourceIPAddress = identity(call), strings.TrimSpace(call.userAgent), "127.0.0.1"
-	record.EventType, record.RequestID, record.ReadOnly = "AwsApiCall", newUUID(), quiet(call.operation)
+	record := s.callTrail(call, at, call.operation)
 	record.RequestParameters = parameters(call.body)
 	if refusal, refused := asRefusal(err); refused {
 		record.ErrorCode, record.ErrorMessage = refusal.code, refusal.message
@@ -113,6 +111,33 @@ func (s *Server) trail(call *request, answer any, err error) {
 		}
 	}
 	s.publish(at, ByAPICall, nil, record)
+	if read, is := answer.(batchAnswer); is && err == nil {
+		s.trailBatch(call, at, read)
+	}
+}
+
+// trailBatch publishes a GetSecretValue event for each secret of a batch (page "BatchGetSecretValue" of the API
+// Reference). The mutex must be held.
+func (s *Server) trailBatch(call *request, at place, read batchAnswer) {
+	for _, value := range read.SecretValues {
+		record := s.callTrail(call, at, "GetSecretValue")
+		record.RequestParameters = map[string]any{"secretId": value.ARN}
+		s.publish(at, ByAPICall, nil, record)
+	}
+	for _, refused := range read.Errors {
+		record := s.callTrail(call, at, "GetSecretValue")
+		record.RequestParameters = map[string]any{"secretId": refused.SecretId}
+		record.ErrorCode, record.ErrorMessage = refused.ErrorCode, refused.Message
+		s.publish(at, ByAPICall, nil, record)
+	}
+}
+
+// callTrail has the fields that all records of calls share.
+func (s *Server) callTrail(call *request, at place, name string) *Trail {
+	record := s.newTrail(at, name)
+	record.UserIdentity, record.UserAgent, record.SourceIPAddress = identity(call), strings.TrimSpace(call.userAgent), "127.0.0.1"
+	record.EventType, record.RequestID, record.ReadOnly = "AwsApiCall", call.id, quiet(name)
+	return record
 }
 
 // newTrail has the fields that all records of CloudTrail share.
@@ -171,9 +196,13 @@ func identity(call *request) map[string]any {
 	switch {
 	case strings.Contains(call.caller.ARN, ":assumed-role/"):
 		who["type"] = "AssumedRole"
-		who["sessionContext"] = map[string]any{"sessionIssuer": map[string]any{
+		context := map[string]any{"sessionIssuer": map[string]any{
 			"type": "Role", "arn": roleOf(call.caller.ARN), "accountId": call.caller.Account,
 		}}
+		if call.as != nil && call.as.session != nil && call.as.session.sourceIdentity != "" {
+			context["sourceIdentity"] = call.as.session.sourceIdentity
+		}
+		who["sessionContext"] = context
 	case strings.Contains(call.caller.ARN, ":user/"):
 		who["type"] = "IAMUser"
 		who["userName"] = call.caller.ARN[strings.LastIndex(call.caller.ARN, "/")+1:]

@@ -217,3 +217,21 @@ func TestReadsAreEventsOnlyWhereARuleWantsThem(t *testing.T) {
 		t.Errorf("another rule's reads arrive: %q", got)
 	}
 }
+
+// TestABatchIsAnEventForEachSecret: who reads in a batch is found in the same way as who reads alone.
+func TestABatchIsAnEventForEachSecret(t *testing.T) {
+	s := newSetup(t)
+	arn := aws.ToString(s.create("db", "one").ARN)
+	s.follow(localaws.EventRule{Reads: true})
+	_, err := s.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"db", "none"}})
+	must(t, "", err)
+	var got [][]any
+	for _, event := range s.arrived() {
+		checkEnvelope(t, event)
+		got = append(got, []any{event.Detail.EventName, event.Detail.RequestParameters["secretId"], event.Detail.ErrorCode})
+	}
+	want := [][]any{{"BatchGetSecretValue", nil, ""}, {"GetSecretValue", arn, ""}, {"GetSecretValue", "none", notFound}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
+	}
+}

@@ -28,6 +28,8 @@ func refuse(code, format string, args ...any) *awsError {
 
 // request is a call, with what is known of it so far.
 type request struct {
+	// id is AWS's id of the request, in the answer's header and in CloudTrail's record.
+	id        string
 	operation string
 	// accessKeyID that the caller claims.
 	accessKeyID string
@@ -78,7 +80,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveAdmin(w, r, body)
 		return
 	}
-	call := &request{body: body, userAgent: r.UserAgent() + " " + r.Header.Get("X-Amz-User-Agent")}
+	call := &request{id: newUUID(), body: body, userAgent: r.UserAgent() + " " + r.Header.Get("X-Amz-User-Agent")}
+	w.Header().Set("X-Amzn-RequestId", call.id)
 	target := r.Header.Get("X-Amz-Target")
 	if target == "" {
 		s.serveQuery(w, r, call)
@@ -146,7 +149,6 @@ func (s *Server) identify(authorization string, call *request) (settled bool) {
 
 func writeJSON(w http.ResponseWriter, answer any, err error) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.Header().Set("X-Amzn-RequestId", newUUID())
 	if err != nil {
 		var refusal *awsError
 		if !errors.As(err, &refusal) {

@@ -53,10 +53,10 @@ func newSetup(t *testing.T, sessions time.Duration) *setup {
 
 // start starts a manager that gets its credentials by environment variables. It is stopped when the test ends, and its
 // log must contain nothing that is hidden.
-func (s *setup) start(variables []string) *testenv.Manager {
+func (s *setup) start(variables []string, flags ...string) *testenv.Manager {
 	s.Helper()
 	s.env.Credentials = variables
-	manager, err := s.env.StartManager(s.namespace, "--watch-namespaces="+s.namespace)
+	manager, err := s.env.StartManager(s.namespace, append([]string{"--watch-namespaces=" + s.namespace}, flags...)...)
 	if manager != nil {
 		s.Cleanup(func() { s.end(manager) })
 	}

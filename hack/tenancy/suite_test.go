@@ -19,7 +19,7 @@ var shared *testenv.Environment
 var cluster localaws.OIDCProvider
 
 func TestMain(m *testing.M) {
-	testsuite.Main("tenancy", testenv.Options{}, func(_ context.Context, env *testenv.Environment) (int, error) {
+	testsuite.Main("tenancy", testenv.Options{Audit: true}, func(_ context.Context, env *testenv.Environment) (int, error) {
 		shared = env
 		return runAll(m, env)
 	})
