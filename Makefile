@@ -87,6 +87,10 @@ demo: ## Run the demo on a real control plane; KEEP=1 leaves it running
 	@echo "Compiling the demo: some minutes the first time, seconds later. It then says how long the rest takes."
 	@go run ./hack/demo $(if $(KEEP),-keep)
 
+.PHONY: pictures
+pictures: controlplane ## Redraw the pictures of the dashboards in docs/, from a live operator; needs Prometheus
+	SECRETSYNC_PICTURES=$(abspath docs) SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -count=1 -v -run TestPictures ./hack/events
+
 .PHONY: samples
 samples: ## Create the secrets of config/samples in your AWS account, and apply the samples; NAMESPACE=samples, CLEAN=1 removes them
 	go run ./hack/samples/cmd/samples -namespace $(or $(NAMESPACE),samples) $(if $(CLEAN),clean,apply)
