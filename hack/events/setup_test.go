@@ -33,7 +33,7 @@ const (
 
 // setup is a namespace, a local AWS with a queue of change events, and managers that work in that namespace alone.
 type setup struct {
-	*testing.T
+	testing.TB
 	// env is the shared environment with a local AWS of the setup's own.
 	env       *testenv.Environment
 	namespace string
@@ -46,10 +46,10 @@ type setup struct {
 	hidden []string
 }
 
-func newSetup(t *testing.T) *setup {
+func newSetup(t testing.TB) *setup {
 	t.Helper()
 	own := testsuite.WithOwnAWS(t, shared, &localaws.Server{})
-	s := &setup{T: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "events-"), aws: secretsmanager.New(secretsmanager.Options{
+	s := &setup{TB: t, env: own, namespace: testsuite.Namespace(t, shared.Client, "events-"), aws: secretsmanager.New(secretsmanager.Options{
 		Region: localaws.DefaultRegion, BaseEndpoint: aws.String(own.AWS.URL()), Credentials: credentials.NewStaticCredentialsProvider(tester, "not-checked", ""),
 	})}
 	s.addQueue()
