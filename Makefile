@@ -143,6 +143,10 @@ bin/kube-score: hack/tools/kube-score/go.mod
 	go build -C hack/tools/kube-score -o ../../../bin/kube-score github.com/zegl/kube-score/cmd/kube-score
 	@touch $@
 
+bin/kube-state-metrics: hack/tools/kube-state-metrics/go.mod
+	go build -C hack/tools/kube-state-metrics -o ../../../bin/kube-state-metrics k8s.io/kube-state-metrics/v2
+	@touch $@
+
 bin/kustomize: hack/tools/kustomize/go.mod
 	go build -C hack/tools/kustomize -o ../../../bin/kustomize sigs.k8s.io/kustomize/kustomize/v5
 	@touch $@
