@@ -53,6 +53,11 @@ type SecretSyncStatus struct {
 	// +optional
 	Operator string `json:"operator,omitempty"`
 
+	// refusal is what AWS refused in the last reconcile, for programs. It is present while AWS refuses because of
+	// permissions or credentials. The message of the condition Ready says the same in a sentence.
+	// +optional
+	Refusal *RefusalStatus `json:"refusal,omitempty"`
+
 	// rollout is the progress of restarting workloads.
 	// +optional
 	Rollout *RolloutStatus `json:"rollout,omitempty"`
@@ -134,6 +139,28 @@ type SourceStatus struct {
 	// hint is advice that does not stop the sync, for example a permission that would make polling cheaper.
 	// +optional
 	Hint string `json:"hint,omitempty"`
+}
+
+// RefusalStatus is what AWS refused. Fields that AWS does not tell are empty.
+type RefusalStatus struct {
+	// code is the error code: AccessDenied for every denial by a policy, or for example InvalidIdentityToken.
+	// +optional
+	Code string `json:"code,omitempty"`
+	// principal is the identity whose request was refused.
+	// +optional
+	Principal string `json:"principal,omitempty"`
+	// action is the action that it may not take, for example secretsmanager:GetSecretValue.
+	// +optional
+	Action string `json:"action,omitempty"`
+	// resource is what it may not take the action on: an ARN, a name, or *.
+	// +optional
+	Resource string `json:"resource,omitempty"`
+	// policy is the kind of policy that refuses, for example "identity-based policy" or "permissions boundary".
+	// +optional
+	Policy string `json:"policy,omitempty"`
+	// explicit is true if a Deny statement refuses, and false if an Allow statement is missing.
+	// +optional
+	Explicit bool `json:"explicit,omitempty"`
 }
 
 // SecretStatus is the Secret as it was last written.

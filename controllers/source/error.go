@@ -23,8 +23,22 @@ type Error struct {
 	// RequestID is AWS's id of the request, as in CloudTrail; empty if there was no answer. It is no part of the
 	// explanation, which stays the same while the trouble does.
 	RequestID string
+	// Refusal is what AWS refused, for programs; nil where the explanation has all that is known.
+	Refusal *Refusal
 	// Cause is what the client said, redacted: it is logged at debug level, and errors.Is finds ErrNoServiceAccount in it.
 	Cause error
+}
+
+// Refusal is what a refusal of AWS is about. Parts that AWS does not tell are empty.
+type Refusal struct {
+	// Code is AWS's error code.
+	Code string
+	// Principal may not do Action on Resource.
+	Principal, Action, Resource string
+	// Policy is the kind of policy that refuses, for example "identity-based policy".
+	Policy string
+	// Explicit says that a Deny statement refuses, and not the lack of an Allow.
+	Explicit bool
 }
 
 // Error is the explanation, led by the kind.

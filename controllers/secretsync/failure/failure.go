@@ -43,6 +43,8 @@ type Failure struct {
 	RetryAfter time.Duration
 	// RequestID is AWS's id of the request that it refused; empty for none.
 	RequestID string
+	// Refusal is what AWS refused, for programs; nil for none.
+	Refusal *source.Refusal
 }
 
 // Error is the message, led by the reason.
@@ -60,7 +62,7 @@ func Explain(err error) *Failure {
 	if refused, ok := errors.AsType[*source.Error](err); ok {
 		return &Failure{
 			Reason: refused.Kind.Reason(), Message: refused.Explanation, Class: classOf(refused.Kind.Transient()), RetryAfter: refused.RetryAfter,
-			RequestID: refused.RequestID,
+			RequestID: refused.RequestID, Refusal: refused.Refusal,
 		}
 	}
 	if differ, ok := errors.AsType[*resolve.Mismatch](err); ok {

@@ -40,9 +40,10 @@ func TestEveryRefusalHasAReasonAndARetry(t *testing.T) {
 		source.FindTooBroad:           {v1alpha1.ReasonFindTooBroad, Terminal},
 		source.Failed:                 {v1alpha1.ReasonSourceFailed, Terminal},
 	}
+	refusal := &source.Refusal{Code: "AccessDenied"}
 	for kind, want := range all {
-		got := Explain(fmt.Errorf("wrapped: %w", &source.Error{Kind: kind, Explanation: "because", RetryAfter: time.Minute}))
-		if diff := cmp.Diff(&Failure{Reason: want.reason, Message: "because", Class: want.class, RetryAfter: time.Minute}, got); diff != "" {
+		got := Explain(fmt.Errorf("wrapped: %w", &source.Error{Kind: kind, Explanation: "because", RetryAfter: time.Minute, Refusal: refusal}))
+		if diff := cmp.Diff(&Failure{Reason: want.reason, Message: "because", Class: want.class, RetryAfter: time.Minute, Refusal: refusal}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, diff)
 		}
 	}

@@ -47,6 +47,7 @@ func Describe(outcome *Outcome, now time.Time) v1alpha1.SecretSyncStatus {
 	if outcome.ConcernsSync() {
 		status.ObservedGeneration = outcome.SecretSync.Generation
 		describeSecret(outcome, &status, now)
+		status.Refusal = describeRefusal(outcome.Failure)
 		if refreshHandled(outcome) {
 			status.LastHandledRefresh = outcome.SecretSync.RefreshToken()
 		}

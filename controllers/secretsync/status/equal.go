@@ -34,6 +34,7 @@ func equalButOperator(a, b *v1alpha1.SecretSyncStatus) bool {
 		equalSlices(a.Conditions, b.Conditions, equalConditions) &&
 		equalSlices(a.Sources, b.Sources, equalSources) &&
 		equalPointers(a.Secret, b.Secret, equalSecrets) &&
+		equalPointers(a.Refusal, b.Refusal, func(a, b *v1alpha1.RefusalStatus) bool { return *a == *b }) &&
 		equalPointers(a.Rollout, b.Rollout, equalRollouts)
 }
 

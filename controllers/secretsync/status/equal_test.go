@@ -35,6 +35,8 @@ func fill(t *testing.T, value reflect.Value) {
 		value.SetString("text")
 	case reflect.Int32, reflect.Int64:
 		value.SetInt(7)
+	case reflect.Bool:
+		value.SetBool(true)
 	case reflect.Pointer:
 		value.Set(reflect.New(value.Type().Elem()))
 		fill(t, value.Elem())
@@ -75,6 +77,8 @@ func changes(t *testing.T, path string, value reflect.Value, changed func(path s
 		with(path, reflect.ValueOf("other").Convert(value.Type()))
 	case reflect.Int32, reflect.Int64:
 		with(path, reflect.ValueOf(8).Convert(value.Type()))
+	case reflect.Bool:
+		with(path, reflect.ValueOf(!value.Bool()))
 	case reflect.Pointer:
 		with(path+" is nil", reflect.Zero(value.Type()))
 		changes(t, path, value.Elem(), changed)

@@ -153,7 +153,7 @@ func (c Call) byCode(code, message string) *source.Error {
 		return c.unavailable(outage{how: "it answered with " + code})
 	case badCredentials:
 		advice := strings.Replace(fault.advice(message), "this partition of AWS", "partition "+partitions.Of(c.Region)+" of AWS, as "+c.Region+" does", 1)
-		return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
+		return &source.Error{Kind: source.CredentialsUnavailable, Refusal: &source.Refusal{Code: code}, Explanation: fmt.Sprintf(
 			"AWS does not accept the credentials of %s (%s): %s", c.reader(), code, advice)}
 	}
 	return nil

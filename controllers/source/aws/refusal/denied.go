@@ -20,6 +20,9 @@ type denial struct {
 	explicit bool
 }
 
+// accessDenied is the code that denials have in status, whatever service denies.
+const accessDenied = "AccessDenied"
+
 // identityBased is the kind of policy that is the principal's own.
 const identityBased = "identity-based policy"
 
@@ -59,8 +62,13 @@ func (c Call) denied(message string) *source.Error {
 		d.resource = cmp.Or(c.Ref.SecretID, "*")
 	}
 	why, remedy := c.remedy(d)
-	return &source.Error{Kind: source.AccessDenied, Explanation: fmt.Sprintf(
+	return &source.Error{Kind: source.AccessDenied, Refusal: d.refusal(), Explanation: fmt.Sprintf(
 		"%s may not %s on %s: %s; %s", d.principal, d.action, d.resource, why, remedy)}
+}
+
+// refusal is the denial for programs.
+func (d denial) refusal() *source.Refusal {
+	return &source.Refusal{Code: accessDenied, Principal: d.principal, Action: d.action, Resource: d.resource, Policy: d.policy, Explicit: d.explicit}
 }
 
 // remedy is which policy refused, and the next step.
@@ -138,7 +146,8 @@ func (c Call) KMSDenied(key, keyNote string) *source.Error {
 	if strings.HasPrefix(c.Region, "cn-") {
 		via += ".cn"
 	}
-	return &source.Error{Kind: source.KMSAccessDenied, Explanation: fmt.Sprintf(
+	denied := &source.Refusal{Code: accessDenied, Principal: cmp.Or(c.By.RoleARN, c.Role), Action: "kms:Decrypt", Resource: key}
+	return &source.Error{Kind: source.KMSAccessDenied, Refusal: denied, Explanation: fmt.Sprintf(
 		"%s may read secret %s but not decrypt it: allow kms:Decrypt on %s in a policy of %s, and in the key's policy "+
 			"where that does not leave it to IAM; the condition kms:ViaService = %s keeps it narrow", c.reader(), c.Ref.SecretID, on, role, via)}
 }

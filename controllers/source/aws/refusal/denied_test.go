@@ -49,6 +49,9 @@ func TestDenialsNameThePolicyAndTheNextStep(t *testing.T) {
 			if refused.Kind != source.AccessDenied {
 				t.Errorf("kind %s", refused.Kind)
 			}
+			if got := refused.Refusal; got == nil || got.Code != accessDenied || got.Action != "secretsmanager:GetSecretValue" || got.Resource == "" {
+				t.Errorf("for programs: %+v", got)
+			}
 			for _, mention := range test.mention {
 				if !strings.Contains(refused.Explanation, mention) {
 					t.Errorf("%q does not mention %q", refused.Explanation, mention)
@@ -153,5 +156,28 @@ func TestAReaderWithoutAnAccountIsNotTakenForAnothersAccount(t *testing.T) {
 	c.Ref.SecretID = testARN
 	if got := c.denied("Not today").Explanation; strings.Contains(got, "resource policy") || !strings.Contains(got, testPattern) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestADenialForPrograms has the parts of the text, without the sentence around them.
+func TestADenialForPrograms(t *testing.T) {
+	got := asked().denied(denialOf(testARN, "with an explicit deny in a service control policy")).Refusal
+	want := source.Refusal{Code: "AccessDenied", Principal: testPrincipal, Action: "secretsmanager:GetSecretValue", Resource: testARN, Policy: "service control policy", Explicit: true}
+	if *got != want {
+		t.Errorf("%+v, want %+v", *got, want)
+	}
+	call := asked()
+	call.By, call.Role = source.Identity{Namespace: "payments", ServiceAccount: "pay"}, "arn:aws:iam::111122223333:role/pay"
+	key := call.KMSDenied("arn:aws:kms:eu-west-1:111122223333:key/1234", "").Refusal
+	if want := (source.Refusal{Code: "AccessDenied", Principal: call.Role, Action: "kms:Decrypt", Resource: "arn:aws:kms:eu-west-1:111122223333:key/1234"}); *key != want {
+		t.Errorf("%+v, want %+v", *key, want)
+	}
+	role := call.roleDenied("AssumeRoleWithWebIdentity", "Not authorized to perform sts:AssumeRoleWithWebIdentity").Refusal
+	if want := (source.Refusal{Code: "AccessDenied", Principal: "system:serviceaccount:payments:pay", Action: "sts:AssumeRoleWithWebIdentity", Resource: call.Role}); *role != want {
+		t.Errorf("%+v, want %+v", *role, want)
+	}
+	chained := call.roleDenied("AssumeRole", "User: "+testPrincipal+" is not authorized to perform: sts:TagSession on resource: arn:aws:iam::111122223333:role/next").Refusal
+	if want := (source.Refusal{Code: "AccessDenied", Principal: testPrincipal, Action: "sts:TagSession", Resource: "arn:aws:iam::111122223333:role/next"}); *chained != want {
+		t.Errorf("%+v, want %+v", *chained, want)
 	}
 }

@@ -40,7 +40,8 @@ func (c Call) stsTrouble(operation *smithy.OperationError) *source.Error {
 	if advice == "" {
 		advice = "it is tried again by itself; if it lasts, check the role and how " + c.reader() + " gets its credentials"
 	}
-	return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
+	refusal := &source.Refusal{Code: code, Action: "sts:" + operation.Operation(), Resource: c.Role}
+	return &source.Error{Kind: source.CredentialsUnavailable, Refusal: refusal, Explanation: fmt.Sprintf(
 		"AWS STS refuses %s of %s with %s: %s", operation.Operation(), c.roleName(), code, advice)}
 }
 
@@ -115,8 +116,10 @@ func (c Call) roleDenied(operation, message string) *source.Error {
 		subject := "<namespace>:<name> of the operator"
 		if !c.By.OperatorsOwn() {
 			subject = c.By.Namespace + ":" + c.By.ServiceAccount
+			d.principal = "system:serviceaccount:" + subject
 		}
-		return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf(
+		d.action, d.resource = "sts:"+operation, c.Role
+		return &source.Error{Kind: source.AssumeRoleDenied, Refusal: d.refusal(), Explanation: fmt.Sprintf(
 			"%s may not be assumed with %s: let the role's trust policy allow sts:AssumeRoleWithWebIdentity to the cluster's "+
 				"OIDC provider, with <issuer>:sub = system:serviceaccount:%s and <issuer>:aud = sts.amazonaws.com, or the audience that is asked for",
 			c.roleName(), c.account(), subject)}
@@ -127,8 +130,10 @@ func (c Call) roleDenied(operation, message string) *source.Error {
 	}
 	if arns.Is(d.resource) {
 		role = "role " + d.resource
+	} else {
+		d.resource = c.Role
 	}
-	return &source.Error{Kind: source.AssumeRoleDenied, Explanation: fmt.Sprintf("%s may not assume %s: %s", who, role, c.assumeAdvice(d.action))}
+	return &source.Error{Kind: source.AssumeRoleDenied, Refusal: d.refusal(), Explanation: fmt.Sprintf("%s may not assume %s: %s", who, role, c.assumeAdvice(d.action))}
 }
 
 // assumeAdvice is the next step for each of the actions that assuming a role takes.
