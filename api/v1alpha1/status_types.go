@@ -53,8 +53,8 @@ type SecretSyncStatus struct {
 	// +optional
 	Operator string `json:"operator,omitempty"`
 
-	// refusal is what AWS refused in the last reconcile, for programs. It is present while AWS refuses because of
-	// permissions or credentials. The message of the condition Ready says the same in a sentence.
+	// refusal is what AWS refused in the last reconcile, for programs. It is present while permissions or credentials
+	// are the trouble. The message of the condition Ready says the same in a sentence.
 	// +optional
 	Refusal *RefusalStatus `json:"refusal,omitempty"`
 

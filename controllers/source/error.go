@@ -31,7 +31,7 @@ type Error struct {
 
 // Refusal is what a refusal of AWS is about. Parts that AWS does not tell are empty.
 type Refusal struct {
-	// Code is AWS's error code.
+	// Code is AWS's error code; empty if AWS did not answer.
 	Code string
 	// Principal may not do Action on Resource.
 	Principal, Action, Resource string

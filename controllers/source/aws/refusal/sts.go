@@ -59,7 +59,8 @@ func (c Call) stsOutage(operation *smithy.OperationError) *source.Error {
 	if target := targetOf(operation); target != nil {
 		sts += " at " + target.Host
 	}
-	return &source.Error{Kind: source.CredentialsUnavailable, Explanation: fmt.Sprintf(
+	refusal := &source.Refusal{Action: "sts:" + operation.Operation(), Resource: c.Role}
+	return &source.Error{Kind: source.CredentialsUnavailable, Refusal: refusal, Explanation: fmt.Sprintf(
 		"%s could not be reached for %s (%s): it is tried again by itself; if it lasts, %s", sts, operation.Operation(), failed.how,
 		cmp.Or(failed.advice, "look at the network path and the VPC endpoint of STS"))}
 }
