@@ -213,7 +213,7 @@ func importRules() []importRule {
 			allowed: []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/utils", "sigs.k8s.io/controller-runtime/pkg/client", api}},
 		{name: "plugin-knows-no-reconciler", folder: "cmd/kubectl-secretsync", below: true,
 			allowed: []string{awsSDK, smithy, "github.com/spf13/cobra", "k8s.io", "sigs.k8s.io/controller-runtime/pkg/client", "sigs.k8s.io/json", "sigs.k8s.io/yaml", api, module + "/cmd/kubectl-secretsync",
-				module + "/controllers/iam", module + "/controllers/rollout", references, render, pattern, source, target, arns, reconciler + "/assemble", reconciler + "/failure", reconciler + "/resolve"}},
+				module + "/controllers/accesspolicy", module + "/controllers/iam", module + "/controllers/rollout", references, render, pattern, source, target, arns, reconciler + "/assemble", reconciler + "/failure", reconciler + "/resolve"}},
 		{name: "no-package-knows-the-reconciler", folder: "controllers", below: true, testsToo: true, except: "controllers/secretsync", forbidden: []string{reconciler}},
 		{name: "iam-is-std-only", folder: "controllers/iam", below: true, testsToo: true, allowed: []string{}},
 		{name: "localaws-is-std-only", folder: "hack/localaws", below: true, allowed: []string{module + "/hack/localaws", module + "/controllers/iam"}},

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -12,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
+	"github.com/secretsync/secretsync/cmd/kubectl-secretsync/doctor"
 )
 
 // fieldManager is the name under which the plugin changes objects.
@@ -37,7 +41,8 @@ func (c *cli) cluster() (*cluster, error) {
 	config.QPS = -1 // The API server bounds what one user may ask (API Priority and Fairness).
 	config.UserAgent = fieldManager + "/" + version
 	scheme := runtime.NewScheme()
-	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), coordinationv1.AddToScheme(scheme),
+		authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	connected, err := client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: knownKinds()})
@@ -48,10 +53,15 @@ func (c *cli) cluster() (*cluster, error) {
 func knownKinds() meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for kind, scope := range map[schema.GroupVersionKind]meta.RESTScope{
-		v1alpha1.GroupVersion.WithKind("SecretSync"):                      meta.RESTScopeNamespace,
-		corev1.SchemeGroupVersion.WithKind("Secret"):                      meta.RESTScopeNamespace,
-		corev1.SchemeGroupVersion.WithKind("Pod"):                         meta.RESTScopeNamespace,
-		corev1.SchemeGroupVersion.WithKind("ServiceAccount"):              meta.RESTScopeNamespace,
+		v1alpha1.GroupVersion.WithKind("SecretSync"):                       meta.RESTScopeNamespace,
+		corev1.SchemeGroupVersion.WithKind("Secret"):                       meta.RESTScopeNamespace,
+		corev1.SchemeGroupVersion.WithKind("Pod"):                          meta.RESTScopeNamespace,
+		corev1.SchemeGroupVersion.WithKind("ServiceAccount"):               meta.RESTScopeNamespace,
+		corev1.SchemeGroupVersion.WithKind("ResourceQuota"):                meta.RESTScopeNamespace,
+		appsv1.SchemeGroupVersion.WithKind("Deployment"):                   meta.RESTScopeNamespace,
+		coordinationv1.SchemeGroupVersion.WithKind("Lease"):                meta.RESTScopeNamespace,
+		authorizationv1.SchemeGroupVersion.WithKind("SubjectAccessReview"): meta.RESTScopeRoot,
+		doctor.CRDKind(): meta.RESTScopeRoot,
 		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"): meta.RESTScopeRoot,
 	} {
 		mapper.Add(kind, scope)

@@ -32,7 +32,7 @@ func TestDocs(t *testing.T) {
 	s.pod("web-7d4b", time.Now().Add(-3*time.Hour), owned("ReplicaSet", "web-7d4b", map[string]string{"pod-template-hash": "7d4b"}, variable))
 	s.pod("worker", time.Now(), volume(""))
 	t.Chdir(t.TempDir())
-	blocks, err := readme.Blocks(string(page), "Look", "Change", "Before you apply")
+	blocks, err := readme.Blocks(string(page), "Look", "Find the cause", "Change", "Before you apply")
 	if err != nil {
 		t.Fatal(err)
 	}

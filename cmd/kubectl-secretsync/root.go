@@ -48,6 +48,6 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "", "format of the output: json, yaml, name or wide; default: a table")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return checkFormat(c.output) }
 	root.AddCommand(newStatus(c), newConsumers(c), newVersions(c), newPin(c), newUnpin(c), newRefresh(c), newSuspend(c), newResume(c),
-		newRender(c), newDiff(c), newPolicy(c))
+		newRender(c), newDiff(c), newPolicy(c), newDoctor(c))
 	return root
 }

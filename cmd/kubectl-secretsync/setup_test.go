@@ -19,7 +19,7 @@ import (
 var shared *testenv.Environment
 
 func TestMain(m *testing.M) {
-	testsuite.Main("kubectl-secretsync", testenv.Options{}, func(_ context.Context, env *testenv.Environment) (int, error) {
+	testsuite.Main("kubectl-secretsync", testenv.Options{ServiceAccountTokens: true}, func(_ context.Context, env *testenv.Environment) (int, error) {
 		shared = env
 		return m.Run(), nil
 	})

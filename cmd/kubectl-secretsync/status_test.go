@@ -23,7 +23,10 @@ func clientKey(namespace, name string) client.ObjectKey {
 func (s *setup) fleet() {
 	s.Helper()
 	const version = "713bb4ae-c082-4e3b-b5f1-e75e21d91762"
-	s.report(s.create("cache"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue")
+	s.report(s.create("cache"), metav1.ConditionFalse, v1alpha1.ReasonAccessDenied, "role/pay may not GetSecretValue", func(status *v1alpha1.SecretSyncStatus) {
+		status.Refusal = &v1alpha1.RefusalStatus{Code: "AccessDenied", Principal: "arn:aws:sts::111122223333:assumed-role/pay/prod.payments", Action: "secretsmanager:GetSecretValue",
+			Resource: "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/app/cache-a1b2c3", Policy: "identity-based policy"}
+	})
 	db := s.create("db")
 	s.report(db, metav1.ConditionTrue, v1alpha1.ReasonSynced, "All keys are in the Secret", func(status *v1alpha1.SecretSyncStatus) {
 		moment := metav1.NewTime(time.Now().Add(-2 * time.Hour))

@@ -1,0 +1,124 @@
+package doctor
+
+import "slices"
+
+// Status is the result of a check.
+type Status string
+
+const (
+	// OK means that the check has found nothing wrong.
+	OK Status = "ok"
+	// Broken means that the SecretSync can't work because of it.
+	Broken Status = "broken"
+	// Warning means that the SecretSync works, and may not do so for long, or not as intended.
+	Warning Status = "warning"
+	// Unknown means that it was not looked at: a right is missing, or AWS was not reached.
+	Unknown Status = "unknown"
+	// Skipped means that there was no need to look: an earlier check explains the trouble, or there is none.
+	Skipped Status = "skipped"
+	// Absent means that the SecretSync does not use what the check is about.
+	Absent Status = "absent"
+)
+
+// Mend is one way to end the trouble.
+type Mend struct {
+	// Kind is Command or Edit.
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+const (
+	// Command is a command line. Words in capitals are to be replaced.
+	Command = "command"
+	// Edit is a change that no single command makes.
+	Edit = "edit"
+)
+
+// Right is a right that the caller lacks.
+type Right struct {
+	// API is kubernetes or aws.
+	API      string `json:"api"`
+	Verb     string `json:"verb"`
+	Resource string `json:"resource"`
+}
+
+func (r Right) String() string {
+	if r.API == "aws" {
+		return r.Verb + " on " + r.Resource
+	}
+	return "to " + r.Verb + " " + r.Resource
+}
+
+// Finding is what a check has found.
+type Finding struct {
+	ID     string `json:"id"`
+	Status Status `json:"status"`
+	// Evidence is what was seen. It holds no value of a secret.
+	Evidence string `json:"evidence,omitempty"`
+	// Mend are ways to end the trouble, the best one first.
+	Mend []Mend `json:"mend"`
+	// Needs are the rights without which something was not looked at.
+	Needs []Right `json:"needs"`
+	// Docs is a section of the documentation.
+	Docs string `json:"docs,omitempty"`
+}
+
+// Diagnosis is what the checks say of one SecretSync, or of the installation.
+type Diagnosis struct {
+	// Object is NAMESPACE/NAME, or "installation".
+	Object string `json:"object"`
+	// Verdict is the worst status: broken, warning, unknown or ok.
+	Verdict Status `json:"verdict"`
+	// First is the id of the check that names the cause; empty if nothing is wrong.
+	First  string    `json:"first"`
+	Checks []Finding `json:"checks"`
+}
+
+// Installation is the object of a Diagnosis that is about no SecretSync.
+const Installation = "installation"
+
+// conclude sets the verdict by the checks.
+func (d *Diagnosis) conclude() {
+	d.Verdict = OK
+	for _, status := range []Status{Broken, Warning, Unknown} {
+		if n := slices.IndexFunc(d.Checks, func(f Finding) bool { return f.Status == status }); n >= 0 {
+			d.Verdict = status
+			if status != Unknown {
+				d.First = d.Checks[n].ID
+			}
+			return
+		}
+	}
+}
+
+// Needs are the rights that were missing, each once.
+func (d *Diagnosis) Needs() (all []Right) {
+	for i := range d.Checks {
+		for _, right := range d.Checks[i].Needs {
+			if !slices.Contains(all, right) {
+				all = append(all, right)
+			}
+		}
+	}
+	return all
+}
+
+func ok(evidence string) Finding { return Finding{Status: OK, Evidence: evidence} }
+
+func broken(evidence string, mends ...Mend) Finding {
+	return Finding{Status: Broken, Evidence: evidence, Mend: mends}
+}
+
+func warning(evidence string, mends ...Mend) Finding {
+	return Finding{Status: Warning, Evidence: evidence, Mend: mends}
+}
+
+func absent(why string) Finding { return Finding{Status: Absent, Evidence: why} }
+
+func skipped(why string) Finding { return Finding{Status: Skipped, Evidence: why} }
+
+// with adds what was not looked at.
+func (f Finding) with(needs ...Right) Finding {
+	f.Needs = append(f.Needs, needs...)
+	return f
+}

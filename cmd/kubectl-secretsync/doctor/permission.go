@@ -1,0 +1,166 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/secretsync/secretsync/controllers/arns"
+)
+
+// statement is a policy document that allows one action.
+func statement(action, resource string) string {
+	document := map[string]any{"Version": "2012-10-17", "Statement": []map[string]string{{"Effect": "Allow", "Action": action, "Resource": resource}}}
+	content, err := json.Marshal(document)
+	if err != nil {
+		return ""
+	}
+	return string(content)
+}
+
+// put is the command that gives a principal a policy.
+func (s *subject) put(principal, document string) Mend {
+	name := "secretsync-" + s.Namespace + "-" + s.Name
+	rest := fmt.Sprintf("--policy-name %s --policy-document '%s'", name, document)
+	_, tail, _ := strings.Cut(principal, ":assumed-role/")
+	if role, _, is := strings.Cut(tail, "/"); is {
+		return Mend{Command, "aws iam put-role-policy --role-name " + role + " " + rest}
+	}
+	if _, role, is := strings.Cut(principal, ":role/"); is {
+		return Mend{Command, "aws iam put-role-policy --role-name " + role[strings.LastIndex(role, "/")+1:] + " " + rest}
+	}
+	if _, user, is := strings.Cut(principal, ":user/"); is {
+		return Mend{Command, "aws iam put-user-policy --user-name " + user[strings.LastIndex(user, "/")+1:] + " " + rest}
+	}
+	return Mend{Edit, "give " + orElse(principal, "the identity") + " the policy " + document}
+}
+
+// denial is who may not do what.
+func (s *subject) denial() string {
+	refused := s.refusal()
+	if refused.Principal == "" || refused.Action == "" {
+		return s.message
+	}
+	return fmt.Sprintf("%s may not %s on %s", refused.Principal, refused.Action, orElse(refused.Resource, "the secret"))
+}
+
+func endpointPolicy(_ context.Context, s *subject) Finding {
+	if s.refusal().Policy != "VPC endpoint policy" {
+		return ok("")
+	}
+	return broken(s.denial()+": the policy of the VPC endpoint of Secrets Manager does not allow it",
+		Mend{Edit, "let the policy of the VPC endpoint allow " + s.refusal().Action + " to " + s.refusal().Principal})
+}
+
+func resourcePolicy(_ context.Context, s *subject) Finding {
+	refused, secret := s.refusal(), s.concerned()
+	if refused.Policy != "resource-based policy" {
+		return ok("")
+	}
+	if refused.Explicit {
+		return broken(s.denial()+": the resource policy of the secret denies it",
+			s.aws("delete-resource-policy", &secret, "# or take the Deny statement out of it"))
+	}
+	return broken(s.denial()+": the resource policy of the secret does not allow it",
+		s.aws("put-resource-policy", &secret, "--resource-policy '"+shared(identityOf(refused.Principal))+"'"))
+}
+
+// shared is a resource policy that lets a principal read.
+func shared(principal string) string {
+	content, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []map[string]any{{
+		"Effect": "Allow", "Principal": map[string]string{"AWS": principal}, "Action": []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, "Resource": "*",
+	}}})
+	if err != nil {
+		return ""
+	}
+	return string(content)
+}
+
+// identityOf is the ARN that policies name: of a session, its role.
+func identityOf(principal string) string {
+	before, tail, is := strings.Cut(principal, ":assumed-role/")
+	if !is {
+		return principal
+	}
+	role, _, _ := strings.Cut(tail, "/")
+	return strings.Replace(before, ":sts:", ":iam:", 1) + ":role/" + role
+}
+
+func iamDeny(_ context.Context, s *subject) Finding {
+	refused := s.refusal()
+	owner := "the policies of " + orElse(identityOf(refused.Principal), "the identity")
+	switch {
+	case refused.Policy == "service control policy", refused.Policy == "resource control policy":
+		owner = "the organization's " + refused.Policy
+	case refused.Policy == "permissions boundary", refused.Policy == "session policy":
+		owner = "the " + refused.Policy + " of " + identityOf(refused.Principal)
+	case !refused.Explicit:
+		return ok("")
+	}
+	if refused.Explicit {
+		return broken(s.denial()+": an explicit Deny in a "+refused.Policy+" refuses it", Mend{Edit, "take the Deny out of " + owner + ", or except this secret"})
+	}
+	return broken(s.denial()+": no "+refused.Policy+" allows it", Mend{Edit, "let " + owner + " allow it"})
+}
+
+func iamAllow(ctx context.Context, s *subject) Finding {
+	refused := s.refusal()
+	if refused.Principal == "" {
+		return broken(s.denial(), Mend{Command, "kubectl secretsync policy -n " + s.Namespace + " # put it by aws iam put-role-policy"})
+	}
+	mine, unknown := s.inScope(ctx)
+	document := s.Policy(ctx, s.SecretSync, arns.Account(refused.Principal), unknown != nil || usesTag(&mine[0]))
+	if document == "" {
+		document = statement(refused.Action, refused.Resource)
+	}
+	found := broken(s.denial()+": no policy allows it", s.put(refused.Principal, document))
+	if owner := arns.Account(refused.Resource); owner != "" && owner != arns.Account(refused.Principal) {
+		secret := s.concerned()
+		found.Mend = append(found.Mend, s.aws("put-resource-policy", &secret, "--resource-policy '"+shared(identityOf(refused.Principal))+"' # the secret is another account's"))
+	}
+	return found
+}
+
+func kmsManaged(ctx context.Context, s *subject) Finding {
+	secret := s.concerned()
+	if reader := arns.Account(s.refusal().Principal); !arns.Is(secret.SecretID) || reader == arns.Account(secret.SecretID) {
+		return ok("")
+	}
+	described, err := s.describe(ctx, secret.SecretID, &secret)
+	if err != nil {
+		return Finding{Status: Unknown, Evidence: "you may not describe the secret"}.with(s.unseen(err, secret.SecretID)...)
+	}
+	if described.Key != "" && !strings.HasSuffix(described.Key, "alias/aws/secretsmanager") {
+		return ok("")
+	}
+	return broken("the secret of account "+arns.Account(secret.SecretID)+" is encrypted with the key aws/secretsmanager, which other accounts can't use",
+		s.aws("update-secret", &secret, "--kms-key-id KMS_KEY_ARN"))
+}
+
+func kmsAllow(ctx context.Context, s *subject) Finding {
+	refused, secret := s.refusal(), s.concerned()
+	key := refused.Resource
+	needs := []Right(nil)
+	if key == "" {
+		described, err := s.describe(ctx, secret.SecretID, &secret)
+		if needs = s.unseen(err, secret.SecretID); err == nil {
+			key = described.Key
+		}
+	}
+	mend := Mend{Edit, "allow kms:Decrypt on " + orElse(key, "the KMS key of the secret") + " in a policy of the identity, and in the key's policy where that does not leave it to IAM"}
+	if arns.Is(key) && refused.Principal != "" {
+		mend = s.put(refused.Principal, statement("kms:Decrypt", key))
+	}
+	return broken(s.message, mend).with(needs...)
+}
+
+func kmsState(ctx context.Context, s *subject) Finding {
+	secret := s.concerned()
+	described, err := s.describe(ctx, secret.SecretID, &secret)
+	key := "KMS_KEY_ID"
+	if err == nil {
+		key = orElse(described.Key, key)
+	}
+	return broken(s.message, Mend{Command, "aws kms enable-key --key-id " + key}, Mend{Command, "aws kms cancel-key-deletion --key-id " + key}).with(s.unseen(err, secret.SecretID)...)
+}

@@ -1,0 +1,154 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/secretsync/secretsync/api/v1alpha1"
+)
+
+func valueProperty(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "correct property in spec.data, or set optional on the entry, or add the field to the value in AWS"})
+}
+
+func valueType(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "correct the value in AWS, or the keys that are made of it"})
+}
+
+func valueTemplate(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "correct the template, and try it by kubectl secretsync render"})
+}
+
+func valueGuard(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "correct the value in AWS; the Secret keeps the last good one"}, Mend{Edit, "or change spec.guards"})
+}
+
+func targetThere(_ context.Context, s *subject) Finding {
+	return broken(s.message,
+		Mend{Command, fmt.Sprintf("kubectl create secret generic %s -n %s", s.TargetName(), s.Namespace)},
+		s.edit(`{"spec":{"target":{"creationPolicy":"Owner"}}}`))
+}
+
+func targetConsent(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Command, fmt.Sprintf("kubectl annotate secret %s -n %s --overwrite %s=%s", s.TargetName(), s.Namespace, v1alpha1.AnnotationMergeFrom, s.Name)},
+		s.edit(`{"spec":{"target":{"creationPolicy":"Owner"}}}`))
+}
+
+// contested says whether the operator waits before it writes again. Otherwise only an edit can help.
+func (s *subject) contested() bool {
+	return meta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionReconciling)
+}
+
+func targetFight(_ context.Context, s *subject) Finding {
+	if !s.contested() {
+		return ok("")
+	}
+	return broken(s.message, Mend{Edit, "stop the other writer of the Secret"}, s.rename())
+}
+
+// rename writes another Secret.
+func (s *subject) rename() Mend {
+	return s.edit(`{"spec":{"target":{"name":"` + s.TargetName() + `-synced"}}}`)
+}
+
+func targetOwner(ctx context.Context, s *subject) Finding {
+	found := broken(s.message, s.rename())
+	secret := &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	switch err := s.Cluster.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: s.TargetName()}, secret); {
+	case apierrors.IsNotFound(err):
+		return found
+	case err != nil:
+		return found.with(unlooked(err, Right{"kubernetes", "get", "secrets"}).Needs...)
+	}
+	if owner := secret.Annotations[v1alpha1.AnnotationOwner]; owner != "" && owner != s.Name {
+		found.Evidence = fmt.Sprintf("Secret %s is that of SecretSync %s", secret.Name, owner)
+	}
+	return found
+}
+
+func targetImmutable(_ context.Context, s *subject) Finding {
+	return broken(s.message, s.edit(`{"spec":{"target":{"replacePolicy":"Recreate"}}}`))
+}
+
+func targetSize(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "take fewer keys by spec.data, or divide the SecretSync into several"})
+}
+
+func targetQuota(ctx context.Context, s *subject) Finding {
+	var quotas corev1.ResourceQuotaList
+	if err := s.Cluster.List(ctx, &quotas, client.InNamespace(s.Namespace)); err != nil {
+		return unlooked(err, Right{"kubernetes", "list", "resourcequotas"})
+	}
+	for i := range quotas.Items {
+		quota := &quotas.Items[i]
+		for _, name := range []corev1.ResourceName{"count/secrets", "secrets"} { // Both count Secrets.
+			hard, limits := quota.Spec.Hard[name]
+			if used := quota.Status.Used[name]; limits && strings.Contains(s.message, `ResourceQuota "`+quota.Name+`"`) {
+				more := hard.DeepCopy()
+				more.Add(*resource.NewQuantity(1, resource.DecimalSI))
+				return broken(fmt.Sprintf("ResourceQuota %s allows %s Secrets, and there are %s", quota.Name, hard.String(), used.String()),
+					Mend{Command, fmt.Sprintf(`kubectl patch resourcequota %s -n %s --type=merge -p '{"spec":{"hard":{"%s":"%s"}}}'`, quota.Name, s.Namespace, name, more.String())})
+			}
+		}
+	}
+	return ok("")
+}
+
+func targetAdmission(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "let the policy, webhook or quota that the message names allow the Secret, or change spec.target as it asks for"})
+}
+
+func targetRight(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "grant the operator the permissions of its ClusterRole in namespace " + s.Namespace})
+}
+
+func targetWrite(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "restore what the message names; the operator tries again by itself"})
+}
+
+func scopeRival(_ context.Context, s *subject) Finding {
+	return broken(s.message, Mend{Edit, "give each operator SecretSyncs of its own, by --watch-namespaces or --watch-label-selector, or uninstall one"})
+}
+
+// condition is a condition about the present spec; nil if there is none.
+func (s *subject) condition(kind string) *metav1.Condition {
+	if !s.fresh {
+		return nil
+	}
+	return meta.FindStatusCondition(s.Status.Conditions, kind)
+}
+
+func rotationHealth(_ context.Context, s *subject) Finding {
+	health := s.condition(v1alpha1.ConditionRotationHealthy)
+	switch {
+	case health == nil, health.Status == metav1.ConditionUnknown:
+		return absent("AWS does not rotate the secret")
+	case health.Status == metav1.ConditionTrue:
+		return ok(health.Message)
+	}
+	found := broken(health.Message, s.aws("rotate-secret", &s.Spec.Source, ""))
+	found.Docs = docsPage + "#the-condition-rotationhealthy"
+	return found
+}
+
+func rolloutRight(_ context.Context, s *subject) Finding {
+	restarted := s.condition(v1alpha1.ConditionWorkloadsRestarted)
+	switch {
+	case restarted == nil, restarted.Status == metav1.ConditionUnknown:
+		return absent("no workloads are to be restarted")
+	case restarted.Reason == v1alpha1.ReasonRolloutForbidden, restarted.Reason == v1alpha1.ReasonRolloutFailed:
+		found := broken(restarted.Message, Mend{Edit, "let the operator restart workloads (value rollouts.enabled of the chart, component rollouts), or correct the workload that the message names"})
+		found.Docs = docsPage + "#the-condition-workloadsrestarted"
+		return found
+	}
+	return ok(restarted.Message)
+}
