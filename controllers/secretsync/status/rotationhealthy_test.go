@@ -134,7 +134,7 @@ func TestWhereToLookForARotation(t *testing.T) {
 		by    source.Rotator
 		looks string
 	}{
-		"function": {source.Rotator{}, "rotation function's log in CloudWatch"},
+		"function": {source.Rotator{}, "log in CloudWatch"},
 		"service":  {source.Rotator{Service: "rds"}, "the AWS service rds rotates it, without a function: look at the state of the secret there"},
 		"partner":  {source.Rotator{Partner: "SalesforceClientSecret"}, "managed external secret of type SalesforceClientSecret"},
 	} {
