@@ -128,13 +128,14 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 // would take one write, or two.
 func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Result, error) {
 	var former *FormerContent
+	var handed []string
 	if !asLeft(desired, *state) || drops(desired) || !mergedBefore(desired, *state) {
 		secret, err := w.read(ctx, desired, *state)
 		if err != nil {
 			return Result{}, err
 		}
 		if !mergedBefore(desired, *state) {
-			desired.handedOver = keysHandedOver(secret.Annotations, desired.Owner)
+			handed = keysHandedOver(secret.Annotations, desired.Owner)
 			if err := refuseMerge(desired, secret); err != nil {
 				return Result{}, err
 			}
@@ -144,7 +145,7 @@ func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Res
 			return Result{Outcome: Unchanged, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion, Former: former}, nil
 		}
 	}
-	result, err := w.overwrite(ctx, desired, state)
+	result, err := w.overwrite(ctx, desired, state, handed)
 	result.Former = former
 	return result, err
 }
@@ -164,15 +165,15 @@ func (w *Writer) read(ctx context.Context, desired Desired, state State) (*corev
 	return secret, nil
 }
 
-// overwrite applies the desired fields over an existing Secret.
-func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State) (Result, error) {
+// overwrite applies the desired fields over an existing Secret, and takes the keys that were handed over.
+func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State, handed []string) (Result, error) {
 	untouched, before := asLeft(desired, *state), state.ResourceVersion
 	if drops(desired) {
 		if err := w.claim(ctx, desired, state); err != nil {
 			return Result{}, explain(err, updating(desired))
 		}
 	}
-	result, err := w.write(ctx, desired, *state, untouched && !desired.Merge)
+	result, err := w.write(ctx, desired, *state, untouched && !desired.Merge, handed)
 	if err != nil && untouched && state.ResourceVersion != before {
 		result = Result{UID: state.UID, ResourceVersion: state.ResourceVersion}
 	}
@@ -182,7 +183,7 @@ func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State) (
 // write applies the desired fields. A Secret that is unchanged since the last write takes a single call. Otherwise the
 // first apply is without force: its conflicts name the field managers that edited our fields. Fields are dropped by the
 // same call that writes the rest.
-func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool) (Result, error) {
+func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool, handed []string) (Result, error) {
 	if untouched {
 		applied, err := w.apply(ctx, desired, state, true)
 		return w.finish(ctx, desired, state, applied, nil, err)
@@ -190,7 +191,7 @@ func (w *Writer) write(ctx context.Context, desired Desired, state State, untouc
 	applied, err := w.apply(ctx, desired, state, false)
 	var overridden []string
 	if conflicts := conflictsOf(err); len(conflicts) > 0 {
-		if err := refusable(desired, conflicts); err != nil {
+		if err := refusable(desired, handed, conflicts); err != nil {
 			return Result{}, err
 		}
 		overridden = othersOf(conflicts, FieldOwner(desired.Owner))

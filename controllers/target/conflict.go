@@ -54,7 +54,7 @@ func othersOf(conflicts []conflict, own string) []string {
 // refusable is the error for conflicts that force must not resolve. In a Secret that the SecretSync owns, all its
 // fields are restored. In any other, a key stays with its field manager if that is another SecretSync, or if this
 // SecretSync never wrote it and it was not handed over.
-func refusable(desired Desired, conflicts []conflict) error {
+func refusable(desired Desired, handed []string, conflicts []conflict) error {
 	if !desired.Merge {
 		return nil
 	}
@@ -67,7 +67,7 @@ func refusable(desired Desired, conflicts []conflict) error {
 			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
 				"key %q of Secret %q is written by SecretSync %q: take the key out of one of the two", key, desired.Name, other)}
 		}
-		if !wroteBefore(desired, key) && !slices.Contains(desired.handedOver, key) {
+		if !wroteBefore(desired, key) && !slices.Contains(handed, key) {
 			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
 				"key %q of Secret %q belongs to field manager %q: choose another key, or hand this one over by \"%s\"",
 				key, desired.Name, c.manager, handOverRemedy(desired, key))}
@@ -80,7 +80,7 @@ func refusable(desired Desired, conflicts []conflict) error {
 // nil. The API server alone would accept an apply with the same value, and so confirm a guess to a user who may not
 // read the Secret.
 func refuseHeld(desired Desired, host *corev1.Secret) error {
-	own := FieldOwner(desired.Owner)
+	own, handed := FieldOwner(desired.Owner), keysHandedOver(host.Annotations, desired.Owner)
 	for _, key := range neverWritten(desired) {
 		if _, there := host.Data[key]; !there {
 			continue
@@ -92,7 +92,7 @@ func refuseHeld(desired Desired, host *corev1.Secret) error {
 		case len(holders) == 0:
 			holders = []string{"unknown"} // The records were cleared.
 		}
-		if err := refusable(desired, []conflict{{manager: holders[0], field: ".data." + key}}); err != nil {
+		if err := refusable(desired, handed, []conflict{{manager: holders[0], field: ".data." + key}}); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,6 @@ func (w *Writer) Inspect(ctx context.Context, desired Desired) (Inspection, erro
 		if err := w.refuseUnasked(desired, state); err != nil {
 			return Inspection{}, err
 		}
-		desired.handedOver = keysHandedOver(secret.Annotations, desired.Owner)
 		if err := refuseMerge(desired, secret); err != nil {
 			return Inspection{}, err
 		}

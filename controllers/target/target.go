@@ -55,9 +55,6 @@ type Desired struct {
 	// Found is the state that Find returned before the values were read. The write replaces this state of the Secret and
 	// no other.
 	Found State
-
-	// handedOver are the keys that the Secret's annotation hands over to the SecretSync.
-	handedOver []string
 }
 
 // State is what is known of a Secret without its values.
