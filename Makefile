@@ -51,7 +51,7 @@ vulnerabilities: bin/govulncheck ## Fail if the released code reaches a known vu
 		*) echo "vulnerabilities: NOT CHECKED, probably because Go's vulnerability database can't be reached: see above" >&2; exit 1;; esac
 
 .PHONY: test
-test: controlplane bin/helm ## Run all tests, with the race detector, against a real control plane
+test: controlplane bin/helm bin/kube-state-metrics ## Run all tests, with the race detector, against a real control plane
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 45m $$(go list ./... | grep -v /hack/hostile$$)
 	SECRETSYNC_KUBERNETES=$(KUBERNETES) go test -race -shuffle=on -timeout 30m ./hack/hostile # It compares times, so it runs alone.
 

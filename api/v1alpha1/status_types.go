@@ -53,8 +53,8 @@ type SecretSyncStatus struct {
 	// +optional
 	Operator string `json:"operator,omitempty"`
 
-	// refusal is what AWS refused in the last reconcile, for programs. It is present while permissions or credentials
-	// are the trouble. The message of the condition Ready says the same in a sentence.
+	// refusal is what AWS refused in the last reconcile, for programs. It is present while AWS refuses permissions or
+	// credentials. The message of the condition Ready says the same in a sentence.
 	// +optional
 	Refusal *RefusalStatus `json:"refusal,omitempty"`
 
@@ -141,7 +141,7 @@ type SourceStatus struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// RefusalStatus is what AWS refused. Fields that AWS does not tell are empty.
+// RefusalStatus is what AWS refused. Fields that AWS does not report are empty.
 type RefusalStatus struct {
 	// code is the error code: AccessDenied for every denial by a policy, or for example InvalidIdentityToken.
 	// +optional

@@ -29,7 +29,7 @@ type Error struct {
 	Cause error
 }
 
-// Refusal is what a refusal of AWS is about. Parts that AWS does not tell are empty.
+// Refusal is what a refusal of AWS is about. Parts that AWS does not report are empty.
 type Refusal struct {
 	// Code is AWS's error code; empty if AWS did not answer.
 	Code string

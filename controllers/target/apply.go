@@ -128,14 +128,18 @@ func (w *Writer) meet(ctx context.Context, desired Desired) (Result, error) {
 // would take one write, or two.
 func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Result, error) {
 	var former *FormerContent
-	var handed []string
-	if !asLeft(desired, *state) || drops(desired) || !mergedBefore(desired, *state) {
+	var handed keyHandOver
+	dropping := drops(desired)
+	if !asLeft(desired, *state) || dropping || !mergedBefore(desired, *state) {
 		secret, err := w.read(ctx, desired, *state)
 		if err != nil {
 			return Result{}, err
 		}
-		if !mergedBefore(desired, *state) {
+		if desired.Merge {
 			handed = keysHandedOver(secret.Annotations, desired.Owner)
+			dropping = dropping || dropsHandedOver(desired, handed, secret)
+		}
+		if !mergedBefore(desired, *state) {
 			if err := refuseMerge(desired, secret); err != nil {
 				return Result{}, err
 			}
@@ -145,7 +149,7 @@ func (w *Writer) update(ctx context.Context, desired Desired, state *State) (Res
 			return Result{Outcome: Unchanged, UID: string(secret.UID), ResourceVersion: secret.ResourceVersion, Former: former}, nil
 		}
 	}
-	result, err := w.overwrite(ctx, desired, state, handed)
+	result, err := w.overwrite(ctx, desired, state, handed, dropping)
 	result.Former = former
 	return result, err
 }
@@ -165,10 +169,11 @@ func (w *Writer) read(ctx context.Context, desired Desired, state State) (*corev
 	return secret, nil
 }
 
-// overwrite applies the desired fields over an existing Secret, and takes the keys that were handed over.
-func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State, handed []string) (Result, error) {
+// overwrite applies the desired fields over an existing Secret, and takes the keys that were handed over. Dropping says
+// that the apply may remove fields.
+func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State, handed keyHandOver, dropping bool) (Result, error) {
 	untouched, before := asLeft(desired, *state), state.ResourceVersion
-	if drops(desired) {
+	if dropping {
 		if err := w.claim(ctx, desired, state); err != nil {
 			return Result{}, explain(err, updating(desired))
 		}
@@ -183,7 +188,7 @@ func (w *Writer) overwrite(ctx context.Context, desired Desired, state *State, h
 // write applies the desired fields. A Secret that is unchanged since the last write takes a single call. Otherwise the
 // first apply is without force: its conflicts name the field managers that edited our fields. Fields are dropped by the
 // same call that writes the rest.
-func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool, handed []string) (Result, error) {
+func (w *Writer) write(ctx context.Context, desired Desired, state State, untouched bool, handed keyHandOver) (Result, error) {
 	if untouched {
 		applied, err := w.apply(ctx, desired, state, true)
 		return w.finish(ctx, desired, state, applied, nil, err)

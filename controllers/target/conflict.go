@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,26 +55,35 @@ func othersOf(conflicts []conflict, own string) []string {
 // refusable is the error for conflicts that force must not resolve. In a Secret that the SecretSync owns, all its
 // fields are restored. In any other, a key stays with its field manager if that is another SecretSync, or if this
 // SecretSync never wrote it and it was not handed over.
-func refusable(desired Desired, handed []string, conflicts []conflict) error {
+func refusable(desired Desired, handed keyHandOver, conflicts []conflict) error {
 	if !desired.Merge {
 		return nil
 	}
+	var manager string
+	var refused []string
 	for _, c := range conflicts {
 		if c.manager == FieldOwner(desired.Owner) {
 			continue
 		}
-		key := strings.TrimPrefix(c.field, ".data.")
+		key, isKey := strings.CutPrefix(c.field, ".data.")
+		if !isKey {
+			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
+				"field %s of Secret %q belongs to field manager %q: remove it from the Secret", c.field, desired.Name, c.manager)}
+		}
 		if other := ownerOfManager(c.manager); other != "" {
 			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
 				"key %q of Secret %q is written by SecretSync %q: take the key out of one of the two", key, desired.Name, other)}
 		}
-		if !wroteBefore(desired, key) && !slices.Contains(handed, key) {
-			return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf(
-				"key %q of Secret %q belongs to field manager %q: choose another key, or hand this one over by \"%s\"",
-				key, desired.Name, c.manager, handOverRemedy(desired, key))}
+		if !wroteBefore(desired, key) && !slices.Contains(handed.keys, key) {
+			manager, refused = cmp.Or(manager, c.manager), append(refused, key)
 		}
 	}
-	return nil
+	if len(refused) == 0 {
+		return nil
+	}
+	refused = slices.Compact(refused)
+	return &Error{Reason: v1alpha1.ReasonTargetConflict, Message: fmt.Sprintf("key %q of Secret %q belongs to field manager %q: choose another key, or %s",
+		refused[0], desired.Name, manager, handed.remedy(desired, refused))}
 }
 
 // refuseHeld is the error for keys, of a Secret that the SecretSync does not manage, that other field managers hold; or
@@ -81,6 +91,7 @@ func refusable(desired Desired, handed []string, conflicts []conflict) error {
 // read the Secret.
 func refuseHeld(desired Desired, host *corev1.Secret) error {
 	own, handed := FieldOwner(desired.Owner), keysHandedOver(host.Annotations, desired.Owner)
+	var conflicts []conflict
 	for _, key := range neverWritten(desired) {
 		if _, there := host.Data[key]; !there {
 			continue
@@ -92,11 +103,11 @@ func refuseHeld(desired Desired, host *corev1.Secret) error {
 		case len(holders) == 0:
 			holders = []string{"unknown"} // The records were cleared.
 		}
-		if err := refusable(desired, handed, []conflict{{manager: holders[0], field: ".data." + key}}); err != nil {
-			return err
+		for _, manager := range holders {
+			conflicts = append(conflicts, conflict{manager: manager, field: ".data." + key})
 		}
 	}
-	return nil
+	return refusable(desired, handed, conflicts)
 }
 
 // holdersOf are the field managers that hold a key, as the Secret records them (page "Server-Side Apply" of the

@@ -146,7 +146,7 @@ func TestWhatMayBeTakenByForce(t *testing.T) {
 		"a merged key of another SecretSync":           {merged, ".data.ours", FieldOwner("other"), `SecretSync "other"`},
 		"a merged key that our own create had written": {merged, ".data.theirs", FieldOwner("db"), ""},
 	} {
-		err := refusable(test.desired, nil, []conflict{{manager: test.manager, field: test.field}})
+		err := refusable(test.desired, keyHandOver{}, []conflict{{manager: test.manager, field: test.field}})
 		if (err == nil) != (test.mentions == "") || err != nil && !strings.Contains(err.Error(), test.mentions) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestWhichKeysAreHandedOver(t *testing.T) {
 		"db/a/b":                     {"a/b"}, // No key has a slash.
 		"db/password" + strings.Repeat(",", AnnotationMost): nil,
 	} {
-		if got := keysHandedOver(map[string]string{v1alpha1.AnnotationHandOver: annotation}, "db"); !slices.Equal(got, want) {
+		if got := keysHandedOver(map[string]string{v1alpha1.AnnotationHandOver: annotation}, "db").keys; !slices.Equal(got, want) {
 			t.Errorf("%.40q hands over %q, want %q", annotation, got, want)
 		}
 	}
@@ -46,7 +47,7 @@ func TestAKeyOfAnotherManagerIsTakenOnlyIfItIsHandedOver(t *testing.T) {
 			}
 			_, err := w.Apply(t.Context(), desired)
 			if !handed {
-				if reasonOf(err) != v1alpha1.ReasonTargetConflict || !strings.Contains(err.Error(), v1alpha1.AnnotationHandOver+"=db/password") {
+				if reasonOf(err) != v1alpha1.ReasonTargetConflict || !strings.Contains(err.Error(), "add db/password to the Secret's annotation "+v1alpha1.AnnotationHandOver) {
 					t.Errorf("%q: %v", annotation, err)
 				}
 				untouched(t, annotation, s, before)
@@ -59,27 +60,66 @@ func TestAKeyOfAnotherManagerIsTakenOnlyIfItIsHandedOver(t *testing.T) {
 	}
 }
 
-// TestAKeyOfAnotherSecretSyncIsNotHandedOver: it is taken out of that SecretSync.
+// TestAKeyOfAnotherSecretSyncIsNotHandedOver, also if another manager holds it too, and whatever its value is.
 func TestAKeyOfAnotherSecretSyncIsNotHandedOver(t *testing.T) {
-	before := host()
-	before.Annotations[v1alpha1.AnnotationHandOver] = "db/password"
-	before.Data["password"] = []byte(quoted)
-	before.ManagedFields = []metav1.ManagedFieldsEntry{recordOf(FieldOwner("other"), "password")}
-	w, s := serve(t, before.DeepCopy())
-	desired := merging()
-	desired.Found = found(t, w, true)
-	if _, err := w.Apply(t.Context(), desired); reasonOf(err) != v1alpha1.ReasonTargetConflict {
-		t.Errorf("%v", err)
+	for _, managers := range [][]string{{FieldOwner("other")}, {"flux", FieldOwner("other")}} {
+		for _, value := range []string{quoted, "another"} {
+			before := host()
+			before.Annotations[v1alpha1.AnnotationHandOver] = "db/password"
+			before.Data["password"] = []byte(value)
+			for _, manager := range managers {
+				before.ManagedFields = append(before.ManagedFields, recordOf(manager, "password"))
+			}
+			w, s := serve(t, before.DeepCopy())
+			desired := merging()
+			desired.Found = found(t, w, true)
+			if _, err := w.Apply(t.Context(), desired); reasonOf(err) != v1alpha1.ReasonTargetConflict || !strings.Contains(err.Error(), `SecretSync "other"`) {
+				t.Errorf("%s: %v", managers, err)
+			}
+			untouched(t, "of another SecretSync", s, before)
+		}
 	}
-	untouched(t, "of another SecretSync", s, before)
+}
+
+func TestOneCommandHandsAllKeysOver(t *testing.T) {
+	desired := Desired{Namespace: "argocd", Name: "argocd-secret", Owner: "oidc", Merge: true}
+	conflicts := []conflict{{"helm", ".data.b"}, {"argocd", ".data.b"}, {"helm", ".data.c"}}
+	for annotated, want := range map[bool]string{
+		false: `key "b" of Secret "argocd-secret" belongs to field manager "helm": choose another key, or hand over by "kubectl annotate secret argocd-secret -n argocd secretsync.dev/hand-over=oidc/b,oidc/c"`,
+		true:  `key "b" of Secret "argocd-secret" belongs to field manager "helm": choose another key, or add oidc/b,oidc/c to the Secret's annotation secretsync.dev/hand-over, after a comma, which hands over what it names`,
+	} {
+		err := refusable(desired, keyHandOver{annotated: annotated}, conflicts)
+		if refused, ok := errors.AsType[*Error](err); !ok || refused.Message != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// TestAKeyIsHandedBackAfterItsWriteWasLost: status does not have the key, and the field manager does.
+func TestAKeyIsHandedBackAfterItsWriteWasLost(t *testing.T) {
+	handed := keysHandedOver(map[string]string{v1alpha1.AnnotationHandOver: "db/token,db/password"}, "db")
+	desired := merging()
+	secret := host()
+	secret.ManagedFields = []metav1.ManagedFieldsEntry{recordOf(FieldOwner("db"), "password", "token")}
+	if !dropsHandedOver(desired, handed, secret) {
+		t.Error("a key that is held, handed over and not desired is not noticed")
+	}
+	secret.ManagedFields = []metav1.ManagedFieldsEntry{recordOf(FieldOwner("db"), "password"), recordOf("flux", "token")}
+	if dropsHandedOver(desired, handed, secret) {
+		t.Error("a key of another manager is given back")
+	}
 }
 
 func TestRecordsLoseTheKeysThatAreHandedBack(t *testing.T) {
 	own := FieldOwner("db")
 	records := []metav1.ManagedFieldsEntry{recordOf(own, "a", "b"), recordOf("external-secrets", "a")}
 	left, changed := withoutKeys(records, own, []string{"a", "c"})
-	if !changed || !slices.Equal(holdersOf(left, "a"), []string{"external-secrets"}) || !slices.Equal(holdersOf(left, "b"), []string{own}) {
+	if !changed || !slices.Equal(holdersOf(left, "a"), []string{"external-secrets", handedBack}) || !slices.Equal(holdersOf(left, "b"), []string{own}) {
 		t.Errorf("%v: %v", changed, left)
+	}
+	more, _ := withoutKeys(left, own, []string{"b"})
+	if len(more) != 3 || !slices.Equal(holdersOf(more, "b"), []string{handedBack}) || !slices.Equal(holdersOf(more, "a"), []string{"external-secrets", handedBack}) {
+		t.Errorf("%v", more)
 	}
 	if !slices.Equal(holdersOf(records, "a"), []string{own, "external-secrets"}) {
 		t.Error("the records given have changed")

@@ -36,7 +36,7 @@ func (w *Writer) release(ctx context.Context, namespace, name, owner string, rec
 	if err := recheck(ctx); err != nil {
 		return err
 	}
-	if err := w.handBack(ctx, owner, found, keysHandedOver(found.Annotations, owner)); err != nil {
+	if err := w.handBack(ctx, owner, found, keysHandedOver(found.Annotations, owner).keys); err != nil {
 		return explain(err, request{verb: "update", namespace: namespace, name: name})
 	}
 	nothing := corev1ac.Secret(name, namespace).WithUID(found.UID).WithResourceVersion(found.ResourceVersion)

@@ -30,14 +30,12 @@ func (w *Writer) claim(ctx context.Context, desired Desired, state *State) error
 		return err
 	}
 	if desired.Merge {
-		err = w.handBack(ctx, desired.Owner, found, dropped(keysHandedOver(found.Annotations, desired.Owner), desired))
+		err = w.handBack(ctx, desired.Owner, found, keysHandedOver(found.Annotations, desired.Owner).dropped(desired))
 	}
 	if err == nil && createdByUs(found, desired.Owner) {
 		err = w.upgrade(ctx, desired.Owner, found)
 	}
-	if err == nil {
-		state.ResourceVersion = found.ResourceVersion
-	}
+	state.ResourceVersion = found.ResourceVersion // Of what was written so far, also before an error.
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -27,7 +28,7 @@ func TestAKeyIsHandedOverWithoutAGap(t *testing.T) {
 	s.sync("merger", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
 		Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
 	s.awaitReason("merger", metav1.ConditionFalse, v1alpha1.ReasonTargetConflict)
-	remedy := fmt.Sprintf("kubectl annotate secret app -n %s %s=merger/same", s.namespace, v1alpha1.AnnotationHandOver)
+	remedy := fmt.Sprintf("kubectl annotate secret app -n %s %s=merger/same,merger/token", s.namespace, v1alpha1.AnnotationHandOver)
 	if message := s.readyMessage("merger"); !containsAll(message, []string{`"same"`, "external-secrets", remedy}) {
 		t.Errorf("the message is %q", message)
 	}
@@ -65,6 +66,24 @@ func TestAKeyIsHandedOverWithoutAGap(t *testing.T) {
 			break
 		}
 	}
+}
+
+// TestAKeyThatIsHandedBackStaysAfterTheLastOne: the Secret was applied, so that no record of another field manager holds
+// the keys as a whole, and they would go with the last key that the SecretSync removes.
+func TestAKeyThatIsHandedBackStaysAfterTheLastOne(t *testing.T) {
+	s := newSetup(t)
+	applied := corev1ac.Secret("app", s.namespace).WithAnnotations(map[string]string{v1alpha1.AnnotationMergeFrom: "*", v1alpha1.AnnotationHandOver: "merger/token"}).
+		WithData(map[string][]byte{"token": []byte("former")})
+	if _, err := s.clients().CoreV1().Secrets(s.namespace).Apply(t.Context(), applied, metav1.ApplyOptions{FieldManager: "flux"}); err != nil {
+		t.Fatal(err)
+	}
+	newer := value()
+	id, _ := s.createSecret("app", `{"token":"`+newer+`","extra":"extra"}`)
+	s.sync("merger", v1alpha1.SecretSyncSpec{Source: v1alpha1.SecretSource{SecretID: id}, PollInterval: fast,
+		Target: v1alpha1.SecretTarget{Name: "app", CreationPolicy: v1alpha1.CreationPolicyMerge}})
+	s.awaitKeys("app", map[string]string{"token": newer, "extra": "extra"})
+	s.remove("merger")
+	s.awaitKeys("app", map[string]string{"token": newer})
 }
 
 func (s *setup) clients() *kubernetes.Clientset {

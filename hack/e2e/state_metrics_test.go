@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -116,7 +117,7 @@ func TestStateMetrics(t *testing.T) {
 	missing := s.awaitReason("missing", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound)
 	s.awaitReason("paused", metav1.ConditionTrue, v1alpha1.ReasonSuspended)
 	transition := func(of *v1alpha1.SecretSync) float64 {
-		return float64(of.Status.Conditions[0].LastTransitionTime.Unix())
+		return float64(meta.FindStatusCondition(of.Status.Conditions, v1alpha1.ConditionReady).LastTransitionTime.Unix())
 	}
 	source := synced.Status.Sources[0]
 	want := map[string]float64{
