@@ -31,10 +31,6 @@ func (p *patient) awsCommand(arguments []string) {
 	case "secretsmanager tag-resource":
 		key, value, _ := strings.Cut(strings.TrimPrefix(flags["tags"], "Key="), ",Value=")
 		_, err = p.admin.TagResource(ctx, &secretsmanager.TagResourceInput{SecretId: id, Tags: []types.Tag{{Key: &key, Value: &value}}})
-	case "secretsmanager delete-resource-policy":
-		_, err = p.admin.DeleteResourcePolicy(ctx, &secretsmanager.DeleteResourcePolicyInput{SecretId: id})
-	case "secretsmanager put-resource-policy":
-		_, err = p.remote.PutResourcePolicy(ctx, &secretsmanager.PutResourcePolicyInput{SecretId: id, ResourcePolicy: aws.String(flags["resource-policy"])})
 	case "secretsmanager update-secret":
 		_, err = p.remote.UpdateSecret(ctx, &secretsmanager.UpdateSecretInput{SecretId: id, KmsKeyId: aws.String(flags["kms-key-id"])})
 	case "secretsmanager rotate-secret":

@@ -248,7 +248,15 @@ func ailmentsOfPermission() map[string]ailment {
 					p.setup.Fatal(err)
 				}
 			},
-			reason: denied, first: "sm.policy",
+			reason: denied, first: "sm.policy", hand: func(p *patient, fix doctor.Mend) {
+				id := p.secretID()
+				if !strings.Contains(fix.Text, "aws secretsmanager get-resource-policy --secret-id ") || !strings.Contains(fix.Text, id) {
+					p.setup.Errorf("the fix does not show the policy: %s", fix.Text)
+				}
+				if _, err := p.admin.DeleteResourcePolicy(p.setup.Context(), &secretsmanager.DeleteResourcePolicyInput{SecretId: &id}); err != nil {
+					p.setup.Error(err)
+				}
+			},
 		},
 		"the KMS key is not allowed": {
 			cause: func(p *patient, spec *specOf) {

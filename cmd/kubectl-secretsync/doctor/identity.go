@@ -213,7 +213,7 @@ func hopAllow(_ context.Context, s *subject) Finding {
 	if refused.Action != "sts:AssumeRole" || refused.Policy != "identity-based policy" {
 		return ok("")
 	}
-	return broken(fmt.Sprintf("no policy of %s allows sts:AssumeRole on %s", refused.Principal, refused.Resource), s.put(refused.Principal, statement("sts:AssumeRole", refused.Resource)))
+	return broken(fmt.Sprintf("no policy of %s allows sts:AssumeRole on %s", refused.Principal, refused.Resource), s.put(refused.Principal, "-assume", statement("sts:AssumeRole", refused.Resource)))
 }
 
 func trustAllow(_ context.Context, s *subject) Finding {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/controllers/arns"
 )
 
@@ -20,8 +21,9 @@ func statement(action, resource string) string {
 }
 
 // put is the command that gives a principal a policy.
-func (s *subject) put(principal, document string) Mend {
-	name := "secretsync-" + s.Namespace + "-" + s.Name
+// Policies for different purposes have different names: a policy replaces the one of its name.
+func (s *subject) put(principal, purpose, document string) Mend {
+	name := "secretsync-" + s.Namespace + "-" + s.Name + purpose
 	rest := fmt.Sprintf("--policy-name %s --policy-document '%s'", name, document)
 	_, tail, _ := strings.Cut(principal, ":assumed-role/")
 	if role, _, is := strings.Cut(tail, "/"); is {
@@ -59,22 +61,26 @@ func resourcePolicy(_ context.Context, s *subject) Finding {
 		return ok("")
 	}
 	if refused.Explicit {
-		return broken(s.denial()+": the resource policy of the secret denies it",
-			s.aws("delete-resource-policy", &secret, "# or take the Deny statement out of it"))
+		return broken(s.denial()+": the resource policy of the secret denies it", editPolicy("take the Deny for "+orElse(identityOf(refused.Principal), "the identity")+" out of", &secret))
 	}
-	return broken(s.denial()+": the resource policy of the secret does not allow it",
-		s.aws("put-resource-policy", &secret, "--resource-policy '"+shared(identityOf(refused.Principal))+"'"))
+	return broken(s.denial()+": the resource policy of the secret does not allow it", s.share(&secret))
 }
 
-// shared is a resource policy that lets a principal read.
-func shared(principal string) string {
-	content, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []map[string]any{{
-		"Effect": "Allow", "Principal": map[string]string{"AWS": principal}, "Action": []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, "Resource": "*",
-	}}})
+// editPolicy is a change of a resource policy. It is no command: AWS replaces the whole policy, with the statements of others.
+func editPolicy(change string, secret *v1alpha1.SecretSource) Mend {
+	return Mend{Edit, fmt.Sprintf("%s the resource policy of %s, which is shown by: %s", change, orElse(secret.SecretID, "the secret"), inAWS("get-resource-policy", "--secret-id", secret))}
+}
+
+// share lets the principal read a secret by the resource policy.
+func (s *subject) share(secret *v1alpha1.SecretSource) Mend {
+	content, err := json.Marshal(map[string]any{
+		"Effect": "Allow", "Principal": map[string]string{"AWS": orElse(identityOf(s.refusal().Principal), "PRINCIPAL_ARN")},
+		"Action": []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, "Resource": "*",
+	})
 	if err != nil {
-		return ""
+		return Mend{Edit, err.Error()}
 	}
-	return string(content)
+	return editPolicy("add the statement "+string(content)+" to", secret)
 }
 
 // identityOf is the ARN that policies name: of a session, its role.
@@ -114,10 +120,12 @@ func iamAllow(ctx context.Context, s *subject) Finding {
 	if document == "" {
 		document = statement(refused.Action, refused.Resource)
 	}
-	found := broken(s.denial()+": no policy allows it", s.put(refused.Principal, document))
+	found := broken(s.denial()+": no policy allows it", s.put(refused.Principal, "", document))
 	if owner := arns.Account(refused.Resource); owner != "" && owner != arns.Account(refused.Principal) {
 		secret := s.concerned()
-		found.Mend = append(found.Mend, s.aws("put-resource-policy", &secret, "--resource-policy '"+shared(identityOf(refused.Principal))+"' # the secret is another account's"))
+		share := s.share(&secret)
+		share.Text = "and, as the secret is another account's, " + share.Text
+		found.Mend = append(found.Mend, share)
 	}
 	return found
 }
@@ -150,7 +158,7 @@ func kmsAllow(ctx context.Context, s *subject) Finding {
 	}
 	mend := Mend{Edit, "allow kms:Decrypt on " + orElse(key, "the KMS key of the secret") + " in a policy of the identity, and in the key's policy where that does not leave it to IAM"}
 	if arns.Is(key) && refused.Principal != "" {
-		mend = s.put(refused.Principal, statement("kms:Decrypt", key))
+		mend = s.put(refused.Principal, "-decrypt", statement("kms:Decrypt", key))
 	}
 	return broken(s.message, mend).with(needs...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,21 +17,88 @@ import (
 
 // aws is a command about a secret.
 func (s *subject) aws(verb string, secret *v1alpha1.SecretSource, rest string) Mend {
-	text := fmt.Sprintf("aws secretsmanager %s --secret-id %s", verb, secret.SecretID)
+	return Mend{Command, strings.TrimSpace(inAWS(verb, "--secret-id", secret) + " " + rest)}
+}
+
+// unknownSecret stands in a command for a secret that the operator does not name.
+const unknownSecret = "SECRET_ID"
+
+func inAWS(verb, flag string, secret *v1alpha1.SecretSource) string {
+	text := fmt.Sprintf("aws secretsmanager %s %s %s", verb, flag, orElse(secret.SecretID, unknownSecret))
 	if region := references.Region(secret); region != "" {
 		text += " --region " + region
 	}
-	return Mend{Command, strings.TrimSpace(text + " " + rest)}
+	return text
 }
 
-// concerned is the secret that the condition is about: the first one that the message names, or that of spec.source.
+// concerned is the secret that the condition is about: the one that AWS has refused, or that the message names. Its
+// SecretID is empty if the spec reads several and neither tells which.
 func (s *subject) concerned() v1alpha1.SecretSource {
+	refused := s.refusal()
+	if !strings.HasPrefix(refused.Action, "secretsmanager:") || refused.Resource == "" || refused.Resource == "*" {
+		return s.secretIn(s.message)
+	}
 	for secret := range references.Named(&s.Spec) {
-		if secret.SecretID != "" && strings.Contains(s.message, " "+secret.SecretID+" ") {
+		if secret.SecretID == refused.Resource {
 			return secret
 		}
 	}
-	return s.Spec.Source
+	return v1alpha1.SecretSource{SecretID: refused.Resource, Region: s.regionOf(refused.Resource)}
+}
+
+// regionOf is the region of a secret that the spec does not name; empty for one that its ARN has.
+func (s *subject) regionOf(id string) string {
+	if arns.Is(id) {
+		return ""
+	}
+	return references.Region(&s.Spec.Source)
+}
+
+// secretARN is the ARN of a secret in a message.
+var secretARN = regexp.MustCompile(`arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]+:secret:[0-9A-Za-z/_+=.@-]*[0-9A-Za-z/_+=@-]`)
+
+// secretIn is the secret that a message is about: the first one of the spec that it names, or one that find has found. Of a
+// spec that reads one secret it is that one.
+func (s *subject) secretIn(message string) v1alpha1.SecretSource {
+	var known []v1alpha1.SecretSource
+	for secret := range references.Named(&s.Spec) {
+		if names(message, secret.SecretID) {
+			return secret
+		}
+		known = append(known, secret)
+	}
+	if found := secretARN.FindString(message); found != "" {
+		return v1alpha1.SecretSource{SecretID: found}
+	}
+	if len(known) == 1 && !references.Finds(&s.Spec) {
+		return known[0]
+	}
+	return v1alpha1.SecretSource{}
+}
+
+// names says whether a message has an id as a word of its own.
+func names(message, id string) bool {
+	const ofName = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/_+=@-"
+	for rest := message; id != ""; {
+		before, after, found := strings.Cut(rest, id)
+		if !found {
+			return false
+		}
+		ends := after == "" || !strings.ContainsRune(ofName, rune(after[0]))
+		if len(after) > 1 && after[0] == '.' && after[1] != ' ' {
+			ends = false
+		}
+		if begins := strings.HasSuffix(before, " ") || strings.HasSuffix(before, `"`) || before == ""; begins && ends {
+			return true
+		}
+		rest = rest[len(before)+1:]
+	}
+	return false
+}
+
+// isSource says whether a secret is that of spec.source, and not that of an entry.
+func (s *subject) isSource(secret *v1alpha1.SecretSource) bool {
+	return secret.SecretID != "" && s.Spec.Source.SecretID == secret.SecretID
 }
 
 // describe describes the secret that the condition is about, by the caller's permissions.
@@ -155,11 +223,10 @@ func managerSuffix(ctx context.Context, s *subject) Finding {
 
 func managerExists(ctx context.Context, s *subject) Finding {
 	secret := s.concerned()
-	create := Mend{Command, "aws secretsmanager create-secret --name " + secret.SecretID + " --secret-string file://VALUE.json"}
-	if region := references.Region(&secret); region != "" {
-		create.Text += " --region " + region
+	found := broken(s.message, Mend{Command, inAWS("create-secret", "--name", &secret) + " --secret-string file://VALUE.json"}, Mend{Edit, "correct secretID of the entry"})
+	if s.isSource(&secret) {
+		found.Mend[1] = s.edit(`{"spec":{"source":{"secretID":"SECRET_ID"}}}`)
 	}
-	found := broken(s.message, create, s.edit(`{"spec":{"source":{"secretID":"SECRET_ID"}}}`))
 	if arns.Is(secret.SecretID) {
 		found.Mend = found.Mend[1:] // The random suffix of a new secret is another one.
 	}
