@@ -130,9 +130,18 @@ func iamAllow(ctx context.Context, s *subject) Finding {
 	return found
 }
 
+// managedKey is AWS's text for a secret of another account that is encrypted with the key aws/secretsmanager.
+const managedKey = "default KMS service key"
+
 func kmsManaged(ctx context.Context, s *subject) Finding {
 	secret := s.concerned()
-	if reader := arns.Account(s.refusal().Principal); !arns.Is(secret.SecretID) || reader == arns.Account(secret.SecretID) {
+	found := broken("the secret of account "+orElse(arns.Account(secret.SecretID), "another one")+" is encrypted with the key aws/secretsmanager, which other accounts can't use",
+		s.aws("update-secret", &secret, "--kms-key-id KMS_KEY_ARN"))
+	if strings.Contains(s.message, managedKey) {
+		return found
+	}
+	reader := arns.Account(s.refusal().Principal)
+	if s.reason == v1alpha1.ReasonSourceFailed || reader == "" || !arns.Is(secret.SecretID) || reader == arns.Account(secret.SecretID) {
 		return ok("")
 	}
 	described, err := s.describe(ctx, secret.SecretID, &secret)
@@ -142,8 +151,7 @@ func kmsManaged(ctx context.Context, s *subject) Finding {
 	if described.Key != "" && !strings.HasSuffix(described.Key, "alias/aws/secretsmanager") {
 		return ok("")
 	}
-	return broken("the secret of account "+arns.Account(secret.SecretID)+" is encrypted with the key aws/secretsmanager, which other accounts can't use",
-		s.aws("update-secret", &secret, "--kms-key-id KMS_KEY_ARN"))
+	return found
 }
 
 func kmsAllow(ctx context.Context, s *subject) Finding {

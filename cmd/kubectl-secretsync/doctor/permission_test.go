@@ -104,3 +104,50 @@ func TestPoliciesDoNotReplaceEachOther(t *testing.T) {
 		known[policy] = reason
 	}
 }
+
+// TestKeyOfAnotherAccount: the key aws/secretsmanager is the cause only where AWS says so, or where the reader's account is
+// known to be another one.
+func TestKeyOfAnotherAccount(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason, message string
+		principal, key  string
+		first           string
+	}{
+		"another failure":         {v1alpha1.ReasonSourceFailed, "AWS refuses GetSecretValue of secret " + foreign + " in eu-west-1 with X: y", "", "", "sm.answer"},
+		"AWS says so":             {v1alpha1.ReasonSourceFailed, "AWS refuses GetSecretValue of secret " + foreign + " in eu-west-1 with InvalidRequestException: You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.", "", "", "kms.managed"},
+		"the reader is not known": {v1alpha1.ReasonKMSAccessDenied, "the operator may read secret " + foreign + " but not decrypt it", "", "", "kms.allow"},
+		"another account":         {v1alpha1.ReasonKMSAccessDenied, "pay may read secret " + foreign + " but not decrypt it", reader, "", "kms.managed"},
+		"a key of its own":        {v1alpha1.ReasonKMSAccessDenied, "pay may read secret " + foreign + " but not decrypt it", reader, "arn:aws:kms:eu-west-1:444455556666:key/1", "kms.allow"},
+	} {
+		secretSync := ailing(test.reason, test.message)
+		secretSync.Spec.Source.SecretID = foreign
+		if test.reason == v1alpha1.ReasonKMSAccessDenied {
+			secretSync.Status.Refusal = &v1alpha1.RefusalStatus{Code: "AccessDenied", Principal: test.principal, Action: "kms:Decrypt"}
+		}
+		f := facts(t)
+		f.AWS = secretsOf{foreign: {ARN: foreign, Key: test.key}}
+		found := f.Examine(t.Context(), secretSync, "")
+		if cause := causeOf(t, &found); found.First != test.first || cause.Evidence == "" {
+			t.Errorf("%s: %s %s, want %s", name, found.First, cause.Evidence, test.first)
+		} else if test.first == "kms.managed" && !strings.Contains(textsOf(&cause), "--secret-id "+foreign) {
+			t.Errorf("%s: %s", name, textsOf(&cause))
+		}
+	}
+}
+
+// TestSuffix: only of a full ARN is the end a random suffix.
+func TestSuffix(t *testing.T) {
+	const partial = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db"
+	for id, first := range map[string]string{partial + "-a1b2c3": "sm.suffix", partial + "-backup/x": "sm.exists", partial + "-other": "sm.exists", "/prod/db-a1b2c3": "sm.exists"} {
+		secretSync := ailing(v1alpha1.ReasonSecretNotFound, "AWS has no secret "+id+" in eu-west-1: create it")
+		secretSync.Spec.Source.SecretID = id
+		f, known, present := facts(t), secretsOf{}, Described{ARN: partial + "-d4e5f6"}
+		f.AWS = known
+		for cut := range id { // Whatever is cut off, AWS has a secret of that name.
+			known[id[:cut]], known[strings.TrimPrefix(id[:cut], "arn:aws:secretsmanager:eu-west-1:111122223333:secret:")] = present, present
+		}
+		if found := f.Examine(t.Context(), secretSync, ""); found.First != first {
+			t.Errorf("%s: %s, want %s", id, found.First, first)
+		}
+	}
+}

@@ -206,10 +206,10 @@ func managerFind(_ context.Context, s *subject) Finding {
 
 func managerSuffix(ctx context.Context, s *subject) Finding {
 	secret := s.concerned()
-	name := arns.NameOf(secret.SecretID)
-	if name == "" {
+	if !arns.TakenForFull(secret.SecretID) {
 		return ok("")
 	}
+	name := arns.NameOf(secret.SecretID)
 	described, err := s.describe(ctx, name, &secret)
 	if err != nil || described.ARN == secret.SecretID || arns.Account(described.ARN) != arns.Account(secret.SecretID) {
 		return ok("").with(s.unseen(err, name)...)
