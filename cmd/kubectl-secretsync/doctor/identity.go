@@ -92,19 +92,16 @@ func accountToken(ctx context.Context, s *subject) Finding {
 			return unlooked(err, rightReview())
 		}
 		if !allowed {
-			mend := s.bind(o, "secretsync-service-account-tokens")
+			mends := []Mend{s.bind(o, "secretsync-service-account-tokens"), {Edit, "add the component config/components/service-account-tokens, if there is no such ClusterRole"}}
 			if o.byHelm() {
-				mend = Mend{Command, fmt.Sprintf("helm upgrade %s oci://ghcr.io/secretsync/charts/secretsync -n %s --reuse-values --set serviceAccountTokens.enabled=true", o.Name, o.Namespace)}
+				mends = []Mend{o.setValue("serviceAccountTokens.enabled=true"), {Edit, "add " + name + " to the value serviceAccountTokens.names, if it is set"}}
 			}
 			return broken(fmt.Sprintf("%s may not %s %s of ServiceAccount %s/%s", o.user(), attributes.Verb,
-				orElse(attributes.Subresource, "the object"), s.Namespace, name), mend)
+				orElse(attributes.Subresource, "the object"), s.Namespace, name), mends...)
 		}
 	}
 	return ok("")
 }
-
-// byHelm says whether Helm has installed the operator.
-func (o *operator) byHelm() bool { return o.Labels["app.kubernetes.io/managed-by"] == "Helm" }
 
 func accountAudience(ctx context.Context, s *subject) Finding {
 	if s.refusal().Code != codeToken {
@@ -219,8 +216,8 @@ func hopAllow(_ context.Context, s *subject) Finding {
 func trustAllow(_ context.Context, s *subject) Finding {
 	refused := s.refusal()
 	mend := Mend{Command, "kubectl secretsync policy --trust -n " + s.Namespace}
-	if role := arns.NameOf(refused.Resource); role != "" {
-		mend.Text += " # put it by aws iam update-assume-role-policy --role-name " + role
+	if _, path, is := strings.Cut(refused.Resource, ":role/"); is {
+		mend.Text += " # put it by aws iam update-assume-role-policy --role-name " + path[strings.LastIndex(path, "/")+1:]
 	}
 	return broken(s.message, mend)
 }

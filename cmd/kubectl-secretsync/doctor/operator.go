@@ -17,6 +17,9 @@ import (
 // labelName and its value are on each Deployment of the operator.
 const labelName, operatorName = "app.kubernetes.io/name", "secretsync"
 
+// managerContainer is the container of the operator in its pods.
+const managerContainer = "manager"
+
 // operator is an installed operator, with the flags of its Deployment.
 type operator struct {
 	*appsv1.Deployment
@@ -47,7 +50,7 @@ func rightDeployments() Right { return Right{"kubernetes", "list", "deployments"
 // flagsOf are the flags of a manager, by name: those of its container's arguments, or of environment variables.
 func flagsOf(deployment *appsv1.Deployment) map[string]string {
 	flags, containers := map[string]string{}, deployment.Spec.Template.Spec.Containers
-	n := max(slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == "manager" }), 0)
+	n := max(slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == managerContainer }), 0)
 	if len(containers) == 0 {
 		return flags
 	}
@@ -177,14 +180,14 @@ func scopeShard(ctx context.Context, s *subject) Finding {
 			Mend{Edit, "give each operator SecretSyncs of its own, by --watch-namespaces or --watch-label-selector"})
 	}
 	var selectors []string
-	for _, o := range seen {
-		if o.watches(s.Namespace) {
-			selectors = append(selectors, fmt.Sprintf("%q", o.flags["watch-label-selector"]))
-		}
-	}
 	mends := []Mend{{Edit, "set labels that one of the selectors matches"}}
-	if selector, err := labels.Parse(seen[0].flags["watch-label-selector"]); err == nil {
-		if set := labelsFor(selector); set != "" {
+	for _, o := range seen {
+		if !o.watches(s.Namespace) {
+			continue
+		}
+		selectors = append(selectors, fmt.Sprintf("%q", o.flags["watch-label-selector"]))
+		selector, err := labels.Parse(o.flags["watch-label-selector"])
+		if set := labelsFor(selector); err == nil && set != "" && mends[0].Kind == Edit {
 			mends = []Mend{s.kubectl("label", set+" --overwrite")}
 		}
 	}
@@ -193,6 +196,9 @@ func scopeShard(ctx context.Context, s *subject) Finding {
 
 // labelsFor are the changes of labels that fulfil a selector, for kubectl label; empty if it is not that simple.
 func labelsFor(selector labels.Selector) string {
+	if selector == nil {
+		return ""
+	}
 	requirements, _ := selector.Requirements()
 	var parts []string
 	for _, requirement := range requirements {

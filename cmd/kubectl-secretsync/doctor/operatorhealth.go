@@ -146,14 +146,6 @@ func operatorRBAC(ctx context.Context, s *subject) Finding {
 	return broken(fmt.Sprintf("%s may not %s in namespace %s", o.user(), strings.Join(lacks, ", "), s.Namespace), s.bind(o, managerRole))
 }
 
-// bind gives the operator a ClusterRole of the installation.
-func (s *subject) bind(o *operator, role string) Mend {
-	if o.byHelm() && role == managerRole {
-		role = o.Name
-	}
-	return Mend{Command, fmt.Sprintf("kubectl create clusterrolebinding %s-doctor --clusterrole=%s --serviceaccount=%s:%s", role, role, o.Namespace, o.account())}
-}
-
 func orElse(text, otherwise string) string {
 	if text == "" {
 		return otherwise

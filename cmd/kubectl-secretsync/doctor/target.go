@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,8 +39,11 @@ func targetThere(_ context.Context, s *subject) Finding {
 }
 
 func targetConsent(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Command, fmt.Sprintf("kubectl annotate secret %s -n %s --overwrite %s=%s", s.TargetName(), s.Namespace, v1alpha1.AnnotationMergeFrom, s.Name)},
-		s.edit(`{"spec":{"target":{"creationPolicy":"Owner"}}}`))
+	consent := Mend{Command, fmt.Sprintf("kubectl annotate secret %s -n %s %s=%s", s.TargetName(), s.Namespace, v1alpha1.AnnotationMergeFrom, s.Name)}
+	if strings.Contains(s.message, "names others") {
+		consent = Mend{Edit, fmt.Sprintf("add %s, after a comma, to the annotation %s of Secret %s", s.Name, v1alpha1.AnnotationMergeFrom, s.TargetName())}
+	}
+	return broken(s.message, consent, s.edit(`{"spec":{"target":{"creationPolicy":"Owner","name":"`+s.TargetName()+`-synced"}}}`))
 }
 
 // contested says whether the operator waits before it writes again. Otherwise only an edit can help.
@@ -51,7 +55,11 @@ func targetFight(_ context.Context, s *subject) Finding {
 	if !s.contested() {
 		return ok("")
 	}
-	return broken(s.message, Mend{Edit, "stop the other writer of the Secret"}, s.rename())
+	found := broken(s.message, Mend{Edit, "stop the other writer of the Secret"})
+	if !s.Spec.Target.Merges() {
+		found.Mend = append(found.Mend, s.rename())
+	}
+	return found
 }
 
 // rename writes another Secret.
@@ -59,7 +67,21 @@ func (s *subject) rename() Mend {
 	return s.edit(`{"spec":{"target":{"name":"` + s.TargetName() + `-synced"}}}`)
 }
 
+// handOver is the command in a message that hands a key over.
+var handOver = regexp.MustCompile(`"(kubectl annotate secret [^"]+)"`)
+
+// keyConflict is a key of a Secret to merge into that another field manager holds. Another name would be that of no Secret.
+func (s *subject) keyConflict() Finding {
+	if found := handOver.FindStringSubmatch(s.message); found != nil {
+		return broken(s.message, Mend{Command, found[1]}, Mend{Edit, "or choose another key in spec.data"})
+	}
+	return broken(s.message, Mend{Edit, "take the key that the message names out of this SecretSync, or out of its other owner"})
+}
+
 func targetOwner(ctx context.Context, s *subject) Finding {
+	if s.Spec.Target.Merges() {
+		return s.keyConflict()
+	}
 	found := broken(s.message, s.rename())
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
