@@ -27,7 +27,7 @@ func newDoctor(c *cli) *cobra.Command {
 		Short: "Say why SecretSyncs do not work, and what mends it",
 		Long: "Say why SecretSyncs do not work, and what mends it: of each, the first thing that is broken, from the installation to\n" +
 			"the Secret, without what follows from it. Exits with 1 if something is broken, and with 3 if nothing is, but something\n" +
-			"was not looked at because a right is missing.\n\n" +
+			"was not checked: a right is missing, or AWS or the cluster did not answer.\n\n" +
 			"It changes nothing and reads no value. It looks with your own rights in the cluster, and asks AWS with your own\n" +
 			"credentials (secretsmanager:DescribeSecret), unless --no-aws is given.",
 		Example: "  kubectl secretsync doctor db -n payments\n  kubectl secretsync doctor -A",
@@ -98,10 +98,7 @@ func (c *cli) doctor(ctx context.Context, names []string, options doctorOptions)
 	if err != nil {
 		return err
 	}
-	facts, asked, err := c.newDoctorFacts(ctx, k, options)
-	if err != nil {
-		return err
-	}
+	facts, asked := c.newDoctorFacts(ctx, k, options)
 	results, err := k.diagnoses(ctx, facts, names, options)
 	if err != nil {
 		return err

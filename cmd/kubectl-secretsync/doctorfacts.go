@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
 	"github.com/secretsync/secretsync/cmd/kubectl-secretsync/doctor"
@@ -16,19 +19,22 @@ import (
 )
 
 // newDoctorFacts connects the checks with the cluster and, unless options turn it off, with AWS.
-func (c *cli) newDoctorFacts(ctx context.Context, k *cluster, options doctorOptions) (*doctor.Facts, *account, error) {
-	facts := &doctor.Facts{Cluster: k, OperatorNamespace: options.operatorNamespace, Applied: gitOpsOwner}
+// An AWS configuration that can't be read does not end the checks of the cluster.
+func (c *cli) newDoctorFacts(ctx context.Context, k *cluster, options doctorOptions) (*doctor.Facts, *account) {
+	facts := &doctor.Facts{Cluster: k, OperatorNamespace: options.operatorNamespace, Applied: gitOpsOwner, NoAWS: "--no-aws is given"}
+	facts.Policy = func(context.Context, *v1alpha1.SecretSync, string, bool) string { return "" }
 	if options.noAWS {
-		facts.Policy = func(context.Context, *v1alpha1.SecretSync, string, bool) string { return "" }
-		return facts, nil, nil
+		return facts, nil
 	}
 	asked, err := newAccount(ctx)
 	if err != nil {
-		return nil, nil, err
+		facts.NoAWS = err.Error()
+		c.say("AWS is not checked: %v", err)
+		return facts, nil
 	}
 	look := &awsLook{account: asked}
 	facts.AWS, facts.Policy = look, look.policy
-	return facts, asked, nil
+	return facts, asked
 }
 
 // awsLook is what the user of the plugin may see in AWS. It keeps answers.
@@ -63,7 +69,7 @@ func (a *awsLook) describe(ctx context.Context, id, region string) (*doctor.Desc
 		return nil, doctor.ErrNoSecret
 	}
 	if err != nil {
-		return nil, err
+		return nil, undescribed(err)
 	}
 	found := &doctor.Described{ARN: aws.ToString(answer.ARN), Key: aws.ToString(answer.KmsKeyId), Tags: map[string]string{}}
 	for _, tag := range answer.Tags {
@@ -74,6 +80,20 @@ func (a *awsLook) describe(ctx context.Context, id, region string) (*doctor.Desc
 	}
 	slices.Sort(found.Labels)
 	return found, nil
+}
+
+// undescribed says why a secret was not described: a missing right, missing credentials, another refusal, or no answer.
+func undescribed(err error) error {
+	refusal, refused := errors.AsType[smithy.APIError](err)
+	switch {
+	case refused && strings.HasPrefix(refusal.ErrorCode(), "AccessDenied"):
+		return fmt.Errorf("%w: %s", doctor.ErrDenied, refusal.ErrorMessage())
+	case refused:
+		return fmt.Errorf("AWS refuses: %s: %s", refusal.ErrorCode(), refusal.ErrorMessage())
+	case strings.Contains(err.Error(), "get credentials: "):
+		return fmt.Errorf("you have no AWS credentials: %w", err)
+	}
+	return fmt.Errorf("AWS was not reached: %w", err)
 }
 
 // policy is the least policy with which a SecretSync works; empty if it is not known.

@@ -17,8 +17,9 @@ type Facts struct {
 	Cluster client.Client
 	// OperatorNamespace is where the operator is looked for if the caller may not look in all namespaces.
 	OperatorNamespace string
-	// AWS is what the caller may see there; nil if it is not to be asked.
-	AWS AWS
+	// AWS is what the caller may see there; nil if it is not asked, for the reason NoAWS.
+	AWS   AWS
+	NoAWS string
 	// Applied names who applies an object from Git, and so reverts changes of its spec; empty for no such owner.
 	Applied func(*v1alpha1.SecretSync) string
 	// Policy is the least IAM policy for a SecretSync, as JSON; empty if it is not known. With described it allows to describe
@@ -32,13 +33,16 @@ type Facts struct {
 
 // AWS is what the checks ask.
 type AWS interface {
-	// Describe describes a secret, and reads no value. Its errors are ErrNoSecret and all others, which mean that it was not
-	// looked at.
+	// Describe describes a secret, and reads no value. Its errors are ErrNoSecret, ErrDenied, and others that say why the secret
+	// was not checked.
 	Describe(ctx context.Context, id, region string) (*Described, error)
 }
 
 // ErrNoSecret means that AWS has no such secret.
 var ErrNoSecret = errors.New("AWS has no such secret")
+
+// ErrDenied means that the caller may not describe the secret.
+var ErrDenied = errors.New("you may not describe the secret")
 
 // Described is what AWS says of a secret.
 type Described struct {
@@ -68,13 +72,12 @@ func (m *memo[T]) get(ask func() (T, error)) (T, error) {
 	return m.value, m.err
 }
 
-// unlooked is the finding for something that could not be read.
+// unlooked is the finding for something that could not be read. It names the right only where that is missing.
 func unlooked(err error, right Right) Finding {
-	evidence := "the API server did not answer: " + string(apierrors.ReasonForError(err))
 	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		evidence = "you have no right " + right.String()
+		return Finding{Status: Unknown, Evidence: "you have no right " + right.String(), Needs: []Right{right}}
 	}
-	return Finding{Status: Unknown, Evidence: evidence, Needs: []Right{right}}
+	return Finding{Status: Unknown, Evidence: "to " + right.Verb + " " + right.Resource + " failed: " + err.Error()}
 }
 
 // may asks whether a user may do something.

@@ -67,9 +67,9 @@ type Finding struct {
 type Diagnosis struct {
 	// Object is NAMESPACE/NAME, or "installation".
 	Object string `json:"object"`
-	// Verdict is the worst status: broken, warning, unknown or ok.
+	// Verdict is broken, unknown, warning or ok: the first one that holds.
 	Verdict Status `json:"verdict"`
-	// First is the id of the check that names the cause; empty if nothing is wrong.
+	// First is the id of the check that names the cause, or else of the first warning; empty if nothing is known to be wrong.
 	First  string    `json:"first"`
 	Checks []Finding `json:"checks"`
 }
@@ -77,17 +77,26 @@ type Diagnosis struct {
 // Installation is the object of a Diagnosis that is about no SecretSync.
 const Installation = "installation"
 
-// conclude sets the verdict by the checks.
+// conclude sets the verdict by the checks. What was not checked may be worse than a warning.
 func (d *Diagnosis) conclude() {
-	d.Verdict = OK
-	for _, status := range []Status{Broken, Warning, Unknown} {
-		if n := slices.IndexFunc(d.Checks, func(f Finding) bool { return f.Status == status }); n >= 0 {
-			d.Verdict = status
-			if status != Unknown {
-				d.First = d.Checks[n].ID
-			}
-			return
+	first := func(is func(Finding) bool) string {
+		if n := slices.IndexFunc(d.Checks, is); n >= 0 {
+			return d.Checks[n].ID
 		}
+		return ""
+	}
+	with := func(status Status) string { return first(func(f Finding) bool { return f.Status == status }) }
+	incomplete := first(func(f Finding) bool { return f.Status == Unknown || len(f.Needs) > 0 })
+	d.First = orElse(with(Broken), with(Warning))
+	switch {
+	case with(Broken) != "":
+		d.Verdict = Broken
+	case incomplete != "":
+		d.Verdict = Unknown
+	case d.First != "":
+		d.Verdict = Warning
+	default:
+		d.Verdict = OK
 	}
 }
 

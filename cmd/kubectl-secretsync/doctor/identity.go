@@ -132,7 +132,10 @@ func operatorCredentials(ctx context.Context, s *subject) Finding {
 	}
 	o := &mine[0]
 	account := &corev1.ServiceAccount{}
-	if err := s.Cluster.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.account()}, account); err != nil {
+	switch err := s.Cluster.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.account()}, account); {
+	case apierrors.IsNotFound(err):
+		return broken(fmt.Sprintf("the operator's ServiceAccount %s/%s does not exist", o.Namespace, o.account()), Mend{Edit, "create it as the chart or the manifests do, with its annotations"})
+	case err != nil:
 		return unlooked(err, rightAccounts())
 	}
 	role := account.Annotations[annotationRole]

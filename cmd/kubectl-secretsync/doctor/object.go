@@ -56,7 +56,7 @@ func objectSeen(ctx context.Context, s *subject) Finding {
 	mine, seen, err := s.mine(ctx)
 	switch {
 	case err != nil:
-		found = broken(evidence+"; the operator was not looked at", Mend{Edit, "ask those who may see the operator: does it run, and does it watch this namespace?"}).with(rightDeployments())
+		found = broken(evidence+"; the operator was not looked at", Mend{Edit, "ask those who may see the operator: does it run, and does it watch this namespace?"}).with(unlooked(err, rightDeployments()).Needs...)
 	case len(seen) > 0 && len(mine) > 0:
 		found.Mend = []Mend{mine[0].kubectl("logs", ""), mine[0].kubectl("rollout restart", "")}
 	}

@@ -38,7 +38,7 @@ func (s *subject) podOf(ctx context.Context, o *operator) Finding {
 	err := s.Cluster.List(ctx, &pods, client.InNamespace(o.Namespace), client.MatchingLabels(o.Spec.Selector.MatchLabels))
 	found := broken("no pod of "+o.String()+" is available", Mend{Command, fmt.Sprintf("kubectl describe pods -n %s -l %s=%s", o.Namespace, labelName, operatorName)})
 	if err != nil {
-		return found.with(Right{"kubernetes", "list", "pods"})
+		return found.with(unlooked(err, Right{"kubernetes", "list", "pods"}).Needs...)
 	}
 	for i := range pods.Items {
 		if why, mend := troubleOf(&pods.Items[i], o); why != "" {

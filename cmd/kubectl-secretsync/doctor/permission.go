@@ -146,7 +146,7 @@ func kmsManaged(ctx context.Context, s *subject) Finding {
 	}
 	described, err := s.describe(ctx, secret.SecretID, &secret)
 	if err != nil {
-		return Finding{Status: Unknown, Evidence: "you may not describe the secret"}.with(s.unseen(err, secret.SecretID)...)
+		return s.undescribed(err, secret.SecretID)
 	}
 	if described.Key != "" && !strings.HasSuffix(described.Key, "alias/aws/secretsmanager") {
 		return ok("")
@@ -157,10 +157,10 @@ func kmsManaged(ctx context.Context, s *subject) Finding {
 func kmsAllow(ctx context.Context, s *subject) Finding {
 	refused, secret := s.refusal(), s.concerned()
 	key := refused.Resource
-	needs := []Right(nil)
+	var err error
 	if key == "" {
-		described, err := s.describe(ctx, secret.SecretID, &secret)
-		if needs = s.unseen(err, secret.SecretID); err == nil {
+		var described *Described
+		if described, err = s.describe(ctx, secret.SecretID, &secret); err == nil {
 			key = described.Key
 		}
 	}
@@ -168,7 +168,7 @@ func kmsAllow(ctx context.Context, s *subject) Finding {
 	if arns.Is(key) && refused.Principal != "" {
 		mend = s.put(refused.Principal, "-decrypt", statement("kms:Decrypt", key))
 	}
-	return broken(s.message, mend).with(needs...)
+	return s.explained(broken(s.message, mend), err, secret.SecretID)
 }
 
 func kmsState(ctx context.Context, s *subject) Finding {
@@ -178,5 +178,6 @@ func kmsState(ctx context.Context, s *subject) Finding {
 	if err == nil {
 		key = orElse(described.Key, key)
 	}
-	return broken(s.message, Mend{Command, "aws kms enable-key --key-id " + key}, Mend{Command, "aws kms cancel-key-deletion --key-id " + key}).with(s.unseen(err, secret.SecretID)...)
+	found := broken(s.message, Mend{Command, "aws kms enable-key --key-id " + key}, Mend{Command, "aws kms cancel-key-deletion --key-id " + key})
+	return s.explained(found, err, secret.SecretID)
 }

@@ -103,20 +103,42 @@ func (s *subject) isSource(secret *v1alpha1.SecretSource) bool {
 
 // describe describes the secret that the condition is about, by the caller's permissions.
 func (s *subject) describe(ctx context.Context, id string, secret *v1alpha1.SecretSource) (*Described, error) {
-	if s.AWS == nil {
+	switch {
+	case s.AWS == nil:
 		return nil, errNotAsked
+	case id == "":
+		return nil, errNotNamed
 	}
 	return s.AWS.Describe(ctx, id, references.Region(secret))
 }
 
-var errNotAsked = errors.New("AWS is not to be asked")
+var (
+	errNotAsked = errors.New("AWS is not asked")
+	errNotNamed = errors.New("the operator does not name the secret")
+)
 
-// unseen are the rights without which AWS was not asked.
-func (s *subject) unseen(err error, id string) []Right {
-	if err == nil || errors.Is(err, ErrNoSecret) || errors.Is(err, errNotAsked) {
-		return nil
+// undescribed is the finding for a secret that was not described.
+func (s *subject) undescribed(err error, id string) Finding {
+	switch {
+	case errors.Is(err, ErrDenied):
+		return Finding{Status: Unknown, Evidence: "you have no right " + rightDescribe(id).String(), Needs: []Right{rightDescribe(id)}}
+	case errors.Is(err, errNotAsked) && s.NoAWS != "":
+		return Finding{Status: Unknown, Evidence: s.NoAWS}
 	}
-	return []Right{rightDescribe(id)}
+	return Finding{Status: Unknown, Evidence: err.Error()}
+}
+
+// explained adds to what is broken why AWS does not explain it further.
+func (s *subject) explained(found Finding, err error, id string) Finding {
+	switch {
+	case err == nil, errors.Is(err, ErrNoSecret), errors.Is(err, errNotNamed), errors.Is(err, errNotAsked):
+		return found
+	}
+	missing := s.undescribed(err, id)
+	if len(missing.Needs) == 0 {
+		found.Evidence += "; AWS was not checked: " + missing.Evidence
+	}
+	return found.with(missing.Needs...)
 }
 
 func rulesPattern(ctx context.Context, s *subject) Finding {
@@ -164,8 +186,7 @@ func rulesTag(ctx context.Context, s *subject) Finding {
 	case errors.Is(err, ErrNoSecret):
 		return ok("")
 	case err != nil:
-		found := Finding{Status: Unknown, Evidence: "you may not describe the secret"}
-		return found.with(s.unseen(err, secret.SecretID)...)
+		return s.undescribed(err, secret.SecretID)
 	}
 	value, has := described.Tags[source.TagNamespaces]
 	if slices.Contains(strings.Fields(value), s.Namespace) {
@@ -211,8 +232,13 @@ func managerSuffix(ctx context.Context, s *subject) Finding {
 	}
 	name := arns.NameOf(secret.SecretID)
 	described, err := s.describe(ctx, name, &secret)
-	if err != nil || described.ARN == secret.SecretID || arns.Account(described.ARN) != arns.Account(secret.SecretID) {
-		return ok("").with(s.unseen(err, name)...)
+	switch {
+	case errors.Is(err, ErrNoSecret):
+		return ok("")
+	case err != nil:
+		return s.undescribed(err, name)
+	case described.ARN == secret.SecretID, arns.Account(described.ARN) != arns.Account(secret.SecretID):
+		return ok("")
 	}
 	mends := []Mend{{Edit, "replace the ARN by " + described.ARN}}
 	if s.Spec.Source.SecretID == secret.SecretID {
@@ -234,7 +260,7 @@ func managerExists(ctx context.Context, s *subject) Finding {
 	if err == nil {
 		found.Evidence += "; you see " + described.ARN + ": compare its account and region with those of the operator"
 	}
-	return found.with(s.unseen(err, secret.SecretID)...)
+	return s.explained(found, err, secret.SecretID)
 }
 
 func managerDeleted(_ context.Context, s *subject) Finding {
@@ -256,7 +282,7 @@ func managerLabel(ctx context.Context, s *subject) Finding {
 		found.Mend = []Mend{s.edit(`{"spec":{"source":{"versionStage":"` + v1alpha1.DefaultVersionStage + `"}}}`),
 			s.aws("update-secret-version-stage", &secret, "--version-stage "+orElse(secret.VersionStage, v1alpha1.DefaultVersionStage)+" --move-to-version-id VERSION_ID")}
 	}
-	return found.with(s.unseen(err, secret.SecretID)...)
+	return s.explained(found, err, secret.SecretID)
 }
 
 func managerAnswer(_ context.Context, s *subject) Finding {

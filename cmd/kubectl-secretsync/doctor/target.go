@@ -157,7 +157,12 @@ func rotationHealth(_ context.Context, s *subject) Finding {
 	case health.Status == metav1.ConditionTrue:
 		return ok(health.Message)
 	}
-	found := broken(health.Message, s.aws("rotate-secret", &s.Spec.Source, ""))
+	secret := s.secretIn(health.Message)
+	found := warning(health.Message, s.aws("rotate-secret", &secret, "")) // The Secret is what AWS has.
+	if health.Reason == v1alpha1.ReasonRotationTooOld {                   // AWS may not rotate the secret at all.
+		rotate := found.Mend[0].Text
+		found.Mend = []Mend{s.aws("put-secret-value", &secret, "--secret-string file://VALUE.json"), {Edit, "or, if AWS rotates it: " + rotate}}
+	}
 	found.Docs = docsPage + "#the-condition-rotationhealthy"
 	return found
 }
