@@ -24,8 +24,8 @@ func newDoctor(c *cli) *cobra.Command {
 	var options doctorOptions
 	command := &cobra.Command{
 		Use:   "doctor [NAME]",
-		Short: "Say why SecretSyncs do not work, and what mends it",
-		Long: "Say why SecretSyncs do not work, and what mends it: of each, the first thing that is broken, from the installation to\n" +
+		Short: "Say why SecretSyncs do not work, and what fixes it",
+		Long: "Say why SecretSyncs do not work, and what fixes it: of each, the first thing that is broken, from the installation to\n" +
 			"the Secret, without what follows from it. Exits with 1 if something is broken, and with 3 if nothing is, but something\n" +
 			"was not checked: a right is missing, or AWS or the cluster did not answer.\n\n" +
 			"It changes nothing and reads no value. It looks with your own rights in the cluster, and asks AWS with your own\n" +
@@ -223,7 +223,7 @@ func (c *cli) sayDiagnoses(results []doctor.Diagnosis) {
 		text += fmt.Sprintf(", %d with a warning", counts[doctor.Warning])
 	}
 	if counts[doctor.Unknown] > 0 {
-		text += fmt.Sprintf(", %d not looked at completely", counts[doctor.Unknown])
+		text += fmt.Sprintf(", %d not checked completely", counts[doctor.Unknown])
 	}
 	c.say("%s", text)
 }

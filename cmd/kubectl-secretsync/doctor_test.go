@@ -33,8 +33,8 @@ const operatorPolicy = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allo
 // otherAccount is an account that does not know the cluster's tokens.
 const otherAccount = "444455556666"
 
-// ward is an operator on the real API server and a local AWS, with a Deployment that no kubelet runs.
-type ward struct {
+// bench is an operator on the real API server and a local AWS, with a Deployment that no kubelet runs.
+type bench struct {
 	*testing.T
 	aws    *localaws.Running
 	admin  *secretsmanager.Client
@@ -48,16 +48,16 @@ type ward struct {
 	roles map[string]localaws.Role
 }
 
-// patient is the SecretSync of a row, in a namespace of its own.
-type patient struct {
+// subject is the SecretSync of a row, in a namespace of its own.
+type subject struct {
 	*setup
-	*ward
+	*bench
 }
 
-func newWard(t *testing.T) *ward {
+func newBench(t *testing.T) *bench {
 	t.Helper()
 	s := newSetup(t)
-	w := &ward{T: t, rules: map[string][]localaws.Rule{}, roles: map[string]localaws.Role{}, policies: []string{operatorPolicy}}
+	w := &bench{T: t, rules: map[string][]localaws.Rule{}, roles: map[string]localaws.Role{}, policies: []string{operatorPolicy}}
 	w.aws, _, _ = s.withAWS()
 	w.admin, w.remote = w.client("me", accountHere), w.client("remote", otherAccount)
 	w.aws.AddPrincipal("none", localaws.Principal{Account: accountHere, ARN: "arn:aws:iam::" + accountHere + ":user/none"})
@@ -80,14 +80,14 @@ func newWard(t *testing.T) *ward {
 }
 
 // client is an administrator of an account, with an access key of that name.
-func (w *ward) client(key, account string) *secretsmanager.Client {
+func (w *bench) client(key, account string) *secretsmanager.Client {
 	w.aws.AddPrincipal(key, localaws.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":user/" + key})
 	return secretsmanager.New(secretsmanager.Options{Region: localaws.DefaultRegion, BaseEndpoint: aws.String(w.aws.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(key, "not-checked", "")})
 }
 
 // applyRules installs the rules of all rows. A rule that allows nothing must not deny all else.
-func (w *ward) applyRules() {
+func (w *bench) applyRules() {
 	var all []localaws.Rule
 	for _, rules := range w.rules {
 		all = append(all, rules...)
@@ -95,7 +95,7 @@ func (w *ward) applyRules() {
 	w.aws.SetRules(all...)
 }
 
-func (w *ward) applyPolicies() {
+func (w *bench) applyPolicies() {
 	w.Helper()
 	if _, err := w.aws.AddUser(localaws.User{Name: "secretsync", AccessKeyID: ofOperator, SecretAccessKey: "operators-key", Policies: w.policies}); err != nil {
 		w.Fatal(err)
@@ -103,7 +103,7 @@ func (w *ward) applyPolicies() {
 }
 
 // deployment is that of the operator, with the flags that the manager has.
-func (w *ward) deployment(flags []string) *appsv1.Deployment {
+func (w *bench) deployment(flags []string) *appsv1.Deployment {
 	w.Helper()
 	labels := map[string]string{"app.kubernetes.io/name": "secretsync"}
 	made := &appsv1.Deployment{
@@ -127,7 +127,7 @@ func (w *ward) deployment(flags []string) *appsv1.Deployment {
 }
 
 // ready lets the pods of the operator be ready, as the kubelet would, until the Deployment has an available one.
-func (w *ward) ready() {
+func (w *bench) ready() {
 	w.Helper()
 	testsuite.Await(w, "the Deployment is available", func() bool {
 		w.pods(func(status *corev1.PodStatus) {
@@ -140,7 +140,7 @@ func (w *ward) ready() {
 }
 
 // pods changes the statuses of the operator's pods.
-func (w *ward) pods(change func(*corev1.PodStatus)) {
+func (w *bench) pods(change func(*corev1.PodStatus)) {
 	w.Helper()
 	var list corev1.PodList
 	if err := shared.Client.List(w.Context(), &list, client.InNamespace(testenv.OperatorNamespace), client.MatchingLabels{"app.kubernetes.io/name": "secretsync"}); err != nil {
@@ -155,7 +155,7 @@ func (w *ward) pods(change func(*corev1.PodStatus)) {
 	}
 }
 
-func (w *ward) installed() *appsv1.Deployment {
+func (w *bench) installed() *appsv1.Deployment {
 	w.Helper()
 	found := &appsv1.Deployment{}
 	if err := shared.Client.Get(w.Context(), clientKey(testenv.OperatorNamespace, "secretsync"), found); err != nil {
@@ -165,7 +165,7 @@ func (w *ward) installed() *appsv1.Deployment {
 }
 
 // diagnose runs the doctor on the SecretSync, and gives its diagnosis.
-func (p *patient) diagnose(arguments ...string) (doctor.Diagnosis, []doctor.Right, printed) {
+func (p *subject) diagnose(arguments ...string) (doctor.Diagnosis, []doctor.Right, printed) {
 	p.setup.Helper()
 	got := p.plugin(append([]string{"doctor", "db", "-o", "json"}, arguments...)...)
 	var read struct {
@@ -187,8 +187,8 @@ func first(d doctor.Diagnosis) doctor.Finding {
 	return d.Checks[n]
 }
 
-// settle waits until Ready has a reason at the present generation.
-func (p *patient) settle(reason string) {
+// awaitReason waits until Ready has a reason at the present generation.
+func (p *subject) awaitReason(reason string) {
 	p.setup.Helper()
 	testsuite.Await(p.setup.T, "db has the reason "+reason, func() bool {
 		found := p.get("db")
@@ -197,14 +197,14 @@ func (p *patient) settle(reason string) {
 	}, p.picture)
 }
 
-func (p *patient) picture() string {
+func (p *subject) picture() string {
 	found := p.get("db")
 	content, _ := json.Marshal(found.Status)
 	return string(content)
 }
 
-// healed waits until the SecretSync is synced after a refresh, and the doctor finds nothing.
-func (p *patient) healed() {
+// fixed waits until the SecretSync is synced after a refresh, and the doctor finds nothing.
+func (p *subject) fixed() {
 	p.setup.Helper()
 	testsuite.Await(p.setup.T, "db is synced", func() bool {
 		if found := p.get("db"); !found.RefreshRequested() {
@@ -216,14 +216,14 @@ func (p *patient) healed() {
 		return false
 	}, p.picture)
 	if found, _, got := p.diagnose(); found.Verdict != doctor.OK || got.code != exitWell {
-		p.setup.Errorf("after the mend, exit code %d: %s %s: %+v", got.code, found.Verdict, found.First, first(found))
+		p.setup.Errorf("after the fix, exit code %d: %s %s: %+v", got.code, found.Verdict, found.First, first(found))
 	}
 }
 
-// apply does what a mend says.
-func (p *patient) apply(mend doctor.Mend, fill map[string]string) {
+// apply does what a fix says.
+func (p *subject) apply(fix doctor.Fix, fill map[string]string) {
 	p.setup.Helper()
-	text, _, _ := strings.Cut(mend.Text, " # ")
+	text, _, _ := strings.Cut(fix.Text, " # ")
 	for placeholder, value := range fill {
 		text = strings.ReplaceAll(text, placeholder, value)
 	}

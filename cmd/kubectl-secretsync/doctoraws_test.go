@@ -14,8 +14,8 @@ import (
 // testsuiteContext is for what is removed when a test has ended.
 func testsuiteContext() context.Context { return context.Background() }
 
-// awsCommand does what the command line of AWS would do, for the commands that mends have.
-func (p *patient) awsCommand(arguments []string) {
+// awsCommand does what the command line of AWS would do, for the commands that fixes have.
+func (p *subject) awsCommand(arguments []string) {
 	p.setup.Helper()
 	ctx, flags := p.setup.Context(), map[string]string{}
 	for n := 2; n+1 < len(arguments); n += 2 {
@@ -52,14 +52,14 @@ func (p *patient) awsCommand(arguments []string) {
 }
 
 // put creates the secret of the row.
-func (p *patient) put(content string, changes ...func(*secretsmanager.CreateSecretInput)) (arn string) {
+func (p *subject) put(content string, changes ...func(*secretsmanager.CreateSecretInput)) (arn string) {
 	p.setup.Helper()
 	return p.putIn(p.admin, p.secretID(), content, changes...)
 }
 
-func (p *patient) secretID() string { return "/ward/" + p.namespace + "/db" }
+func (p *subject) secretID() string { return "/doctor/" + p.namespace + "/db" }
 
-func (p *patient) putIn(account *secretsmanager.Client, name, content string, changes ...func(*secretsmanager.CreateSecretInput)) (arn string) {
+func (p *subject) putIn(account *secretsmanager.Client, name, content string, changes ...func(*secretsmanager.CreateSecretInput)) (arn string) {
 	p.setup.Helper()
 	input := &secretsmanager.CreateSecretInput{Name: &name, SecretString: &content}
 	for _, change := range changes {
@@ -82,7 +82,7 @@ func withTag(key, value string) func(*secretsmanager.CreateSecretInput) {
 }
 
 // role creates a role that the operator, or a ServiceAccount, may assume.
-func (p *patient) role(name, trust string, policies ...string) (arn string) {
+func (p *subject) role(name, trust string, policies ...string) (arn string) {
 	p.setup.Helper()
 	p.roles[name] = localaws.Role{Name: name, TrustPolicy: trust, Policies: policies}
 	arn, err := p.aws.AddRole(p.roles[name])
@@ -98,7 +98,7 @@ const trustUntagged = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "`
 const trustFully = `{"Statement": {"Effect": "Allow", "Principal": {"AWS": "` + accountHere + `"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}}`
 
 // trustAccount lets a ServiceAccount assume a role.
-func (p *patient) trustAccount(name string) string {
+func (p *subject) trustAccount(name string) string {
 	issuer := strings.TrimPrefix(p.issuer, "https://")
 	return `{"Statement": {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::` + accountHere + `:oidc-provider/` + issuer + `"},
 		"Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {
@@ -106,13 +106,13 @@ func (p *patient) trustAccount(name string) string {
 }
 
 // deny adds a rule for the secret of the row.
-func (p *patient) deny(because string) {
+func (p *subject) deny(because string) {
 	p.rules[p.namespace] = []localaws.Rule{{Deny: true, Principal: "*:user/secretsync", Resource: "*" + p.secretID() + "*", Because: because}}
 	p.applyRules()
 }
 
 // permit ends it.
-func (p *patient) permit() {
+func (p *subject) permit() {
 	delete(p.rules, p.namespace)
 	p.applyRules()
 }

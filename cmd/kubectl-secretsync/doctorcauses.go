@@ -39,7 +39,7 @@ func causesOf(results []doctor.Diagnosis) (all []*cause) {
 	return all
 }
 
-// printCauses prints each cause: a line that names it, and lines with what mends it and where to read more.
+// printCauses prints each cause: a line that names it, and lines with what fixes it and where to read more.
 func (c *cli) printCauses(results []doctor.Diagnosis) error {
 	var text strings.Builder
 	for _, found := range causesOf(results) {
@@ -48,25 +48,25 @@ func (c *cli) printCauses(results []doctor.Diagnosis) error {
 			names += fmt.Sprintf(" and %d more", more)
 		}
 		fmt.Fprintf(&text, "%s %s %s: %s\n", strings.ToUpper(string(found.Status)), found.ID, names, found.Evidence)
-		for n, mend := range found.Mend {
-			lead := "  mend: "
+		for n, fix := range found.Fix {
+			lead := "  fix: "
 			if n > 0 {
-				lead = "    or: "
+				lead = "   or: "
 			}
-			fmt.Fprintln(&text, lead+mend.Text)
+			fmt.Fprintln(&text, lead+fix.Text)
 		}
 		if found.Docs != "" {
 			fmt.Fprintln(&text, "  read: "+found.Docs)
 		}
 	}
 	for _, line := range unseenLines(results) {
-		fmt.Fprintln(&text, "not looked at: "+line)
+		fmt.Fprintln(&text, "not checked: "+line)
 	}
 	_, err := fmt.Fprint(c.streams.Out, text.String())
 	return err
 }
 
-// unseenLines are what was not looked at, and why, each once.
+// unseenLines are what was not checked, and why, each once.
 func unseenLines(results []doctor.Diagnosis) (lines []string) {
 	for i := range results {
 		for n := range results[i].Checks {

@@ -34,8 +34,8 @@ func facts(t *testing.T, objects ...client.Object) *Facts {
 	}
 }
 
-// ailing is a SecretSync that the operator reports.
-func ailing(reason, message string) *v1alpha1.SecretSync {
+// reported is a SecretSync that the operator reports.
+func reported(reason, message string) *v1alpha1.SecretSync {
 	made := &v1alpha1.SecretSync{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "db", Generation: 1}}
 	made.Spec.Source.SecretID = "/prod/db"
 	made.Status.ObservedGeneration = 1
@@ -72,18 +72,18 @@ func reasonsOfReady(t *testing.T) (all []string) {
 	return all[begin : end+1]
 }
 
-// TestEachReasonHasACheck: whatever the operator reports, a check names it, with something that mends it and a section to
+// TestEachReasonHasACheck: whatever the operator reports, a check names it, with something that fixes it and a section to
 // read; also if the caller sees nothing else.
 func TestEachReasonHasACheck(t *testing.T) {
 	for _, reason := range reasonsOfReady(t) {
-		found := facts(t).Examine(t.Context(), ailing(reason, "what the operator says"), "")
+		found := facts(t).Examine(t.Context(), reported(reason, "what the operator says"), "")
 		n := slices.IndexFunc(found.Checks, func(f Finding) bool { return f.Status == Broken })
 		if found.Verdict != Broken || n < 0 || found.Checks[n].ID != found.First {
 			t.Errorf("%s: %s %s", reason, found.Verdict, found.First)
 			continue
 		}
 		cause := found.Checks[n]
-		if len(cause.Mend) == 0 || cause.Evidence == "" || cause.Docs != docsPage+"#"+strings.ToLower(reason) {
+		if len(cause.Fix) == 0 || cause.Evidence == "" || cause.Docs != docsPage+"#"+strings.ToLower(reason) {
 			t.Errorf("%s: %+v", reason, cause)
 		}
 		for _, later := range found.Checks[n+1:] {
@@ -110,7 +110,7 @@ func TestEachCheckHasAName(t *testing.T) {
 
 // TestNothingIsBrokenWhereAllIsWell, and a failure that is retried while the Secret is right is a warning.
 func TestNothingIsBrokenWhereAllIsWell(t *testing.T) {
-	well := ailing(v1alpha1.ReasonSynced, "")
+	well := reported(v1alpha1.ReasonSynced, "")
 	if found := facts(t).Examine(t.Context(), well, ""); found.Verdict != OK || found.First != "" {
 		t.Errorf("%s %s", found.Verdict, found.First)
 	}
@@ -127,7 +127,7 @@ func TestNothingIsBrokenWhereAllIsWell(t *testing.T) {
 
 // TestOnlyOneCheck runs alone.
 func TestOnlyOneCheck(t *testing.T) {
-	found := facts(t).Examine(t.Context(), ailing(v1alpha1.ReasonThrottled, "AWS throttles"), "net.throttle")
+	found := facts(t).Examine(t.Context(), reported(v1alpha1.ReasonThrottled, "AWS throttles"), "net.throttle")
 	if len(found.Checks) != 1 || found.First != "net.throttle" {
 		t.Errorf("%+v", found)
 	}
@@ -155,7 +155,7 @@ func TestWhatIsRefusedDecides(t *testing.T) {
 		{read, v1alpha1.RefusalStatus{Principal: principal, Policy: "session policy"}, "iam.deny"},
 		{read, v1alpha1.RefusalStatus{Principal: principal, Policy: "identity-based policy"}, "iam.allow"},
 	} {
-		secretSync := ailing(test.reason, "what the operator says")
+		secretSync := reported(test.reason, "what the operator says")
 		secretSync.Status.Refusal = &test.refusal
 		if found := facts(t).Examine(t.Context(), secretSync, ""); found.First != test.first {
 			t.Errorf("%s %+v: %s, want %s", test.reason, test.refusal, found.First, test.first)

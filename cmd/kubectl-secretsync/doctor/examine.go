@@ -86,8 +86,8 @@ func (s *subject) run(ctx context.Context, c check, cause string) Finding {
 
 // complete makes lists of what is nil, as the JSON output promises.
 func (f Finding) complete() Finding {
-	if f.Mend == nil {
-		f.Mend = []Mend{}
+	if f.Fix == nil {
+		f.Fix = []Fix{}
 	}
 	if f.Needs == nil {
 		f.Needs = []Right{}

@@ -72,8 +72,8 @@ func (m *memo[T]) get(ask func() (T, error)) (T, error) {
 	return m.value, m.err
 }
 
-// unlooked is the finding for something that could not be read. It names the right only where that is missing.
-func unlooked(err error, right Right) Finding {
+// unchecked is the finding for something that could not be read. It names the right only where that is missing.
+func unchecked(err error, right Right) Finding {
 	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
 		return Finding{Status: Unknown, Evidence: "you have no right " + right.String(), Needs: []Right{right}}
 	}

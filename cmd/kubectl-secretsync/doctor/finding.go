@@ -12,7 +12,7 @@ const (
 	Broken Status = "broken"
 	// Warning means that the SecretSync works, and may not do so for long, or not as intended.
 	Warning Status = "warning"
-	// Unknown means that it was not looked at: a right is missing, or AWS was not reached.
+	// Unknown means that it was not checked: a right is missing, or AWS was not reached.
 	Unknown Status = "unknown"
 	// Skipped means that there was no need to look: an earlier check explains the trouble, or there is none.
 	Skipped Status = "skipped"
@@ -20,8 +20,8 @@ const (
 	Absent Status = "absent"
 )
 
-// Mend is one way to end the trouble.
-type Mend struct {
+// Fix is one way to end the trouble.
+type Fix struct {
 	// Kind is Command or Edit.
 	Kind string `json:"kind"`
 	Text string `json:"text"`
@@ -55,9 +55,9 @@ type Finding struct {
 	Status Status `json:"status"`
 	// Evidence is what was seen. It holds no value of a secret.
 	Evidence string `json:"evidence,omitempty"`
-	// Mend are ways to end the trouble, the best one first.
-	Mend []Mend `json:"mend"`
-	// Needs are the rights without which something was not looked at.
+	// Fix are ways to end the trouble, the best one first.
+	Fix []Fix `json:"fix"`
+	// Needs are the rights without which something was not checked.
 	Needs []Right `json:"needs"`
 	// Docs is a section of the documentation.
 	Docs string `json:"docs,omitempty"`
@@ -114,19 +114,19 @@ func (d *Diagnosis) Needs() (all []Right) {
 
 func ok(evidence string) Finding { return Finding{Status: OK, Evidence: evidence} }
 
-func broken(evidence string, mends ...Mend) Finding {
-	return Finding{Status: Broken, Evidence: evidence, Mend: mends}
+func broken(evidence string, fixes ...Fix) Finding {
+	return Finding{Status: Broken, Evidence: evidence, Fix: fixes}
 }
 
-func warning(evidence string, mends ...Mend) Finding {
-	return Finding{Status: Warning, Evidence: evidence, Mend: mends}
+func warning(evidence string, fixes ...Fix) Finding {
+	return Finding{Status: Warning, Evidence: evidence, Fix: fixes}
 }
 
 func absent(why string) Finding { return Finding{Status: Absent, Evidence: why} }
 
 func skipped(why string) Finding { return Finding{Status: Skipped, Evidence: why} }
 
-// with adds what was not looked at.
+// with adds what was not checked.
 func (f Finding) with(needs ...Right) Finding {
 	f.Needs = append(f.Needs, needs...)
 	return f

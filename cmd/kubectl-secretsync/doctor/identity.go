@@ -47,9 +47,9 @@ func (s *subject) onAccount(ctx context.Context, look func(*corev1.ServiceAccoun
 	account := &corev1.ServiceAccount{}
 	switch err := s.Cluster.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: name}, account); {
 	case apierrors.IsNotFound(err):
-		return broken(fmt.Sprintf("there is no ServiceAccount %s in namespace %s", name, s.Namespace), Mend{Command, fmt.Sprintf("kubectl create serviceaccount %s -n %s", name, s.Namespace)})
+		return broken(fmt.Sprintf("there is no ServiceAccount %s in namespace %s", name, s.Namespace), Fix{Command, fmt.Sprintf("kubectl create serviceaccount %s -n %s", name, s.Namespace)})
 	case err != nil:
-		return unlooked(err, rightAccounts())
+		return unchecked(err, rightAccounts())
 	}
 	return look(account)
 }
@@ -69,7 +69,7 @@ func accountRole(ctx context.Context, s *subject) Finding {
 		if role != "" {
 			evidence = fmt.Sprintf("the annotation %s of ServiceAccount %s/%s is not the ARN of a role", annotationRole, account.Namespace, account.Name)
 		}
-		return broken(evidence, Mend{Command, fmt.Sprintf("kubectl annotate serviceaccount %s -n %s --overwrite %s=ROLE_ARN", account.Name, account.Namespace, annotationRole)})
+		return broken(evidence, Fix{Command, fmt.Sprintf("kubectl annotate serviceaccount %s -n %s --overwrite %s=ROLE_ARN", account.Name, account.Namespace, annotationRole)})
 	})
 }
 
@@ -89,15 +89,15 @@ func accountToken(ctx context.Context, s *subject) Finding {
 	} {
 		allowed, err := s.may(ctx, o.user(), attributes)
 		if err != nil {
-			return unlooked(err, rightReview())
+			return unchecked(err, rightReview())
 		}
 		if !allowed {
-			mends := []Mend{s.bind(o, "secretsync-service-account-tokens"), {Edit, "add the component config/components/service-account-tokens, if there is no such ClusterRole"}}
+			fixes := []Fix{s.bind(o, "secretsync-service-account-tokens"), {Edit, "add the component config/components/service-account-tokens, if there is no such ClusterRole"}}
 			if o.byHelm() {
-				mends = []Mend{o.setValue("serviceAccountTokens.enabled=true"), {Edit, "add " + name + " to the value serviceAccountTokens.names, if it is set"}}
+				fixes = []Fix{o.setValue("serviceAccountTokens.enabled=true"), {Edit, "add " + name + " to the value serviceAccountTokens.names, if it is set"}}
 			}
 			return broken(fmt.Sprintf("%s may not %s %s of ServiceAccount %s/%s", o.user(), attributes.Verb,
-				orElse(attributes.Subresource, "the object"), s.Namespace, name), mends...)
+				orElse(attributes.Subresource, "the object"), s.Namespace, name), fixes...)
 		}
 	}
 	return ok("")
@@ -113,8 +113,8 @@ func accountAudience(ctx context.Context, s *subject) Finding {
 			return ok(audience)
 		}
 		return broken(fmt.Sprintf("AWS refuses tokens for the audience %s, which ServiceAccount %s/%s asks for", asked, account.Namespace, account.Name),
-			Mend{Command, fmt.Sprintf("kubectl annotate serviceaccount %s -n %s %s-", account.Name, account.Namespace, annotationAudience)},
-			Mend{Edit, "add the audience to the cluster's OIDC provider in IAM"})
+			Fix{Command, fmt.Sprintf("kubectl annotate serviceaccount %s -n %s %s-", account.Name, account.Namespace, annotationAudience)},
+			Fix{Edit, "add the audience to the cluster's OIDC provider in IAM"})
 	})
 }
 
@@ -134,9 +134,9 @@ func operatorCredentials(ctx context.Context, s *subject) Finding {
 	account := &corev1.ServiceAccount{}
 	switch err := s.Cluster.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.account()}, account); {
 	case apierrors.IsNotFound(err):
-		return broken(fmt.Sprintf("the operator's ServiceAccount %s/%s does not exist", o.Namespace, o.account()), Mend{Edit, "create it as the chart or the manifests do, with its annotations"})
+		return broken(fmt.Sprintf("the operator's ServiceAccount %s/%s does not exist", o.Namespace, o.account()), Fix{Edit, "create it as the chart or the manifests do, with its annotations"})
 	case err != nil:
-		return unlooked(err, rightAccounts())
+		return unchecked(err, rightAccounts())
 	}
 	role := account.Annotations[annotationRole]
 	if role == "" {
@@ -144,7 +144,7 @@ func operatorCredentials(ctx context.Context, s *subject) Finding {
 	}
 	var pods corev1.PodList
 	if err := s.Cluster.List(ctx, &pods, client.InNamespace(o.Namespace), client.MatchingLabels(o.Spec.Selector.MatchLabels)); err != nil {
-		return unlooked(err, Right{"kubernetes", "list", "pods"})
+		return unchecked(err, Right{"kubernetes", "list", "pods"})
 	}
 	for i := range pods.Items {
 		if !mounts(&pods.Items[i]) {
@@ -172,14 +172,14 @@ func provider(_ context.Context, s *subject) Finding {
 		return ok("")
 	}
 	return broken(s.message,
-		Mend{Edit, "let IAM, in the account of the role, know the cluster's OIDC provider, with the audience " + audience + "; its issuer is in kubectl get --raw /.well-known/openid-configuration"},
-		Mend{Command, "aws iam create-open-id-connect-provider --url ISSUER --client-id-list " + audience})
+		Fix{Edit, "let IAM, in the account of the role, know the cluster's OIDC provider, with the audience " + audience + "; its issuer is in kubectl get --raw /.well-known/openid-configuration"},
+		Fix{Command, "aws iam create-open-id-connect-provider --url ISSUER --client-id-list " + audience})
 }
 
 func clock(_ context.Context, s *subject) Finding {
 	switch s.refusal().Code {
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture":
-		return broken(s.message, Mend{Edit, "compare the clocks of the nodes, of the API server and of AWS"})
+		return broken(s.message, Fix{Edit, "compare the clocks of the nodes, of the API server and of AWS"})
 	}
 	return ok("")
 }
@@ -188,14 +188,14 @@ func stsReached(_ context.Context, s *subject) Finding {
 	if refused := s.refusal(); refused.Code != "" || !strings.HasPrefix(refused.Action, "sts:") {
 		return ok("")
 	}
-	return broken(s.message, Mend{Edit, "let the operator's pods reach AWS STS: look at NetworkPolicies, proxies and the VPC endpoint of STS"})
+	return broken(s.message, Fix{Edit, "let the operator's pods reach AWS STS: look at NetworkPolicies, proxies and the VPC endpoint of STS"})
 }
 
 func credentialsUsable(_ context.Context, s *subject) Finding {
 	if s.account() != "" || s.refusal().Code != "" {
-		return broken(s.message, Mend{Edit, "correct what the message names"})
+		return broken(s.message, Fix{Edit, "correct what the message names"})
 	}
-	return broken(s.message, Mend{Edit, "give the operator credentials: annotate its ServiceAccount with " + annotationRole + " (IRSA), or associate it with a role (EKS Pod Identity)"})
+	return broken(s.message, Fix{Edit, "give the operator credentials: annotate its ServiceAccount with " + annotationRole + " (IRSA), or associate it with a role (EKS Pod Identity)"})
 }
 
 func trustTags(_ context.Context, s *subject) Finding {
@@ -204,8 +204,8 @@ func trustTags(_ context.Context, s *subject) Finding {
 		return ok("")
 	}
 	return broken(fmt.Sprintf("%s may not tag the session of %s", orElse(refused.Principal, "the identity"), orElse(refused.Resource, "the role")),
-		Mend{Edit, fmt.Sprintf("let the trust policy of %s allow sts:TagSession too", orElse(refused.Resource, "the role"))},
-		Mend{Edit, "or start the operator with --session-tags=false"})
+		Fix{Edit, fmt.Sprintf("let the trust policy of %s allow sts:TagSession too", orElse(refused.Resource, "the role"))},
+		Fix{Edit, "or start the operator with --session-tags=false"})
 }
 
 func hopAllow(_ context.Context, s *subject) Finding {
@@ -218,9 +218,9 @@ func hopAllow(_ context.Context, s *subject) Finding {
 
 func trustAllow(_ context.Context, s *subject) Finding {
 	refused := s.refusal()
-	mend := Mend{Command, "kubectl secretsync policy --trust -n " + s.Namespace}
+	fix := Fix{Command, "kubectl secretsync policy --trust -n " + s.Namespace}
 	if _, path, is := strings.Cut(refused.Resource, ":role/"); is {
-		mend.Text += " # put it by aws iam update-assume-role-policy --role-name " + path[strings.LastIndex(path, "/")+1:]
+		fix.Text += " # put it by aws iam update-assume-role-policy --role-name " + path[strings.LastIndex(path, "/")+1:]
 	}
-	return broken(s.message, mend)
+	return broken(s.message, fix)
 }

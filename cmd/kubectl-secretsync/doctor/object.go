@@ -19,22 +19,22 @@ import (
 const crdName = "secretsyncs.secretsync.dev"
 
 // kubectl is a command about the SecretSync.
-func (s *subject) kubectl(verb, rest string) Mend {
-	return Mend{Command, fmt.Sprintf("kubectl %s %s %s -n %s %s", verb, crdName, s.Name, s.Namespace, rest)}
+func (s *subject) kubectl(verb, rest string) Fix {
+	return Fix{Command, fmt.Sprintf("kubectl %s %s %s -n %s %s", verb, crdName, s.Name, s.Namespace, rest)}
 }
 
 // edit is a change of the spec, in the form of a merge patch. If it is applied from Git, it has to be made there.
-func (s *subject) edit(patch string) Mend {
+func (s *subject) edit(patch string) Fix {
 	command := s.kubectl("patch", "--type=merge -p '"+patch+"'")
 	if owner := s.Applied(s.SecretSync); owner != "" {
-		return Mend{Edit, owner + " applies it from Git: commit there what this would change: " + command.Text}
+		return Fix{Edit, owner + " applies it from Git: commit there what this would change: " + command.Text}
 	}
 	return command
 }
 
 // plugin is a command of the plugin about the SecretSync.
-func (s *subject) plugin(verb string) Mend {
-	return Mend{Command, fmt.Sprintf("kubectl secretsync %s %s -n %s", verb, s.Name, s.Namespace)}
+func (s *subject) plugin(verb string) Fix {
+	return Fix{Command, fmt.Sprintf("kubectl secretsync %s %s -n %s", verb, s.Name, s.Namespace)}
 }
 
 func objectMode(_ context.Context, s *subject) Finding {
@@ -52,19 +52,19 @@ func objectSeen(ctx context.Context, s *subject) Finding {
 		return ok("")
 	}
 	evidence := fmt.Sprintf("no operator has handled generation %d of the spec yet", s.Generation)
-	found := broken(evidence, Mend{Edit, "wait some seconds; if it stays so, see the log of the operator"})
+	found := broken(evidence, Fix{Edit, "wait some seconds; if it stays so, see the log of the operator"})
 	mine, seen, err := s.mine(ctx)
 	switch {
 	case err != nil:
-		found = broken(evidence+"; the operator was not looked at", Mend{Edit, "ask those who may see the operator: does it run, and does it watch this namespace?"}).with(unlooked(err, rightDeployments()).Needs...)
+		found = broken(evidence+"; the operator was not checked", Fix{Edit, "ask those who may see the operator: does it run, and does it watch this namespace?"}).with(unchecked(err, rightDeployments()).Needs...)
 	case len(seen) > 0 && len(mine) > 0:
-		found.Mend = []Mend{mine[0].kubectl("logs", ""), mine[0].kubectl("rollout restart", "")}
+		found.Fix = []Fix{mine[0].kubectl("logs", ""), mine[0].kubectl("rollout restart", "")}
 	}
 	return found
 }
 
 func objectSpec(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "correct the field that the message names, or divide a spec that is too large"})
+	return broken(s.message, Fix{Edit, "correct the field that the message names, or divide a spec that is too large"})
 }
 
 // CRDKind is the kind of CRDs, which are read without their types.
@@ -80,7 +80,7 @@ func crdVersion(ctx context.Context, s *subject) Finding {
 		return crd.Object, err
 	})
 	if err != nil {
-		return unlooked(err, Right{"kubernetes", "get", "customresourcedefinitions"})
+		return unchecked(err, Right{"kubernetes", "get", "customresourcedefinitions"})
 	}
 	versions, _, _ := unstructured.NestedSlice(known, "spec", "versions")
 	for _, version := range versions {
@@ -91,7 +91,7 @@ func crdVersion(ctx context.Context, s *subject) Finding {
 		root, _, _ := unstructured.NestedMap(of, "schema", "openAPIV3Schema")
 		if lacks := lacking("", root, reflect.TypeFor[v1alpha1.SecretSync]()); len(lacks) > 0 {
 			return broken("the CRD is older than this version, and lacks "+strings.Join(lacks, ", "),
-				Mend{Edit, "upgrade the CRD to that of the operator's version: docs/operations.md#upgrading-and-uninstalling"})
+				Fix{Edit, "upgrade the CRD to that of the operator's version: docs/operations.md#upgrading-and-uninstalling"})
 		}
 		return ok("")
 	}
@@ -122,17 +122,17 @@ func lacking(path string, definition map[string]any, of reflect.Type) (fields []
 }
 
 // Unreadable is the diagnosis of an installation whose SecretSyncs can't be read. It says the same as refused errors of
-// other verbs, and what mends it.
+// other verbs, and what fixes it.
 func (f *Facts) Unreadable(err error) Diagnosis {
-	result := Diagnosis{Object: Installation, Checks: []Finding{{ID: "crd.there", Needs: []Right{}, Mend: []Mend{}}}}
+	result := Diagnosis{Object: Installation, Checks: []Finding{{ID: "crd.there", Needs: []Right{}, Fix: []Fix{}}}}
 	found := &result.Checks[0]
 	switch {
 	case apierrors.IsNotFound(err):
 		found.Status, found.Evidence = Broken, "the cluster has no kind SecretSync: the CRD "+crdName+" is not installed"
-		found.Mend = []Mend{{Command, "helm install secretsync oci://ghcr.io/secretsync/charts/secretsync -n " + f.OperatorNamespace + " --create-namespace"}}
+		found.Fix = []Fix{{Command, "helm install secretsync oci://ghcr.io/secretsync/charts/secretsync -n " + f.OperatorNamespace + " --create-namespace"}}
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		*found = unlooked(err, Right{"kubernetes", "list", crdName})
-		found.ID, found.Mend = "crd.there", []Mend{}
+		*found = unchecked(err, Right{"kubernetes", "list", crdName})
+		found.ID, found.Fix = "crd.there", []Fix{}
 	default:
 		found.ID, found.Status, found.Evidence = "api.reach", Unknown, "the API server was not reached: "+err.Error()
 	}

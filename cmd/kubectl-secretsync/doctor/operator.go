@@ -34,7 +34,7 @@ func (f *Facts) installed(ctx context.Context) ([]operator, error) {
 		if apierrors.IsForbidden(err) {
 			err = f.Cluster.List(ctx, &list, client.MatchingLabels{labelName: operatorName}, client.InNamespace(f.OperatorNamespace))
 			if err == nil && len(list.Items) == 0 {
-				err = apierrors.NewForbidden(appsv1.Resource("deployments"), "", fmt.Errorf("only namespace %s was looked at", f.OperatorNamespace))
+				err = apierrors.NewForbidden(appsv1.Resource("deployments"), "", fmt.Errorf("only namespace %s was checked", f.OperatorNamespace))
 			}
 		}
 		var all []operator
@@ -97,8 +97,8 @@ func groupsOf(user string) []string {
 func (o *operator) String() string { return "Deployment " + o.Namespace + "/" + o.Name }
 
 // kubectl is a command about the Deployment.
-func (o *operator) kubectl(verb, rest string) Mend {
-	return Mend{Command, strings.TrimSpace(fmt.Sprintf("kubectl %s deployment/%s -n %s %s", verb, o.Name, o.Namespace, rest))}
+func (o *operator) kubectl(verb, rest string) Fix {
+	return Fix{Command, strings.TrimSpace(fmt.Sprintf("kubectl %s deployment/%s -n %s %s", verb, o.Name, o.Namespace, rest))}
 }
 
 // watches says whether an operator works in a namespace.
@@ -129,7 +129,7 @@ func (s *subject) inScope(ctx context.Context) ([]operator, *Finding) {
 	mine, seen, err := s.mine(ctx)
 	switch {
 	case err != nil:
-		found := unlooked(err, rightDeployments())
+		found := unchecked(err, rightDeployments())
 		return nil, &found
 	case len(seen) == 0 || len(mine) == 0:
 		found := skipped("no operator is known to work on it")
@@ -142,33 +142,33 @@ func operatorThere(ctx context.Context, s *subject) Finding {
 	seen, err := s.installed(ctx)
 	switch {
 	case err != nil:
-		return unlooked(err, rightDeployments())
+		return unchecked(err, rightDeployments())
 	case len(seen) > 0:
 		return ok(seen[0].String())
 	case s.fresh:
 		return skipped("no Deployment has the label " + labelName + "=" + operatorName + ", but an operator has handled the spec")
 	}
 	return broken("no operator is installed: no Deployment has the label "+labelName+"="+operatorName,
-		Mend{Command, "helm install secretsync oci://ghcr.io/secretsync/charts/secretsync -n " + s.OperatorNamespace + " --create-namespace"})
+		Fix{Command, "helm install secretsync oci://ghcr.io/secretsync/charts/secretsync -n " + s.OperatorNamespace + " --create-namespace"})
 }
 
 func scopeNamespace(ctx context.Context, s *subject) Finding {
 	seen, err := s.installed(ctx)
 	switch {
 	case err != nil:
-		return unlooked(err, rightDeployments())
+		return unchecked(err, rightDeployments())
 	case len(seen) == 0 || slices.ContainsFunc(seen, func(o operator) bool { return o.watches(s.Namespace) }):
 		return ok("")
 	}
 	first := &seen[0]
 	return broken(fmt.Sprintf("%s works in other namespaces only: --watch-namespaces=%s", first, first.flags["watch-namespaces"]),
-		Mend{Edit, fmt.Sprintf("add %s to --watch-namespaces of %s (value watchNamespaces of the chart)", s.Namespace, first)})
+		Fix{Edit, fmt.Sprintf("add %s to --watch-namespaces of %s (value watchNamespaces of the chart)", s.Namespace, first)})
 }
 
 func scopeShard(ctx context.Context, s *subject) Finding {
 	mine, seen, err := s.mine(ctx)
 	if err != nil {
-		return unlooked(err, rightDeployments())
+		return unchecked(err, rightDeployments())
 	}
 	switch {
 	case len(seen) == 0:
@@ -177,21 +177,21 @@ func scopeShard(ctx context.Context, s *subject) Finding {
 		return ok(mine[0].String())
 	case len(mine) > 1:
 		return warning(fmt.Sprintf("%s and %s both work on it", &mine[0], &mine[1]),
-			Mend{Edit, "give each operator SecretSyncs of its own, by --watch-namespaces or --watch-label-selector"})
+			Fix{Edit, "give each operator SecretSyncs of its own, by --watch-namespaces or --watch-label-selector"})
 	}
 	var selectors []string
-	mends := []Mend{{Edit, "set labels that one of the selectors matches"}}
+	fixes := []Fix{{Edit, "set labels that one of the selectors matches"}}
 	for _, o := range seen {
 		if !o.watches(s.Namespace) {
 			continue
 		}
 		selectors = append(selectors, fmt.Sprintf("%q", o.flags["watch-label-selector"]))
 		selector, err := labels.Parse(o.flags["watch-label-selector"])
-		if set := labelsFor(selector); err == nil && set != "" && mends[0].Kind == Edit {
-			mends = []Mend{s.kubectl("label", set+" --overwrite")}
+		if set := labelsFor(selector); err == nil && set != "" && fixes[0].Kind == Edit {
+			fixes = []Fix{s.kubectl("label", set+" --overwrite")}
 		}
 	}
-	return broken("no operator selects it by its labels: --watch-label-selector="+strings.Join(selectors, " or "), mends...)
+	return broken("no operator selects it by its labels: --watch-label-selector="+strings.Join(selectors, " or "), fixes...)
 }
 
 // labelsFor are the changes of labels that fulfil a selector, for kubectl label; empty if it is not that simple.

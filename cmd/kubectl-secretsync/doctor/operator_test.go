@@ -75,7 +75,7 @@ func reviewed(f *Facts, without ...string) {
 
 // unseen is a SecretSync that no operator has handled.
 func unseen() *v1alpha1.SecretSync {
-	made := ailing(v1alpha1.ReasonProgressing, "")
+	made := reported(v1alpha1.ReasonProgressing, "")
 	made.Status = v1alpha1.SecretSyncStatus{}
 	return made
 }
@@ -94,7 +94,7 @@ func TestTheInstallation(t *testing.T) {
 		without []string
 		want    Status
 		first   string
-		mend    string
+		fix     string
 	}{
 		"nothing is installed":           {nil, nil, Broken, "op.there", "helm install secretsync"},
 		"it watches other namespaces":    {[]client.Object{deployed("--watch-namespaces=a,b")}, nil, Broken, "scope.namespace", "add payments to --watch-namespaces"},
@@ -118,8 +118,8 @@ func TestTheInstallation(t *testing.T) {
 			continue
 		}
 		for _, check := range found.Checks {
-			if check.ID == test.first && (len(check.Mend) == 0 || !strings.Contains(check.Mend[0].Text, test.mend)) {
-				t.Errorf("%s: %+v, want %q", name, check.Mend, test.mend)
+			if check.ID == test.first && (len(check.Fix) == 0 || !strings.Contains(check.Fix[0].Text, test.fix)) {
+				t.Errorf("%s: %+v, want %q", name, check.Fix, test.fix)
 			}
 		}
 	}
@@ -146,7 +146,7 @@ func TestWithoutRights(t *testing.T) {
 			}
 		}
 	}
-	if well := f.Examine(t.Context(), ailing(v1alpha1.ReasonSynced, ""), ""); well.Verdict != Unknown || well.First != "" {
+	if well := f.Examine(t.Context(), reported(v1alpha1.ReasonSynced, ""), ""); well.Verdict != Unknown || well.First != "" {
 		t.Errorf("of a SecretSync that is Ready: %s %s", well.Verdict, well.First)
 	}
 }
@@ -156,12 +156,12 @@ func withVariable(of *appsv1.Deployment, name, value string) *appsv1.Deployment 
 	return of
 }
 
-// TestWhatGitAppliesIsCommitted: the mend of a spec that Flux applies is no command.
+// TestWhatGitAppliesIsCommitted: the fix of a spec that Flux applies is no command.
 func TestWhatGitAppliesIsCommitted(t *testing.T) {
 	f := facts(t)
 	f.Applied = func(*v1alpha1.SecretSync) string { return "Flux's Kustomization apps" }
-	found := f.Examine(t.Context(), ailing(v1alpha1.ReasonTargetImmutable, "it is immutable"), "tgt.immutable")
-	if mend := found.Checks[0].Mend[0]; mend.Kind != Edit || !strings.Contains(mend.Text, "commit") || !strings.Contains(mend.Text, "Recreate") {
-		t.Errorf("%+v", mend)
+	found := f.Examine(t.Context(), reported(v1alpha1.ReasonTargetImmutable, "it is immutable"), "tgt.immutable")
+	if fix := found.Checks[0].Fix[0]; fix.Kind != Edit || !strings.Contains(fix.Text, "commit") || !strings.Contains(fix.Text, "Recreate") {
+		t.Errorf("%+v", fix)
 	}
 }

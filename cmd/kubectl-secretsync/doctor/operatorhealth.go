@@ -36,13 +36,13 @@ func operatorPod(ctx context.Context, s *subject) Finding {
 func (s *subject) podOf(ctx context.Context, o *operator) Finding {
 	var pods corev1.PodList
 	err := s.Cluster.List(ctx, &pods, client.InNamespace(o.Namespace), client.MatchingLabels(o.Spec.Selector.MatchLabels))
-	found := broken("no pod of "+o.String()+" is available", Mend{Command, fmt.Sprintf("kubectl describe pods -n %s -l %s=%s", o.Namespace, labelName, operatorName)})
+	found := broken("no pod of "+o.String()+" is available", Fix{Command, fmt.Sprintf("kubectl describe pods -n %s -l %s=%s", o.Namespace, labelName, operatorName)})
 	if err != nil {
-		return found.with(unlooked(err, Right{"kubernetes", "list", "pods"}).Needs...)
+		return found.with(unchecked(err, Right{"kubernetes", "list", "pods"}).Needs...)
 	}
 	for i := range pods.Items {
-		if why, mend := troubleOf(&pods.Items[i], o); why != "" {
-			return broken(fmt.Sprintf("no pod of %s is available: %s", o, why), mend)
+		if why, fix := troubleOf(&pods.Items[i], o); why != "" {
+			return broken(fmt.Sprintf("no pod of %s is available: %s", o, why), fix)
 		}
 	}
 	if len(pods.Items) == 0 {
@@ -56,7 +56,7 @@ func (s *subject) podOf(ctx context.Context, o *operator) Finding {
 }
 
 // troubleOf says why a pod is not available; empty if it does not tell.
-func troubleOf(pod *corev1.Pod, o *operator) (why string, mend Mend) {
+func troubleOf(pod *corev1.Pod, o *operator) (why string, fix Fix) {
 	for i := range pod.Status.ContainerStatuses {
 		status := &pod.Status.ContainerStatuses[i]
 		ended := status.LastTerminationState.Terminated
@@ -70,15 +70,15 @@ func troubleOf(pod *corev1.Pod, o *operator) (why string, mend Mend) {
 		case waiting != nil && (waiting.Reason == "ImagePullBackOff" || waiting.Reason == "ErrImagePull" || waiting.Reason == "InvalidImageName"):
 			return "its image " + status.Image + " can't be pulled (" + waiting.Reason + ")", o.kubectl("set image", status.Name+"=IMAGE")
 		case waiting != nil && waiting.Reason != "ContainerCreating" && waiting.Reason != "PodInitializing":
-			return "container " + status.Name + " waits for " + waiting.Reason, Mend{Edit, fmt.Sprintf("correct what its last lines say: kubectl logs %s -n %s --previous", pod.Name, pod.Namespace)}
+			return "container " + status.Name + " waits for " + waiting.Reason, Fix{Edit, fmt.Sprintf("correct what its last lines say: kubectl logs %s -n %s --previous", pod.Name, pod.Namespace)}
 		}
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return "pod " + pod.Name + " is not scheduled (" + condition.Reason + ")", Mend{Command, fmt.Sprintf("kubectl describe pod %s -n %s", pod.Name, pod.Namespace)}
+			return "pod " + pod.Name + " is not scheduled (" + condition.Reason + ")", Fix{Command, fmt.Sprintf("kubectl describe pod %s -n %s", pod.Name, pod.Namespace)}
 		}
 	}
-	return "", Mend{}
+	return "", Fix{}
 }
 
 // leaseTolerance is for clocks that differ, and for a leader that is being replaced.
@@ -99,7 +99,7 @@ func operatorLeader(ctx context.Context, s *subject) Finding {
 	case apierrors.IsNotFound(err):
 		return broken(fmt.Sprintf("no replica leads: Lease %s does not exist", key), o.kubectl("rollout restart", ""))
 	case err != nil:
-		return unlooked(err, Right{"kubernetes", "get", "leases"})
+		return unchecked(err, Right{"kubernetes", "get", "leases"})
 	}
 	renewed := lease.Spec.RenewTime
 	if renewed == nil || ptr.Deref(lease.Spec.HolderIdentity, "") == "" {
@@ -134,7 +134,7 @@ func operatorRBAC(ctx context.Context, s *subject) Finding {
 	for _, attributes := range needed(s.Namespace) {
 		allowed, err := s.may(ctx, o.user(), attributes)
 		if err != nil {
-			return unlooked(err, rightReview())
+			return unchecked(err, rightReview())
 		}
 		if !allowed {
 			lacks = append(lacks, strings.Trim(attributes.Verb+" "+attributes.Resource+"/"+attributes.Subresource, "/"))

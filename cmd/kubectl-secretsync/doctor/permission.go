@@ -22,20 +22,20 @@ func statement(action, resource string) string {
 
 // put is the command that gives a principal a policy.
 // Policies for different purposes have different names: a policy replaces the one of its name.
-func (s *subject) put(principal, purpose, document string) Mend {
+func (s *subject) put(principal, purpose, document string) Fix {
 	name := "secretsync-" + s.Namespace + "-" + s.Name + purpose
 	rest := fmt.Sprintf("--policy-name %s --policy-document '%s'", name, document)
 	_, tail, _ := strings.Cut(principal, ":assumed-role/")
 	if role, _, is := strings.Cut(tail, "/"); is {
-		return Mend{Command, "aws iam put-role-policy --role-name " + role + " " + rest}
+		return Fix{Command, "aws iam put-role-policy --role-name " + role + " " + rest}
 	}
 	if _, role, is := strings.Cut(principal, ":role/"); is {
-		return Mend{Command, "aws iam put-role-policy --role-name " + role[strings.LastIndex(role, "/")+1:] + " " + rest}
+		return Fix{Command, "aws iam put-role-policy --role-name " + role[strings.LastIndex(role, "/")+1:] + " " + rest}
 	}
 	if _, user, is := strings.Cut(principal, ":user/"); is {
-		return Mend{Command, "aws iam put-user-policy --user-name " + user[strings.LastIndex(user, "/")+1:] + " " + rest}
+		return Fix{Command, "aws iam put-user-policy --user-name " + user[strings.LastIndex(user, "/")+1:] + " " + rest}
 	}
-	return Mend{Edit, "give " + orElse(principal, "the identity") + " the policy " + document}
+	return Fix{Edit, "give " + orElse(principal, "the identity") + " the policy " + document}
 }
 
 // denial is who may not do what.
@@ -52,7 +52,7 @@ func endpointPolicy(_ context.Context, s *subject) Finding {
 		return ok("")
 	}
 	return broken(s.denial()+": the policy of the VPC endpoint of Secrets Manager does not allow it",
-		Mend{Edit, "let the policy of the VPC endpoint allow " + s.refusal().Action + " to " + s.refusal().Principal})
+		Fix{Edit, "let the policy of the VPC endpoint allow " + s.refusal().Action + " to " + s.refusal().Principal})
 }
 
 func resourcePolicy(_ context.Context, s *subject) Finding {
@@ -67,18 +67,18 @@ func resourcePolicy(_ context.Context, s *subject) Finding {
 }
 
 // editPolicy is a change of a resource policy. It is no command: AWS replaces the whole policy, with the statements of others.
-func editPolicy(change string, secret *v1alpha1.SecretSource) Mend {
-	return Mend{Edit, fmt.Sprintf("%s the resource policy of %s, which is shown by: %s", change, orElse(secret.SecretID, "the secret"), inAWS("get-resource-policy", "--secret-id", secret))}
+func editPolicy(change string, secret *v1alpha1.SecretSource) Fix {
+	return Fix{Edit, fmt.Sprintf("%s the resource policy of %s, which is shown by: %s", change, orElse(secret.SecretID, "the secret"), inAWS("get-resource-policy", "--secret-id", secret))}
 }
 
 // share lets the principal read a secret by the resource policy.
-func (s *subject) share(secret *v1alpha1.SecretSource) Mend {
+func (s *subject) share(secret *v1alpha1.SecretSource) Fix {
 	content, err := json.Marshal(map[string]any{
 		"Effect": "Allow", "Principal": map[string]string{"AWS": orElse(identityOf(s.refusal().Principal), "PRINCIPAL_ARN")},
 		"Action": []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, "Resource": "*",
 	})
 	if err != nil {
-		return Mend{Edit, err.Error()}
+		return Fix{Edit, err.Error()}
 	}
 	return editPolicy("add the statement "+string(content)+" to", secret)
 }
@@ -105,15 +105,15 @@ func iamDeny(_ context.Context, s *subject) Finding {
 		return ok("")
 	}
 	if refused.Explicit {
-		return broken(s.denial()+": an explicit Deny in a "+refused.Policy+" refuses it", Mend{Edit, "take the Deny out of " + owner + ", or except this secret"})
+		return broken(s.denial()+": an explicit Deny in a "+refused.Policy+" refuses it", Fix{Edit, "take the Deny out of " + owner + ", or except this secret"})
 	}
-	return broken(s.denial()+": no "+refused.Policy+" allows it", Mend{Edit, "let " + owner + " allow it"})
+	return broken(s.denial()+": no "+refused.Policy+" allows it", Fix{Edit, "let " + owner + " allow it"})
 }
 
 func iamAllow(ctx context.Context, s *subject) Finding {
 	refused := s.refusal()
 	if refused.Principal == "" {
-		return broken(s.denial(), Mend{Command, "kubectl secretsync policy -n " + s.Namespace + " # put it by aws iam put-role-policy"})
+		return broken(s.denial(), Fix{Command, "kubectl secretsync policy -n " + s.Namespace + " # put it by aws iam put-role-policy"})
 	}
 	mine, unknown := s.inScope(ctx)
 	document := s.Policy(ctx, s.SecretSync, arns.Account(refused.Principal), unknown != nil || usesTag(&mine[0]))
@@ -125,7 +125,7 @@ func iamAllow(ctx context.Context, s *subject) Finding {
 		secret := s.concerned()
 		share := s.share(&secret)
 		share.Text = "and, as the secret is another account's, " + share.Text
-		found.Mend = append(found.Mend, share)
+		found.Fix = append(found.Fix, share)
 	}
 	return found
 }
@@ -164,11 +164,11 @@ func kmsAllow(ctx context.Context, s *subject) Finding {
 			key = described.Key
 		}
 	}
-	mend := Mend{Edit, "allow kms:Decrypt on " + orElse(key, "the KMS key of the secret") + " in a policy of the identity, and in the key's policy where that does not leave it to IAM"}
+	fix := Fix{Edit, "allow kms:Decrypt on " + orElse(key, "the KMS key of the secret") + " in a policy of the identity, and in the key's policy where that does not leave it to IAM"}
 	if arns.Is(key) && refused.Principal != "" {
-		mend = s.put(refused.Principal, "-decrypt", statement("kms:Decrypt", key))
+		fix = s.put(refused.Principal, "-decrypt", statement("kms:Decrypt", key))
 	}
-	return s.explained(broken(s.message, mend), err, secret.SecretID)
+	return s.explained(broken(s.message, fix), err, secret.SecretID)
 }
 
 func kmsState(ctx context.Context, s *subject) Finding {
@@ -178,6 +178,6 @@ func kmsState(ctx context.Context, s *subject) Finding {
 	if err == nil {
 		key = orElse(described.Key, key)
 	}
-	found := broken(s.message, Mend{Command, "aws kms enable-key --key-id " + key}, Mend{Command, "aws kms cancel-key-deletion --key-id " + key})
+	found := broken(s.message, Fix{Command, "aws kms enable-key --key-id " + key}, Fix{Command, "aws kms cancel-key-deletion --key-id " + key})
 	return s.explained(found, err, secret.SecretID)
 }

@@ -39,7 +39,7 @@ func causeOf(t *testing.T, found *Diagnosis) Finding {
 // textsOf are the fixes of a finding as one text, each with its kind.
 func textsOf(found *Finding) string {
 	var lines []string
-	for _, fix := range found.Mend {
+	for _, fix := range found.Fix {
 		lines = append(lines, fix.Kind+": "+fix.Text)
 	}
 	return strings.Join(lines, "\n")
@@ -72,7 +72,7 @@ func TestFixesNameTheRefusedSecret(t *testing.T) {
 		"none is named":              {v1alpha1.ReasonSecretPendingDeletion, "it was marked", nil, "--secret-id SECRET_ID"},
 		"an entry's does not exist":  {v1alpha1.ReasonSecretNotFound, "AWS has no secret /prod/second in us-east-1: create it", nil, "edit: correct secretID of the entry"},
 	} {
-		secretSync := ailing(test.reason, test.message)
+		secretSync := reported(test.reason, test.message)
 		secretSync.Spec.DataFrom = []v1alpha1.DataFrom{
 			{Source: &v1alpha1.EntrySource{SecretID: "/prod/second", Region: "us-east-1"}}, {Source: &v1alpha1.EntrySource{SecretID: "/prod/db/second"}}}
 		secretSync.Status.Refusal = test.refusal
@@ -92,7 +92,7 @@ func TestPoliciesDoNotReplaceEachOther(t *testing.T) {
 		v1alpha1.ReasonKMSAccessDenied:  {Principal: reader, Action: "kms:Decrypt", Resource: "arn:aws:kms:eu-west-1:111122223333:key/1"},
 		v1alpha1.ReasonAssumeRoleDenied: {Principal: reader, Action: "sts:AssumeRole", Resource: "arn:aws:iam::111122223333:role/a", Policy: "identity-based policy"},
 	} {
-		secretSync := ailing(reason, "denied")
+		secretSync := reported(reason, "denied")
 		secretSync.Status.Refusal = &refusal
 		found := facts(t).Examine(t.Context(), secretSync, "")
 		cause := causeOf(t, &found)
@@ -119,7 +119,7 @@ func TestKeyOfAnotherAccount(t *testing.T) {
 		"another account":         {v1alpha1.ReasonKMSAccessDenied, "pay may read secret " + foreign + " but not decrypt it", reader, "", "kms.managed"},
 		"a key of its own":        {v1alpha1.ReasonKMSAccessDenied, "pay may read secret " + foreign + " but not decrypt it", reader, "arn:aws:kms:eu-west-1:444455556666:key/1", "kms.allow"},
 	} {
-		secretSync := ailing(test.reason, test.message)
+		secretSync := reported(test.reason, test.message)
 		secretSync.Spec.Source.SecretID = foreign
 		if test.reason == v1alpha1.ReasonKMSAccessDenied {
 			secretSync.Status.Refusal = &v1alpha1.RefusalStatus{Code: "AccessDenied", Principal: test.principal, Action: "kms:Decrypt"}
@@ -139,7 +139,7 @@ func TestKeyOfAnotherAccount(t *testing.T) {
 func TestSuffix(t *testing.T) {
 	const partial = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:/prod/db"
 	for id, first := range map[string]string{partial + "-a1b2c3": "sm.suffix", partial + "-backup/x": "sm.exists", partial + "-other": "sm.exists", "/prod/db-a1b2c3": "sm.exists"} {
-		secretSync := ailing(v1alpha1.ReasonSecretNotFound, "AWS has no secret "+id+" in eu-west-1: create it")
+		secretSync := reported(v1alpha1.ReasonSecretNotFound, "AWS has no secret "+id+" in eu-west-1: create it")
 		secretSync.Spec.Source.SecretID = id
 		f, known, present := facts(t), secretsOf{}, Described{ARN: partial + "-d4e5f6"}
 		f.AWS = known

@@ -39,28 +39,28 @@ func (o *operator) chartVersion() string {
 
 // setValue sets a value of the chart. Without the release's name, the chart's version, or if it is applied from Git, it is
 // no command.
-func (o *operator) setValue(value string) Mend {
+func (o *operator) setValue(value string) Fix {
 	release, version := o.Labels[labelInstance], o.chartVersion()
 	if release == "" || version == "" || o.Labels[labelFlux] != "" || o.Annotations[trackedByArgoCD] != "" {
-		return Mend{Edit, fmt.Sprintf("set %s in the values of the Helm release that has installed %s", value, o)}
+		return Fix{Edit, fmt.Sprintf("set %s in the values of the Helm release that has installed %s", value, o)}
 	}
-	return Mend{Command, fmt.Sprintf("helm upgrade %s oci://ghcr.io/secretsync/charts/secretsync --version %s -n %s --reuse-values --set %s",
+	return Fix{Command, fmt.Sprintf("helm upgrade %s oci://ghcr.io/secretsync/charts/secretsync --version %s -n %s --reuse-values --set %s",
 		release, version, orElse(o.Annotations[releaseNamespace], o.Namespace), value)}
 }
 
 // bind gives the operator a role of the installation. An operator that works in some namespaces gets it only in the one of
 // the SecretSync. There the chart makes Roles, named like the Deployment; otherwise there are ClusterRoles.
-func (s *subject) bind(o *operator, role string) Mend {
+func (s *subject) bind(o *operator, role string) Fix {
 	kind := "clusterrole"
 	if o.byHelm() && role == managerRole {
 		role = o.Name
 	}
 	account := fmt.Sprintf("--serviceaccount=%s:%s", o.Namespace, o.account())
 	if o.flags["watch-namespaces"] == "" {
-		return Mend{Command, fmt.Sprintf("kubectl create clusterrolebinding %s-doctor --clusterrole=%s %s", role, role, account)}
+		return Fix{Command, fmt.Sprintf("kubectl create clusterrolebinding %s-doctor --clusterrole=%s %s", role, role, account)}
 	}
 	if o.byHelm() {
 		kind = "role"
 	}
-	return Mend{Command, fmt.Sprintf("kubectl create rolebinding %s-doctor -n %s --%s=%s %s", role, s.Namespace, kind, role, account)}
+	return Fix{Command, fmt.Sprintf("kubectl create rolebinding %s-doctor -n %s --%s=%s %s", role, s.Namespace, kind, role, account)}
 }

@@ -47,7 +47,7 @@ func TestCommandsForTheInstallation(t *testing.T) {
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "pay", Annotations: map[string]string{annotationRole: "arn:aws:iam::111122223333:role/pay"}}}
 		f := facts(t, test.operator, account)
 		reviewed(f, test.without)
-		secretSync := ailing(v1alpha1.ReasonCredentialsUnavailable, "no token")
+		secretSync := reported(v1alpha1.ReasonCredentialsUnavailable, "no token")
 		secretSync.Spec.Auth.ServiceAccountRef = &v1alpha1.ServiceAccountReference{Name: "pay"}
 		found := f.Examine(t.Context(), secretSync, "")
 		cause := causeOf(t, &found)
@@ -85,7 +85,7 @@ func TestFixesOfTheTarget(t *testing.T) {
 		"consent for others": {v1alpha1.ReasonMergeNotAllowed, "add db to its annotation secretsync.dev/merge-from, which names others, after a comma", v1alpha1.CreationPolicyMerge,
 			"edit: add db, after a comma, to the annotation secretsync.dev/merge-from of Secret host\n", "kubectl annotate"},
 	} {
-		secretSync := ailing(test.reason, test.message)
+		secretSync := reported(test.reason, test.message)
 		secretSync.Spec.Target.Name, secretSync.Spec.Target.CreationPolicy = "host", test.policy
 		found := facts(t).Examine(t.Context(), secretSync, "")
 		cause := causeOf(t, &found)
@@ -98,7 +98,7 @@ func TestFixesOfTheTarget(t *testing.T) {
 // TestTrustPolicyOfARole: the command names the role without its path.
 func TestTrustPolicyOfARole(t *testing.T) {
 	for arn, name := range map[string]string{"arn:aws:iam::111122223333:role/payments": "payments", "arn:aws:iam::111122223333:role/team/a/pay": "pay"} {
-		secretSync := ailing(v1alpha1.ReasonAssumeRoleDenied, "denied")
+		secretSync := reported(v1alpha1.ReasonAssumeRoleDenied, "denied")
 		secretSync.Status.Refusal = &v1alpha1.RefusalStatus{Action: "sts:AssumeRole", Resource: arn}
 		found := facts(t).Examine(t.Context(), secretSync, "")
 		if cause := causeOf(t, &found); !strings.HasSuffix(textsOf(&cause), "--role-name "+name) {

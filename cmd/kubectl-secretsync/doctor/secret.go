@@ -16,8 +16,8 @@ import (
 )
 
 // aws is a command about a secret.
-func (s *subject) aws(verb string, secret *v1alpha1.SecretSource, rest string) Mend {
-	return Mend{Command, strings.TrimSpace(inAWS(verb, "--secret-id", secret) + " " + rest)}
+func (s *subject) aws(verb string, secret *v1alpha1.SecretSource, rest string) Fix {
+	return Fix{Command, strings.TrimSpace(inAWS(verb, "--secret-id", secret) + " " + rest)}
 }
 
 // unknownSecret stands in a command for a secret that the operator does not name.
@@ -142,15 +142,15 @@ func (s *subject) explained(found Finding, err error, id string) Finding {
 }
 
 func rulesPattern(ctx context.Context, s *subject) Finding {
-	mend := Mend{Edit, "use a secret that the patterns allow the namespace, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)"}
-	mends, found := []Mend{mend}, broken(s.message)
+	fix := Fix{Edit, "use a secret that the patterns allow the namespace, or read with a ServiceAccount of the namespace (spec.auth.serviceAccountRef)"}
+	fixes, found := []Fix{fix}, broken(s.message)
 	mine, none := s.inScope(ctx)
 	if none != nil {
 		found = found.with(none.Needs...)
 	} else if patterns := mine[0].flags["secret-name-patterns"]; patterns != "" {
-		mends = append(mends, Mend{Edit, "or let --secret-name-patterns of " + mine[0].String() + " allow it; it is " + patterns})
+		fixes = append(fixes, Fix{Edit, "or let --secret-name-patterns of " + mine[0].String() + " allow it; it is " + patterns})
 	}
-	found.Mend = mends
+	found.Fix = fixes
 	return found
 }
 
@@ -179,7 +179,7 @@ func rulesTag(ctx context.Context, s *subject) Finding {
 		if mine[0].flags["secret-name-patterns"] != "" {
 			return ok("") // A refusal by the tag is that of a secret which does not exist.
 		}
-		return broken(s.message, Mend{Edit, "allow the operator secretsmanager:DescribeSecret on the secret, by which it sees the tag"})
+		return broken(s.message, Fix{Edit, "allow the operator secretsmanager:DescribeSecret on the secret, by which it sees the tag"})
 	}
 	described, err := s.describe(ctx, secret.SecretID, &secret)
 	switch {
@@ -213,7 +213,7 @@ func targetType(_ context.Context, s *subject) Finding {
 		}
 	}
 	if s.Spec.Target.Merges() && strings.Contains(s.message, "merge into another Secret") {
-		return broken(s.message, Mend{Edit, "merge into another Secret: set spec.target.name"})
+		return broken(s.message, Fix{Edit, "merge into another Secret: set spec.target.name"})
 	}
 	return ok("")
 }
@@ -222,7 +222,7 @@ func managerFind(_ context.Context, s *subject) Finding {
 	if s.reason == v1alpha1.ReasonSecretNotFound && !strings.Contains(s.message, ".find matches no secret") {
 		return ok("")
 	}
-	return broken(s.message, Mend{Edit, "correct namePrefix, namePattern and tags of find, or set optional on the entry"})
+	return broken(s.message, Fix{Edit, "correct namePrefix, namePattern and tags of find, or set optional on the entry"})
 }
 
 func managerSuffix(ctx context.Context, s *subject) Finding {
@@ -240,21 +240,21 @@ func managerSuffix(ctx context.Context, s *subject) Finding {
 	case described.ARN == secret.SecretID, arns.Account(described.ARN) != arns.Account(secret.SecretID):
 		return ok("")
 	}
-	mends := []Mend{{Edit, "replace the ARN by " + described.ARN}}
+	fixes := []Fix{{Edit, "replace the ARN by " + described.ARN}}
 	if s.Spec.Source.SecretID == secret.SecretID {
-		mends = []Mend{s.edit(`{"spec":{"source":{"secretID":"` + described.ARN + `"}}}`)}
+		fixes = []Fix{s.edit(`{"spec":{"source":{"secretID":"` + described.ARN + `"}}}`)}
 	}
-	return broken(fmt.Sprintf("the secret was recreated: %s is now %s", secret.SecretID, described.ARN), mends...)
+	return broken(fmt.Sprintf("the secret was recreated: %s is now %s", secret.SecretID, described.ARN), fixes...)
 }
 
 func managerExists(ctx context.Context, s *subject) Finding {
 	secret := s.concerned()
-	found := broken(s.message, Mend{Command, inAWS("create-secret", "--name", &secret) + " --secret-string file://VALUE.json"}, Mend{Edit, "correct secretID of the entry"})
+	found := broken(s.message, Fix{Command, inAWS("create-secret", "--name", &secret) + " --secret-string file://VALUE.json"}, Fix{Edit, "correct secretID of the entry"})
 	if s.isSource(&secret) {
-		found.Mend[1] = s.edit(`{"spec":{"source":{"secretID":"SECRET_ID"}}}`)
+		found.Fix[1] = s.edit(`{"spec":{"source":{"secretID":"SECRET_ID"}}}`)
 	}
 	if arns.Is(secret.SecretID) {
-		found.Mend = found.Mend[1:] // The random suffix of a new secret is another one.
+		found.Fix = found.Fix[1:] // The random suffix of a new secret is another one.
 	}
 	described, err := s.describe(ctx, secret.SecretID, &secret)
 	if err == nil {
@@ -277,22 +277,22 @@ func managerLabel(ctx context.Context, s *subject) Finding {
 	}
 	switch {
 	case s.Spec.Source.VersionID != "":
-		found.Mend = []Mend{s.plugin("unpin")}
+		found.Fix = []Fix{s.plugin("unpin")}
 	default:
-		found.Mend = []Mend{s.edit(`{"spec":{"source":{"versionStage":"` + v1alpha1.DefaultVersionStage + `"}}}`),
+		found.Fix = []Fix{s.edit(`{"spec":{"source":{"versionStage":"` + v1alpha1.DefaultVersionStage + `"}}}`),
 			s.aws("update-secret-version-stage", &secret, "--version-stage "+orElse(secret.VersionStage, v1alpha1.DefaultVersionStage)+" --move-to-version-id VERSION_ID")}
 	}
 	return s.explained(found, err, secret.SecretID)
 }
 
 func managerAnswer(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "correct what the message names; if AWS answers too slowly, divide the SecretSync"})
+	return broken(s.message, Fix{Edit, "correct what the message names; if AWS answers too slowly, divide the SecretSync"})
 }
 
 func throttle(_ context.Context, s *subject) Finding {
-	return broken(s.message, s.edit(`{"spec":{"pollInterval":"15m"}}`), Mend{Edit, "or request a higher quota from AWS, or let the operator receive change events"})
+	return broken(s.message, s.edit(`{"spec":{"pollInterval":"15m"}}`), Fix{Edit, "or request a higher quota from AWS, or let the operator receive change events"})
 }
 
 func managerReached(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "let the operator's pods reach Secrets Manager: look at spec.source.region, NetworkPolicies, proxies and the VPC endpoint"})
+	return broken(s.message, Fix{Edit, "let the operator's pods reach Secrets Manager: look at spec.source.region, NetworkPolicies, proxies and the VPC endpoint"})
 }

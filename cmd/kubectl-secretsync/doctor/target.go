@@ -17,31 +17,31 @@ import (
 )
 
 func valueProperty(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "correct property in spec.data, or set optional on the entry, or add the field to the value in AWS"})
+	return broken(s.message, Fix{Edit, "correct property in spec.data, or set optional on the entry, or add the field to the value in AWS"})
 }
 
 func valueType(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "correct the value in AWS, or the keys that are made of it"})
+	return broken(s.message, Fix{Edit, "correct the value in AWS, or the keys that are made of it"})
 }
 
 func valueTemplate(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "correct the template, and try it by kubectl secretsync render"})
+	return broken(s.message, Fix{Edit, "correct the template, and try it by kubectl secretsync render"})
 }
 
 func valueGuard(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "correct the value in AWS; the Secret keeps the last good one"}, Mend{Edit, "or change spec.guards"})
+	return broken(s.message, Fix{Edit, "correct the value in AWS; the Secret keeps the last good one"}, Fix{Edit, "or change spec.guards"})
 }
 
 func targetThere(_ context.Context, s *subject) Finding {
 	return broken(s.message,
-		Mend{Command, fmt.Sprintf("kubectl create secret generic %s -n %s", s.TargetName(), s.Namespace)},
+		Fix{Command, fmt.Sprintf("kubectl create secret generic %s -n %s", s.TargetName(), s.Namespace)},
 		s.edit(`{"spec":{"target":{"creationPolicy":"Owner"}}}`))
 }
 
 func targetConsent(_ context.Context, s *subject) Finding {
-	consent := Mend{Command, fmt.Sprintf("kubectl annotate secret %s -n %s %s=%s", s.TargetName(), s.Namespace, v1alpha1.AnnotationMergeFrom, s.Name)}
+	consent := Fix{Command, fmt.Sprintf("kubectl annotate secret %s -n %s %s=%s", s.TargetName(), s.Namespace, v1alpha1.AnnotationMergeFrom, s.Name)}
 	if strings.Contains(s.message, "names others") {
-		consent = Mend{Edit, fmt.Sprintf("add %s, after a comma, to the annotation %s of Secret %s", s.Name, v1alpha1.AnnotationMergeFrom, s.TargetName())}
+		consent = Fix{Edit, fmt.Sprintf("add %s, after a comma, to the annotation %s of Secret %s", s.Name, v1alpha1.AnnotationMergeFrom, s.TargetName())}
 	}
 	return broken(s.message, consent, s.edit(`{"spec":{"target":{"creationPolicy":"Owner","name":"`+s.TargetName()+`-synced"}}}`))
 }
@@ -55,15 +55,15 @@ func targetFight(_ context.Context, s *subject) Finding {
 	if !s.contested() {
 		return ok("")
 	}
-	found := broken(s.message, Mend{Edit, "stop the other writer of the Secret"})
+	found := broken(s.message, Fix{Edit, "stop the other writer of the Secret"})
 	if !s.Spec.Target.Merges() {
-		found.Mend = append(found.Mend, s.rename())
+		found.Fix = append(found.Fix, s.rename())
 	}
 	return found
 }
 
 // rename writes another Secret.
-func (s *subject) rename() Mend {
+func (s *subject) rename() Fix {
 	return s.edit(`{"spec":{"target":{"name":"` + s.TargetName() + `-synced"}}}`)
 }
 
@@ -73,9 +73,9 @@ var handOver = regexp.MustCompile(`"(kubectl annotate secret [^"]+)"`)
 // keyConflict is a key of a Secret to merge into that another field manager holds. Another name would be that of no Secret.
 func (s *subject) keyConflict() Finding {
 	if found := handOver.FindStringSubmatch(s.message); found != nil {
-		return broken(s.message, Mend{Command, found[1]}, Mend{Edit, "or choose another key in spec.data"})
+		return broken(s.message, Fix{Command, found[1]}, Fix{Edit, "or choose another key in spec.data"})
 	}
-	return broken(s.message, Mend{Edit, "take the key that the message names out of this SecretSync, or out of its other owner"})
+	return broken(s.message, Fix{Edit, "take the key that the message names out of this SecretSync, or out of its other owner"})
 }
 
 func targetOwner(ctx context.Context, s *subject) Finding {
@@ -89,7 +89,7 @@ func targetOwner(ctx context.Context, s *subject) Finding {
 	case apierrors.IsNotFound(err):
 		return found
 	case err != nil:
-		return found.with(unlooked(err, Right{"kubernetes", "get", "secrets"}).Needs...)
+		return found.with(unchecked(err, Right{"kubernetes", "get", "secrets"}).Needs...)
 	}
 	if owner := secret.Annotations[v1alpha1.AnnotationOwner]; owner != "" && owner != s.Name {
 		found.Evidence = fmt.Sprintf("Secret %s is that of SecretSync %s", secret.Name, owner)
@@ -102,13 +102,13 @@ func targetImmutable(_ context.Context, s *subject) Finding {
 }
 
 func targetSize(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "take fewer keys by spec.data, or divide the SecretSync into several"})
+	return broken(s.message, Fix{Edit, "take fewer keys by spec.data, or divide the SecretSync into several"})
 }
 
 func targetQuota(ctx context.Context, s *subject) Finding {
 	var quotas corev1.ResourceQuotaList
 	if err := s.Cluster.List(ctx, &quotas, client.InNamespace(s.Namespace)); err != nil {
-		return unlooked(err, Right{"kubernetes", "list", "resourcequotas"})
+		return unchecked(err, Right{"kubernetes", "list", "resourcequotas"})
 	}
 	for i := range quotas.Items {
 		quota := &quotas.Items[i]
@@ -118,7 +118,7 @@ func targetQuota(ctx context.Context, s *subject) Finding {
 				more := hard.DeepCopy()
 				more.Add(*resource.NewQuantity(1, resource.DecimalSI))
 				return broken(fmt.Sprintf("ResourceQuota %s allows %s Secrets, and there are %s", quota.Name, hard.String(), used.String()),
-					Mend{Command, fmt.Sprintf(`kubectl patch resourcequota %s -n %s --type=merge -p '{"spec":{"hard":{"%s":"%s"}}}'`, quota.Name, s.Namespace, name, more.String())})
+					Fix{Command, fmt.Sprintf(`kubectl patch resourcequota %s -n %s --type=merge -p '{"spec":{"hard":{"%s":"%s"}}}'`, quota.Name, s.Namespace, name, more.String())})
 			}
 		}
 	}
@@ -126,19 +126,19 @@ func targetQuota(ctx context.Context, s *subject) Finding {
 }
 
 func targetAdmission(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "let the policy, webhook or quota that the message names allow the Secret, or change spec.target as it asks for"})
+	return broken(s.message, Fix{Edit, "let the policy, webhook or quota that the message names allow the Secret, or change spec.target as it asks for"})
 }
 
 func targetRight(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "grant the operator the permissions of its ClusterRole in namespace " + s.Namespace})
+	return broken(s.message, Fix{Edit, "grant the operator the permissions of its ClusterRole in namespace " + s.Namespace})
 }
 
 func targetWrite(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "restore what the message names; the operator tries again by itself"})
+	return broken(s.message, Fix{Edit, "restore what the message names; the operator tries again by itself"})
 }
 
 func scopeRival(_ context.Context, s *subject) Finding {
-	return broken(s.message, Mend{Edit, "give each operator SecretSyncs of its own, by --watch-namespaces or --watch-label-selector, or uninstall one"})
+	return broken(s.message, Fix{Edit, "give each operator SecretSyncs of its own, by --watch-namespaces or --watch-label-selector, or uninstall one"})
 }
 
 // condition is a condition about the present spec; nil if there is none.
@@ -160,8 +160,8 @@ func rotationHealth(_ context.Context, s *subject) Finding {
 	secret := s.secretIn(health.Message)
 	found := warning(health.Message, s.aws("rotate-secret", &secret, "")) // The Secret is what AWS has.
 	if health.Reason == v1alpha1.ReasonRotationTooOld {                   // AWS may not rotate the secret at all.
-		rotate := found.Mend[0].Text
-		found.Mend = []Mend{s.aws("put-secret-value", &secret, "--secret-string file://VALUE.json"), {Edit, "or, if AWS rotates it: " + rotate}}
+		rotate := found.Fix[0].Text
+		found.Fix = []Fix{s.aws("put-secret-value", &secret, "--secret-string file://VALUE.json"), {Edit, "or, if AWS rotates it: " + rotate}}
 	}
 	found.Docs = docsPage + "#the-condition-rotationhealthy"
 	return found
@@ -173,7 +173,7 @@ func rolloutRight(_ context.Context, s *subject) Finding {
 	case restarted == nil, restarted.Status == metav1.ConditionUnknown:
 		return absent("no workloads are to be restarted")
 	case restarted.Reason == v1alpha1.ReasonRolloutForbidden, restarted.Reason == v1alpha1.ReasonRolloutFailed:
-		found := broken(restarted.Message, Mend{Edit, "let the operator restart workloads (value rollouts.enabled of the chart, component rollouts), or correct the workload that the message names"})
+		found := broken(restarted.Message, Fix{Edit, "let the operator restart workloads (value rollouts.enabled of the chart, component rollouts), or correct the workload that the message names"})
 		found.Docs = docsPage + "#the-condition-workloadsrestarted"
 		return found
 	}

@@ -35,7 +35,7 @@ func failing(t *testing.T, f *Facts, err error) {
 func TestWarningsDoNotHideWhatWasNotChecked(t *testing.T) {
 	f := facts(t)
 	failing(t, f, apierrors.NewForbidden(corev1.Resource("deployments"), "", nil))
-	secretSync := ailing(v1alpha1.ReasonSynced, "")
+	secretSync := reported(v1alpha1.ReasonSynced, "")
 	secretSync.Spec.Suspend = true
 	if found := f.Examine(t.Context(), secretSync, ""); found.Verdict != Unknown || found.First != "obj.mode" || len(found.Needs()) == 0 {
 		t.Errorf("%s %s, needs %+v", found.Verdict, found.First, found.Needs())
@@ -50,7 +50,7 @@ func TestFailuresAreNoMissingRights(t *testing.T) {
 	for _, err := range []error{context.DeadlineExceeded, apierrors.NewTimeoutError("the API server is slow", 1)} {
 		f := facts(t)
 		failing(t, f, err)
-		found := f.Examine(t.Context(), ailing(v1alpha1.ReasonSynced, ""), "")
+		found := f.Examine(t.Context(), reported(v1alpha1.ReasonSynced, ""), "")
 		if found.Verdict != Unknown || len(found.Needs()) > 0 {
 			t.Errorf("%v: %s, needs %+v", err, found.Verdict, found.Needs())
 		}
@@ -62,7 +62,7 @@ func TestFailuresAreNoMissingRights(t *testing.T) {
 	}
 	f := facts(t, deployed())
 	reviewed(f)
-	if found := f.Examine(t.Context(), ailing(v1alpha1.ReasonCredentialsUnavailable, "none"), ""); found.First != "irsa.mount" || len(found.Needs()) > 0 ||
+	if found := f.Examine(t.Context(), reported(v1alpha1.ReasonCredentialsUnavailable, "none"), ""); found.First != "irsa.mount" || len(found.Needs()) > 0 ||
 		!strings.Contains(fmt.Sprint(found.Checks), "the operator's ServiceAccount secretsync-system/secretsync does not exist") {
 		t.Errorf("without the ServiceAccount: %s, needs %+v", found.First, found.Needs())
 	}
@@ -84,7 +84,7 @@ func TestWhyAWSWasNotChecked(t *testing.T) {
 		"not reached":     {awsFails{errors.New("AWS was not reached: timeout")}, "AWS was not reached: timeout", 0},
 		"it is not asked": {nil, "--no-aws is given", 0},
 	} {
-		secretSync := ailing(v1alpha1.ReasonKMSAccessDenied, "pay may read secret "+foreign+" but not decrypt it")
+		secretSync := reported(v1alpha1.ReasonKMSAccessDenied, "pay may read secret "+foreign+" but not decrypt it")
 		secretSync.Spec.Source.SecretID = foreign
 		secretSync.Status.Refusal = &v1alpha1.RefusalStatus{Principal: reader, Action: "kms:Decrypt"}
 		f := facts(t)
@@ -108,7 +108,7 @@ func TestRotationIsAWarning(t *testing.T) {
 		v1alpha1.ReasonRotationFailed:  "command: aws secretsmanager rotate-secret --secret-id /prod/second",
 		v1alpha1.ReasonRotationTooOld:  "command: aws secretsmanager put-secret-value --secret-id /prod/second --secret-string file://VALUE.json",
 	} {
-		secretSync := ailing(v1alpha1.ReasonSynced, "")
+		secretSync := reported(v1alpha1.ReasonSynced, "")
 		secretSync.Spec.DataFrom = []v1alpha1.DataFrom{{Source: &v1alpha1.EntrySource{SecretID: "/prod/second"}}}
 		secretSync.Status.Conditions = append(secretSync.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionRotationHealthy, Status: metav1.ConditionFalse,
 			Reason: reason, Message: "The rotation of secret /prod/second did not happen"})
