@@ -14,8 +14,8 @@ import (
 var flagsOfBench = []string{"--session-tags=true", "--secret-name-patterns=/doctor/*", "--namespaces-tag=Honor", "--watch-label-selector=doctor!=off"}
 
 // TestDoctor: a table of what may be broken, on the real API server and a local AWS. The doctor names each cause in its
-// first line, what it says fixes it, and after that it finds nothing. With half of the rights it says what it did not check
-// , and never names a wrong cause.
+// first line, what it says fixes it, and after that it finds nothing. With half of the rights it says what it did not check,
+// and never names a wrong cause.
 func TestDoctor(t *testing.T) {
 	w := newBench(t)
 	rows := merged(t, faultsOfIdentity(), faultsOfSecret(), faultsOfPermission(), faultsOfTarget())
