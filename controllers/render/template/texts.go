@@ -27,8 +27,9 @@ func ExecuteMap(parent *pattern.Budget, source string, data map[string][]byte) (
 	if err != nil {
 		return nil, &Error{Message: err.Error()}
 	}
-	texts := map[string]string{}
-	for name, text := range made.(map[string]any) { //nolint:forcetypeassert // readTexts makes nothing else.
+	object, _ := made.(map[string]any) // readTexts makes nothing else.
+	texts := make(map[string]string, len(object))
+	for name, text := range object {
 		texts[name], _ = scalar(text)
 	}
 	return texts, nil
