@@ -1,6 +1,9 @@
 package doctor
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Status is the result of a check.
 type Status string
@@ -87,7 +90,7 @@ func (d *Diagnosis) conclude() {
 	}
 	with := func(status Status) string { return first(func(f Finding) bool { return f.Status == status }) }
 	incomplete := first(func(f Finding) bool { return f.Status == Unknown || len(f.Needs) > 0 })
-	d.First = orElse(with(Broken), with(Warning))
+	d.First = cmp.Or(with(Broken), with(Warning))
 	switch {
 	case with(Broken) != "":
 		d.Verdict = Broken

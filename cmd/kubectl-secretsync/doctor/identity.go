@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -97,7 +98,7 @@ func accountToken(ctx context.Context, s *subject) Finding {
 				fixes = []Fix{o.setValue("serviceAccountTokens.enabled=true"), {Edit, "add " + name + " to the value serviceAccountTokens.names, if it is set"}}
 			}
 			return broken(fmt.Sprintf("%s may not %s %s of ServiceAccount %s/%s", o.user(), attributes.Verb,
-				orElse(attributes.Subresource, "the object"), s.Namespace, name), fixes...)
+				cmp.Or(attributes.Subresource, "the object"), s.Namespace, name), fixes...)
 		}
 	}
 	return ok("")
@@ -203,8 +204,8 @@ func trustTags(_ context.Context, s *subject) Finding {
 	if refused.Action != "sts:TagSession" {
 		return ok("")
 	}
-	return broken(fmt.Sprintf("%s may not tag the session of %s", orElse(refused.Principal, "the identity"), orElse(refused.Resource, "the role")),
-		Fix{Edit, fmt.Sprintf("let the trust policy of %s allow sts:TagSession too", orElse(refused.Resource, "the role"))},
+	return broken(fmt.Sprintf("%s may not tag the session of %s", cmp.Or(refused.Principal, "the identity"), cmp.Or(refused.Resource, "the role")),
+		Fix{Edit, fmt.Sprintf("let the trust policy of %s allow sts:TagSession too", cmp.Or(refused.Resource, "the role"))},
 		Fix{Edit, "or start the operator with --session-tags=false"})
 }
 

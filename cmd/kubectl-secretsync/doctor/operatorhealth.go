@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -93,7 +94,7 @@ func operatorLeader(ctx context.Context, s *subject) Finding {
 	if o.flags["leader-elect"] == "false" {
 		return absent("it runs without leader election")
 	}
-	key := client.ObjectKey{Namespace: orElse(o.flags["leader-election-namespace"], o.Namespace), Name: orElse(o.flags["leader-election-id"], operatorName)}
+	key := client.ObjectKey{Namespace: cmp.Or(o.flags["leader-election-namespace"], o.Namespace), Name: cmp.Or(o.flags["leader-election-id"], operatorName)}
 	lease := &coordinationv1.Lease{}
 	switch err := s.Cluster.Get(ctx, key, lease); {
 	case apierrors.IsNotFound(err):
@@ -144,11 +145,4 @@ func operatorRBAC(ctx context.Context, s *subject) Finding {
 		return ok(o.user())
 	}
 	return broken(fmt.Sprintf("%s may not %s in namespace %s", o.user(), strings.Join(lacks, ", "), s.Namespace), s.bind(o, managerRole))
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,7 +36,7 @@ func (s *subject) put(principal, purpose, document string) Fix {
 	if _, user, is := strings.Cut(principal, ":user/"); is {
 		return Fix{Command, "aws iam put-user-policy --user-name " + user[strings.LastIndex(user, "/")+1:] + " " + rest}
 	}
-	return Fix{Edit, "give " + orElse(principal, "the identity") + " the policy " + document}
+	return Fix{Edit, "give " + cmp.Or(principal, "the identity") + " the policy " + document}
 }
 
 // denial is who may not do what.
@@ -44,7 +45,7 @@ func (s *subject) denial() string {
 	if refused.Principal == "" || refused.Action == "" {
 		return s.message
 	}
-	return fmt.Sprintf("%s may not %s on %s", refused.Principal, refused.Action, orElse(refused.Resource, "the secret"))
+	return fmt.Sprintf("%s may not %s on %s", refused.Principal, refused.Action, cmp.Or(refused.Resource, "the secret"))
 }
 
 func endpointPolicy(_ context.Context, s *subject) Finding {
@@ -61,20 +62,20 @@ func resourcePolicy(_ context.Context, s *subject) Finding {
 		return ok("")
 	}
 	if refused.Explicit {
-		return broken(s.denial()+": the resource policy of the secret denies it", editPolicy("take the Deny for "+orElse(identityOf(refused.Principal), "the identity")+" out of", &secret))
+		return broken(s.denial()+": the resource policy of the secret denies it", editPolicy("take the Deny for "+cmp.Or(identityOf(refused.Principal), "the identity")+" out of", &secret))
 	}
 	return broken(s.denial()+": the resource policy of the secret does not allow it", s.share(&secret))
 }
 
 // editPolicy is a change of a resource policy. It is no command: AWS replaces the whole policy, with the statements of others.
 func editPolicy(change string, secret *v1alpha1.SecretSource) Fix {
-	return Fix{Edit, fmt.Sprintf("%s the resource policy of %s, which is shown by: %s", change, orElse(secret.SecretID, "the secret"), inAWS("get-resource-policy", "--secret-id", secret))}
+	return Fix{Edit, fmt.Sprintf("%s the resource policy of %s, which is shown by: %s", change, cmp.Or(secret.SecretID, "the secret"), inAWS("get-resource-policy", "--secret-id", secret))}
 }
 
 // share lets the principal read a secret by the resource policy.
 func (s *subject) share(secret *v1alpha1.SecretSource) Fix {
 	content, err := json.Marshal(map[string]any{
-		"Effect": "Allow", "Principal": map[string]string{"AWS": orElse(identityOf(s.refusal().Principal), "PRINCIPAL_ARN")},
+		"Effect": "Allow", "Principal": map[string]string{"AWS": cmp.Or(identityOf(s.refusal().Principal), "PRINCIPAL_ARN")},
 		"Action": []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, "Resource": "*",
 	})
 	if err != nil {
@@ -95,7 +96,7 @@ func identityOf(principal string) string {
 
 func iamDeny(_ context.Context, s *subject) Finding {
 	refused := s.refusal()
-	owner := "the policies of " + orElse(identityOf(refused.Principal), "the identity")
+	owner := "the policies of " + cmp.Or(identityOf(refused.Principal), "the identity")
 	switch {
 	case refused.Policy == "service control policy", refused.Policy == "resource control policy":
 		owner = "the organization's " + refused.Policy
@@ -135,7 +136,7 @@ const managedKey = "default KMS service key"
 
 func kmsManaged(ctx context.Context, s *subject) Finding {
 	secret := s.concerned()
-	found := broken("the secret of account "+orElse(arns.Account(secret.SecretID), "another one")+" is encrypted with the key aws/secretsmanager, which other accounts can't use",
+	found := broken("the secret of account "+cmp.Or(arns.Account(secret.SecretID), "another one")+" is encrypted with the key aws/secretsmanager, which other accounts can't use",
 		s.aws("update-secret", &secret, "--kms-key-id KMS_KEY_ARN"))
 	if strings.Contains(s.message, managedKey) {
 		return found
@@ -164,7 +165,7 @@ func kmsAllow(ctx context.Context, s *subject) Finding {
 			key = described.Key
 		}
 	}
-	fix := Fix{Edit, "allow kms:Decrypt on " + orElse(key, "the KMS key of the secret") + " in a policy of the identity, and in the key's policy where that does not leave it to IAM"}
+	fix := Fix{Edit, "allow kms:Decrypt on " + cmp.Or(key, "the KMS key of the secret") + " in a policy of the identity, and in the key's policy where that does not leave it to IAM"}
 	if arns.Is(key) && refused.Principal != "" {
 		fix = s.put(refused.Principal, "-decrypt", statement("kms:Decrypt", key))
 	}
@@ -176,7 +177,7 @@ func kmsState(ctx context.Context, s *subject) Finding {
 	described, err := s.describe(ctx, secret.SecretID, &secret)
 	key := "KMS_KEY_ID"
 	if err == nil {
-		key = orElse(described.Key, key)
+		key = cmp.Or(described.Key, key)
 	}
 	found := broken(s.message, Fix{Command, "aws kms enable-key --key-id " + key}, Fix{Command, "aws kms cancel-key-deletion --key-id " + key})
 	return s.explained(found, err, secret.SecretID)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -45,7 +46,7 @@ func (o *operator) setValue(value string) Fix {
 		return Fix{Edit, fmt.Sprintf("set %s in the values of the Helm release that has installed %s", value, o)}
 	}
 	return Fix{Command, fmt.Sprintf("helm upgrade %s oci://ghcr.io/secretsync/charts/secretsync --version %s -n %s --reuse-values --set %s",
-		release, version, orElse(o.Annotations[releaseNamespace], o.Namespace), value)}
+		release, version, cmp.Or(o.Annotations[releaseNamespace], o.Namespace), value)}
 }
 
 // bind gives the operator a role of the installation. An operator that works in some namespaces gets it only in the one of

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func (s *subject) aws(verb string, secret *v1alpha1.SecretSource, rest string) F
 const unknownSecret = "SECRET_ID"
 
 func inAWS(verb, flag string, secret *v1alpha1.SecretSource) string {
-	text := fmt.Sprintf("aws secretsmanager %s %s %s", verb, flag, orElse(secret.SecretID, unknownSecret))
+	text := fmt.Sprintf("aws secretsmanager %s %s %s", verb, flag, cmp.Or(secret.SecretID, unknownSecret))
 	if region := references.Region(secret); region != "" {
 		text += " --region " + region
 	}
@@ -280,7 +281,7 @@ func managerLabel(ctx context.Context, s *subject) Finding {
 		found.Fix = []Fix{s.plugin("unpin")}
 	default:
 		found.Fix = []Fix{s.edit(`{"spec":{"source":{"versionStage":"` + v1alpha1.DefaultVersionStage + `"}}}`),
-			s.aws("update-secret-version-stage", &secret, "--version-stage "+orElse(secret.VersionStage, v1alpha1.DefaultVersionStage)+" --move-to-version-id VERSION_ID")}
+			s.aws("update-secret-version-stage", &secret, "--version-stage "+cmp.Or(secret.VersionStage, v1alpha1.DefaultVersionStage)+" --move-to-version-id VERSION_ID")}
 	}
 	return s.explained(found, err, secret.SecretID)
 }
