@@ -76,10 +76,7 @@ func TestTokenAudience(t *testing.T) {
 		})
 	}
 	s.checkTokenIsForAWS(operator)
-	administrator, err := kubernetes.NewForConfig(s.env.Plane.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
+	administrator := s.clients()
 	if _, err := s.token(administrator, s.namespace, "payments"); err != nil {
 		t.Errorf("another client's request: %v", err)
 	}
@@ -91,10 +88,7 @@ func (s *setup) checkTokenIsForAWS(operator kubernetes.Interface) {
 	for audience, known := range map[string]bool{"sts.amazonaws.com": false, "": true} {
 		by, audiences := operator, []string{audience}
 		if known { // The opposite case, which shows that the check can fail.
-			administrator, err := kubernetes.NewForConfig(s.env.Plane.Config())
-			if err != nil {
-				s.Fatal(err)
-			}
+			administrator := s.clients()
 			by, audiences = administrator, nil
 		}
 		made, err := s.token(by, s.namespace, "payments", audiences...)

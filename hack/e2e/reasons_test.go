@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/secretsync/secretsync/api/v1alpha1"
@@ -96,10 +95,7 @@ func TestAdmissionInTrouble(t *testing.T) {
 func TestIRSA(t *testing.T) {
 	const role = "arn:aws:iam::111122223333:role/secretsync"
 	s := newSetup(t)
-	clients, err := kubernetes.NewForConfig(s.env.Plane.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
+	clients := s.clients()
 	token, err := clients.CoreV1().ServiceAccounts(testenv.OperatorNamespace).CreateToken(t.Context(), testenv.OperatorAccount,
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"sts.amazonaws.com"}}}, metav1.CreateOptions{})
 	if err != nil {
