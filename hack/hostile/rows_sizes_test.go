@@ -72,7 +72,10 @@ func manySecrets(n, each, size int, more func(i int, spec *v1alpha1.SecretSyncSp
 		for i := range each {
 			a.secret(fmt.Sprintf("large-%d", i), content)
 		}
-		a.edits.Add(int64(n * each)) // Each reads each of them at its start.
+		// A SecretSync that has not been synced yet reads each of them: at its start, and after each change event, which
+		// may come before its turn.
+		reads := int64(n * each)
+		a.edits.Add(reads)
 		a.syncs(n, func(i int) v1alpha1.SecretSyncSpec {
 			var spec v1alpha1.SecretSyncSpec
 			for n := range each {
@@ -81,7 +84,10 @@ func manySecrets(n, each, size int, more func(i int, spec *v1alpha1.SecretSyncSp
 			more(i, &spec)
 			return spec
 		})
-		return func(round int) { a.renew(a.secrets[round%each], content+fmt.Sprint(round)) }
+		return func(round int) {
+			a.edits.Add(reads)
+			a.renew(a.secrets[round%each], content+fmt.Sprint(round))
+		}
 	}
 }
 
