@@ -57,7 +57,7 @@ test: controlplane bin/helm bin/kube-state-metrics ## Run all tests, with the ra
 
 .PHONY: test-oldest
 test-oldest: ## Run all tests against the oldest supported Kubernetes
-	$(MAKE) test KUBERNETES=1.35
+	$(MAKE) test KUBERNETES=1.32
 
 .PHONY: test-node
 test-node: controlplane bin/helm ## Test the chart on a real node, as root on Linux; IMAGE=…, RELEASE=dist, RUN=TestTakeOver, LONG=1

@@ -15,10 +15,11 @@ import (
 	"time"
 )
 
-// Newest and Oldest are the minor versions of Kubernetes that the operator is tested with.
+// Newest and Oldest are the minor versions of Kubernetes that the operator is tested with. Oldest is the oldest that
+// Amazon EKS still runs in extended support (Amazon EKS Kubernetes release calendar).
 const (
 	Newest = "1.37"
-	Oldest = "1.35"
+	Oldest = "1.32"
 )
 
 // builtProgram is a program of the control plane and the package that it is built from.

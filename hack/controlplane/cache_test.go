@@ -151,7 +151,7 @@ func TestProgramsOfANodeAreBuiltBesideTheControlPlane(t *testing.T) {
 	if want := "k8s.io/kubernetes/cmd/kube-scheduler\nk8s.io/kubernetes/cmd/kubelet\n"; err != nil || string(made) != want {
 		t.Errorf("built were\n%s%v", made, err)
 	}
-	if _, err := NodeBinaries(t.Context(), "1.35", io.Discard); err == nil || !strings.Contains(err.Error(), "no module pins a kubelet of Kubernetes 1.35") {
+	if _, err := NodeBinaries(t.Context(), Oldest, io.Discard); err == nil || !strings.Contains(err.Error(), "no module pins a kubelet of Kubernetes "+Oldest) {
 		t.Errorf("a version without a kubelet: %v", err)
 	}
 }

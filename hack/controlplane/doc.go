@@ -4,7 +4,7 @@
 //
 // The programs are put into a cache outside the checkout, once for each version. They are downloaded from Kubernetes'
 // releases if those can be reached, and otherwise built from the Go modules of Kubernetes and etcd, which needs only Go
-// and takes some minutes. The modules kubernetes-1.37 and kubernetes-1.35 in this directory pin the versions. If
+// and takes some minutes. The modules kubernetes-1.37 and kubernetes-1.32 in this directory pin the versions. If
 // KUBEBUILDER_ASSETS names a directory with all four programs, that is used instead; envtest's own archives lack
 // kube-controller-manager and are not used.
 //

@@ -13,6 +13,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/secretsync/secretsync/hack/controlplane"
 )
 
 // bundleChannel is the only channel of the bundle in a catalog.
@@ -190,7 +192,7 @@ func serviceVersion(parts installed, version, created string) map[string]any {
 			"description":    "Keeps Kubernetes Secrets equal to secrets in AWS Secrets Manager.",
 			"version":        bare,
 			"maturity":       "alpha",
-			"minKubeVersion": "1.35.0",
+			"minKubeVersion": controlplane.Oldest + ".0",
 			"keywords":       []string{"aws", "secrets-manager", "secrets", "rotation"},
 			"provider":       map[string]string{"name": "SecretSync", "url": repository},
 			"links":          []map[string]string{{"name": "Source", "url": repository}},

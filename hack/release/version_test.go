@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/secretsync/secretsync/hack/controlplane"
 )
 
 const root = "../.."
@@ -47,6 +50,24 @@ func TestVersionsAgree(t *testing.T) {
 			if got := string(match[1]); got != version && got != strings.TrimPrefix(version, "v") {
 				t.Errorf("%s names %s, not version %s", file, match[0], version)
 			}
+		}
+	}
+}
+
+// TestOldestKubernetesAgrees wants everything that names the oldest supported Kubernetes to name the tested one.
+func TestOldestKubernetesAgrees(t *testing.T) {
+	for file, says := range map[string]string{
+		"config/chart/Chart.yaml":  `kubeVersion: ">=%s.0-0"`,
+		"docs/operations.md":       "Kubernetes %s and newer are supported",
+		"Makefile":                 "$(MAKE) test KUBERNETES=%s\n",
+		".github/workflows/ci.yml": `kubernetes: ["%s", `,
+	} {
+		content, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf(says, controlplane.Oldest); !strings.Contains(string(content), want) {
+			t.Errorf("%s does not say %q, the oldest that is tested", file, want)
 		}
 	}
 }
