@@ -91,7 +91,7 @@ func newCluster(ctx context.Context, running *node.Node) (*cluster, error) {
 		return nil, fmt.Errorf("helm is missing, run make bin/helm: %w", err)
 	}
 	c := &cluster{Node: running, helm: helm}
-	if c.aws, err = localaws.Start(&localaws.Server{}, node.Address+":0"); err != nil {
+	if c.aws, err = localaws.Start(&localaws.Server{SessionLifetime: sessionLifetime}, node.Address+":0"); err != nil {
 		return nil, err
 	}
 	c.aws.AddPrincipal(administrator, localaws.Principal{Account: localaws.DefaultAccount, ARN: "arn:aws:iam::" + localaws.DefaultAccount + ":user/" + administrator})
